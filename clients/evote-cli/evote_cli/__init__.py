@@ -1,0 +1,1 @@
+"""The program of election officers and trustees."""

@@ -1,0 +1,1 @@
+"""The Belenios voting protocol, version 1: groups, credentials, ballots, trustees, archive, verification."""

@@ -1,0 +1,1 @@
+"""The event log: CloudEvents envelope, typed events, durable producer, exactly-once projections, replay."""

@@ -1,0 +1,81 @@
+"""Typed events, one module per topic; the only thing besides HTTP that services share."""
+
+from __future__ import annotations
+
+from .ballots import BallotAccepted, BallotBoxClosed
+from .base import ElectionEventData, ElectionUuid, EventData, Sha256Hex, Topic
+from .elections import (
+    DraftQuestion,
+    DraftTrustee,
+    ElectionClosed,
+    ElectionDrafted,
+    ElectionOpened,
+    GroupName,
+    ResultCertified,
+    RollFrozen,
+)
+from .identity import CredentialReleased, CredentialsPublished, VoterAuthenticated, VoterRef
+from .ledger import CheckpointSigned, LogEntry
+from .tally import (
+    CertificateReceived,
+    EncryptedTallyComputed,
+    PartialDecryptionReceived,
+    PolynomialCommitted,
+    PolynomialReceived,
+    ResultComputed,
+    VoutputReceived,
+)
+
+EVENT_CLASSES: tuple[type[EventData], ...] = (
+    ElectionDrafted,
+    RollFrozen,
+    ElectionOpened,
+    ElectionClosed,
+    ResultCertified,
+    CredentialsPublished,
+    VoterAuthenticated,
+    CredentialReleased,
+    BallotAccepted,
+    BallotBoxClosed,
+    CheckpointSigned,
+    CertificateReceived,
+    PolynomialCommitted,
+    PolynomialReceived,
+    VoutputReceived,
+    EncryptedTallyComputed,
+    PartialDecryptionReceived,
+    ResultComputed,
+)
+"""Every event that the platform knows, in the order of the documentation."""
+
+__all__ = [
+    "EVENT_CLASSES",
+    "BallotAccepted",
+    "BallotBoxClosed",
+    "CertificateReceived",
+    "CheckpointSigned",
+    "CredentialReleased",
+    "CredentialsPublished",
+    "DraftQuestion",
+    "DraftTrustee",
+    "ElectionClosed",
+    "ElectionDrafted",
+    "ElectionEventData",
+    "ElectionOpened",
+    "ElectionUuid",
+    "EncryptedTallyComputed",
+    "EventData",
+    "GroupName",
+    "LogEntry",
+    "PartialDecryptionReceived",
+    "PolynomialCommitted",
+    "PolynomialReceived",
+    "ResultCertified",
+    "ResultComputed",
+    "RollFrozen",
+    "Sha256Hex",
+    "Topic",
+    "VoterAuthenticated",
+    "VoterRef",
+    "VoutputReceived",
+]

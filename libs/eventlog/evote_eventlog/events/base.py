@@ -1,0 +1,52 @@
+"""What every event class has: its topic, its version and the key that decides its partition."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Topic(StrEnum):
+    """The topics of the log, without the deployment's prefix (``evote.`` by default)."""
+
+    ELECTIONS = "elections"
+    IDENTITY = "identity"
+    BALLOTS = "ballots"
+    LEDGER = "ledger"
+    TALLY = "tally"
+    DEAD_LETTER = "dead-letter"
+
+
+ElectionUuid = Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,}$", max_length=64)]
+"""A Belenios election identifier: at least 14 Base58 characters (specification, "Elections")."""
+
+Sha256Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class EventData(BaseModel):
+    """The ``data`` of an event: immutable, closed to unknown fields, additive between versions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    topic: ClassVar[Topic]
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The CloudEvents ``type``, such as ``jp.tsukuba.evote.ballots.BallotAccepted.v1``."""
+        return f"jp.tsukuba.evote.{cls.topic.value}.{cls.__name__}.v{cls.version}"
+
+    def partition_key(self) -> str:
+        """The Kafka key; events of one key keep their order."""
+        raise NotImplementedError
+
+
+class ElectionEventData(EventData):
+    """The ``data`` of an event of one election, keyed by the election unless a class says otherwise."""
+
+    election_uuid: ElectionUuid
+
+    def partition_key(self) -> str:
+        return self.election_uuid

@@ -1,0 +1,52 @@
+"""``evote.identity``: what auth may say in public or to auditors; never a person or a private credential."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import ElectionEventData, Sha256Hex, Topic
+
+VoterRef = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""A random pseudonym that only auth's vault ties to a person."""
+
+
+class CredentialsPublished(ElectionEventData):
+    """A part of the sorted list of public credentials, split because Kafka bounds a message's size.
+
+    The list is complete when parts 0 … ``parts`` - 1 are there; their concatenation, as one compact
+    JSON array, has the SHA-256 ``credentials_sha256``.
+    """
+
+    topic = Topic.IDENTITY
+
+    part: int
+    parts: int
+    credentials: tuple[str, ...]
+    credentials_sha256: Sha256Hex
+
+
+class VoterAuthenticated(ElectionEventData):
+    """A voter proved to be one person on the roll."""
+
+    topic = Topic.IDENTITY
+
+    voter_ref: VoterRef
+    method: Literal["card"]
+
+    def partition_key(self) -> str:
+        return self.voter_ref
+
+
+class CredentialReleased(ElectionEventData):
+    """A private credential went to its voter; the evidence stays encrypted to the auditor of record."""
+
+    topic = Topic.IDENTITY
+
+    voter_ref: VoterRef
+    evidence_sha256: Sha256Hex
+    """SHA-256 of the sealed (encrypted) evidence kept in auth's vault."""
+
+    def partition_key(self) -> str:
+        return self.voter_ref

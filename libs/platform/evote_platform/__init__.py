@@ -1,0 +1,1 @@
+"""What every service needs once: app factory, health, metrics, problem+json, tokens, database."""

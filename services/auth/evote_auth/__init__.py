@@ -1,0 +1,1 @@
+"""Authenticates voters by card, holds the roll, is the credential authority."""

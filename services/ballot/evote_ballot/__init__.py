@@ -1,0 +1,1 @@
+"""Takes ballots in, gives receipts, shows the board and the turnout."""

@@ -1,0 +1,1 @@
+"""Sequences public events into the Merkle log and signs its checkpoints."""

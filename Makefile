@@ -1,0 +1,56 @@
+# The only entry point. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VOTERS ?= 300
+GROUP ?= Ed25519
+BALLOTS ?= 300
+export UV_PYTHON_DOWNLOADS := never
+RUN := .tools/bin/uv run --frozen --no-sync
+INSTALLED := .tools/installed
+SERVICES := evote-auth evote-ballot evote-ledger-anchor evote-tally
+CLIENTS := evote-cli evote-verify
+
+.PHONY: help install demo up down test lint format events bench-verify isolation
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(INSTALLED): deploy/local/install.sh uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+	@deploy/local/install.sh && touch $@
+
+install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
+
+demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROUP=Ed25519|BELENIOS-2048]
+	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
+
+up: $(INSTALLED) ## Start everything with an open referendum and keep it running
+	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP)
+
+down: $(INSTALLED) ## Stop what `make up` started
+	@exec $(RUN) evote-local down
+
+test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
+	@$(RUN) pytest -q
+
+lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* deploy/local/evote_local)
+	@$(RUN) lint-imports
+
+format: $(INSTALLED) ## Format the code
+	@$(RUN) ruff format . && $(RUN) ruff check --fix .
+
+isolation: $(INSTALLED) ## Import each deployable from an environment with only its declared dependencies
+	@set -e; for package in $(SERVICES) $(CLIENTS); do \
+	  environment=$$(mktemp -d); \
+	  UV_PROJECT_ENVIRONMENT=$$environment .tools/bin/uv sync --package $$package --no-dev --frozen --quiet; \
+	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \
+	  rm -rf $$environment; echo "$$package imports from its own environment"; done
+
+events: $(INSTALLED) ## Regenerate the event schemas in docs/events
+	@$(RUN) python -m evote_eventlog.schemas docs/events
+
+bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
+	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what `make` needs on Debian 12: system packages (only those that are missing), uv, and the
+# locked Python workspace. Safe to repeat; needs root or sudo only when a package is missing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+UV_VERSION=0.13.9
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+missing=()
+have_package() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+command -v mvn >/dev/null || missing+=(maven)
+command -v belenios-tool >/dev/null || missing+=(belenios-tool)
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || { echo "Install these packages, then repeat: ${missing[*]}" >&2; exit 1; }
+  echo "Installing from Debian: ${missing[*]}"
+  if [[ " ${missing[*]} " == *" postgresql "* ]] && ! have_package postgresql-common; then
+    # We start our own server in a temporary directory: keep the package from starting one of its own.
+    as_root mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null
+fi
+
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
+if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
+  echo "Installing uv $UV_VERSION"
+  python3 -m venv .tools
+  .tools/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+fi
+echo "Installing the locked Python packages"
+UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet

@@ -1,0 +1,60 @@
+"""Fixtures that every package may use: a real Kafka and a real PostgreSQL, started once when first needed."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from evote_eventlog.events import Topic
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_local.kafka import KafkaNode
+from evote_local.postgres import PostgresServer
+
+TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
+
+
+@pytest.fixture(scope="session")
+def stack_directory() -> Iterator[Path]:
+    """A folder outside pytest's own, which PostgreSQL's unprivileged user could not enter."""
+    directory = Path(tempfile.mkdtemp(prefix="evote-stack-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_node(stack_directory: Path) -> Iterator[KafkaNode]:
+    """One Kafka for the whole run. A test that stops its broker starts a node of its own."""
+    node = KafkaNode(stack_directory / "kafka")
+    node.start()
+    yield node
+    node.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(stack_directory: Path) -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole run. A test that stops the server starts one of its own."""
+    server = PostgresServer(stack_directory / "postgres")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
+    """Fresh topics of this test alone, under a random prefix."""
+    settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")
+    await create_topics(settings, TEST_PARTITIONS)
+    yield settings
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh, empty database of this test alone."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)

@@ -1,0 +1,180 @@
+"""A single-node Apache Kafka in KRaft mode on the loopback interface, from Maven Central's jars."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from importlib import resources
+from pathlib import Path
+
+from .ports import LOOPBACK, free_port, is_listening
+from .processes import ChildProcess, ProcessFailed
+
+KAFKA_VERSION = "4.4.0"
+_COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+_SERVER_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+message.max.bytes=4194304
+replica.fetch.max.bytes=4194304
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=3000
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+log.cleaner.dedupe.buffer.size=8388608
+"""
+
+_JVM_FLAGS = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # starts in half the time; a short-lived broker never needs C2
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+
+
+class KafkaNode:
+    """Kafka on fixed ports over one data folder: it can be stopped or killed, and started again."""
+
+    def __init__(self, directory: Path, *, port: int | None = None, cache: Path | None = None) -> None:
+        """``directory`` holds data, settings and log; ``cache`` the jars (default: the user's cache)."""
+        self.directory = directory
+        self.port = port if port is not None else free_port()
+        self._controller_port = free_port()
+        self._cache = cache if cache is not None else default_cache()
+        self._process: ChildProcess | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port`` for clients."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def log_path(self) -> Path:
+        """What Kafka wrote to its output."""
+        return self.directory / "kafka.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.running else None
+
+    def start(self, *, timeout_s: float = 60) -> None:
+        """Format the data folder when it is new, start the broker and wait until it takes connections."""
+        if self.pid is not None:
+            return
+        class_path = f"{install_jars(self._cache)}/*"
+        properties = self._write_properties()
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(class_path, properties)
+        self._process = ChildProcess(
+            "Kafka",
+            [_java(), *_JVM_FLAGS, "-cp", class_path, "kafka.Kafka", str(properties)],
+            log_path=self.log_path,
+        )
+        self._process.wait_until(lambda: is_listening(self.port), timeout_s=timeout_s)
+
+    def stop(self) -> None:
+        """Controlled shutdown; the data stays."""
+        if self._process is not None:
+            self._process.stop(timeout_s=30)
+
+    def kill(self) -> None:
+        """``kill -9``: what was acknowledged is in the page cache, and there again after start()."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _write_properties(self) -> Path:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / "server.properties"
+        path.write_text(
+            _SERVER_PROPERTIES.format(
+                host=LOOPBACK,
+                port=self.port,
+                controller_port=self._controller_port,
+                data=self.directory / "data",
+            )
+        )
+        return path
+
+    def _format(self, class_path: str, properties: Path) -> None:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [_java(), *_JVM_FLAGS, "-cp", class_path, "kafka.tools.StorageTool", "format"]
+        command += ["--cluster-id", cluster_id, "--config", str(properties)]
+        _run("kafka.tools.StorageTool", command)
+
+
+def default_cache() -> Path:
+    """The folder for downloaded parts: ``$XDG_CACHE_HOME/tsukuba-evote``, else ``~/.cache/tsukuba-evote``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tsukuba-evote"
+
+
+def install_jars(cache: Path) -> Path:
+    """Copy Kafka's jars into ``cache`` unless they are there, and return their folder.
+
+    The folder appears by an atomic rename, so that an interrupted download never looks complete and
+    two programs may install at once.
+    """
+    jars = cache / f"kafka-{KAFKA_VERSION}"
+    if jars.is_dir():
+        return jars
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ProcessFailed("Kafka", "Maven is missing: install it (Debian: apt-get install maven)", "")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kafka-", dir=cache) as scratch:
+        pom = Path(scratch) / "pom.xml"
+        pom.write_text(resources.files(__package__).joinpath("kafka-pom.xml").read_text())
+        downloaded = Path(scratch) / "jars"
+        command = [maven, "-q", "-B", "-f", str(pom), _COPY_DEPENDENCIES, f"-Dkafka.version={KAFKA_VERSION}"]
+        _run("Maven", [*command, "-DincludeScope=runtime", f"-DoutputDirectory={downloaded}"])
+        try:
+            downloaded.rename(jars)
+        except OSError:
+            if not jars.is_dir():
+                raise
+    return jars
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None:
+        raise ProcessFailed("Kafka", "Java 17 is missing: install it (Debian: openjdk-17-jre-headless)", "")
+    return java
+
+
+def _run(name: str, command: list[str]) -> None:
+    done = subprocess.run(  # noqa: S603 - fixed programs
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        output = f"{done.stdout}\n{done.stderr}".strip().splitlines()
+        raise ProcessFailed(name, f"ended with status {done.returncode}", "\n".join(output[-30:]))

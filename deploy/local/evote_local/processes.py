@@ -1,0 +1,133 @@
+"""Child processes that are stopped by their id and never outlive the program that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+# Loaded before any fork: dlopen in a forked child of a threaded program can deadlock.
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class ProcessFailed(Exception):
+    """A child ended or was not ready in time.
+
+    Fields: ``name``, ``reason`` and ``log_tail`` (the last lines that it wrote).
+    """
+
+    def __init__(self, name: str, reason: str, log_tail: str) -> None:
+        super().__init__(f"{name}: {reason}\n--- end of its log ---\n{log_tail}")
+        self.name = name
+        self.reason = reason
+        self.log_tail = log_tail
+
+
+class ChildProcess:
+    """A running child in a session of its own, with its output appended to a log file.
+
+    The kernel kills it when the *thread* that started it ends (``PR_SET_PDEATHSIG``, prctl(2)), so
+    start children from the main thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log_path: Path,
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+        working_directory: Path | None = None,
+    ) -> None:
+        """Start ``command``; ``environment`` replaces the inherited one, ``user`` drops privileges."""
+        self.name = name
+        self.log_path = log_path
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a program that the caller chose
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                cwd=working_directory,
+                user=user,
+                group=_primary_group(user) if user else None,
+                extra_groups=[] if user else None,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(os.getpid()),
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also its session's and its group's."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit status (negative: the signal that ended it), or None while it runs."""
+        return self._process.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether the child has not ended."""
+        return self.exit_code is None
+
+    def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
+        """Return once ``ready()``; raise :class:`ProcessFailed` when the child ends or time is up."""
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if not self.running:
+                raise self.failure(f"ended with status {self.exit_code} before it was ready")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise self.failure(f"was not ready after {timeout_s:g} s and has been killed")
+            time.sleep(0.05)
+
+    def stop(self, *, timeout_s: float = 20, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the child to end, then kill what is left of its group; return its exit status."""
+        if self.running:
+            self._process.send_signal(with_signal)
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """``kill -9`` for the child's whole group, as a machine that loses power would."""
+        if self.running:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def failure(self, reason: str) -> ProcessFailed:
+        """An error that carries the end of the log."""
+        return ProcessFailed(self.name, reason, log_tail(self.log_path))
+
+
+def log_tail(path: Path, lines: int = 30) -> str:
+    """The last lines of a log file; empty when there is none."""
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _primary_group(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    def set_death_signal() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        # The parent may have died between fork and prctl: then no signal would ever come.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return set_death_signal

@@ -1,0 +1,132 @@
+"""The embedded servers: they start, survive being killed, and leave nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from evote_eventlog.events import Topic
+from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_local.kafka import KafkaNode
+from evote_local.ports import free_port, is_listening
+from evote_local.postgres import PostgresServer
+from evote_local.processes import ChildProcess, ProcessFailed
+
+
+def test_a_child_is_stopped_by_its_id_with_its_whole_group(tmp_path: Path) -> None:
+    child = ChildProcess("sleeper", ["sh", "-c", "sleep 100 & echo $!; wait"], log_path=tmp_path / "log")
+    child.wait_until(lambda: (tmp_path / "log").read_text().endswith("\n"), timeout_s=10)
+    grandchild = int((tmp_path / "log").read_text())
+    child.kill()
+    assert child.exit_code == -signal.SIGKILL
+    _wait_until_gone(grandchild)
+
+
+def test_a_child_that_ignores_the_signal_is_killed_after_the_timeout(tmp_path: Path) -> None:
+    script = "trap '' TERM; echo ready; while true; do sleep 0.1; done"
+    child = ChildProcess("stubborn", ["sh", "-c", script], log_path=tmp_path / "log")
+    child.wait_until(lambda: "ready" in (tmp_path / "log").read_text(), timeout_s=10)
+    assert child.stop(timeout_s=0.3) == -signal.SIGKILL
+
+
+def test_a_child_that_ends_too_early_is_reported_with_its_log(tmp_path: Path) -> None:
+    child = ChildProcess("broken", ["sh", "-c", "echo no luck; exit 3"], log_path=tmp_path / "log")
+    with pytest.raises(ProcessFailed) as failure:
+        child.wait_until(lambda: False, timeout_s=10)
+    assert "status 3" in failure.value.reason
+    assert failure.value.log_tail == "no luck"
+
+
+def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys, time\n"
+        "from evote_local.processes import ChildProcess\n"
+        "child = ChildProcess('c', ['sleep', '100'], log_path=pathlib.Path(sys.argv[1]))\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(100)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    _wait_until_gone(child)
+
+
+def test_free_ports_stay_outside_the_ephemeral_range() -> None:
+    port = free_port()
+    assert 20_000 <= port <= 32_000
+    assert not is_listening(port)
+
+
+@pytest.mark.stack
+async def test_kafka_keeps_what_it_acknowledged_when_it_is_killed(tmp_path: Path) -> None:
+    node = KafkaNode(tmp_path)
+    node.start()
+    try:
+        settings = KafkaSettings(node.bootstrap_servers)
+        await create_topics(settings, {Topic.BALLOTS: 1})
+        await create_topics(settings, {Topic.BALLOTS: 1})  # again: nothing to do
+        async with AIOKafkaProducer(bootstrap_servers=node.bootstrap_servers, acks="all") as producer:
+            await producer.send_and_wait(settings.topic_name(Topic.BALLOTS), b"value", partition=0)
+        node.kill()
+        assert node.pid is None
+        node.start()
+        async with AIOKafkaConsumer(
+            settings.topic_name(Topic.BALLOTS),
+            bootstrap_servers=node.bootstrap_servers,
+            auto_offset_reset="earliest",
+        ) as consumer:
+            assert (await consumer.getone()).value == b"value"
+    finally:
+        node.stop()
+
+
+@pytest.mark.stack
+async def test_postgresql_keeps_what_it_committed_when_it_is_killed(stack_directory: Path) -> None:
+    server = PostgresServer(stack_directory / "killed-postgres")
+    server.start()
+    try:
+        url = server.create_database("kept")
+        connection = await asyncpg.connect(url)
+        await connection.execute("CREATE TABLE t AS SELECT 42 AS answer")
+        server.kill()
+        server.start()
+        again = await asyncpg.connect(url)
+        assert await again.fetchval("SELECT answer FROM t") == 42
+        await again.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.stack
+async def test_each_test_has_an_empty_database_of_its_own(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    assert await connection.fetchval(tables) == 0
+    await connection.close()
+
+
+def test_a_database_name_can_not_carry_options(stack_directory: Path) -> None:
+    with pytest.raises(ValueError, match="plain database name"):
+        PostgresServer(stack_directory / "never-started").create_database("--evil")
+
+
+def _wait_until_gone(pid: int) -> None:
+    """Returns once the process has ended (a zombie counts as ended)."""
+    for _ in range(600):
+        stat = Path(f"/proc/{pid}/stat")
+        try:
+            if stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return
+        except FileNotFoundError:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"process {pid} is still there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .ballots import BallotAccepted, BallotBoxClosed
 from .base import ElectionEventData, ElectionUuid, EventData, Sha256Hex, Topic
+from .dead_letter import DeadLetter
 from .elections import (
     DraftQuestion,
     DraftTrustee,
@@ -45,6 +46,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     EncryptedTallyComputed,
     PartialDecryptionReceived,
     ResultComputed,
+    DeadLetter,
 )
 """Every event that the platform knows, in the order of the documentation."""
 
@@ -56,6 +58,7 @@ __all__ = [
     "CheckpointSigned",
     "CredentialReleased",
     "CredentialsPublished",
+    "DeadLetter",
     "DraftQuestion",
     "DraftTrustee",
     "ElectionClosed",

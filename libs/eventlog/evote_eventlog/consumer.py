@@ -1,0 +1,243 @@
+"""Running a projection: a group consumer whose offsets live in PostgreSQL, beside what it projects."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from .dead_letters import publish_dead_letter
+from .errors import LogUnavailable
+from .kafka import KafkaSettings
+from .metrics import ProjectionMetrics
+from .offsets import OFFSETS_TABLE_SQL, stored_offsets
+from .producer import EventProducer
+from .projection import TRANSIENT, Applied, Batch, BatchApplier, OffsetMovedBack, Projection
+from .reading import consumer_options, end_offsets, log_partition, partitions_of
+from .record import LogPartition, read_record
+
+__all__ = ["OFFSETS_TABLE_SQL", "TOLERATED_LAG", "Projection", "ProjectionMetrics", "ProjectionRunner"]
+
+TOLERATED_LAG = 1000
+"""How many records a projection that had caught up may be behind and still count as caught up."""
+
+_POLL_MS = 250
+_BATCH_RECORDS = 500
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
+_RECONNECT_S = 1.0
+_CHECK_TIMEOUT_S = 3.0
+_STOP_TIMEOUT_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class _Place:
+    """Where one tenure of a partition stands. A seek or a new assignment makes another one."""
+
+    offset: int
+
+
+class ProjectionRunner:
+    """Applies every event of a projection's topics exactly once, with any number of replicas.
+
+    Kafka's group only shares the partitions out. The truth is ``consumer_offsets``: it changes in the
+    transaction that applies the events, and an assignment starts from it.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        pool: asyncpg.Pool,
+        projection: Projection,
+        producer: EventProducer,
+        metrics: ProjectionMetrics,
+    ) -> None:
+        """``producer`` writes the dead letters; ``pool`` reaches the schema with ``consumer_offsets``."""
+        self._kafka = kafka
+        self._pool = pool
+        self._projection = projection
+        self._metrics = metrics
+        self._applier = BatchApplier(
+            pool, projection, lambda poison: publish_dead_letter(producer, projection.name, poison)
+        )
+        self._consumer: AIOKafkaConsumer | None = None
+        self._places: dict[TopicPartition, _Place] = {}
+        self._assignment_failure: Exception | None = None
+        self._target: dict[LogPartition, int] | None = None
+
+    async def run(self) -> None:
+        """Project until cancelled; outages of Kafka and of the database are waited out.
+
+        Raises:
+            LogTruncated: the log lost records that were applied; a person has to look at it.
+        """
+        while True:
+            try:
+                await self._consume()
+            except (KafkaError, *TRANSIENT) as error:
+                _log.warning("projection-interrupted", projection=self._projection.name, error=repr(error))
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def lag(self) -> int:
+        """How many offsets of all partitions no replica has applied yet.
+
+        Raises:
+            LogUnavailable: Kafka or the database did not say.
+        """
+        ends, stored = await self._ends(), await self._stored()
+        return sum(max(0, end - stored.get(partition, 0)) for partition, end in ends.items())
+
+    async def caught_up(self) -> bool:
+        """Whether the tables show the log as it was at the start, and are close to it as it is now.
+
+        The truth for ``/readyz``: false also when Kafka or the database doesn't answer.
+        """
+        try:
+            stored = await self._stored()
+            lag = await self.lag()
+        except LogUnavailable:
+            return False
+        if self._target is None:
+            return False
+        reached = all(stored.get(partition, 0) >= end for partition, end in self._target.items())
+        return reached and lag <= TOLERATED_LAG
+
+    async def _consume(self) -> None:
+        """One life of a Kafka consumer: until an error, or an assignment that could not be read."""
+        self._places.clear()
+        self._assignment_failure = None
+        consumer = AIOKafkaConsumer(
+            **consumer_options(self._kafka),
+            group_id=f"{self._kafka.topic_prefix}{self._projection.name}",
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=1500,
+        )
+        consumer.subscribe(
+            [self._kafka.topic_name(topic) for topic in self._projection.topics],
+            listener=_Listener(self, consumer),
+        )
+        try:
+            await consumer.start()
+            self._consumer = consumer
+            if self._target is None:
+                self._target = await self._ends()
+            while self._assignment_failure is None:
+                await self._poll(consumer)
+            raise self._assignment_failure
+        finally:
+            self._consumer = None
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
+                    await consumer.stop()
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
+        # Everything about the fetch is taken down before anything is awaited for long: a rebalance
+        # while the first batch is applied must not mix with the second.
+        batches = []
+        for partition, place in list(self._places.items()):
+            messages = fetched.get(partition, [])
+            try:
+                end = await consumer.position(partition)
+            except IllegalStateError:
+                continue  # revoked since; the next owner starts from the database
+            if end > place.offset or messages:
+                records = [read_record(self._kafka, message) for message in messages]
+                batches.append((partition, place, Batch(self._of(partition), place.offset, end, records)))
+        for partition, place, batch in batches:
+            await self._apply(consumer, partition, place, batch)
+        self._show_lag(consumer)
+
+    async def _apply(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: _Place, batch: Batch
+    ) -> None:
+        """Apply a batch, however long the database takes to come back, while the partition is ours."""
+        delay = _FIRST_RETRY_S
+        while self._places.get(partition) is place:
+            try:
+                applied = await self._applier.apply(batch)
+            except OffsetMovedBack as moved:
+                _log.warning("projection-moved-back", projection=self._projection.name, to=moved.next_offset)
+                self._seek(consumer, partition, moved.next_offset)
+            except TRANSIENT as error:
+                _log.warning("projection-retries", projection=self._projection.name, error=repr(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LAST_RETRY_S)
+            else:
+                place.offset = batch.end
+                self._count(applied)
+                return
+
+    async def _assigned(self, consumer: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
+        """Start each partition from the database; aiokafka would swallow an exception here."""
+        try:
+            stored = await self._stored()
+        except LogUnavailable as error:
+            self._assignment_failure = error
+            return
+        for partition in assigned:
+            self._seek(consumer, partition, stored.get(self._of(partition), 0))
+
+    def _revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        for partition in revoked:
+            self._places.pop(partition, None)
+
+    def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+        with contextlib.suppress(IllegalStateError):  # revoked since
+            consumer.seek(partition, offset)
+            self._places[partition] = _Place(offset)
+
+    async def _ends(self) -> dict[LogPartition, int]:
+        if self._consumer is None:
+            raise LogUnavailable("the projection is not connected")
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                partitions = await partitions_of(self._kafka, self._consumer, self._projection.topics)
+                return await end_offsets(self._kafka, self._consumer, partitions)
+        except (KafkaError, TimeoutError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+
+    async def _stored(self) -> dict[LogPartition, int]:
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S), self._pool.acquire() as connection:
+                return await stored_offsets(cast(asyncpg.Connection, connection), self._projection.name)
+        except TRANSIENT as error:
+            raise LogUnavailable(f"the database did not answer: {type(error).__name__}") from error
+
+    def _of(self, partition: TopicPartition) -> LogPartition:
+        return log_partition(self._kafka, partition)
+
+    def _count(self, applied: Applied) -> None:
+        name = self._projection.name
+        for event_type, count in applied.events.items():
+            self._metrics.applied.labels(name, event_type).inc(count)
+        self._metrics.dead_letters.labels(name).inc(applied.poison)
+
+    def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
+        lag = {topic.value: 0 for topic in self._projection.topics}
+        for partition, place in self._places.items():
+            with contextlib.suppress(IllegalStateError):  # revoked since
+                end = consumer.last_stable_offset(partition)
+                lag[self._of(partition).topic.value] += max(0, (end or 0) - place.offset)
+        for topic, behind in lag.items():
+            self._metrics.lag.labels(self._projection.name, topic).set(behind)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    def __init__(self, runner: ProjectionRunner, consumer: AIOKafkaConsumer) -> None:
+        self._runner = runner
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self._runner._revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._runner._assigned(self._consumer, assigned)

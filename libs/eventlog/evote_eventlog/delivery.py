@@ -1,0 +1,68 @@
+"""What both producers share: the settings that durability rests on, encoding, closing in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from .envelope import Clock, Envelope, Randomness, encode
+from .errors import EventTooLarge
+from .events import EventData
+from .kafka import EVENT_MAX_BYTES, KafkaSettings
+from .record import Record, RecordPosition, kafka_time
+
+PUBLISH_TIMEOUT_S = 4.5
+"""The longest that a publish takes before it raises :class:`LogUnavailable`, in seconds."""
+
+
+def producer_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """The settings that durability rests on, for both kinds of producer."""
+    return {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "acks": "all",
+        "enable_idempotence": True,
+        "linger_ms": 2,  # enough to put concurrent ballots into one request
+        "max_batch_size": 256 * 1024,
+        "max_request_size": EVENT_MAX_BYTES + 16 * 1024,
+        "request_timeout_ms": 3000,
+        "retry_backoff_ms": 100,
+    }
+
+
+def encode_within_limit(envelope: Envelope) -> bytes:
+    """The record value; raises :class:`EventTooLarge` before anything is sent."""
+    value = encode(envelope)
+    if len(value) > EVENT_MAX_BYTES:
+        raise EventTooLarge(len(value), EVENT_MAX_BYTES)
+    return value
+
+
+def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness) -> Envelope:
+    """An envelope with a fresh random id (UUID version 4) and the time of ``clock``."""
+    return Envelope.wrap(data, id=str(uuid.UUID(bytes=random(16), version=4)), source=source, time=clock())
+
+
+def published(envelope: Envelope, value: bytes, metadata: Any) -> Record:
+    """The record that Kafka acknowledged with ``metadata``."""
+    position = RecordPosition(envelope.data.topic, metadata.partition, metadata.offset)
+    return Record(position, envelope, value, kafka_time(metadata.timestamp))
+
+
+async def close_producer(producer: AIOKafkaProducer, *, patience_s: float) -> None:
+    """Stop a producer: what is unsent gets ``patience_s`` seconds, then is given up.
+
+    aiokafka's own ``stop`` waits for ever for unsent batches while the broker is away.
+    """
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait([stopping], timeout=patience_s)
+    if not stopping.done():
+        producer._message_accumulator.fail_all(KafkaError("the producer was closed"))
+        await asyncio.wait([stopping], timeout=5)
+    stopping.cancel()
+    with contextlib.suppress(KafkaError, asyncio.CancelledError):
+        await stopping

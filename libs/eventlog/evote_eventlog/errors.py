@@ -1,0 +1,70 @@
+"""What can go wrong between a service and the log, with the facts in fields."""
+
+from __future__ import annotations
+
+RETRY_AFTER_S = 2
+"""What a client is told to wait when the log is away, in seconds."""
+
+
+class PoisonError(Exception):
+    """A record that no retry can help: it goes to the dead letters with ``reason``.
+
+    ``reason`` says which rule failed and where; it never repeats a value of the record.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LogUnavailable(Exception):
+    """Kafka did not answer in time.
+
+    After a publish the outcome is unknown: the event may still land. Publishing it again is safe only
+    where a second copy means nothing, which every event of this platform is designed for.
+
+    Fields: ``reason``, and ``retry_after_s``, what to tell a client (seconds).
+    """
+
+    def __init__(self, reason: str, retry_after_s: int = RETRY_AFTER_S) -> None:
+        super().__init__(f"the event log is not available: {reason}")
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class Fenced(Exception):
+    """Another producer took over this transactional id: stop writing and read the log again.
+
+    Fatal for the position in the log that the caller holds. Field: ``transactional_id``.
+    """
+
+    def __init__(self, transactional_id: str) -> None:
+        super().__init__(f"another producer took over the transactional id {transactional_id!r}")
+        self.transactional_id = transactional_id
+
+
+class EventTooLarge(Exception):
+    """The encoded event exceeds what the log takes. Fields: ``size`` and ``limit``, in bytes."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the event has {size} bytes; the log takes {limit} at most")
+        self.size = size
+        self.limit = limit
+
+
+class LogTruncated(Exception):
+    """The log ends before what a projection has applied: records were lost or the topic is another one.
+
+    Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied`` (the projection's
+    next offset) and ``found`` (the offset that Kafka served instead).
+    """
+
+    def __init__(self, topic: str, partition: int, applied: int, found: int) -> None:
+        super().__init__(
+            f"{topic}/{partition} was applied up to offset {applied}, but the log answers with {found}: "
+            "find out what happened to the log; replay only when it is known to be complete"
+        )
+        self.topic = topic
+        self.partition = partition
+        self.applied = applied
+        self.found = found

@@ -1,0 +1,30 @@
+"""What a projection shows to Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+
+
+class ProjectionMetrics:
+    """The metrics of all projections of a process; make one for each registry."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        """Register the metrics in ``registry``."""
+        self.applied = Counter(
+            "evote_events_applied",
+            "Events applied to the database, counted after the commit.",
+            ["projection", "type"],
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "evote_dead_letters",
+            "Records that a projection could not apply and sent to the dead letters.",
+            ["projection"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "evote_projection_lag",
+            "Records that stand in this replica's partitions of a topic and are not applied yet.",
+            ["projection", "topic"],
+            registry=registry,
+        )

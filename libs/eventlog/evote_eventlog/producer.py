@@ -1,0 +1,148 @@
+"""Writing events: a publish returns only when the event is durable, or fails within a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from .delivery import (
+    PUBLISH_TIMEOUT_S,
+    close_producer,
+    encode_within_limit,
+    new_envelope,
+    producer_options,
+    published,
+)
+from .envelope import Clock, Randomness
+from .errors import EventTooLarge, Fenced, LogUnavailable
+from .events import EventData, Topic
+from .kafka import KafkaSettings
+from .record import Record
+from .transactional import TransactionalProducer
+
+__all__ = [
+    "PUBLISH_TIMEOUT_S",
+    "EventProducer",
+    "EventTooLarge",
+    "Fenced",
+    "LogUnavailable",
+    "TransactionalProducer",
+]
+
+_log = structlog.get_logger(__name__)
+
+
+class EventProducer:
+    """Publishes events of one service. Safe for many concurrent tasks; events of one key keep their order.
+
+    It heals itself: when the broker comes back, or after an error that breaks the sequence of an
+    idempotent producer, the next publish goes through a fresh connection.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, source: str, clock: Clock, random: Randomness = secrets.token_bytes
+    ) -> None:
+        """``source`` names the service in every envelope; ``random`` makes the event ids."""
+        self._kafka = kafka
+        self._source = source
+        self._clock = clock
+        self._random = random
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connect. When Kafka is away this is only logged: each publish tries again."""
+        try:
+            await self.check()
+        except LogUnavailable as error:
+            _log.warning("log-unavailable-at-start", reason=error.reason)
+
+    async def stop(self) -> None:
+        """Send what is accepted, for at most two seconds, and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await close_producer(producer, patience_s=2)
+        await asyncio.gather(*self._closing)
+
+    async def publish(self, data: EventData, *, partition: int | None = None) -> Record:
+        """Write one event and return when every in-sync replica has it.
+
+        Args:
+            data: the event; its key picks the partition.
+            partition: overrides the key's choice, for markers that go to every partition.
+
+        Raises:
+            LogUnavailable: no acknowledgement within :data:`PUBLISH_TIMEOUT_S`; the outcome is unknown.
+            EventTooLarge: the event can't be written at all.
+        """
+        envelope = new_envelope(data, self._source, self._clock, self._random)
+        value = encode_within_limit(envelope)
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                producer = await self._connected()
+                delivery = await producer.send(
+                    self._kafka.topic_name(data.topic),
+                    value,
+                    key=data.partition_key().encode(),
+                    partition=partition,
+                )
+                metadata = await self._acknowledged(producer, delivery)
+        except TimeoutError as error:
+            raise LogUnavailable(f"no acknowledgement within {PUBLISH_TIMEOUT_S} s") from error
+        except KafkaError as error:
+            raise LogUnavailable(type(error).__name__) from error
+        return published(envelope, value, metadata)
+
+    async def partition_count(self, topic: Topic) -> int:
+        """How many partitions a topic has; raises :class:`LogUnavailable`."""
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                producer = await self._connected()
+                return len(await producer.partitions_for(self._kafka.topic_name(topic)))
+        except (TimeoutError, KafkaError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+
+    async def check(self) -> None:
+        """Ask the broker for its metadata now; raises :class:`LogUnavailable` when it doesn't answer."""
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                producer = await self._connected()
+                if not await producer.client.force_metadata_update():
+                    raise LogUnavailable("no broker answers")
+        except (TimeoutError, KafkaError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is not None and self._producer._sender.sender_task.done():
+                self._discard(self._producer)
+            if self._producer is None:
+                producer = AIOKafkaProducer(**producer_options(self._kafka))
+                try:
+                    await producer.start()
+                except BaseException:
+                    await close_producer(producer, patience_s=0)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _acknowledged(self, producer: AIOKafkaProducer, delivery: asyncio.Future[Any]) -> Any:
+        try:
+            return await delivery
+        except KafkaError:
+            # The batch took its sequence numbers with it: the broker would refuse all later ones.
+            self._discard(producer)
+            raise
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            closing = asyncio.ensure_future(close_producer(producer, patience_s=0))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

@@ -1,0 +1,109 @@
+"""Reading the log without a group: for the sequencer, for read-back and for replay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from .errors import LogUnavailable
+from .events import Topic
+from .kafka import KafkaSettings
+from .projection import Batch
+from .reading import consumer_options, end_offsets, kafka_partition, log_partition, partitions_of
+from .record import LogPartition, PoisonRecord, Record, read_record
+
+__all__ = ["EventTail", "LogPartition", "PoisonRecord"]
+
+Start = Mapping[LogPartition, int] | Literal["earliest"]
+"""The first offset of each partition; a partition that is not named is read from its beginning."""
+
+_POLL_MS = 200
+_BATCH_RECORDS = 1000
+
+
+class EventTail:
+    """All partitions of some topics. Records of a partition come in order; partitions interleave."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Collection[Topic]) -> None:
+        """``topics`` must exist when reading begins."""
+        self._kafka = kafka
+        self._topics = frozenset(topics)
+
+    async def end_offsets(self) -> dict[LogPartition, int]:
+        """The offset after the last committed record of each partition; raises ``LogUnavailable``."""
+        async with self._consumer() as (consumer, partitions):
+            return await end_offsets(self._kafka, consumer, partitions)
+
+    async def read(
+        self, start: Start, *, until: Mapping[LogPartition, int] | None = None
+    ) -> AsyncGenerator[Record | PoisonRecord, None]:
+        """Every committed record from ``start`` on, as it comes; short outages are waited out.
+
+        Use ``contextlib.aclosing`` when you may stop early: it closes the connection.
+
+        Args:
+            start: where to begin.
+            until: where to end (exclusive), such as ``end_offsets()``; without it, never.
+
+        Raises:
+            LogUnavailable: Kafka is away at the start, or failed for good.
+        """
+        async with aclosing(self.batches(start, until=until)) as batches:
+            async for batch in batches:
+                for record in batch.records:
+                    yield record
+
+    async def batches(
+        self, start: Start, *, until: Mapping[LogPartition, int] | None = None
+    ) -> AsyncGenerator[Batch, None]:
+        """As :meth:`read`, in batches of one partition that also say how far the reader has come."""
+        async with self._consumer() as (consumer, partitions):
+            assigned = [kafka_partition(self._kafka, partition) for partition in partitions]
+            consumer.assign(assigned)
+            position: dict[TopicPartition, int] = {}
+            for partition, assignment in zip(partitions, assigned, strict=True):
+                position[assignment] = 0 if start == "earliest" else start.get(partition, 0)
+                consumer.seek(assignment, position[assignment])
+            while self._unfinished(position, until):
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
+                for assignment in assigned:
+                    end = await consumer.position(assignment)
+                    if end > position[assignment]:
+                        yield self._batch(assignment, position[assignment], end, fetched, until)
+                        position[assignment] = end
+
+    def _batch(
+        self,
+        assignment: TopicPartition,
+        start: int,
+        end: int,
+        fetched: dict[TopicPartition, list],  # type: ignore[type-arg]  # aiokafka ships no types
+        until: Mapping[LogPartition, int] | None,
+    ) -> Batch:
+        partition = log_partition(self._kafka, assignment)
+        limit = end if until is None else min(end, until.get(partition, end))
+        messages = [message for message in fetched.get(assignment, []) if message.offset < limit]
+        return Batch(partition, start, limit, [read_record(self._kafka, message) for message in messages])
+
+    def _unfinished(
+        self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None
+    ) -> bool:
+        if until is None:
+            return True
+        reached = {log_partition(self._kafka, partition): at for partition, at in position.items()}
+        return any(reached.get(partition, end) < end for partition, end in until.items())
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[tuple[AIOKafkaConsumer, list[LogPartition]]]:
+        consumer = AIOKafkaConsumer(**consumer_options(self._kafka))
+        try:
+            await consumer.start()
+            yield consumer, await partitions_of(self._kafka, consumer, self._topics)
+        except KafkaError as error:
+            raise LogUnavailable(type(error).__name__) from error
+        finally:
+            await consumer.stop()

@@ -1,0 +1,116 @@
+"""Writing several events atomically, by exactly one writer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
+
+from .delivery import (
+    PUBLISH_TIMEOUT_S,
+    close_producer,
+    encode_within_limit,
+    new_envelope,
+    producer_options,
+    published,
+)
+from .envelope import Clock, Randomness
+from .errors import Fenced, LogUnavailable
+from .events import EventData
+from .kafka import KafkaSettings
+from .record import Record
+
+_START_TIMEOUT_S = 20.0
+_TRANSACTION_TIMEOUT_MS = 10_000  # an abandoned transaction blocks readers for no longer than this
+_SUPERSEDED = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping)
+
+
+class TransactionalProducer:
+    """Publishes lists of events, all or nothing, under a fixed transactional id.
+
+    ``start`` fences every earlier producer of the same id, and settles its last transaction: when it
+    returns, a reader of committed records sees for certain whether that transaction landed. After
+    :class:`LogUnavailable` or :class:`Fenced` the producer refuses to publish until it is started
+    again: read the log to its end first, and start again only while you are the leader.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        source: str,
+        clock: Clock,
+        transactional_id: str,
+        random: Randomness = secrets.token_bytes,
+    ) -> None:
+        """``transactional_id`` is shared by all replicas of the writer; only the last to start can write."""
+        self._kafka = kafka
+        self._source = source
+        self._clock = clock
+        self._random = random
+        self._transactional_id = transactional_id
+        self._producer: AIOKafkaProducer | None = None
+        self._publishing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Take the transactional id over; raises :class:`LogUnavailable` when Kafka is away."""
+        await self.stop()
+        producer = AIOKafkaProducer(
+            **producer_options(self._kafka),
+            transactional_id=f"{self._kafka.topic_prefix}{self._transactional_id}",
+            transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+        )
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await producer.start()
+        except (TimeoutError, KafkaError) as error:
+            await close_producer(producer, patience_s=0)
+            raise LogUnavailable(f"no transactional id: {type(error).__name__}") from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """Disconnect; the transactional id stays free for the next to start."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await close_producer(producer, patience_s=2)
+
+    async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
+        """Write all events or none; return when the transaction is committed.
+
+        Raises:
+            Fenced: another producer of the id was started; read the log to learn what is in it.
+            LogUnavailable: the outcome is unknown until ``start`` has returned again.
+            EventTooLarge: one of the events can't be written; nothing was.
+        """
+        envelopes = [new_envelope(data, self._source, self._clock, self._random) for data in events]
+        values = [encode_within_limit(envelope) for envelope in envelopes]
+        async with self._publishing:
+            producer = self._producer
+            if producer is None:
+                raise LogUnavailable("the transactional producer is not started")
+            try:
+                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                    await producer.begin_transaction()
+                    deliveries = [
+                        await producer.send(
+                            self._kafka.topic_name(data.topic), value, key=data.partition_key().encode()
+                        )
+                        for data, value in zip(events, values, strict=True)
+                    ]
+                    # Before the commit: aiokafka would commit around a batch that failed.
+                    delivered = await asyncio.gather(*deliveries)
+                    await producer.commit_transaction()
+            except BaseException as error:
+                self._producer = None
+                await close_producer(producer, patience_s=0)
+                if isinstance(error, _SUPERSEDED):
+                    raise Fenced(self._transactional_id) from error
+                if isinstance(error, TimeoutError | KafkaError):
+                    raise LogUnavailable(type(error).__name__) from error
+                raise
+        return [
+            published(envelope, value, metadata)
+            for envelope, value, metadata in zip(envelopes, values, delivered, strict=True)
+        ]

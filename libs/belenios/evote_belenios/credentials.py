@@ -1,0 +1,115 @@
+"""Credentials: what a voter types or receives, the exponent behind it, and the public list.
+
+Two formats of private credentials exist (specification, "Credentials"): version 2.0's, 15 characters with a
+checksum and PBKDF2, which we use with ``BELENIOS-2048``; and 2.5.1's, 22 characters and SHA-256, with ``Ed25519``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from .election import BASE58, random_base58
+from .errors import CredentialError
+from .groups import BELENIOS_2048, Group, Random
+from .jsontext import parse_natural
+
+_SECTION = "Credentials"
+_SHORT = re.compile(rf"[{BASE58}]{{15}}", re.ASCII)
+_LONG = re.compile(rf"[{BASE58}]{{5}}-[{BASE58}]{{6}}-[{BASE58}]{{5}}-[{BASE58}]{{6}}", re.ASCII)
+_LONG_GROUPS = (5, 6, 5, 6)
+_PBKDF2_ITERATIONS = 1000
+_ENTROPY_BYTES = 32
+
+
+def generate(group: Group, random: Random) -> str:
+    """A new private credential in the group's format."""
+    if group is BELENIOS_2048:
+        return _with_checksum(random_base58(14, random))
+    return _with_dashes(random_base58(22, random))
+
+
+def from_entropy(group: Group, entropy: bytes) -> str:
+    """The private credential of at least 32 secret bytes: always the same one for the same bytes.
+
+    Raises ``ValueError`` when there are fewer. The bytes are stretched by SHAKE-256 to what
+    :func:`generate` would draw.
+    """
+    if len(entropy) < _ENTROPY_BYTES:
+        raise ValueError(f"a credential needs {_ENTROPY_BYTES} secret bytes")
+    return generate(group, _shake(entropy))
+
+
+def parse(text: str, group: Group) -> str:
+    """The canonical text of a private credential as a person may have typed it.
+
+    Raises ``CredentialError`` for another length, a character outside Base58 or a wrong checksum.
+    """
+    typed = text.strip()
+    if group is BELENIOS_2048:
+        compact = typed.replace("-", "")
+        if not _SHORT.fullmatch(compact):
+            raise _malformed("a private credential of this election has 15 Base58 characters")
+        if _with_checksum(compact[:14]) != compact:
+            raise _malformed("the checksum is wrong: a character was mistyped")
+        return compact
+    if not _LONG.fullmatch(typed):
+        raise _malformed("a private credential looks like XXXXX-XXXXXX-XXXXX-XXXXXX (Base58)")
+    return typed
+
+
+def secret_exponent(credential: str, election_uuid: str, group: Group) -> int:
+    """The exponent x of a private credential in one election."""
+    canonical = parse(credential, group)
+    if group is BELENIOS_2048:
+        derived = hashlib.pbkdf2_hmac("sha256", canonical.encode(), election_uuid.encode(), _PBKDF2_ITERATIONS)
+        return int.from_bytes(derived, "big") % group.order
+    halves = (
+        hashlib.sha256(f"derive_credential|{election_uuid}|{half}|{canonical}".encode()).digest() for half in (0, 1)
+    )
+    return int.from_bytes(b"".join(halves), "big") % group.order
+
+
+def public_credential(credential: str, election_uuid: str, group: Group) -> str:
+    """The text of g^x."""
+    return group.encode(group.power_generator(secret_exponent(credential, election_uuid, group)))
+
+
+def parse_public(text: str, group: Group) -> tuple[str, int]:
+    """A line of the public list, ``credential`` or ``credential,weight``: its element's text and its weight.
+
+    Raises ``EncodingError`` for a bad element or weight, ``CredentialError`` for a weight of zero.
+    """
+    element, comma, weight_text = text.partition(",")
+    group.decode(element)
+    if not comma:
+        return element, 1
+    weight = parse_natural(weight_text, "a credential's weight")
+    if weight == 0:
+        raise _malformed("a weight is at least 1")
+    return element, weight
+
+
+def _with_checksum(random_part: str) -> str:
+    """Append the check character: 53 minus the number, modulo 53."""
+    number = 0
+    for character in random_part:
+        number = number * 58 + BASE58.index(character)
+    return random_part + BASE58[(53 - number % 53) % 53]
+
+
+def _with_dashes(characters: str) -> str:
+    parts, start = [], 0
+    for length in _LONG_GROUPS:
+        parts.append(characters[start : start + length])
+        start += length
+    return "-".join(parts)
+
+
+def _shake(entropy: bytes) -> Callable[[int], bytes]:
+    return lambda count: hashlib.shake_256(entropy).digest(count)
+
+
+def _malformed(detail: str) -> CredentialError:
+    return CredentialError("credential-format", _SECTION, detail)

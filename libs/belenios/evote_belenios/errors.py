@@ -1,0 +1,45 @@
+"""What can be wrong with a protocol message: each error names the rule, the spec's section and the fact."""
+
+from __future__ import annotations
+
+
+class BeleniosError(Exception):
+    """A message breaks a rule of the protocol.
+
+    Fields: ``rule`` (a stable kebab-case name, such as ``ballot-signature``), ``section`` (the title of the
+    section of the Belenios specification 2.5.1 that states it) and ``detail`` (what was found).
+    """
+
+    def __init__(self, rule: str, section: str, detail: str) -> None:
+        super().__init__(f"{rule}: {detail} (specification: {section})")
+        self.rule = rule
+        self.section = section
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[BeleniosError], tuple[str, str, str]]:
+        """Errors cross process boundaries: verification runs on all cores."""
+        return type(self), (self.rule, self.section, self.detail)
+
+
+class EncodingError(BeleniosError):
+    """A text is not the one canonical encoding of a number, a group element or a JSON value."""
+
+
+class CredentialError(BeleniosError):
+    """A credential is malformed, or not on the list."""
+
+
+class ElectionError(BeleniosError):
+    """An election's parameters or questions are unusable."""
+
+
+class BallotError(BeleniosError):
+    """A ballot breaks a rule."""
+
+
+class TrusteeError(BeleniosError):
+    """A trustee's key, certificate or ceremony message breaks a rule."""
+
+
+class TallyError(BeleniosError):
+    """An encrypted tally, a partial decryption or a result breaks a rule."""

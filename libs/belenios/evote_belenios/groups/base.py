@@ -1,0 +1,74 @@
+"""What the protocol needs of a group of prime order: one small type that both groups fill."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import NewType, Protocol
+
+Element = NewType("Element", object)
+"""A member of a group's prime-order subgroup; only its own group knows what is inside."""
+
+Random = Callable[[int], bytes]
+"""Gives as many unpredictable bytes as asked for, as ``secrets.token_bytes`` does."""
+
+Power = Callable[[int], Element]
+"""Raises one fixed base to an exponent."""
+
+
+class Group(Protocol):
+    """A group written multiplicatively (specification, "Groups"). Exponents are integers modulo ``order``."""
+
+    @property
+    def name(self) -> str:
+        """The string that stands in ``election.group`` and in the hashes of proofs."""
+
+    @property
+    def order(self) -> int:
+        """The prime q."""
+
+    @property
+    def generator(self) -> Element:
+        """g."""
+
+    @property
+    def identity(self) -> Element:
+        """The neutral element."""
+
+    def multiply(self, left: Element, right: Element) -> Element:
+        """The group operation."""
+
+    def divide(self, left: Element, right: Element) -> Element:
+        """``left`` times the inverse of ``right``."""
+
+    def power(self, base: Element, exponent: int) -> Element:
+        """``base`` to the ``exponent``."""
+
+    def power_generator(self, exponent: int) -> Element:
+        """g to the ``exponent``, from a precomputed table."""
+
+    def fixed_base(self, base: Element) -> Power:
+        """A function that raises ``base``, faster than :meth:`power` when it is called often."""
+
+    def encode(self, element: Element) -> str:
+        """The one text of an element."""
+
+    def decode(self, text: str) -> Element:
+        """The element of a text.
+
+        Raises ``EncodingError`` unless the text is canonical and the element is in the prime-order
+        subgroup and not the identity: no honest key, ciphertext or commitment is the identity.
+        """
+
+    def decode_or_identity(self, text: str) -> Element:
+        """Like :meth:`decode`, and takes the identity: the encrypted tally of no ballots is made of it."""
+
+
+def hash_to_exponent(group: Group, text: str) -> int:
+    """SHA-256 of the text as a big-endian number modulo q: every Fiat-Shamir challenge of version 1."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big") % group.order
+
+
+def random_exponent(group: Group, random: Random) -> int:
+    """A uniform exponent: 128 bits more than q before the reduction leave no bias to speak of."""
+    return int.from_bytes(random(48), "big") % group.order

@@ -1,0 +1,134 @@
+"""Zero-knowledge proofs over one group: of knowledge, and disjunctive ones over ElGamal ciphertexts.
+
+Every proof is a list of (challenge, response) pairs whose commitments are recomputed and hashed
+(specification, "Common structures", "Proofs of interval membership", "Proofs of possibly-blank votes").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .groups import Element, Group, Power, Random, hash_to_exponent, random_exponent
+from .jsontext import Fields, Json
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A Schnorr-like pair of numbers modulo q."""
+
+    challenge: int
+    response: int
+
+    def to_json(self) -> Json:
+        """The ``proof`` structure."""
+        return {"challenge": str(self.challenge), "response": str(self.response)}
+
+
+@dataclass(frozen=True)
+class Ciphertext:
+    """An ElGamal encryption (g^r, y^r·g^m), with the texts of both halves, which are hashed again and again."""
+
+    alpha: Element
+    beta: Element
+    alpha_text: str
+    beta_text: str
+
+    def to_json(self) -> Json:
+        """The ``ciphertext`` structure."""
+        return {"alpha": self.alpha_text, "beta": self.beta_text}
+
+    @property
+    def text(self) -> str:
+        """``alpha,beta``, as the hashes of proofs take it."""
+        return f"{self.alpha_text},{self.beta_text}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One branch of a disjunction: (alpha, beta·g^-m) is (g^r, y^r) for some r."""
+
+    alpha: Element
+    beta: Element
+    """beta·g^-m: the encrypted message of the branch is divided out already."""
+
+
+def parse_proof(value: Json, order: int, what: str) -> Proof:
+    """A ``proof`` structure; ``EncodingError`` unless both numbers are canonical and reduced modulo q."""
+    fields = Fields(value, what)
+    proof = Proof(fields.exponent("challenge", order), fields.exponent("response", order))
+    fields.end()
+    return proof
+
+
+def parse_ciphertext(value: Json, group: Group, what: str) -> Ciphertext:
+    """A ``ciphertext`` structure; both halves are decoded strictly."""
+    fields = Fields(value, what)
+    alpha_text, beta_text = fields.text("alpha"), fields.text("beta")
+    fields.end()
+    return Ciphertext(group.decode(alpha_text), group.decode(beta_text), alpha_text, beta_text)
+
+
+def make_ciphertext(group: Group, alpha: Element, beta: Element) -> Ciphertext:
+    """A ciphertext of two elements."""
+    return Ciphertext(alpha, beta, group.encode(alpha), group.encode(beta))
+
+
+def prove_knowledge(group: Group, secret: int, prefix: str, random: Random) -> Proof:
+    """Prove knowledge of ``secret`` = log X: the challenge is the hash of ``prefix`` and the commitment g^w."""
+    nonce = random_exponent(group, random)
+    challenge = hash_to_exponent(group, prefix + group.encode(group.power_generator(nonce)))
+    return Proof(challenge, (nonce - secret * challenge) % group.order)
+
+
+def knowledge_holds(group: Group, public: Element, prefix: str, proof: Proof) -> bool:
+    """Whether the proof shows knowledge of the discrete logarithm of ``public``."""
+    commitment = group.multiply(group.power_generator(proof.response), group.power(public, proof.challenge))
+    return hash_to_exponent(group, prefix + group.encode(commitment)) == proof.challenge
+
+
+def prove_one_of(
+    group: Group,
+    y_power: Power,
+    statements: Sequence[Statement],
+    true_index: int,
+    secret: int,
+    prefix: str,
+    random: Random,
+) -> tuple[Proof, ...]:
+    """Prove that ``statements[true_index]`` holds with r = ``secret``, without saying which one it is."""
+    simulated = [Proof(random_exponent(group, random), random_exponent(group, random)) for _ in statements]
+    nonce = random_exponent(group, random)
+    commitments = [
+        _honest_commitment(group, y_power, nonce) if index == true_index else _commitment(group, y_power, *pair)
+        for index, pair in enumerate(zip(statements, simulated, strict=True))
+    ]
+    total = hash_to_exponent(group, prefix + ",".join(commitments))
+    others = sum(proof.challenge for index, proof in enumerate(simulated) if index != true_index)
+    challenge = (total - others) % group.order
+    simulated[true_index] = Proof(challenge, (nonce - secret * challenge) % group.order)
+    return tuple(simulated)
+
+
+def one_of_holds(
+    group: Group, y_power: Power, statements: Sequence[Statement], prefix: str, proofs: Sequence[Proof]
+) -> bool:
+    """Whether the disjunctive proof holds; False as well when it has another number of branches."""
+    if len(statements) != len(proofs):
+        return False
+    commitments = [
+        _commitment(group, y_power, statement, proof) for statement, proof in zip(statements, proofs, strict=True)
+    ]
+    total = hash_to_exponent(group, prefix + ",".join(commitments))
+    return total == sum(proof.challenge for proof in proofs) % group.order
+
+
+def _honest_commitment(group: Group, y_power: Power, nonce: int) -> str:
+    return f"{group.encode(group.power_generator(nonce))},{group.encode(y_power(nonce))}"
+
+
+def _commitment(group: Group, y_power: Power, statement: Statement, proof: Proof) -> str:
+    """``A,B`` with A = g^response·alpha^challenge and B = y^response·beta^challenge."""
+    left = group.multiply(group.power_generator(proof.response), group.power(statement.alpha, proof.challenge))
+    right = group.multiply(y_power(proof.response), group.power(statement.beta, proof.challenge))
+    return f"{group.encode(left)},{group.encode(right)}"

@@ -1,59 +1,88 @@
-"""PostgreSQL: one schema for each service, its migrations, and its readiness."""
+"""PostgreSQL: one schema for each service, migrations in SQL files, a pool that sees that schema only."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
 import yoyo
 from psycopg import sql
+from pydantic import SecretStr
 
 from .health import Check
 
-_CONNECT_TIMEOUT_S = 5
-_COMMAND_TIMEOUT_S = 30
+_SCHEMA = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+_COMMAND_TIMEOUT_S = 30.0
 
 
-async def open_pool(database_url: str, schema: str, *, max_size: int = 10) -> asyncpg.Pool:
-    """Connections whose search path is ``schema``; a statement may take at most 30 s."""
-    return await asyncpg.create_pool(
-        database_url,
-        min_size=1,
-        max_size=max_size,
-        timeout=_CONNECT_TIMEOUT_S,
-        command_timeout=_COMMAND_TIMEOUT_S,
-        server_settings={"search_path": schema},
-    )
+def migrate(database_url: SecretStr, schema: str, migrations_dir: Path) -> None:
+    """Bring the schema up to date: create it if it is missing, then apply the SQL files not applied yet.
 
+    Any number of replicas may call this at the same time: one works, the others wait for it. The lock
+    is a session's advisory lock, so it ends with the process that holds it, however that ends.
 
-def migrate(database_url: str, schema: str, migrations: Path) -> None:
-    """Bring ``schema`` to the newest of the SQL files in ``migrations``.
+    Args:
+        migrations_dir: holds yoyo's files ``0001-what-it-does.sql``, applied in the order of their names.
 
-    Safe when several replicas start at once: a lock of the database lets one after the other pass.
+    Raises:
+        psycopg.Error: the database is away, or a migration failed; that migration left nothing behind.
     """
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        # CREATE SCHEMA IF NOT EXISTS fails when two sessions race for it.
-        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"evote-migrate-{schema}",))
+    _check_schema(schema)
+    url = database_url.get_secret_value()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_lock_key(schema)])
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-        backend = yoyo.get_backend(_yoyo_url(database_url, schema))
+        # Not yoyo's own lock: it is a row, which stays for ever when its owner is killed.
+        backend = yoyo.get_backend(_yoyo_url(url, schema))
         try:
-            backend.apply_migrations(backend.to_apply(yoyo.read_migrations(str(migrations))))
+            backend.apply_migrations(backend.to_apply(yoyo.read_migrations(str(migrations_dir))))
         finally:
             backend.connection.close()
 
 
+async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10) -> asyncpg.Pool:
+    """Connect; the pool's connections see ``schema`` and nothing else of the database.
+
+    Raises:
+        OSError, asyncpg.PostgresError: the database is away or refuses.
+    """
+    _check_schema(schema)
+    return await asyncpg.create_pool(
+        database_url.get_secret_value(),
+        min_size=1,
+        max_size=max_size,
+        command_timeout=_COMMAND_TIMEOUT_S,
+        server_settings={"search_path": schema, "application_name": f"evote-{schema}"},
+    )
+
+
 def database_check(pool: asyncpg.Pool) -> Check:
-    """A readiness check: the database answers a query."""
+    """A readiness check: a connection answers."""
 
-    async def check() -> None:
-        await pool.fetchval("SELECT 1")
+    async def answers() -> bool:
+        return bool(await pool.fetchval("SELECT 1") == 1)
 
-    return check
+    return answers
 
 
-def _yoyo_url(database_url: str, schema: str) -> str:
-    parts = urlsplit(database_url)
-    query = urlencode([*parse_qsl(parts.query), ("schema", schema)])
-    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+def _check_schema(schema: str) -> None:
+    if not _SCHEMA.match(schema):
+        raise ValueError(f"not a plain schema name: {schema!r}")
+
+
+def _lock_key(schema: str) -> int:
+    digest = hashlib.sha256(f"tsukuba-evote migrations {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _yoyo_url(url: str, schema: str) -> str:
+    """The URL for yoyo: its psycopg 3 driver, and the schema set by libpq before the first statement."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    options = f"{query.pop('options', '')} -csearch_path={schema}".strip()
+    query["options"] = options
+    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, urlencode(query, quote_via=quote), ""))

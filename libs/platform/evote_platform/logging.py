@@ -1,39 +1,92 @@
-"""Structured logs: one JSON object a line on standard error."""
+"""One JSON object a line on standard error. No personal value belongs in a log, so exceptions lose
+their messages: those of a database or a parser repeat what somebody sent."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, Final
 
 import structlog
 
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+_QUIET = {
+    "aiokafka": logging.ERROR,  # warns at every retry of an outage that the caller reports itself
+    "yoyo": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
+
 
 def configure_logging(service: str, level: str) -> None:
-    """Send structlog's and the standard library's records to standard error as JSON."""
-    shared: list[structlog.types.Processor] = [
+    """Send structlog and the standard library's logging to standard error as JSON lines.
+
+    Args:
+        service: the service's name, in every line.
+        level: one of :data:`LEVELS`.
+    """
+
+    def add_service(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_service,
+        structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _exception_without_message,
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                structlog.processors.JSONRenderer(),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # its outages reach us as typed errors
-    structlog.contextvars.bind_contextvars(service=service)
+    for name, quiet_level in _QUIET.items():
+        logging.getLogger(name).setLevel(quiet_level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def exception_facts(error: BaseException) -> dict[str, Any]:
+    """The types of an exception and its causes, and the frames: what to log instead of its message."""
+    types: list[str] = []
+    link: BaseException | None = error
+    while link is not None and len(types) < 8:
+        types.append(type(link).__name__)
+        link = link.__cause__ or link.__context__
+    frames = traceback.extract_tb(error.__traceback__)[-25:]
+    return {
+        "error": types[0],
+        "causes": types[1:],
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def _exception_without_message(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event.update(exception_facts(error))
+    return event

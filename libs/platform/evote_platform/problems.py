@@ -1,117 +1,206 @@
-"""Problem documents (RFC 9457): the one form in which a client reads an error."""
+"""Errors as clients read them: RFC 9457 ``application/problem+json``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
-import structlog
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-TYPE_PREFIX = "urn:tsukuba-evote:problem:"
-MEDIA_TYPE = "application/problem+json"
-_MOST_FIELD_ERRORS = 50
-_log = structlog.get_logger(__name__)
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+PROBLEM_SCOPE_KEY: Final = "evote.problem"
+"""Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
+
+_TYPE_PREFIX = "urn:tsukuba-evote:problem:"
+_PLAIN_FIELD = re.compile(r"^[A-Za-z0-9_-]{1,64}$", re.ASCII)
+_MAX_FIELD_ERRORS = 50
+
+_SLUG_BY_STATUS: Final[Mapping[int, str]] = {
+    400: "malformed-json",  # the only 400 that FastAPI raises by itself: a body that can't be parsed
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+}
+
+_ECHOING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})
+"""Pydantic errors whose message may repeat what the client sent."""
+
+DATABASE_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What asyncpg raises while the database is down, starting, stopping or out of connections."""
 
 
 class Problem(Exception):
-    """A refusal as the client will read it. ``detail`` says what was wrong and what to do."""
+    """An answer other than success. Raise it anywhere below a request.
+
+    Args:
+        type_slug: kebab-case name of the kind of problem, such as ``election-closed``.
+        title: the kind in one line; the same for every occurrence.
+        status: HTTP status.
+        detail: what was wrong this time and what to do; never a value that the client sent.
+        extensions: further members, such as ``closed_at``.
+        headers: response headers, such as ``Retry-After``.
+    """
 
     def __init__(
         self,
-        slug: str,
+        type_slug: str,
         title: str,
         status: int,
-        detail: str,
+        detail: str = "",
         *,
         extensions: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """``slug`` ends the type URI; ``extensions`` are further members of the document."""
-        super().__init__(f"{status} {slug}: {detail}")
-        self.slug = slug
+        super().__init__(f"{status} {type_slug}")
+        self.type_slug = type_slug
         self.title = title
         self.status = status
         self.detail = detail
         self.extensions = dict(extensions or {})
         self.headers = dict(headers or {})
 
-    def body(self) -> bytes:
-        """The document's JSON."""
-        document = {
-            "type": f"{TYPE_PREFIX}{self.slug}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            **self.extensions,
-        }
-        return json.dumps(document, ensure_ascii=False).encode(errors="replace")
+    def document(self) -> dict[str, Any]:
+        """The members of the problem document."""
+        members = {"type": f"{_TYPE_PREFIX}{self.type_slug}", "title": self.title, "status": self.status}
+        if self.detail:
+            members["detail"] = self.detail
+        return {**self.extensions, **members}
+
+    def response(self) -> Response:
+        """The answer to send. ASCII JSON, so that no text of an extension can fail to encode."""
+        return Response(
+            json.dumps(self.document()).encode("ascii"),
+            status_code=self.status,
+            headers=self.headers,
+            media_type=PROBLEM_MEDIA_TYPE,
+        )
 
 
-def problem_response(request: Request, problem: Problem) -> Response:
-    """The response of a problem; the metrics count it by the type that is noted in the request's state."""
-    request.state.problem = problem.slug
-    return Response(problem.body(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+def unavailable(type_slug: str, title: str, detail: str, retry_after_s: float) -> Problem:
+    """503 with ``Retry-After``: Kafka or the database is away, or there is too much to do."""
+    return Problem(type_slug, title, 503, detail, headers=retry_after(retry_after_s))
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of an app a problem document, unexpected ones included."""
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
-
-
-async def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - registered for this type only
-    return problem_response(request, error)
-
-
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
-    errors = error.errors()
-    if any(item["type"] == "json_invalid" for item in errors):
-        problem = Problem("malformed-json", "The body is not JSON", 400, "Send one well-formed JSON value.")
-        return problem_response(request, problem)
-    # Only where and why: the input may hold what must not be repeated, or text that can't be encoded.
-    fields = [
-        {"field": ".".join(str(part) for part in item["loc"]), "reason": item["msg"]}
-        for item in errors[:_MOST_FIELD_ERRORS]
-    ]
-    problem = Problem(
-        "invalid-request",
-        "The request does not have the form it must have",
-        422,
-        "Correct the fields that errors lists.",
-        extensions={"errors": fields},
+def rate_limited(retry_after_s: float) -> Problem:
+    """429 with ``Retry-After``."""
+    return Problem(
+        "rate-limited",
+        "Too many requests",
+        429,
+        "Wait as long as Retry-After says.",
+        headers=retry_after(retry_after_s),
     )
-    return problem_response(request, problem)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
-    title = HTTPStatus(error.status_code).phrase
-    problem = Problem(
-        title.lower().replace(" ", "-"),
-        title,
-        error.status_code,
-        f"{error.detail}. See /openapi.json for what there is.",
-        headers=error.headers,
+def retry_after(seconds: float) -> dict[str, str]:
+    """The header, in whole seconds and at least one."""
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the app a problem document; unexpected ones are left to the observer."""
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    for error_type in DATABASE_AWAY:
+        app.add_exception_handler(error_type, _answer_database_away)
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    request.scope[PROBLEM_SCOPE_KEY] = problem.type_slug
+    return problem.response()
+
+
+async def _answer_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - Starlette calls by the type registered above
+    return _answer(request, error)
+
+
+async def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return _answer(request, _malformed_json())
+    return _answer(
+        request,
+        Problem(
+            "invalid-request",
+            "The request does not match the API",
+            422,
+            "Correct the fields listed in errors.",
+            extensions={"errors": [_field_error(fault) for fault in faults[:_MAX_FIELD_ERRORS]]},
+        ),
     )
-    return problem_response(request, problem)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    _log.error("unexpected-error", exc_info=error)
-    problem = Problem(
-        "internal-error",
-        "An error of ours",
-        500,
-        "Try again; the operators see it in the log.",
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    problem = _malformed_json() if error.status_code == 400 else _of_status(error.status_code)
+    problem.headers.update(error.headers or {})
+    return _answer(request, problem)
+
+
+async def _answer_database_away(request: Request, error: Exception) -> Response:
+    return _answer(
+        request,
+        unavailable(
+            "database-unavailable",
+            "The database is not available",
+            "Nothing is lost; try again after Retry-After.",
+            2,
+        ),
     )
-    return problem_response(request, problem)
+
+
+def _malformed_json() -> Problem:
+    return Problem("malformed-json", "The body is not JSON", 400, "Send one JSON value in UTF-8.")
+
+
+def _of_status(status: int) -> Problem:
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:
+        title = "Error"
+    return Problem(_SLUG_BY_STATUS.get(status, f"http-{status}"), title, status)
+
+
+def body_too_large(limit_bytes: int) -> Problem:
+    """413 for a body beyond ``limit_bytes``."""
+    problem = _of_status(413)
+    problem.detail = f"A body may have {limit_bytes} bytes at most."
+    problem.headers["Connection"] = "close"  # the rest of the body is not read
+    return problem
+
+
+def internal_error() -> Problem:
+    """500 that gives nothing away."""
+    return Problem("internal-error", "Something went wrong here", 500, "The fault is logged under the X-Request-Id.")
+
+
+def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
+    location: Sequence[Any] = fault["loc"]
+    kind = str(fault["type"])
+    if kind == "extra_forbidden":
+        # The name of an unknown field is the client's text: name the object that holds it.
+        return {"field": _field_name(location[:-1]), "reason": "unknown field"}
+    reason = "not valid" if kind in _ECHOING else str(fault["msg"])
+    return {"field": _field_name(location), "reason": reason}
+
+
+def _field_name(location: Sequence[Any]) -> str:
+    return ".".join(part if _PLAIN_FIELD.match(part := str(raw)) else "?" for raw in location)

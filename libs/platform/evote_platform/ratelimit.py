@@ -1,52 +1,47 @@
-"""Token buckets: at most so many requests for each key, in bounded memory."""
+"""Token buckets by key, in memory: each replica bounds its own share."""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from .problems import Problem
-
-_MOST_KEYS = 100_000
 
 
-@dataclass
-class _Bucket:
-    tokens: float
-    updated_s: float
+class TokenBucket:
+    """Lets each key through ``burst`` times at once and ``rate_per_s`` times a second after that.
 
-
-class RateLimit:
-    """``burst`` requests at once and ``per_minute`` on average for each key.
-
-    Limits are a replica's own. When more keys are seen than fit, the one that was idle longest is forgotten, which
-    only ever allows more.
+    Memory is bounded: beyond ``max_keys`` the key that was quiet for longest is forgotten, whose
+    bucket is the nearest to full.
     """
 
-    def __init__(self, *, per_minute: int, burst: int, monotonic: Callable[[], float]) -> None:
-        """``monotonic`` gives seconds that never go back."""
-        self._rate_s = per_minute / 60
+    def __init__(
+        self,
+        rate_per_s: float,
+        burst: int,
+        *,
+        max_keys: int = 100_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``monotonic`` answers in seconds."""
+        if rate_per_s <= 0 or burst < 1 or max_keys < 1:
+            raise ValueError("rate, burst and the number of keys must be positive")
+        self._rate_per_s = rate_per_s
         self._burst = burst
+        self._max_keys = max_keys
         self._monotonic = monotonic
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens left, as of when
 
-    def take(self, key: str) -> None:
-        """Count one request; raises ``Problem`` 429 with Retry-After when the key has used up its share."""
+    def take(self, key: str) -> float:
+        """Take one token: 0 when the key may go on, otherwise the seconds until it may (nothing taken)."""
         now = self._monotonic()
-        bucket = self._buckets.pop(key, None) or _Bucket(float(self._burst), now)
-        self._buckets[key] = bucket
-        if len(self._buckets) > _MOST_KEYS:
+        tokens, since = self._buckets.pop(key, (float(self._burst), now))
+        tokens = min(float(self._burst), tokens + (now - since) * self._rate_per_s)
+        allowed = tokens >= 1
+        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
+        if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
-        bucket.tokens = min(float(self._burst), bucket.tokens + (now - bucket.updated_s) * self._rate_s)
-        bucket.updated_s = now
-        if bucket.tokens < 1:
-            wait_s = max(1, round((1 - bucket.tokens) / self._rate_s + 0.5))
-            raise Problem(
-                "rate-limited",
-                "Too many requests",
-                429,
-                f"Wait {wait_s} s and try again.",
-                headers={"Retry-After": str(wait_s)},
-            )
-        bucket.tokens -= 1
+        return 0.0 if allowed else (1 - tokens) / self._rate_per_s
+
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._buckets)

@@ -1,4 +1,4 @@
-"""The environment variables that every service has; each service adds its own."""
+"""The settings that every service has, from environment variables that begin with ``EVOTE_``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """Read from ``EVOTE_`` and the field's name in capitals, such as ``EVOTE_KAFKA_BOOTSTRAP``."""
+    """Base of each service's settings; a field ``x`` is read from ``EVOTE_X``."""
 
-    model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
 
     kafka_bootstrap: str
-    """Bootstrap servers of Kafka: ``host:port,host:port``."""
+    """Kafka's bootstrap servers, ``host:port`` separated by commas."""
     topic_prefix: str = "evote."
-    """What the names of all topics begin with, so that stages can share a cluster."""
+    """What the names of the deployment's topics begin with."""
     database_url: SecretStr
-    """PostgreSQL, ``postgresql://user:password@host:port/database``."""
+    """``postgresql://…`` of the database that holds this service's schema."""
+    database_pool_size: Annotated[int, Field(ge=2, le=100)] = 10
+    """Connections to the database that this replica opens at most."""
     host: str = "127.0.0.1"
     """The address to listen on."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: Annotated[int, Field(ge=0, le=65535)]
     """The port to listen on."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses, separated by commas, whose ``X-Forwarded-For`` tells the client's address."""
+    shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
+    """How long requests in flight may take to end after SIGTERM, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severity that is logged."""
-    shutdown_timeout_s: Annotated[int, Field(ge=1, le=600)] = 20
-    """How long requests in flight may take after SIGTERM, in seconds."""

@@ -1,4 +1,4 @@
-"""Bearer tokens (RFC 6750): the service knows their SHA-256 only."""
+"""Bearer tokens: random, handed out once, kept only as SHA-256, compared in constant time."""
 
 from __future__ import annotations
 
@@ -11,29 +11,38 @@ from fastapi import Request
 
 from .problems import Problem
 
-_TOKEN_BYTES = 32
+TOKEN_BYTES = 32
 
 
 def new_token(random: Callable[[int], bytes]) -> str:
-    """A new token of 256 random bits, in URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(random(_TOKEN_BYTES)).decode().rstrip("=")
+    """A token of 256 random bits, base64url without padding."""
+    return base64.urlsafe_b64encode(random(TOKEN_BYTES)).decode("ascii").rstrip("=")
 
 
 def token_sha256(token: str) -> str:
-    """What is stored instead of a token: its SHA-256 in hexadecimal."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
+    """What is kept of a token: SHA-256 of its UTF-8 text, lower-case hexadecimal."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def verify_bearer(request: Request, expected_sha256: str) -> None:
-    """Raise ``Problem`` 401 without a bearer token and 403 with another one; compares in constant time."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    """Demand the bearer token (RFC 6750) whose :func:`token_sha256` is ``expected_sha256``.
+
+    Raises:
+        Problem: 401 ``unauthorized`` without a bearer token, 403 ``forbidden`` with another one.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem(
-            "authentication-required",
-            "A token is required",
+            "unauthorized",
+            "A bearer token is needed",
             401,
-            "Send the header Authorization: Bearer <token>.",
+            "Send the token in the Authorization header: Bearer <token>.",
             headers={"WWW-Authenticate": "Bearer"},
         )
     if not hmac.compare_digest(token_sha256(token.strip()), expected_sha256):
-        raise Problem("forbidden", "The token does not allow this", 403, "Use the token issued for this role.")
+        raise Problem(
+            "forbidden",
+            "This token does not allow it",
+            403,
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )

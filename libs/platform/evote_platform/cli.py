@@ -1,0 +1,48 @@
+"""The command line that every service has: serve, migrate, replay, openapi."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What the subcommands do; the numbers are exit statuses."""
+
+    serve: Callable[[], int]
+    migrate: Callable[[], int]
+    replay: Callable[[], int]
+    openapi: Callable[[], FastAPI]
+    """Makes the app without settings: its lifespan is never entered."""
+
+
+def run(program: str, commands: Commands, arguments: Sequence[str] | None = None) -> int:
+    """Run the subcommand that ``arguments`` (by default the process's) ask for; its exit status.
+
+    Settings that are missing or wrong give status 2 and one line for each, without any value.
+    """
+    parser = argparse.ArgumentParser(prog=program, description="Settings come from EVOTE_… variables.")
+    subcommands = parser.add_subparsers(dest="command", required=True)
+    subcommands.add_parser("serve", help="serve HTTP and follow the event log")
+    subcommands.add_parser("migrate", help="bring the database schema up to date")
+    subcommands.add_parser("replay", help="empty the projection and make it again from the event log")
+    subcommands.add_parser("openapi", help="print the OpenAPI document")
+    command = parser.parse_args(arguments).command
+    try:
+        if command == "openapi":
+            json.dump(commands.openapi().openapi(), sys.stdout, indent=2, sort_keys=True)
+            sys.stdout.write("\n")
+            return 0
+        return {"serve": commands.serve, "migrate": commands.migrate, "replay": commands.replay}[command]()
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            print(f"{program}: setting EVOTE_{name}: {fault['msg']}", file=sys.stderr)
+        return 2

@@ -1,0 +1,136 @@
+"""The outermost layer of each request: its id, its metrics, its log line, and the last net for errors."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextvars import Token
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .logging import exception_facts
+from .problems import PROBLEM_SCOPE_KEY, internal_error
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$", re.ASCII)
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
+
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class HttpMetrics:
+    """What the requests of one app show to Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics in ``registry``, which holds them once."""
+        self.seconds = Histogram(
+            "evote_http_request_seconds",
+            "Time from the request's head to the last byte of the answer.",
+            ["service", "method", "route", "status"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.problems = Counter(
+            "evote_problems",
+            "Problem documents answered, by the last part of their type.",
+            ["service", "type"],
+            registry=registry,
+        )
+
+
+class AnswerAborted(Exception):
+    """An answer broke off after its head was sent: the connection has to be dropped."""
+
+
+class RequestObserver:
+    """ASGI middleware around everything else.
+
+    It logs the route's template, never the path or the query: those may hold a tracker or a voter's
+    reference. An unexpected error becomes a 500 that gives nothing away.
+    """
+
+    def __init__(self, app: ASGIApp, *, service: str, metrics: HttpMetrics, new_request_id: Callable[[], str]) -> None:
+        """``new_request_id`` names a request that brings no usable ``X-Request-Id``."""
+        self._app = app
+        self._service = service
+        self._metrics = metrics
+        self._new_request_id = new_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.match(given) else self._new_request_id()
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._observe(scope, receive, send, request_id)
+        finally:
+            _unbind(bound)
+
+    async def _observe(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        began = time.perf_counter()
+        status = 0
+
+        async def send_decorated(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _decorate(MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_decorated)
+        except Exception as error:
+            _log.error("unexpected-error", route=_route(scope), **exception_facts(error))
+            if status:
+                raise AnswerAborted from None
+            problem = internal_error()
+            scope[PROBLEM_SCOPE_KEY] = problem.type_slug
+            await problem.response()(scope, receive, send_decorated)
+        finally:
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route, method = _route(scope), _method(scope)
+        problem = scope.get(PROBLEM_SCOPE_KEY)
+        self._metrics.seconds.labels(self._service, method, route, str(status)).observe(seconds)
+        if problem is not None:
+            self._metrics.problems.labels(self._service, problem).inc()
+        log = _log.debug if route in _QUIET_ROUTES else _log.info
+        facts: dict[str, Any] = {} if problem is None else {"problem": problem}
+        log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), **facts)
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", None) or "(none)")
+
+
+def _method(scope: Scope) -> str:
+    method = str(scope["method"])
+    # An invented method must not make a new time series.
+    return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "(other)"
+
+
+def _decorate(headers: MutableHeaders, request_id: str) -> None:
+    headers["X-Request-Id"] = request_id
+    headers.setdefault("Cache-Control", "no-store")
+    for name, value in _SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def _unbind(bound: Any) -> None:
+    tokens: dict[str, Token[Any]] = dict(bound)
+    structlog.contextvars.reset_contextvars(**tokens)

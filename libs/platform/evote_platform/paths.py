@@ -1,0 +1,31 @@
+"""Types of path and query values that no database or URL can choke on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import Field
+
+ElectionUuidPath = Annotated[
+    str,
+    Path(
+        pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,}$",
+        max_length=64,
+        description="The election's identifier: at least 14 Base58 characters.",
+    ),
+]
+"""A Belenios election identifier in a path (specification, "Elections")."""
+
+TrackerPath = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9A-Za-z+/]{43}$",
+        max_length=43,
+        description="The smart ballot tracker: SHA-256 of the ballot, base64 without padding.",
+    ),
+]
+"""For ``{tracker:path}``: a tracker may hold ``/`` and ``+``, plain or percent-encoded."""
+
+SafeInt = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A count or an index: fits PostgreSQL's bigint and a JavaScript number. Combine with ``Query`` or ``Path``."""

@@ -1,0 +1,124 @@
+"""What a trustee keeps on the key machine: the key, and the record of each ceremony beside it.
+
+Both files are readable by their owner alone. The record holds what must be the same in every later
+step: the certificates, the own polynomial between commitment and reveal, everybody's commitments as
+they were before revealing, and the one encrypted tally that this trustee decrypts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from .errors import KeyFileExists, KeyFileUnreadable
+
+Randomness = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class TrusteeKey:
+    """The seed that all of a trustee's keys are derived from; it doesn't print."""
+
+    seed: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CeremonyRecord:
+    """What a trustee remembers of one election's ceremony. Texts are the exact messages."""
+
+    election_uuid: str
+    trustee: int
+    certificates: tuple[str, ...] = ()
+    """Everybody's certificates, as they were when the own polynomial was made."""
+    polynomial: str | None = field(default=None, repr=False)
+    commitments: tuple[str, ...] = ()
+    """Everybody's commitments, as they were before the own polynomial was revealed."""
+    voutput: str | None = field(default=None, repr=False)
+    decrypted_tally_sha256: str | None = None
+
+
+def create_key_file(path: Path, seed: str) -> TrusteeKey:
+    """Write a new key, readable by the owner alone.
+
+    Raises:
+        KeyFileExists: a key is never overwritten.
+    """
+    try:
+        _write_private(path, json.dumps({"seed": seed}), os.O_EXCL)
+    except FileExistsError as error:
+        raise KeyFileExists(path) from error
+    return TrusteeKey(seed)
+
+
+def read_key_file(path: Path) -> TrusteeKey:
+    """Read a key.
+
+    Raises:
+        KeyFileUnreadable: it is missing, not a key, or others may read it.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise KeyFileUnreadable(path, f"他の人も読める設定です。次を実行してください: chmod 600 {path}")
+        seed = json.loads(path.read_text("utf-8"))["seed"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KeyFileUnreadable(path, str(error)) from error
+    if not isinstance(seed, str):
+        raise KeyFileUnreadable(path, "鍵の形式ではありません")
+    return TrusteeKey(seed)
+
+
+class RecordKeeper:
+    """Keeps the ceremony records in the key file's folder."""
+
+    def __init__(self, key_file: Path) -> None:
+        self._key_file = key_file
+
+    def path(self, election_uuid: str) -> Path:
+        """Where the record of an election is kept."""
+        return self._key_file.with_name(f"{self._key_file.name}.{election_uuid}.json")
+
+    def load(self, election_uuid: str, trustee: int) -> CeremonyRecord:
+        """The record of an election; an empty one before its first step.
+
+        Raises:
+            KeyFileUnreadable: the record is damaged, or another trustee's.
+        """
+        path = self.path(election_uuid)
+        if not path.exists():
+            return CeremonyRecord(election_uuid, trustee)
+        record = self.find(election_uuid)
+        if record.trustee != trustee:
+            raise KeyFileUnreadable(path, f"トラスティ {record.trustee} の記録です")
+        return record
+
+    def find(self, election_uuid: str) -> CeremonyRecord:
+        """The record of an election that took place.
+
+        Raises:
+            KeyFileUnreadable: there is none, or it is damaged.
+        """
+        path = self.path(election_uuid)
+        try:
+            fields = json.loads(path.read_text("utf-8"))
+            record = CeremonyRecord(**fields)
+        except (OSError, ValueError, TypeError) as error:
+            raise KeyFileUnreadable(path, str(error)) from error
+        return replace(record, certificates=tuple(record.certificates), commitments=tuple(record.commitments))
+
+    def save(self, record: CeremonyRecord) -> None:
+        """Replace the record; a crash leaves either the old or the new one."""
+        path = self.path(record.election_uuid)
+        draft = path.with_name(f"{path.name}.new")
+        _write_private(draft, json.dumps(asdict(record), ensure_ascii=False), os.O_TRUNC)
+        draft.replace(path)
+
+
+def _write_private(path: Path, text: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

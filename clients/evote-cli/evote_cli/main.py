@@ -1,0 +1,33 @@
+"""The ``evote`` program."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from . import election_commands, trustee_commands
+from .errors import CommandFailed
+
+app = typer.Typer(
+    help="つくば電子投票：選挙事務とトラスティのためのプログラム。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(election_commands.app, name="election")
+app.add_typer(trustee_commands.app, name="trustee")
+
+
+def main() -> None:
+    """Run the program; what goes wrong is told in one message, with exit code 1."""
+    try:
+        app()
+    except CommandFailed as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

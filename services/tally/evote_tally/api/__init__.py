@@ -1,0 +1,1 @@
+"""HTTP: officers, trustees and the public."""

@@ -1,0 +1,286 @@
+"""Request and response bodies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from evote_eventlog.events import DraftQuestion, GroupName, PartialDecryptionReceived, Sha256Hex
+from evote_eventlog.events import (
+    CertificateReceived,
+    PolynomialCommitted,
+    PolynomialReceived,
+    VoutputReceived,
+)
+from evote_platform.clock import parse_rfc3339
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..domain import ceremony
+from ..domain.drafting import MAX_ANSWERS, MAX_QUESTIONS, MAX_TRUSTEES, DraftOrder
+from ..domain.election import Election, stage_of
+from ..domain.facts import FactKey
+from ..store import ElectionOverview
+
+MAX_ROLL = 10_000_000
+
+
+class Body(BaseModel):
+    """A JSON body: immutable, closed to unknown fields, without conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _instant(value: object) -> datetime:
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError("must be an RFC 3339 date and time")
+    return parse_rfc3339(value)
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class QuestionModel(Body):
+    """A homomorphic question (Belenios specification, "Questions")."""
+
+    question: Annotated[str, Field(min_length=1, max_length=2000)]
+    answers: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=500)], ...],
+        Field(min_length=1, max_length=MAX_ANSWERS, strict=False),
+    ]
+    blank: bool
+    min: Annotated[int, Field(ge=0, le=MAX_ANSWERS)]
+    max: Annotated[int, Field(ge=1, le=MAX_ANSWERS)]
+
+    def draft(self) -> DraftQuestion:
+        """The event's form of the question."""
+        return DraftQuestion(
+            question=self.question, answers=self.answers, blank=self.blank, min=self.min, max=self.max
+        )
+
+
+class InvitedTrustee(Body):
+    """A trustee to invite."""
+
+    name: Name
+
+
+class DraftRequest(Body):
+    """An election as the officer writes it down; instants are RFC 3339."""
+
+    name: Name
+    description: Annotated[str, Field(max_length=10_000)]
+    group: GroupName
+    administrator: Name
+    questions: Annotated[
+        tuple[QuestionModel, ...], Field(min_length=1, max_length=MAX_QUESTIONS, strict=False)
+    ]
+    opens_at: Instant
+    closes_at: Instant
+    trustees: Annotated[
+        tuple[InvitedTrustee, ...], Field(min_length=1, max_length=MAX_TRUSTEES, strict=False)
+    ]
+    threshold: Annotated[int, Field(ge=1, le=MAX_TRUSTEES)]
+
+    def order(self) -> DraftOrder:
+        """The domain's form of the request."""
+        return DraftOrder(
+            name=self.name,
+            description=self.description,
+            group=self.group,
+            administrator=self.administrator,
+            questions=tuple(question.draft() for question in self.questions),
+            trustee_names=tuple(trustee.name for trustee in self.trustees),
+            threshold=self.threshold,
+            opens_at=self.opens_at,
+            closes_at=self.closes_at,
+        )
+
+
+class TrusteeInvitation(Body):
+    """What goes to a trustee; the token is told once and kept nowhere."""
+
+    trustee: int
+    name: str
+    token: str
+
+
+class DraftResponse(Body):
+    """The new election and its trustees' tokens."""
+
+    election_uuid: str
+    trustees: tuple[TrusteeInvitation, ...]
+
+
+class FreezeRequest(Body):
+    """How many voters the officer expects on the roll."""
+
+    expected_size: Annotated[int, Field(ge=1, le=MAX_ROLL)]
+
+
+class FreezeResponse(Body):
+    """The frozen roll."""
+
+    roll_size: int
+    credentials_sha256: Sha256Hex
+
+
+class CheckModel(Body):
+    """One check of the preflight."""
+
+    name: str
+    ready: bool
+    detail: str
+
+
+class PreflightResponse(Body):
+    """Whether the election may be opened, and why not."""
+
+    ready: bool
+    checks: tuple[CheckModel, ...]
+
+
+class StateResponse(Body):
+    """The stage after a command."""
+
+    election_uuid: str
+    state: str
+
+
+class CertifyResponse(StateResponse):
+    """The certified archive."""
+
+    archive_sha256: Sha256Hex
+
+
+class CommitmentRequest(Body):
+    """SHA-256 (hex) of the trustee's polynomial message."""
+
+    commitment: Sha256Hex
+
+
+class TrusteeProgress(Body):
+    """Which messages of a trustee were received."""
+
+    trustee: int
+    name: str
+    certificate: bool
+    commitment: bool
+    polynomial: bool
+    voutput: bool
+    partial_decryption: bool
+
+
+class ElectionResponse(Body):
+    """What the public sees of an election."""
+
+    election_uuid: str
+    state: str
+    name: str
+    description: str
+    group: str
+    administrator: str
+    questions: tuple[DraftQuestion, ...]
+    opens_at: str
+    closes_at: str
+    threshold: int
+    trustees: tuple[TrusteeProgress, ...]
+    roll_size: int | None
+    credentials_sha256: str | None
+    opened_at: str | None
+    closed_at: str | None
+    close_reason: str | None
+    certified_at: str | None
+    archive_sha256: str | None
+
+
+class ElectionListResponse(Body):
+    """All elections, in the order of their drafting."""
+
+    elections: tuple[ElectionResponse, ...]
+
+
+class CeremonyTrustee(Body):
+    """A trustee of the ceremony and the messages received; texts are exact."""
+
+    trustee: int
+    name: str
+    certificate: str | None
+    commitment: str | None
+    polynomial: str | None
+    voutput: str | None
+
+
+class CeremonyResponse(Body):
+    """The ceremony's public material, and the shares that are encrypted to the trustee who asks."""
+
+    election_uuid: str
+    group: str
+    threshold: int
+    trustee: int
+    step: str | None
+    """The step that misses a message; null when the ceremony is complete."""
+    waiting_for: tuple[int, ...]
+    trustees: tuple[CeremonyTrustee, ...]
+    vinput: str | None
+
+
+def election_response(overview: ElectionOverview) -> ElectionResponse:
+    """An overview in its public form."""
+    draft, times = overview.draft, overview.times
+
+    def received(kind: type, trustee: int) -> bool:
+        return FactKey(kind.__name__, trustee) in times
+
+    return ElectionResponse(
+        election_uuid=draft.election_uuid,
+        state=stage_of(times),
+        name=draft.name,
+        description=draft.description,
+        group=draft.group,
+        administrator=draft.administrator,
+        questions=draft.questions,
+        opens_at=draft.opens_at,
+        closes_at=draft.closes_at,
+        threshold=draft.threshold,
+        trustees=tuple(
+            TrusteeProgress(
+                trustee=number,
+                name=trustee.name,
+                certificate=received(CertificateReceived, number),
+                commitment=received(PolynomialCommitted, number),
+                polynomial=received(PolynomialReceived, number),
+                voutput=received(VoutputReceived, number),
+                partial_decryption=received(PartialDecryptionReceived, number),
+            )
+            for number, trustee in enumerate(draft.trustees, 1)
+        ),
+        roll_size=overview.roll.roll_size if overview.roll else None,
+        credentials_sha256=overview.roll.credentials_sha256 if overview.roll else None,
+        opened_at=times.get(FactKey("ElectionOpened")),
+        closed_at=times.get(FactKey("ElectionClosed")),
+        close_reason=overview.closed.reason if overview.closed else None,
+        certified_at=times.get(FactKey("ResultCertified")),
+        archive_sha256=overview.certified.archive_sha256 if overview.certified else None,
+    )
+
+
+def ceremony_response(election: Election, trustee: int) -> CeremonyResponse:
+    """The ceremony as this trustee sees it."""
+    received = {step: ceremony.messages_of(election, step) for step in ceremony.STEPS}
+    step = ceremony.current_step(election)
+    return CeremonyResponse(
+        election_uuid=election.uuid,
+        group=election.draft.group,
+        threshold=election.draft.threshold,
+        trustee=trustee,
+        step=step,
+        waiting_for=ceremony.waiting_for(election, step) if step else (),
+        trustees=tuple(
+            CeremonyTrustee(
+                trustee=number, name=name, **{step: received[step].get(number) for step in ceremony.STEPS}
+            )
+            for number, name in enumerate(election.trustee_names, 1)
+        ),
+        vinput=ceremony.vinput_of(election, trustee),
+    )

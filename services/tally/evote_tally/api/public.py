@@ -1,0 +1,92 @@
+"""What everybody may read."""
+
+from __future__ import annotations
+
+from evote_eventlog.events import ElectionOpened, EncryptedTallyComputed, ResultComputed
+from evote_platform.paths import ElectionUuidPath
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+
+from .. import store
+from ..domain.election import Election
+from ..exports import NotPublished, archive_bytes, plan_archive, public_credentials
+from .access import Service
+from .models import ElectionListResponse, ElectionResponse, election_response
+
+router = APIRouter(tags=["public"])
+ARCHIVE_TYPE = "application/x-tar"
+
+
+@router.get("/elections")
+async def list_elections(service: Service) -> ElectionListResponse:
+    """All elections, in the order of their drafting."""
+    async with service.pool.acquire() as connection:
+        overviews = await store.load_overviews(connection)
+    return ElectionListResponse(elections=tuple(election_response(overview) for overview in overviews))
+
+
+@router.get("/elections/{election_uuid}")
+async def show_election(election_uuid: ElectionUuidPath, service: Service) -> ElectionResponse:
+    """An election's stage, questions, window, roll size and its trustees' progress."""
+    async with service.pool.acquire() as connection:
+        return election_response(await store.load_overview(connection, election_uuid))
+
+
+@router.get("/elections/{election_uuid}/election.json")
+async def election_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
+    """The exact ``election.json``; its SHA-256 is the election's fingerprint."""
+    opened = (await _load(election_uuid, service)).fact(ElectionOpened)
+    return _exact(opened and opened.election_json)
+
+
+@router.get("/elections/{election_uuid}/trustees.json")
+async def trustees_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
+    """The exact ``trustees.json``."""
+    opened = (await _load(election_uuid, service)).fact(ElectionOpened)
+    return _exact(opened and opened.trustees_json)
+
+
+@router.get("/elections/{election_uuid}/public_creds.json")
+async def public_creds_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
+    """The exact ``public_creds.json`` of the frozen roll."""
+    async with service.pool.acquire() as connection:
+        election = await store.load_election(connection, election_uuid)
+        return _exact(await public_credentials(connection, election))
+
+
+@router.get("/elections/{election_uuid}/encrypted-tally")
+async def encrypted_tally(election_uuid: ElectionUuidPath, service: Service) -> Response:
+    """The exact ``encrypted_tally``."""
+    tally = (await _load(election_uuid, service)).fact(EncryptedTallyComputed)
+    return _exact(tally and tally.encrypted_tally)
+
+
+@router.get("/elections/{election_uuid}/result")
+async def result(election_uuid: ElectionUuidPath, service: Service) -> Response:
+    """The exact ``election_result``."""
+    computed = (await _load(election_uuid, service)).fact(ResultComputed)
+    return _exact(computed and computed.result)
+
+
+@router.get("/elections/{election_uuid}/archive.bel", response_class=StreamingResponse)
+async def archive(election_uuid: ElectionUuidPath, service: Service) -> StreamingResponse:
+    """The Belenios archive as of now; an earlier one is a beginning of a later one."""
+    async with service.pool.acquire() as connection:
+        plan = await plan_archive(connection, election_uuid)
+    disposition = f'attachment; filename="{election_uuid}.bel"'
+    return StreamingResponse(
+        archive_bytes(service.pool, plan),
+        media_type=ARCHIVE_TYPE,
+        headers={"Content-Disposition": disposition},
+    )
+
+
+async def _load(election_uuid: str, service: Service) -> Election:
+    async with service.pool.acquire() as connection:
+        return await store.load_election(connection, election_uuid)
+
+
+def _exact(text: str | None) -> Response:
+    if text is None:
+        raise NotPublished
+    return Response(text, media_type="application/json")

@@ -1,0 +1,107 @@
+"""What happens without a command: closing on time, the encrypted tally, the result.
+
+Every replica runs this; the election's lock lets one of them act, and the events decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+from evote_eventlog.events import ElectionEventData
+from evote_platform.clock import Clock
+from prometheus_client import Counter
+
+from . import store
+from .counting import UncountableBallot, encrypted_tally
+from .domain.counting import result_is_due, result_of
+from .domain.election import Election, Stage
+from .domain.lifecycle import close_election, closing_time_has_come
+from .handlers import CommandHandler
+from .worker import ProtocolWorker
+
+LOOK_EVERY_S = 0.25
+LOOK_AGAIN_AFTER_FAULT_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Automation:
+    """The background tasks of a replica."""
+
+    pool: asyncpg.Pool
+    commands: CommandHandler
+    worker: ProtocolWorker
+    clock: Clock
+    uncountable: Counter
+    _uncountable: set[str] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Run until cancelled. Counting may take long and must not delay another election's close."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_for_ever(self.close_due_elections))
+            tasks.create_task(_for_ever(self.count_closed_elections))
+
+    async def close_due_elections(self) -> None:
+        """Close the elections whose closing time has come."""
+
+        async def decide(election: Election, _: asyncpg.Connection) -> tuple[ElectionEventData, ...]:
+            return close_election(election, "closing-time")
+
+        async with self.pool.acquire() as connection:
+            drafts = [
+                (await store.load_overview(connection, election_uuid)).draft
+                for election_uuid in await store.open_elections(connection)
+            ]
+        for draft in drafts:
+            if closing_time_has_come(draft, self.clock()):
+                await self.commands.execute(draft.election_uuid, decide)
+                _log.info("election closed on time", election_uuid=draft.election_uuid)
+
+    async def count_closed_elections(self) -> None:
+        """Compute what can be computed of every closed election."""
+        async with self.pool.acquire() as connection:
+            uncounted = await store.uncounted_elections(connection)
+        for election_uuid in uncounted:
+            if election_uuid in self._uncountable:
+                continue
+            try:
+                await self._count(election_uuid)
+            except UncountableBallot as error:
+                # The log can't change: trying again would find the same ballot. Others go on.
+                self._uncountable.add(election_uuid)
+                self.uncountable.inc()
+                _log.error(
+                    "a logged ballot can't be counted",
+                    election_uuid=election_uuid,
+                    log_index=error.log_index,
+                    reason=error.reason,
+                )
+
+    async def _count(self, election_uuid: str) -> None:
+        async with self.commands.alone(election_uuid) as connection:
+            if connection is None:
+                return
+            election = await store.load_election(connection, election_uuid)
+            if election.stage is Stage.CLOSED:
+                tally = await encrypted_tally(connection, self.worker, election)
+                if tally is not None:
+                    await self.commands.publish_alone(connection, [tally])
+                    _log.info("encrypted tally computed", election_uuid=election_uuid)
+            elif result_is_due(election):
+                await self.commands.publish_alone(connection, await self.worker.run(result_of, election))
+                _log.info("result computed", election_uuid=election_uuid)
+
+
+async def _for_ever(look: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await look()
+        except Exception as error:  # a fault of one look (Kafka or PostgreSQL away) must not end them all
+            _log.error("automation will look again", task=look.__name__, exc_info=error)
+            await asyncio.sleep(LOOK_AGAIN_AFTER_FAULT_S)
+        await asyncio.sleep(LOOK_EVERY_S)

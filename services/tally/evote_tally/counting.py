@@ -1,0 +1,103 @@
+"""Computes the encrypted tally of a closed election from the logged ballots."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+from evote_belenios.ballots import parse_ballot, verify_election_binding
+from evote_belenios.election import parse_election
+from evote_belenios.errors import BeleniosError
+from evote_belenios.tally import EncryptedTallyAccumulator
+from evote_eventlog.events import EncryptedTallyComputed
+
+from . import store
+from .domain.counting import box_complete_at
+from .domain.election import Election
+from .domain.roll import weight_of
+from .worker import ProtocolWorker
+
+_PAGE = 200
+
+
+class UncountableBallot(Exception):
+    """A logged ballot can't be counted: someone bypassed the intake. The election needs its officers.
+
+    Every logged ballot is in the archive, so leaving it out would make an archive that nobody accepts.
+    Fields: ``log_index``, ``reason``.
+    """
+
+    def __init__(self, log_index: int, reason: str) -> None:
+        super().__init__(log_index, reason)
+        self.log_index = log_index
+        self.reason = reason
+
+
+async def encrypted_tally(
+    connection: asyncpg.Connection, worker: ProtocolWorker, election: Election
+) -> EncryptedTallyComputed | None:
+    """The encrypted tally, or None while the log hasn't reached every partition's close marker.
+
+    Needs an open transaction, for its cursor.
+
+    Raises:
+        UncountableBallot: naming the ballot.
+    """
+    complete_at = box_complete_at(await store.close_markers(connection, election.uuid))
+    if complete_at is None:
+        return None
+    opened = election.opened
+    credentials = await store.frozen_credentials(connection, election.uuid, opened.credentials_sha256)
+    if credentials is None:
+        return None
+    log_size = await store.checkpoint_over(connection, complete_at)
+    weights = {credential.partition(",")[0]: weight_of(credential) for credential in credentials}
+    with TemporaryDirectory(prefix="evote-tally-") as folder:
+        path = Path(folder) / "ballots.jsonl"
+        await _write_ballots(connection, election.uuid, log_size, weights, path)
+        tally, sized_tally = await worker.run(_multiply, opened.election_json, str(path))
+    return EncryptedTallyComputed(
+        election_uuid=election.uuid,
+        sized_encrypted_tally=sized_tally,
+        encrypted_tally=tally,
+        log_size=log_size,
+    )
+
+
+async def _write_ballots(
+    connection: asyncpg.Connection, election_uuid: str, log_size: int, weights: Mapping[str, int], path: Path
+) -> None:
+    """A file hands the ballots to the worker: neither process ever holds them all."""
+    with path.open("w", encoding="utf-8") as file:
+        async for page in store.counted_ballots(connection, election_uuid, before=log_size, page=_PAGE):
+            lines = []
+            for counted in page:
+                weight = weights.get(counted.credential)
+                if weight is None:
+                    raise UncountableBallot(counted.log_index, "its credential is not on the roll")
+                lines.append(
+                    json.dumps([counted.log_index, counted.credential, weight, counted.ballot]) + "\n"
+                )
+            await asyncio.to_thread(file.writelines, lines)
+
+
+def _multiply(election_json: str, path: str) -> tuple[str, str]:
+    """Runs in the worker process."""
+    election = parse_election(election_json)
+    accumulator = EncryptedTallyAccumulator(election)
+    with Path(path).open(encoding="utf-8") as file:
+        for line in file:
+            log_index, credential, weight, text = json.loads(line)
+            try:
+                ballot = parse_ballot(election, text)
+                verify_election_binding(election, ballot)
+            except BeleniosError as error:
+                raise UncountableBallot(log_index, str(error)) from error
+            if ballot.credential != credential:
+                raise UncountableBallot(log_index, "its event names another credential")
+            accumulator.add(ballot, weight)
+    return accumulator.encrypted_tally(), accumulator.sized_encrypted_tally()

@@ -1,0 +1,1 @@
+"""Pure rules of the election: no I/O, no clock and no randomness of their own."""

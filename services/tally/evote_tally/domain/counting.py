@@ -1,0 +1,107 @@
+"""From the closed box to the result: which box is complete, whose decryption is taken, what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evote_belenios.election import parse_election
+from evote_belenios.errors import BeleniosError
+from evote_belenios.tally import compute_result, verify_partial_decryption
+from evote_belenios.trustees import parse_trustees
+from evote_eventlog.events import (
+    EncryptedTallyComputed,
+    PartialDecryptionReceived,
+    ResultComputed,
+)
+
+from .election import Election, Stage
+from .refusals import (
+    DecryptionComplete,
+    MessageConflict,
+    NotTallied,
+    PartialDecryptionRejected,
+)
+
+PARTIAL_DECRYPTION = "partial-decryption"
+
+
+@dataclass(frozen=True)
+class CloseMarker:
+    """A ``BallotBoxClosed`` of one partition and its index in the public log, None when not logged."""
+
+    partition: int
+    partitions: int
+    log_index: int | None
+
+
+def box_complete_at(markers: tuple[CloseMarker, ...]) -> int | None:
+    """The log index at which the last partition's first close marker stands; None before that.
+
+    The sequencer logs a partition's records in order, so when a partition's marker is logged, every
+    ballot that counts from that partition is logged before it.
+    """
+    if not markers:
+        return None
+    first_logged: dict[int, int] = {}
+    for marker in markers:
+        if marker.log_index is not None:
+            known = first_logged.get(marker.partition, marker.log_index)
+            first_logged[marker.partition] = min(known, marker.log_index)
+    partitions = max(marker.partitions for marker in markers)
+    if any(partition not in first_logged for partition in range(partitions)):
+        return None
+    return max(first_logged[partition] for partition in range(partitions))
+
+
+def receive_partial_decryption(
+    election: Election, trustee: int, text: str
+) -> tuple[PartialDecryptionReceived, ...]:
+    """Take a trustee's partial decryption after verifying it; at most one per trustee.
+
+    Raises:
+        NotTallied, MessageConflict, DecryptionComplete, PartialDecryptionRejected.
+    """
+    election.require_trustee(trustee)
+    tally = election.fact(EncryptedTallyComputed)
+    if tally is None:
+        raise NotTallied(election.stage)
+    earlier = election.partial_decryptions.get(trustee)
+    if earlier is not None:
+        if earlier != text:
+            raise MessageConflict(PARTIAL_DECRYPTION, trustee)
+        return ()
+    if election.stage is not Stage.TALLIED or _enough(election):
+        raise DecryptionComplete(election.draft.threshold)
+    opened = election.opened
+    parameters = parse_election(opened.election_json)
+    trustees = parse_trustees(opened.trustees_json, parameters.group)
+    try:
+        verify_partial_decryption(parameters, trustees, trustee, tally.encrypted_tally, text)
+    except BeleniosError as error:
+        raise PartialDecryptionRejected(trustee, error.rule, error.section, error.detail) from error
+    return (PartialDecryptionReceived(election_uuid=election.uuid, trustee=trustee, partial_decryption=text),)
+
+
+def result_is_due(election: Election) -> bool:
+    """Whether enough trustees decrypted and the result isn't computed yet."""
+    return election.stage is Stage.TALLIED and _enough(election)
+
+
+def result_of(election: Election) -> tuple[ResultComputed, ...]:
+    """Combine the partial decryptions of enough trustees; nothing to do before or after."""
+    tally = election.fact(EncryptedTallyComputed)
+    if tally is None or not result_is_due(election):
+        return ()
+    opened = election.opened
+    parameters = parse_election(opened.election_json)
+    trustees = parse_trustees(opened.trustees_json, parameters.group)
+    partial_decryptions: Mapping[int, str] = election.partial_decryptions
+    result = compute_result(
+        parameters, trustees, tally.sized_encrypted_tally, tally.encrypted_tally, partial_decryptions
+    )
+    return (ResultComputed(election_uuid=election.uuid, result=result),)
+
+
+def _enough(election: Election) -> bool:
+    return len(election.partial_decryptions) >= election.draft.threshold

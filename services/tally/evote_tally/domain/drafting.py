@@ -1,0 +1,101 @@
+"""Writing an election down: what a draft must satisfy before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evote_eventlog.events import DraftQuestion, DraftTrustee, ElectionDrafted, GroupName
+
+from .refusals import DraftRejected
+
+MIN_TRUSTEES, MAX_TRUSTEES = 2, 20
+MIN_THRESHOLD = 2
+"""With one trustee enough, that trustee alone could decrypt any single ballot."""
+MAX_QUESTIONS = 20
+MAX_ANSWERS = 100
+"""Answers of all questions together: it bounds a ballot to well under a Kafka message (1 MB)."""
+
+
+@dataclass(frozen=True)
+class DraftOrder:
+    """What the officer ordered; instants are timezone-aware UTC."""
+
+    name: str
+    description: str
+    group: GroupName
+    administrator: str
+    questions: tuple[DraftQuestion, ...]
+    trustee_names: tuple[str, ...]
+    threshold: int
+    opens_at: datetime
+    closes_at: datetime
+
+
+def draft_election(
+    order: DraftOrder, *, uuid: str, token_hashes: Sequence[str], now: datetime
+) -> ElectionDrafted:
+    """Accept a draft.
+
+    Args:
+        order: what the officer ordered.
+        uuid: the new election's identifier.
+        token_hashes: SHA-256 (hex) of each trustee's bearer token, in the trustees' order.
+        now: the instant of the command.
+
+    Raises:
+        DraftRejected: naming every fault, so that the officer corrects them at once.
+    """
+    faults = tuple(_faults(order, now))
+    if faults:
+        raise DraftRejected(faults)
+    return ElectionDrafted(
+        election_uuid=uuid,
+        name=order.name,
+        description=order.description,
+        group=order.group,
+        administrator=order.administrator,
+        questions=order.questions,
+        trustees=tuple(
+            DraftTrustee(name=name, token_sha256=token_hash)
+            for name, token_hash in zip(order.trustee_names, token_hashes, strict=True)
+        ),
+        threshold=order.threshold,
+        opens_at=instant_text(order.opens_at),
+        closes_at=instant_text(order.closes_at),
+    )
+
+
+def instant_text(instant: datetime) -> str:
+    """RFC 3339 UTC with milliseconds and ``Z``."""
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _faults(order: DraftOrder, now: datetime) -> Iterator[tuple[str, str]]:
+    yield from _question_faults(order.questions)
+    trustees = len(order.trustee_names)
+    if not MIN_TRUSTEES <= trustees <= MAX_TRUSTEES:
+        yield "trustees", f"there must be {MIN_TRUSTEES} to {MAX_TRUSTEES} trustees, not {trustees}"
+    if len(set(order.trustee_names)) != trustees:
+        yield "trustees", "two trustees have the same name"
+    if not MIN_THRESHOLD <= order.threshold <= trustees:
+        yield "threshold", f"must be from {MIN_THRESHOLD} to the number of trustees ({trustees})"
+    if order.closes_at <= order.opens_at:
+        yield "closes_at", "the election must close after it opens"
+    if order.closes_at <= now:
+        yield "closes_at", "is in the past"
+
+
+def _question_faults(questions: tuple[DraftQuestion, ...]) -> Iterator[tuple[str, str]]:
+    if not 1 <= len(questions) <= MAX_QUESTIONS:
+        yield "questions", f"there must be 1 to {MAX_QUESTIONS} questions, not {len(questions)}"
+    answers = sum(len(question.answers) for question in questions)
+    if answers > MAX_ANSWERS:
+        yield "questions", f"all questions together have {answers} answers; the most is {MAX_ANSWERS}"
+    for index, question in enumerate(questions):
+        field = f"questions.{index}"
+        if not question.min <= question.max <= len(question.answers):
+            yield field, "min ≤ max ≤ number of answers must hold"
+        if len(set(question.answers)) != len(question.answers):
+            yield f"{field}.answers", "two answers are the same"

@@ -1,0 +1,84 @@
+"""Which events stand: the first of its kind that follows what it builds on.
+
+Two replicas can publish the same command's event twice when a database connection dies between
+publishing and projecting. Everybody who reads the log keeps the first by the log's order, so a
+duplicate changes nothing. The rule looks only at events of the same topic: topics are consumed
+independently, and a replay may interleave them in another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from evote_eventlog.events import (
+    CertificateReceived,
+    ElectionClosed,
+    ElectionDrafted,
+    ElectionEventData,
+    ElectionOpened,
+    EncryptedTallyComputed,
+    PartialDecryptionReceived,
+    PolynomialCommitted,
+    PolynomialReceived,
+    ResultCertified,
+    ResultComputed,
+    RollFrozen,
+    VoutputReceived,
+)
+
+NO_TRUSTEE = 0
+"""The trustee number of an event that is not a trustee's; trustees count from 1."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FactKey:
+    """The kind of an event (its class name) and the trustee whose it is, or ``NO_TRUSTEE``."""
+
+    kind: str
+    trustee: int = NO_TRUSTEE
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event that stands, with the instant (RFC 3339 UTC) of its envelope."""
+
+    data: ElectionEventData
+    time: str
+
+
+_BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
+    ElectionDrafted: None,
+    RollFrozen: ElectionDrafted,
+    ElectionOpened: RollFrozen,
+    ElectionClosed: ElectionOpened,
+    ResultCertified: ElectionClosed,
+    CertificateReceived: None,
+    PolynomialCommitted: CertificateReceived,
+    PolynomialReceived: PolynomialCommitted,
+    VoutputReceived: PolynomialReceived,
+    EncryptedTallyComputed: None,
+    PartialDecryptionReceived: EncryptedTallyComputed,
+    ResultComputed: EncryptedTallyComputed,
+}
+FACT_CLASSES: tuple[type[ElectionEventData], ...] = tuple(_BUILDS_ON)
+"""The events that make an election's state, the life cycle first."""
+
+
+def key_of(data: ElectionEventData) -> FactKey:
+    """The key under which an event stands at most once in its election."""
+    return FactKey(type(data).__name__, getattr(data, "trustee", NO_TRUSTEE))
+
+
+def stands(data: ElectionEventData, earlier: Collection[FactKey]) -> bool:
+    """Whether the event counts, given the keys of the same topic's events that stand before it."""
+    key = key_of(data)
+    if key in earlier:
+        return False
+    if isinstance(data, PartialDecryptionReceived) and FactKey(ResultComputed.__name__) in earlier:
+        return False
+    base = _BUILDS_ON[type(data)]
+    if base is None:
+        return True
+    trustee = key.trustee if "trustee" in base.model_fields else NO_TRUSTEE
+    return FactKey(base.__name__, trustee) in earlier

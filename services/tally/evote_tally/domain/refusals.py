@@ -1,0 +1,108 @@
+"""Why a command is refused: one type per reason, the facts in its fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+class Refusal(Exception):
+    """A command is refused and nothing was written."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Decisions run in a worker process; the default pickling of exceptions loses named fields.
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+
+
+@dataclass(eq=False)
+class UnknownElection(Refusal):
+    """No such election was drafted."""
+
+    election_uuid: str
+
+
+@dataclass(eq=False)
+class DraftRejected(Refusal):
+    """The draft contradicts itself; ``faults`` are pairs of a field and what is wrong with it."""
+
+    faults: tuple[tuple[str, str], ...]
+
+
+@dataclass(eq=False)
+class WrongStage(Refusal):
+    """The election's stage does not allow the command."""
+
+    stage: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class RollNotReady(Refusal):
+    """The public credentials don't make a complete and consistent roll of the expected size."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class UnknownTrustee(Refusal):
+    """The election has no trustee of this number."""
+
+    trustee: int
+
+
+@dataclass(eq=False)
+class StepNotYet(Refusal):
+    """A ceremony message came before what it builds on; ``waiting_for`` are trustees' numbers."""
+
+    step: str
+    needs: str
+    waiting_for: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class MessageConflict(Refusal):
+    """The trustee sent another message of this step before; the first one stands."""
+
+    step: str
+    trustee: int
+
+
+@dataclass(eq=False)
+class MessageRejected(Refusal):
+    """A ceremony message breaks a rule of the protocol."""
+
+    step: str
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass(eq=False)
+class NotTallied(Refusal):
+    """A partial decryption came before the encrypted tally."""
+
+    stage: str
+
+
+@dataclass(eq=False)
+class DecryptionComplete(Refusal):
+    """Enough trustees decrypted; the result stands."""
+
+    threshold: int
+
+
+@dataclass(eq=False)
+class PartialDecryptionRejected(Refusal):
+    """A partial decryption breaks a rule of the protocol."""
+
+    trustee: int
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass(eq=False)
+class PreflightFailed(Refusal):
+    """Something isn't ready for the opening; ``checks`` are those that failed, as name and detail."""
+
+    checks: tuple[tuple[str, str], ...]

@@ -1,0 +1,109 @@
+"""The roll of an election: the list of public credentials that auth published in parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from evote_belenios.credentials import parse_public
+from evote_belenios.errors import BeleniosError
+from evote_belenios.groups import group_by_name
+from evote_eventlog.events import CredentialsPublished, RollFrozen
+
+from .election import Election, Stage
+from .refusals import RollNotReady
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A complete list of public credentials (each ``key`` or ``key,weight``) and its SHA-256."""
+
+    credentials: tuple[str, ...]
+    sha256: str
+
+
+def credentials_text(credentials: Iterable[str]) -> str:
+    """The exact ``public_creds.json`` text: a compact JSON array."""
+    return json.dumps(list(credentials), separators=(",", ":"), ensure_ascii=False)
+
+
+def complete_roll(parts: Iterable[CredentialsPublished]) -> Roll:
+    """Put the published parts together.
+
+    Parts are told apart by the hash of the whole list: a list that was announced and never finished
+    doesn't stand in the way of a later one that is complete.
+
+    Raises:
+        RollNotReady: when no list is complete, or more than one is.
+    """
+    lists: dict[str, dict[int, CredentialsPublished]] = {}
+    for part in parts:
+        lists.setdefault(part.credentials_sha256, {}).setdefault(part.part, part)
+    if not lists:
+        raise RollNotReady(("auth has published no public credentials",))
+    complete = {digest: found for digest, found in lists.items() if not _missing_parts(found)}
+    if not complete:
+        missing = (number for found in lists.values() for number in _missing_parts(found))
+        raise RollNotReady(tuple(f"part {number} of the public credentials" for number in missing))
+    if len(complete) > 1:
+        raise RollNotReady((f"{len(complete)} different lists of public credentials were published",))
+    digest, found = next(iter(complete.items()))
+    return Roll(tuple(c for number in sorted(found) for c in found[number].credentials), digest)
+
+
+def _missing_parts(found: Mapping[int, CredentialsPublished]) -> list[int]:
+    parts = max(part.parts for part in found.values())
+    return [number for number in range(parts) if number not in found]
+
+
+def weight_of(credential: str) -> int:
+    """The weight that a public credential carries; 1 when it carries none."""
+    _, comma, weight = credential.partition(",")
+    return int(weight) if comma else 1
+
+
+def freeze_roll(
+    election: Election, parts: Iterable[CredentialsPublished], expected_size: int
+) -> tuple[RollFrozen, ...]:
+    """Freeze the roll at the published credentials; nothing to do when they are frozen already.
+
+    Raises:
+        RollNotReady: saying all that is missing or inconsistent.
+    """
+    if (frozen := election.fact(RollFrozen)) is not None:
+        if frozen.roll_size != expected_size:
+            raise RollNotReady((f"the roll is frozen at {frozen.roll_size} voters, not {expected_size}",))
+        return ()
+    election.require_stage(Stage.DRAFTED)
+    roll = complete_roll(parts)
+    faults = _roll_faults(election, roll, expected_size)
+    if faults:
+        raise RollNotReady(faults)
+    return (
+        RollFrozen(
+            election_uuid=election.uuid, roll_size=len(roll.credentials), credentials_sha256=roll.sha256
+        ),
+    )
+
+
+def _roll_faults(election: Election, roll: Roll, expected_size: int) -> tuple[str, ...]:
+    faults = []
+    credentials = roll.credentials
+    if len(credentials) != expected_size:
+        faults.append(f"{len(credentials)} credentials were published, {expected_size} were expected")
+    if sha256(credentials_text(credentials).encode()).hexdigest() != roll.sha256:
+        faults.append("the public credentials don't have the SHA-256 that auth announced")
+    if list(credentials) != sorted(credentials):
+        # Another order than the sorted one could tie credentials to the order of the roll.
+        faults.append("the public credentials are not sorted")
+    group = group_by_name(election.draft.group)
+    try:
+        keys = {parse_public(credential, group)[0] for credential in credentials}
+    except BeleniosError as error:
+        faults.append(f"a public credential is malformed: {error}")
+    else:
+        if len(keys) != len(credentials):
+            faults.append("a public credential appears twice")
+    return tuple(faults)

@@ -1,0 +1,146 @@
+"""The exact public texts of an election, and its archive, streamed from the projection in log order.
+
+An archive only grows: what is exported later begins with what was exported before. Each page is a
+read of its own, so a slow reader holds neither a connection nor a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator, Buffer, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from evote_belenios.archive import ArchiveWriter
+from evote_eventlog.events import ElectionOpened, EncryptedTallyComputed, ResultComputed, RollFrozen
+
+from . import store
+from .domain.election import Election
+from .domain.roll import credentials_text
+
+_PAGE = 200
+
+
+class NotPublished(Exception):
+    """The text or the archive doesn't exist before the election opens (or before its tally or result)."""
+
+
+@dataclass(frozen=True)
+class ArchivePlan:
+    """What an export holds besides its ballots, fixed when it starts."""
+
+    election: Election
+    credentials: str
+    """The exact ``public_creds.json``."""
+    ballots_before: int
+    """Ballots with a smaller log index are in it."""
+    timestamp: int
+    """When the election opened, in Unix seconds: exports differ in nothing else."""
+
+
+async def public_credentials(connection: asyncpg.Connection, election: Election) -> str:
+    """The exact ``public_creds.json`` of a frozen roll.
+
+    Raises:
+        NotPublished: before the roll is frozen.
+    """
+    roll = election.fact(RollFrozen)
+    if roll is None:
+        raise NotPublished
+    credentials = await store.frozen_credentials(connection, election.uuid, roll.credentials_sha256)
+    if credentials is None:
+        raise NotPublished
+    return credentials_text(credentials)
+
+
+async def plan_archive(connection: asyncpg.Connection, election_uuid: str) -> ArchivePlan:
+    """Fix what an export that starts now holds.
+
+    Raises:
+        UnknownElection: when the election wasn't drafted.
+        NotPublished: before the election is open.
+    """
+    election = await store.load_election(connection, election_uuid)
+    opened_at = election.time_of(ElectionOpened)
+    if opened_at is None:
+        raise NotPublished
+    tally = election.fact(EncryptedTallyComputed)
+    end = await store.log_end(connection)
+    return ArchivePlan(
+        election,
+        await public_credentials(connection, election),
+        min(end, tally.log_size) if tally else end,
+        int(datetime.fromisoformat(opened_at).timestamp()),
+    )
+
+
+async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[bytes]:
+    """The archive in pieces of bounded size."""
+    outbox = _Outbox()
+    opened = plan.election.opened
+    writer = ArchiveWriter(outbox, timestamp=plan.timestamp)
+    await asyncio.to_thread(writer.setup, opened.election_json, opened.trustees_json, plan.credentials)
+    yield outbox.take()
+    after = -1
+    while True:
+        async with pool.acquire() as connection:
+            page = await store.logged_ballots(
+                connection, plan.election.uuid, after=after, before=plan.ballots_before, limit=_PAGE
+            )
+        if not page:
+            break
+        await asyncio.to_thread(_write_ballots, writer, (text for _, text in page))
+        yield outbox.take()
+        after = page[-1][0]
+    _write_count(writer, plan.election)
+    writer.close()
+    yield outbox.take()
+
+
+async def archive_sha256(pool: asyncpg.Pool, plan: ArchivePlan) -> str:
+    """SHA-256 (hex) of the archive."""
+    digest = hashlib.sha256()
+    async for piece in archive_bytes(pool, plan):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _write_ballots(writer: ArchiveWriter, ballots: Iterable[str]) -> None:
+    for ballot in ballots:
+        writer.ballot(ballot)
+
+
+def _write_count(writer: ArchiveWriter, election: Election) -> None:
+    tally = election.fact(EncryptedTallyComputed)
+    if tally is None:
+        return
+    writer.end_ballots()
+    writer.encrypted_tally(tally.encrypted_tally, tally.sized_encrypted_tally)
+    for trustee, partial_decryption in election.partial_decryptions.items():
+        writer.partial_decryption(trustee, partial_decryption)
+    result = election.fact(ResultComputed)
+    if result is not None:
+        writer.result(result.result)
+
+
+class _Outbox(io.RawIOBase):
+    """Collects what the writer wrote since the last look."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer) -> int:  # type: ignore[override]
+        piece = bytes(data)
+        self._pieces.append(piece)
+        return len(piece)
+
+    def take(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken

@@ -1,0 +1,124 @@
+"""Events → PostgreSQL. Every row follows from the events of one topic alone, so replays are exact.
+
+Topics are consumed independently of each other: nothing here reads what another topic wrote, and the
+tables are joined only when they are read.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+from evote_eventlog.errors import PoisonError
+from evote_eventlog.events import (
+    BallotAccepted,
+    BallotBoxClosed,
+    CheckpointSigned,
+    CredentialsPublished,
+    ElectionEventData,
+    Topic,
+)
+from evote_eventlog.record import Record
+from evote_platform.clock import rfc3339
+
+from .domain.facts import FACT_CLASSES, FactKey, key_of, stands
+
+PROJECTION_NAME = "tally"
+
+
+class TallyProjection:
+    """What tally knows of the log: the elections' facts, the rolls, the ballots and their order."""
+
+    name = PROJECTION_NAME
+    topics = frozenset({Topic.ELECTIONS, Topic.TALLY, Topic.IDENTITY, Topic.BALLOTS, Topic.LEDGER})
+    tables = ("facts", "credential_parts", "ballots", "close_markers", "ballot_entries", "checkpoints")
+
+    async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
+        """Apply one record; events that tally has no use for change nothing."""
+        data = record.envelope.data
+        if isinstance(data, FACT_CLASSES):
+            await _apply_fact(connection, record, data)
+        elif isinstance(data, CredentialsPublished):
+            await _apply_credentials(connection, data)
+        elif isinstance(data, BallotAccepted):
+            await _apply_ballot(connection, record, data)
+        elif isinstance(data, BallotBoxClosed):
+            await _apply_marker(connection, record, data)
+        elif isinstance(data, CheckpointSigned):
+            await _apply_checkpoint(connection, data)
+
+
+async def _apply_fact(connection: asyncpg.Connection, record: Record, data: ElectionEventData) -> None:
+    position = record.position
+    rows = await connection.fetch(
+        "SELECT kind, trustee FROM facts WHERE election_uuid = $1 AND topic = $2",
+        data.election_uuid,
+        position.topic.value,
+    )
+    if not stands(data, {FactKey(row["kind"], row["trustee"]) for row in rows}):
+        return
+    key = key_of(data)
+    await connection.execute(
+        "INSERT INTO facts (topic, partition, log_offset, election_uuid, kind, trustee, time, data)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        position.topic.value,
+        position.partition,
+        position.offset,
+        data.election_uuid,
+        key.kind,
+        key.trustee,
+        rfc3339(record.envelope.time),
+        data.model_dump_json(),
+    )
+
+
+async def _apply_credentials(connection: asyncpg.Connection, data: CredentialsPublished) -> None:
+    await connection.execute(
+        "INSERT INTO credential_parts (election_uuid, credentials_sha256, part, data)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        data.election_uuid,
+        data.credentials_sha256,
+        data.part,
+        data.model_dump_json(),
+    )
+
+
+async def _apply_ballot(connection: asyncpg.Connection, record: Record, data: BallotAccepted) -> None:
+    if "\0" in data.credential or "\0" in data.ballot:
+        # PostgreSQL stores no NUL; retrying for ever would stop every election.
+        raise PoisonError("a ballot with a NUL character")
+    await connection.execute(
+        "INSERT INTO ballots (partition, log_offset, election_uuid, credential, ballot)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        record.position.partition,
+        record.position.offset,
+        data.election_uuid,
+        data.credential,
+        data.ballot,
+    )
+
+
+async def _apply_marker(connection: asyncpg.Connection, record: Record, data: BallotBoxClosed) -> None:
+    await connection.execute(
+        "INSERT INTO close_markers (partition, log_offset, election_uuid, partitions)"
+        " VALUES ($1, $2, $3, $4)",
+        record.position.partition,
+        record.position.offset,
+        data.election_uuid,
+        data.partitions,
+    )
+
+
+async def _apply_checkpoint(connection: asyncpg.Connection, data: CheckpointSigned) -> None:
+    await connection.execute(
+        "INSERT INTO checkpoints (size, previous_size) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        data.size,
+        data.previous_size,
+    )
+    await connection.executemany(
+        "INSERT INTO ballot_entries (log_index, partition, log_offset)"
+        " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [
+            (data.previous_size + index, entry.partition, entry.offset)
+            for index, entry in enumerate(data.entries)
+            if entry.topic == Topic.BALLOTS.value
+        ],
+    )

@@ -1,0 +1,27 @@
+"""Every environment variable of the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from evote_platform.settings import ServiceSettings
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+
+class TallySettings(ServiceSettings):
+    """Settings of tally; each is read from ``EVOTE_`` and its name in capitals."""
+
+    officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 (hex) of the bearer token of the election officers."""
+
+    service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    """The services whose readiness and clock the preflight checks: ``name=url,name=url``."""
+
+    @field_validator("service_urls", mode="before")
+    @classmethod
+    def _parse_service_urls(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = (item.partition("=") for item in value.split(",") if item.strip())
+        return {name.strip(): url.strip().rstrip("/") for name, _, url in pairs}

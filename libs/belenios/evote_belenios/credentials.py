@@ -1,7 +1,8 @@
 """Credentials: what a voter types or receives, the exponent behind it, and the public list.
 
 Two formats of private credentials exist (specification, "Credentials"): version 2.0's, 15 characters with a
-checksum and PBKDF2, which we use with ``BELENIOS-2048``; and 2.5.1's, 22 characters and SHA-256, with ``Ed25519``.
+checksum and PBKDF2, which we issue with ``BELENIOS-2048``, because belenios-tool 2.0 knows no other; and 2.5.1's, 22
+characters and SHA-256, which we issue with ``Ed25519``. Either is read with either group.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SHORT = re.compile(rf"[{BASE58}]{{15}}", re.ASCII)
 _LONG = re.compile(rf"[{BASE58}]{{5}}-[{BASE58}]{{6}}-[{BASE58}]{{5}}-[{BASE58}]{{6}}", re.ASCII)
 _SHORT_GROUPS = (3, 3, 3, 3, 3)
 _LONG_GROUPS = (5, 6, 5, 6)
+_SHORT_LENGTH = 19
 _PBKDF2_ITERATIONS = 1000
 _ENTROPY_BYTES = 32
 
@@ -43,29 +45,27 @@ def from_entropy(group: Group, entropy: bytes) -> str:
     return generate(group, _shake(entropy))
 
 
-def parse(text: str, group: Group) -> str:
-    """The canonical text of a private credential as a person may have typed it.
+def parse(text: str) -> str:
+    """The canonical text of a private credential as a person may have typed it; the length tells the format.
 
     Raises ``CredentialError`` for another length, a character outside Base58 or a wrong checksum.
     """
     typed = text.strip()
-    if group is BELENIOS_2048:
-        compact = typed.replace("-", "")
-        if not _SHORT.fullmatch(compact):
-            raise _malformed("a private credential of this election has 15 Base58 characters")
-        if (_number(compact[:14]) + BASE58.index(compact[14])) % 53:
-            raise _malformed("the checksum is wrong: a character was mistyped")
-        # belenios-tool hashes the text with its dashes, so that is the canonical one.
-        return _with_dashes(compact, _SHORT_GROUPS)
-    if not _LONG.fullmatch(typed):
-        raise _malformed("a private credential looks like XXXXX-XXXXXX-XXXXX-XXXXXX (Base58)")
-    return typed
+    if _LONG.fullmatch(typed):
+        return typed
+    compact = typed.replace("-", "")
+    if not _SHORT.fullmatch(compact):
+        raise _malformed("a private credential looks like XXXXX-XXXXXX-XXXXX-XXXXXX or XXX-XXX-XXX-XXX-XXX (Base58)")
+    if (_number(compact[:14]) + BASE58.index(compact[14])) % 53:
+        raise _malformed("the checksum is wrong: a character was mistyped")
+    # belenios-tool derives from the text with its dashes, so that is the canonical one.
+    return _with_dashes(compact, _SHORT_GROUPS)
 
 
 def secret_exponent(credential: str, election_uuid: str, group: Group) -> int:
-    """The exponent x of a private credential in one election."""
-    canonical = parse(credential, group)
-    if group is BELENIOS_2048:
+    """The exponent x of a private credential in one election; raises what :func:`parse` raises."""
+    canonical = parse(credential)
+    if len(canonical) == _SHORT_LENGTH:
         derived = hashlib.pbkdf2_hmac("sha256", canonical.encode(), election_uuid.encode(), _PBKDF2_ITERATIONS)
         return int.from_bytes(derived, "big") % group.order
     halves = (

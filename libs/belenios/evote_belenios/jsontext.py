@@ -12,7 +12,11 @@ from .errors import EncodingError
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 
 _NATURAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD]")
 _CONVENTIONS = "Conventions"
+
+MOST_CHARACTERS = 1 << 27
+"""More than the list of public credentials of a city of 200,000 voters takes in the larger group."""
 
 
 def dump(value: Json) -> str:
@@ -24,11 +28,16 @@ def load(text: str) -> Json:
     """The value of a JSON text.
 
     Raises ``EncodingError`` (rule ``json``) for malformed JSON, a field given twice, a fraction, an exponent,
-    a lone surrogate or nesting beyond what any message has.
+    a lone surrogate, nesting beyond what any message has, or more than ``MOST_CHARACTERS``.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise EncodingError("json", _CONVENTIONS, f"longer than {MOST_CHARACTERS} characters")
     try:
         text.encode()
         value: Json = json.loads(text, object_pairs_hook=_object, parse_float=_no_fraction, parse_constant=_no_fraction)
+        if _SURROGATE_ESCAPE.search(text):
+            # Raises for half a pair, which is no character and has no UTF-8.
+            dump(value).encode()
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise EncodingError("json", _CONVENTIONS, f"not acceptable JSON: {reason}") from None

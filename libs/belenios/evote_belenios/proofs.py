@@ -7,7 +7,7 @@ Every proof is a list of (challenge, response) pairs whose commitments are recom
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .groups import Element, Group, Power, Random, hash_to_exponent, random_exponent
 from .jsontext import Fields, Json
@@ -53,6 +53,15 @@ class Statement:
     """beta·g^-m: the encrypted message of the branch is divided out already."""
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What the prover knows of a branch: (alpha, beta·g^-m) is (g^secret, y^secret·g^excess)."""
+
+    secret: int = field(repr=False)
+    excess: int = field(repr=False)
+    """0 when the branch is true."""
+
+
 def parse_proof(value: Json, order: int, what: str) -> Proof:
     """A ``proof`` structure; ``EncodingError`` unless both numbers are canonical and reduced modulo q."""
     fields = Fields(value, what)
@@ -88,26 +97,29 @@ def knowledge_holds(group: Group, public: Element, prefix: str, proof: Proof) ->
 
 
 def prove_one_of(
-    group: Group,
-    y_power: Power,
-    statements: Sequence[Statement],
-    true_index: int,
-    secret: int,
-    prefix: str,
-    random: Random,
+    group: Group, y_power: Power, openings: Sequence[Opening], prefix: str, random: Random
 ) -> tuple[Proof, ...]:
-    """Prove that ``statements[true_index]`` holds with r = ``secret``, without saying which one it is."""
-    simulated = [Proof(random_exponent(group, random), random_exponent(group, random)) for _ in statements]
-    nonce = random_exponent(group, random)
-    commitments = [
-        _honest_commitment(group, y_power, nonce) if index == true_index else _commitment(group, y_power, *pair)
-        for index, pair in enumerate(zip(statements, simulated, strict=True))
-    ]
+    """Prove that one of the branches holds, without saying which one it is.
+
+    The prover knows every opening, so that a simulated branch's commitment costs no more than an honest one. For
+    each branch in order a nonce is drawn, then, unless it is the first true one, its challenge. Raises
+    ``ValueError`` when no branch is true.
+    """
+    true_index = [opening.excess for opening in openings].index(0)
+    nonces, challenges, commitments = [], [], []
+    for index, opening in enumerate(openings):
+        nonces.append(random_exponent(group, random))
+        challenges.append(0 if index == true_index else random_exponent(group, random))
+        left, right = group.power_generator(nonces[-1]), y_power(nonces[-1])
+        if opening.excess:
+            right = group.multiply(right, group.power_generator(opening.excess * challenges[-1]))
+        commitments.append(f"{group.encode(left)},{group.encode(right)}")
     total = hash_to_exponent(group, prefix + ",".join(commitments))
-    others = sum(proof.challenge for index, proof in enumerate(simulated) if index != true_index)
-    challenge = (total - others) % group.order
-    simulated[true_index] = Proof(challenge, (nonce - secret * challenge) % group.order)
-    return tuple(simulated)
+    challenges[true_index] = (total - sum(challenges)) % group.order
+    return tuple(
+        Proof(challenge, (nonce - opening.secret * challenge) % group.order)
+        for opening, nonce, challenge in zip(openings, nonces, challenges, strict=True)
+    )
 
 
 def one_of_holds(
@@ -121,10 +133,6 @@ def one_of_holds(
     ]
     total = hash_to_exponent(group, prefix + ",".join(commitments))
     return total == sum(proof.challenge for proof in proofs) % group.order
-
-
-def _honest_commitment(group: Group, y_power: Power, nonce: int) -> str:
-    return f"{group.encode(group.power_generator(nonce))},{group.encode(y_power(nonce))}"
 
 
 def _commitment(group: Group, y_power: Power, statement: Statement, proof: Proof) -> str:

@@ -91,6 +91,10 @@ class Fields:
             raise _wrong(self._what, f"{name} is not an array")
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A JSON array of strings."""
+        return texts(self._take(name), f"{self._what}.{name}")
+
     def value(self, name: str) -> Json:
         """A field of any type."""
         return self._take(name)
@@ -106,6 +110,13 @@ class Fields:
             raise _wrong(self._what, f"lacks the field {name}")
         self._read.add(name)
         return self._value[name]
+
+
+def texts(value: Json, what: str) -> tuple[str, ...]:
+    """An array that has nothing but strings."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(what, "is not an array of strings")
+    return tuple(value)
 
 
 def parse_natural(text: str, what: str) -> int:

@@ -15,6 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from .text import UNCARRIABLE
+
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
@@ -119,6 +121,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_http_exception)
     for error_type in DATABASE_AWAY:
         app.add_exception_handler(error_type, _answer_database_away)
+    for text_error in UNCARRIABLE:
+        app.add_exception_handler(text_error, _answer_uncarriable)
 
 
 def _answer(request: Request, problem: Problem) -> Response:
@@ -131,21 +135,16 @@ async def _answer_problem(request: Request, error: Exception) -> Response:
     return _answer(request, error)
 
 
+async def _answer_uncarriable(request: Request, error: Exception) -> Response:
+    return _answer(request, _invalid_request([{"field": "?", "reason": "holds NUL or a lone surrogate"}]))
+
+
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return _answer(request, _malformed_json())
-    return _answer(
-        request,
-        Problem(
-            "invalid-request",
-            "The request does not match the API",
-            422,
-            "Correct the fields listed in errors.",
-            extensions={"errors": [_field_error(fault) for fault in faults[:_MAX_FIELD_ERRORS]]},
-        ),
-    )
+    return _answer(request, _invalid_request([_field_error(fault) for fault in faults[:_MAX_FIELD_ERRORS]]))
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -164,6 +163,16 @@ async def _answer_database_away(request: Request, error: Exception) -> Response:
             "Nothing is lost; try again after Retry-After.",
             2,
         ),
+    )
+
+
+def _invalid_request(errors: Sequence[Mapping[str, str]]) -> Problem:
+    return Problem(
+        "invalid-request",
+        "The request does not match the API",
+        422,
+        "Correct the fields listed in errors.",
+        extensions={"errors": errors},
     )
 
 

@@ -1,0 +1,129 @@
+"""An app like a service's, with an endpoint for each way that a request can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import httpx
+import pytest
+from evote_platform.app import create_app, new_registry
+from evote_platform.health import Readiness
+from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
+from evote_platform.problems import Problem
+from evote_platform.text import PlainText
+from evote_platform.tokens import token_sha256, verify_bearer
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+NOW = datetime(2026, 11, 24, 1, 2, 3, 456_000, UTC)
+OFFICER_TOKEN = "the officer's token"
+MAX_BODY_BYTES = 1000
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: PlainText
+    count: int = 0
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str, _: ValidationInfo) -> str:
+        if name == "echo":
+            raise ValueError(f"{name} is refused")
+        if name == "said":
+            raise PydanticCustomError("thing-name", "this name is taken")
+        return name
+
+
+router = APIRouter()
+
+
+@router.post("/things")
+async def post_thing(thing: Thing) -> Thing:
+    return thing
+
+
+@router.post("/raw")
+async def post_raw(request: Request) -> dict[str, int]:
+    return {"bytes": len(await request.body())}
+
+
+@router.get("/elections/{uuid}/things")
+async def things(uuid: ElectionUuidPath, after: Annotated[SafeInt, Query()] = 0) -> dict[str, str]:
+    return {"uuid": uuid}
+
+
+@router.get("/status/{tracker:path}")
+async def status(tracker: TrackerPath) -> dict[str, str]:
+    return {"tracker": tracker}
+
+
+@router.get("/officer")
+async def officer(request: Request) -> dict[str, bool]:
+    verify_bearer(request, token_sha256(OFFICER_TOKEN))
+    return {"ok": True}
+
+
+@router.get("/refused")
+async def refused() -> None:
+    raise Problem("election-closed", "Closed", 403, extensions={"closed_at": "x", "status": 1}, headers={"X-Why": "y"})
+
+
+@router.post("/careless")
+async def careless(request: Request) -> dict[str, int]:
+    return {"bytes": len((await request.json())["text"].encode())}
+
+
+@router.get("/broken")
+async def broken() -> None:
+    raise RuntimeError("secret of a voter")
+
+
+@router.get("/database-away")
+async def database_away() -> None:
+    raise ConnectionRefusedError
+
+
+@router.get("/broken-stream")
+async def broken_stream() -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise RuntimeError("secret of a voter")
+
+    return StreamingResponse(parts())
+
+
+@pytest.fixture
+def readiness() -> Readiness:
+    return Readiness()
+
+
+@pytest.fixture
+def app(readiness: Readiness) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    return create_app(
+        service_name="example",
+        version="1.2.3",
+        lifespan=lifespan,
+        routers=[router],
+        readiness=readiness,
+        registry=new_registry(),
+        max_body_bytes=MAX_BODY_BYTES,
+        clock=lambda: NOW,
+    )
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        yield client

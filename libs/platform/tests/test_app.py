@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from evote_platform.health import NotReady, Readiness
+from evote_platform.tokens import new_token, token_sha256
+
+LIMIT = 1000  # of the app in conftest
+
+
+async def chunks(count: int, size: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"x" * size
+
+
+async def test_a_body_up_to_the_limit_is_taken(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/raw", content=b"x" * LIMIT)).json() == {"bytes": LIMIT}
+    assert (await client.post("/raw", content=chunks(10, 100))).json() == {"bytes": LIMIT}
+
+
+@pytest.mark.parametrize("path", ["/raw", "/things"])
+async def test_a_declared_body_beyond_the_limit_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.post(path, content=b"x" * (LIMIT + 1))
+    assert response.status_code == 413
+    assert response.json()["type"].endswith(":body-too-large")
+    assert response.headers["connection"] == "close"
+
+
+async def test_a_chunked_body_is_refused_where_it_passes_the_limit(client: httpx.AsyncClient) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 100
+            yield b"x" * 100
+
+    for path in ("/raw", "/things"):
+        sent = 0
+        headers = {"content-type": "application/json"}
+        response = await client.post(path, content=endless(), headers=headers)
+        assert response.status_code == 413
+        assert response.json()["type"].endswith(":body-too-large")
+        assert sent <= LIMIT + 200
+
+
+async def test_an_absurd_content_length_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post("/raw", content=b"x", headers={"content-length": "9" * 5000})
+    assert response.status_code == 413
+
+
+async def test_readyz_names_the_check_that_fails_and_tells_the_time(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    async def good() -> None: ...
+
+    async def says_no() -> bool:
+        return False
+
+    async def explains() -> None:
+        raise NotReady("roll not loaded")
+
+    async def breaks() -> None:
+        raise RuntimeError("postgresql://user:password@host")
+
+    readiness.register("good", good)
+    response = await client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "time": "2026-11-24T01:02:03.456Z",
+        "checks": {"good": {"ok": True, "detail": "ok"}},
+    }
+    for name, check in (("no", says_no), ("explained", explains), ("broken", breaks)):
+        readiness.register(name, check)
+    response = await client.get("/readyz")
+    assert response.status_code == 503
+    report = response.json()
+    assert not report["ready"]
+    assert {name: check["detail"] for name, check in report["checks"].items()} == {
+        "good": "ok",
+        "no": "not ready",
+        "explained": "roll not loaded",
+        "broken": "RuntimeError",
+    }
+
+
+async def test_checks_run_at_the_same_time_and_a_stuck_one_fails(
+    client: httpx.AsyncClient, readiness: Readiness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evote_platform.health.CHECK_TIMEOUT_S", 0.05)
+    started: list[str] = []
+    everyone = asyncio.Event()
+
+    async def meets(name: str) -> None:
+        started.append(name)
+        if len(started) == 2:
+            everyone.set()
+        await everyone.wait()
+
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    readiness.register("a", lambda: meets("a"))
+    readiness.register("b", lambda: meets("b"))
+    readiness.register("stuck", stuck)
+    checks = (await client.get("/readyz")).json()["checks"]
+    assert {name: check["ok"] for name, check in checks.items()} == {"a": True, "b": True, "stuck": False}
+
+
+async def test_a_service_that_failed_or_drains_is_not_ready(client: httpx.AsyncClient, readiness: Readiness) -> None:
+    readiness.draining.set()
+    assert (await client.get("/readyz")).json()["checks"] == {"draining": {"ok": False, "detail": "shutting down"}}
+    readiness.fail("projection", "LogTruncated")
+    response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["projection"] == {"ok": False, "detail": "LogTruncated"}
+    assert (await client.get("/livez")).status_code == 200
+
+
+async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.AsyncClient) -> None:
+    tracker = "a" * 43
+    await client.get(f"/status/{tracker}")
+    await client.get("/refused")
+    await client.get("/elsewhere/voter-17")
+    await client.request("SECRETVERB", "/refused")
+    text = (await client.get("/metrics")).text
+    assert tracker not in text
+    assert "voter-17" not in text
+    assert "SECRETVERB" not in text
+    assert 'route="/status/{tracker:path}",service="example",status="200"' in text
+    assert 'evote_problems_total{service="example",type="election-closed"} 1.0' in text
+    assert 'evote_problems_total{service="example",type="not-found"} 1.0' in text
+
+
+async def test_an_answer_that_breaks_off_is_not_passed_off_as_whole(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = await client.get("/broken-stream")
+    assert response.status_code == 500 or response.content == b"first"
+    assert "secret" not in "".join(capsys.readouterr())
+    text = (await client.get("/metrics")).text
+    assert 'route="/broken-stream"' in text
+
+
+async def test_every_answer_has_a_request_id_and_safe_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/livez", "/refused", "/nowhere", "/broken"):
+        response = await client.get(path)
+        assert re.fullmatch("[0-9a-f]{16}", response.headers["x-request-id"])
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
+    spoilt = await client.get("/livez", headers={"X-Request-Id": b"a b\xff"})
+    assert re.fullmatch("[0-9a-f]{16}", spoilt.headers["x-request-id"])
+
+
+async def test_only_the_right_bearer_token_opens(client: httpx.AsyncClient) -> None:
+    missing = await client.get("/officer")
+    wrong = await client.get("/officer", headers={"Authorization": "Bearer other"})
+    basic = await client.get("/officer", headers={"Authorization": "Basic dGhlOnRva2Vu"})
+    latin = await client.get("/officer", headers={"Authorization": b"Bearer \xff\xfe"})
+    right = await client.get("/officer", headers={"Authorization": "bearer the officer's token"})
+    assert [answer.status_code for answer in (missing, wrong, basic, latin, right)] == [401, 403, 401, 403, 200]
+    assert missing.headers["www-authenticate"] == "Bearer"
+    assert missing.json()["type"].endswith(":unauthorized")
+    assert wrong.json()["type"].endswith(":forbidden")
+
+
+def test_a_new_token_is_256_bits_of_the_given_randomness() -> None:
+    asked: list[int] = []
+
+    def random(count: int) -> bytes:
+        asked.append(count)
+        return bytes(range(count))
+
+    token = new_token(random)
+    assert asked == [32]
+    assert token == "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+    assert re.fullmatch("[0-9a-f]{64}", token_sha256(token))
+
+
+async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert document["info"]["version"] == "1.2.3"
+    assert "ProblemDocument" in document["components"]["schemas"]
+    assert "default" in document["paths"]["/things"]["post"]["responses"]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import psycopg
+import pytest
+from evote_platform.database import database_check, migrate, open_pool
+from pydantic import SecretStr
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Path:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001-first.sql").write_text("CREATE TABLE thing (id bigint PRIMARY KEY);\n")
+    (folder / "0002-second.sql").write_text("INSERT INTO thing VALUES (1);\n")
+    return folder
+
+
+async def test_replicas_that_start_together_migrate_once(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    await asyncio.gather(*(asyncio.to_thread(migrate, url, "example", migrations) for _ in range(6)))
+    async with await open_pool(url, "example") as pool:
+        assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
+        assert await pool.fetchval("SELECT to_regclass('public.thing')") is None
+        assert await database_check(pool)() is True
+
+
+async def test_a_later_migration_is_applied_to_what_is_there(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    await asyncio.to_thread(migrate, url, "example", migrations)
+    (migrations / "0003-third.sql").write_text("INSERT INTO thing VALUES (2);\n")
+    await asyncio.to_thread(migrate, url, "example", migrations)
+    async with await open_pool(url, "example") as pool:
+        assert await pool.fetchval("SELECT count(*) FROM thing") == 2
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    (migrations / "0003-third.sql").write_text("INSERT INTO thing VALUES (2); INSERT INTO nowhere VALUES (1);\n")
+    for _ in range(2):
+        with pytest.raises(psycopg.Error):
+            await asyncio.to_thread(migrate, url, "example", migrations)
+    async with await open_pool(url, "example") as pool:
+        assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
+
+
+async def test_two_schemas_share_a_database_without_seeing_each_other(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    for schema in ("one", "two"):
+        await asyncio.to_thread(migrate, url, schema, migrations)
+    async with await open_pool(url, "one") as pool:
+        await pool.execute("DELETE FROM thing")
+    async with await open_pool(url, "two") as pool:
+        assert await pool.fetchval("SELECT count(*) FROM thing") == 1
+
+
+async def test_a_closed_pool_is_not_ready(database_url: str) -> None:
+    pool = await open_pool(SecretStr(database_url), "example")
+    check = database_check(pool)
+    await pool.close()
+    with pytest.raises(asyncpg.InterfaceError):
+        await check()
+
+
+@pytest.mark.parametrize("schema", ["", "Upper", "with space", 'a"b', "a" * 50])
+async def test_a_schema_has_a_plain_name(database_url: str, schema: str) -> None:
+    with pytest.raises(ValueError, match="schema"):
+        await open_pool(SecretStr(database_url), schema)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def check_problem(response: httpx.Response, status: int, slug: str) -> dict:
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert document["type"] == f"urn:tsukuba-evote:problem:{slug}"
+    assert document["status"] == status
+    assert document["title"]
+    return document
+
+
+async def test_a_problem_carries_its_extensions_and_headers(client: httpx.AsyncClient) -> None:
+    response = await client.get("/refused")
+    document = check_problem(response, 403, "election-closed")
+    assert document["closed_at"] == "x"
+    assert response.headers["x-why"] == "y"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "slug"),
+    [
+        (b'{"name": "x", "count": 1}', 200, None),
+        (b'{"name": "x"', 400, "malformed-json"),
+        (b"\xff\xfe\x00", 400, "malformed-json"),
+        (b'{"name": "\xff"}', 400, "malformed-json"),
+        (b"[" * 900, 400, "malformed-json"),
+        (b'{"name": 1}', 422, "invalid-request"),
+        (b'{"name": "x", "count": ' + b"9" * 400 + b"}", 200, None),  # a model has to bound its integers
+        (b'{"name": "x", "count": ' + b"9" * 5000 + b"}", 413, "body-too-large"),
+        (b'{"name": "a\\u0000b"}', 422, "invalid-request"),
+        (b'{"name": "\\ud800"}', 422, "invalid-request"),
+        (b'{"name": "x", "count": NaN}', 422, "invalid-request"),
+        (b'{"name": "x", "count": 1e400}', 422, "invalid-request"),
+        (b'{"name": "x", "\\ud800": 1}', 422, "invalid-request"),
+        (b"", 422, "invalid-request"),
+    ],
+)
+async def test_a_bad_body_is_the_clients_fault(
+    client: httpx.AsyncClient, body: bytes, status: int, slug: str | None
+) -> None:
+    response = await client.post("/things", content=body, headers={"content-type": "application/json"})
+    if slug is None:
+        assert response.status_code == status
+    else:
+        check_problem(response, status, slug)
+
+
+async def test_validation_names_fields_and_never_repeats_what_was_sent(client: httpx.AsyncClient) -> None:
+    response = await client.post("/things", json={"name": ["secret-1"], "secret-2": "secret-3", "count": "secret-4"})
+    document = check_problem(response, 422, "invalid-request")
+    assert "secret" not in response.text
+    assert {error["field"] for error in document["errors"]} == {"body", "body.name", "body.count"}
+    assert {"field": "body", "reason": "unknown field"} in document["errors"]
+
+
+async def test_the_message_of_a_value_error_is_withheld_and_a_custom_one_is_shown(client: httpx.AsyncClient) -> None:
+    withheld = (await client.post("/things", json={"name": "echo"})).json()["errors"]
+    shown = (await client.post("/things", json={"name": "said"})).json()["errors"]
+    assert withheld == [{"field": "body.name", "reason": "not valid"}]
+    assert shown == [{"field": "body.name", "reason": "this name is taken"}]
+
+
+async def test_a_text_that_a_model_forgot_to_refuse_is_still_the_clients_fault(client: httpx.AsyncClient) -> None:
+    response = await client.post("/careless", content=b'{"text": "\\ud800"}')
+    check_problem(response, 422, "invalid-request")
+
+
+async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient) -> None:
+    check_problem(await client.get("/nowhere"), 404, "not-found")
+    response = await client.delete("/things")
+    check_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "POST"
+
+
+async def test_an_unexpected_error_gives_nothing_away(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = await client.get("/broken", headers={"X-Request-Id": "abc-1"})
+    check_problem(response, 500, "internal-error")
+    assert response.headers["x-request-id"] == "abc-1"
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert "RuntimeError" in logged
+    assert "secret" not in response.text + logged
+
+
+async def test_an_absent_database_is_503_with_retry_after(client: httpx.AsyncClient) -> None:
+    response = await client.get("/database-away")
+    check_problem(response, 503, "database-unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/elections/%00aaaaaaaaaaaaaaaaaaaa/things",
+        "/elections/%ff%fe/things",
+        "/elections/%ed%a0%80aaaaaaaaaaaaaa/things",
+        "/elections/0OIl0OIl0OIl0OIl/things",
+        "/elections/" + "a" * 65 + "/things",
+        "/elections/aaaaaaaaaaaaaa/things?after=-1",
+        "/elections/aaaaaaaaaaaaaa/things?after=" + "9" * 6000,
+        "/elections/aaaaaaaaaaaaaa/things?after=9007199254740992",
+        "/elections/aaaaaaaaaaaaaa/things?after=%00",
+        "/elections/aaaaaaaaaaaaaa/things?after=%ed%a0%80",
+        "/elections/aaaaaaaaaaaaaa/things?after=1.5",
+        "/elections/aaaaaaaaaaaaaa%0a/things",
+        "/status/" + "a" * 42,
+        "/status/" + "a" * 42 + "%00",
+    ],
+)
+async def test_no_path_or_query_reaches_the_database_unchecked(client: httpx.AsyncClient, path: str) -> None:
+    check_problem(await client.get(path), 422, "invalid-request")
+
+
+async def test_a_tracker_may_hold_slashes_plain_or_encoded(client: httpx.AsyncClient) -> None:
+    tracker = "ab/+" + "c" * 39
+    for written in (tracker, quote(tracker, safe="")):
+        assert (await client.get(f"/status/{written}")).json() == {"tracker": tracker}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    ).map(lambda value: json.dumps(value).encode())
+)
+async def test_no_body_makes_a_server_error(client: httpx.AsyncClient, body: bytes) -> None:
+    response = await client.post("/things", content=body, headers={"content-type": "application/json"})
+    assert response.status_code in {200, 400, 413, 422}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.binary(max_size=60))
+async def test_no_path_makes_a_server_error(client: httpx.AsyncClient, raw: bytes) -> None:
+    for prefix in ("/elections/", "/status/"):
+        response = await client.get(prefix + quote(raw, safe=""))
+        assert response.status_code in {200, 404, 422}

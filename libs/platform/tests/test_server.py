@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from evote_local.ports import free_port
+
+SERVICE = Path(__file__).with_name("example_service.py")
+
+
+class Running:
+    def __init__(self, port: int, log: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        self.log = log
+        environment = {
+            "EVOTE_PORT": str(port),
+            "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
+            "EVOTE_DATABASE_URL": "postgresql://nowhere",
+        }
+        with log.open("wb") as output:
+            self.process = subprocess.Popen([sys.executable, SERVICE, "serve"], env=environment, stderr=output)
+        self.wait_for(lambda: httpx.get(f"{self.url}/livez").status_code == 200)
+
+    def wait_for(self, condition) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                if condition():
+                    return
+            except httpx.TransportError:
+                assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    service = Running(free_port(), tmp_path / "log")
+    yield service
+    service.process.kill()
+    service.process.wait()
+
+
+def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> None:
+    answers: list[str] = []
+    slow = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/slow", timeout=30).text))
+    stream = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/events", timeout=30).text))
+    slow.start()
+    stream.start()
+    running.wait_for(lambda: "slow-began" in running.log.read_text())
+    running.process.send_signal(signal.SIGTERM)
+    slow.join(30)
+    stream.join(30)
+    assert running.process.wait(30) == 0
+    assert sorted(answers) == ["event: hello\n\nevent: bye\n\n", '{"finished":true}']
+    assert "lifespan-closed" in running.log.read_text()
+
+
+def test_a_background_task_that_dies_ends_the_service_with_1(running: Running) -> None:
+    httpx.post(f"{running.url}/crash")
+    assert running.process.wait(30) == 1
+    log = running.log.read_text()
+    assert "lifespan-closed" in log
+    assert "secret" not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    [failed] = [line for line in lines if line["event"] == "background-task-failed"]
+    assert failed["error"] == "RuntimeError"
+    assert failed["task"] == "projection"
+    assert failed["service"] == "example"
+    assert any("dies" in frame for frame in failed["frames"])
+
+
+def test_the_log_holds_no_path_or_query(running: Running) -> None:
+    httpx.get(f"{running.url}/voter-17?name=taro")
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(30)
+    log = running.log.read_text()
+    assert '"event": "request"' in log
+    assert "voter-17" not in log
+    assert "taro" not in log
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /\xff\xfe HTTP/1.1",
+        b"GET /livez?\xff HTTP/1.1",
+        b"GET /%zz%00 HTTP/1.1",
+        b"GET http://[ HTTP/1.1",
+        b"\x00\x01",
+        b"GET /livez HTTP/9.9",
+    ],
+)
+def test_a_broken_request_gets_no_server_error_and_hurts_nobody(running: Running, request_line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+        connection.sendall(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = connection.recv(4096)
+    assert not answer.startswith(b"HTTP/1.1 5")
+    assert httpx.get(f"{running.url}/livez").status_code == 200
+
+
+def test_missing_settings_are_named_without_values() -> None:
+    done = subprocess.run(
+        [sys.executable, SERVICE, "serve"],
+        env={"EVOTE_PORT": "secret-port", "EVOTE_KAFKA_BOOTSTRAP": "x"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "EVOTE_DATABASE_URL" in done.stderr
+    assert "EVOTE_PORT" in done.stderr
+    assert "secret-port" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_openapi_needs_no_settings() -> None:
+    done = subprocess.run([sys.executable, SERVICE, "openapi"], env={}, capture_output=True, check=True)
+    assert "/events" in json.loads(done.stdout)["paths"]

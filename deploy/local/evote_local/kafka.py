@@ -126,7 +126,13 @@ class KafkaNode:
     def _format(self, class_path: str, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [_java(), *_JVM_FLAGS, "-cp", class_path, "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", cluster_id, "--config", str(properties)]
+        command += [
+            "--feature",
+            "transaction.version=1",
+            f"--cluster-id={cluster_id}",
+            "--config",
+            str(properties),
+        ]  # an id may begin with a dash
         _run("kafka.tools.StorageTool", command)
 
 

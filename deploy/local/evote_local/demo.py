@@ -1,0 +1,148 @@
+"""`make demo`: hold a mock referendum on a fresh stack, verify it, and leave nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import secrets
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from evote_jpki.authority import TestAuthority
+from evote_platform.clock import utc_now
+from rich.console import Console
+from tqdm import tqdm
+
+from .latencies import percentiles
+from .officers import ANSWERS, BLANK, QUESTION
+from .referendum import Referendum, client_processes
+from .report import Figures, chart, figures_table, write_report
+from .stack import Stack, temporary_directory
+from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, run_evote_verify
+from .voters import Measurements, open_client
+
+
+class DemoFailed(Exception):
+    """The run ended, and something that must hold did not."""
+
+
+@dataclass
+class _Times:
+    start_s: float = 0
+    voting_s: float = 0
+    count_s: float = 0
+    verify_s: float = 0
+
+
+@dataclass(frozen=True)
+class _Held:
+    referendum: Referendum
+    measured: Measurements
+    counts: list[int]
+
+
+def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None:
+    """Hold the referendum; raises :class:`DemoFailed` unless the count is exact and all verifiers agree."""
+    began = time.perf_counter()
+    times = _Times()
+    _empty(output)
+    with temporary_directory() as name:
+        directory = Path(name)
+        authority = TestAuthority(utc_now, secrets.token_bytes)
+        console.rule("起動 / starting the services")
+        stack = Stack(directory, authority, announce=lambda part: console.print(f"  {part}"))
+        try:
+            with stack:
+                times.start_s = time.perf_counter() - began
+                held = asyncio.run(_hold(stack, directory, output, voters, group, times, console))
+        finally:
+            _keep_logs(directory, output)
+    _conclude(held, times, began, output, group, console)
+
+
+async def _hold(
+    stack: Stack, directory: Path, output: Path, voters: int, group: str, times: _Times, console: Console
+) -> _Held:
+    async with open_client(timeout_s=120) as client:
+        referendum = Referendum(
+            stack, client, directory=directory, group=group, voters=voters, seed=secrets.randbits(32)
+        )
+        console.rule("準備 / roll, key ceremony, opening")
+        await referendum.prepare()
+        with tqdm(total=voters, desc="cards", unit="card") as bar:
+            await asyncio.to_thread(referendum.issue_cards, lambda: bar.update() and None)
+        console.rule("投票 / voting")
+        with ProcessPoolExecutor(client_processes(), multiprocessing.get_context("spawn")) as executor:
+            polls = await referendum.open_polls(executor)
+            visits = referendum.plan_visits()
+            voting = time.perf_counter()
+            with tqdm(total=len(visits), desc="ballots", unit="ballot") as bar:
+                await referendum.vote(polls, visits, lambda: bar.update() and None)
+            times.voting_s = time.perf_counter() - voting
+        console.rule("開票 / closing, decryption by 2 of 3 trustees")
+        counting = time.perf_counter()
+        counts = await referendum.close_and_count()
+        times.count_s = time.perf_counter() - counting
+        await referendum.officers.download_archive(output / "archive.bel")
+    return _Held(referendum, polls.measured, counts)
+
+
+def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str, console: Console) -> None:
+    referendum, measured, counts = held.referendum, held.measured, held.counts
+    console.rule("検証 / verification")
+    archive = output / "archive.bel"
+    verifying = time.perf_counter()
+    verdicts = [run_evote_verify(archive)]
+    times.verify_s = time.perf_counter() - verifying
+    if group in GROUPS_OF_BELENIOS_TOOL:
+        verdicts.append(run_belenios_tool(archive, referendum.officers.election_uuid))
+    results = chart(QUESTION, list(zip((BLANK, *ANSWERS), counts, strict=True)))
+    casts = sum(len(voter.casts) for voter in referendum.voters)
+    figures = Figures(
+        voters=len(referendum.voters),
+        ballots_cast=casts,
+        overwritten=casts - len(referendum.voters),
+        group=group,
+        voting_s=times.voting_s,
+        ballots_per_s=casts / times.voting_s,
+        cast=percentiles(measured.cast_s),
+        logged=percentiles(measured.logged_s),
+        release=percentiles(measured.release_s),
+        start_s=times.start_s,
+        close_to_result_s=times.count_s,
+        verify_s=times.verify_s,
+        wall_s=time.perf_counter() - began,
+    )
+    said = "\n\n".join(f"$ {verdict.program}\n{verdict.output}" for verdict in verdicts)
+    write_report(output, figures=figures, results=results, verification=said)
+    console.print(said, markup=False, highlight=False)
+    console.rule("結果 / result")
+    console.print(results, markup=False, highlight=False)
+    console.print(f"\n{figures_table(figures)}\n", markup=False, highlight=False)
+    console.print(f"{output}/: archive.bel, report.txt, figures.json, logs/", markup=False, highlight=False)
+    _require(referendum, counts, verdicts)
+
+
+def _require(referendum: Referendum, counts: list[int], verdicts: list[Verdict]) -> None:
+    if counts != referendum.expected_result():
+        raise DemoFailed(f"the count is {counts}, but voters chose {referendum.expected_result()}")
+    for verdict in verdicts:
+        if not verdict.accepted:
+            raise DemoFailed(f"{verdict.program} refuses the archive")
+
+
+def _empty(output: Path) -> None:
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+
+
+def _keep_logs(directory: Path, output: Path) -> None:
+    logs = output / "logs"
+    shutil.copytree(directory / "logs", logs, dirs_exist_ok=True)
+    for part in ("kafka", "postgres"):
+        source = directory / part / f"{part}.log"
+        if source.exists():
+            shutil.copy(source, logs)

@@ -1,0 +1,62 @@
+"""The keys and tokens of a local stack, made fresh for each run and kept in its temporary directory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Files that services read, and the officer's token that the driver presents."""
+
+    officer_token: str = field(repr=False)
+    receipt_key_file: Path
+    log_key_file: Path
+    master_key_file: Path
+    auditor_key_file: Path
+    auditor_public_key: str
+    """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
+
+    @property
+    def officer_token_sha256(self) -> str:
+        return hashlib.sha256(self.officer_token.encode()).hexdigest()
+
+
+def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
+    """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    auditor = X25519PrivateKey.generate()
+    auditor_public = auditor.public_key().public_bytes_raw()
+    identities = Identities(
+        officer_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
+        receipt_key_file=directory / "receipt-key.pem",
+        log_key_file=directory / "log-key.pem",
+        master_key_file=directory / "credential-master-key",
+        auditor_key_file=directory / "auditor-key",
+        auditor_public_key=base64.b64encode(auditor_public).decode(),
+    )
+    for path in (identities.receipt_key_file, identities.log_key_file):
+        _write_private(path, _pkcs8(Ed25519PrivateKey.generate()))
+    _write_private(identities.master_key_file, base64.b64encode(random(32)))
+    _write_private(identities.auditor_key_file, base64.b64encode(auditor.private_bytes_raw()))
+    return identities
+
+
+def _pkcs8(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_bytes(content)

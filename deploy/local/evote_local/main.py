@@ -1,0 +1,63 @@
+"""`evote-local`: the commands behind `make demo`, `make up` and `make down`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from . import demo, standing
+from .processes import ProcessFailed
+
+
+def main() -> int:
+    """Run a command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="evote-local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in (
+        ("demo", "hold a whole mock referendum, verify it and stop"),
+        ("up", "start everything with an open referendum in the background"),
+        ("stand", "what `up` runs: start everything and stay until SIGTERM"),
+    ):
+        command = commands.add_parser(name, help=does)
+        command.add_argument("--voters", type=_count, default=300)
+        command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
+    commands.add_parser("down", help="stop what `up` started")
+    arguments = parser.parse_args()
+    # SIGTERM unwinds like Ctrl-C, so that everything that was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console()
+    try:
+        _run(arguments, console)
+    except KeyboardInterrupt:
+        console.print("中断しました / interrupted; everything has been stopped")
+        return 130
+    except (ProcessFailed, demo.DemoFailed, standing.StandingFailed) as error:
+        console.print(f"失敗しました / failed: {error}", markup=False, style="red")
+        return 1
+    return 0
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> None:
+    if arguments.command == "demo":
+        demo.run_demo(voters=arguments.voters, group=arguments.group, output=Path("demo-out"), console=console)
+    elif arguments.command == "up":
+        standing.start_in_background(voters=arguments.voters, group=arguments.group, console=console)
+    elif arguments.command == "stand":
+        standing.stand(voters=arguments.voters, group=arguments.group, console=console)
+    else:
+        standing.stop(console=console)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least one voter is needed")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""A mock referendum from the draft to the certified result, as its people would hold it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import httpx
+from evote_jpki.authority import TestAuthority
+
+from .officers import ANSWERS, BLANK, Officers
+from .people import Resident, make_residents, roll_csv
+from .stack import Stack
+from .trustees import LocalTrustee
+from .voters import PollingDay, Voter, open_client
+
+THRESHOLD, TRUSTEES = 2, 3
+OVERWRITING_SHARE = 0.3
+_VOTERS_AT_ONCE = 8
+_LOGGED_SAMPLE = 20
+_WINDOW_HOURS = 12
+_CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
+_WEIGHTS = (52, 40, 8)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A voter goes to vote for the ``choice`` of that label."""
+
+    voter: Voter
+    choice: str
+
+
+class Referendum:
+    """One election on a running stack. Steps are called in the order in which they stand here."""
+
+    def __init__(
+        self, stack: Stack, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
+    ) -> None:
+        """``seed`` decides the people, their choices and the order of their visits; never a key."""
+        self._stack = stack
+        self._client = client
+        self._directory = directory
+        self._group = group
+        self._random = Random(seed)  # noqa: S311 - simulated people, no secrets
+        self._residents = make_residents(voters, self._random)
+        self.officers = Officers(
+            client,
+            tally_url=stack.tally.url,
+            auth_url=stack.auth.url,
+            token=stack.identities.officer_token,
+        )
+        self.trustees: list[LocalTrustee] = []
+        self.voters: list[Voter] = []
+
+    async def prepare(self) -> None:
+        """Draft, import and freeze the roll, hold the key ceremony, and open."""
+        invitations = await self.officers.draft(
+            group=self._group,
+            trustees=TRUSTEES,
+            threshold=THRESHOLD,
+            opens_at=datetime.now(UTC) - timedelta(minutes=1),
+            hours=_WINDOW_HOURS,
+        )
+        await self.officers.import_and_freeze_roll(roll_csv(self._residents), len(self._residents))
+        self.trustees = [
+            LocalTrustee(
+                invitation,
+                election_uuid=self.officers.election_uuid,
+                tally_url=self.officers.tally_url,
+                directory=self._directory / "trustees",
+            )
+            for invitation in invitations
+        ]
+        await asyncio.to_thread(hold_ceremony, self.trustees)
+        await self.officers.open()
+
+    def issue_cards(self, step: Callable[[], None]) -> None:
+        """The authority issues a card to every resident."""
+        for number, resident in enumerate(self._residents):
+            self.voters.append(Voter(number, issue_card(self._stack.authority, resident)))
+            step()
+
+    async def open_polls(self, executor: Executor) -> PollingDay:
+        """Read the election's text, as every voter's device does, and let voters in."""
+        return PollingDay(
+            election_json=await self.officers.text("election.json"),
+            auth_url=self._stack.auth.url,
+            ballot_urls=[service.url for service in self._stack.ballots],
+            executor=executor,
+            random=self._random,
+        )
+
+    def plan_visits(self) -> list[Visit]:
+        """Everyone votes once and a share of them again later, in random order."""
+        firsts = [self._visit(voter) for voter in self.voters]
+        again = self._random.sample(self.voters, round(OVERWRITING_SHARE * len(self.voters)))
+        self._random.shuffle(firsts)
+        return firsts + [self._visit(voter) for voter in again]
+
+    async def vote(self, polls: PollingDay, visits: Sequence[Visit], step: Callable[[], None]) -> None:
+        """Let voters in, a few at once, in the planned order; each has a connection of their own."""
+        queue = iter(enumerate(visits))
+        # A voter's second visit starts after the first has ended, or it wouldn't be the later ballot.
+        busy = {voter.number: asyncio.Lock() for voter in self.voters}
+
+        async def booth() -> None:
+            for number, visit in queue:
+                async with busy[visit.voter.number], open_client() as client:
+                    if visit.voter.credential is None:
+                        await polls.obtain_credential(visit.voter, client)
+                    started = time.perf_counter()
+                    cast = await polls.cast(visit.voter, visit.choice, [_CHOICES[visit.choice]], client)
+                    if number % _LOGGED_SAMPLE == 0:
+                        await polls.wait_until_logged(cast, client, started)
+                step()
+
+        async with asyncio.TaskGroup() as booths:
+            for _ in range(_VOTERS_AT_ONCE):
+                booths.create_task(booth())
+
+    def expected_result(self) -> list[int]:
+        """What the count must give: each voter's last choice, in the order of the ciphertexts."""
+        last = Counter(voter.casts[-1].choice for voter in self.voters if voter.casts)
+        return [last[BLANK], *(last[answer] for answer in ANSWERS)]
+
+    async def close_and_count(self) -> list[int]:
+        """Close, have ``THRESHOLD`` trustees decrypt, certify, and return the result's counts."""
+        await self.officers.close()
+        await self.officers.wait_for(["tallied"])
+        archive = self._directory / "for-trustees.bel"
+        await self.officers.download_archive(archive)
+        for trustee in self._random.sample(self.trustees, THRESHOLD):
+            await asyncio.to_thread(trustee.decrypt, archive, processes=os.cpu_count() or 1)
+        await self.officers.wait_for(["decrypted"])
+        await self.officers.certify()
+        return await self.officers.result()
+
+    def _visit(self, voter: Voter) -> Visit:
+        return Visit(voter, self._random.choices((*ANSWERS, BLANK), _WEIGHTS)[0])
+
+
+def hold_ceremony(trustees: Sequence[LocalTrustee]) -> None:
+    """All trustees do each step of the ceremony before anyone does the next."""
+    for _ in range(LocalTrustee.STEPS):
+        for trustee in trustees:
+            trustee.next_step()
+
+
+def issue_card(authority: TestAuthority, resident: Resident):  # type: ignore[no-untyped-def]
+    raise NotImplementedError
+
+
+def client_processes() -> int:
+    """How many processes the voters' devices get: half of the cores, for the services need the others."""
+    return max(1, (os.cpu_count() or 1) // 2)

@@ -1,0 +1,237 @@
+"""The whole platform on one machine: Kafka, PostgreSQL and the services, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_jpki.authority import TestAuthority
+
+from .identities import Identities, create_identities
+from .kafka import KafkaNode
+from .ports import LOOPBACK, free_port
+from .postgres import PostgresServer
+from .processes import ChildProcess, ProcessFailed
+
+Announce = Callable[[str], None]
+LOG_ORIGIN = "local.tsukuba-evote.example/log"
+
+# The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
+_REQUESTS_PER_ADDRESS = "1000000"
+
+
+@dataclass
+class Service:
+    """One replica of a service: its address, its environment, and its process while it runs."""
+
+    name: str
+    module: str
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+    log_path: Path
+    process: ChildProcess | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a trailing slash."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Start the process; :meth:`wait_ready` tells when it can work."""
+        self.process = ChildProcess(
+            self.name,
+            [sys.executable, "-m", self.module, "serve"],
+            log_path=self.log_path,
+            environment=self.environment,
+        )
+
+    def wait_ready(self, timeout_s: float = 60) -> None:
+        """Return when ``/readyz`` says so; :class:`ProcessFailed` when it ends or time is up."""
+        if self.process is None:
+            raise ProcessFailed(self.name, "was never started", "")
+        self.process.wait_until(self.is_ready, timeout_s=timeout_s)
+
+    def is_ready(self) -> bool:
+        """Whether ``/readyz`` answers 200 now."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as response:  # noqa: S310
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        if self.process is not None:
+            self.process.kill()
+
+    def stop(self) -> None:
+        """Graceful stop: the service drains what is in flight."""
+        if self.process is not None:
+            self.process.stop()
+
+
+class Stack:
+    """Starts everything in dependency order in one directory, and stops it in the opposite order."""
+
+    def __init__(self, directory: Path, authority: TestAuthority, *, announce: Announce) -> None:
+        """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts."""
+        self.directory = directory
+        # PostgreSQL's own user must be able to walk down to its data folder.
+        directory.chmod(0o755)
+        self.authority = authority
+        self.announce = announce
+        self.identities: Identities = create_identities(directory / "keys")
+        self.kafka = KafkaNode(directory / "kafka")
+        self.postgres = PostgresServer(directory / "postgres")
+        self.services: list[Service] = []
+
+    @property
+    def kafka_settings(self) -> KafkaSettings:
+        """How a client of the event log connects."""
+        return KafkaSettings(bootstrap_servers=self.kafka.bootstrap_servers)
+
+    @property
+    def auth(self) -> Service:
+        """The authentication service."""
+        return self._named("auth")
+
+    @property
+    def ballots(self) -> list[Service]:
+        """The replicas of the ballot service."""
+        return [service for service in self.services if service.name.startswith("ballot-")]
+
+    @property
+    def ledger_anchor(self) -> Service:
+        """The public log."""
+        return self._named("ledger-anchor")
+
+    @property
+    def tally(self) -> Service:
+        """The tally service."""
+        return self._named("tally")
+
+    @property
+    def database_url(self) -> str:
+        """The database that all the services share here, each in its own schema."""
+        return self.postgres.dsn("evote")
+
+    def start(self) -> None:
+        """Start all parts and wait until each says that it is ready."""
+        self.announce("PostgreSQL")
+        self.postgres.start()
+        self.postgres.create_database("evote")
+        self.announce("Apache Kafka")
+        self.kafka.start()
+        asyncio.run(create_topics(self.kafka_settings))
+        self.services = self._define_services()
+        for module in dict.fromkeys(service.module for service in self.services):
+            self._migrate(next(service for service in self.services if service.module == module))
+        for service in self.services:
+            service.start()
+        for service in self.services:
+            self.announce(f"{service.name} on {service.url}")
+            service.wait_ready()
+
+    def stop(self) -> None:
+        """Stop all parts; safe to repeat, and after a start that failed half-way."""
+        for service in reversed(self.services):
+            service.stop()
+        self.kafka.stop()
+        self.postgres.stop()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _named(self, name: str) -> Service:
+        return next(service for service in self.services if service.name == name)
+
+    def _migrate(self, service: Service) -> None:
+        done = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", service.module, "migrate"],
+            env=dict(service.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ProcessFailed(service.name, "its database migration failed", done.stderr[-4000:])
+
+    def _define_services(self) -> list[Service]:
+        keys = self.identities
+        ca_bundle, crl = self.directory / "keys" / "test-ca.pem", self.directory / "keys" / "test-ca.crl"
+        ca_bundle.write_bytes(self.authority.ca_bundle_pem())
+        crl.write_bytes(self.authority.crl_pem())
+        ballot = {
+            "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
+            "EVOTE_WORKERS": "1",
+            "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+        }
+        others = [
+            self._service(
+                "auth",
+                "evote_auth.main",
+                {
+                    "EVOTE_MASTER_KEY_FILE": str(keys.master_key_file),
+                    "EVOTE_CA_BUNDLE_FILE": str(ca_bundle),
+                    "EVOTE_CRL_FILE": str(crl),
+                    "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
+                    "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                    "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+                },
+            ),
+            self._service("ballot-1", "evote_ballot.main", ballot),
+            self._service("ballot-2", "evote_ballot.main", ballot),
+            self._service(
+                "ledger-anchor",
+                "evote_ledger_anchor.main",
+                {"EVOTE_LOG_KEY_FILE": str(keys.log_key_file), "EVOTE_LOG_ORIGIN": LOG_ORIGIN},
+            ),
+        ]
+        tally = self._service(
+            "tally",
+            "evote_tally.main",
+            {
+                "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                "EVOTE_SERVICE_URLS": ",".join(f"{service.name}={service.url}" for service in others),
+            },
+        )
+        return [*others, tally]
+
+    def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
+        port = free_port()
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "EVOTE_KAFKA_BOOTSTRAP": self.kafka.bootstrap_servers,
+            "EVOTE_DATABASE_URL": self.database_url,
+            "EVOTE_HOST": LOOPBACK,
+            "EVOTE_PORT": str(port),
+            **settings,
+        }
+        return Service(name, module, port, environment, self.directory / "logs" / f"{name}.log")
+
+
+def temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    """A directory for one run, removed with everything in it when the run ends."""
+    return tempfile.TemporaryDirectory(prefix="tsukuba-evote-", ignore_cleanup_errors=True)

@@ -1,0 +1,193 @@
+"""Simulated voters: each with a card of their own, encrypting on their own side, over HTTP only."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from random import Random
+
+import httpx
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.election import Election, parse_election
+from evote_jpki.card import JpkiCard
+from evote_jpki.emulator import EmulatedCard
+
+USER_PIN = "1234"
+SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
+_ATTEMPTS = 60
+_PLAIN_HTTP = ssl.create_default_context()
+
+
+class VoterRefused(Exception):
+    """A service refused a voter for good: ``status`` and the problem document's ``problem``."""
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(f"refused with {status}: {problem}")
+        self.status = status
+        self.problem = problem
+
+
+@dataclass
+class Measurements:
+    """Latencies in seconds that voters saw."""
+
+    release_s: list[float] = field(default_factory=list)
+    cast_s: list[float] = field(default_factory=list)
+    logged_s: list[float] = field(default_factory=list)
+    unavailable: int = 0
+    """How often a service said 503 or did not answer, and the voter tried again."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A ballot that a voter has a receipt for."""
+
+    tracker: str
+    choice: str
+    """What the voter meant, in words; known to the simulation alone."""
+    receipt: dict[str, object]
+
+
+@dataclass
+class Voter:
+    """One person: the card, the credential once released, and every receipt, oldest first."""
+
+    number: int
+    card: EmulatedCard
+    credential: str | None = field(default=None, repr=False)
+    casts: list[Cast] = field(default_factory=list)
+
+
+def open_client(timeout_s: float = 30) -> httpx.AsyncClient:
+    """A voter's own connection; the TLS context is shared because making one takes longer than a vote."""
+    return httpx.AsyncClient(timeout=timeout_s, verify=_PLAIN_HTTP)
+
+
+class PollingDay:
+    """Lets voters authenticate, encrypt, cast and check, and measures what they saw."""
+
+    def __init__(
+        self,
+        *,
+        election_json: str,
+        auth_url: str,
+        ballot_urls: Sequence[str],
+        executor: Executor,
+        random: Random,
+    ) -> None:
+        """``executor`` runs the encryption, which is the voters' own CPU, apart from the event loop."""
+        self.election: Election = parse_election(election_json)
+        self._election_json = election_json
+        self._auth_url = auth_url
+        self._ballot_urls = list(ballot_urls)
+        self._executor = executor
+        self._random = random
+        self._receipt_key: Ed25519PublicKey | None = None
+        self.measured = Measurements()
+
+    async def obtain_credential(self, voter: Voter, client: httpx.AsyncClient) -> str:
+        """Authenticate by card and receive the private credential (design, trust split: auth)."""
+        started = time.perf_counter()
+        base = f"{self._auth_url}/elections/{self.election.uuid}"
+        challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
+        card = JpkiCard(voter.card.transmit)
+        request = await asyncio.to_thread(_sign_release, card, challenge)
+        response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
+        voter.credential = str(response.json()["credential"])
+        self.measured.release_s.append(time.perf_counter() - started)
+        return voter.credential
+
+    async def cast(self, voter: Voter, choice: str, choices: list[list[int]], client: httpx.AsyncClient) -> Cast:
+        """Encrypt, post to any replica until there is a receipt, and check the receipt's signature.
+
+        The same bytes are posted again when the answer is lost, so a voter never votes twice by accident.
+        """
+        if voter.credential is None:
+            raise ValueError("a voter casts after obtaining the credential")
+        loop = asyncio.get_running_loop()
+        ballot = await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
+        started = time.perf_counter()
+        response = await self._retrying(
+            lambda: client.post(
+                f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots",
+                content=ballot,
+                headers={"Content-Type": "application/json"},
+            )
+        )
+        self.measured.cast_s.append(time.perf_counter() - started)
+        receipt = response.json()
+        await self._check_receipt(receipt, ballot, client)
+        cast = Cast(tracker_of(ballot), choice, receipt)
+        voter.casts.append(cast)
+        return cast
+
+    async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient, started: float) -> None:
+        """Ask for the status until a signed checkpoint covers the ballot; record how long it took."""
+        url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{cast.tracker}"
+        for _ in range(1200):
+            response = await client.get(url)
+            if response.status_code == 200 and response.json()["state"] == "logged":
+                self.measured.logged_s.append(time.perf_counter() - started)
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"ballot {cast.tracker} was not logged within a minute")
+
+    async def _check_receipt(self, receipt: dict[str, object], ballot: str, client: httpx.AsyncClient) -> None:
+        if self._receipt_key is None:
+            response = await self._retrying(lambda: client.get(f"{self._ballot_urls[0]}/receipt-key"))
+            self._receipt_key = Ed25519PublicKey.from_public_bytes(base64.b64decode(response.json()["public_key"]))
+        check_receipt(receipt, ballot, self._receipt_key)
+
+    async def _retrying(self, request: Callable[[], object]) -> httpx.Response:
+        """Repeat a request over lost connections and 503 answers; raise when the refusal is for good."""
+        for _ in range(_ATTEMPTS):
+            try:
+                response = await request()  # type: ignore[misc]
+            except httpx.TransportError:
+                self.measured.unavailable += 1
+                await asyncio.sleep(0.5)
+                continue
+            if response.status_code == 503:
+                self.measured.unavailable += 1
+                await asyncio.sleep(float(response.headers["Retry-After"]))
+                continue
+            if response.is_success:
+                return response  # type: ignore[no-any-return]
+            raise VoterRefused(response.status_code, response.text)
+        raise TimeoutError(f"no answer after {_ATTEMPTS} attempts")
+
+
+def encrypt(election_json: str, credential: str, choices: list[list[int]]) -> str:
+    """What the voter's device does: encrypt, prove and sign. Runs in a worker process."""
+    global _parsed
+    if _parsed is None or _parsed[0] != election_json:
+        _parsed = (election_json, parse_election(election_json))
+    return generate_ballot(_parsed[1], credential, choices, secrets.token_bytes)
+
+
+_parsed: tuple[str, Election] | None = None
+
+
+def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey) -> None:
+    """Raise ``ValueError`` unless the receipt is for this ballot and signed by the ballot service."""
+    body = {name: value for name, value in receipt.items() if name != "signature"}
+    if body.get("tracker") != tracker_of(ballot):
+        raise ValueError("the receipt is for another ballot")
+    try:
+        key.verify(base64.b64decode(str(receipt["signature"])), rfc8785.dumps(json.loads(json.dumps(body))))
+    except InvalidSignature:
+        raise ValueError("the receipt's signature does not hold") from None
+
+
+def _sign_release(card: JpkiCard, challenge: dict[str, str]) -> dict[str, str]:
+    raise NotImplementedError

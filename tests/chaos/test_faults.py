@@ -1,0 +1,278 @@
+"""What must hold while parts of the platform fail: on real Kafka, PostgreSQL and service processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from evote_belenios.archive import read_ballots
+from evote_belenios.ballots import tracker_of
+from evote_eventlog.events import Topic
+from evote_local.referendum import Referendum
+from evote_local.stack import Service, Stack
+from evote_local.voters import PollingDay, encrypt, open_client
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+VOTERS = 40
+
+
+@dataclass
+class Polls:
+    """An open referendum, and the means to vote in it."""
+
+    referendum: Referendum
+    day: PollingDay
+    client: httpx.AsyncClient
+    directory: Path
+
+    @property
+    def uuid(self) -> str:
+        return self.referendum.officers.election_uuid
+
+    def receipts(self) -> list[str]:
+        return [cast.tracker for voter in self.referendum.voters for cast in voter.casts]
+
+    async def archived(self) -> list[str]:
+        """The trackers in the archive as it is now, in its order."""
+        path = self.directory / "archive.bel"
+        await self.referendum.officers.download_archive(path)
+        return [tracker_of(text) for text in read_ballots(path)]
+
+    async def vote_by_all(self, step: Callable[[], None] = lambda: None) -> None:
+        await self.referendum.vote(self.day, self.referendum.plan_visits(), step)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def open_polls(
+    stack: Stack, directory: Path, executor: ProcessPoolExecutor, voters: int = VOTERS
+) -> AsyncIterator[Polls]:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=voters, seed=1)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        yield Polls(referendum, await referendum.open_polls(executor), client, directory)
+
+
+Story = Callable[[Polls], Coroutine[None, None, None]]
+
+
+def hold(stack: Stack, directory: Path, executor: ProcessPoolExecutor, story: Story, voters: int = VOTERS) -> None:
+    async def held() -> None:
+        async with open_polls(stack, directory, executor, voters) as polls:
+            await story(polls)
+
+    asyncio.run(held())
+
+
+def test_kill_9_of_a_ballot_replica_under_load_loses_no_receipt(
+    stack: Stack, tmp_path: Path, executor: ProcessPoolExecutor
+) -> None:
+    victim = stack.ballots[1]
+
+    async def story(polls: Polls) -> None:
+        cast = 0
+
+        def step() -> None:
+            nonlocal cast
+            cast += 1
+            if cast == 15:
+                victim.kill()
+            if cast == 35:
+                victim.start()
+
+        await polls.vote_by_all(step)
+        assert polls.day.measured.unavailable > 0, "the replica was killed too late to be noticed"
+        victim.wait_ready()
+        assert await polls.referendum.close_and_count() == polls.referendum.expected_result()
+        # Every receipt is in the archive, and nothing is there twice.
+        assert sorted(await polls.archived()) == sorted(polls.receipts())
+
+    hold(stack, tmp_path, executor, story)
+
+
+def test_kafka_stopped_for_10_s_answers_503_and_loses_nothing_acknowledged(
+    stack: Stack, tmp_path: Path, executor: ProcessPoolExecutor
+) -> None:
+    async def story(polls: Polls) -> None:
+        reached = asyncio.Event()
+        cast = 0
+
+        def step() -> None:
+            nonlocal cast
+            cast += 1
+            if cast == 10:
+                reached.set()
+
+        voting = asyncio.create_task(polls.vote_by_all(step))
+        await reached.wait()
+        voter = polls.referendum.voters[0]
+        credential = voter.credential or await polls.day.obtain_credential(voter, polls.client)
+        ballot = encrypt(polls.day.election.json, credential, [[0, 1, 0]])
+        # SIGKILL, and in this thread: the kernel ties the broker's life to the thread that starts it again.
+        stack.kafka.kill()
+        outage = asyncio.create_task(asyncio.sleep(10))
+        refused = await polls.client.post(
+            f"{stack.ballots[0].url}/elections/{polls.uuid}/ballots",
+            content=ballot,
+            headers={"Content-Type": "application/json"},
+        )
+        not_ready = await polls.client.get(f"{stack.ballots[0].url}/readyz")
+        await outage
+        stack.kafka.start()
+        await voting
+        assert refused.status_code == 503
+        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.json()["type"].endswith(":log-unavailable")
+        assert not_ready.status_code == 503
+        for service in stack.services:
+            service.wait_ready()
+        assert polls.referendum.expected_result()
+        await polls.referendum.officers.close()
+        await polls.referendum.officers.wait_for(["tallied"])
+        archived = await polls.archived()
+        assert len(archived) == len(set(archived))
+        # The ballot that was refused may have reached the log all the same: its voter was told to try again.
+        assert set(polls.receipts()) <= set(archived) <= {*polls.receipts(), tracker_of(ballot)}
+
+    hold(stack, tmp_path, executor, story)
+
+
+def test_two_ballots_of_one_credential_in_flight_have_one_order_everywhere(
+    stack: Stack, tmp_path: Path, executor: ProcessPoolExecutor
+) -> None:
+    async def story(polls: Polls) -> None:
+        voter = polls.referendum.voters[0]
+        credential = await polls.day.obtain_credential(voter, polls.client)
+        pairs = []
+        for _ in range(5):
+            ballots = [encrypt(polls.day.election.json, credential, [[0, 1, 0]]) for _ in range(2)]
+            answers = await asyncio.gather(
+                *(_post(replica, polls.uuid, ballot) for replica, ballot in zip(stack.ballots, ballots, strict=True))
+            )
+            assert [answer.status_code for answer in answers] == [201, 201]
+            pairs += ballots
+        boards = [await _logged_board(polls.client, replica, polls.uuid, len(pairs)) for replica in stack.ballots]
+        archived = await polls.archived()
+        assert boards[0] == boards[1]
+        assert [tracker for tracker, _ in boards[0]] == archived
+        assert sorted(archived) == sorted(tracker_of(ballot) for ballot in pairs)
+        assert [superseded for _, superseded in boards[0]] == [True] * (len(pairs) - 1) + [False]
+
+    hold(stack, tmp_path, executor, story, voters=3)
+
+
+def test_a_poison_event_stops_nobody(stack: Stack, tmp_path: Path, executor: ProcessPoolExecutor) -> None:
+    marker = secrets.token_hex(8)
+
+    async def story(polls: Polls) -> None:
+        await _write_poison(stack, marker)
+        await polls.vote_by_all()
+        assert await polls.referendum.close_and_count() == polls.referendum.expected_result()
+        letters = await _dead_letters(stack)
+        assert {letter["topic"] for letter in letters} >= {"ballots", "elections"}
+        assert all(letter["reason"] for letter in letters)
+
+    hold(stack, tmp_path, executor, story, voters=5)
+
+
+def test_a_dropped_database_is_replayed_to_the_same_board_and_tally(
+    stack: Stack, tmp_path: Path, executor: ProcessPoolExecutor
+) -> None:
+    async def story(polls: Polls) -> None:
+        await polls.vote_by_all()
+        await polls.referendum.close_and_count()
+        before = await _public_state(stack, polls)
+        await _drop_and_replay(stack)
+        assert await _public_state(stack, polls) == before
+
+    hold(stack, tmp_path, executor, story, voters=10)
+
+
+async def _drop_and_replay(stack: Stack) -> None:
+    """Lose the schemas of ballot, ledger-anchor and tally. auth's also holds the vault, which a backup restores."""
+    lost = {service.module: service for service in stack.services if service.name != "auth"}
+    stopped = [service for service in stack.services if service.module in lost]
+    for service in stopped:
+        service.stop()
+    connection = await asyncpg.connect(stack.database_url)
+    for schema in ("ballot", "ledger", "tally"):
+        await connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    await connection.close()
+    for module, service in lost.items():
+        for command in ("migrate", "replay"):
+            subprocess.run([sys.executable, "-m", module, command], env=dict(service.environment), check=True)
+    for service in stopped:
+        service.start()
+    for service in stopped:
+        service.wait_ready()
+
+
+async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, bool]], str, str, bytes]:
+    """The board, the encrypted tally, the result and the archive, as anyone may read them."""
+    await polls.archived()
+    board = await _board(polls.client, stack.ballots[0], polls.uuid)
+    tally = await polls.referendum.officers.text("encrypted-tally")
+    result = await polls.referendum.officers.text("result")
+    return board, tally, result, (polls.directory / "archive.bel").read_bytes()
+
+
+async def _board(client: httpx.AsyncClient, replica: Service, uuid: str) -> list[tuple[str, bool]]:
+    items = (await client.get(f"{replica.url}/elections/{uuid}/ballots?limit=1000")).json()["items"]
+    return [(item["tracker"], item["superseded"]) for item in items]
+
+
+async def _logged_board(client: httpx.AsyncClient, replica: Service, uuid: str, size: int) -> list[tuple[str, bool]]:
+    for _ in range(100):
+        board = await _board(client, replica, uuid)
+        if len(board) == size:
+            return board
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"the board has {len(board)} of {size} ballots after 10 s")
+
+
+async def _write_poison(stack: Stack, marker: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka.bootstrap_servers)
+    await producer.start()
+    for topic in (Topic.BALLOTS, Topic.ELECTIONS, Topic.LEDGER, Topic.TALLY, Topic.IDENTITY):
+        for value in (b"not JSON " + marker.encode(), b'{"specversion":"1.0","type":"unknown"}', b"\xff\x00"):
+            await producer.send_and_wait(stack.kafka_settings.topic_name(topic), value)
+    await producer.stop()
+
+
+async def _dead_letters(stack: Stack) -> list[dict[str, str]]:
+    consumer = AIOKafkaConsumer(
+        stack.kafka_settings.topic_name(Topic.DEAD_LETTER),
+        bootstrap_servers=stack.kafka.bootstrap_servers,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    fetched = await consumer.getmany(timeout_ms=5000)
+    await consumer.stop()
+    return [json.loads(message.value)["data"] for messages in fetched.values() for message in messages]
+
+
+async def _post(replica: Service, uuid: str, ballot: str) -> httpx.Response:
+    async with open_client() as client:
+        return await client.post(
+            f"{replica.url}/elections/{uuid}/ballots", content=ballot, headers={"Content-Type": "application/json"}
+        )

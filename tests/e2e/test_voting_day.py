@@ -1,0 +1,87 @@
+"""The story of a voting day, told once in the group that Debian's belenios-tool verifies."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from evote_local.referendum import Referendum
+from evote_local.stack import Stack
+from evote_local.verification import run_belenios_tool, run_evote_verify
+from evote_local.voters import open_client
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+VOTERS = 24
+
+
+def test_a_referendum_is_held_and_verified_by_a_program_we_did_not_write(stack: Stack, tmp_path: Path) -> None:
+    asyncio.run(_voting_day(stack, tmp_path))
+
+
+async def _voting_day(stack: Stack, directory: Path) -> None:
+    async with open_client() as client:
+        # The weeks before: the election is drafted, the roll frozen, the trustees make their keys.
+        referendum = Referendum(stack, client, directory=directory, group="BELENIOS-2048", voters=VOTERS, seed=20261124)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        uuid = referendum.officers.election_uuid
+
+        # The day: everybody votes, some again, over two replicas.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+            polls = await referendum.open_polls(executor)
+            visits = referendum.plan_visits()
+            await referendum.vote(polls, visits[: len(visits) // 2], lambda: None)
+            await referendum.officers.download_archive(directory / "noon.bel")
+            await referendum.vote(polls, visits[len(visits) // 2 :], lambda: None)
+
+        # The evening: the box closes, two trustees decrypt, the officers certify.
+        assert await referendum.close_and_count() == referendum.expected_result()
+        await referendum.officers.download_archive(directory / "final.bel")
+
+        await _the_board_lists_every_receipt(stack, client, referendum)
+        await _a_late_ballot_is_refused(stack, client, uuid)
+
+    # Afterwards: anyone verifies, with our program and with one that we did not write.
+    for verdict in (
+        run_evote_verify(directory / "final.bel"),
+        run_evote_verify(directory / "noon.bel"),
+        run_belenios_tool(directory / "final.bel", uuid),
+    ):
+        assert verdict.accepted, verdict.output
+
+    # Noon's archive is how the evening's begins: nothing was changed or dropped in between.
+    noon = (directory / "noon.bel").read_bytes().rstrip(b"\0")
+    assert (directory / "final.bel").read_bytes().startswith(noon)
+
+
+async def _the_board_lists_every_receipt(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:
+    uuid = referendum.officers.election_uuid
+    boards = []
+    for replica in stack.ballots:
+        board = (await client.get(f"{replica.url}/elections/{uuid}/ballots?limit=1000")).json()["items"]
+        boards.append([(item["log_index"], item["tracker"], item["superseded"]) for item in board])
+    assert boards[0] == boards[1]
+    receipts = {cast.tracker for voter in referendum.voters for cast in voter.casts}
+    assert sorted(tracker for _, tracker, _ in boards[0]) == sorted(receipts)
+    last = {voter.casts[-1].tracker for voter in referendum.voters}
+    assert {tracker for _, tracker, superseded in boards[0] if not superseded} == last
+
+
+async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, uuid: str) -> None:
+    tracker = (await client.get(f"{stack.ballots[0].url}/elections/{uuid}/ballots?limit=1")).json()["items"][0][
+        "tracker"
+    ]
+    ballot = await client.get(f"{stack.ballots[0].url}/elections/{uuid}/ballots/{tracker}")
+    late = ballot.text.replace('"choices"', '"choices" ', 1)
+    response = await client.post(
+        f"{stack.ballots[1].url}/elections/{uuid}/ballots",
+        content=late,
+        headers={"Content-Type": "application/json"},
+    )
+    assert response.status_code in (403, 422)
+    assert response.headers["content-type"].startswith("application/problem+json")

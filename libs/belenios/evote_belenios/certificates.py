@@ -1,7 +1,7 @@
 """What a threshold ceremony publishes for each trustee: a certificate of channel keys, and signed coefficients.
 
-Belenios 2.0 wrote neither ``context`` nor ``signature``; 2.5.1 demands both. We write both for either group, demand them
-with ``Ed25519`` (which 2.0 does not know) and accept their absence with ``BELENIOS-2048``.
+Belenios 2.0 wrote neither ``context`` nor ``signature``; 2.5.1 demands both. We write both for either group, demand
+them with ``Ed25519`` (which 2.0 does not know) and accept their absence with ``BELENIOS-2048``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def make_certificate(
     group: Group, keys: ChannelKeys, *, index: int, threshold: int, size: int, random: Random
 ) -> SignedMessage:
     """A certificate for one trustee of one ceremony."""
-    message = {
-        "context": _context(group, index, threshold, size),
+    message: Json = {
+        "context": {"group": group.name, "size": size, "threshold": threshold, "index": index},
         "verification": group.encode(keys.verification),
         "encryption": group.encode(keys.encryption),
     }
@@ -63,11 +63,12 @@ def check_one(group: Group, signed: SignedMessage, *, index: int, threshold: int
     made for another place in the ceremony, ``certificate-signature``.
     """
     fields = Fields(load(signed.message), "certificate")
-    if fields.has("context") or not signatures_may_be_absent(group):
-        if fields.value("context") != _context(group, index, threshold, size):
-            raise TrusteeError(
-                "certificate-context", _CERTIFICATES, f"certificate {index} was made for another ceremony or place"
-            )
+    expected = (group.name, size, threshold, index)
+    may_lack_context = signatures_may_be_absent(group) and not fields.has("context")
+    if not may_lack_context and _parse_context(fields.value("context")) != expected:
+        raise TrusteeError(
+            "certificate-context", _CERTIFICATES, f"certificate {index} was made for another ceremony or place"
+        )
     certificate = Certificate(
         signed, group.decode(fields.text("verification")), group.decode(fields.text("encryption"))
     )
@@ -97,7 +98,10 @@ def parse_all(group: Group, texts: Sequence[str], threshold: int) -> tuple[Certi
 
 @dataclass(frozen=True)
 class Coefficients:
-    """A trustee's exponentiated coefficients g^a_0 … g^a_t: signed, and bound to the ceremony when ``binding`` is there."""
+    """A trustee's exponentiated coefficients g^a_0 … g^a_t, signed.
+
+    ``binding`` signs the ceremony's certificates together with them; ``None`` in Belenios 2.0's messages.
+    """
 
     signed: SignedMessage
     binding: Proof | None
@@ -171,8 +175,11 @@ def _binding_message(group: Group, certificates: Sequence[Certificate], elements
     return f"certs_sig|{dump(value)}"
 
 
-def _context(group: Group, index: int, threshold: int, size: int) -> dict[str, Json]:
-    return {"group": group.name, "size": size, "threshold": threshold, "index": index}
+def _parse_context(value: Json) -> tuple[str, int, int, int]:
+    fields = Fields(value, "context")
+    context = fields.text("group"), fields.integer("size"), fields.integer("threshold"), fields.integer("index")
+    fields.end()
+    return context
 
 
 def _refused(rule: str, detail: str) -> TrusteeError:

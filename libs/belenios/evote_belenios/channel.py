@@ -1,7 +1,7 @@
 """Private, signed messages between the trustees of a threshold ceremony, carried by a server that can't read them.
 
-Source: specification, "Public key infrastructure" and "Channels". The cipher is AES-CCM as SJCL does it: a 64-bit tag and
-a nonce as long as the message's length leaves room for.
+Source: specification, "Public key infrastructure" and "Channels". The cipher is AES-CCM as SJCL does it: a 64-bit tag
+and a nonce as long as the message's length leaves room for.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class TrusteeSecret:
         """The signing and decryption keys derived from the seed."""
         signing = hash_to_exponent(group, f"sk|{self._seed}")
         decryption = hash_to_exponent(group, f"dk|{self._seed}")
-        return ChannelKeys(
-            signing, decryption, group.power_generator(signing), group.power_generator(decryption)
-        )
+        return ChannelKeys(signing, decryption, group.power_generator(signing), group.power_generator(decryption))
 
     def __repr__(self) -> str:
         return "TrusteeSecret(…)"

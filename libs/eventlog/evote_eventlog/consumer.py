@@ -156,9 +156,7 @@ class ProjectionRunner:
             await self._apply(consumer, partition, place, batch)
         self._show_lag(consumer)
 
-    async def _apply(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: _Place, batch: Batch
-    ) -> None:
+    async def _apply(self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: _Place, batch: Batch) -> None:
         """Apply a batch, however long the database takes to come back, while the partition is ours."""
         delay = _FIRST_RETRY_S
         while self._places.get(partition) is place:

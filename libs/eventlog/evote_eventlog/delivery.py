@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 
 from .envelope import Clock, Envelope, Randomness, encode
 from .errors import EventTooLarge
@@ -18,6 +19,8 @@ from .record import Record, RecordPosition, kafka_time
 
 PUBLISH_TIMEOUT_S = 4.5
 """The longest that a publish takes before it raises :class:`LogUnavailable`, in seconds."""
+
+_GIVE_UP_S = 10.0  # more than a request in flight and a look for metadata take to fail
 
 
 def producer_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness)
     return Envelope.wrap(data, id=str(uuid.UUID(bytes=random(16), version=4)), source=source, time=clock())
 
 
-def published(envelope: Envelope, value: bytes, metadata: Any) -> Record:
+def published(envelope: Envelope, value: bytes, metadata: RecordMetadata) -> Record:
     """The record that Kafka acknowledged with ``metadata``."""
     position = RecordPosition(envelope.data.topic, metadata.partition, metadata.offset)
     return Record(position, envelope, value, kafka_time(metadata.timestamp))
@@ -56,13 +59,17 @@ def published(envelope: Envelope, value: bytes, metadata: Any) -> Record:
 async def close_producer(producer: AIOKafkaProducer, *, patience_s: float) -> None:
     """Stop a producer: what is unsent gets ``patience_s`` seconds, then is given up.
 
-    aiokafka's own ``stop`` waits for ever for unsent batches while the broker is away.
+    aiokafka's own ``stop`` waits for ever for unsent batches while the broker is away. It also ends
+    when the sender does, and only then may batches be failed: one in flight goes back into the queue.
     """
     stopping = asyncio.ensure_future(producer.stop())
     await asyncio.wait([stopping], timeout=patience_s)
     if not stopping.done():
+        sender = producer._sender.sender_task
+        if sender is not None:
+            sender.cancel()
+        await asyncio.wait([stopping], timeout=_GIVE_UP_S)
         producer._message_accumulator.fail_all(KafkaError("the producer was closed"))
-        await asyncio.wait([stopping], timeout=5)
     stopping.cancel()
     with contextlib.suppress(KafkaError, asyncio.CancelledError):
         await stopping

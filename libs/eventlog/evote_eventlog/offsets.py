@@ -32,9 +32,7 @@ async def stored_offsets(connection: asyncpg.Connection, projection: str) -> dic
 async def lock_offset(connection: asyncpg.Connection, projection: str, partition: LogPartition) -> int:
     """The next offset to apply; no other replica can apply this partition before the transaction ends."""
     key = (projection, partition.topic.value, partition.partition)
-    await connection.execute(
-        "INSERT INTO consumer_offsets VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING", *key
-    )
+    await connection.execute("INSERT INTO consumer_offsets VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING", *key)
     return int(
         await connection.fetchval(
             "SELECT next_offset FROM consumer_offsets"
@@ -49,8 +47,7 @@ async def store_offset(
 ) -> None:
     """Note that everything before ``next_offset`` is applied."""
     await connection.execute(
-        "UPDATE consumer_offsets SET next_offset = $4"
-        " WHERE projection = $1 AND topic = $2 AND partition = $3",
+        "UPDATE consumer_offsets SET next_offset = $4 WHERE projection = $1 AND topic = $2 AND partition = $3",
         projection,
         partition.topic.value,
         partition.partition,

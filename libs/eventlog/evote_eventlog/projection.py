@@ -137,9 +137,7 @@ class BatchApplier:
                 await store_offset(connection, name, partition, next_offset)
         return Applied(events, poison, next_offset)
 
-    async def _apply_one(
-        self, connection: asyncpg.Connection, record: Record | PoisonRecord
-    ) -> PoisonRecord | None:
+    async def _apply_one(self, connection: asyncpg.Connection, record: Record | PoisonRecord) -> PoisonRecord | None:
         if isinstance(record, PoisonRecord):
             return record
         try:
@@ -150,9 +148,7 @@ class BatchApplier:
             if reason is None:
                 raise
             if not isinstance(error, PoisonError):
-                _log.exception(
-                    "projection-failed", projection=self._projection.name, position=record.position
-                )
+                _log.exception("projection-failed", projection=self._projection.name, position=record.position)
             return PoisonRecord(record.position, record.value, reason)
         return None
 

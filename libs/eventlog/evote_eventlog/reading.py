@@ -7,7 +7,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
 from .record import LogPartition
@@ -39,15 +38,14 @@ def kafka_partition(kafka: KafkaSettings, partition: LogPartition) -> TopicParti
 async def partitions_of(
     kafka: KafkaSettings, consumer: AIOKafkaConsumer, topics: Collection[Topic]
 ) -> list[LogPartition]:
-    """Every partition of the topics; raises :class:`LogUnavailable` when a topic is missing."""
-    await consumer.topics()  # fetches the metadata of all topics
-    found = []
-    for topic in sorted(topics):
-        numbers = consumer.partitions_for_topic(kafka.topic_name(topic))
-        if not numbers:
-            raise LogUnavailable(f"there is no topic {kafka.topic_name(topic)}")
-        found += [LogPartition(topic, number) for number in sorted(numbers)]
-    return found
+    """Every partition of the topics; raises ``KafkaError`` when a topic is missing."""
+    # The producer has this in public (partitions_for); the consumer only knows topics it is assigned.
+    metadata = consumer._client._wait_on_metadata
+    return [
+        LogPartition(topic, number)
+        for topic in sorted(topics)
+        for number in sorted(await metadata(kafka.topic_name(topic)))
+    ]
 
 
 async def end_offsets(

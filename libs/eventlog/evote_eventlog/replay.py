@@ -28,9 +28,7 @@ class ReplayReport:
     poison: tuple[tuple[RecordPosition, str], ...]
 
 
-async def replay(
-    kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projection, progress: Progress
-) -> ReplayReport:
+async def replay(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projection, progress: Progress) -> ReplayReport:
     """Empty the projection's tables and apply the log again, up to where it ends now.
 
     Records that were refused before are refused again, into the report only: their dead letters are

@@ -70,28 +70,16 @@ class EventTail:
                 consumer.seek(assignment, position[assignment])
             while self._unfinished(position, until):
                 fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
-                for assignment in assigned:
+                for partition, assignment in zip(partitions, assigned, strict=True):
                     end = await consumer.position(assignment)
-                    if end > position[assignment]:
-                        yield self._batch(assignment, position[assignment], end, fetched, until)
-                        position[assignment] = end
+                    begin, position[assignment] = position[assignment], end
+                    limit = end if until is None else min(end, until.get(partition, end))
+                    if limit > begin:
+                        messages = [message for message in fetched.get(assignment, []) if message.offset < limit]
+                        records = [read_record(self._kafka, message) for message in messages]
+                        yield Batch(partition, begin, limit, records)
 
-    def _batch(
-        self,
-        assignment: TopicPartition,
-        start: int,
-        end: int,
-        fetched: dict[TopicPartition, list],  # type: ignore[type-arg]  # aiokafka ships no types
-        until: Mapping[LogPartition, int] | None,
-    ) -> Batch:
-        partition = log_partition(self._kafka, assignment)
-        limit = end if until is None else min(end, until.get(partition, end))
-        messages = [message for message in fetched.get(assignment, []) if message.offset < limit]
-        return Batch(partition, start, limit, [read_record(self._kafka, message) for message in messages])
-
-    def _unfinished(
-        self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None
-    ) -> bool:
+    def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:
             return True
         reached = {log_partition(self._kafka, partition): at for partition, at in position.items()}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
+from aiokafka.structs import RecordMetadata
 
 from .delivery import (
     PUBLISH_TIMEOUT_S,
@@ -53,10 +54,11 @@ class TransactionalProducer:
         self._transactional_id = transactional_id
         self._producer: AIOKafkaProducer | None = None
         self._publishing = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Take the transactional id over; raises :class:`LogUnavailable` when Kafka is away."""
-        await self.stop()
+        self._abandon(patience_s=2)
         producer = AIOKafkaProducer(
             **producer_options(self._kafka),
             transactional_id=f"{self._kafka.topic_prefix}{self._transactional_id}",
@@ -72,9 +74,8 @@ class TransactionalProducer:
 
     async def stop(self) -> None:
         """Disconnect; the transactional id stays free for the next to start."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await close_producer(producer, patience_s=2)
+        self._abandon(patience_s=2)
+        await asyncio.gather(*self._closing)
 
     async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
         """Write all events or none; return when the transaction is committed.
@@ -92,19 +93,10 @@ class TransactionalProducer:
                 raise LogUnavailable("the transactional producer is not started")
             try:
                 async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                    await producer.begin_transaction()
-                    deliveries = [
-                        await producer.send(
-                            self._kafka.topic_name(data.topic), value, key=data.partition_key().encode()
-                        )
-                        for data, value in zip(events, values, strict=True)
-                    ]
-                    # Before the commit: aiokafka would commit around a batch that failed.
-                    delivered = await asyncio.gather(*deliveries)
-                    await producer.commit_transaction()
+                    delivered = await self._commit(producer, events, values)
             except BaseException as error:
-                self._producer = None
-                await close_producer(producer, patience_s=0)
+                # The next start fences whatever the abandoned connection may still do.
+                self._abandon(patience_s=0)
                 if isinstance(error, _SUPERSEDED):
                     raise Fenced(self._transactional_id) from error
                 if isinstance(error, TimeoutError | KafkaError):
@@ -114,3 +106,27 @@ class TransactionalProducer:
             published(envelope, value, metadata)
             for envelope, value, metadata in zip(envelopes, values, delivered, strict=True)
         ]
+
+    async def _commit(
+        self, producer: AIOKafkaProducer, events: Sequence[EventData], values: Sequence[bytes]
+    ) -> list[RecordMetadata]:
+        deliveries: list[asyncio.Future[RecordMetadata]] = []
+        try:
+            await producer.begin_transaction()
+            for data, value in zip(events, values, strict=True):
+                topic = self._kafka.topic_name(data.topic)
+                deliveries.append(await producer.send(topic, value, key=data.partition_key().encode()))
+            # Before the commit: aiokafka would commit around a batch that failed.
+            delivered = await asyncio.gather(*deliveries)
+            await producer.commit_transaction()
+        finally:
+            for delivery in deliveries:
+                delivery.cancel()
+        return delivered
+
+    def _abandon(self, *, patience_s: float) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            closing = asyncio.ensure_future(close_producer(producer, patience_s=patience_s))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

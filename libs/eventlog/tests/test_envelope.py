@@ -1,0 +1,217 @@
+"""The envelope: one canonical text for each event, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
+from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, EventData
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+def values_of(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """JSON values that a (simple) JSON Schema allows."""
+    if "$ref" in schema:
+        return values_of(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
+    if "const" in schema:
+        return st.just(schema["const"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    match schema["type"]:
+        case "string" if "pattern" in schema:
+            return st.from_regex(schema["pattern"].replace("$", r"\Z")).map(lambda s: s[:64])
+        case "string":
+            return TEXT.filter(lambda s: len(s) >= schema.get("minLength", 0))
+        case "integer":
+            return st.integers(schema.get("minimum", -(2**53) + 1), 2**53 - 1)
+        case "boolean":
+            return st.booleans()
+        case "array":
+            return st.lists(values_of(schema["items"], root), min_size=schema.get("minItems", 0), max_size=3)
+        case "object":
+            return st.fixed_dictionaries({k: values_of(v, root) for k, v in schema["properties"].items()})
+        case other:
+            raise NotImplementedError(other)
+
+
+def events_of(cls: type[EventData]) -> st.SearchStrategy[EventData]:
+    schema = cls.model_json_schema()
+    return values_of(schema, schema).map(lambda data: cls.model_validate_json(json.dumps(data)))
+
+
+EVENTS = st.one_of([events_of(cls) for cls in EVENT_CLASSES])
+ENVELOPES = st.builds(Envelope.wrap, EVENTS, id=TEXT.filter(bool), source=TEXT.filter(bool), time=TIMES)
+
+
+def ballot_envelope(**changes: Any) -> Envelope:
+    facts = {"election_uuid": "1" * 14, "credential": "c", "tracker": "t", "ballot": '{"é":"\u0007"}'}
+    data = BallotAccepted(**{**facts, **changes})
+    return Envelope.wrap(data, id="id-1", source="ballot", time=datetime(2026, 11, 24, 1, 2, 3, 456789, UTC))
+
+
+def attributes(envelope: Envelope) -> dict[str, Any]:
+    return json.loads(encode(envelope))
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.__name__)
+def test_every_event_comes_back_as_it_was_written(cls: type[EventData]) -> None:
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(events_of(cls), TEXT.filter(bool), TIMES)
+    def holds(data: EventData, text: str, time: datetime) -> None:
+        envelope = Envelope.wrap(data, id=text, source=text, time=time)
+        assert decode(encode(envelope)) == envelope
+
+    holds()
+
+
+def test_the_bytes_of_an_event_never_change() -> None:
+    """The Merkle leaf is their hash: a change would break every proof ever given."""
+    assert encode(ballot_envelope()) == (
+        b'{"data":{"ballot":"{\\"\xc3\xa9\\":\\"\\u0007\\"}","credential":"c","election_uuid":"11111111111111",'
+        b'"tracker":"t"},"datacontenttype":"application/json","id":"id-1","source":"ballot","specversion":"1.0",'
+        b'"time":"2026-11-24T01:02:03.456Z","type":"jp.tsukuba.evote.ballots.BallotAccepted.v1"}'
+    )
+
+
+def test_the_time_is_kept_in_utc_to_the_millisecond() -> None:
+    tokyo = datetime(2026, 11, 24, 10, 2, 3, 456789, timezone(timedelta(hours=9)))
+    envelope = Envelope.wrap(ballot_envelope().data, id="i", source="s", time=tokyo)
+    assert envelope.time == datetime(2026, 11, 24, 1, 2, 3, 456000, UTC)
+    with pytest.raises(ValueError, match="time zone"):
+        Envelope.wrap(ballot_envelope().data, id="i", source="s", time=tokyo.replace(tzinfo=None))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ENVELOPES, st.sampled_from(["space", "order", "escape", "duplicate"]))
+def test_any_other_spelling_of_the_same_event_is_refused(envelope: Envelope, spelling: str) -> None:
+    value = attributes(envelope)
+    text = {
+        "space": lambda: json.dumps(value, sort_keys=True, ensure_ascii=False),
+        "order": lambda: json.dumps(
+            dict(sorted(value.items(), reverse=True)), separators=(",", ":"), ensure_ascii=False
+        ),
+        "escape": lambda: canonical(value).decode().replace("specversion", "\\u0073pecversion"),
+        "duplicate": lambda: canonical(value).decode().replace('"id":', '"id":"other","id":', 1),
+    }[spelling]()
+    with pytest.raises(PoisonError):
+        decode(text.encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300))
+def test_garbage_is_poison_and_nothing_worse(value: bytes) -> None:
+    with pytest.raises(PoisonError):
+        decode(value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_changed_byte_is_refused_or_another_canonical_event(data: st.DataObject) -> None:
+    value = bytearray(encode(ballot_envelope()))
+    at = data.draw(st.integers(0, len(value) - 1))
+    value[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PoisonError):
+        assert encode(decode(bytes(value))) == bytes(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"data":' * 50_000,
+        b'{"id":NaN}',
+        b'{"id":"\\ud800"}',
+        b"\xff\xfe",
+        b"1" * 5000,
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_is_no_envelope_is_poison(value: bytes | None) -> None:
+    with pytest.raises(PoisonError):
+        decode(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "replacement"),
+    [
+        (("specversion",), "0.3"),
+        (("datacontenttype",), "text/plain"),
+        (("id",), ""),
+        (("source",), 7),
+        (("time",), "2026-11-24T01:02:03Z"),
+        (("time",), "2026-13-24T01:02:03.000Z"),
+        (("time",), "2026-11-24T10:02:03.456+09:00"),
+        (("type",), "jp.tsukuba.evote.ballots.BallotAccepted.v2"),
+        (("type",), "jp.tsukuba.evote.ballots.Unheard.v1"),
+        (("type",), "jp.tsukuba.evote.tally.ResultComputed.v1"),
+        (("data",), None),
+        (("data", "credential"), 1),
+        (("data", "credential"), None),
+        (("data", "election_uuid"), "not base58: 0OIl"),
+        (("data", "unheard"), "x"),
+        (("unheard",), "x"),
+    ],
+    ids=str,
+)
+def test_what_this_reader_does_not_know_is_refused_not_ignored(path: tuple[str, ...], replacement: Any) -> None:
+    value = attributes(ballot_envelope())
+    inner = value
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = replacement
+    with pytest.raises(PoisonError):
+        decode(canonical(value))
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e0", "true", '"1"', "9007199254740992", "-0"])
+def test_an_integer_has_one_spelling(number: str) -> None:
+    text = (
+        '{"data":{"election_uuid":"11111111111111","partition":NUMBER,"partitions":6},'
+        '"datacontenttype":"application/json","id":"i","source":"s","specversion":"1.0",'
+        '"time":"2026-11-24T01:02:03.456Z","type":"jp.tsukuba.evote.ballots.BallotBoxClosed.v1"}'
+    )
+    assert decode(text.replace("NUMBER", "1").encode()).data.model_dump()["partition"] == 1
+    with pytest.raises(PoisonError):
+        decode(text.replace("NUMBER", number).encode())
+
+
+def test_a_reason_never_repeats_what_the_record_says() -> None:
+    secret = "山田太郎-secret"
+    for path in [
+        "id",
+        "type",
+        "time",
+        "specversion",
+        "data.credential",
+        "data.election_uuid",
+        f"data.{secret}",
+        secret,
+    ]:
+        value = attributes(ballot_envelope())
+        inner, name = (value["data"], path.removeprefix("data.")) if path.startswith("data.") else (value, path)
+        inner[name] = [secret] if name in ("id", "credential") else secret
+        with pytest.raises(PoisonError) as poison:
+            decode(canonical(value))
+        assert secret not in poison.value.reason
+
+
+def test_an_event_that_canonical_json_can_not_carry_is_not_written() -> None:
+    with pytest.raises(ValueError, match="non-UTF-8"):
+        encode(ballot_envelope(ballot="\ud800"))

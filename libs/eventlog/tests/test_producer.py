@@ -1,0 +1,250 @@
+"""Producers on a real Kafka: durable or refused in time, in order, atomic, fenced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import pytest
+from evote_eventlog.envelope import decode
+from evote_eventlog.events import BallotAccepted, BallotBoxClosed, ElectionClosed, Topic
+from evote_eventlog.kafka import EVENT_MAX_BYTES, KafkaSettings
+from evote_eventlog.producer import (
+    EventProducer,
+    EventTooLarge,
+    Fenced,
+    LogUnavailable,
+    TransactionalProducer,
+)
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail, PoisonRecord
+from evote_local.kafka import KafkaNode
+from evote_local.ports import free_port
+
+pytestmark = pytest.mark.stack
+
+NewBallot = Callable[..., BallotAccepted]
+NewClose = Callable[[], ElectionClosed]
+Clock = Callable[[], datetime]
+
+
+async def committed(kafka: KafkaSettings, topics: Iterable[Topic]) -> list[Record | PoisonRecord]:
+    tail = EventTail(kafka, frozenset(topics))
+    return [record async for record in tail.read("earliest", until=await tail.end_offsets())]
+
+
+def trackers(records: Iterable[Record | PoisonRecord]) -> Counter[str]:
+    return Counter(
+        record.envelope.data.tracker
+        for record in records
+        if isinstance(record, Record) and isinstance(record.envelope.data, BallotAccepted)
+    )
+
+
+async def test_a_published_event_stands_where_the_record_says(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    written = await producer.publish(new_ballot(1))
+    (read,) = await committed(kafka, [Topic.BALLOTS])
+    assert read == written
+    assert decode(written.value) == written.envelope
+    assert written.envelope.source == "test"
+
+
+async def test_ballots_of_one_credential_keep_their_order_in_one_partition(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    written = [await producer.publish(new_ballot(20 * i)) for i in range(10)]
+    assert len({record.position.partition for record in written}) == 1
+    assert await committed(kafka, [Topic.BALLOTS]) == written
+
+
+async def test_a_marker_goes_to_the_partition_that_it_names(kafka: KafkaSettings, producer: EventProducer) -> None:
+    count = await producer.partition_count(Topic.BALLOTS)
+    assert count == 3
+    for partition in range(count):
+        marker = BallotBoxClosed(election_uuid="1" * 14, partition=partition, partitions=count)
+        record = await producer.publish(marker, partition=partition)
+        assert record.position.partition == partition
+
+
+async def test_an_event_at_the_limit_is_written_and_one_above_is_refused(
+    producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    small = await producer.publish(new_ballot(1))
+    room = EVENT_MAX_BYTES - len(small.value) + len("{}")
+    at_limit = new_ballot(1).model_copy(update={"ballot": "x" * room})
+    assert len((await producer.publish(at_limit)).value) == EVENT_MAX_BYTES
+    with pytest.raises(EventTooLarge):
+        await producer.publish(new_ballot(1).model_copy(update={"ballot": "x" * (room + 1)}))
+
+
+async def test_a_producer_whose_sequence_broke_reconnects(producer: EventProducer, new_ballot: NewBallot) -> None:
+    await producer.publish(new_ballot(1))
+    assert producer._producer is not None
+    sender = producer._producer._sender.sender_task
+    sender.cancel()
+    await asyncio.wait([sender])
+    record = await producer.publish(new_ballot(1))
+    assert record.position.offset == 1
+
+
+async def test_a_producer_may_start_before_kafka(
+    broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    broker.stop()
+    producer = EventProducer(broker_settings, "test", clock)
+    await producer.start()
+    with pytest.raises(LogUnavailable) as away:
+        await producer.publish(new_ballot(1))
+    assert away.value.retry_after_s > 0
+    with pytest.raises(LogUnavailable):
+        await producer.check()
+    broker.start()
+    await producer.check()
+    await producer.publish(new_ballot(2))
+    await producer.stop()
+
+
+@pytest.mark.slow
+async def test_an_outage_of_ten_seconds_loses_nothing_that_was_acknowledged(
+    broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    producer = EventProducer(broker_settings, "test", clock)
+    await producer.start()
+    acknowledged: list[Record] = []
+    refused: list[str] = []
+
+    async def publish(number: int) -> None:
+        try:
+            async with asyncio.timeout(5):  # the bound that callers rely on
+                acknowledged.append(await producer.publish(new_ballot(number)))
+        except LogUnavailable:
+            refused.append(f"tracker-{number}")
+
+    await asyncio.gather(*(publish(number) for number in range(20)))
+    assert not refused
+    in_flight = [asyncio.create_task(publish(number)) for number in range(20, 40)]
+    await asyncio.sleep(0)
+    broker.kill()
+    await asyncio.gather(*in_flight)
+    for round_number in range(3):  # three rounds of at most 4.5 s: over ten seconds without a broker
+        await asyncio.gather(*(publish(40 + 10 * round_number + i) for i in range(10)))
+    assert len(refused) >= 30
+    broker.start()
+    before = len(acknowledged)
+    while len(acknowledged) == before:
+        await publish(100)
+    await asyncio.gather(*(publish(number) for number in range(101, 120)))
+    records = await committed(broker_settings, [Topic.BALLOTS])
+    counts = trackers(records)
+    assert {r.position for r in acknowledged} <= {r.position for r in records}
+    assert all(counts[tracker] <= 1 for tracker in refused if tracker != "tracker-100")
+    assert sum(counts.values()) == len(records)
+    await producer.stop()
+
+
+async def test_a_frozen_broker_is_reported_and_closing_does_not_wait_for_it(
+    broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    producer = EventProducer(broker_settings, "test", clock)
+    await producer.start()
+    await producer.publish(new_ballot(1))
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(LogUnavailable):
+            await producer.publish(new_ballot(2))
+        async with asyncio.timeout(20):
+            await producer.stop()
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+async def test_a_transaction_is_read_whole_or_not_at_all(
+    kafka: KafkaSettings, new_ballot: NewBallot, new_close: NewClose, clock: Clock
+) -> None:
+    writer = TransactionalProducer(kafka, "test", clock, "writer")
+    await writer.start()
+    written = await writer.publish_all([new_ballot(1), new_close(), new_ballot(2)])
+    again = await writer.publish_all([new_ballot(3)])
+    records = await committed(kafka, [Topic.BALLOTS, Topic.ELECTIONS])
+    assert sorted(records, key=lambda r: r.position) == sorted(written + again, key=lambda r: r.position)
+    await writer.stop()
+
+
+async def test_an_unfinished_transaction_is_never_read(
+    kafka: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    first = TransactionalProducer(kafka, "test", clock, "writer")
+    await first.start()
+    await first.publish_all([new_ballot(1)])
+    assert first._producer is not None
+    await first._producer.begin_transaction()
+    await first._producer.send_and_wait(kafka.topic_name(Topic.BALLOTS), b"half a checkpoint", key=b"k")
+    second = TransactionalProducer(kafka, "test", clock, "writer")
+    await second.start()
+    await second.publish_all([new_ballot(2)])
+    assert trackers(await committed(kafka, [Topic.BALLOTS])) == {"tracker-1": 1, "tracker-2": 1}
+    await first.stop()
+    await second.stop()
+
+
+async def test_the_last_writer_to_start_fences_the_one_before(
+    kafka: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    old = TransactionalProducer(kafka, "test", clock, "writer")
+    new = TransactionalProducer(kafka, "test", clock, "writer")
+    await old.start()
+    await old.publish_all([new_ballot(1)])
+    await new.start()
+    with pytest.raises(Fenced):
+        await old.publish_all([new_ballot(2), new_ballot(3)])
+    with pytest.raises(LogUnavailable):
+        await old.publish_all([new_ballot(2)])
+    await new.publish_all([new_ballot(4)])
+    assert trackers(await committed(kafka, [Topic.BALLOTS])) == {"tracker-1": 1, "tracker-4": 1}
+    await new.stop()
+
+
+async def test_a_transactional_id_is_taken_per_deployment(
+    kafka: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    """Two deployments on one Kafka differ by the prefix of their topics and never fence each other."""
+    here = TransactionalProducer(kafka, "test", clock, "writer")
+    elsewhere = TransactionalProducer(KafkaSettings(kafka.bootstrap_servers, "other."), "test", clock, "writer")
+    await here.start()
+    await elsewhere.start()
+    await here.publish_all([new_ballot(1)])
+    await here.stop()
+    await elsewhere.stop()
+
+
+async def test_after_an_outage_the_outcome_is_settled_by_starting_again(
+    broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    writer = TransactionalProducer(broker_settings, "test", clock, "writer")
+    await writer.start()
+    await writer.publish_all([new_ballot(1)])
+    broker.kill()
+    with pytest.raises(LogUnavailable):
+        await writer.publish_all([new_ballot(2), new_ballot(3)])
+    with pytest.raises(LogUnavailable, match="not started"):
+        await writer.publish_all([new_ballot(4)])
+    broker.start()
+    await writer.start()
+    settled = trackers(await committed(broker_settings, [Topic.BALLOTS]))
+    assert settled in ({"tracker-1": 1}, {"tracker-1": 1, "tracker-2": 1, "tracker-3": 1})
+    await writer.publish_all([new_ballot(5)])
+    assert trackers(await committed(broker_settings, [Topic.BALLOTS])) == {**settled, "tracker-5": 1}
+    await writer.stop()
+
+
+async def test_a_writer_that_can_not_reach_kafka_says_so(new_ballot: NewBallot, clock: Clock) -> None:
+    writer = TransactionalProducer(KafkaSettings(f"127.0.0.1:{free_port()}"), "test", clock, "writer")
+    with pytest.raises(LogUnavailable):
+        await writer.start()

@@ -1,0 +1,85 @@
+"""Command and response APDUs (ISO/IEC 7816-4, short form)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Transmit = Callable[[bytes], bytes]
+"""Sends a command APDU to a card and returns its response APDU."""
+
+SUCCESS = 0x9000
+WRONG_LENGTH = 0x6700
+SECURITY_STATUS_NOT_SATISFIED = 0x6982
+AUTHENTICATION_METHOD_BLOCKED = 0x6984
+REFERENCE_DATA_NOT_USABLE = 0x6983
+CONDITIONS_NOT_SATISFIED = 0x6985
+COMMAND_NOT_ALLOWED = 0x6986
+INCORRECT_DATA = 0x6A80
+FILE_NOT_FOUND = 0x6A82
+INCORRECT_P1_P2 = 0x6A86
+WRONG_OFFSET = 0x6B00
+INSTRUCTION_NOT_SUPPORTED = 0x6D00
+CLASS_NOT_SUPPORTED = 0x6E00
+TRIES_LEFT = 0x63C0
+"""The lowest four bits count the tries that are left."""
+
+
+class MalformedApdu(Exception):
+    """Bytes that are not an APDU of the short form; the message says where."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: class, instruction, two parameters, data, and how many bytes are expected (256: all there are)."""
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes = b""
+    expected: int | None = None
+
+    def encode(self) -> bytes:
+        """The bytes of cases 1 to 4 in short form."""
+        body = bytes([len(self.data)]) + self.data if self.data else b""
+        tail = b"" if self.expected is None else bytes([self.expected % 256])
+        return bytes([self.cla, self.ins, self.p1, self.p2]) + body + tail
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response: data and the status word."""
+
+    data: bytes
+    status: int
+
+    def encode(self) -> bytes:
+        """The bytes on the wire."""
+        return self.data + self.status.to_bytes(2, "big")
+
+
+def parse_command(raw: bytes) -> Command:
+    """Read a short command APDU; ``MalformedApdu`` for anything else."""
+    if len(raw) < 4:
+        raise MalformedApdu("a command has at least four bytes")
+    cla, ins, p1, p2 = raw[:4]
+    body = raw[4:]
+    if not body:
+        return Command(cla, ins, p1, p2)
+    if len(body) == 1:
+        return Command(cla, ins, p1, p2, expected=body[0] or 256)
+    length = body[0]
+    if length == 0:
+        raise MalformedApdu("extended lengths are not supported")
+    data, rest = body[1 : 1 + length], body[1 + length :]
+    if len(data) != length or len(rest) > 1:
+        raise MalformedApdu("the length does not fit the data")
+    return Command(cla, ins, p1, p2, data, (rest[0] or 256) if rest else None)
+
+
+def parse_response(raw: bytes) -> Response:
+    """Read a response APDU; ``MalformedApdu`` when it has no status word."""
+    if len(raw) < 2:
+        raise MalformedApdu("a response ends with a status word of two bytes")
+    return Response(raw[:-2], int.from_bytes(raw[-2:], "big"))

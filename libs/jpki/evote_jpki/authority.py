@@ -1,0 +1,201 @@
+"""A stand-in for J-LIS: a test authority that issues cards. Never configure its certificates in production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from .certificates import ADDRESS_OID, BIRTH_DATE_OID, NAME_OID, SEX_OID
+from .der import encode_utf8_string
+from .emulator import EmulatedCard, KeySlot
+from .files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+
+_YEARS = timedelta(days=5 * 365)
+_LIST_LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a card is issued to: the four basic attributes. ``birth_date`` is ``YYYY-MM-DD``."""
+
+    name: str
+    address: str
+    birth_date: str
+    sex: str
+
+
+@dataclass(frozen=True)
+class CardKeys:
+    """The two key pairs of a card.
+
+    Real cards make their own. Making thousands of RSA keys takes minutes, so a simulation may give several cards the
+    same pairs; certificates, serial numbers and names still differ.
+    """
+
+    user_authentication: rsa.RSAPrivateKey = field(repr=False)
+    digital_signature: rsa.RSAPrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Issuer:
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+
+def generate_card_keys() -> CardKeys:
+    """Two new RSA-2048 pairs."""
+    return CardKeys(_new_key(), _new_key())
+
+
+class TestAuthority:
+    """Two authorities, as JPKI has them: one for user authentication, one for digital signatures."""
+
+    __test__ = False  # not a pytest class, in spite of its name
+
+    def __init__(self, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> None:
+        self._clock = clock
+        self._random = random
+        self._user = self._make_issuer("TEST ONLY Public Certificate for User Authentication CA")
+        self._signature = self._make_issuer("TEST ONLY Public Certificate for Digital Signature CA")
+        self._revoked: dict[x509.Name, list[int]] = {}
+
+    def ca_bundle_pem(self) -> bytes:
+        """Both authorities' certificates."""
+        return b"".join(issuer.certificate.public_bytes(Encoding.PEM) for issuer in (self._user, self._signature))
+
+    def crl_pem(self) -> bytes:
+        """Both authorities' current revocation lists."""
+        return b"".join(self._list(issuer).public_bytes(Encoding.PEM) for issuer in (self._user, self._signature))
+
+    def issue_card(
+        self,
+        person: Person,
+        keys: CardKeys,
+        *,
+        pin: str,
+        password: str,
+        valid_from: datetime | None = None,
+        lifetime: timedelta = _YEARS,
+    ) -> EmulatedCard:
+        """A card with both certificates, valid from ``valid_from`` (default: a minute ago)."""
+        starts = valid_from or self._clock() - timedelta(minutes=1)
+        user = self._issue(self._user, keys.user_authentication, None, starts, lifetime)
+        signature = self._issue(self._signature, keys.digital_signature, person, starts, lifetime)
+        return EmulatedCard(
+            KeySlot(USER_AUTHENTICATION, _der(user), _der(self._user.certificate), keys.user_authentication, pin),
+            KeySlot(
+                DIGITAL_SIGNATURE, _der(signature), _der(self._signature.certificate), keys.digital_signature, password
+            ),
+        )
+
+    def revoke(self, certificate_der: bytes) -> None:
+        """Put a certificate on its issuer's next revocation list."""
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        self._revoked.setdefault(certificate.issuer, []).append(certificate.serial_number)
+
+    def _issue(
+        self, issuer: _Issuer, key: rsa.RSAPrivateKey, person: Person | None, starts: datetime, lifetime: timedelta
+    ) -> x509.Certificate:
+        # The real user-authentication certificate has a number for a subject, and so has the signature certificate.
+        number = self._random(8).hex()
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(number)]))
+            .issuer_name(issuer.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(int.from_bytes(self._random(8), "big") | 1)
+            .not_valid_before(starts)
+            .not_valid_after(starts + lifetime)
+            .add_extension(_key_usage(leaf_non_repudiation=person is not None), critical=True)
+        )
+        if person is not None:
+            builder = builder.add_extension(x509.SubjectAlternativeName(_attribute_names(person)), critical=False)
+        return builder.sign(issuer.key, hashes.SHA256())
+
+    def _make_issuer(self, name: str) -> _Issuer:
+        key = _new_key()
+        subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(name)])
+        now = self._clock()
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(int.from_bytes(self._random(8), "big") | 1)
+            .not_valid_before(now - timedelta(days=3650))
+            .not_valid_after(now + timedelta(days=3650))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_issuer_usage(), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return _Issuer(certificate, key)
+
+    def _list(self, issuer: _Issuer) -> x509.CertificateRevocationList:
+        now = self._clock()
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(issuer.certificate.subject)
+            .last_update(now - timedelta(minutes=1))
+            .next_update(now + _LIST_LIFETIME)
+        )
+        for serial in self._revoked.get(issuer.certificate.subject, []):
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        return builder.sign(issuer.key, hashes.SHA256())
+
+
+def _attribute_names(person: Person) -> Sequence[x509.GeneralName]:
+    texts = (
+        (NAME_OID, person.name),
+        (SEX_OID, person.sex),
+        (BIRTH_DATE_OID, person.birth_date.replace("-", "")),
+        (ADDRESS_OID, person.address),
+    )
+    return [x509.OtherName(oid, encode_utf8_string(text)) for oid, text in texts]
+
+
+def _key_usage(*, leaf_non_repudiation: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=leaf_non_repudiation,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issuer_usage() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _common_name(text: str) -> x509.NameAttribute[str]:
+    return x509.NameAttribute(NameOID.COMMON_NAME, text)
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)

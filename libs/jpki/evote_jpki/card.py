@@ -1,0 +1,146 @@
+"""A JPKI card as a program sees it: small capabilities, spoken over APDUs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from . import apdu
+from .apdu import Command, Response, Transmit, parse_response
+from .files import APPLICATION_ID, DIGITAL_SIGNATURE, SHA256_DIGEST_INFO, USER_AUTHENTICATION, KeyFiles
+
+_SELECT, _VERIFY, _READ_BINARY, _COMPUTE_SIGNATURE = 0xA4, 0x20, 0xB0, 0x2A
+_CHUNK = 256
+_LARGEST_CERTIFICATE = 0x7FFF
+
+
+class CardError(Exception):
+    """The card answered with a status that means failure: ``operation`` and ``status`` (such as ``6A82``)."""
+
+    def __init__(self, operation: str, status: int) -> None:
+        super().__init__(f"{operation}: the card answered {status:04X}")
+        self.operation = operation
+        self.status = status
+
+
+class NotAJpkiCard(CardError):
+    """The card has no JPKI application."""
+
+
+class WrongPin(CardError):
+    """The PIN or password is wrong; ``tries_left`` more can be tried."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("VERIFY", status)
+        self.tries_left = status & 0x0F
+
+
+class PinLocked(CardError):
+    """No tries are left; the municipality can unlock the card."""
+
+
+class PinProtectedCard(Protocol):
+    """A card whose key is unlocked by a PIN."""
+
+    def verify_pin(self, files: KeyFiles, pin: str) -> None:
+        """Unlock; ``WrongPin`` or ``PinLocked`` otherwise."""
+
+    def tries_left(self, files: KeyFiles) -> int:
+        """How many tries are left, without using one."""
+
+
+class SigningCard(Protocol):
+    """A card that signs."""
+
+    def read_certificate(self, files: KeyFiles) -> bytes:
+        """The certificate in DER."""
+
+    def sign(self, files: KeyFiles, message: bytes) -> bytes:
+        """RSA PKCS#1 v1.5 over SHA-256 of the message."""
+
+
+class JpkiCard:
+    """The JPKI application of a card behind ``transmit``; both capabilities."""
+
+    def __init__(self, transmit: Transmit) -> None:
+        """Selects the application; ``NotAJpkiCard`` when there is none."""
+        self._transmit = transmit
+        response = self._send(Command(0x00, _SELECT, 0x04, 0x0C, APPLICATION_ID))
+        if response.status != apdu.SUCCESS:
+            raise NotAJpkiCard("SELECT", response.status)
+
+    def verify_pin(self, files: KeyFiles, pin: str) -> None:
+        """Unlock the key of ``files``; raises ``WrongPin`` with the tries left, or ``PinLocked``."""
+        self._select(files.pin)
+        response = self._send(Command(0x00, _VERIFY, 0x00, 0x80, pin.encode("ascii")))
+        if response.status & 0xFFF0 == apdu.TRIES_LEFT and response.status != apdu.TRIES_LEFT:
+            raise WrongPin(response.status)
+        if response.status in (apdu.AUTHENTICATION_METHOD_BLOCKED, apdu.REFERENCE_DATA_NOT_USABLE, apdu.TRIES_LEFT):
+            raise PinLocked("VERIFY", response.status)
+        _check("VERIFY", response)
+
+    def tries_left(self, files: KeyFiles) -> int:
+        """The retry counter of a PIN."""
+        self._select(files.pin)
+        response = self._send(Command(0x00, _VERIFY, 0x00, 0x80))
+        if response.status == apdu.AUTHENTICATION_METHOD_BLOCKED:
+            return 0
+        if response.status & 0xFFF0 != apdu.TRIES_LEFT:
+            raise CardError("VERIFY", response.status)
+        return response.status & 0x0F
+
+    def read_certificate(self, files: KeyFiles) -> bytes:
+        """The certificate in DER; the signature certificate can be read only after its password."""
+        self._select(files.certificate)
+        return self._read_der()
+
+    def sign(self, files: KeyFiles, message: bytes) -> bytes:
+        """RSA PKCS#1 v1.5 over SHA-256 of ``message``; the PIN must have been verified."""
+        self._select(files.key)
+        digest_info = SHA256_DIGEST_INFO + hashlib.sha256(message).digest()
+        response = self._send(Command(0x80, _COMPUTE_SIGNATURE, 0x00, 0x80, digest_info, 256))
+        _check("COMPUTE DIGITAL SIGNATURE", response)
+        return response.data
+
+    def _select(self, file: int) -> None:
+        response = self._send(Command(0x00, _SELECT, 0x02, 0x0C, file.to_bytes(2, "big")))
+        _check("SELECT FILE", response)
+
+    def _read_der(self) -> bytes:
+        """Read as many bytes as the DER header at the beginning of the file says."""
+        content = self._read(0, 4)
+        if len(content) < 4 or content[0] != 0x30 or content[1] != 0x82:
+            raise CardError("READ BINARY", apdu.INCORRECT_DATA)
+        size = min(4 + int.from_bytes(content[2:4], "big"), _LARGEST_CERTIFICATE)
+        while len(content) < size:
+            piece = self._read(len(content), min(_CHUNK, size - len(content)))
+            if not piece:
+                raise CardError("READ BINARY", apdu.WRONG_OFFSET)
+            content += piece
+        return content
+
+    def _read(self, offset: int, size: int) -> bytes:
+        response = self._send(Command(0x00, _READ_BINARY, offset >> 8, offset & 0xFF, expected=size))
+        _check("READ BINARY", response)
+        return response.data
+
+    def _send(self, command: Command) -> Response:
+        return parse_response(self._transmit(command.encode()))
+
+
+def _check(operation: str, response: Response) -> None:
+    if response.status != apdu.SUCCESS:
+        raise CardError(operation, response.status)
+
+
+__all__ = [
+    "DIGITAL_SIGNATURE",
+    "USER_AUTHENTICATION",
+    "CardError",
+    "JpkiCard",
+    "NotAJpkiCard",
+    "PinLocked",
+    "PinProtectedCard",
+    "SigningCard",
+    "WrongPin",
+]

@@ -1,0 +1,28 @@
+"""Where things stand on the card: the identifiers of the JPKI application (公的個人認証 AP)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APPLICATION_ID = bytes.fromhex("D392F000260100000001")
+
+
+@dataclass(frozen=True)
+class KeyFiles:
+    """The elementary files of one of the two key pairs, and how its PIN is limited."""
+
+    certificate: int
+    issuer: int
+    key: int
+    pin: int
+    tries: int
+
+
+USER_AUTHENTICATION = KeyFiles(certificate=0x000A, issuer=0x000B, key=0x0017, pin=0x0018, tries=3)
+"""利用者証明用: a PIN of 4 digits."""
+
+DIGITAL_SIGNATURE = KeyFiles(certificate=0x0001, issuer=0x0002, key=0x001A, pin=0x001B, tries=5)
+"""署名用: a password of 6 to 16 upper-case letters and digits, which the certificate is hidden behind."""
+
+SHA256_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What precedes a SHA-256 in a PKCS#1 v1.5 DigestInfo (RFC 8017, section 9.2, note 1)."""

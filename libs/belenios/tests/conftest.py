@@ -1,0 +1,79 @@
+"""Fixtures of the protocol's tests: elections in both groups, deterministic randomness, and Debian's belenios-tool."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
+from evote_belenios.groups import BELENIOS_2048, ED25519, Group, Random, random_exponent
+
+Tool = Callable[..., str]
+NewElection = Callable[[Group, Sequence[Question]], Election]
+
+
+@pytest.fixture(params=[ED25519, BELENIOS_2048], ids=lambda group: group.name)
+def group(request: pytest.FixtureRequest) -> Group:
+    """Each group in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def new_election() -> NewElection:
+    """Makes an election whose secret key nobody keeps."""
+
+    def make(group: Group, questions: Sequence[Question]) -> Election:
+        secret = random_exponent(group, secrets.token_bytes)
+        text = election_json(
+            group=group,
+            uuid=new_uuid(secrets.token_bytes),
+            name="Mayor's plan",
+            description="Two questions",
+            questions=questions,
+            public_key=group.encode(group.power_generator(secret)),
+            administrator="Tsukuba",
+            credential_authority="auth",
+        )
+        return parse_election(text)
+
+    return make
+
+
+@pytest.fixture
+def stream() -> Callable[[bytes], Random]:
+    """A deterministic source: SHAKE-256 of a seed, read from the start, as the vectors use it."""
+
+    def make(seed: bytes) -> Random:
+        position = 0
+
+        def read(count: int) -> bytes:
+            nonlocal position
+            position += count
+            return hashlib.shake_256(seed).digest(position)[position - count :]
+
+        return read
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def belenios_tool() -> Tool:
+    """Runs Debian's belenios-tool 2.0 in a folder and gives its output; its failure is a CalledProcessError."""
+    program = shutil.which("belenios-tool")
+    if program is None:
+        pytest.skip("belenios-tool is not installed (apt-get install belenios-tool)")
+
+    def run(*arguments: str, folder: Path, stdin: str = "") -> str:
+        # Its own random source would wait for an entropy daemon.
+        environment = {**os.environ, "BELENIOS_USE_URANDOM": "1"}
+        return subprocess.run(
+            [program, *arguments], cwd=folder, env=environment, input=stdin, capture_output=True, text=True, check=True
+        ).stdout
+
+    return run

@@ -189,7 +189,7 @@ class ProjectionRunner:
             self._places.pop(partition, None)
 
     def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
-        with contextlib.suppress(IllegalStateError):  # revoked since
+        if partition in consumer.assignment():
             consumer.seek(partition, offset)
             self._places[partition] = _Place(offset)
 
@@ -222,7 +222,7 @@ class ProjectionRunner:
     def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
         lag = {topic.value: 0 for topic in self._projection.topics}
         for partition, place in self._places.items():
-            with contextlib.suppress(IllegalStateError):  # revoked since
+            if partition in consumer.assignment():
                 end = consumer.last_stable_offset(partition)
                 lag[self._of(partition).topic.value] += max(0, (end or 0) - place.offset)
         for topic, behind in lag.items():

@@ -125,12 +125,18 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
         yield pool
 
 
+def make_runner(
+    kafka: KafkaSettings, pool: asyncpg.Pool, producer: EventProducer, projection: object | None = None
+) -> ProjectionRunner:
+    metrics = ProjectionMetrics(CollectorRegistry())
+    return ProjectionRunner(kafka, pool, projection or BallotsProjection(), producer, metrics)
+
+
 @asynccontextmanager
 async def run_projection(
     kafka: KafkaSettings, pool: asyncpg.Pool, producer: EventProducer, projection: object | None = None
 ) -> AsyncIterator[ProjectionRunner]:
-    metrics = ProjectionMetrics(CollectorRegistry())
-    runner = ProjectionRunner(kafka, pool, projection or BallotsProjection(), producer, metrics)
+    runner = make_runner(kafka, pool, producer, projection)
     task = asyncio.create_task(runner.run())
     try:
         yield runner
@@ -145,6 +151,18 @@ async def run_projection(
 def running(producer: EventProducer) -> Callable[..., object]:
     """``async with running(kafka, pool)``: a runner at work."""
     return functools.partial(run_projection, producer=producer)
+
+
+@pytest.fixture
+def own_running() -> Callable[..., object]:
+    """``async with own_running(kafka, pool, producer)``: the same with a producer of the test's own."""
+    return run_projection
+
+
+@pytest.fixture
+def new_runner() -> Callable[..., ProjectionRunner]:
+    """A runner that does not run yet."""
+    return make_runner
 
 
 @pytest.fixture

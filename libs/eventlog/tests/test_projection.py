@@ -1,0 +1,460 @@
+"""Projections on a real Kafka and PostgreSQL: each event once, whatever dies; poison stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import LogTruncated, LogUnavailable
+from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.projection import BatchApplier, Projection
+from evote_eventlog.record import PoisonRecord, Record
+from evote_eventlog.replay import replay
+from evote_eventlog.tail import EventTail
+from evote_local.kafka import KafkaNode
+from evote_local.postgres import PostgresServer
+from evote_local.processes import ChildProcess
+
+pytestmark = pytest.mark.stack
+
+NewBallot = Callable[..., BallotAccepted]
+Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
+Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
+
+
+async def rows(pool: asyncpg.Pool) -> list[tuple[int, int]]:
+    """The positions that were applied, as often as they were."""
+    found = await pool.fetch('SELECT partition, "offset" FROM applied ORDER BY 1, 2')
+    return [(row["partition"], row["offset"]) for row in found]
+
+
+async def dump(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
+    tables = [
+        "SELECT * FROM applied ORDER BY 1, 2",
+        "SELECT * FROM consumer_offsets ORDER BY 1, 2, 3",
+    ]
+    return [tuple(row) for table in tables for row in await pool.fetch(table)]
+
+
+def positions(records: list[Record]) -> list[tuple[int, int]]:
+    return sorted((record.position.partition, record.position.offset) for record in records)
+
+
+def level(pool: asyncpg.Pool, records: list[Record]) -> Callable[[], Awaitable[bool]]:
+    """Whether as many rows are there as records were written."""
+
+    async def reached() -> bool:
+        return len(await rows(pool)) >= len(records)
+
+    return reached
+
+
+async def dead_letters(kafka: KafkaSettings) -> list[DeadLetter]:
+    tail = EventTail(kafka, [Topic.DEAD_LETTER])
+    records = [record async for record in tail.read("earliest", until=await tail.end_offsets())]
+    return [record.envelope.data for record in records if isinstance(record.envelope.data, DeadLetter)]
+
+
+async def test_events_written_before_and_after_the_start_are_applied_once(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    written = [await producer.publish(new_ballot(number)) for number in range(20)]
+    async with running(kafka, pool):
+        await eventually(level(pool, written))
+        written += [await producer.publish(new_ballot(number)) for number in range(20, 40)]
+        await eventually(level(pool, written))
+    async with running(kafka, pool) as runner:  # again, from the offsets
+        await eventually(runner.caught_up)
+    assert await rows(pool) == positions(written)
+
+
+async def test_replicas_that_come_and_go_apply_each_event_once(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    written: list[Record] = []
+
+    async def write(count: int) -> None:
+        for _ in range(count):
+            written.append(await producer.publish(new_ballot(len(written))))
+
+    async def write_until_it_takes_part(runner: ProjectionRunner) -> None:
+        while not runner._places:
+            await write(10)
+        await write(50)
+
+    async with running(kafka, pool) as first:
+        await write_until_it_takes_part(first)
+        async with running(kafka, pool) as second:
+            await write_until_it_takes_part(second)
+            async with running(kafka, pool) as third:
+                await write_until_it_takes_part(third)
+            await write(50)
+        await write(50)
+        await eventually(level(pool, written))
+    assert await rows(pool) == positions(written)
+
+
+async def test_two_owners_of_one_partition_apply_its_batch_once(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    projection: Projection,
+    new_ballot: NewBallot,
+) -> None:
+    """What a rebalance can do when the old owner is slow to hear of it."""
+    written = [await producer.publish(new_ballot(number), partition=0) for number in range(50)]
+
+    async def unexpected(poison: PoisonRecord) -> None:
+        raise AssertionError(poison)
+
+    tail = EventTail(kafka, [Topic.BALLOTS])
+    batches = [batch async for batch in tail.batches("earliest", until=await tail.end_offsets())]
+    appliers = [BatchApplier(pool, projection, unexpected) for _ in range(4)]
+    for batch in batches:
+        results = await asyncio.gather(*(applier.apply(batch) for applier in appliers))
+        assert sorted(result.events.total() for result in results) == [0, 0, 0, len(batch.records)]
+    assert await rows(pool) == positions(written)
+
+
+async def test_poison_goes_to_the_dead_letters_with_its_reason_and_stops_nobody(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    new_close: Callable[[], ElectionClosed],
+    eventually: Eventually,
+) -> None:
+    foreign = (await producer.publish(new_close())).value
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, max_request_size=2**21) as raw:
+        topic = kafka.topic_name(Topic.BALLOTS)
+        for value in [b"no JSON", None, foreign, b"x" * 1_500_000]:
+            await raw.send_and_wait(topic, value, key=b"k", partition=0)
+    for tracker in ["poison", "bug", "refused", "null\0byte"]:
+        await producer.publish(new_ballot(1, tracker=tracker), partition=0)
+    good = [await producer.publish(new_ballot(2), partition=partition) for partition in range(3)]
+    async with running(kafka, pool) as runner:
+        await eventually(level(pool, good))
+        await eventually(runner.caught_up)
+        metric = runner._metrics.dead_letters.labels("ballots-test")
+        assert metric._value.get() == 8
+    assert await rows(pool) == positions(good)
+    letters = await dead_letters(kafka)
+    assert [(letter.original_offset, letter.reason) for letter in letters] == [
+        (0, "not JSON"),
+        (1, "no value"),
+        (2, "an event of the topic elections"),
+        (3, "not JSON"),
+        (4, "the tracker is poison"),
+        (5, "the projection fails on it: KeyError"),
+        (6, "the database refuses it: CheckViolationError (applied_tracker_check)"),
+        (7, "the database refuses it: CharacterNotInRepertoireError"),
+    ]
+    assert {letter.original_topic for letter in letters} == {"ballots"}
+    assert {letter.consumer for letter in letters} == {"ballots-test"}
+
+
+async def test_a_fault_of_the_schema_holds_the_projection_up_and_skips_nothing(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    await pool.execute("ALTER TABLE applied RENAME TO hidden")
+    written = [await producer.publish(new_ballot(number)) for number in range(10)]
+    async with running(kafka, pool) as runner:
+        await asyncio.sleep(1.5)  # several tries
+        assert not await runner.caught_up()
+        await pool.execute("ALTER TABLE hidden RENAME TO applied")
+        await eventually(level(pool, written))
+    assert await rows(pool) == positions(written)
+    assert await dead_letters(kafka) == []
+
+
+async def test_a_replay_gives_the_same_tables(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    projection: Projection,
+    new_ballot: NewBallot,
+    new_close: Callable[[], ElectionClosed],
+    clock: Callable[[], datetime],
+    eventually: Eventually,
+) -> None:
+    for number in range(30):
+        await producer.publish(new_ballot(number, tracker="poison" if number == 7 else None))
+    writer = TransactionalProducer(kafka, "test", clock, "writer")
+    await writer.start()
+    await writer.publish_all([new_ballot(31), new_close(), new_ballot(32)])
+    await writer.stop()
+    async with running(kafka, pool) as runner:
+
+        async def at_the_end() -> bool:
+            return await runner.caught_up() and await runner.lag() == 0
+
+        await eventually(at_the_end)
+    live = await dump(pool)
+    assert len(await rows(pool)) == 31
+    progress: list[tuple[int, int]] = []
+    report = await replay(kafka, pool, projection, lambda done, total: progress.append((done, total)))
+    assert await dump(pool) == live
+    assert report.events == 32
+    assert [reason for _, reason in report.poison] == ["the tracker is poison"]
+    assert progress[0] == (0, progress[-1][1])
+    assert progress[-1][0] == progress[-1][1]
+    assert len(await dead_letters(kafka)) == 1
+
+
+async def test_a_replay_under_a_running_service_leaves_each_event_applied_once(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    projection: Projection,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    written = [await producer.publish(new_ballot(number)) for number in range(100)]
+    async with running(kafka, pool):
+        await eventually(level(pool, written))
+        await replay(kafka, pool, projection, lambda done, total: None)
+        written += [await producer.publish(new_ballot(number)) for number in range(100, 120)]
+        await eventually(level(pool, written))
+        assert await rows(pool) == positions(written)
+
+
+async def test_a_database_that_lost_its_tables_is_filled_again_by_the_running_service(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    written = [await producer.publish(new_ballot(number)) for number in range(30)]
+    async with running(kafka, pool):
+        await eventually(level(pool, written))
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("TRUNCATE applied, consumer_offsets")
+        written += [await producer.publish(new_ballot(number), partition=number % 3) for number in range(3)]
+        await eventually(level(pool, written))
+    assert await rows(pool) == positions(written)
+
+
+async def test_an_aborted_transaction_is_neither_applied_nor_waited_for(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    running: Running,
+    new_ballot: NewBallot,
+    clock: Callable[[], datetime],
+    eventually: Eventually,
+) -> None:
+    writer = TransactionalProducer(kafka, "test", clock, "writer")
+    await writer.start()
+    written = await writer.publish_all([new_ballot(1)])
+    assert writer._producer is not None
+    await writer._producer.begin_transaction()
+    await writer._producer.send_and_wait(kafka.topic_name(Topic.BALLOTS), written[0].value, key=b"k")
+    await writer._producer.abort_transaction()
+    async with running(kafka, pool) as runner:
+
+        async def nothing_left() -> bool:
+            return await runner.caught_up() and await runner.lag() == 0
+
+        await eventually(nothing_left)
+    assert await rows(pool) == positions(written)
+    await writer.stop()
+
+
+async def test_a_log_shorter_than_the_projection_is_fatal_not_silent(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    new_ballot: NewBallot,
+) -> None:
+    await pool.execute("INSERT INTO consumer_offsets VALUES ('ballots-test', 'ballots', 0, 1000)")
+    await producer.publish(new_ballot(1), partition=0)
+    with pytest.raises(LogTruncated) as truncated:
+        async with asyncio.timeout(60):
+            await new_runner(kafka, pool, producer).run()
+    assert (truncated.value.applied, truncated.value.found) == (1000, 0)
+
+
+async def test_a_projection_is_not_caught_up_before_it_has_applied_the_log(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    projection: Projection,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    gate = asyncio.Event()
+
+    class Held:
+        name, topics, tables = projection.name, projection.topics, projection.tables
+
+        async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
+            await gate.wait()
+
+    await producer.publish(new_ballot(1))
+    async with running(kafka, pool, projection=Held()) as runner:
+        assert not await runner.caught_up()
+
+        async def connected() -> bool:
+            return runner._target is not None
+
+        await eventually(connected)
+        assert await runner.lag() == 1
+        assert not await runner.caught_up()
+        gate.set()
+        await eventually(runner.caught_up)
+
+
+@pytest.mark.slow
+async def test_a_consumer_killed_in_the_middle_leaves_each_event_applied_once(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    database_url: str,
+    tmp_path: Path,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    program = (
+        "import asyncio, runpy, sys, asyncpg\n"
+        "fixtures = runpy.run_path(sys.argv[1])\n"
+        "from evote_eventlog.kafka import KafkaSettings\n"
+        "from evote_eventlog.producer import EventProducer\n"
+        "async def main():\n"
+        "    kafka = KafkaSettings(sys.argv[2], sys.argv[3])\n"
+        "    producer = EventProducer(kafka, 'test', fixtures['utc_now'])\n"
+        "    async with asyncpg.create_pool(sys.argv[4], min_size=1) as pool:\n"
+        "        async with fixtures['run_projection'](kafka, pool, producer):\n"
+        "            await asyncio.sleep(1000)\n"
+        "asyncio.run(main())\n"
+    )
+    conftest = str(Path(__file__).with_name("conftest.py"))
+    command = [sys.executable, "-c", program, conftest, kafka.bootstrap_servers, kafka.topic_prefix, database_url]
+    written = list(await asyncio.gather(*(producer.publish(new_ballot(number)) for number in range(3000))))
+    for share in (1, 1200):
+        child = ChildProcess("projector", command, log_path=tmp_path / "log")
+        try:
+            await eventually(level(pool, written[:share]))
+        finally:
+            child.kill()
+    assert len(await rows(pool)) < len(written), "killed too late to prove anything"
+    async with running(kafka, pool):
+        await eventually(level(pool, written))
+    assert await rows(pool) == positions(written)
+
+
+@pytest.mark.slow
+async def test_the_projection_goes_on_when_the_database_was_killed(
+    stack_directory: Path,
+    schema: str,
+    kafka: KafkaSettings,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+) -> None:
+    server = PostgresServer(stack_directory / "projection-postgres")
+    server.start()
+    try:
+        async with asyncpg.create_pool(server.create_database("projection"), min_size=1) as pool:
+            await pool.execute(schema)
+            written = [await producer.publish(new_ballot(number)) for number in range(20)]
+            async with running(kafka, pool) as runner:
+                await eventually(level(pool, written))
+                server.kill()
+                written += [await producer.publish(new_ballot(number)) for number in range(20, 40)]
+                assert not await runner.caught_up()
+                server.start()
+                await eventually(level(pool, written))
+                await eventually(runner.caught_up)
+            assert await rows(pool) == positions(written)
+    finally:
+        server.kill()
+    assert await dead_letters(kafka) == []
+
+
+@pytest.mark.slow
+async def test_the_projection_goes_on_when_kafka_was_killed(
+    broker: KafkaNode,
+    broker_settings: KafkaSettings,
+    pool: asyncpg.Pool,
+    new_ballot: NewBallot,
+    eventually: Eventually,
+    own_running: Running,
+    clock: Callable[[], datetime],
+) -> None:
+    producer = EventProducer(broker_settings, "test", clock)
+    written = [await producer.publish(new_ballot(number)) for number in range(20)]
+    async with own_running(broker_settings, pool, producer) as runner:
+        await eventually(level(pool, written))
+        broker.kill()
+        await asyncio.sleep(3)
+        assert not await runner.caught_up()
+        broker.start()
+        written += [await producer.publish(new_ballot(number)) for number in range(20, 40)]
+        await eventually(level(pool, written))
+        await eventually(runner.caught_up)
+    await producer.stop()
+    assert await rows(pool) == positions(written)
+
+
+async def test_poison_found_while_the_dead_letters_are_away_waits_for_them(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    own_running: Running,
+    new_ballot: NewBallot,
+    producer: EventProducer,
+    clock: Callable[[], datetime],
+    eventually: Eventually,
+) -> None:
+    """The offset may move past a poison record only when its dead letter is durable."""
+
+    class Away(EventProducer):
+        away = True
+
+        async def publish(self, data: object, *, partition: int | None = None) -> Record:
+            if self.away:
+                raise LogUnavailable("away")
+            return await super().publish(data, partition=partition)  # type: ignore[arg-type]
+
+    letters = Away(kafka, "test", clock)
+    await producer.publish(new_ballot(1, tracker="poison"))
+    async with own_running(kafka, pool, letters) as runner:
+        await asyncio.sleep(1.5)
+        assert not await runner.caught_up()
+        assert await dead_letters(kafka) == []
+        letters.away = False
+        await eventually(runner.caught_up)
+    assert len(await dead_letters(kafka)) == 1
+    await letters.stop()

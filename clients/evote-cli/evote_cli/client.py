@@ -88,8 +88,6 @@ def _refusal(response: httpx.Response) -> ServerRefused:
     try:
         problem = response.json()
         slug = str(problem["type"]).rsplit(":", 1)[-1]
-        return ServerRefused(
-            response.status_code, slug, str(problem["title"]), str(problem.get("detail", ""))
-        )
+        return ServerRefused(response.status_code, slug, str(problem["title"]), str(problem.get("detail", "")))
     except (ValueError, KeyError, TypeError):
         return ServerRefused(response.status_code, "unknown", response.reason_phrase, "")

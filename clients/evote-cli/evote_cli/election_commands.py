@@ -48,9 +48,7 @@ def draft(
         drafted = client.post("/elections", order)
         invitations.write(json.dumps(drafted, ensure_ascii=False, indent=2) + "\n")
     _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
-    _console.print(
-        f"招待を {out} に書き出しました。トークンは一度しか表示されません。各トラスティに別々に渡してください。"
-    )
+    _console.print(f"招待を {out} に書き出しました。トークンは二度と出せません。各トラスティに別々に渡してください。")
 
 
 @app.command()
@@ -105,9 +103,7 @@ def show(election: ElectionUuid, url: Url) -> None:
     with TallyClient(url, "") as client:
         shown = client.get(f"/elections/{election}")
     _console.print(f"[bold]{shown['name']}[/bold]（{_state(shown)}）")
-    _console.print(
-        f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}"
-    )
+    _console.print(f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}")
     steps = ("certificate", "commitment", "polynomial", "voutput", "partial_decryption")
     table = Table("番号", "トラスティ", "証明書", "コミット", "多項式", "検証鍵", "部分復号")
     for trustee in shown["trustees"]:

@@ -13,16 +13,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from evote_belenios.channel import TrusteeSecret
+from evote_belenios.errors import BeleniosError
+
 from .errors import KeyFileExists, KeyFileUnreadable
 
 Randomness = Callable[[int], bytes]
-
-
-@dataclass(frozen=True)
-class TrusteeKey:
-    """The seed that all of a trustee's keys are derived from; it doesn't print."""
-
-    seed: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,7 @@ class CeremonyRecord:
 
     election_uuid: str
     trustee: int
+    certificate: str | None = None
     certificates: tuple[str, ...] = ()
     """Everybody's certificates, as they were when the own polynomial was made."""
     polynomial: str | None = field(default=None, repr=False)
@@ -40,20 +37,23 @@ class CeremonyRecord:
     decrypted_tally_sha256: str | None = None
 
 
-def create_key_file(path: Path, seed: str) -> TrusteeKey:
-    """Write a new key, readable by the owner alone.
+def create_key_file(path: Path, random: Randomness) -> TrusteeSecret:
+    """Make a key and write it to a new file, readable by the owner alone.
 
     Raises:
         KeyFileExists: a key is never overwritten.
     """
+    secret = TrusteeSecret.generate(random)
     try:
-        _write_private(path, json.dumps({"seed": seed}), os.O_EXCL)
+        _write_private(path, secret.reveal() + "\n", os.O_EXCL)
     except FileExistsError as error:
         raise KeyFileExists(path) from error
-    return TrusteeKey(seed)
+    except OSError as error:
+        raise KeyFileUnreadable(path, str(error.strerror)) from error
+    return secret
 
 
-def read_key_file(path: Path) -> TrusteeKey:
+def read_key_file(path: Path) -> TrusteeSecret:
     """Read a key.
 
     Raises:
@@ -62,12 +62,11 @@ def read_key_file(path: Path) -> TrusteeKey:
     try:
         if path.stat().st_mode & 0o077:
             raise KeyFileUnreadable(path, f"他の人も読める設定です。次を実行してください: chmod 600 {path}")
-        seed = json.loads(path.read_text("utf-8"))["seed"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return TrusteeSecret.from_text(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise KeyFileUnreadable(path, str(error)) from error
-    if not isinstance(seed, str):
-        raise KeyFileUnreadable(path, "鍵の形式ではありません")
-    return TrusteeKey(seed)
+    except BeleniosError as error:
+        raise KeyFileUnreadable(path, error.detail) from error
 
 
 class RecordKeeper:

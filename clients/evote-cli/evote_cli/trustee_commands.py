@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .client import TallyClient
-from .errors import CommandFailed
-from .keyfile import RecordKeeper, read_key_file
+from .keyfile import RecordKeeper, create_key_file, read_key_file
 from .material import STEP_NAMES, Material, Message, parse_material, parse_message
 from .options import ElectionUuid, Token, Url
-from .trustee import generate_key, partial_decryption, sign_step
+from .trustee import partial_decryption, sign_step
 
-app = typer.Typer(
-    help="トラスティ：鍵生成の儀式と部分復号。fetch と submit だけが通信します。", no_args_is_help=True
-)
+app = typer.Typer(help="トラスティ：鍵生成の儀式と部分復号。fetch と submit だけが通信します。", no_args_is_help=True)
 _console = Console()
 
 KeyFile = Annotated[Path, typer.Option("--key-file", help="鍵ファイル。儀式の記録も同じ場所に置かれます。")]
@@ -29,7 +26,7 @@ OutFile = Annotated[Path, typer.Option("--out", help="書き出すファイル�
 @app.command()
 def keygen(key_file: KeyFile) -> None:
     """鍵を作る。鍵ファイルは本人だけが読めるように書き、上書きしない。"""
-    generate_key(key_file, secrets.token_bytes)
+    create_key_file(key_file, secrets.token_bytes)
     _console.print(f"鍵を作りました: {key_file}")
     _console.print("失うと部分復号ができません。安全な場所に控えを取り、誰にも渡さないでください。")
 

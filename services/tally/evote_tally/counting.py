@@ -79,9 +79,7 @@ async def _write_ballots(
                 weight = weights.get(counted.credential)
                 if weight is None:
                     raise UncountableBallot(counted.log_index, "its credential is not on the roll")
-                lines.append(
-                    json.dumps([counted.log_index, counted.credential, weight, counted.ballot]) + "\n"
-                )
+                lines.append(json.dumps([counted.log_index, counted.credential, weight, counted.ballot]) + "\n")
             await asyncio.to_thread(file.writelines, lines)
 
 
@@ -100,4 +98,4 @@ def _multiply(election_json: str, path: str) -> tuple[str, str]:
             if ballot.credential != credential:
                 raise UncountableBallot(log_index, "its event names another credential")
             accumulator.add(ballot, weight)
-    return accumulator.encrypted_tally(), accumulator.sized_encrypted_tally()
+    return accumulator.encrypted_tally_json(), accumulator.sized_json()

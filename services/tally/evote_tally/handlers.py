@@ -81,18 +81,14 @@ class CommandHandler:
             )
             yield connection if held else None
 
-    async def publish_alone(
-        self, connection: asyncpg.Connection, events: Sequence[ElectionEventData]
-    ) -> None:
+    async def publish_alone(self, connection: asyncpg.Connection, events: Sequence[ElectionEventData]) -> None:
         """Publish under the lock that ``alone`` holds."""
         await self._publish(connection, events)
 
     async def _lock(self, connection: asyncpg.Connection, election_uuid: str) -> None:
         await connection.execute(f"SET LOCAL lock_timeout = {LOCKED_WITHIN_MS}")
         try:
-            await connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _lock_name(election_uuid)
-            )
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _lock_name(election_uuid))
         except asyncpg.LockNotAvailableError as error:
             raise ElectionBusy from error
 

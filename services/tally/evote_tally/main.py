@@ -151,9 +151,7 @@ async def _replay(settings: TallySettings) -> None:
 
 def main() -> None:
     """The program's entry."""
-    commands = Commands(
-        serve=_serve, migrate=_migrate_command, replay=_replay_command, openapi=lambda: build_app(None)
-    )
+    commands = Commands(serve=_serve, migrate=_migrate_command, replay=_replay_command, openapi=lambda: build_app(None))
     sys.exit(run("evote-tally", commands))
 
 

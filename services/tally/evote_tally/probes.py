@@ -18,9 +18,7 @@ async def probe_services(
     client: httpx.AsyncClient, service_urls: Mapping[str, str], clock: Clock
 ) -> list[ServiceReport]:
     """Ask every service's ``/readyz`` at once."""
-    return list(
-        await asyncio.gather(*(_probe(client, name, url, clock) for name, url in service_urls.items()))
-    )
+    return list(await asyncio.gather(*(_probe(client, name, url, clock) for name, url in service_urls.items())))
 
 
 async def _probe(client: httpx.AsyncClient, name: str, url: str, clock: Clock) -> ServiceReport:

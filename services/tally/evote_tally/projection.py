@@ -86,8 +86,7 @@ async def _apply_ballot(connection: asyncpg.Connection, record: Record, data: Ba
         # PostgreSQL stores no NUL; retrying for ever would stop every election.
         raise PoisonError("a ballot with a NUL character")
     await connection.execute(
-        "INSERT INTO ballots (partition, log_offset, election_uuid, credential, ballot)"
-        " VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO ballots (partition, log_offset, election_uuid, credential, ballot) VALUES ($1, $2, $3, $4, $5)",
         record.position.partition,
         record.position.offset,
         data.election_uuid,
@@ -98,8 +97,7 @@ async def _apply_ballot(connection: asyncpg.Connection, record: Record, data: Ba
 
 async def _apply_marker(connection: asyncpg.Connection, record: Record, data: BallotBoxClosed) -> None:
     await connection.execute(
-        "INSERT INTO close_markers (partition, log_offset, election_uuid, partitions)"
-        " VALUES ($1, $2, $3, $4)",
+        "INSERT INTO close_markers (partition, log_offset, election_uuid, partitions) VALUES ($1, $2, $3, $4)",
         record.position.partition,
         record.position.offset,
         data.election_uuid,
@@ -114,8 +112,7 @@ async def _apply_checkpoint(connection: asyncpg.Connection, data: CheckpointSign
         data.previous_size,
     )
     await connection.executemany(
-        "INSERT INTO ballot_entries (log_index, partition, log_offset)"
-        " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO ballot_entries (log_index, partition, log_offset) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         [
             (data.previous_size + index, entry.partition, entry.offset)
             for index, entry in enumerate(data.entries)

@@ -132,8 +132,7 @@ async def frozen_credentials(
 ) -> tuple[str, ...] | None:
     """The public credentials of the list with this hash; None while a part isn't projected."""
     rows = await connection.fetch(
-        "SELECT data FROM credential_parts WHERE election_uuid = $1 AND credentials_sha256 = $2"
-        " ORDER BY part",
+        "SELECT data FROM credential_parts WHERE election_uuid = $1 AND credentials_sha256 = $2 ORDER BY part",
         election_uuid,
         credentials_sha256,
     )

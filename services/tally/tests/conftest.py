@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
+import httpx
 import pytest
 from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.channel import TrusteeSecret
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import parse_election
 from evote_belenios.groups import group_by_name
+from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
+from evote_cli.material import CEREMONY_STEPS, Message, parse_material
+from evote_cli.trustee import partial_decryption, sign_step
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
     CredentialsPublished,
     LogEntry,
-
+    Topic,
 )
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_platform.clock import Clock, rfc3339
+from evote_platform.tokens import token_sha256
+from evote_tally.main import build_app
+from evote_tally.settings import TallySettings
 
 OFFICER_TOKEN = "officer-token-of-a-test"
 BALLOT_PARTITIONS = 3
@@ -135,3 +149,229 @@ async def stand_ins(kafka: KafkaSettings):
     await producer.stop()
 
 
+class Officer:
+    """Drives tally over HTTP as officers and trustees do; trustees use their own program's functions."""
+
+    def __init__(self, client: httpx.AsyncClient, folder: Path, clock: MovableClock) -> None:
+        self.client = client
+        self.clock = clock
+        self.folder = folder
+        self.uuid = ""
+        self.tokens: list[str] = []
+
+    async def post(self, path: str, body: object | None = None) -> httpx.Response:
+        return await self.client.post(f"/elections/{self.uuid}{path}", json=body, headers=bearer(OFFICER_TOKEN))
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(f"/elections/{self.uuid}{path}")
+
+    async def put(self, trustee: int, step: str, text: str) -> httpx.Response:
+        return await self.client.put(
+            f"/elections/{self.uuid}/trustees/{trustee}/{step}",
+            content=text.encode(),
+            headers={**bearer(self.tokens[trustee - 1]), "Content-Type": "application/json"},
+        )
+
+    async def draft(self, **changes: object) -> httpx.Response:
+        response = await self.client.post("/elections", json={**draft_body(), **changes}, headers=bearer(OFFICER_TOKEN))
+        if response.status_code == 201:
+            drafted = response.json()
+            self.uuid = drafted["election_uuid"]
+            self.tokens = [trustee["token"] for trustee in drafted["trustees"]]
+        return response
+
+    async def state(self) -> str:
+        return (await self.get("")).json()["state"]
+
+    async def until(self, state: str) -> None:
+        await eventually(lambda: self._is(state))
+
+    async def _is(self, state: str) -> bool:
+        return await self.state() == state
+
+    def trustee_files(self, trustee: int) -> tuple[TrusteeSecret, RecordKeeper]:
+        key_file = self.folder / f"trustee-{trustee}.key"
+        secret = read_key_file(key_file) if key_file.exists() else create_key_file(key_file, secrets.token_bytes)
+        return secret, RecordKeeper(key_file)
+
+    async def sign(self, trustee: int) -> Message:
+        response = await self.client.get(f"/elections/{self.uuid}/ceremony", headers=bearer(self.tokens[trustee - 1]))
+        assert response.status_code == 200, response.text
+        secret, keeper = self.trustee_files(trustee)
+        return sign_step(secret, keeper, parse_material(response.text), secrets.token_bytes)
+
+    async def submit(self, message: Message) -> httpx.Response:
+        return await self.put(message.trustee, message.step, message.content)
+
+    async def hold_ceremony(self) -> None:
+        for _ in CEREMONY_STEPS:
+            for trustee in range(1, len(self.tokens) + 1):
+                response = await self.submit(await self.sign(trustee))
+                assert response.status_code == 200, response.text
+
+    async def open_with(self, stand_ins: StandIns, voters: int, group: str) -> str:
+        """Freeze, hold the ceremony, open; returns the exact election.json."""
+        await stand_ins.auth.publish_credentials(self.uuid, group, voters)
+        await eventually(lambda: self.freezes(voters))
+        await self.hold_ceremony()
+        response = await self.post("/open")
+        assert response.status_code == 200, response.text
+        return (await self.get("/election.json")).text
+
+    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        await eventually(holds)
+
+    async def freezes(self, voters: int) -> bool:
+        return (await self.post("/roll/freeze", {"expected_size": voters})).status_code == 200
+
+    async def download(self) -> Path:
+        path = self.folder / f"{secrets.token_hex(4)}.bel"
+        response = await self.get("/archive.bel")
+        assert response.status_code == 200, response.text
+        path.write_bytes(response.content)
+        return path
+
+    async def until_archived(self, ballot: Record) -> None:
+        async def archived() -> bool:
+            return ballot.envelope.data.ballot.encode() in (await self.get("/archive.bel")).content
+
+        await eventually(archived)
+
+    async def decrypt(self, trustee: int) -> Message:
+        archive = await self.download()
+        secret, keeper = self.trustee_files(trustee)
+        return await asyncio.to_thread(
+            partial_decryption,
+            secret,
+            keeper,
+            archive,
+            secrets.token_bytes,
+            processes=1,
+            progress=lambda done, total: None,
+        )
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def draft_body(trustees: int = 3, threshold: int = 2, group: str = "Ed25519") -> dict[str, object]:
+    now = utc_now()
+    return {
+        "name": "模擬住民投票",
+        "description": "公園をつくることに賛成ですか",
+        "group": group,
+        "administrator": "選挙管理委員会",
+        "questions": [{"question": "賛成ですか", "answers": ["賛成", "反対"], "blank": True, "min": 1, "max": 1}],
+        "opens_at": rfc3339(now),
+        "closes_at": rfc3339(now + timedelta(hours=1)),
+        "trustees": [{"name": f"トラスティ{i}"} for i in range(1, trustees + 1)],
+        "threshold": threshold,
+    }
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await holds():  # noqa: ASYNC110 - what is waited for happens in other processes
+            await asyncio.sleep(0.1)
+
+
+@dataclass
+class MovableClock:
+    """The machine's clock, and what a test moves it ahead by."""
+
+    ahead: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@asynccontextmanager
+async def running_tally(
+    kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A replica of the service in this process, served without a socket."""
+    settings = TallySettings(
+        kafka_bootstrap=kafka.bootstrap_servers,
+        topic_prefix=kafka.topic_prefix,
+        database_url=database_url,
+        port=0,
+        officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        service_urls=service_urls,
+    )
+    app = build_app(settings, clock)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://tally.example",
+            timeout=60,
+        ) as client,
+    ):
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(ready)
+        yield client
+
+
+@pytest.fixture
+async def officer(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> AsyncIterator[Officer]:
+    clock = MovableClock()
+    async with running_tally(kafka, database_url, clock=clock) as client:
+        yield Officer(client, tmp_path, clock)
+
+
+@pytest.fixture
+async def second_tally(kafka: KafkaSettings, database_url: str, officer: Officer) -> AsyncIterator[httpx.AsyncClient]:
+    async with running_tally(kafka, database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def unready_tally(kafka: KafkaSettings, database_url: str, officer: Officer) -> AsyncIterator[httpx.AsyncClient]:
+    """A replica whose preflight asks three services: one is away, one's clock is late, one isn't ready."""
+    async with (
+        stand_in_service(200, timedelta(minutes=-1)) as late,
+        stand_in_service(503, timedelta()) as sick,
+        running_tally(kafka, database_url, f"away=http://127.0.0.1:9,late={late},sick={sick}") as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def stand_in_service(status: int, clock_difference: timedelta) -> AsyncIterator[str]:
+    """Answers every request as ``/readyz`` would."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps({"time": rfc3339(utc_now() + clock_difference)}).encode()
+        head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture
+def facts_of(kafka: KafkaSettings) -> Callable[[str], Awaitable[list[str]]]:
+    """The names of all events of an election in the topics that tally writes, standing or not."""
+
+    async def names(uuid: str) -> list[str]:
+        tail = EventTail(kafka, {Topic.ELECTIONS, Topic.TALLY})
+        ends = await tail.end_offsets()
+        found: list[str] = []
+        async with aclosing(tail.batches("earliest", until=ends)) as batches:
+            async for batch in batches:
+                found += [
+                    type(record.envelope.data).__name__
+                    for record in batch.records
+                    if isinstance(record, Record) and record.envelope.data.election_uuid == uuid
+                ]
+        return found
+
+    return names

@@ -20,9 +20,7 @@ def _decryption(trustee: int, text: str = "{}") -> PartialDecryptionReceived:
     return PartialDecryptionReceived(election_uuid=UUID, trustee=trustee, partial_decryption=text)
 
 
-TALLY = EncryptedTallyComputed(
-    election_uuid=UUID, sized_encrypted_tally="{}", encrypted_tally="[]", log_size=1
-)
+TALLY = EncryptedTallyComputed(election_uuid=UUID, sized_encrypted_tally="{}", encrypted_tally="[]", log_size=1)
 RESULT = ResultComputed(election_uuid=UUID, result="{}")
 TALLY_EVENTS = st.sampled_from([TALLY, RESULT, *(_decryption(i, t) for i in (1, 2, 3) for t in ("a", "b"))])
 
@@ -58,9 +56,7 @@ def test_no_decryption_stands_after_the_result(events: list[ElectionEventData]) 
 
 
 @given(st.lists(TALLY_EVENTS, max_size=30), st.lists(st.integers(0, 29), max_size=10))
-def test_an_event_that_comes_twice_changes_nothing(
-    events: list[ElectionEventData], repeats: list[int]
-) -> None:
+def test_an_event_that_comes_twice_changes_nothing(events: list[ElectionEventData], repeats: list[int]) -> None:
     repeated = list(events)
     for index in sorted((i for i in repeats if i < len(events)), reverse=True):
         repeated.insert(index + 1, events[index])

@@ -55,7 +55,5 @@ async def exact_json_text(request: Request) -> str:
         text = body.decode()
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problem(
-            "malformed-json", "The body is not JSON", 400, "Send one JSON value in UTF-8."
-        ) from error
+        raise Problem("malformed-json", "The body is not JSON", 400, "Send one JSON value in UTF-8.") from error
     return text

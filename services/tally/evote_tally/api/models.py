@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from evote_eventlog.events import DraftQuestion, GroupName, PartialDecryptionReceived, Sha256Hex
 from evote_eventlog.events import (
     CertificateReceived,
+    DraftQuestion,
+    GroupName,
+    PartialDecryptionReceived,
     PolynomialCommitted,
     PolynomialReceived,
+    Sha256Hex,
     VoutputReceived,
 )
 from evote_platform.clock import parse_rfc3339
@@ -54,9 +57,7 @@ class QuestionModel(Body):
 
     def draft(self) -> DraftQuestion:
         """The event's form of the question."""
-        return DraftQuestion(
-            question=self.question, answers=self.answers, blank=self.blank, min=self.min, max=self.max
-        )
+        return DraftQuestion(question=self.question, answers=self.answers, blank=self.blank, min=self.min, max=self.max)
 
 
 class InvitedTrustee(Body):
@@ -72,14 +73,10 @@ class DraftRequest(Body):
     description: Annotated[str, Field(max_length=10_000)]
     group: GroupName
     administrator: Name
-    questions: Annotated[
-        tuple[QuestionModel, ...], Field(min_length=1, max_length=MAX_QUESTIONS, strict=False)
-    ]
+    questions: Annotated[tuple[QuestionModel, ...], Field(min_length=1, max_length=MAX_QUESTIONS, strict=False)]
     opens_at: Instant
     closes_at: Instant
-    trustees: Annotated[
-        tuple[InvitedTrustee, ...], Field(min_length=1, max_length=MAX_TRUSTEES, strict=False)
-    ]
+    trustees: Annotated[tuple[InvitedTrustee, ...], Field(min_length=1, max_length=MAX_TRUSTEES, strict=False)]
     threshold: Annotated[int, Field(ge=1, le=MAX_TRUSTEES)]
 
     def order(self) -> DraftOrder:
@@ -212,7 +209,7 @@ class CeremonyTrustee(Body):
 
 
 class CeremonyResponse(Body):
-    """The ceremony's public material, and the shares that are encrypted to the trustee who asks."""
+    """The ceremony's material; the shares in the polynomials are encrypted each to one trustee."""
 
     election_uuid: str
     group: str
@@ -222,7 +219,6 @@ class CeremonyResponse(Body):
     """The step that misses a message; null when the ceremony is complete."""
     waiting_for: tuple[int, ...]
     trustees: tuple[CeremonyTrustee, ...]
-    vinput: str | None
 
 
 def election_response(overview: ElectionOverview) -> ElectionResponse:
@@ -277,10 +273,7 @@ def ceremony_response(election: Election, trustee: int) -> CeremonyResponse:
         step=step,
         waiting_for=ceremony.waiting_for(election, step) if step else (),
         trustees=tuple(
-            CeremonyTrustee(
-                trustee=number, name=name, **{step: received[step].get(number) for step in ceremony.STEPS}
-            )
+            CeremonyTrustee(trustee=number, name=name, **{step: received[step].get(number) for step in ceremony.STEPS})
             for number, name in enumerate(election.trustee_names, 1)
         ),
-        vinput=ceremony.vinput_of(election, trustee),
     )

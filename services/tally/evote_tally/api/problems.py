@@ -26,9 +26,7 @@ def _unknown_election(error: refusals.UnknownElection) -> Problem:
 
 def _draft_rejected(error: refusals.DraftRejected) -> Problem:
     faults = [{"field": field, "reason": reason} for field, reason in error.faults]
-    return Problem(
-        "invalid-draft", "The draft contradicts itself", 422, "See errors.", extensions={"errors": faults}
-    )
+    return Problem("invalid-draft", "The draft contradicts itself", 422, "See errors.", extensions={"errors": faults})
 
 
 def _wrong_stage(error: refusals.WrongStage) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 import asyncpg
 from evote_eventlog.events import ElectionEventData
 from evote_platform.paths import ElectionUuidPath
@@ -21,9 +22,7 @@ EXACT_JSON = {"requestBody": {"required": True, "content": {"application/json": 
 
 
 @router.get("/elections/{election_uuid}/ceremony")
-async def show_ceremony(
-    election_uuid: ElectionUuidPath, service: Service, request: Request
-) -> CeremonyResponse:
+async def show_ceremony(election_uuid: ElectionUuidPath, service: Service, request: Request) -> CeremonyResponse:
     """The ceremony's material as the calling trustee needs it."""
     async with service.pool.acquire() as connection:
         election = await store.load_election(connection, election_uuid)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evote_belenios.decryption import verify_partial_decryption
 from evote_belenios.election import parse_election
 from evote_belenios.errors import BeleniosError
-from evote_belenios.tally import compute_result, verify_partial_decryption
+from evote_belenios.result import compute_result
+from evote_belenios.tally import parse_sized_encrypted_tally
 from evote_belenios.trustees import parse_trustees
 from evote_eventlog.events import (
     EncryptedTallyComputed,
@@ -54,9 +55,7 @@ def box_complete_at(markers: tuple[CloseMarker, ...]) -> int | None:
     return max(first_logged[partition] for partition in range(partitions))
 
 
-def receive_partial_decryption(
-    election: Election, trustee: int, text: str
-) -> tuple[PartialDecryptionReceived, ...]:
+def receive_partial_decryption(election: Election, trustee: int, text: str) -> tuple[PartialDecryptionReceived, ...]:
     """Take a trustee's partial decryption after verifying it; at most one per trustee.
 
     Raises:
@@ -96,10 +95,8 @@ def result_of(election: Election) -> tuple[ResultComputed, ...]:
     opened = election.opened
     parameters = parse_election(opened.election_json)
     trustees = parse_trustees(opened.trustees_json, parameters.group)
-    partial_decryptions: Mapping[int, str] = election.partial_decryptions
-    result = compute_result(
-        parameters, trustees, tally.sized_encrypted_tally, tally.encrypted_tally, partial_decryptions
-    )
+    total_weight = parse_sized_encrypted_tally(tally.sized_encrypted_tally).total_weight
+    result = compute_result(parameters, trustees, tally.encrypted_tally, total_weight, election.partial_decryptions)
     return (ResultComputed(election_uuid=election.uuid, result=result),)
 
 

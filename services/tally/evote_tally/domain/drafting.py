@@ -33,9 +33,7 @@ class DraftOrder:
     closes_at: datetime
 
 
-def draft_election(
-    order: DraftOrder, *, uuid: str, token_hashes: Sequence[str], now: datetime
-) -> ElectionDrafted:
+def draft_election(order: DraftOrder, *, uuid: str, token_hashes: Sequence[str], now: datetime) -> ElectionDrafted:
     """Accept a draft.
 
     Args:

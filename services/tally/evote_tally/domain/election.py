@@ -96,11 +96,7 @@ class Election:
 
     def of_trustees(self, kind: type[Data]) -> dict[int, Data]:
         """The trustees' events of a kind by trustee number, in the log's order."""
-        return {
-            key.trustee: cast(Data, fact.data)
-            for key, fact in self.facts.items()
-            if key.kind == kind.__name__
-        }
+        return {key.trustee: cast(Data, fact.data) for key, fact in self.facts.items() if key.kind == kind.__name__}
 
     @property
     def certificates(self) -> dict[int, str]:

@@ -49,9 +49,7 @@ def open_election(election: Election) -> tuple[ElectionOpened, ...]:
     )
 
 
-def close_election(
-    election: Election, reason: Literal["closing-time", "officer"]
-) -> tuple[ElectionClosed, ...]:
+def close_election(election: Election, reason: Literal["closing-time", "officer"]) -> tuple[ElectionClosed, ...]:
     """Close an open election; nothing to do when it is closed already."""
     if election.stage in (Stage.DRAFTED, Stage.ROLL_FROZEN):
         raise WrongStage(election.stage, (Stage.OPEN,))

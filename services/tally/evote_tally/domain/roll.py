@@ -81,11 +81,7 @@ def freeze_roll(
     faults = _roll_faults(election, roll, expected_size)
     if faults:
         raise RollNotReady(faults)
-    return (
-        RollFrozen(
-            election_uuid=election.uuid, roll_size=len(roll.credentials), credentials_sha256=roll.sha256
-        ),
-    )
+    return (RollFrozen(election_uuid=election.uuid, roll_size=len(roll.credentials), credentials_sha256=roll.sha256),)
 
 
 def _roll_faults(election: Election, roll: Roll, expected_size: int) -> tuple[str, ...]:

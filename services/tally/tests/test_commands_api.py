@@ -1,0 +1,126 @@
+"""The officer's commands over HTTP: what is refused, what happens by itself, what two replicas do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from evote_platform.clock import rfc3339
+
+pytestmark = pytest.mark.stack
+
+
+def slug(response) -> str:
+    return response.json()["type"].removeprefix("urn:tsukuba-evote:problem:")
+
+
+async def test_only_officers_command(officer) -> None:
+    assert (await officer.client.post("/elections", json={})).status_code == 401
+    wrong = {"Authorization": "Bearer wrong"}
+    assert (await officer.client.post("/elections", json={}, headers=wrong)).status_code == 403
+
+
+async def test_a_draft_with_faults_is_refused_field_by_field(officer) -> None:
+    response = await officer.draft(threshold=3, trustees=[{"name": "甲"}, {"name": "甲"}])
+    assert (response.status_code, slug(response)) == (422, "invalid-draft")
+    assert {error["field"] for error in response.json()["errors"]} == {"threshold", "trustees"}
+    unknown = await officer.draft(colour="red")
+    assert (unknown.status_code, slug(unknown)) == (422, "invalid-request")
+
+
+async def test_a_roll_that_is_not_published_is_not_frozen(officer, stand_ins) -> None:
+    await officer.draft()
+    response = await officer.post("/roll/freeze", {"expected_size": 3})
+    assert (response.status_code, slug(response)) == (409, "roll-not-ready")
+    await stand_ins.auth.publish_credentials(officer.uuid, "Ed25519", 4)
+
+    async def counted() -> bool:
+        refused = await officer.post("/roll/freeze", {"expected_size": 3})
+        return refused.json()["missing"] == ["4 credentials were published, 3 were expected"]
+
+    await officer.eventually(counted)
+    assert (await officer.post("/roll/freeze", {"expected_size": 4})).json()["roll_size"] == 4
+    assert (await officer.post("/roll/freeze", {"expected_size": 4})).status_code == 200
+
+
+async def test_nothing_opens_before_the_preflight_passes(officer, stand_ins, unready_tally) -> None:
+    await officer.draft()
+    refused = await officer.post("/open")
+    assert (refused.status_code, slug(refused)) == (409, "preflight-failed")
+    failed = {check["name"] for check in refused.json()["checks"]}
+    assert failed == {"roll-frozen", "credentials-published", "ceremony"}
+    elsewhere = await unready_tally.get(
+        f"/elections/{officer.uuid}/preflight", headers={"Authorization": "Bearer officer-token-of-a-test"}
+    )
+    report = {check["name"]: check["ready"] for check in elsewhere.json()["checks"]}
+    assert not elsewhere.json()["ready"]
+    assert (report["service:away"], report["clock:away"]) == (False, False)
+    assert (report["service:late"], report["clock:late"]) == (True, False)
+    assert (report["service:sick"], report["clock:sick"]) == (False, True)
+
+
+async def test_an_election_closes_by_itself_at_its_closing_time(officer, stand_ins) -> None:
+    closes_at = datetime.now(UTC) + timedelta(hours=1)
+    await officer.draft(closes_at=rfc3339(closes_at))
+    await officer.open_with(stand_ins, 2, "Ed25519")
+    officer.clock.ahead = timedelta(minutes=58)
+    await asyncio.sleep(1)
+    assert await officer.state() == "open"
+    officer.clock.ahead = timedelta(minutes=60)
+    await officer.until("closed")
+    closed = (await officer.get("")).json()
+    assert closed["close_reason"] == "closing-time"
+    assert closed["closed_at"] >= rfc3339(closes_at)
+
+
+async def test_an_election_without_ballots_is_counted_too(officer, stand_ins) -> None:
+    await officer.draft()
+    await officer.open_with(stand_ins, 2, "Ed25519")
+    early = await officer.put(1, "partial-decryption", "{}")
+    assert (early.status_code, slug(early)) == (409, "not-tallied")
+    assert slug(await officer.post("/certify")) == "wrong-stage"
+    await officer.post("/close")
+    assert (await officer.post("/close")).json()["state"] == "closed"
+    await stand_ins.ledger.log(*await stand_ins.ballot.close_box(officer.uuid))
+    await officer.until("tallied")
+    bad = await officer.put(2, "partial-decryption", '{"decryption_factors":[],"decryption_proofs":[]}')
+    assert (bad.status_code, slug(bad)) == (422, "bad-partial-decryption")
+    message = await officer.decrypt(1)
+    stolen = await officer.put(2, "partial-decryption", message.body)
+    assert (stolen.status_code, slug(stolen)) == (422, "bad-partial-decryption")
+    assert (await officer.submit(message)).status_code == 200
+    assert (await officer.submit(message)).status_code == 200
+    assert (await officer.submit(await officer.decrypt(3))).status_code == 200
+    await officer.until("decrypted")
+    late = await officer.submit(await officer.decrypt(2))
+    assert (late.status_code, slug(late)) == (409, "decryption-complete")
+    assert (await officer.get("/result")).json()["result"] == [[0, 0, 0]]
+
+
+async def test_unknown_elections_and_texts_before_their_time_are_not_found(officer) -> None:
+    await officer.draft()
+    for path in ("/election.json", "/trustees.json", "/public_creds.json", "/archive.bel", "/result"):
+        response = await officer.get(path)
+        assert (response.status_code, slug(response)) == (404, "not-published")
+    officer.uuid = "11111111111111"
+    for path in ("", "/archive.bel", "/encrypted-tally"):
+        response = await officer.get(path)
+        assert (response.status_code, slug(response)) == (404, "unknown-election")
+
+
+async def test_two_replicas_that_take_the_same_command_publish_it_once(
+    officer, stand_ins, second_tally, facts_of
+) -> None:
+    await officer.draft()
+    await stand_ins.auth.publish_credentials(officer.uuid, "Ed25519", 3)
+    await officer.eventually(lambda: officer.freezes(3))
+    await officer.hold_ceremony()
+    headers = {"Authorization": "Bearer officer-token-of-a-test"}
+    path = f"/elections/{officer.uuid}/open"
+    answers = await asyncio.gather(
+        *(client.post(path, headers=headers) for client in (officer.client, second_tally) * 3)
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    published = await facts_of(officer.uuid)
+    assert published.count("ElectionOpened") == 1

@@ -1,0 +1,108 @@
+"""The gate before the opening."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from evote_eventlog.events import (
+    CertificateReceived,
+    DraftQuestion,
+    DraftTrustee,
+    ElectionDrafted,
+    ElectionEventData,
+    PolynomialCommitted,
+    PolynomialReceived,
+    RollFrozen,
+    VoutputReceived,
+)
+from evote_tally.domain.election import Election, election_from
+from evote_tally.domain.facts import Fact
+from evote_tally.domain.preflight import Check, ServiceReport, preflight, require_ready
+from evote_tally.domain.refusals import PreflightFailed
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+UUID = "4yP2vbZnkbxpPG"
+DRAFT = ElectionDrafted(
+    election_uuid=UUID,
+    name="住民投票",
+    description="",
+    group="Ed25519",
+    administrator="選挙管理委員会",
+    questions=(DraftQuestion(question="賛成ですか", answers=("はい",), blank=True, min=1, max=1),),
+    trustees=(DraftTrustee(name="甲", token_sha256="0" * 64), DraftTrustee(name="乙", token_sha256="1" * 64)),
+    threshold=2,
+    opens_at="2026-11-24T10:00:00.000Z",
+    closes_at="2026-11-24T11:00:00.000Z",
+)
+ROLL = RollFrozen(election_uuid=UUID, roll_size=3, credentials_sha256="0" * 64)
+CEREMONY: tuple[ElectionEventData, ...] = tuple(
+    event
+    for trustee in (1, 2)
+    for event in (
+        CertificateReceived(election_uuid=UUID, trustee=trustee, certificate="{}"),
+        PolynomialCommitted(election_uuid=UUID, trustee=trustee, commitment="0" * 64),
+        PolynomialReceived(election_uuid=UUID, trustee=trustee, polynomial="{}"),
+        VoutputReceived(election_uuid=UUID, trustee=trustee, voutput="{}"),
+    )
+)
+
+
+def election(*events: ElectionEventData) -> Election:
+    return election_from(UUID, [Fact(event, "2026-11-24T08:00:00.000Z") for event in events])
+
+
+def report(difference_s: float = 0, round_trip_s: float = 0.1, fault: str | None = None) -> ServiceReport:
+    halfway = NOW + timedelta(seconds=round_trip_s / 2)
+    clock = halfway + timedelta(seconds=difference_s)
+    return ServiceReport("ballot", fault, clock, NOW, NOW + timedelta(seconds=round_trip_s))
+
+
+def failures(state: Election, *services: ServiceReport, published: bool = True, now: datetime = NOW) -> set[str]:
+    checks = preflight(state, credentials_published=published, services=services, now=now)
+    return {check.name for check in checks if not check.ready}
+
+
+def test_a_ready_election_passes() -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), report()) == set()
+
+
+def test_each_missing_thing_is_named() -> None:
+    assert failures(election(DRAFT), report(fault="unreachable"), published=False) == {
+        "roll-frozen",
+        "credentials-published",
+        "ceremony",
+        "service:ballot",
+    }
+
+
+def test_one_missing_voutput_keeps_the_ceremony_open() -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY[:-1])) == {"ceremony"}
+
+
+def test_a_window_that_has_passed_is_refused() -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), now=NOW + timedelta(hours=2)) == {"window"}
+
+
+@pytest.mark.parametrize(("difference_s", "failed"), [(1.0, set()), (-1.0, set())])
+def test_clocks_one_second_apart_agree(difference_s: float, failed: set[str]) -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), report(difference_s)) == failed
+
+
+@pytest.mark.parametrize("difference_s", [1.1, -1.1])
+def test_clocks_further_apart_do_not(difference_s: float) -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), report(difference_s)) == {"clock:ballot"}
+
+
+def test_the_way_to_a_slow_service_is_not_taken_for_a_wrong_clock() -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), report(0, round_trip_s=1.9)) == set()
+
+
+def test_a_clock_that_takes_too_long_to_read_is_not_trusted() -> None:
+    assert failures(election(DRAFT, ROLL, *CEREMONY), report(0, round_trip_s=2.1)) == {"clock:ballot"}
+
+
+def test_a_failed_check_refuses_the_opening_with_its_reason() -> None:
+    with pytest.raises(PreflightFailed) as refused:
+        require_ready([Check("roll-frozen", False, "the roll is not frozen"), Check("window", True, "")])
+    assert refused.value.checks == (("roll-frozen", "the roll is not frozen"),)

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from .dead_letters import publish_dead_letter
-from .errors import LogUnavailable
+from .errors import LogTruncated, LogUnavailable
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
 from .offsets import OFFSETS_TABLE_SQL, stored_offsets
@@ -149,6 +149,8 @@ class ProjectionRunner:
                 end = await consumer.position(partition)
             except IllegalStateError:
                 continue  # revoked since; the next owner starts from the database
+            if end < place.offset:  # Kafka reset us: there is no such offset
+                raise LogTruncated(*self._of(partition), place.offset, end)
             if end > place.offset or messages:
                 records = [read_record(self._kafka, message) for message in messages]
                 batches.append((partition, place, Batch(self._of(partition), place.offset, end, records)))

@@ -1,0 +1,76 @@
+"""Reading without a group: from anywhere, to a fixed end or for ever, poison included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
+from evote_eventlog.tail import EventTail
+from evote_local.ports import free_port
+
+pytestmark = pytest.mark.stack
+
+NewBallot = Callable[..., BallotAccepted]
+
+
+async def test_reading_from_a_position_gives_what_stands_from_there_on(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    written = [await producer.publish(new_ballot(number), partition=number % 3) for number in range(30)]
+    tail = EventTail(kafka, [Topic.BALLOTS])
+    start = {LogPartition(Topic.BALLOTS, 0): 4, LogPartition(Topic.BALLOTS, 1): 10}
+    end = {**await tail.end_offsets(), LogPartition(Topic.BALLOTS, 2): 3}
+    read = [record async for record in tail.read(start, until=end)]
+    expected = [
+        record
+        for record in written
+        if (record.position.partition == 0 and record.position.offset >= 4)
+        or (record.position.partition == 2 and record.position.offset < 3)
+    ]
+    assert sorted(read, key=lambda record: record.position) == sorted(expected, key=lambda record: record.position)
+
+
+async def test_a_reader_without_an_end_sees_records_as_they_come(
+    kafka: KafkaSettings,
+    producer: EventProducer,
+    new_ballot: NewBallot,
+    new_close: Callable[[], ElectionClosed],
+) -> None:
+    first = await producer.publish(new_ballot(1))
+    seen: list[Record | PoisonRecord] = []
+    async with (
+        asyncio.timeout(60),
+        aclosing(EventTail(kafka, [Topic.BALLOTS, Topic.ELECTIONS]).read("earliest")) as records,
+    ):
+        seen.append(await anext(records))
+        second = await producer.publish(new_close())
+        seen.append(await anext(records))
+    assert seen == [first, second]
+
+
+async def test_poison_is_shown_with_its_position_and_value(kafka: KafkaSettings) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers) as raw:
+        await raw.send_and_wait(kafka.topic_name(Topic.TALLY), b"junk", key=b"k")
+    tail = EventTail(kafka, [Topic.TALLY])
+    (poison,) = [record async for record in tail.read("earliest", until=await tail.end_offsets())]
+    assert poison == PoisonRecord(RecordPosition(Topic.TALLY, 0, 0), b"junk", "not JSON")
+
+
+async def test_reading_to_the_end_of_an_empty_log_ends_at_once(kafka: KafkaSettings) -> None:
+    tail = EventTail(kafka, [Topic.BALLOTS])
+    ends = await tail.end_offsets()
+    assert ends == {LogPartition(Topic.BALLOTS, partition): 0 for partition in range(3)}
+    assert [record async for record in tail.read("earliest", until=ends)] == []
+
+
+async def test_a_reader_that_can_not_reach_kafka_says_so() -> None:
+    with pytest.raises(LogUnavailable):
+        await EventTail(KafkaSettings(f"127.0.0.1:{free_port()}"), [Topic.BALLOTS]).end_offsets()

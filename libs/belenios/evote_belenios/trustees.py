@@ -130,7 +130,10 @@ class Trustees:
         return self.members[trustee_index - 1].element
 
     def index_of(self, key: DecryptionKey) -> int:
-        """The number of the trustee whose key this is; raises ``trustee-unknown``."""
+        """The number of the trustee whose key this is (of those of whom one is enough, the first's).
+
+        Raises ``trustee-unknown``.
+        """
         for index, member in enumerate(self.members, 1):
             if member.element == key.public_key:
                 return index
@@ -186,8 +189,8 @@ def parse_trustees(text: str, group: Group) -> Trustees:
     """Read ``trustees.json`` and check everything in it.
 
     Raises ``EncodingError`` for malformed text and for keys outside the group. Raises ``TrusteeError``: what the checks
-    of keys, certificates and coefficients raise; ``trustees-schema``; ``trustee-duplicate`` when two trustees have the
-    same key; ``verification-key`` when a threshold trustee's key isn't what the coefficients lead to.
+    of keys, certificates and coefficients raise; ``trustees-schema``; ``trustee-duplicate`` when a trustee's key is
+    copied; ``verification-key`` when a threshold trustee's key isn't what the coefficients lead to.
     """
     value = load(text)
     if not isinstance(value, list) or not value:
@@ -198,9 +201,7 @@ def parse_trustees(text: str, group: Group) -> Trustees:
         items.append(_parse_item(item, group, next_index))
         next_index += len(items[-1].members)
     trustees = Trustees(group, tuple(items))
-    if len({member.text for member in trustees.members}) != trustees.count:
-        # A copied key comes with a copied proof, and later with copied decryptions: one trustee fewer than it seems.
-        raise TrusteeError("trustee-duplicate", _TRUSTEES, "two trustees have the same key")
+    _check_distinct(trustees)
     if trustees.public_key == group.identity:
         raise TrusteeError("election-public-key", _TRUSTEES, "the trustees' keys cancel each other out")
     return trustees
@@ -210,6 +211,19 @@ def verify_election_key(election: Election, trustees: Trustees) -> None:
     """Raise ``TrusteeError`` (``election-public-key``) unless ballots are encrypted for exactly these trustees."""
     if election.group is not trustees.group or election.public_key != trustees.public_key:
         raise TrusteeError("election-public-key", _TRUSTEES, "the election's public key is not its trustees'")
+
+
+def _check_distinct(trustees: Trustees) -> None:
+    """A copied key comes with a copied proof, and later with copied decryptions: one trustee fewer than it seems.
+
+    Within one item the coefficients decide: trustees of whom one is enough all have the same key.
+    """
+    seen: set[str] = set()
+    for item in trustees.items:
+        keys = {member.text for member in item.members}
+        if keys & seen:
+            raise TrusteeError("trustee-duplicate", _TRUSTEES, "two trustees have the same key")
+        seen |= keys
 
 
 def _parse_item(item: Json, group: Group, first_index: int) -> SingleTrustee | ThresholdTrustees:

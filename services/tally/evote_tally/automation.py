@@ -49,7 +49,7 @@ class Automation:
     async def close_due_elections(self) -> None:
         """Close the elections whose closing time has come."""
 
-        async def decide(election: Election, _: asyncpg.Connection) -> tuple[ElectionEventData, ...]:
+        async def decide(election: Election, _: store.Connection) -> tuple[ElectionEventData, ...]:
             return close_election(election, "closing-time")
 
         async with self.pool.acquire() as connection:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import asyncpg
 from evote_belenios.ballots import parse_ballot, verify_election_binding
 from evote_belenios.election import parse_election
 from evote_belenios.errors import BeleniosError
@@ -38,7 +37,7 @@ class UncountableBallot(Exception):
 
 
 async def encrypted_tally(
-    connection: asyncpg.Connection, worker: ProtocolWorker, election: Election
+    connection: store.Connection, worker: ProtocolWorker, election: Election
 ) -> EncryptedTallyComputed | None:
     """The encrypted tally, or None while the log hasn't reached every partition's close marker.
 
@@ -69,7 +68,7 @@ async def encrypted_tally(
 
 
 async def _write_ballots(
-    connection: asyncpg.Connection, election_uuid: str, log_size: int, weights: Mapping[str, int], path: Path
+    connection: store.Connection, election_uuid: str, log_size: int, weights: Mapping[str, int], path: Path
 ) -> None:
     """A file hands the ballots to the worker: neither process ever holds them all."""
     with path.open("w", encoding="utf-8") as file:

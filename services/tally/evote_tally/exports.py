@@ -41,22 +41,23 @@ class ArchivePlan:
     """When the election opened, in Unix seconds: exports differ in nothing else."""
 
 
-async def public_credentials(connection: asyncpg.Connection, election: Election) -> str:
+async def public_credentials(connection: store.Connection, election_uuid: str) -> str:
     """The exact ``public_creds.json`` of a frozen roll.
 
     Raises:
+        UnknownElection: when the election wasn't drafted.
         NotPublished: before the roll is frozen.
     """
-    roll = election.fact(RollFrozen)
+    roll = await store.find_event(connection, election_uuid, RollFrozen)
     if roll is None:
         raise NotPublished
-    credentials = await store.frozen_credentials(connection, election.uuid, roll.credentials_sha256)
+    credentials = await store.frozen_credentials(connection, election_uuid, roll.credentials_sha256)
     if credentials is None:
         raise NotPublished
     return credentials_text(credentials)
 
 
-async def plan_archive(connection: asyncpg.Connection, election_uuid: str) -> ArchivePlan:
+async def plan_archive(connection: store.Connection, election_uuid: str) -> ArchivePlan:
     """Fix what an export that starts now holds.
 
     Raises:
@@ -71,7 +72,7 @@ async def plan_archive(connection: asyncpg.Connection, election_uuid: str) -> Ar
     end = await store.log_end(connection)
     return ArchivePlan(
         election,
-        await public_credentials(connection, election),
+        await public_credentials(connection, election_uuid),
         min(end, tally.log_size) if tally else end,
         int(datetime.fromisoformat(opened_at).timestamp()),
     )

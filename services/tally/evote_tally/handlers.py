@@ -26,7 +26,7 @@ LOCKED_WITHIN_MS = 5000
 COMMANDS_AT_ONCE = 4
 """Commands hold a database connection while they wait for the projection, which needs one itself."""
 
-Decide = Callable[[Election, asyncpg.Connection], Awaitable[Sequence[ElectionEventData]]]
+Decide = Callable[[Election, store.Connection], Awaitable[Sequence[ElectionEventData]]]
 
 
 class ProjectionBehind(Exception):
@@ -73,7 +73,7 @@ class CommandHandler:
             await self._publish(connection, [event])
 
     @asynccontextmanager
-    async def alone(self, election_uuid: str) -> AsyncIterator[asyncpg.Connection | None]:
+    async def alone(self, election_uuid: str) -> AsyncIterator[store.Connection | None]:
         """Hold the election's lock for long work, or give None when another replica holds it."""
         async with self._slots, self.pool.acquire() as connection, connection.transaction():
             held = await connection.fetchval(
@@ -81,23 +81,23 @@ class CommandHandler:
             )
             yield connection if held else None
 
-    async def publish_alone(self, connection: asyncpg.Connection, events: Sequence[ElectionEventData]) -> None:
+    async def publish_alone(self, connection: store.Connection, events: Sequence[ElectionEventData]) -> None:
         """Publish under the lock that ``alone`` holds."""
         await self._publish(connection, events)
 
-    async def _lock(self, connection: asyncpg.Connection, election_uuid: str) -> None:
+    async def _lock(self, connection: store.Connection, election_uuid: str) -> None:
         await connection.execute(f"SET LOCAL lock_timeout = {LOCKED_WITHIN_MS}")
         try:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _lock_name(election_uuid))
         except asyncpg.LockNotAvailableError as error:
             raise ElectionBusy from error
 
-    async def _publish(self, connection: asyncpg.Connection, events: Sequence[ElectionEventData]) -> None:
+    async def _publish(self, connection: store.Connection, events: Sequence[ElectionEventData]) -> None:
         for event in events:
             record = await self.producer.publish(event)
             await self._wait_until_projected(connection, record.position)
 
-    async def _wait_until_projected(self, connection: asyncpg.Connection, position: RecordPosition) -> None:
+    async def _wait_until_projected(self, connection: store.Connection, position: RecordPosition) -> None:
         try:
             async with asyncio.timeout(PROJECTED_WITHIN_S):
                 # Whichever replica projects the partition: only the database knows.

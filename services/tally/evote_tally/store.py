@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import asyncpg
 from evote_eventlog.events import (
@@ -17,16 +18,19 @@ from evote_eventlog.events import (
 from evote_eventlog.record import RecordPosition
 
 from .domain.counting import CloseMarker
-from .domain.election import Election, election_from
+from .domain.election import Data, Election, election_from
 from .domain.facts import FACT_CLASSES, Fact, FactKey
 from .domain.refusals import UnknownElection
 from .projection import PROJECTION_NAME
+
+Connection: TypeAlias = "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy"
+"""A connection, of the pool or not."""
 
 _CLASSES = {kind.__name__: kind for kind in FACT_CLASSES}
 _OVERVIEW_KINDS = [kind.__name__ for kind in (ElectionDrafted, RollFrozen, ElectionClosed, ResultCertified)]
 
 
-async def load_election(connection: asyncpg.Connection, election_uuid: str) -> Election:
+async def load_election(connection: Connection, election_uuid: str) -> Election:
     """The state of an election.
 
     Raises:
@@ -37,6 +41,24 @@ async def load_election(connection: asyncpg.Connection, election_uuid: str) -> E
         election_uuid,
     )
     return election_from(election_uuid, [_fact(row["kind"], row["time"], row["data"]) for row in rows])
+
+
+async def find_event(connection: Connection, election_uuid: str, kind: type[Data]) -> Data | None:
+    """The election's event of a kind that is no trustee's, without reading the others.
+
+    Raises:
+        UnknownElection: when the election wasn't drafted.
+    """
+    rows = await connection.fetch(
+        "SELECT kind, data FROM facts WHERE election_uuid = $1 AND kind = ANY($2::text[])",
+        election_uuid,
+        [ElectionDrafted.__name__, kind.__name__],
+    )
+    data = {row["kind"]: row["data"] for row in rows}
+    if ElectionDrafted.__name__ not in data:
+        raise UnknownElection(election_uuid)
+    text = data.get(kind.__name__)
+    return None if text is None else kind.model_validate_json(text)
 
 
 @dataclass(frozen=True)
@@ -50,7 +72,7 @@ class ElectionOverview:
     certified: ResultCertified | None
 
 
-async def load_overview(connection: asyncpg.Connection, election_uuid: str) -> ElectionOverview:
+async def load_overview(connection: Connection, election_uuid: str) -> ElectionOverview:
     """The overview of one election.
 
     Raises:
@@ -62,12 +84,12 @@ async def load_overview(connection: asyncpg.Connection, election_uuid: str) -> E
     return overviews[0]
 
 
-async def load_overviews(connection: asyncpg.Connection) -> list[ElectionOverview]:
+async def load_overviews(connection: Connection) -> list[ElectionOverview]:
     """The overviews of all elections, in the order of their drafting."""
     return await _overviews(connection, None)
 
 
-async def _overviews(connection: asyncpg.Connection, election_uuid: str | None) -> list[ElectionOverview]:
+async def _overviews(connection: Connection, election_uuid: str | None) -> list[ElectionOverview]:
     rows = await connection.fetch(
         "SELECT election_uuid, kind, trustee, time, CASE WHEN kind = ANY($1::text[]) THEN data END AS data"
         " FROM facts WHERE $2::text IS NULL OR election_uuid = $2 ORDER BY topic, partition, log_offset",
@@ -97,17 +119,17 @@ def _overview(rows: list[asyncpg.Record]) -> ElectionOverview | None:
     )
 
 
-async def open_elections(connection: asyncpg.Connection) -> list[str]:
+async def open_elections(connection: Connection) -> list[str]:
     """The elections that are open and not closed."""
     return await _with_without(connection, "ElectionOpened", "ElectionClosed")
 
 
-async def uncounted_elections(connection: asyncpg.Connection) -> list[str]:
+async def uncounted_elections(connection: Connection) -> list[str]:
     """The elections that are closed and have no result."""
     return await _with_without(connection, "ElectionClosed", "ResultComputed")
 
 
-async def _with_without(connection: asyncpg.Connection, happened: str, missing: str) -> list[str]:
+async def _with_without(connection: Connection, happened: str, missing: str) -> list[str]:
     rows = await connection.fetch(
         "SELECT election_uuid FROM facts AS f WHERE kind = $1 AND NOT EXISTS ("
         "  SELECT FROM facts AS g WHERE g.election_uuid = f.election_uuid AND g.kind = $2"
@@ -118,7 +140,7 @@ async def _with_without(connection: asyncpg.Connection, happened: str, missing: 
     return [row["election_uuid"] for row in rows]
 
 
-async def credential_parts(connection: asyncpg.Connection, election_uuid: str) -> list[CredentialsPublished]:
+async def credential_parts(connection: Connection, election_uuid: str) -> list[CredentialsPublished]:
     """The parts of the public credentials that auth published."""
     rows = await connection.fetch(
         "SELECT data FROM credential_parts WHERE election_uuid = $1 ORDER BY credentials_sha256, part",
@@ -128,7 +150,7 @@ async def credential_parts(connection: asyncpg.Connection, election_uuid: str) -
 
 
 async def frozen_credentials(
-    connection: asyncpg.Connection, election_uuid: str, credentials_sha256: str
+    connection: Connection, election_uuid: str, credentials_sha256: str
 ) -> tuple[str, ...] | None:
     """The public credentials of the list with this hash; None while a part isn't projected."""
     rows = await connection.fetch(
@@ -142,7 +164,7 @@ async def frozen_credentials(
     return tuple(credential for part in parts for credential in part.credentials)
 
 
-async def close_markers(connection: asyncpg.Connection, election_uuid: str) -> tuple[CloseMarker, ...]:
+async def close_markers(connection: Connection, election_uuid: str) -> tuple[CloseMarker, ...]:
     """The close markers of an election, with their indexes in the public log."""
     rows = await connection.fetch(
         "SELECT m.partition, m.partitions, e.log_index FROM close_markers AS m"
@@ -153,13 +175,13 @@ async def close_markers(connection: asyncpg.Connection, election_uuid: str) -> t
     return tuple(CloseMarker(row["partition"], row["partitions"], row["log_index"]) for row in rows)
 
 
-async def checkpoint_over(connection: asyncpg.Connection, log_index: int) -> int:
+async def checkpoint_over(connection: Connection, log_index: int) -> int:
     """The size of the first checkpoint that covers the entry of this index."""
     size: int = await connection.fetchval("SELECT min(size) FROM checkpoints WHERE size > $1", log_index)
     return size
 
 
-async def log_end(connection: asyncpg.Connection) -> int:
+async def log_end(connection: Connection) -> int:
     """One past the last log index before which every logged ballot is projected.
 
     The ledger topic may be projected ahead of the ballots topic. An export that skipped the ballots
@@ -178,7 +200,7 @@ async def log_end(connection: asyncpg.Connection) -> int:
 
 
 async def logged_ballots(
-    connection: asyncpg.Connection, election_uuid: str, *, after: int, before: int, limit: int
+    connection: Connection, election_uuid: str, *, after: int, before: int, limit: int
 ) -> list[tuple[int, str]]:
     """Ballots with their log indexes, ``after`` < index < ``before``, in the log's order."""
     rows = await connection.fetch(
@@ -204,7 +226,7 @@ class CountedBallot:
 
 
 async def counted_ballots(
-    connection: asyncpg.Connection, election_uuid: str, *, before: int, page: int
+    connection: Connection, election_uuid: str, *, before: int, page: int
 ) -> AsyncIterator[list[CountedBallot]]:
     """The last ballot of each credential by log index, in pages; needs an open transaction."""
     cursor = await connection.cursor(
@@ -221,7 +243,7 @@ async def counted_ballots(
         yield [CountedBallot(row["log_index"], row["credential"], row["ballot"]) for row in rows]
 
 
-async def is_projected(connection: asyncpg.Connection, position: RecordPosition) -> bool:
+async def is_projected(connection: Connection, position: RecordPosition) -> bool:
     """Whether the projection has applied the record at this position, on whatever replica."""
     next_offset = await connection.fetchval(
         "SELECT next_offset FROM consumer_offsets WHERE projection = $1 AND topic = $2 AND partition = $3",

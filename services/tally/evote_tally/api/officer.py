@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import asyncpg
 from evote_belenios.election import new_uuid
 from evote_eventlog.events import ElectionEventData, RollFrozen
 from evote_platform.paths import ElectionUuidPath
@@ -60,7 +59,7 @@ async def draft(body: DraftRequest, service: Service) -> DraftResponse:
 async def freeze(election_uuid: ElectionUuidPath, body: FreezeRequest, service: Service) -> FreezeResponse:
     """Freeze the roll at the credentials that auth published."""
 
-    async def decide(election: Election, connection: asyncpg.Connection) -> Sequence[ElectionEventData]:
+    async def decide(election: Election, connection: store.Connection) -> Sequence[ElectionEventData]:
         parts = await store.credential_parts(connection, election_uuid)
         return await service.worker.run(freeze_roll, election, parts, body.expected_size)
 
@@ -86,7 +85,7 @@ async def look_before_opening(election_uuid: ElectionUuidPath, service: Service)
 async def open_(election_uuid: ElectionUuidPath, service: Service) -> StateResponse:
     """Open the election when everything is ready."""
 
-    async def decide(election: Election, connection: asyncpg.Connection) -> Sequence[ElectionEventData]:
+    async def decide(election: Election, connection: store.Connection) -> Sequence[ElectionEventData]:
         if election.stage in (Stage.DRAFTED, Stage.ROLL_FROZEN):
             require_ready(await _checks(election, connection, service))
         return await service.worker.run(open_election, election)
@@ -99,7 +98,7 @@ async def open_(election_uuid: ElectionUuidPath, service: Service) -> StateRespo
 async def close(election_uuid: ElectionUuidPath, service: Service) -> StateResponse:
     """Close the election before its closing time."""
 
-    async def decide(election: Election, _: asyncpg.Connection) -> Sequence[ElectionEventData]:
+    async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
         return close_election(election, "officer")
 
     election = await service.commands.execute(election_uuid, decide)
@@ -115,14 +114,14 @@ async def certify(election_uuid: ElectionUuidPath, service: Service) -> CertifyR
         plan = await plan_archive(connection, election_uuid)
     sha256 = await archive_sha256(service.pool, plan)
 
-    async def decide(election: Election, _: asyncpg.Connection) -> Sequence[ElectionEventData]:
+    async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
         return certify_result(election, sha256)
 
     election = await service.commands.execute(election_uuid, decide)
     return CertifyResponse(election_uuid=election_uuid, state=election.stage, archive_sha256=sha256)
 
 
-async def _checks(election: Election, connection: asyncpg.Connection, service: Service) -> tuple[Check, ...]:
+async def _checks(election: Election, connection: store.Connection, service: Service) -> tuple[Check, ...]:
     try:
         complete_roll(await store.credential_parts(connection, election.uuid))
         published = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evote_eventlog.producer import LogUnavailable
+from evote_eventlog.producer import EventTooLarge, LogUnavailable
 from evote_platform.problems import Problem
 
 from ..domain import refusals
@@ -127,6 +127,10 @@ def _not_published(_: NotPublished) -> Problem:
     return Problem("not-published", "Not published yet", 404, "It is published when the election opens.")
 
 
+def _event_too_large(error: EventTooLarge) -> Problem:
+    return Problem("body-too-large", "Too large for the event log", 413, f"The log takes {error.limit} bytes.")
+
+
 def _log_unavailable(error: LogUnavailable) -> Problem:
     return Problem(
         "log-unavailable",
@@ -171,6 +175,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     refusals.PartialDecryptionRejected: _bad_partial_decryption,
     refusals.PreflightFailed: _preflight_failed,
     NotPublished: _not_published,
+    EventTooLarge: _event_too_large,
     LogUnavailable: _log_unavailable,
     ProjectionBehind: _projection_behind,
     ElectionBusy: _election_busy,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from .. import store
-from ..domain.election import Election
+from ..domain.election import Data
 from ..exports import NotPublished, archive_bytes, plan_archive, public_credentials
 from .access import Service
 from .models import ElectionListResponse, ElectionResponse, election_response
@@ -35,37 +35,32 @@ async def show_election(election_uuid: ElectionUuidPath, service: Service) -> El
 @router.get("/elections/{election_uuid}/election.json")
 async def election_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
     """The exact ``election.json``; its SHA-256 is the election's fingerprint."""
-    opened = (await _load(election_uuid, service)).fact(ElectionOpened)
-    return _exact(opened and opened.election_json)
+    return _exact((await _published(election_uuid, ElectionOpened, service)).election_json)
 
 
 @router.get("/elections/{election_uuid}/trustees.json")
 async def trustees_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
     """The exact ``trustees.json``."""
-    opened = (await _load(election_uuid, service)).fact(ElectionOpened)
-    return _exact(opened and opened.trustees_json)
+    return _exact((await _published(election_uuid, ElectionOpened, service)).trustees_json)
 
 
 @router.get("/elections/{election_uuid}/public_creds.json")
 async def public_creds_json(election_uuid: ElectionUuidPath, service: Service) -> Response:
     """The exact ``public_creds.json`` of the frozen roll."""
     async with service.pool.acquire() as connection:
-        election = await store.load_election(connection, election_uuid)
-        return _exact(await public_credentials(connection, election))
+        return _exact(await public_credentials(connection, election_uuid))
 
 
 @router.get("/elections/{election_uuid}/encrypted-tally")
 async def encrypted_tally(election_uuid: ElectionUuidPath, service: Service) -> Response:
     """The exact ``encrypted_tally``."""
-    tally = (await _load(election_uuid, service)).fact(EncryptedTallyComputed)
-    return _exact(tally and tally.encrypted_tally)
+    return _exact((await _published(election_uuid, EncryptedTallyComputed, service)).encrypted_tally)
 
 
 @router.get("/elections/{election_uuid}/result")
 async def result(election_uuid: ElectionUuidPath, service: Service) -> Response:
     """The exact ``election_result``."""
-    computed = (await _load(election_uuid, service)).fact(ResultComputed)
-    return _exact(computed and computed.result)
+    return _exact((await _published(election_uuid, ResultComputed, service)).result)
 
 
 @router.get("/elections/{election_uuid}/archive.bel", response_class=StreamingResponse)
@@ -81,12 +76,13 @@ async def archive(election_uuid: ElectionUuidPath, service: Service) -> Streamin
     )
 
 
-async def _load(election_uuid: str, service: Service) -> Election:
+async def _published(election_uuid: str, kind: type[Data], service: Service) -> Data:
     async with service.pool.acquire() as connection:
-        return await store.load_election(connection, election_uuid)
-
-
-def _exact(text: str | None) -> Response:
-    if text is None:
+        event = await store.find_event(connection, election_uuid, kind)
+    if event is None:
         raise NotPublished
+    return event
+
+
+def _exact(text: str) -> Response:
     return Response(text, media_type="application/json")

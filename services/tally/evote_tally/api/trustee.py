@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import asyncpg
 from evote_eventlog.events import ElectionEventData
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Request
@@ -84,7 +83,7 @@ async def _receive(
 async def _take(
     receive: Receive, election_uuid: str, trustee: int, text: str, service: Service, request: Request
 ) -> StateResponse:
-    async def decide(election: Election, _: asyncpg.Connection) -> Sequence[ElectionEventData]:
+    async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
         return await service.worker.run(receive, election, trustee, text)
 
     async with service.pool.acquire() as connection:

@@ -1,0 +1,157 @@
+"""The commands as a person types them; the network is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+from evote_cli import election_commands, trustee_commands
+from evote_cli.client import TallyClient
+from evote_cli.errors import CommandFailed, ServerRefused, ServerUnreachable
+from evote_cli.main import app, main
+from evote_cli.material import CEREMONY_STEPS
+from typer.testing import CliRunner
+
+UUID = "4yP2vbZnkbxpPG"
+URL = "http://tally.example"
+
+
+@pytest.fixture
+def evote(monkeypatch: pytest.MonkeyPatch):
+    """Runs ``evote`` against a transport and raises what went wrong."""
+
+    def run(transport: httpx.BaseTransport, token: str, *arguments: str | Path) -> str:
+        for module in (election_commands, trustee_commands):
+            monkeypatch.setattr(module, "TallyClient", lambda url, token: TallyClient(url, token, transport))
+        environment = {"EVOTE_TALLY_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return run
+
+
+def answering(status: int, document: object, requests: list[httpx.Request] | None = None):
+    def answer(request: httpx.Request) -> httpx.Response:
+        if requests is not None:
+            requests.append(request)
+        return httpx.Response(status, json=document)
+
+    return httpx.MockTransport(answer)
+
+
+def test_three_trustees_complete_the_ceremony_each_with_run(evote, tally, key_files) -> None:
+    for key_file in key_files[:3]:
+        assert "鍵を作りました" in evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_file)
+    for _ in CEREMONY_STEPS:
+        for trustee, key_file in enumerate(key_files[:3], 1):
+            arguments = ("trustee", "run", UUID, "--key-file", key_file)
+            assert "送りました" in evote(tally.transport(), f"trustee-{trustee}", *arguments)
+    assert set(tally.election.voutputs) == {1, 2, 3}
+
+
+def test_the_steps_can_be_carried_on_files(evote, tally, key_files, tmp_path) -> None:
+    material, message = tmp_path / "material.json", tmp_path / "message.json"
+    evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_files[1])
+    evote(tally.transport(), "trustee-2", "trustee", "fetch", UUID, "--out", material)
+    no_network = answering(500, {})
+    evote(
+        no_network, "", "trustee", "sign-step", "--key-file", key_files[1], "--material", material,
+        "--out", message,
+    )  # fmt: skip
+    assert not tally.election.certificates
+    evote(tally.transport(), "trustee-2", "trustee", "submit", message)
+    assert set(tally.election.certificates) == {2}
+
+
+def test_a_refusal_of_the_server_is_told(evote, tally, key_files) -> None:
+    evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_files[0])
+    with pytest.raises(ServerRefused, match="unauthorized"):
+        evote(tally.transport(), "nobody", "trustee", "run", UUID, "--key-file", key_files[0])
+
+
+def test_an_unreachable_server_is_told(evote) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with pytest.raises(ServerUnreachable, match="接続できません"):
+        evote(httpx.MockTransport(fail), "t", "election", "open", UUID)
+
+
+def test_the_tokens_of_a_draft_go_into_a_private_file_only(evote, tmp_path) -> None:
+    order, out = tmp_path / "order.json", tmp_path / "invitations.json"
+    order.write_text('{"name":"住民投票"}', "utf-8")
+    drafted = {"election_uuid": UUID, "trustees": [{"trustee": 1, "name": "甲", "token": "sesame"}]}
+    output = evote(answering(201, drafted), "o", "election", "draft", order, "--out", out)
+    assert UUID in output
+    assert "sesame" not in output
+    assert json.loads(out.read_text("utf-8")) == drafted
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_election_is_drafted_when_its_tokens_could_not_be_kept(evote, tmp_path) -> None:
+    order = tmp_path / "order.json"
+    order.write_text("{}", "utf-8")
+    requests: list[httpx.Request] = []
+    with pytest.raises(CommandFailed, match="上書きはしません"):
+        evote(answering(201, {}, requests), "o", "election", "draft", order, "--out", order)
+    assert not requests
+
+
+def test_a_refused_draft_leaves_no_file(evote, tmp_path) -> None:
+    order, out = tmp_path / "order.json", tmp_path / "invitations.json"
+    order.write_text("{}", "utf-8")
+    problem = {"type": "urn:tsukuba-evote:problem:invalid-draft", "title": "x"}
+    with pytest.raises(ServerRefused, match="invalid-draft"):
+        evote(answering(422, problem), "o", "election", "draft", order, "--out", out)
+    assert not out.exists()
+
+
+def test_a_preflight_that_fails_is_an_error(evote) -> None:
+    report = {"ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
+    with pytest.raises(CommandFailed, match="まだ開始できません"):
+        evote(answering(200, report), "o", "election", "preflight", UUID)
+    report["ready"] = True
+    assert "すべて準備" in evote(answering(200, report), "o", "election", "preflight", UUID)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "told"),
+    [
+        (("freeze", UUID, "--expected-size", "7"), {"roll_size": 7}, "7 人"),
+        (("open", UUID), {"state": "open"}, "投票受付中"),
+        (("close", UUID), {"state": "closed"}, "受付終了"),
+        (("certify", UUID), {"state": "certified", "archive_sha256": "ab" * 32}, "ab" * 32),
+    ],
+)
+def test_an_officers_command_tells_the_new_state(evote, command, answer, told) -> None:
+    assert told in evote(answering(200, answer), "o", "election", *command)
+
+
+def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:
+    def break_off():
+        yield b"beginning"
+        raise httpx.ReadError("gone")
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=break_off()))
+    with pytest.raises(ServerUnreachable):
+        evote(transport, "", "election", "archive", UUID, "--out", tmp_path / "a.bel")
+    assert not list(tmp_path.iterdir())
+    whole = httpx.MockTransport(lambda request: httpx.Response(200, content=b"archive"))
+    evote(whole, "", "election", "archive", UUID, "--out", tmp_path / "a.bel")
+    assert (tmp_path / "a.bel").read_bytes() == b"archive"
+
+
+def test_a_failure_is_one_message_and_exit_code_1(monkeypatch, capsys, tmp_path) -> None:
+    (tmp_path / "key").write_text("[x]")
+    os.chmod(tmp_path / "key", 0o600)
+    monkeypatch.setattr("sys.argv", ["evote", "trustee", "keygen", "--key-file", str(tmp_path / "key")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "上書きしません" in capsys.readouterr().err.replace("\n", "")

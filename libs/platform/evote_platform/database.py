@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from .health import Check
 
-_SCHEMA = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+_SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
 
 
@@ -70,7 +70,7 @@ def database_check(pool: asyncpg.Pool) -> Check:
 
 
 def _check_schema(schema: str) -> None:
-    if not _SCHEMA.match(schema):
+    if not _SCHEMA.fullmatch(schema):
         raise ValueError(f"not a plain schema name: {schema!r}")
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .logging import exception_facts
 from .problems import PROBLEM_SCOPE_KEY, internal_error
 
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -73,7 +73,7 @@ class RequestObserver:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.match(given) else self._new_request_id()
+        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_request_id()
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._observe(scope, receive, send, request_id)

@@ -22,7 +22,7 @@ PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
-_PLAIN_FIELD = re.compile(r"^[A-Za-z0-9_-]{1,64}$", re.ASCII)
+_PLAIN_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_FIELD_ERRORS = 50
 
 _SLUG_BY_STATUS: Final[Mapping[int, str]] = {
@@ -212,4 +212,4 @@ def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _field_name(location: Sequence[Any]) -> str:
-    return ".".join(part if _PLAIN_FIELD.match(part := str(raw)) else "?" for raw in location)
+    return ".".join(part if _PLAIN_FIELD.fullmatch(part := str(raw)) else "?" for raw in location)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,3 +30,8 @@ class ServiceSettings(BaseSettings):
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
     """How long requests in flight may take to end after SIGTERM, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the process's environment; raises ``pydantic.ValidationError``, which ``cli.run`` reports."""
+        return cls()  # type: ignore[call-arg]  # every field comes from the environment

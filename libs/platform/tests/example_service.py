@@ -69,7 +69,7 @@ def app_of(readiness: Readiness) -> FastAPI:
 
 
 def serve_command() -> int:
-    settings = ServiceSettings()
+    settings = ServiceSettings.from_environment()
     configure_logging("example", settings.log_level)
     return serve(app_of(Readiness()), settings)
 

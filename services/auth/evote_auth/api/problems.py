@@ -1,0 +1,157 @@
+"""Every refusal as its own problem document (RFC 9457). None tells anything personal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from evote_eventlog.errors import LogUnavailable
+from evote_jpki import certificates
+from evote_platform.clock import rfc3339
+from evote_platform.problems import Problem, unavailable
+
+from ..domain import refusals
+
+_FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
+    refusals.RollFrozenAlready: ("roll-frozen", "The roll is frozen", 409, "A frozen roll can't be replaced."),
+    refusals.RollEmpty: ("roll-empty", "There is no roll", 409, "Import the roll first."),
+    refusals.RollNotFrozen: (
+        "roll-not-frozen",
+        "There are no credentials yet",
+        409,
+        "Credentials are released once the roll is frozen.",
+    ),
+    refusals.ElectionOver: ("election-closed", "The election is closed", 403, "No credential is released any more."),
+    refusals.ChallengeUnknown: ("challenge-unknown", "No such challenge", 404, "Ask for a new challenge."),
+    refusals.ChallengeReplayed: (
+        "challenge-replayed",
+        "The challenge has been used",
+        409,
+        "A challenge is good for one attempt. Ask for a new one.",
+    ),
+    refusals.WrongElection: (
+        "wrong-election",
+        "The challenge is for another election",
+        409,
+        "Ask this election for a challenge.",
+    ),
+    refusals.ChallengeSignatureWrong: (
+        "bad-challenge-signature",
+        "The challenge is not signed by the card",
+        403,
+        "Sign the exact text of challenge with the user-authentication key.",
+    ),
+    refusals.StatementSignatureWrong: (
+        "bad-statement-signature",
+        "The statement is not signed by the card",
+        403,
+        "Sign the exact text of release_statement with the signature key.",
+    ),
+    refusals.NotOnRoll: (
+        "not-on-roll",
+        "Nobody on the roll matches the card",
+        403,
+        "Ask an election officer: name or address may have changed since the card was issued.",
+    ),
+    refusals.CardMismatch: (
+        "card-mismatch",
+        "Another card was used before",
+        403,
+        "Ask an election officer if you have a new card.",
+    ),
+    certificates.MalformedCertificate: (
+        "malformed-certificate",
+        "Not a certificate of a My Number card",
+        422,
+        "Send the card's two certificates in DER, each in its own field.",
+    ),
+    certificates.UntrustedIssuer: (
+        "untrusted-certificate",
+        "The certificate is not from a recognised authority",
+        403,
+        "Use a My Number card.",
+    ),
+    certificates.CertificateExpired: (
+        "certificate-expired",
+        "The certificate has expired",
+        403,
+        "Renew the card's certificate at the municipality, or vote at a polling place.",
+    ),
+    certificates.CertificateNotYetValid: (
+        "certificate-not-yet-valid",
+        "The certificate is not valid yet",
+        403,
+        "Wait until it is valid.",
+    ),
+    certificates.CertificateRevoked: (
+        "certificate-revoked",
+        "The certificate has been revoked",
+        403,
+        "Ask the municipality about the card, or vote at a polling place.",
+    ),
+    certificates.WrongKeyUsage: (
+        "wrong-key-usage",
+        "The certificate's key may not sign",
+        403,
+        "Use the card's own certificates.",
+    ),
+    certificates.RevocationUnknown: (
+        "revocation-unknown",
+        "Whether the certificate is revoked can't be checked now",
+        503,
+        "The authority's revocation list is out of date here; the operators have to renew it.",
+    ),
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem document of a refusal."""
+    fixed = _FIXED.get(type(error))
+    if fixed is not None:
+        headers = {"Retry-After": "60"} if fixed[2] == 503 else None
+        return Problem(*fixed, headers=headers)
+    return _WITH_FACTS[type(error)](error)
+
+
+def _unknown_election(error: refusals.UnknownElection) -> Problem:
+    return Problem("unknown-election", "No such election", 404, "Check the election's identifier.")
+
+
+def _challenge_expired(error: refusals.ChallengeExpired) -> Problem:
+    return Problem(
+        "challenge-expired",
+        "The challenge has expired",
+        409,
+        "Ask for a new challenge.",
+        extensions={"expired_at": rfc3339(error.expired_at)},
+    )
+
+
+def _roll_rejected(error: refusals.RollRejected) -> Problem:
+    return Problem(
+        "roll-rejected",
+        "The roll has faults; nothing was imported",
+        422,
+        "Correct the rows listed and import the whole file again.",
+        extensions={"rows": [asdict(fault) for fault in error.faults]},
+    )
+
+
+def _log_unavailable(error: LogUnavailable) -> Problem:
+    return unavailable(
+        "log-unavailable",
+        "The event log is not available",
+        "Nothing was released. Try again from the beginning.",
+        error.retry_after_s,
+    )
+
+
+_WITH_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    refusals.UnknownElection: _unknown_election,
+    refusals.ChallengeExpired: _challenge_expired,
+    refusals.RollRejected: _roll_rejected,
+    LogUnavailable: _log_unavailable,
+}
+PROBLEM_TYPES = (*_FIXED, *_WITH_FACTS)
+"""The exceptions that ``problem_of`` knows."""

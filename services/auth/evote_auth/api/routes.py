@@ -1,0 +1,113 @@
+"""Endpoints of officers and of voters."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from evote_platform.clock import rfc3339
+from evote_platform.paths import ElectionUuidPath
+from evote_platform.problems import Problem, rate_limited
+from evote_platform.ratelimit import TokenBucket
+from evote_platform.tokens import verify_bearer
+from fastapi import APIRouter, Depends, Request
+
+from ..domain.release import CardResponse, challenge_text
+from ..handlers import AuthService
+from .models import (
+    ChallengeResponse,
+    ReleaseRequest,
+    ReleaseResponse,
+    RollFrozenResponse,
+    RollImported,
+    RollStateResponse,
+)
+
+_CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+def _service(request: Request) -> AuthService:
+    service: AuthService = request.app.state.service
+    return service
+
+
+Service = Annotated[AuthService, Depends(_service)]
+
+
+def require_officer(request: Request, service: Service) -> None:
+    """Let only election officers through."""
+    verify_bearer(request, service.officer_token_sha256)
+
+
+def limit_address(request: Request) -> None:
+    """Bound what one address may ask for; a shared address slows down and is never locked out."""
+    limit: TokenBucket = request.app.state.address_limit
+    wait_s = limit.take(request.client.host if request.client else "")
+    if wait_s:
+        raise rate_limited(wait_s)
+
+
+officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)])
+
+
+@officers.post("/elections/{election_uuid}/roll", openapi_extra=_CSV_BODY)
+async def import_roll(election_uuid: ElectionUuidPath, request: Request, service: Service) -> RollImported:
+    """Replace the roll by a CSV file with the columns voter_id, name, address, birth_date, sex.
+
+    The header ``Content-Type: text/csv; charset=utf-8`` or ``shift_jis`` says how it is encoded.
+    """
+    count = await service.import_roll(election_uuid, await request.body(), _charset(request))
+    return RollImported(imported=count, roll_size=count)
+
+
+@officers.post("/elections/{election_uuid}/roll/freeze")
+async def freeze_roll(election_uuid: ElectionUuidPath, service: Service) -> RollFrozenResponse:
+    """Freeze the roll and publish the public credentials; safe to repeat."""
+    size, digest = await service.freeze_roll(election_uuid)
+    return RollFrozenResponse(roll_size=size, credentials_sha256=digest)
+
+
+@officers.get("/elections/{election_uuid}/roll")
+async def roll(election_uuid: ElectionUuidPath, service: Service) -> RollStateResponse:
+    """How far the roll is; counts only."""
+    state = await service.roll_state(election_uuid)
+    return RollStateResponse(roll_size=state.voters, frozen=state.frozen, releases=state.releases)
+
+
+@voters.post("/elections/{election_uuid}/challenges", status_code=201)
+async def challenge(election_uuid: ElectionUuidPath, service: Service) -> ChallengeResponse:
+    """A challenge for a card, good for one attempt within five minutes."""
+    given, statement = await service.give_challenge(election_uuid)
+    return ChallengeResponse(
+        challenge_id=given.challenge_id,
+        challenge=challenge_text(given),
+        release_statement=statement,
+        expires_at=rfc3339(given.expires_at),
+    )
+
+
+@voters.post("/elections/{election_uuid}/releases")
+async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service) -> ReleaseResponse:
+    """Authenticate by card and receive the private credential. May be repeated: it is the same one."""
+    response = CardResponse(
+        user_certificate=base64.b64decode(body.user_certificate),
+        challenge_signature=base64.b64decode(body.challenge_signature),
+        signature_certificate=base64.b64decode(body.signature_certificate),
+        statement_signature=base64.b64decode(body.statement_signature),
+    )
+    credential = await service.release(election_uuid, body.challenge_id, response)
+    return ReleaseResponse(election_uuid=election_uuid, credential=credential)
+
+
+def _charset(request: Request) -> str:
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.replace(" ", "").removeprefix("charset=").strip('"') or "utf-8"
+    if media_type.strip() != "text/csv" or charset not in ("utf-8", "shift_jis"):
+        raise Problem(
+            "unsupported-media-type",
+            "The roll is not sent as CSV",
+            415,
+            "Send Content-Type: text/csv; charset=utf-8, or charset=shift_jis.",
+        )
+    return charset

@@ -1,0 +1,73 @@
+"""The credential authority: private credentials from the master key, and the public list."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from evote_belenios.credentials import from_entropy, public_credential
+from evote_belenios.groups import Group
+from evote_eventlog.events import CredentialsPublished
+
+MOST_CREDENTIALS_A_PART = 400
+_MOST_CHARACTERS_A_PART = 50_000
+"""Keeps an event's record below the 65,535 bytes that an entry of the public log may have."""
+
+
+class MasterKey:
+    """The secret that all private credentials come from; it doesn't print."""
+
+    def __init__(self, secret: bytes) -> None:
+        """``ValueError`` when there are fewer than 32 bytes."""
+        if len(secret) < 32:
+            raise ValueError("the master key needs at least 32 bytes")
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "MasterKey(…)"
+
+    def private_credential(self, group: Group, election_uuid: str, voter_ref: str) -> str:
+        """A voter's private credential in one election: HKDF-SHA256 (RFC 5869), the same each time, kept nowhere."""
+        info = f"tsukuba-evote credential|{election_uuid}|{voter_ref}".encode()
+        entropy = HKDF(hashes.SHA256(), 64, salt=None, info=info).derive(self._secret)
+        return from_entropy(group, entropy)
+
+
+def public_list(key: MasterKey, group: Group, election_uuid: str, voter_refs: Sequence[str]) -> tuple[str, ...]:
+    """The public credentials of all voters, sorted, so that their order tells nothing about the roll's."""
+    return tuple(
+        sorted(
+            public_credential(key.private_credential(group, election_uuid, ref), election_uuid, group)
+            for ref in voter_refs
+        )
+    )
+
+
+def list_sha256(credentials: Sequence[str]) -> str:
+    """SHA-256 (hex) of the compact JSON array, which is the exact ``public_creds.json``."""
+    return hashlib.sha256(json.dumps(list(credentials), separators=(",", ":")).encode()).hexdigest()
+
+
+def list_parts(election_uuid: str, credentials: Sequence[str]) -> list[CredentialsPublished]:
+    """The list in parts that fit into an event each."""
+    digest = list_sha256(credentials)
+    pieces = list(_pieces(credentials))
+    return [
+        CredentialsPublished(
+            election_uuid=election_uuid,
+            part=number,
+            parts=len(pieces),
+            credentials=tuple(piece),
+            credentials_sha256=digest,
+        )
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _pieces(credentials: Sequence[str]) -> Iterator[Sequence[str]]:
+    size = max(1, min(MOST_CREDENTIALS_A_PART, _MOST_CHARACTERS_A_PART // max(map(len, credentials))))
+    for start in range(0, len(credentials), size):
+        yield credentials[start : start + size]

@@ -1,0 +1,97 @@
+"""Why auth refuses: one type for each reason, with the facts in fields and nothing personal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class Refusal(Exception):
+    """The base of all refusals."""
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """What is wrong in one place of a roll: the line of the file (from 1), the column's name, and the reason."""
+
+    line: int
+    column: str
+    code: str
+    reason: str
+    """In Japanese: election officers read it."""
+
+
+@dataclass
+class RollRejected(Refusal):
+    """Rows of the roll are wrong; nothing was imported."""
+
+    faults: tuple[RowFault, ...]
+
+
+@dataclass
+class RollFrozenAlready(Refusal):
+    """The roll is frozen and can't be imported again."""
+
+
+@dataclass
+class RollEmpty(Refusal):
+    """There is no roll to freeze."""
+
+
+@dataclass
+class RollNotFrozen(Refusal):
+    """Credentials exist once the roll is frozen."""
+
+
+@dataclass
+class UnknownElection(Refusal):
+    """No such election has been drafted."""
+
+    election_uuid: str
+
+
+@dataclass
+class ElectionOver(Refusal):
+    """The election is closed: no credential is released any more."""
+
+
+@dataclass
+class ChallengeUnknown(Refusal):
+    """No such challenge was given out."""
+
+
+@dataclass
+class ChallengeReplayed(Refusal):
+    """The challenge has been used."""
+
+
+@dataclass
+class ChallengeExpired(Refusal):
+    """The challenge is too old."""
+
+    expired_at: datetime
+
+
+@dataclass
+class WrongElection(Refusal):
+    """The challenge is for another election."""
+
+
+@dataclass
+class ChallengeSignatureWrong(Refusal):
+    """The user-authentication key did not sign the challenge."""
+
+
+@dataclass
+class StatementSignatureWrong(Refusal):
+    """The signature key did not sign the release statement."""
+
+
+@dataclass
+class NotOnRoll(Refusal):
+    """The four basic attributes match nobody on the roll."""
+
+
+@dataclass
+class CardMismatch(Refusal):
+    """The two certificates are not the pair that this voter came with before."""

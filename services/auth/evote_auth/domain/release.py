@@ -1,0 +1,136 @@
+"""What a release of a credential needs: one challenge, two signatures of one card, and evidence of both."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import rfc8785
+from evote_jpki.certificates import (
+    Authorities,
+    BadSignature,
+    BasicAttributes,
+    CardCertificate,
+    MalformedCertificate,
+    parse_certificate,
+)
+
+from .refusals import (
+    ChallengeExpired,
+    ChallengeReplayed,
+    ChallengeSignatureWrong,
+    StatementSignatureWrong,
+    WrongElection,
+)
+
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A challenge as it was given out."""
+
+    challenge_id: str
+    election_uuid: str
+    nonce: str
+    expires_at: datetime
+    used: bool = False
+
+
+@dataclass(frozen=True)
+class CardResponse:
+    """What a card gave: two certificates in DER, and a signature by each key."""
+
+    user_certificate: bytes = field(repr=False)
+    challenge_signature: bytes = field(repr=False)
+    signature_certificate: bytes = field(repr=False)
+    statement_signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AuthenticatedCard:
+    """A card whose two keys signed: the owner's attributes, and the fingerprints of the certificates."""
+
+    attributes: BasicAttributes = field(repr=False)
+    user_fingerprint: str
+    signature_fingerprint: str
+
+
+def challenge_text(challenge: Challenge) -> str:
+    """What the user-authentication key signs (RSA PKCS#1 v1.5, SHA-256, over UTF-8)."""
+    return f"tsukuba-evote challenge v1\n{challenge.election_uuid}\n{challenge.challenge_id}\n{challenge.nonce}\n"
+
+
+def release_statement(challenge: Challenge, election_name: str) -> str:
+    """What the signature key signs: the voter's own words for the release, bound to the same challenge."""
+    return (
+        "投票資格情報の受け取り\n"
+        f"選挙: {election_name}\n"
+        f"選挙番号: {challenge.election_uuid}\n"
+        f"受付番号: {challenge.challenge_id}\n"
+        "私は、この選挙で投票するための資格情報を受け取ります。\n"
+    )
+
+
+def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> None:
+    """Raise ``WrongElection``, ``ChallengeReplayed`` or ``ChallengeExpired`` when it can't be used."""
+    if challenge.election_uuid != election_uuid:
+        raise WrongElection
+    if challenge.used:
+        raise ChallengeReplayed
+    if now > challenge.expires_at:
+        raise ChallengeExpired(challenge.expires_at)
+
+
+def authenticate_card(
+    response: CardResponse, challenge: Challenge, statement: str, authorities: Authorities, now: datetime
+) -> AuthenticatedCard:
+    """Check both certificates and both signatures.
+
+    Raises a ``CertificateRefused`` for a certificate, ``ChallengeSignatureWrong`` or ``StatementSignatureWrong``. The
+    user-authentication certificate carries no name: what ties the two together is that both keys signed texts with the
+    same challenge's number, and afterwards the pairing that is kept for the voter.
+    """
+    user = _certificate(response.user_certificate, authorities, now)
+    if user.attributes is not None:
+        raise MalformedCertificate("a signature certificate was given as the user-authentication certificate")
+    try:
+        user.verify(response.challenge_signature, challenge_text(challenge).encode())
+    except BadSignature:
+        raise ChallengeSignatureWrong from None
+    signing = _certificate(response.signature_certificate, authorities, now)
+    if signing.attributes is None:
+        raise MalformedCertificate("the signature certificate carries no basic attributes")
+    try:
+        signing.verify(response.statement_signature, statement.encode())
+    except BadSignature:
+        raise StatementSignatureWrong from None
+    return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint)
+
+
+def evidence(response: CardResponse, challenge: Challenge, statement: str, voter_ref: str, released_at: str) -> bytes:
+    """What the auditor will see of a release, in canonical JSON (RFC 8785). To be sealed at once."""
+    return rfc8785.dumps(
+        {
+            "election_uuid": challenge.election_uuid,
+            "voter_ref": voter_ref,
+            "released_at": released_at,
+            "challenge": challenge_text(challenge),
+            "release_statement": statement,
+            "user_certificate": _base64(response.user_certificate),
+            "challenge_signature": _base64(response.challenge_signature),
+            "signature_certificate": _base64(response.signature_certificate),
+            "statement_signature": _base64(response.statement_signature),
+        }
+    )
+
+
+def _certificate(der: bytes, authorities: Authorities, now: datetime) -> CardCertificate:
+    certificate = parse_certificate(der)
+    authorities.validate(certificate, now)
+    return certificate
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,133 @@
+"""Reading the electoral roll (選挙人名簿): CSV in, voters out, or every fault with its line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from .refusals import RollRejected, RowFault
+
+COLUMNS = ("voter_id", "name", "address", "birth_date", "sex")
+_LONGEST = {"voter_id": 64, "name": 200, "address": 500, "birth_date": 10, "sex": 1}
+_SEXES = frozenset("123")
+_ENCODINGS = {"utf-8": "utf-8-sig", "shift_jis": "cp932"}
+MOST_FAULTS = 1000
+
+
+@dataclass(frozen=True)
+class RollEntry:
+    """One voter of the roll, with the four basic attributes; it never prints."""
+
+    voter_id: str = field(repr=False)
+    name: str = field(repr=False)
+    address: str = field(repr=False)
+    birth_date: str = field(repr=False)
+    sex: str = field(repr=False)
+
+    @property
+    def match_key(self) -> str:
+        """What a card's attributes are compared by."""
+        return match_key(self.name, self.address, self.birth_date, self.sex)
+
+
+def match_key(name: str, address: str, birth_date: str, sex: str) -> str:
+    """SHA-256 (hex) of the four basic attributes, normalised: NFKC, no spaces, one kind of hyphen."""
+    parts = (_normalise(name), _normalise(address), birth_date, _normalise(sex))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def decode_roll(content: bytes, charset: str) -> str:
+    """The text of a file in UTF-8 (with or without a byte-order mark) or Shift_JIS (Windows' variant of it).
+
+    Raises ``RollRejected`` naming the line of the first byte that doesn't belong.
+    """
+    try:
+        return content.decode(_ENCODINGS[charset])
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RollRejected((_fault(line, "", "encoding", f"{charset} として読めない文字があります"),)) from None
+
+
+def parse_roll(text: str) -> tuple[RollEntry, ...]:
+    """The voters of a roll; ``RollRejected`` lists every bad row (at most 1,000 faults) and nothing is taken."""
+    faults: list[RowFault] = []
+    entries: list[RollEntry] = []
+    seen_ids: dict[str, int] = {}
+    seen_people: dict[str, int] = {}
+    for line, row in _rows(text, faults):
+        if len(row) != len(COLUMNS):
+            faults.append(_fault(line, "", "columns", f"列が {len(row)} 個あります（{len(COLUMNS)} 個必要）"))
+            continue
+        found = list(_row_faults(line, row))
+        entry = RollEntry(*(value.strip() for value in row))
+        found += _duplicates(line, entry, seen_ids, seen_people)
+        faults += found
+        if not found:
+            entries.append(entry)
+    if not faults and not entries:
+        faults.append(_fault(1, "", "empty", "有権者が一人もいません"))
+    if faults:
+        raise RollRejected(tuple(faults[:MOST_FAULTS]))
+    return tuple(entries)
+
+
+def _rows(text: str, faults: list[RowFault]) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        if tuple(column.strip() for column in header) != COLUMNS:
+            faults.append(_fault(1, "", "header", f"一行目は {','.join(COLUMNS)} でなければなりません"))
+            return
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error:
+        faults.append(_fault(reader.line_num, "", "csv", "CSV として読めません（引用符や改行を確認してください）"))
+
+
+def _row_faults(line: int, row: Sequence[str]) -> Iterator[RowFault]:
+    for column, value in zip(COLUMNS, row, strict=True):
+        text = value.strip()
+        if not text:
+            yield _fault(line, column, "missing", "空欄です")
+        elif len(text) > _LONGEST[column]:
+            yield _fault(line, column, "too-long", f"{_LONGEST[column]} 文字を超えています")
+        elif any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+            yield _fault(line, column, "control", "使えない文字（制御文字）が入っています")
+        elif column == "birth_date" and not _is_date(text):
+            yield _fault(line, column, "date", "YYYY-MM-DD の実在する日付ではありません")
+        elif column == "sex" and text not in _SEXES:
+            yield _fault(line, column, "sex", "1、2、3 のいずれかではありません")
+
+
+def _duplicates(
+    line: int, entry: RollEntry, seen_ids: dict[str, int], seen_people: dict[str, int]
+) -> Iterator[RowFault]:
+    first = seen_ids.setdefault(entry.voter_id, line)
+    if first != line:
+        yield _fault(line, "voter_id", "duplicate", f"{first} 行目と同じ番号です")
+    first = seen_people.setdefault(entry.match_key, line)
+    if first != line:
+        # Two rows that no card can tell apart: an officer has to look, we never guess.
+        yield _fault(line, "name", "duplicate-person", f"{first} 行目と同じ人です（基本4情報が一致）")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == 10 and date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _normalise(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join("-" if unicodedata.category(sign) == "Pd" else sign for sign in folded if not sign.isspace())
+
+
+def _fault(line: int, column: str, code: str, reason: str) -> RowFault:
+    return RowFault(line, column, code, reason)

@@ -1,0 +1,127 @@
+"""Commands: import and freeze a roll, give a challenge, release a credential. The order of writes is the design."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+from evote_belenios.groups import group_by_name
+from evote_eventlog.events import CredentialReleased, VoterAuthenticated
+from evote_eventlog.producer import EventProducer
+from evote_jpki.certificates import Authorities
+from evote_platform.clock import Clock, rfc3339
+from nacl.public import PublicKey, SealedBox
+
+from . import vault
+from .domain.credentials import MasterKey, list_parts, list_sha256, public_list
+from .domain.refusals import ElectionOver, RollNotFrozen
+from .domain.release import (
+    CHALLENGE_LIFETIME,
+    CardResponse,
+    Challenge,
+    authenticate_card,
+    check_challenge,
+    evidence,
+    release_statement,
+)
+from .domain.roll import decode_roll, parse_roll
+
+_CHALLENGE_BYTES = 32
+
+
+@dataclass(frozen=True)
+class AuthService:
+    """A running replica; keeps nothing between requests."""
+
+    pool: asyncpg.Pool
+    producer: EventProducer
+    master_key: MasterKey
+    authorities: Authorities
+    auditor_key: PublicKey
+    clock: Clock
+    random: Callable[[int], bytes]
+    officer_token_sha256: str
+
+    async def import_roll(self, election_uuid: str, content: bytes, charset: str) -> int:
+        """Replace the roll by a CSV file; returns how many voters it has. All of it or nothing."""
+        entries = await asyncio.to_thread(lambda: parse_roll(decode_roll(content, charset)))
+        async with self.pool.acquire() as connection:
+            await vault.load_election(connection, election_uuid)
+            await vault.replace_roll(connection, election_uuid, entries, self.random)
+        return len(entries)
+
+    async def freeze_roll(self, election_uuid: str) -> tuple[int, str]:
+        """Freeze the roll and publish the public credentials; returns their number and the list's SHA-256.
+
+        The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
+        same list, and readers keep the first of equal parts.
+        """
+        async with self.pool.acquire() as connection:
+            election = await vault.load_election(connection, election_uuid)
+            voter_refs = await vault.freeze_roll(connection, election_uuid)
+            group = group_by_name(election.group)
+            credentials = await asyncio.to_thread(public_list, self.master_key, group, election_uuid, voter_refs)
+            digest = list_sha256(credentials)
+            published = await vault.is_published(connection, election_uuid, digest)
+        if not published:
+            for part in list_parts(election_uuid, credentials):
+                await self.producer.publish(part)
+        return len(credentials), digest
+
+    async def roll_state(self, election_uuid: str) -> vault.RollState:
+        """Counts only."""
+        async with self.pool.acquire() as connection:
+            await vault.load_election(connection, election_uuid)
+            return await vault.roll_state(connection, election_uuid)
+
+    async def give_challenge(self, election_uuid: str) -> tuple[Challenge, str]:
+        """A new challenge, and the release statement that goes with it."""
+        now = self.clock()
+        challenge = Challenge(
+            challenge_id=self.random(16).hex(),
+            election_uuid=election_uuid,
+            nonce=self.random(_CHALLENGE_BYTES).hex(),
+            expires_at=now + CHALLENGE_LIFETIME,
+        )
+        async with self.pool.acquire() as connection:
+            election = await self._open_to_voters(connection, election_uuid)
+            await vault.keep_challenge(connection, challenge, now)
+        return challenge, release_statement(challenge, election.name)
+
+    async def release(self, election_uuid: str, challenge_id: str, response: CardResponse) -> str:
+        """Check a card's response and return the voter's private credential.
+
+        Order: the evidence is committed, then the events are durable, then the credential leaves. A crash in between
+        leaves evidence without a release, never a release without evidence.
+        """
+        now = self.clock()
+        async with self.pool.acquire() as connection:
+            election = await self._open_to_voters(connection, election_uuid)
+            # Used up whatever follows: a challenge is good for one attempt.
+            challenge = await vault.use_challenge(connection, challenge_id)
+            check_challenge(challenge, election_uuid, now)
+            statement = release_statement(challenge, election.name)
+            card = await asyncio.to_thread(authenticate_card, response, challenge, statement, self.authorities, now)
+            async with connection.transaction():
+                voter_ref = await vault.find_voter(connection, election_uuid, card)
+                await vault.bind_card(connection, election_uuid, voter_ref, card)
+                plain = evidence(response, challenge, statement, voter_ref, rfc3339(now))
+                sealed = SealedBox(self.auditor_key).encrypt(plain)
+                digest = hashlib.sha256(sealed).hexdigest()
+                await vault.keep_evidence(connection, election_uuid, voter_ref, digest, sealed)
+        await self.producer.publish(VoterAuthenticated(election_uuid=election_uuid, voter_ref=voter_ref, method="card"))
+        await self.producer.publish(
+            CredentialReleased(election_uuid=election_uuid, voter_ref=voter_ref, evidence_sha256=digest)
+        )
+        return self.master_key.private_credential(group_by_name(election.group), election_uuid, voter_ref)
+
+    async def _open_to_voters(self, connection: vault.Connection, election_uuid: str) -> vault.KnownElection:
+        election = await vault.load_election(connection, election_uuid)
+        if election.closed:
+            raise ElectionOver
+        if not await vault.is_roll_frozen(connection, election_uuid):
+            raise RollNotFrozen
+        return election

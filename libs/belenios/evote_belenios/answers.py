@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .election import Election, Question
 from .errors import BallotError
@@ -171,7 +172,9 @@ def _verify_possibly_blank(
 
 def _values(group: Group, alpha: Element, beta: Element, values: range) -> list[Statement]:
     """One branch for each value that (alpha, beta) may encrypt."""
-    return [Statement(alpha, group.divide(beta, group.power_generator(value)) if value else beta) for value in values]
+    first = group.divide(beta, group.power_generator(values.start)) if values.start else beta
+    rests = accumulate(values[1:], lambda rest, _: group.divide(rest, group.generator), initial=first)
+    return [Statement(alpha, rest) for rest in rests]
 
 
 def _product(group: Group, choices: Sequence[Ciphertext]) -> tuple[Element, Element]:

@@ -354,6 +354,20 @@ def test_too_many_choices_are_refused_although_each_is_proven() -> None:
     assert refusal_of(cast.election, resigned(cast, json.dumps(value))).rule == "ballot-overall-proof"
 
 
+def test_ciphertexts_whose_product_is_the_identity_are_verified_like_any_other(group: Group) -> None:
+    election = election_of(group, [Question("q", ("a", "b"), False, 0, 2)])
+    scripted = [7, group.order - 7]
+
+    def random(count: int) -> bytes:
+        return scripted.pop(0).to_bytes(count, "big") if scripted else secrets.token_bytes(count)
+
+    text = generate_ballot(election, _CAST[group.name].credential, [[0, 0]], random)
+    first, second = parse_ballot(election, text).answers[0].choices
+    assert group.multiply(first.alpha, second.alpha) == group.identity
+    assert group.multiply(first.beta, second.beta) == group.identity
+    check(election, text)
+
+
 def test_trackers_are_the_hash_of_the_text_and_digests_find_copies(group: Group) -> None:
     cast = _CAST[group.name]
     ballot = parse_ballot(cast.election, cast.text)

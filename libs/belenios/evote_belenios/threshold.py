@@ -32,7 +32,7 @@ from .certificates import (
 from .channel import ChannelKeys, TrusteeSecret, parse_signed, receive, send
 from .errors import TrusteeError
 from .groups import Group, Random, random_exponent
-from .jsontext import Fields, Json, dump, load, parse_exponent
+from .jsontext import Fields, Json, dump, load, parse_exponent, parse_natural
 from .trustees import DecryptionKey, public_key_json
 
 _CERTIFICATES, _POLYNOMIALS, _VINPUTS, _VOUTPUTS = "Certificates", "Polynomials", "Vinputs", "Voutputs"
@@ -122,7 +122,7 @@ def voutput(
         zip(checked, received.secrets, received.coefficients, strict=True), 1
     ):
         fields = Fields(load(receive(group, keys, sender.verification, text)), "secret")
-        share = fields.exponent("secret", group.order)
+        share = _reduced(group, fields, "secret")
         fields.end()
         if group.power_generator(share) != published.at(group, own):
             raise TrusteeError("polynomial-share", _VINPUTS, f"trustee {index}'s share is not on their polynomial")
@@ -205,9 +205,9 @@ def decryption_key_from(secret: TrusteeSecret, group: Group, encrypted_key_text:
     """The decryption key that the trustee sent to themselves; raises what a channel message raises."""
     keys = secret.keys(group)
     fields = Fields(load(receive(group, keys, keys.verification, encrypted_key_text)), "decryption key")
-    key = DecryptionKey(group, fields.exponent("decryption_key", group.order))
+    exponent = _reduced(group, fields, "decryption_key")
     fields.end()
-    return key
+    return DecryptionKey(group, exponent)
 
 
 def own_index(certificates: Sequence[Certificate], keys: ChannelKeys) -> int:
@@ -216,6 +216,11 @@ def own_index(certificates: Sequence[Certificate], keys: ChannelKeys) -> int:
         if (one.verification, one.encryption) == (keys.verification, keys.encryption):
             return index
     raise TrusteeError("certificate-own", _CERTIFICATES, "no certificate of the ceremony is this trustee's")
+
+
+def _reduced(group: Group, fields: Fields, name: str) -> int:
+    """An exponent in a private message: Belenios 2.0 adds numbers up there without reducing the sum."""
+    return parse_natural(fields.text(name), name) % group.order
 
 
 def _check_own_polynomial(group: Group, keys: ChannelKeys, kept: str, published: Coefficients) -> None:

@@ -105,9 +105,7 @@ class Ceremony:
     @property
     def keys(self) -> list[DecryptionKey]:
         return [
-            threshold.decryption_key_from(
-                secret, self.group, threshold.encrypted_decryption_key(voutput, self.group)
-            )
+            threshold.decryption_key_from(secret, self.group, threshold.encrypted_decryption_key(voutput, self.group))
             for secret, voutput in zip(self.secrets, self.voutputs, strict=True)
         ]
 

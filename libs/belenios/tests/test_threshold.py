@@ -83,9 +83,7 @@ def test_a_trustee_who_saw_the_others_polynomials_first_is_found_out(hold_ceremo
             break
     # Protocol version 1 sees nothing wrong with it; a trustee with the commitments does.
     with pytest.raises(TrusteeError) as refusal:
-        threshold.committed_voutput(
-            ceremony.secrets[0], ED25519, ceremony.certificates, 2, shown, commitments, RANDOM
-        )
+        threshold.committed_voutput(ceremony.secrets[0], ED25519, ceremony.certificates, 2, shown, commitments, RANDOM)
     assert refusal.value.rule == "polynomial-commitment"
     assert "trustee 3" in refusal.value.detail
 
@@ -115,9 +113,7 @@ class Cheat:
 
     def server_refusal(self) -> BeleniosError:
         with pytest.raises(BeleniosError) as refusal:
-            threshold.check_polynomial(
-                json.dumps(self.polynomial), self.group, self.ceremony.certificates, 2, index=2
-            )
+            threshold.check_polynomial(json.dumps(self.polynomial), self.group, self.ceremony.certificates, 2, index=2)
         return refusal.value
 
     def trustee_refusal(self, index: int = 1) -> BeleniosError:
@@ -223,9 +219,7 @@ def test_a_certificate_is_for_one_place_in_one_ceremony(group: Group) -> None:
 
 def test_a_certificate_is_signed_by_its_own_key(group: Group) -> None:
     texts = [
-        threshold.certificate(
-            TrusteeSecret.generate(RANDOM), group, index=1, threshold=2, size=3, random=RANDOM
-        )
+        threshold.certificate(TrusteeSecret.generate(RANDOM), group, index=1, threshold=2, size=3, random=RANDOM)
         for _ in range(2)
     ]
     mixed = {**json.loads(texts[0]), "signature": json.loads(texts[1])["signature"]}

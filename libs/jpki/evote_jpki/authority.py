@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,9 +10,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .certificates import ADDRESS_OID, BIRTH_DATE_OID, NAME_OID, SEX_OID
+from .certificates import (
+    ADDRESS_OID,
+    ADDRESS_SUBSTITUTES_OID,
+    BIRTH_DATE_OID,
+    NAME_OID,
+    NAME_SUBSTITUTES_OID,
+    SEX_OID,
+    Purpose,
+)
 from .der import encode_utf8_string
 from .emulator import EmulatedCard, KeySlot
 from .files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
@@ -84,7 +92,7 @@ class TestAuthority:
         valid_from: datetime | None = None,
         lifetime: timedelta = _YEARS,
     ) -> EmulatedCard:
-        """A card with both certificates, valid from ``valid_from`` (default: a minute ago)."""
+        """A card with both certificates, valid from ``valid_from`` (default: a minute ago) for ``lifetime``."""
         starts = valid_from or self._clock() - timedelta(minutes=1)
         user = self._issue(self._user, keys.user_authentication, None, starts, lifetime)
         signature = self._issue(self._signature, keys.digital_signature, person, starts, lifetime)
@@ -113,10 +121,10 @@ class TestAuthority:
             .serial_number(int.from_bytes(self._random(8), "big") | 1)
             .not_valid_before(starts)
             .not_valid_after(starts + lifetime)
-            .add_extension(_key_usage(leaf_non_repudiation=person is not None), critical=True)
         )
-        if person is not None:
-            builder = builder.add_extension(x509.SubjectAlternativeName(_attribute_names(person)), critical=False)
+        profile = _signature_profile(person) if person else _user_profile()
+        for extension, critical in [*profile, (_authority_key(issuer.key), False)]:
+            builder = builder.add_extension(extension, critical=critical)
         return builder.sign(issuer.key, hashes.SHA256())
 
     def _make_issuer(self, name: str) -> _Issuer:
@@ -132,7 +140,8 @@ class TestAuthority:
             .not_valid_before(now - timedelta(days=3650))
             .not_valid_after(now + timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_issuer_usage(), critical=True)
+            .add_extension(_key_usage(digital_signature=False, issuing=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
         return _Issuer(certificate, key)
@@ -144,6 +153,8 @@ class TestAuthority:
             .issuer_name(issuer.certificate.subject)
             .last_update(now - timedelta(minutes=1))
             .next_update(now + _LIST_LIFETIME)
+            .add_extension(_authority_key(issuer.key), critical=False)
+            .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
         )
         for serial in self._revoked.get(issuer.certificate.subject, []):
             entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
@@ -151,39 +162,57 @@ class TestAuthority:
         return builder.sign(issuer.key, hashes.SHA256())
 
 
-def _attribute_names(person: Person) -> Sequence[x509.GeneralName]:
+def _user_profile() -> list[tuple[x509.ExtensionType, bool]]:
+    return [
+        (_key_usage(), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+        (_policy(Purpose.USER_AUTHENTICATION, 30), True),
+    ]
+
+
+def _signature_profile(person: Person) -> list[tuple[x509.ExtensionType, bool]]:
+    # The order of a real card's certificate, as openssl prints it; the last two say where a character that the
+    # cards can't hold was replaced (nowhere).
     texts = (
         (NAME_OID, person.name),
+        (BIRTH_DATE_OID, _era(person.birth_date) + person.birth_date.replace("-", "")),
         (SEX_OID, person.sex),
-        (BIRTH_DATE_OID, person.birth_date.replace("-", "")),
         (ADDRESS_OID, person.address),
+        (NAME_SUBSTITUTES_OID, "0" * 5),
+        (ADDRESS_SUBSTITUTES_OID, "0" * 22),
     )
-    return [x509.OtherName(oid, encode_utf8_string(text)) for oid, text in texts]
+    names = [x509.OtherName(oid, encode_utf8_string(text)) for oid, text in texts]
+    return [
+        (_key_usage(content_commitment=True), True),
+        (_policy(Purpose.DIGITAL_SIGNATURE, 20), True),
+        (x509.SubjectAlternativeName(names), False),
+    ]
 
 
-def _key_usage(*, leaf_non_repudiation: bool) -> x509.KeyUsage:
+def _authority_key(key: rsa.RSAPrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
+def _policy(purpose: Purpose, policy_class: int) -> x509.CertificatePolicies:
+    identifier = x509.ObjectIdentifier(f"{purpose}.{policy_class}")
+    return x509.CertificatePolicies([x509.PolicyInformation(identifier, None)])
+
+
+def _era(birth_date: str) -> str:
+    return str(1 + sum(birth_date >= first for first in ("1912-07-30", "1926-12-25", "1989-01-08", "2019-05-01")))
+
+
+def _key_usage(
+    *, digital_signature: bool = True, content_commitment: bool = False, issuing: bool = False
+) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=leaf_non_repudiation,
+        digital_signature=digital_signature,
+        content_commitment=content_commitment,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _issuer_usage() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
+        key_cert_sign=issuing,
+        crl_sign=issuing,
         encipher_only=False,
         decipher_only=False,
     )

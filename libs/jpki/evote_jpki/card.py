@@ -10,6 +10,7 @@ from .apdu import Command, Response, Transmit, parse_response
 from .files import APPLICATION_ID, DIGITAL_SIGNATURE, SHA256_DIGEST_INFO, USER_AUTHENTICATION, KeyFiles
 
 _SELECT, _VERIFY, _READ_BINARY, _COMPUTE_SIGNATURE = 0xA4, 0x20, 0xB0, 0x2A
+_LOCKED = (apdu.AUTHENTICATION_METHOD_BLOCKED, apdu.REFERENCE_DATA_NOT_USABLE)
 _CHUNK = 256
 _LARGEST_CERTIFICATE = 0x7FFF
 
@@ -39,11 +40,15 @@ class PinLocked(CardError):
     """No tries are left; the municipality can unlock the card."""
 
 
+class PinMalformed(Exception):
+    """This can't be the PIN or password: nothing was sent, so no try is used up."""
+
+
 class PinProtectedCard(Protocol):
     """A card whose key is unlocked by a PIN."""
 
     def verify_pin(self, files: KeyFiles, pin: str) -> None:
-        """Unlock; ``WrongPin`` or ``PinLocked`` otherwise."""
+        """Unlock; ``WrongPin``, ``PinLocked`` or ``PinMalformed`` otherwise."""
 
     def tries_left(self, files: KeyFiles) -> int:
         """How many tries are left, without using one."""
@@ -70,12 +75,14 @@ class JpkiCard:
             raise NotAJpkiCard("SELECT", response.status)
 
     def verify_pin(self, files: KeyFiles, pin: str) -> None:
-        """Unlock the key of ``files``; raises ``WrongPin`` with the tries left, or ``PinLocked``."""
+        """Unlock the key of ``files``; raises ``WrongPin`` with the tries left, ``PinLocked`` or ``PinMalformed``."""
+        if not files.pin_form.fullmatch(pin):
+            raise PinMalformed
         self._select(files.pin)
         response = self._send(Command(0x00, _VERIFY, 0x00, 0x80, pin.encode("ascii")))
         if response.status & 0xFFF0 == apdu.TRIES_LEFT and response.status != apdu.TRIES_LEFT:
             raise WrongPin(response.status)
-        if response.status in (apdu.AUTHENTICATION_METHOD_BLOCKED, apdu.REFERENCE_DATA_NOT_USABLE, apdu.TRIES_LEFT):
+        if response.status in (*_LOCKED, apdu.TRIES_LEFT):
             raise PinLocked("VERIFY", response.status)
         _check("VERIFY", response)
 
@@ -83,7 +90,7 @@ class JpkiCard:
         """The retry counter of a PIN."""
         self._select(files.pin)
         response = self._send(Command(0x00, _VERIFY, 0x00, 0x80))
-        if response.status == apdu.AUTHENTICATION_METHOD_BLOCKED:
+        if response.status in _LOCKED:
             return 0
         if response.status & 0xFFF0 != apdu.TRIES_LEFT:
             raise CardError("VERIFY", response.status)
@@ -140,6 +147,7 @@ __all__ = [
     "JpkiCard",
     "NotAJpkiCard",
     "PinLocked",
+    "PinMalformed",
     "PinProtectedCard",
     "SigningCard",
     "WrongPin",

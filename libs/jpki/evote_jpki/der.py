@@ -7,33 +7,22 @@ _UTF8_STRING, _PRINTABLE_STRING = 0x0C, 0x13
 
 def encode_utf8_string(text: str) -> bytes:
     """A UTF8String in DER."""
-    content = text.encode()
-    size = len(content)
-    if size < 0x80:
-        length = bytes([size])
-    else:
-        octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-        length = bytes([0x80 | len(octets)]) + octets
-    return bytes([_UTF8_STRING]) + length + content
+    return _encode(_UTF8_STRING, text.encode())
 
 
 def decode_string(der: bytes) -> str:
-    """The text of a UTF8String or PrintableString; ``ValueError`` for another type or a non-minimal length."""
+    """The text of a UTF8String or PrintableString; ``ValueError`` for another type or anything but DER."""
     if len(der) < 2 or der[0] not in (_UTF8_STRING, _PRINTABLE_STRING):
         raise ValueError("not a string")
-    text = (der[-_content_length(der) :] if _content_length(der) else b"").decode()
-    if der[0] == _UTF8_STRING and encode_utf8_string(text) != der:
+    header = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
+    if _encode(der[0], der[header:]) != der:
         raise ValueError("not DER")
-    return text
+    return der[header:].decode("utf-8" if der[0] == _UTF8_STRING else "ascii")
 
 
-def _content_length(der: bytes) -> int:
-    first = der[1]
-    if first < 0x80:
-        size, header = first, 2
-    else:
-        count = first & 0x7F
-        size, header = int.from_bytes(der[2 : 2 + count], "big"), 2 + count
-    if header + size != len(der):
-        raise ValueError("the length does not fit")
-    return size
+def _encode(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content

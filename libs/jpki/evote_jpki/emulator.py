@@ -26,6 +26,8 @@ class KeySlot:
     verified: bool = False
 
     def __post_init__(self) -> None:
+        if not self.files.pin_form.fullmatch(self.pin):
+            raise ValueError("a PIN has 4 digits, a password 6 to 16 upper-case letters and digits")
         self.tries_left = self.files.tries
 
 
@@ -102,7 +104,7 @@ class EmulatedCard:
         if slot is None:
             return _status(apdu.COMMAND_NOT_ALLOWED)
         if slot.tries_left == 0:
-            return _status(apdu.AUTHENTICATION_METHOD_BLOCKED)
+            return _status(apdu.REFERENCE_DATA_NOT_USABLE)  # 6984: what the cards answer once locked
         if not command.data:
             return _status(apdu.TRIES_LEFT | slot.tries_left)
         slot.verified = hmac.compare_digest(command.data, slot.pin.encode())

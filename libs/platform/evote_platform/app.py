@@ -83,6 +83,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the client's Host header
         responses={"default": {"model": ProblemDocument, "description": "A problem (RFC 9457)"}},
     )
     app.state.readiness = readiness

@@ -77,6 +77,7 @@ async def test_a_text_that_a_model_forgot_to_refuse_is_still_the_clients_fault(c
 
 async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient) -> None:
     check_problem(await client.get("/nowhere"), 404, "not-found")
+    check_problem(await client.get("/officer/"), 404, "not-found")
     response = await client.delete("/things")
     check_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "POST"

@@ -1,0 +1,228 @@
+"""The log over HTTP: C2SP tlog-tiles as static files, and proofs for clients that keep no tiles."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import asyncpg
+from evote_platform.paths import SafeInt
+from evote_platform.problems import Problem, unavailable
+from evote_tlog.checkpoint import VerifierKey
+from evote_tlog.errors import MalformedTile, MissingTile
+from evote_tlog.merkle import complete_subtrees
+from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges, range_hash
+from evote_tlog.tiles import (
+    MAX_ENTRY_BYTES,
+    TILE_WIDTH,
+    Tile,
+    TileTree,
+    parse_index,
+    parse_level,
+    tile_source,
+    tiles_for,
+)
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from .store import (
+    checkpoint_note,
+    index_of_leaf,
+    leaf_at,
+    newest_checkpoint,
+    newest_size,
+    read_records,
+    read_tiles,
+    record_sizes,
+)
+
+router = APIRouter(tags=["log"])
+
+# A checkpoint is superseded several times a second; hashes and records never change.
+_MUTABLE = {"Cache-Control": "public, max-age=1"}
+_IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+_RECORDS_AT_ONCE = 16
+_MAX_POSTGRES_INDEX = 2**53
+
+Sha256Query = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+SizeQuery = Annotated[SafeInt | None, Query()]
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """What the endpoints need; at ``app.state.ledger``."""
+
+    pool: asyncpg.Pool
+    key: VerifierKey
+
+
+class InclusionProof(BaseModel):
+    """RFC 9162, section 2.1.3: leads from the leaf to the root of the tree of ``size``."""
+
+    log_index: int
+    size: int
+    leaf_hash: str
+    hashes: list[Annotated[str, Field(description="hexadecimal")]]
+    checkpoint: Annotated[str | None, Field(description="the signed note of this size, if one was signed")]
+
+
+class ConsistencyProof(BaseModel):
+    """RFC 9162, section 2.1.4: shows that the tree of ``second`` begins with that of ``first``."""
+
+    first: int
+    second: int
+    hashes: list[Annotated[str, Field(description="hexadecimal")]]
+
+
+@router.get("/checkpoint", response_class=PlainTextResponse)
+async def checkpoint(request: Request) -> PlainTextResponse:
+    """The newest signed checkpoint whose tiles are served."""
+    newest = await newest_checkpoint(_ledger(request).pool)
+    if newest is None:
+        raise Problem("empty-log", "The log has no entry yet", 404)
+    return PlainTextResponse(newest.note, headers=_MUTABLE)
+
+
+@router.get("/log-key", response_class=PlainTextResponse)
+async def log_key(request: Request) -> PlainTextResponse:
+    """The verifier key of the checkpoints: ``<origin>+<key id>+<key>``."""
+    return PlainTextResponse(_ledger(request).key.text, headers=_MUTABLE)
+
+
+@router.get("/tile/entries/{place:path}", response_class=Response)
+async def entry_bundle(request: Request, place: str) -> Response:
+    """C2SP entry bundle: each record behind its length, a big-endian uint16.
+
+    A bundle with a record of more than 65,535 bytes can't be written so; it is under ``/tile/records``.
+    """
+    return await _bundle(request, place, 2)
+
+
+@router.get("/tile/records/{place:path}", response_class=Response)
+async def record_bundle(request: Request, place: str) -> Response:
+    """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32."""
+    return await _bundle(request, place, 4)
+
+
+@router.get("/tile/{level}/{place:path}", response_class=Response)
+async def tile(request: Request, level: str, place: str) -> Response:
+    """A tile: the hashes of one level, 256 or, with ``.p/W``, fewer."""
+    try:
+        wanted = Tile(parse_level(level), *_parse_place(place))
+        content = (await read_tiles(_ledger(request).pool, [wanted]))[wanted]
+    except (MalformedTile, MissingTile) as error:
+        raise _no_tile() from error
+    return Response(content, media_type="application/octet-stream", headers=_IMMUTABLE)
+
+
+@router.get("/proofs/inclusion")
+async def inclusion_proof(
+    request: Request,
+    response: Response,
+    leaf_hash: Sha256Query = None,
+    index: Annotated[SafeInt | None, Query()] = None,
+    size: SizeQuery = None,
+) -> InclusionProof:
+    """Where a leaf stands, and that it does; for the newest checkpoint's size unless ``size`` says another."""
+    pool = _ledger(request).pool
+    if (leaf_hash is None) == (index is None):
+        raise Problem("invalid-request", "The request does not match the API", 422, "Give either leaf_hash or index.")
+    tree_size = await _known_size(pool, size)
+    if leaf_hash is not None:
+        index = await index_of_leaf(pool, bytes.fromhex(leaf_hash))
+    if index is None or index >= tree_size:
+        raise Problem("unknown-leaf", "The log of this size has no such leaf", 404, extensions={"size": tree_size})
+    leaf = await leaf_at(pool, index)
+    if leaf is None:
+        raise _no_tile()
+    response.headers.update(_MUTABLE if size is None else _IMMUTABLE)
+    return InclusionProof(
+        log_index=index,
+        size=tree_size,
+        leaf_hash=leaf.hex(),
+        hashes=await _hashes(pool, inclusion_ranges(index, tree_size), tree_size),
+        checkpoint=await checkpoint_note(pool, tree_size),
+    )
+
+
+@router.get("/proofs/consistency")
+async def consistency_proof(
+    request: Request, response: Response, first: Annotated[SafeInt, Query()], second: SizeQuery = None
+) -> ConsistencyProof:
+    """That the log of size ``second`` (by default the newest) begins with that of size ``first``."""
+    pool = _ledger(request).pool
+    tree_size = await _known_size(pool, second)
+    if not 0 < first <= tree_size:
+        raise Problem("no-such-proof", "No proof joins these sizes", 422, "It needs 0 < first <= second.")
+    response.headers.update(_MUTABLE if second is None else _IMMUTABLE)
+    return ConsistencyProof(
+        first=first, second=tree_size, hashes=await _hashes(pool, consistency_ranges(first, tree_size), tree_size)
+    )
+
+
+def _ledger(request: Request) -> LedgerState:
+    ledger: LedgerState = request.app.state.ledger
+    return ledger
+
+
+async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
+    newest = await newest_size(pool)
+    if newest == 0:
+        raise Problem("empty-log", "The log has no entry yet", 404)
+    if size is not None and size > newest:
+        raise Problem("unknown-size", "The log is not that large yet", 404, extensions={"size": newest})
+    return newest if size is None else size
+
+
+async def _hashes(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> list[str]:
+    """The heads over the ranges, from the tiles that they need, fetched at once."""
+    subtrees = [
+        (height, (start >> height) + index) for start, end in ranges for height, index in complete_subtrees(end - start)
+    ]
+    tree = TileTree(size, tile_source(await read_tiles(pool, tiles_for(subtrees, size))))
+    return [range_hash(tree, leaves).hex() for leaves in ranges]
+
+
+async def _bundle(request: Request, place: str, length_bytes: Literal[2, 4]) -> Response:
+    pool = _ledger(request).pool
+    try:
+        index, width = _parse_place(place)
+    except MalformedTile as error:
+        raise _no_tile() from error
+    start = index * TILE_WIDTH
+    sizes = await record_sizes(pool, start, start + width)
+    if len(sizes) < width:
+        raise _no_tile()
+    known = [size for size in sizes if size is not None]
+    if len(known) < width:
+        raise unavailable("records-behind", "The records are still on their way", "Ask again.", 1)
+    if length_bytes == 2 and max(known) > MAX_ENTRY_BYTES:
+        raise Problem(
+            "entry-too-large",
+            "A record of this bundle is longer than its 16-bit length can say",
+            404,
+            "The same records are under /tile/records, with 32-bit lengths.",
+        )
+    headers = {**_IMMUTABLE, "Content-Length": str(sum(known) + length_bytes * width)}
+    content = _records(pool, start, start + width, length_bytes)
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
+
+
+async def _records(pool: asyncpg.Pool, start: int, end: int, length_bytes: int) -> AsyncIterator[bytes]:
+    """In short queries: a slow client must not hold a database connection."""
+    for at in range(start, end, _RECORDS_AT_ONCE):
+        for value in await read_records(pool, at, min(at + _RECORDS_AT_ONCE, end)):
+            yield len(value).to_bytes(length_bytes, "big") + value
+
+
+def _parse_place(place: str) -> tuple[int, int]:
+    index, width = parse_index(place)
+    if index * TILE_WIDTH > _MAX_POSTGRES_INDEX:
+        raise MalformedTile("no log is that large")
+    return index, width
+
+
+def _no_tile() -> Problem:
+    return Problem("unknown-tile", "The log has no such tile", 404)

@@ -1,0 +1,168 @@
+"""The sequencing rules and the growth of the tree: no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from evote_eventlog.events import (
+    BallotAccepted,
+    BallotBoxClosed,
+    CheckpointSigned,
+    CredentialsPublished,
+    EventData,
+    LogEntry,
+    Topic,
+)
+from evote_tlog.checkpoint import Checkpoint, SigningKey
+from evote_tlog.merkle import HASH_BYTES, Frontier, complete_subtrees
+from evote_tlog.proof import tree_head
+from evote_tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, TileTree, roll_up, split_hashes, tile_source
+
+SOURCE_TOPICS = frozenset({Topic.ELECTIONS, Topic.IDENTITY, Topic.BALLOTS, Topic.TALLY})
+"""Where public events stand."""
+
+MAX_ENTRIES = 2048
+"""How many entries one CheckpointSigned may carry: about 300 KB of JSON."""
+
+
+class Skip(StrEnum):
+    """Why a record gets no place in the log."""
+
+    NOT_PUBLIC = "not-public"
+    """An identity event about one voter."""
+    DUPLICATE = "duplicate"
+    """The ballot is in the log already: its first position stands."""
+    AFTER_CLOSE = "after-close"
+    """The ballot stands behind the close marker of its partition."""
+    MISLABELLED = "mislabelled"
+    """The event contradicts itself: its tracker is not its ballot's, or its partition is not where it stands."""
+
+
+@dataclass(frozen=True)
+class BallotId:
+    """A ballot of an election: the election's uuid and SHA-256 of the ballot's text."""
+
+    election_uuid: str
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules need to know of a public record."""
+
+    ballot: BallotId | None = None
+    closes: str | None = None
+    """The election whose box this marker closes in its partition."""
+
+
+def facts_of(event: EventData, partition: int) -> Facts | Skip:
+    """The facts of an event that stands in ``partition``, or why it can never be in the log."""
+    if event.topic not in SOURCE_TOPICS:
+        return Skip.NOT_PUBLIC
+    if event.topic is Topic.IDENTITY and not isinstance(event, CredentialsPublished):
+        return Skip.NOT_PUBLIC
+    if isinstance(event, BallotAccepted):
+        # The digest is computed: a false tracker must not take the place of another's ballot.
+        digest = hashlib.sha256(event.ballot.encode()).digest()
+        if event.tracker != b64encode(digest).decode("ascii").rstrip("="):
+            return Skip.MISLABELLED
+        return Facts(ballot=BallotId(event.election_uuid, digest))
+    if isinstance(event, BallotBoxClosed):
+        return Facts(closes=event.election_uuid) if event.partition == partition else Skip.MISLABELLED
+    return Facts()
+
+
+@dataclass
+class Sequenced:
+    """What is in the log, as far as the rules look back."""
+
+    ballots: set[BallotId] = field(default_factory=set)
+    closed: set[tuple[str, int]] = field(default_factory=set)
+    """(election, partition) whose close marker is in the log."""
+
+    def admit(self, event: EventData, partition: int) -> Skip | None:
+        """Decide about the next record of ``partition``; one that is admitted counts from here on.
+
+        Records of a partition must come in their order. The decision depends on nothing but the log
+        before it, so that another leader, after any crash, decides the same.
+        """
+        facts = facts_of(event, partition)
+        if isinstance(facts, Skip):
+            return facts
+        if facts.ballot is not None:
+            if (facts.ballot.election_uuid, partition) in self.closed:
+                return Skip.AFTER_CLOSE
+            if facts.ballot in self.ballots:
+                return Skip.DUPLICATE
+            self.ballots.add(facts.ballot)
+        if facts.closes is not None:
+            self.closed.add((facts.closes, partition))
+        return None
+
+
+def sign_checkpoints(frontier: Frontier, entries: Sequence[LogEntry], key: SigningKey) -> Iterator[CheckpointSigned]:
+    """Append the entries to ``frontier`` and state each growth, at most :data:`MAX_ENTRIES` at a time."""
+    for start in range(0, len(entries), MAX_ENTRIES):
+        part = tuple(entries[start : start + MAX_ENTRIES])
+        previous_size = frontier.size
+        for entry in part:
+            frontier.append(bytes.fromhex(entry.leaf_hash))
+        checkpoint = Checkpoint(key.verifier.name, frontier.size, frontier.root())
+        yield CheckpointSigned(
+            origin=checkpoint.origin,
+            previous_size=previous_size,
+            size=checkpoint.size,
+            root=checkpoint.root.hex(),
+            note=key.sign(checkpoint),
+            entries=part,
+        )
+
+
+def partial_tiles(size: int) -> list[Tile]:
+    """The partial tiles of a tree: all that its growth and its root need."""
+    tiles = []
+    level = 0
+    while count := size >> (TILE_HEIGHT * level):
+        if width := count % TILE_WIDTH:
+            tiles.append(Tile(level, count // TILE_WIDTH, width))
+        level += 1
+    return tiles
+
+
+def grow(size: int, partial: Mapping[Tile, bytes], leaves: Iterable[bytes]) -> dict[tuple[int, int], bytes]:
+    """Append leaf hashes to a tree of ``size``, given the contents of its :func:`partial_tiles`.
+
+    Returns:
+        the content of every tile that is new or wider, by (level, index).
+    """
+    begun = {tile.level: content for tile, content in partial.items()}
+    changed: dict[tuple[int, int], bytes] = {}
+    level, count, hashes = 0, size, list(leaves)
+    while hashes:
+        index, full = count // TILE_WIDTH, []
+        content = bytearray(begun.get(level, b""))
+        for given in hashes:
+            content += given
+            if len(content) == TILE_WIDTH * HASH_BYTES:
+                changed[level, index] = bytes(content)
+                full.append(roll_up(split_hashes(changed[level, index], TILE_WIDTH)))
+                index, content = index + 1, bytearray()
+        if content:
+            changed[level, index] = bytes(content)
+        level, count, hashes = level + 1, count // TILE_WIDTH, full
+    return changed
+
+
+def root_of(size: int, partial: Mapping[Tile, bytes]) -> bytes:
+    """The head of a tree, given the contents of its :func:`partial_tiles`."""
+    return tree_head(TileTree(size, tile_source(partial)), size)
+
+
+def frontier_of(size: int, partial: Mapping[Tile, bytes]) -> Frontier:
+    """The tree ready for appending, given the contents of its :func:`partial_tiles`."""
+    tree = TileTree(size, tile_source(partial))
+    return Frontier(size, [tree.subtree(height, index) for height, index in complete_subtrees(size)])

@@ -1,0 +1,106 @@
+"""From events to tables: public records, the log's entries, its tiles and its checkpoints."""
+
+from __future__ import annotations
+
+import asyncpg
+from evote_eventlog.envelope import PoisonError
+from evote_eventlog.events import CheckpointSigned, Topic
+from evote_eventlog.record import Record
+from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
+from evote_tlog.errors import TlogError
+from evote_tlog.tiles import Tile
+
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, facts_of, grow, partial_tiles, root_of
+from .store import newest_size, read_tiles
+
+
+class LedgerProjection:
+    """Applies source records and checkpoints in any interleaving of their partitions.
+
+    A checkpoint is applied only when it is what this log's key signed, continues the log and has the
+    root of the entries that it lists: a forged or damaged one goes to the dead letters, and the log
+    goes on without it.
+    """
+
+    name = "ledger"
+    topics = frozenset({*SOURCE_TOPICS, Topic.LEDGER})
+    tables = ("records", "entries", "tiles", "checkpoints")
+
+    def __init__(self, key: VerifierKey) -> None:
+        """``key`` is the log's own."""
+        self._key = key
+
+    async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
+        """Change the tables for one event."""
+        data = record.envelope.data
+        if isinstance(data, CheckpointSigned):
+            await self._apply_checkpoint(connection, data)
+        elif data.topic in SOURCE_TOPICS:
+            await _apply_record(connection, record)
+
+    async def _apply_checkpoint(self, connection: asyncpg.Connection, event: CheckpointSigned) -> None:
+        previous = await newest_size(connection)
+        checkpoint = self._check(event, previous)
+        leaves = [bytes.fromhex(entry.leaf_hash) for entry in event.entries]
+        partial = await read_tiles(connection, partial_tiles(previous))
+        changed = grow(previous, partial, leaves)
+        if root_of(event.size, _partial_after(event.size, partial, changed)) != checkpoint.root:
+            raise PoisonError("the root is not that of the entries")
+        await connection.execute(
+            "INSERT INTO entries SELECT * FROM"
+            " unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bytea[])",
+            list(range(previous, event.size)),
+            [entry.topic for entry in event.entries],
+            [entry.partition for entry in event.entries],
+            [entry.offset for entry in event.entries],
+            leaves,
+        )
+        await connection.execute(
+            "INSERT INTO tiles SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bytea[])"
+            " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
+            [level for level, _ in changed],
+            [index for _, index in changed],
+            list(changed.values()),
+        )
+        await connection.execute(
+            "INSERT INTO checkpoints VALUES ($1, $2, $3)", checkpoint.size, checkpoint.root, event.note
+        )
+
+    def _check(self, event: CheckpointSigned, previous: int) -> Checkpoint:
+        if event.previous_size != previous:
+            raise PoisonError("the checkpoint does not continue the log")
+        if not 0 < len(event.entries) <= MAX_ENTRIES or event.size != previous + len(event.entries):
+            raise PoisonError("the sizes are not those of the entries")
+        if any(entry.topic not in SOURCE_TOPICS for entry in event.entries):
+            raise PoisonError("an entry of a topic that is not public")
+        try:
+            checkpoint = open_checkpoint(event.note, self._key)
+        except TlogError as error:
+            raise PoisonError(f"the note is not this log's: {type(error).__name__}") from error
+        if checkpoint != Checkpoint(event.origin, event.size, bytes.fromhex(event.root)):
+            raise PoisonError("the note states another checkpoint than the event")
+        return checkpoint
+
+
+async def _apply_record(connection: asyncpg.Connection, record: Record) -> None:
+    facts = facts_of(record.envelope.data, record.position.partition)
+    if isinstance(facts, Skip):
+        return
+    await connection.execute(
+        "INSERT INTO records VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        record.position.topic.value,
+        record.position.partition,
+        record.position.offset,
+        record.value,
+        facts.ballot and facts.ballot.election_uuid,
+        facts.ballot and facts.ballot.digest,
+        facts.closes,
+    )
+
+
+def _partial_after(size: int, partial: dict[Tile, bytes], changed: dict[tuple[int, int], bytes]) -> dict[Tile, bytes]:
+    """The contents of the partial tiles of the grown tree."""
+    before = {(tile.level, tile.index): content for tile, content in partial.items()}
+    return {
+        tile: changed.get((tile.level, tile.index)) or before[tile.level, tile.index] for tile in partial_tiles(size)
+    }

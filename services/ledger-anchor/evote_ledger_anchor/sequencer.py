@@ -1,0 +1,232 @@
+"""The one writer of the log: takes public records in each partition's order and signs checkpoints over them.
+
+Which crash survives what: an entry exists when the Kafka transaction with its CheckpointSigned is
+committed, and nothing else remembers anything. Before the commit a crash loses a transaction that
+nobody has seen; after it the next leader finds the entry in ``evote.ledger``. A tenure therefore
+begins by fencing the producer before it, which settles that one's last transaction, and only then
+reads where the log ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+import asyncpg
+import structlog
+from evote_eventlog.errors import Fenced, LogUnavailable
+from evote_eventlog.events import EventData, LogEntry, Topic
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.offsets import stored_offsets
+from evote_eventlog.projection import TRANSIENT, Batch
+from evote_eventlog.record import LogPartition, PoisonRecord, Record
+from evote_eventlog.tail import EventTail
+from evote_platform.clock import Clock
+from evote_platform.health import NotReady
+from evote_tlog.checkpoint import SigningKey
+from evote_tlog.merkle import Frontier, leaf_hash
+from pydantic import SecretStr
+
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
+from .leadership import LeadershipLost, leadership
+from .metrics import SequencerMetrics
+from .projection import LedgerProjection
+from .store import newest_size, next_offsets, read_tiles, sequenced
+
+TRANSACTIONAL_ID: Final = "ledger-sequencer"
+MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
+"""How many entries one transaction may carry, while a backlog is worked off."""
+
+_QUEUED_BATCHES = 4
+_PROJECTION_POLL_S = 0.05
+_RETRY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class CheckpointWriter(Protocol):
+    """What the sequencer needs of :class:`evote_eventlog.producer.TransactionalProducer`."""
+
+    async def start(self) -> None:
+        """Fence every earlier writer and settle its last transaction."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
+        """All or nothing."""
+
+
+@dataclass
+class _Head:
+    """The end of the log, and what is waiting to be appended."""
+
+    frontier: Frontier
+    rules: Sequenced
+    pending: list[LogEntry] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    """The Kafka timestamps of what is pending, in seconds since 1970."""
+
+
+class Sequencer:
+    """Stands by until no other replica leads, then leads until something is in doubt, and so on."""
+
+    def __init__(
+        self,
+        *,
+        kafka: KafkaSettings,
+        database_url: SecretStr,
+        pool: asyncpg.Pool,
+        writer: CheckpointWriter,
+        key: SigningKey,
+        clock: Clock,
+        metrics: SequencerMetrics,
+        batch_interval_s: float,
+    ) -> None:
+        """``pool`` reaches the schema of :class:`LedgerProjection`, which some replica must be running."""
+        self._kafka = kafka
+        self._database_url = database_url
+        self._pool = pool
+        self._writer = writer
+        self._key = key
+        self._clock = clock
+        self._metrics = metrics
+        self._batch_interval_s = batch_interval_s
+        self._trouble: str | None = "starting"
+
+    async def run(self) -> None:
+        """Run until cancelled; outages of Kafka and of the database are waited out."""
+        while True:
+            try:
+                await self._lead_once()
+            except* (Fenced, LeadershipLost, *TRANSIENT) as interrupted:
+                causes = sorted(set(_type_names(interrupted)))
+                self._trouble = f"interrupted: {', '.join(causes)}"
+                _log.warning("sequencing-interrupted", causes=causes)
+            await asyncio.sleep(_RETRY_S)
+
+    async def check(self) -> None:
+        """For ``/readyz``: this replica leads, or stands by for the one that does."""
+        if self._trouble is not None:
+            raise NotReady(self._trouble)
+
+    async def _lead_once(self) -> None:
+        self._trouble = None
+        async with leadership(self._database_url) as lock:
+            self._trouble = "taking over"
+            try:
+                async with asyncio.TaskGroup() as tenure:
+                    tenure.create_task(lock.lost())
+                    tenure.create_task(self._sequence())
+            finally:
+                self._metrics.leading.set(0)
+                await self._writer.stop()
+
+    async def _sequence(self) -> None:
+        await self._writer.start()
+        await self._wait_for_projection()
+        head, start = await self._load()
+        _log.info("sequencing", size=head.frontier.size)
+        self._metrics.leading.set(1)
+        self._metrics.size.set(head.frontier.size)
+        self._trouble = None
+        arrived: asyncio.Queue[Batch] = asyncio.Queue(_QUEUED_BATCHES)
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self._read(start, arrived))
+            work.create_task(self._write(head, arrived))
+
+    async def _wait_for_projection(self) -> None:
+        """Until the tables show all that the log says now, and every record that it names."""
+        ends = await EventTail(self._kafka, [Topic.LEDGER]).end_offsets()
+        while not await self._projected(ends):  # noqa: ASYNC110 - another replica may be the one that projects
+            await asyncio.sleep(_PROJECTION_POLL_S)
+        while not await self._projected(await next_offsets(self._pool)):  # noqa: ASYNC110
+            await asyncio.sleep(_PROJECTION_POLL_S)
+
+    async def _projected(self, ends: dict[LogPartition, int]) -> bool:
+        async with self._pool.acquire() as connection:
+            stored = await stored_offsets(cast(asyncpg.Connection, connection), LedgerProjection.name)
+        return all(stored.get(partition, 0) >= end for partition, end in ends.items())
+
+    async def _load(self) -> tuple[_Head, dict[LogPartition, int]]:
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            size = await newest_size(connection)
+            partial = await read_tiles(connection, partial_tiles(size))
+            rules = await sequenced(connection)
+            start = await next_offsets(connection)
+        return _Head(frontier_of(size, partial), rules), start
+
+    async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
+        tail = EventTail(self._kafka, SOURCE_TOPICS)
+        async with aclosing(tail.batches(start)) as batches:
+            async for batch in batches:
+                await arrived.put(batch)
+        raise LogUnavailable("the tail ended")
+
+    async def _write(self, head: _Head, arrived: asyncio.Queue[Batch]) -> None:
+        due = 0.0
+        while True:
+            self._take(head, await arrived.get())
+            while len(head.pending) < MAX_TRANSACTION_ENTRIES and (batch := await _next_before(arrived, due)):
+                self._take(head, batch)
+            if head.pending:
+                await self._publish(head)
+                due = time.monotonic() + self._batch_interval_s
+
+    def _take(self, head: _Head, batch: Batch) -> None:
+        for record in batch.records:
+            if isinstance(record, PoisonRecord):
+                self._metrics.skipped.labels("poison").inc()
+                continue
+            skip = head.rules.admit(record.envelope.data, record.position.partition)
+            if skip is not None:
+                self._skip(skip, record)
+                continue
+            head.pending.append(
+                LogEntry(
+                    topic=record.position.topic.value,
+                    partition=record.position.partition,
+                    offset=record.position.offset,
+                    leaf_hash=leaf_hash(record.value).hex(),
+                )
+            )
+            head.arrivals.append(record.timestamp.timestamp())
+
+    def _skip(self, skip: Skip, record: Record) -> None:
+        self._metrics.skipped.labels(skip.value).inc()
+        if skip is not Skip.NOT_PUBLIC:
+            topic, partition, offset = record.position
+            _log.warning("not-sequenced", reason=skip.value, topic=topic.value, partition=partition, offset=offset)
+
+    async def _publish(self, head: _Head) -> None:
+        await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
+        now = self._clock().timestamp()
+        for arrival in head.arrivals:
+            self._metrics.delay.observe(max(0.0, now - arrival))
+        self._metrics.entries.inc(len(head.pending))
+        self._metrics.size.set(head.frontier.size)
+        head.pending.clear()
+        head.arrivals.clear()
+
+
+def _type_names(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _type_names(inner)
+    else:
+        yield type(error).__name__
+
+
+async def _next_before(arrived: asyncio.Queue[Batch], due: float) -> Batch | None:
+    """The next batch: whatever is there, or comes before the moment ``due`` of the monotonic clock."""
+    if not arrived.empty():
+        return arrived.get_nowait()
+    try:
+        async with asyncio.timeout(max(0.0, due - time.monotonic())):
+            return await arrived.get()
+    except TimeoutError:
+        return None

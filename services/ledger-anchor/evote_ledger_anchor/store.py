@@ -1,0 +1,132 @@
+"""Reading the projection's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from evote_eventlog.events import Topic
+from evote_eventlog.record import LogPartition
+from evote_tlog.errors import MissingTile
+from evote_tlog.merkle import HASH_BYTES
+from evote_tlog.tiles import Tile
+
+from .domain import BallotId, Sequenced
+
+Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]"
+"""Any of them runs a query."""
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """A signed checkpoint whose tiles are stored."""
+
+    size: int
+    note: str
+
+
+async def newest_size(connection: Connection) -> int:
+    """How many entries the log has."""
+    return int(await connection.fetchval("SELECT coalesce(max(size), 0) FROM checkpoints"))
+
+
+async def newest_checkpoint(connection: Connection) -> StoredCheckpoint | None:
+    """The checkpoint of the largest size, or None while the log is empty."""
+    row = await connection.fetchrow("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
+    return None if row is None else StoredCheckpoint(row["size"], row["note"])
+
+
+async def checkpoint_note(connection: Connection, size: int) -> str | None:
+    """The signed note of exactly this size, if one was signed."""
+    note: str | None = await connection.fetchval("SELECT note FROM checkpoints WHERE size = $1", size)
+    return note
+
+
+async def index_of_leaf(connection: Connection, leaf_hash: bytes) -> int | None:
+    """The first index at which this leaf stands."""
+    index: int | None = await connection.fetchval("SELECT min(log_index) FROM entries WHERE leaf_hash = $1", leaf_hash)
+    return index
+
+
+async def leaf_at(connection: Connection, index: int) -> bytes | None:
+    """The leaf hash at an index."""
+    leaf: bytes | None = await connection.fetchval("SELECT leaf_hash FROM entries WHERE log_index = $1", index)
+    return leaf
+
+
+async def read_tiles(connection: Connection, tiles: Iterable[Tile]) -> dict[Tile, bytes]:
+    """The contents of tiles, cut to the width that is asked for: hashes never change once they stand.
+
+    Raises:
+        MissingTile: the log is not large enough for one of them.
+    """
+    wanted = list(tiles)
+    rows = await connection.fetch(
+        "SELECT level, tile_index, substring(hashes FROM 1 FOR width * $4) AS hashes FROM tiles"
+        " JOIN unnest($1::integer[], $2::bigint[], $3::integer[]) AS wanted (level, tile_index, width)"
+        " USING (level, tile_index)",
+        [tile.level for tile in wanted],
+        [tile.index for tile in wanted],
+        [tile.width for tile in wanted],
+        HASH_BYTES,
+    )
+    found = {(row["level"], row["tile_index"]): row["hashes"] for row in rows}
+    contents = {}
+    for tile in wanted:
+        content = found.get((tile.level, tile.index), b"")
+        if len(content) != tile.width * HASH_BYTES:
+            raise MissingTile(tile.path)
+        contents[tile] = content
+    return contents
+
+
+async def record_sizes(connection: Connection, start: int, end: int) -> list[int | None]:
+    """The length of each record from index ``start`` to ``end``; None where it is not projected yet.
+
+    Fewer than asked for when the log ends before ``end``.
+    """
+    rows = await connection.fetch(
+        "SELECT octet_length(value) AS size FROM entries LEFT JOIN records USING (topic, partition, record_offset)"
+        " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+        start,
+        end,
+    )
+    return [row["size"] for row in rows]
+
+
+async def read_records(connection: Connection, start: int, end: int) -> list[bytes]:
+    """The records themselves, in log order."""
+    rows = await connection.fetch(
+        "SELECT value FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+        start,
+        end,
+    )
+    return [row["value"] for row in rows]
+
+
+async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
+    """For each source partition, the offset after the last record that is in the log."""
+    rows = await connection.fetch(
+        "SELECT topic, partition, max(record_offset) + 1 AS next FROM entries GROUP BY topic, partition"
+    )
+    return {LogPartition(Topic(row["topic"]), row["partition"]): row["next"] for row in rows}
+
+
+async def sequenced(connection: Connection) -> Sequenced:
+    """What the sequencing rules need to remember of the log. Every record in it must be projected."""
+    ballots = await connection.fetch(
+        "SELECT ballot_election, ballot_digest FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE ballot_digest IS NOT NULL"
+    )
+    markers = await connection.fetch(
+        "SELECT DISTINCT closes_election, partition FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE closes_election IS NOT NULL"
+    )
+    return Sequenced(
+        {BallotId(row["ballot_election"], row["ballot_digest"]) for row in ballots},
+        {(row["closes_election"], row["partition"]) for row in markers},
+    )

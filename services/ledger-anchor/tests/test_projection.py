@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_eventlog.envelope import PoisonError
+from evote_eventlog.events import CheckpointSigned
+from evote_ledger_anchor.domain import BallotId, Sequenced
+from evote_ledger_anchor.store import newest_checkpoint, next_offsets, sequenced
+from evote_tlog.checkpoint import Checkpoint, SigningKey
+from evote_tlog.merkle import Frontier
+
+pytestmark = pytest.mark.stack
+
+
+async def dump(pool: asyncpg.Pool) -> dict[str, list[tuple[Any, ...]]]:
+    tables = ("records", "entries", "tiles", "checkpoints")
+    return {table: sorted(map(tuple, await pool.fetch(f"SELECT * FROM {table}"))) for table in tables}
+
+
+async def test_records_and_checkpoints_may_come_in_any_interleaving(log: Any, events: Any, pool: asyncpg.Pool) -> None:
+    records = [log.record(events.ballot(number), number % 3) for number in range(300)]
+    for record in records:
+        await log.apply(record)
+    checkpoints = await log.checkpoints(records)
+    for checkpoint in checkpoints:
+        await log.apply(checkpoint)
+    expected = await dump(pool)
+    assert len(expected["entries"]) == 300
+    await pool.execute("TRUNCATE records, entries, tiles, checkpoints")
+    for record in [*checkpoints, *reversed(records)]:
+        await log.apply(record)
+    assert await dump(pool) == expected
+
+
+async def test_the_tables_tell_a_new_leader_what_the_old_one_knew(log: Any, events: Any, pool: asyncpg.Pool) -> None:
+    ballots = [events.ballot(number) for number in range(3)]
+    records = [log.record(ballot, 1) for ballot in ballots]
+    records += [log.record(events.marker(1), 1), log.record(events.ballot(9), 1), log.record(events.closed())]
+    unlogged = log.record(events.ballot(10), 2)
+    for record in [*records, *await log.checkpoints(records), unlogged]:
+        await log.apply(record)
+    known = await sequenced(pool)
+    assert known == log.rules
+    assert known.closed == {(events.election, 1)}
+    assert len(known.ballots) == 3
+    assert {(p.topic.value, p.partition): at for p, at in (await next_offsets(pool)).items()} == {
+        ("ballots", 1): 4,
+        ("elections", 0): 1,
+    }
+    assert isinstance(known, Sequenced)
+    assert all(isinstance(ballot, BallotId) for ballot in known.ballots)
+
+
+async def test_events_about_a_voter_are_not_stored(log: Any, events: Any, pool: asyncpg.Pool) -> None:
+    await log.apply(log.record(events.authenticated(1)))
+    assert await pool.fetchval("SELECT count(*) FROM records") == 0
+
+
+def signed(key: SigningKey, event: CheckpointSigned, **changes: Any) -> CheckpointSigned:
+    """The event with changes, and a note over what it then says."""
+    changed = event.model_copy(update=changes)
+    note = key.sign(Checkpoint(changed.origin, changed.size, bytes.fromhex(changed.root)))
+    return changed.model_copy(update={"note": note})
+
+
+FORGERIES = {
+    "a repeated growth": lambda key, good, first: first,
+    "a gap": lambda key, good, first: signed(key, good, previous_size=good.previous_size + 1, size=good.size + 1),
+    "a size without its entries": lambda key, good, first: signed(key, good, size=good.size + 1),
+    "no growth": lambda key, good, first: signed(key, good, size=good.previous_size, entries=(), root=first.root),
+    "another root": lambda key, good, first: signed(key, good, root="0" * 64),
+    "another entry": lambda key, good, first: signed(
+        key, good, entries=(good.entries[0].model_copy(update={"leaf_hash": "0" * 64}), *good.entries[1:])
+    ),
+    "entries in another order": lambda key, good, first: signed(key, good, entries=good.entries[::-1]),
+    "a private topic": lambda key, good, first: signed(
+        key, good, entries=tuple(entry.model_copy(update={"topic": "dead-letter"}) for entry in good.entries)
+    ),
+    "a note of another size": lambda key, good, first: good.model_copy(update={"note": first.note}),
+    "a broken note": lambda key, good, first: good.model_copy(update={"note": good.note.replace("\n\n", "\n")}),
+    "another origin": lambda key, good, first: signed(key, good, origin="elsewhere.example/log"),
+    "another key": lambda key, good, first: signed(
+        SigningKey(good.origin, Ed25519PrivateKey.from_private_bytes(bytes(32))), good
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_a_forged_checkpoint_changes_nothing_and_the_log_goes_on(
+    log: Any, events: Any, pool: asyncpg.Pool, key: SigningKey, forgery: str
+) -> None:
+    [first, *_] = await log.checkpoints([log.record(events.ballot(number)) for number in range(3)])
+    await log.apply(first)
+    records = [log.record(events.ballot(number)) for number in range(3, 7)]
+    [good] = await log.checkpoints(records)
+    before = await dump(pool)
+    forged = FORGERIES[forgery](key, good.envelope.data, first.envelope.data)
+    with pytest.raises(PoisonError):
+        await log.apply(log.record(forged))
+    assert await dump(pool) == before
+    await log.apply(good)
+    newest = await newest_checkpoint(pool)
+    assert newest is not None
+    assert newest.note == good.envelope.data.note
+
+
+async def test_a_record_stands_in_the_log_once(log: Any, events: Any, pool: asyncpg.Pool, key: SigningKey) -> None:
+    [first] = await log.checkpoints([log.record(events.ballot(1))])
+    await log.apply(first)
+    entry = first.envelope.data.entries[0]
+    frontier = Frontier(1, [bytes.fromhex(entry.leaf_hash)])
+    frontier.append(bytes.fromhex(entry.leaf_hash))
+    again = CheckpointSigned(
+        origin=key.verifier.name, previous_size=1, size=2, root=frontier.root().hex(), note="", entries=(entry,)
+    )
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await log.apply(log.record(signed(key, again)))

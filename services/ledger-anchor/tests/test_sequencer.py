@@ -1,0 +1,308 @@
+"""The sequencer on real Kafka and PostgreSQL, with every write to Kafka broken both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.errors import Fenced, LogUnavailable
+from evote_eventlog.events import CheckpointSigned, EventData, LogEntry, Topic
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_ledger_anchor.metrics import SequencerMetrics
+from evote_ledger_anchor.projection import LedgerProjection
+from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
+from evote_ledger_anchor.store import newest_size
+from evote_platform.health import NotReady
+from evote_tlog.checkpoint import SigningKey
+from evote_tlog.merkle import Frontier, leaf_hash
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+pytestmark = pytest.mark.stack
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what must come; the limit only ends a test that has failed."""
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+class FaultyWriter:
+    """Breaks each publish that its script names: lost, or landed and reported as failed."""
+
+    def __init__(self, writer: TransactionalProducer, script: Sequence[str]) -> None:
+        self._writer = writer
+        self._script = iter(script)
+        self.starts = 0
+        self.broken = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        await self._writer.start()
+
+    async def stop(self) -> None:
+        await self._writer.stop()
+
+    async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
+        fault = next(self._script, "works")
+        if fault == "works":
+            return await self._writer.publish_all(events)
+        self.broken += 1
+        if fault == "landed":
+            await self._writer.publish_all(events)
+        if fault == "fenced":
+            raise Fenced("another")
+        raise LogUnavailable(fault)
+
+
+class Stack:
+    """One database and one Kafka, on which sequencers and projections run."""
+
+    def __init__(self, kafka: KafkaSettings, database_url: str, pool: asyncpg.Pool, key: SigningKey) -> None:
+        self.kafka, self.database_url, self.pool, self.key = kafka, database_url, pool, key
+        self.producer = EventProducer(kafka, "test", utc_now)
+        self.published: list[Record] = []
+
+    def writer(self) -> TransactionalProducer:
+        return TransactionalProducer(self.kafka, "ledger-anchor", utc_now, TRANSACTIONAL_ID)
+
+    def sequencer(self, writer: Any) -> Sequencer:
+        return Sequencer(
+            kafka=self.kafka,
+            database_url=SecretStr(self.database_url),
+            pool=self.pool,
+            writer=writer,
+            key=self.key,
+            clock=utc_now,
+            metrics=SequencerMetrics(CollectorRegistry()),
+            batch_interval_s=0.05,
+        )
+
+    @asynccontextmanager
+    async def running(self, *works: Any) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work.run()) for work in works]
+        try:
+            yield
+            for task in tasks:
+                assert not task.done(), task.exception()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def projection(self) -> ProjectionRunner:
+        projection = LedgerProjection(self.key.verifier)
+        return ProjectionRunner(
+            self.kafka, self.pool, projection, self.producer, ProjectionMetrics(CollectorRegistry())
+        )
+
+    async def publish(self, event: EventData, partition: int | None = None) -> Record:
+        record = await self.producer.publish(event, partition=partition)
+        self.published.append(record)
+        return record
+
+    async def logged(self) -> int:
+        return await newest_size(self.pool)
+
+    async def log_of_kafka(self) -> list[LogEntry]:
+        """The entries as Kafka tells them: continuous, each growth with the root of its entries."""
+        tail = EventTail(self.kafka, [Topic.LEDGER])
+        frontier, entries = Frontier(), []
+        async for record in tail.read("earliest", until=await tail.end_offsets()):
+            assert isinstance(record, Record)
+            event = record.envelope.data
+            assert isinstance(event, CheckpointSigned)
+            assert event.previous_size == len(entries)
+            entries += event.entries
+            for entry in event.entries:
+                frontier.append(bytes.fromhex(entry.leaf_hash))
+            assert (event.size, event.root) == (len(entries), frontier.root().hex())
+        return entries
+
+    async def check_log(self, expected: Sequence[Record]) -> None:
+        """Exactly the expected records, each once, each partition in its order."""
+        entries = await self.log_of_kafka()
+        places = [(entry.topic, entry.partition, entry.offset) for entry in entries]
+        assert Counter(places) == Counter(
+            (record.position.topic.value, record.position.partition, record.position.offset) for record in expected
+        )
+        by_place = {tuple(record.position): leaf_hash(record.value).hex() for record in expected}
+        assert all(entry.leaf_hash == by_place[place] for entry, place in zip(entries, places, strict=True))
+        for partition in {place[:2] for place in places}:
+            offsets = [place[2] for place in places if place[:2] == partition]
+            assert offsets == sorted(offsets)
+
+
+@pytest.fixture
+async def stack(kafka: KafkaSettings, database_url: str, pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[Stack]:
+    stack = Stack(kafka, database_url, pool, key)
+    await stack.producer.start()
+    yield stack
+    await stack.producer.stop()
+
+
+async def test_the_rules_hold_end_to_end(stack: Stack, events: Any) -> None:
+    first = await stack.publish(events.ballot(1))
+    partition = first.position.partition
+    expected = [
+        first,
+        await stack.publish(events.credentials(0)),
+        await stack.publish(events.closed()),
+        await stack.publish(events.ballot(2)),
+    ]
+    await stack.publish(events.authenticated(1))
+    await stack.publish(events.ballot(1))
+    expected.append(await stack.publish(events.marker(partition), partition))
+    await stack.publish(events.ballot(21))
+    expected.append(await stack.publish(events.ballot(1, election=events.other_election)))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, len(expected)))
+        late = await stack.publish(events.closed(election=events.other_election))
+        await until(lambda: _at_least(stack, len(expected) + 1))
+    await stack.check_log([*expected, late])
+
+
+async def _at_least(stack: Stack, size: int) -> bool:
+    return await stack.logged() >= size
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        ["lost"],
+        ["landed"],
+        ["works", "lost", "landed", "lost"],
+        ["works", "landed", "works", "landed", "landed"],
+        ["fenced", "works", "fenced"],
+    ],
+)
+async def test_a_broken_write_neither_loses_nor_doubles_an_entry(stack: Stack, events: Any, script: list[str]) -> None:
+    writer = FaultyWriter(stack.writer(), script)
+    async with stack.running(stack.projection(), stack.sequencer(writer)):
+        number = 0
+        while writer.broken < len([fault for fault in script if fault != "works"]):
+            await stack.publish(events.ballot(number))
+            number += 1
+            await asyncio.sleep(0.02)
+        await until(lambda: _at_least(stack, number))
+        await until(lambda: _started(writer, 1 + writer.broken))
+    await stack.check_log(stack.published)
+
+
+async def _started(writer: FaultyWriter, times: int) -> bool:
+    return writer.starts == times
+
+
+async def test_a_duplicate_is_known_after_a_restart(stack: Stack, events: Any) -> None:
+    for number in range(5):
+        await stack.publish(events.ballot(number))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, 5))
+    expected = list(stack.published)
+    expected.append(await stack.publish(events.marker(0), 0))
+    for number in range(5):
+        await stack.publish(events.ballot(number))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, 6))
+    expected.append(await stack.publish(events.closed()))
+    for number in range(100, 130):
+        record = await stack.publish(events.ballot(number))
+        if record.position.partition != 0:
+            expected.append(record)
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, len(expected)))
+    await stack.check_log(expected)
+
+
+async def test_of_two_sequencers_one_leads_and_the_other_takes_over(stack: Stack, events: Any) -> None:
+    writers = [FaultyWriter(stack.writer(), []) for _ in range(2)]
+    first, second = (stack.sequencer(writer) for writer in writers)
+    async with stack.running(stack.projection()), AsyncExitStack() as leading:
+        await leading.enter_async_context(stack.running(first))
+        await until(lambda: _ready(first))
+        async with stack.running(second):
+            for number in range(20):
+                await stack.publish(events.ballot(number))
+            await until(lambda: _at_least(stack, 20))
+            await second.check()
+            assert [writer.starts for writer in writers] == [1, 0]
+            await leading.aclose()
+            for number in range(20, 40):
+                await stack.publish(events.ballot(number))
+            await until(lambda: _at_least(stack, 40))
+            assert [writer.starts for writer in writers] == [1, 1]
+    await stack.check_log(stack.published)
+
+
+async def _ready(sequencer: Sequencer) -> bool:
+    with contextlib.suppress(NotReady):
+        await sequencer.check()
+        return True
+    return False
+
+
+async def test_a_leader_whose_lock_is_gone_stops_and_nothing_is_doubled(stack: Stack, events: Any) -> None:
+    writers = [FaultyWriter(stack.writer(), []) for _ in range(2)]
+    async with stack.running(stack.projection(), *(stack.sequencer(writer) for writer in writers)):
+        for round_ in range(3):
+            for number in range(20):
+                await stack.publish(events.ballot(round_ * 20 + number))
+            await until(lambda size=round_ * 20 + 1: _at_least(stack, size))
+            killed = await stack.pool.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = 'evote-ledger-sequencer' AND datname = current_database()"
+                " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
+            )
+            assert killed == 1
+        await until(lambda: _at_least(stack, 60))
+    assert sum(writer.starts for writer in writers) >= 3
+    await stack.check_log(stack.published)
+
+
+async def test_a_zombie_that_still_believes_to_lead_cannot_write(stack: Stack, events: Any) -> None:
+    """The old leader's producer is alive and has entries in hand; its lock went unnoticed."""
+    for number in range(3):
+        await stack.publish(events.ballot(number))
+    zombie = stack.writer()
+    await zombie.start()
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, 3))
+        with pytest.raises((Fenced, LogUnavailable)):
+            await zombie.publish_all([events.closed()])
+        await stack.publish(events.ballot(3))
+        await until(lambda: _at_least(stack, 4))
+    await zombie.stop()
+    await stack.check_log(stack.published)
+
+
+async def test_a_forged_checkpoint_in_kafka_stops_nobody(stack: Stack, events: Any) -> None:
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await stack.publish(events.ballot(1))
+        await until(lambda: _at_least(stack, 1))
+        await stack.producer.publish(
+            CheckpointSigned(
+                origin=stack.key.verifier.name, previous_size=1, size=1, root="0" * 64, note="forged", entries=()
+            )
+        )
+        await stack.publish(events.ballot(2))
+        await until(lambda: _at_least(stack, 2))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await stack.publish(events.ballot(3))
+        await until(lambda: _at_least(stack, 3))
+    assert await stack.pool.fetchval("SELECT count(*) FROM entries") == 3

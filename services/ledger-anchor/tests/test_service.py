@@ -1,0 +1,222 @@
+"""The service as processes: two replicas, killed under load, and a replay of what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import Record
+from evote_local.ports import free_port
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+
+class Replica:
+    """One process of the service."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self.port = free_port()
+        self._environment = {**environment, "EVOTE_PORT": str(self.port)}
+        self._log = log
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("ab") as output:
+            command = [sys.executable, "-m", "evote_ledger_anchor.main", "serve"]
+            self.process = subprocess.Popen(command, env=self._environment, stderr=output)
+
+    async def ready(self) -> bool:
+        try:
+            return (await self.client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            assert self.process.poll() is None, self._log.read_text()
+            return False
+
+    async def leads(self) -> bool:
+        try:
+            return "evote_ledger_leading 1.0" in (await self.client.get("/metrics")).text
+        except httpx.TransportError:
+            return False
+
+    async def size(self) -> int:
+        try:
+            response = await self.client.get("/checkpoint")
+        except httpx.TransportError:
+            return 0
+        return int(response.text.split("\n")[1]) if response.status_code == 200 else 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+async def until(condition: Any) -> None:
+    """Wait for what must come; the limit only ends a test that has failed."""
+    async with asyncio.timeout(90):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+def environment(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> dict[str, str]:
+    key_file = tmp_path / "log-key.pem"
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {
+        "PATH": os.environ["PATH"],
+        "EVOTE_KAFKA_BOOTSTRAP": kafka.bootstrap_servers,
+        "EVOTE_TOPIC_PREFIX": kafka.topic_prefix,
+        "EVOTE_DATABASE_URL": database_url,
+        "EVOTE_LOG_KEY_FILE": str(key_file),
+        "EVOTE_LOG_ORIGIN": "vote.city.example/log",
+        "EVOTE_PORT": "0",
+    }
+
+
+@pytest.fixture
+def replicas(environment: dict[str, str], tmp_path: Path) -> Iterator[list[Replica]]:
+    started = [Replica(environment, tmp_path / f"replica-{number}.log") for number in range(2)]
+    yield started
+    for replica in started:
+        replica.kill()
+
+
+@asynccontextmanager
+async def load(kafka: KafkaSettings, events: Any) -> AsyncIterator[list[Record]]:
+    """Ballots at a steady pace while the block runs; every one that was acknowledged is listed."""
+    producer = EventProducer(kafka, "test", lambda: datetime.now(UTC))
+    await producer.start()
+    acknowledged: list[Record] = []
+
+    async def publish(number: int) -> None:
+        acknowledged.append(await producer.publish(events.ballot(number)))
+
+    async def keep_publishing() -> None:
+        async with asyncio.TaskGroup() as publishing:
+            for number in range(100_000):
+                publishing.create_task(publish(number))
+                await asyncio.sleep(0.005)
+
+    task = asyncio.create_task(keep_publishing())
+    try:
+        yield acknowledged
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await producer.stop()
+
+
+async def dump(database_url: str) -> dict[str, list[Any]]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        tables = ("records", "entries", "tiles", "checkpoints", "consumer_offsets")
+        return {table: sorted(map(tuple, await connection.fetch(f"SELECT * FROM ledger.{table}"))) for table in tables}
+    finally:
+        await connection.close()
+
+
+async def test_killing_leaders_under_load_neither_loses_nor_doubles_an_entry(
+    kafka: KafkaSettings,
+    events: Any,
+    whole_log: Any,
+    replicas: list[Replica],
+    environment: dict[str, str],
+    postgres_server: Any,
+) -> None:
+    for replica in replicas:
+        await until(replica.ready)
+    async with load(kafka, events) as acknowledged:
+        for _ in range(3):
+            leaders = [replica for replica in replicas if await replica.leads()]
+            assert len(leaders) == 1
+            [leader] = leaders
+            before = await leader.size()
+            await until(lambda leader=leader, before=before: _grown(leader, before))
+            leader.kill()
+            leader.start()
+            [other] = [replica for replica in replicas if replica is not leader]
+            await until(other.leads)
+            size = await other.size()
+            await until(lambda other=other, size=size: _grown(other, size))
+            await until(leader.ready)
+    for replica in replicas:
+        await until(lambda replica=replica: _has(replica, len(acknowledged)))
+        values = await whole_log(replica.client)
+        assert Counter(values) >= Counter(record.value for record in acknowledged)
+        assert max(Counter(values).values()) == 1
+        positions = {record.value: record.position for record in acknowledged}
+        for partition in range(3):
+            offsets = [
+                positions[value].offset
+                for value in values
+                if value in positions and positions[value].partition == partition
+            ]
+            assert offsets == sorted(offsets)
+    assert len(acknowledged) > 300
+    await _stop_gracefully(replicas)
+    await _replay_gives_the_same(environment, postgres_server)
+
+
+async def _grown(replica: Replica, size: int) -> bool:
+    return await replica.size() > size + 20
+
+
+async def _has(replica: Replica, size: int) -> bool:
+    return await replica.size() >= size
+
+
+async def _stop_gracefully(replicas: list[Replica]) -> None:
+    for replica in replicas:
+        replica.process.send_signal(signal.SIGTERM)
+    statuses = [await asyncio.to_thread(replica.process.wait, 30) for replica in replicas]
+    assert statuses == [0, 0]
+
+
+async def _replay_gives_the_same(environment: dict[str, str], postgres_server: Any) -> None:
+    async with AsyncExitStack() as stack:
+        name = f"replay_{os.getpid()}_{id(environment)}"
+        other_url = postgres_server.create_database(name)
+        stack.callback(postgres_server.drop_database, name)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "evote_ledger_anchor.main", "replay"],
+            env={**environment, "EVOTE_DATABASE_URL": other_url},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        live, replayed = await dump(environment["EVOTE_DATABASE_URL"]), await dump(other_url)
+        for table in ("entries", "tiles", "checkpoints", "records"):
+            assert replayed[table] == live[table], table
+        ends = {(row[1], row[2]): row[3] for row in replayed["consumer_offsets"]}
+        assert all(ends[row[1], row[2]] >= row[3] for row in live["consumer_offsets"])
+
+
+def test_a_key_that_is_none_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text("not a key")
+    done = subprocess.run(
+        [sys.executable, "-m", "evote_ledger_anchor.main", "replay"],
+        env={**environment, "EVOTE_LOG_KEY_FILE": str(bad)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "bad.pem" in done.stderr

@@ -1,0 +1,71 @@
+"""What clients read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class Position(BaseModel):
+    """Where a ballot's record stands in ``evote.ballots``."""
+
+    partition: int
+    offset: int
+
+
+class Receipt(BaseModel):
+    """Proof of acceptance: Ed25519 ``signature`` (base64) over the RFC 8785 canonical JSON of the other fields."""
+
+    election_uuid: str
+    tracker: str
+    position: Position
+    accepted_at: str
+    signature: str
+
+
+class ReceiptKey(BaseModel):
+    """The key that receipts are verified with."""
+
+    algorithm: Literal["Ed25519"]
+    public_key: str
+    """Base64 of the 32 bytes of RFC 8032."""
+
+
+class Status(BaseModel):
+    """How far a ballot is: ``accepted`` is durable, ``logged`` is covered by a signed checkpoint."""
+
+    tracker: str
+    state: Literal["accepted", "logged"]
+    position: Position
+    accepted_at: str
+    log_index: int | None = None
+    checkpoint_size: int | None = None
+    superseded_by: str | None = None
+    """The tracker of the last logged ballot of the same credential, when that is another one."""
+
+
+class BoardLine(BaseModel):
+    """A logged ballot."""
+
+    log_index: int
+    tracker: str
+    superseded: bool
+
+
+class Board(BaseModel):
+    """A page of the public board, in log order; ``next`` is the ``after`` of the next page."""
+
+    items: list[BoardLine]
+    next: int | None
+    log_size: int
+
+
+class TurnoutResponse(BaseModel):
+    """Counts of ballots accepted and logged, of voters with a logged ballot, and of the roll."""
+
+    accepted: int
+    logged: int
+    voters: int
+    roll_size: int
+    as_of: str

@@ -1,0 +1,155 @@
+"""Endpoints: casting, status, the public board and the turnout. All of it is public; a ballot authorises itself."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Annotated
+
+from evote_platform.clock import rfc3339
+from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
+from evote_platform.problems import rate_limited
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from .. import store
+from ..domain.refusals import Overloaded, UnknownTracker
+from ..service import BallotService
+from ..store import Standing
+from ..turnout import TurnoutAsOf
+from .models import Board, BoardLine, Position, Receipt, ReceiptKey, Status, TurnoutResponse
+
+router = APIRouter(tags=["public"])
+_BALLOT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+_TICK_S = 1.0
+_WATCHERS_RETRY_AFTER_S = 10.0
+
+
+def _service(request: Request) -> BallotService:
+    service: BallotService = request.app.state.service
+    return service
+
+
+Service = Annotated[BallotService, Depends(_service)]
+
+
+@router.post(
+    "/elections/{election_uuid}/ballots",
+    status_code=201,
+    response_model=Receipt,
+    responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
+    openapi_extra=_BALLOT_BODY,
+)
+async def cast(
+    election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service
+) -> dict[str, object]:
+    """Cast a ballot: the body is its exact JSON text. Safe to repeat with the same text until there is a receipt."""
+    wait_s = service.address_limit.take(request.client.host if request.client else "")
+    if wait_s:
+        raise rate_limited(wait_s)
+    started = perf_counter()
+    receipt, is_new = await service.intake.accept(election_uuid, await request.body())
+    response.status_code = 201 if is_new else 200
+    service.metrics.intake_seconds.labels("new" if is_new else "repeated").observe(perf_counter() - started)
+    return receipt
+
+
+@router.get("/elections/{election_uuid}/ballots")
+async def board(
+    election_uuid: ElectionUuidPath,
+    service: Service,
+    after: Annotated[SafeInt | None, Query(description="The last log index of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Board:
+    """The public board: every logged ballot, the superseded ones too."""
+    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        await store.load_election(connection, election_uuid)
+        items = await store.board(connection, election_uuid, -1 if after is None else after, limit)
+        size = await store.log_size(connection)
+    lines = [BoardLine(log_index=i.log_index, tracker=i.tracker, superseded=i.superseded) for i in items]
+    return Board(items=lines, next=lines[-1].log_index if len(lines) == limit else None, log_size=size)
+
+
+@router.get("/elections/{election_uuid}/ballots/{tracker:path}")
+async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service) -> Response:
+    """A ballot's exact text."""
+    async with service.pool.acquire() as connection:
+        await store.load_election(connection, election_uuid)
+        text = await store.ballot_text(connection, election_uuid, tracker)
+    if text is None:
+        raise UnknownTracker
+    return Response(text, media_type="application/json")
+
+
+@router.get("/elections/{election_uuid}/status/{tracker:path}", response_model_exclude_none=True)
+async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service) -> Status:
+    """How far a ballot is; never a state before it is reached."""
+    in_memory = service.read_back.first_acceptance(election_uuid, tracker)
+    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        await store.load_election(connection, election_uuid)
+        standing = await store.find_standing(connection, election_uuid, tracker)
+    if standing is None and in_memory is not None:
+        standing = Standing(in_memory, None, None, None)
+    if standing is None:
+        raise UnknownTracker
+    return Status(
+        tracker=tracker,
+        state="accepted" if standing.log_index is None else "logged",
+        position=Position(partition=standing.acceptance.partition, offset=standing.acceptance.offset),
+        accepted_at=standing.acceptance.accepted_at,
+        log_index=standing.log_index,
+        checkpoint_size=standing.checkpoint_size,
+        superseded_by=standing.superseded_by,
+    )
+
+
+@router.get("/elections/{election_uuid}/turnout")
+async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutResponse:
+    """The counts, at most a second old."""
+    return _turnout(await service.turnout.current(election_uuid))
+
+
+@router.get("/elections/{election_uuid}/turnout/events", response_class=EventSourceResponse)
+async def turnout_events(election_uuid: ElectionUuidPath, request: Request, service: Service) -> EventSourceResponse:
+    """The counts as server-sent events ``turnout``, whenever they change."""
+    first = await service.turnout.current(election_uuid)
+    if service.watchers >= service.most_watchers:
+        raise Overloaded(_WATCHERS_RETRY_AFTER_S)
+    return EventSourceResponse(_watch(election_uuid, first, request, service))
+
+
+@router.get("/receipt-key")
+async def receipt_key(service: Service) -> ReceiptKey:
+    """The public key of receipts."""
+    public = service.intake.receipt_key.public_key().public_bytes_raw()
+    return ReceiptKey(algorithm="Ed25519", public_key=base64.b64encode(public).decode())
+
+
+async def _watch(
+    election_uuid: str, first: TurnoutAsOf, request: Request, service: BallotService
+) -> AsyncIterator[ServerSentEvent]:
+    draining: asyncio.Event = request.app.state.readiness.draining
+    service.watchers += 1
+    try:
+        shown, latest = None, first
+        while not draining.is_set():
+            if latest.turnout != shown:
+                shown = latest.turnout
+                yield ServerSentEvent(event="turnout", data=_turnout(latest).model_dump_json())
+            await asyncio.sleep(_TICK_S)
+            latest = await service.turnout.current(election_uuid)
+    finally:
+        service.watchers -= 1
+
+
+def _turnout(latest: TurnoutAsOf) -> TurnoutResponse:
+    counts = latest.turnout
+    return TurnoutResponse(
+        accepted=counts.accepted,
+        logged=counts.logged,
+        voters=counts.voters,
+        roll_size=counts.roll_size,
+        as_of=rfc3339(latest.as_of),
+    )

@@ -1,0 +1,96 @@
+"""Why a ballot is refused: one type for each reason, with its facts in fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Refusal(Exception):
+    """The base of all refusals."""
+
+
+@dataclass
+class MalformedJson(Refusal):
+    """The body is not one JSON value in UTF-8."""
+
+
+@dataclass
+class InvalidBallot(Refusal):
+    """The body is JSON and not a ballot of this election, or not in its one canonical text."""
+
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass
+class UnknownElection(Refusal):
+    """No such election has been opened."""
+
+    election_uuid: str
+
+
+@dataclass
+class WrongElection(Refusal):
+    """The ballot is for another election."""
+
+
+@dataclass
+class ElectionNotOpen(Refusal):
+    """The window has not begun."""
+
+    opens_at: str
+
+
+@dataclass
+class ElectionClosed(Refusal):
+    """The window is over, or the box was closed before this ballot's place in the log."""
+
+    closes_at: str
+
+
+@dataclass
+class UnknownCredential(Refusal):
+    """The credential is not on the election's list."""
+
+
+@dataclass
+class BadSignature(Refusal):
+    """The credential did not sign this ballot."""
+
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass
+class DuplicateCiphertext(Refusal):
+    """A ciphertext stands in another ballot already."""
+
+
+@dataclass
+class BadProof(Refusal):
+    """A proof of validity does not hold."""
+
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass
+class UnknownTracker(Refusal):
+    """No ballot of this tracker is known."""
+
+
+@dataclass
+class Overloaded(Refusal):
+    """There is more to verify than this replica takes on at once."""
+
+    retry_after_s: float
+
+
+@dataclass
+class RateLimited(Refusal):
+    """The credential was used too often in a short time."""
+
+    retry_after_s: float

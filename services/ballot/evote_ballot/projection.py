@@ -1,0 +1,122 @@
+"""Events → PostgreSQL. Every row follows from one topic's events alone; tables are joined when they are read."""
+
+from __future__ import annotations
+
+import json
+
+import asyncpg
+from evote_eventlog.errors import PoisonError
+from evote_eventlog.events import (
+    BallotAccepted,
+    BallotBoxClosed,
+    CheckpointSigned,
+    CredentialsPublished,
+    ElectionClosed,
+    ElectionOpened,
+    Topic,
+)
+from evote_eventlog.record import Record
+from evote_platform.clock import rfc3339
+
+from .domain.envelope import ciphertext_digests
+from .domain.refusals import InvalidBallot
+
+
+class BallotProjection:
+    """What ballot knows of the log: elections, credentials, ballots and their order."""
+
+    name = "ballot"
+    topics = frozenset({Topic.ELECTIONS, Topic.IDENTITY, Topic.BALLOTS, Topic.LEDGER})
+    tables = (
+        "elections",
+        "closed_elections",
+        "credentials",
+        "ballots",
+        "ciphertexts",
+        "close_markers",
+        "log_entries",
+        "checkpoints",
+    )
+
+    async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
+        """Apply one record; events that ballot has no use for change nothing."""
+        match record.envelope.data:
+            case ElectionOpened() as opened:
+                await _apply_opened(connection, opened)
+            case ElectionClosed() as closed:
+                await connection.execute(
+                    "INSERT INTO closed_elections VALUES ($1) ON CONFLICT DO NOTHING", closed.election_uuid
+                )
+            case CredentialsPublished() as published:
+                await _apply_credentials(connection, published)
+            case BallotAccepted() as accepted:
+                await _apply_ballot(connection, record, accepted)
+            case BallotBoxClosed() as marker:
+                await connection.execute(
+                    "INSERT INTO close_markers VALUES ($1, $2, $3, $4)",
+                    record.position.partition,
+                    record.position.offset,
+                    marker.election_uuid,
+                    marker.partitions,
+                )
+            case CheckpointSigned() as checkpoint:
+                await _apply_checkpoint(connection, checkpoint)
+
+
+async def _apply_opened(connection: asyncpg.Connection, opened: ElectionOpened) -> None:
+    await connection.execute(
+        "INSERT INTO elections VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        opened.election_uuid,
+        opened.election_json,
+        opened.credentials_sha256,
+        opened.opens_at,
+        opened.closes_at,
+    )
+
+
+async def _apply_credentials(connection: asyncpg.Connection, published: CredentialsPublished) -> None:
+    await connection.execute(
+        "INSERT INTO credentials (election_uuid, credentials_sha256, credential)"
+        " SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING",
+        published.election_uuid,
+        published.credentials_sha256,
+        # A weight is the tally's business; the list tells who may vote.
+        [credential.partition(",")[0] for credential in published.credentials],
+    )
+
+
+async def _apply_ballot(connection: asyncpg.Connection, record: Record, accepted: BallotAccepted) -> None:
+    if "\0" in accepted.ballot or "\0" in accepted.credential or "\0" in accepted.tracker:
+        # PostgreSQL stores no NUL; retrying for ever would stop every election.
+        raise PoisonError("a ballot with a NUL character")
+    try:
+        digests = ciphertext_digests(json.loads(accepted.ballot))
+    except (ValueError, RecursionError, InvalidBallot):
+        raise PoisonError("an accepted ballot that is not a ballot") from None
+    await connection.execute(
+        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        record.position.partition,
+        record.position.offset,
+        accepted.election_uuid,
+        accepted.credential,
+        accepted.tracker,
+        accepted.ballot,
+        rfc3339(record.envelope.time),
+    )
+    await connection.execute(
+        "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
+        " SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING",
+        accepted.election_uuid,
+        list(digests),
+        accepted.tracker,
+    )
+
+
+async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:
+    entries = [
+        (checkpoint.previous_size + number, entry.partition, entry.offset, checkpoint.size)
+        for number, entry in enumerate(checkpoint.entries)
+        if entry.topic == Topic.BALLOTS.value
+    ]
+    await connection.execute("INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING", checkpoint.size)
+    await connection.executemany("INSERT INTO log_entries VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", entries)

@@ -1,0 +1,34 @@
+"""Every environment variable of the service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from evote_platform.settings import ServiceSettings
+from pydantic import Field
+
+
+class BallotSettings(ServiceSettings):
+    """Settings of ballot; each is read from ``EVOTE_`` and its name in capitals."""
+
+    receipt_key_file: Path
+    """PEM (PKCS#8) of the Ed25519 key that signs receipts; the same for all replicas."""
+    workers: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 1
+    """Processes that verify ballots."""
+    credential_ballots_per_minute: Annotated[int, Field(ge=1)] = 20
+    """How many ballots one credential may cast, on average and at once, at this replica."""
+    address_requests_per_minute: Annotated[int, Field(ge=1)] = 120
+    """How many ballots one address may post, on average and at once, at this replica. Families share one."""
+    turnout_watchers: Annotated[int, Field(ge=1)] = 1000
+    """How many may watch the turnout live at this replica."""
+
+    def receipt_key(self) -> Ed25519PrivateKey:
+        """Read the key; ``ValueError`` when it is of another kind."""
+        key = load_pem_private_key(self.receipt_key_file.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("the receipt key is not an Ed25519 key")
+        return key

@@ -1,0 +1,215 @@
+"""What the tables say: about an election, a ballot, the board and the turnout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from .domain.receipt import Acceptance
+from .domain.refusals import DuplicateCiphertext, UnknownElection
+from .domain.window import Window
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+
+@dataclass(frozen=True)
+class OpenElection:
+    """An election that has been opened: its exact JSON and its window."""
+
+    uuid: str
+    election_json: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a ballot stands: its acceptance, and once a signed checkpoint covers it, index and checkpoint size."""
+
+    acceptance: Acceptance
+    log_index: int | None
+    checkpoint_size: int | None
+    superseded_by: str | None
+
+
+@dataclass(frozen=True)
+class BoardItem:
+    """A line of the public board."""
+
+    log_index: int
+    tracker: str
+    superseded: bool
+
+
+@dataclass(frozen=True)
+class Turnout:
+    """Counts: ballots accepted and logged, voters with a logged ballot, and how many could vote."""
+
+    accepted: int
+    logged: int
+    voters: int
+    roll_size: int
+
+
+async def load_election(connection: Connection, election_uuid: str) -> OpenElection:
+    """The election; ``UnknownElection`` until its opening has been projected."""
+    row = await connection.fetchrow(
+        "SELECT election_json, opens_at, closes_at,"
+        " EXISTS (SELECT FROM closed_elections c WHERE c.election_uuid = e.election_uuid) AS closed"
+        " FROM elections e WHERE election_uuid = $1",
+        election_uuid,
+    )
+    if row is None:
+        raise UnknownElection(election_uuid)
+    window = Window(row["opens_at"], row["closes_at"], row["closed"])
+    return OpenElection(election_uuid, row["election_json"], window)
+
+
+async def has_credential(connection: Connection, election_uuid: str, credential: str) -> bool:
+    """Whether the credential is on the list that the election was opened with."""
+    return bool(
+        await connection.fetchval(
+            "SELECT true FROM credentials c JOIN elections e USING (election_uuid, credentials_sha256)"
+            " WHERE c.election_uuid = $1 AND c.credential = $2",
+            election_uuid,
+            credential,
+        )
+    )
+
+
+async def find_acceptance(connection: Connection, election_uuid: str, tracker: str) -> Acceptance | None:
+    """The first record of a tracker that stands before the close marker of its partition."""
+    row = await connection.fetchrow(
+        "SELECT partition, log_offset, accepted_at FROM ballots b WHERE election_uuid = $1 AND tracker = $2"
+        " AND NOT EXISTS (SELECT FROM close_markers m WHERE m.election_uuid = b.election_uuid"
+        "  AND m.partition = b.partition AND m.log_offset < b.log_offset)"
+        " ORDER BY partition, log_offset LIMIT 1",
+        election_uuid,
+        tracker,
+    )
+    if row is None:
+        return None
+    return Acceptance(election_uuid, tracker, row["partition"], row["log_offset"], row["accepted_at"])
+
+
+async def find_marker(connection: Connection, election_uuid: str, partition: int) -> int | None:
+    """The offset of the first close marker in a partition."""
+    offset = await connection.fetchval(
+        "SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 AND partition = $2",
+        election_uuid,
+        partition,
+    )
+    return None if offset is None else int(offset)
+
+
+async def check_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
+    """Raise ``DuplicateCiphertext`` when another ballot has, or was promised, one of the ciphertexts."""
+    taken = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM ciphertexts WHERE election_uuid = $1 AND digest = ANY($2) AND tracker <> $3)"
+        " OR EXISTS (SELECT FROM reservations WHERE election_uuid = $1 AND digest = ANY($2) AND tracker <> $3)",
+        election_uuid,
+        list(digests),
+        tracker,
+    )
+    if taken:
+        raise DuplicateCiphertext
+
+
+async def reserve_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
+    """Promise the ciphertexts to this ballot, all or none; ``DuplicateCiphertext`` when one is another's.
+
+    Of two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same
+    ballot may reserve again: its replica may have died before it published.
+    """
+    async with connection.transaction():
+        await connection.execute(
+            "INSERT INTO reservations (election_uuid, digest, tracker)"
+            # In one order everywhere, or two ballots could wait for each other.
+            " SELECT $1, d, $3 FROM unnest($2::text[]) d ORDER BY d ON CONFLICT DO NOTHING",
+            election_uuid,
+            list(digests),
+            tracker,
+        )
+        await check_ciphertexts(connection, election_uuid, tracker, digests)
+
+
+async def find_standing(connection: Connection, election_uuid: str, tracker: str) -> Standing | None:
+    """Where the ballot of a tracker stands, by what has been projected."""
+    acceptance = await find_acceptance(connection, election_uuid, tracker)
+    if acceptance is None:
+        return None
+    row = await connection.fetchrow(
+        "SELECT e.log_index, e.checkpoint_size, b.credential FROM ballots b"
+        " JOIN log_entries e USING (partition, log_offset) WHERE b.election_uuid = $1 AND b.tracker = $2",
+        election_uuid,
+        tracker,
+    )
+    if row is None:
+        return Standing(acceptance, None, None, None)
+    last = await connection.fetchrow(
+        "SELECT b.tracker, e.log_index FROM ballots b JOIN log_entries e USING (partition, log_offset)"
+        " WHERE b.election_uuid = $1 AND b.credential = $2 ORDER BY e.log_index DESC LIMIT 1",
+        election_uuid,
+        row["credential"],
+    )
+    superseded_by = last["tracker"] if last is not None and last["log_index"] > row["log_index"] else None
+    return Standing(acceptance, row["log_index"], row["checkpoint_size"], superseded_by)
+
+
+async def ballot_text(connection: Connection, election_uuid: str, tracker: str) -> str | None:
+    """The exact text of an accepted ballot."""
+    text = await connection.fetchval(
+        "SELECT ballot FROM ballots WHERE election_uuid = $1 AND tracker = $2 ORDER BY partition, log_offset LIMIT 1",
+        election_uuid,
+        tracker,
+    )
+    return None if text is None else str(text)
+
+
+async def board(connection: Connection, election_uuid: str, after: int, limit: int) -> list[BoardItem]:
+    """Logged ballots in log order, from the first index above ``after``."""
+    rows = await connection.fetch(
+        "SELECT e.log_index, b.tracker, EXISTS (SELECT FROM ballots o JOIN log_entries l USING (partition, log_offset)"
+        "  WHERE o.election_uuid = b.election_uuid AND o.credential = b.credential AND l.log_index > e.log_index)"
+        " AS superseded FROM log_entries e JOIN ballots b USING (partition, log_offset)"
+        " WHERE b.election_uuid = $1 AND e.log_index > $2 ORDER BY e.log_index LIMIT $3",
+        election_uuid,
+        after,
+        limit,
+    )
+    return [BoardItem(row["log_index"], row["tracker"], row["superseded"]) for row in rows]
+
+
+async def log_size(connection: Connection) -> int:
+    """The size of the newest checkpoint that was projected."""
+    return int(await connection.fetchval("SELECT COALESCE(max(size), 0) FROM checkpoints"))
+
+
+async def turnout(connection: Connection, election_uuid: str) -> Turnout:
+    """The counts of an election."""
+    row = await connection.fetchrow(
+        "SELECT (SELECT count(DISTINCT tracker) FROM ballots WHERE election_uuid = $1) AS accepted,"
+        " count(*) AS logged, count(DISTINCT b.credential) AS voters,"
+        " (SELECT count(*) FROM credentials JOIN elections USING (election_uuid, credentials_sha256)"
+        "  WHERE election_uuid = $1) AS roll_size"
+        " FROM ballots b JOIN log_entries USING (partition, log_offset) WHERE b.election_uuid = $1",
+        election_uuid,
+    )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    return Turnout(row["accepted"], row["logged"], row["voters"], row["roll_size"])
+
+
+async def unmarked_elections(connection: Connection, partitions: int) -> list[tuple[str, list[int]]]:
+    """Closed elections, each with the partitions that have no close marker yet."""
+    rows = await connection.fetch(
+        "SELECT c.election_uuid, array_agg(m.partition) FILTER (WHERE m.partition IS NOT NULL) AS marked"
+        " FROM closed_elections c LEFT JOIN close_markers m USING (election_uuid) GROUP BY c.election_uuid"
+        " HAVING count(DISTINCT m.partition) < $1 ORDER BY c.election_uuid",
+        partitions,
+    )
+    return [
+        (row["election_uuid"], [number for number in range(partitions) if number not in (row["marked"] or [])])
+        for row in rows
+    ]

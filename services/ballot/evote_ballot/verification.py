@@ -1,0 +1,118 @@
+"""The protocol's arithmetic, in processes of its own: the event loop only waits."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import multiprocessing
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+
+from evote_belenios.ballots import (
+    Ballot,
+    parse_ballot,
+    verify_election_binding,
+    verify_proofs,
+    verify_signature,
+)
+from evote_belenios.election import Election, parse_election
+from evote_belenios.errors import BeleniosError
+
+from .domain.refusals import BadProof, BadSignature, InvalidBallot, Overloaded
+
+_PR_SET_PDEATHSIG = 1
+_QUEUE_PER_WORKER = 50
+_RETRY_AFTER_S = 2.0
+
+
+class BallotVerifier:
+    """A bounded pool of worker processes; ``Overloaded`` when too many ballots wait."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool = self._new_pool()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many checks wait or run."""
+        return self._waiting
+
+    async def check_signature(self, election_json: str, text: str) -> None:
+        """Schema, encodings and signature; raises ``InvalidBallot`` or ``BadSignature``."""
+        await self._run(_check_signature, election_json, text)
+
+    async def check_proofs(self, election_json: str, text: str) -> None:
+        """The proofs of validity; raises ``BadProof``."""
+        await self._run(_check_proofs, election_json, text)
+
+    async def check_alive(self) -> None:
+        """For readiness: a worker answers."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, _nothing)
+
+    def close(self) -> None:
+        """Stop the workers; what they work on is abandoned."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, function: Callable[[str, str], None], election_json: str, text: str) -> None:
+        if self._waiting >= self._workers * _QUEUE_PER_WORKER:
+            raise Overloaded(_RETRY_AFTER_S)
+        pool = self._pool
+        self._waiting += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(pool, function, election_json, text)
+        except BrokenProcessPool:
+            # A worker died, perhaps by the kernel for memory. The voter is told to come back.
+            if pool is self._pool:
+                self._pool = self._new_pool()
+            raise Overloaded(_RETRY_AFTER_S) from None
+        finally:
+            self._waiting -= 1
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_die_with_the_service)
+
+
+def _check_signature(election_json: str, text: str) -> None:
+    try:
+        ballot = _parsed(election_json, text)
+        verify_election_binding(_election(election_json), ballot)
+    except BeleniosError as error:
+        raise InvalidBallot(error.rule, error.section, error.detail) from None
+    try:
+        verify_signature(_election(election_json), ballot)
+    except BeleniosError as error:
+        raise BadSignature(error.rule, error.section, error.detail) from None
+
+
+def _check_proofs(election_json: str, text: str) -> None:
+    try:
+        verify_proofs(_election(election_json), _parsed(election_json, text))
+    except BeleniosError as error:
+        raise BadProof(error.rule, error.section, error.detail) from None
+
+
+@lru_cache(maxsize=8)
+def _election(election_json: str) -> Election:
+    """The election with its tables, made once in each worker."""
+    return parse_election(election_json)
+
+
+@lru_cache(maxsize=64)
+def _parsed(election_json: str, text: str) -> Ballot:
+    """Parsed once for both checks, when one worker gets both."""
+    return parse_ballot(_election(election_json), text)
+
+
+def _nothing() -> None:
+    return
+
+
+def _die_with_the_service() -> None:
+    # A worker whose service was killed would wait for work for ever. See prctl(2).
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

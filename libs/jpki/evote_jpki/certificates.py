@@ -45,6 +45,9 @@ class Purpose(StrEnum):
 class CertificateRefused(Exception):
     """A certificate can't be relied upon; the subclass says why."""
 
+    purpose: Purpose | None = None
+    """Which of the card's two certificates it was, set by who knows."""
+
 
 class MalformedCertificate(CertificateRefused):
     """Not a certificate of this profile; the message says what is wrong."""
@@ -118,7 +121,7 @@ def parse_certificate(der: bytes) -> CardCertificate:
         raise MalformedCertificate(f"larger than {_LARGEST_CERTIFICATE} bytes")
     try:
         certificate = x509.load_der_x509_certificate(der)
-        _rsa_key(certificate)
+        _read_all(certificate)
         purpose = _purpose(certificate)
         attributes = _basic_attributes(certificate) if purpose is Purpose.DIGITAL_SIGNATURE else None
         certificate.extensions.get_extension_for_class(x509.KeyUsage)
@@ -161,6 +164,11 @@ class Authorities:
         self._by_name: dict[x509.Name, list[_Authority]] = {}
         for certificate in certificates:
             self._by_name.setdefault(certificate.subject, []).append(_authority(certificate, latest.get(certificate)))
+
+    def lists_end(self) -> datetime | None:
+        """When the first revocation list runs out, after which its authority's cards are refused; None without one."""
+        ends = [authority.list_ends for named in self._by_name.values() for authority in named]
+        return None if None in ends else min(end for end in ends if end is not None)
 
     def validate(self, certificate: CardCertificate, now: datetime) -> None:
         """Raise the subclass of ``CertificateRefused`` that applies first, in the order below."""
@@ -240,6 +248,13 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _read_all(certificate: x509.Certificate) -> None:
+    """The library parses a field when it is asked for: find what is malformed now, not in the middle of a check."""
+    certificate.issuer, certificate.subject  # noqa: B018
+    certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018
+    _rsa_key(certificate)
 
 
 def _rsa_key(certificate: x509.Certificate) -> rsa.RSAPublicKey:

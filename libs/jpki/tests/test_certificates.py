@@ -181,6 +181,13 @@ def test_without_a_current_revocation_list_nobody_is_let_in(
         Authorities(bundle, []).validate(certificate, now)
 
 
+def test_the_authorities_tell_when_a_revocation_list_runs_out(authority: TestAuthority, now: datetime) -> None:
+    assert trusted(authority).lists_end() == now + timedelta(days=7)
+    bundle = x509.load_pem_x509_certificates(authority.ca_bundle_pem())
+    one_list = x509.load_pem_x509_crl(authority.crl_pem())
+    assert Authorities(bundle, [one_list]).lists_end() is None
+
+
 def test_the_newest_revocation_list_of_an_authority_counts(person: Person, keys: CardKeys, now: datetime) -> None:
     clock = [now]
     authority = TestAuthority(lambda: clock[0], secrets.token_bytes)
@@ -297,7 +304,7 @@ def test_a_certificate_with_something_behind_it_or_too_large_is_malformed(card: 
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_a_changed_certificate_is_never_valid(data, authority: TestAuthority, issued_once: bytes, now) -> None:
     der = bytearray(issued_once)
     der[data.draw(st.integers(0, len(der) - 1))] ^= data.draw(st.integers(1, 255))

@@ -226,7 +226,7 @@ def test_a_decryption_of_nobody_is_reported(decrypted: Decrypted) -> None:
     assert sorted_.refused[5].rule == "trustee-unknown"
 
 
-def test_a_forged_proof_that_version_1_accepts_yields_no_result(decrypted: Decrypted) -> None:
+def test_a_wrong_factor_that_version_1_lets_pass_yields_no_result(decrypted: Decrypted) -> None:
     forged = decrypted.forged(2)
     decrypted.verify(2, forged)
     with pytest.raises(TallyError) as refusal:

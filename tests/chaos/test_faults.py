@@ -220,11 +220,15 @@ async def _drop_and_replay(stack: Stack) -> None:
     await connection.close()
     for module, service in lost.items():
         for command in ("migrate", "replay"):
-            subprocess.run([sys.executable, "-m", module, command], env=dict(service.environment), check=True)
+            await asyncio.to_thread(_run, module, command, service)
     for service in stopped:
         service.start()
     for service in stopped:
         service.wait_ready()
+
+
+def _run(module: str, command: str, service: Service) -> None:
+    subprocess.run([sys.executable, "-m", module, command], env=dict(service.environment), check=True)
 
 
 async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, bool]], str, str, bytes]:

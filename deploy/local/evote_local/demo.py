@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from evote_jpki.authority import TestAuthority
 from evote_platform.clock import utc_now
@@ -73,14 +74,14 @@ async def _hold(
         console.rule("準備 / roll, key ceremony, opening")
         await referendum.prepare()
         with tqdm(total=voters, desc="cards", unit="card") as bar:
-            await asyncio.to_thread(referendum.issue_cards, lambda: bar.update() and None)
+            await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
         console.rule("投票 / voting")
         with ProcessPoolExecutor(client_processes(), multiprocessing.get_context("spawn")) as executor:
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             voting = time.perf_counter()
             with tqdm(total=len(visits), desc="ballots", unit="ballot") as bar:
-                await referendum.vote(polls, visits, lambda: bar.update() and None)
+                await referendum.vote(polls, visits, lambda: _advance(bar))
             times.voting_s = time.perf_counter() - voting
         console.rule("開票 / closing, decryption by 2 of 3 trustees")
         counting = time.perf_counter()
@@ -88,6 +89,10 @@ async def _hold(
         times.count_s = time.perf_counter() - counting
         await referendum.officers.download_archive(output / "archive.bel")
     return _Held(referendum, polls.measured, counts)
+
+
+def _advance(bar: tqdm[NoReturn]) -> None:
+    bar.update()
 
 
 def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str, console: Console) -> None:

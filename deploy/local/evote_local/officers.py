@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -139,7 +140,7 @@ class Officers:
             await asyncio.sleep(0.3)
         _check(url.rsplit("/", 1)[-1], response)
 
-    async def _post(self, url: str, body: object) -> dict[str, object]:
+    async def _post(self, url: str, body: object) -> dict[str, Any]:
         response = await self._client.post(url, json=body, headers=self._headers)
         _check(url.rsplit("/", 1)[-1], response)
         return dict(response.json())

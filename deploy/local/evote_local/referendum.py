@@ -14,17 +14,19 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from evote_jpki.authority import TestAuthority
+from evote_jpki.authority import Person, generate_card_keys
 
 from .officers import ANSWERS, BLANK, Officers
-from .people import Resident, make_residents, roll_csv
+from .people import make_residents, roll_csv
 from .stack import Stack
 from .trustees import LocalTrustee
-from .voters import PollingDay, Voter, open_client
+from .voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, open_client
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3
 _VOTERS_AT_ONCE = 8
+# Making RSA keys for thousands of cards takes minutes: cards of a simulation share a few pairs.
+_CARD_KEY_PAIRS = 20
 _LOGGED_SAMPLE = 20
 _WINDOW_HOURS = 12
 _CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
@@ -85,8 +87,13 @@ class Referendum:
 
     def issue_cards(self, step: Callable[[], None]) -> None:
         """The authority issues a card to every resident."""
+        key_pairs = [generate_card_keys() for _ in range(min(_CARD_KEY_PAIRS, len(self._residents)))]
         for number, resident in enumerate(self._residents):
-            self.voters.append(Voter(number, issue_card(self._stack.authority, resident)))
+            person = Person(resident.name, resident.address, resident.birth_date, resident.sex)
+            card = self._stack.authority.issue_card(
+                person, key_pairs[number % len(key_pairs)], pin=USER_PIN, password=SIGNATURE_PASSWORD
+            )
+            self.voters.append(Voter(number, card))
             step()
 
     async def open_polls(self, executor: Executor) -> PollingDay:
@@ -153,10 +160,6 @@ def hold_ceremony(trustees: Sequence[LocalTrustee]) -> None:
     for _ in range(LocalTrustee.STEPS):
         for trustee in trustees:
             trustee.next_step()
-
-
-def issue_card(authority: TestAuthority, resident: Resident):  # type: ignore[no-untyped-def]
-    raise NotImplementedError
 
 
 def client_processes() -> int:

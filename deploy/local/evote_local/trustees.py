@@ -6,10 +6,11 @@ import secrets
 from pathlib import Path
 from typing import ClassVar
 
+from evote_belenios.channel import TrusteeSecret
 from evote_cli.client import TallyClient
-from evote_cli.keyfile import RecordKeeper, TrusteeKey, read_key_file
+from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
 from evote_cli.material import CEREMONY_STEPS, Message, parse_material
-from evote_cli.trustee import generate_key, partial_decryption, sign_step
+from evote_cli.trustee import partial_decryption, sign_step
 
 from .officers import Invitation
 
@@ -26,7 +27,7 @@ class LocalTrustee:
         self._tally_url = tally_url
         self._token = invitation.token
         self._key_file = directory / f"trustee-{invitation.trustee}.key"
-        generate_key(self._key_file, secrets.token_bytes)
+        create_key_file(self._key_file, secrets.token_bytes)
 
     def next_step(self) -> None:
         """Do the next step of the key ceremony."""
@@ -53,7 +54,7 @@ class LocalTrustee:
     def _client(self) -> TallyClient:
         return TallyClient(self._tally_url, self._token)
 
-    def _key(self) -> TrusteeKey:
+    def _key(self) -> TrusteeSecret:
         return read_key_file(self._key_file)
 
     def _records(self) -> RecordKeeper:

@@ -8,7 +8,7 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from random import Random
@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.election import Election, parse_election
-from evote_jpki.card import JpkiCard
+from evote_jpki.card import DIGITAL_SIGNATURE, USER_AUTHENTICATION, JpkiCard
 from evote_jpki.emulator import EmulatedCard
 
 USER_PIN = "1234"
@@ -100,8 +100,7 @@ class PollingDay:
         started = time.perf_counter()
         base = f"{self._auth_url}/elections/{self.election.uuid}"
         challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
-        card = JpkiCard(voter.card.transmit)
-        request = await asyncio.to_thread(_sign_release, card, challenge)
+        request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
         response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
         voter.credential = str(response.json()["credential"])
         self.measured.release_s.append(time.perf_counter() - started)
@@ -148,11 +147,11 @@ class PollingDay:
             self._receipt_key = Ed25519PublicKey.from_public_bytes(base64.b64decode(response.json()["public_key"]))
         check_receipt(receipt, ballot, self._receipt_key)
 
-    async def _retrying(self, request: Callable[[], object]) -> httpx.Response:
+    async def _retrying(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         """Repeat a request over lost connections and 503 answers; raise when the refusal is for good."""
         for _ in range(_ATTEMPTS):
             try:
-                response = await request()  # type: ignore[misc]
+                response = await request()
             except httpx.TransportError:
                 self.measured.unavailable += 1
                 await asyncio.sleep(0.5)
@@ -162,7 +161,7 @@ class PollingDay:
                 await asyncio.sleep(float(response.headers["Retry-After"]))
                 continue
             if response.is_success:
-                return response  # type: ignore[no-any-return]
+                return response
             raise VoterRefused(response.status_code, response.text)
         raise TimeoutError(f"no answer after {_ATTEMPTS} attempts")
 
@@ -189,5 +188,16 @@ def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey
         raise ValueError("the receipt's signature does not hold") from None
 
 
-def _sign_release(card: JpkiCard, challenge: dict[str, str]) -> dict[str, str]:
-    raise NotImplementedError
+def _answer_challenge(emulated: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
+    """What the voter does with the card: type the PIN and the password, and sign the two texts."""
+    card = JpkiCard(emulated.transmit)
+    card.verify_pin(USER_AUTHENTICATION, USER_PIN)
+    card.verify_pin(DIGITAL_SIGNATURE, SIGNATURE_PASSWORD)
+    answer = {
+        "user_certificate": card.read_certificate(USER_AUTHENTICATION),
+        "challenge_signature": card.sign(USER_AUTHENTICATION, challenge["challenge"].encode()),
+        "signature_certificate": card.read_certificate(DIGITAL_SIGNATURE),
+        "statement_signature": card.sign(DIGITAL_SIGNATURE, challenge["release_statement"].encode()),
+    }
+    encoded = {name: base64.b64encode(content).decode() for name, content in answer.items()}
+    return {"challenge_id": challenge["challenge_id"], **encoded}

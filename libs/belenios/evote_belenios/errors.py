@@ -43,3 +43,22 @@ class TrusteeError(BeleniosError):
 
 class TallyError(BeleniosError):
     """An encrypted tally, a partial decryption or a result breaks a rule."""
+
+
+class ArchiveError(BeleniosError):
+    """An event of an archive breaks a rule.
+
+    ``event_index`` counts events from 0 (it is what the event's ``height`` should be), ``event_type`` is the event's
+    ``type``, or ``None`` where the archive is too damaged to tell.
+    """
+
+    def __init__(self, rule: str, section: str, detail: str, event_index: int, event_type: str | None) -> None:
+        super().__init__(rule, section, detail)
+        self.event_index = event_index
+        self.event_type = event_type
+
+    def __str__(self) -> str:
+        return f"event {self.event_index} ({self.event_type or 'unreadable'}): {super().__str__()}"
+
+    def __reduce__(self) -> tuple[type[BeleniosError], tuple[object, ...]]:  # type: ignore[override]
+        return type(self), (self.rule, self.section, self.detail, self.event_index, self.event_type)

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from evote_belenios import threshold
+from evote_belenios.archive import ArchiveReader, PublishedTally, Setup
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.decryption import partial_decryption as decrypt_partially
 from evote_belenios.election import parse_election
@@ -208,6 +209,17 @@ class _ArchivedTally:
     election_json: str
     trustees_json: str
     encrypted_tally: str
+
+
+def _read_tally(archive: Path) -> _ArchivedTally:
+    setup: Setup | None = None
+    with ArchiveReader(archive) as events:
+        for event in events:
+            if isinstance(event.content, Setup):
+                setup = event.content
+            elif isinstance(event.content, PublishedTally) and setup is not None:
+                return _ArchivedTally(setup.election, setup.trustees, event.content.encrypted_tally)
+    raise ArchiveRejected(["まだ集計されていません"])
 
 
 def _sha256(text: str) -> str:

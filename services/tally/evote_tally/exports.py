@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,19 +126,14 @@ def _write_count(writer: ArchiveWriter, election: Election) -> None:
         writer.result(result.result)
 
 
-class _Outbox(io.RawIOBase):
+class _Outbox:
     """Collects what the writer wrote since the last look."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        piece = bytes(data)
-        self._pieces.append(piece)
-        return len(piece)
+    def write(self, data: bytes, /) -> None:
+        self._pieces.append(data)
 
     def take(self) -> bytes:
         taken = b"".join(self._pieces)

@@ -34,4 +34,4 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def from_environment(cls) -> Self:
         """Read the process's environment; raises ``pydantic.ValidationError``, which ``cli.run`` reports."""
-        return cls()  # type: ignore[call-arg]  # every field comes from the environment
+        return cls()

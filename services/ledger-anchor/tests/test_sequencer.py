@@ -106,8 +106,8 @@ class Stack:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    def projection(self) -> ProjectionRunner:
-        projection = LedgerProjection(self.key.verifier)
+    def projection(self, projection: LedgerProjection | None = None) -> ProjectionRunner:
+        projection = projection or LedgerProjection(self.key.verifier)
         return ProjectionRunner(
             self.kafka, self.pool, projection, self.producer, ProjectionMetrics(CollectorRegistry())
         )
@@ -228,6 +228,41 @@ async def test_a_duplicate_is_known_after_a_restart(stack: Stack, events: Any) -
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
         await until(lambda: _at_least(stack, len(expected)))
     await stack.check_log(expected)
+
+
+class EntriesOnly(LedgerProjection):
+    """A replica that projects the ledger but has not come to the sources yet."""
+
+    topics = frozenset({Topic.LEDGER})
+
+
+async def test_a_new_leader_waits_for_what_the_tables_do_not_show_yet(stack: Stack, events: Any) -> None:
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await stack.publish(events.ballot(0))
+        await until(lambda: _at_least(stack, 1))
+    async with stack.running(stack.sequencer(first_writer := FaultyWriter(stack.writer(), []))):
+        for number in range(1, 6):
+            await stack.publish(events.ballot(number))
+        await until(lambda: _entries_in_kafka(stack, 6))
+    assert first_writer.starts == 1
+    assert await stack.logged() == 1, "nobody projects"
+    expected = list(stack.published)
+    await stack.publish(events.ballot(1))
+    expected.append(await stack.publish(events.ballot(7)))
+    second = stack.sequencer(writer := FaultyWriter(stack.writer(), []))
+    async with stack.running(second):
+        await until(lambda: _started(writer, 1))
+        await asyncio.sleep(0.5)  # time to do the wrong thing
+        async with stack.running(stack.projection(EntriesOnly(stack.key.verifier))):
+            await until(lambda: _at_least(stack, 6))
+            await asyncio.sleep(0.5)
+        async with stack.running(stack.projection()):
+            await until(lambda: _at_least(stack, 7))
+    await stack.check_log(expected)
+
+
+async def _entries_in_kafka(stack: Stack, count: int) -> bool:
+    return len(await stack.log_of_kafka()) >= count
 
 
 async def test_of_two_sequencers_one_leads_and_the_other_takes_over(stack: Stack, events: Any) -> None:

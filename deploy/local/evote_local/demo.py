@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import secrets
 import shutil
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -73,14 +74,14 @@ async def _hold(
         )
         console.rule("準備 / roll, key ceremony, opening")
         await referendum.prepare()
-        with tqdm(total=voters, desc="cards", unit="card") as bar:
+        with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
             await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
         console.rule("投票 / voting")
         with ProcessPoolExecutor(client_processes(), multiprocessing.get_context("spawn")) as executor:
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             voting = time.perf_counter()
-            with tqdm(total=len(visits), desc="ballots", unit="ballot") as bar:
+            with tqdm(total=len(visits), desc="ballots", unit="ballot", mininterval=_bar_interval_s()) as bar:
                 await referendum.vote(polls, visits, lambda: _advance(bar))
             times.voting_s = time.perf_counter() - voting
         console.rule("開票 / closing, decryption by 2 of 3 trustees")
@@ -89,6 +90,11 @@ async def _hold(
         times.count_s = time.perf_counter() - counting
         await referendum.officers.download_archive(output / "archive.bel")
     return _Held(referendum, polls.measured, counts)
+
+
+def _bar_interval_s() -> float:
+    """A bar on a terminal is redrawn often; in a log file each redrawing is another line."""
+    return 0.1 if sys.stderr.isatty() else 10
 
 
 def _advance(bar: tqdm[NoReturn]) -> None:
@@ -123,11 +129,13 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
     )
     said = "\n\n".join(f"$ {verdict.program}\n{verdict.output}" for verdict in verdicts)
     write_report(output, figures=figures, results=results, verification=said)
-    console.print(said, markup=False, highlight=False)
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.rule("結果 / result")
-    console.print(results, markup=False, highlight=False)
-    console.print(f"\n{figures_table(figures)}\n", markup=False, highlight=False)
-    console.print(f"{output}/: archive.bel, report.txt, figures.json, logs/", markup=False, highlight=False)
+    console.print(results, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\n{figures_table(figures)}\n", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{output}/: archive.bel, report.txt, figures.json, logs/", markup=False, highlight=False, soft_wrap=True
+    )
     _require(referendum, counts, verdicts)
 
 

@@ -99,12 +99,16 @@ class PollingDay:
         """Authenticate by card and receive the private credential (design, trust split: auth)."""
         started = time.perf_counter()
         base = f"{self._auth_url}/elections/{self.election.uuid}"
-        challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
-        request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
-        response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
-        voter.credential = str(response.json()["credential"])
-        self.measured.release_s.append(time.perf_counter() - started)
-        return voter.credential
+        for _ in range(_ATTEMPTS):
+            # A challenge is good for one attempt: when the answer is lost, begin again with a new one.
+            challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
+            request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            response = await self._attempt(client.post(f"{base}/releases", json=request))
+            if response is not None:
+                voter.credential = str(response.json()["credential"])
+                self.measured.release_s.append(time.perf_counter() - started)
+                return voter.credential
+        raise TimeoutError(f"no credential after {_ATTEMPTS} attempts")
 
     async def cast(self, voter: Voter, choice: str, choices: list[list[int]], client: httpx.AsyncClient) -> Cast:
         """Encrypt, post to any replica until there is a receipt, and check the receipt's signature.
@@ -150,20 +154,26 @@ class PollingDay:
     async def _retrying(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         """Repeat a request over lost connections and 503 answers; raise when the refusal is for good."""
         for _ in range(_ATTEMPTS):
-            try:
-                response = await request()
-            except httpx.TransportError:
-                self.measured.unavailable += 1
-                await asyncio.sleep(0.5)
-                continue
-            if response.status_code == 503:
-                self.measured.unavailable += 1
-                await asyncio.sleep(float(response.headers["Retry-After"]))
-                continue
-            if response.is_success:
+            response = await self._attempt(request())
+            if response is not None:
                 return response
-            raise VoterRefused(response.status_code, response.text)
         raise TimeoutError(f"no answer after {_ATTEMPTS} attempts")
+
+    async def _attempt(self, request: Awaitable[httpx.Response]) -> httpx.Response | None:
+        """The answer of one request, or None after the wait that is due when nobody could answer it."""
+        try:
+            response = await request
+        except httpx.TransportError:
+            self.measured.unavailable += 1
+            await asyncio.sleep(0.5)
+            return None
+        if response.status_code == 503:
+            self.measured.unavailable += 1
+            await asyncio.sleep(float(response.headers["Retry-After"]))
+            return None
+        if not response.is_success:
+            raise VoterRefused(response.status_code, response.text)
+        return response
 
 
 def encrypt(election_json: str, credential: str, choices: list[list[int]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import secrets
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_eventlog.events import Topic
+from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
 from evote_local.stack import Service, Stack
 from evote_local.voters import PollingDay, encrypt, open_client
@@ -58,7 +58,7 @@ class Polls:
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[ProcessPoolExecutor]:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    with device_pool() as pool:
         yield pool
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
 from evote_local.stack import Stack
 from evote_local.verification import run_belenios_tool, run_evote_verify
@@ -32,7 +31,7 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
         uuid = referendum.officers.election_uuid
 
         # The day: everybody votes, some again, over two replicas.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        with device_pool() as executor:
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             await referendum.vote(polls, visits[: len(visits) // 2], lambda: None)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import secrets
 import shutil
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,9 +16,10 @@ from evote_platform.clock import utc_now
 from rich.console import Console
 from tqdm import tqdm
 
+from .devices import device_pool
 from .latencies import percentiles
 from .officers import ANSWERS, BLANK, QUESTION
-from .referendum import Referendum, client_processes
+from .referendum import Referendum
 from .report import Figures, chart, figures_table, write_report
 from .stack import Stack, temporary_directory
 from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, run_evote_verify
@@ -77,7 +76,7 @@ async def _hold(
         with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
             await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
         console.rule("投票 / voting")
-        with ProcessPoolExecutor(client_processes(), multiprocessing.get_context("spawn")) as executor:
+        with device_pool() as executor:
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             voting = time.perf_counter()

@@ -62,7 +62,7 @@ class ChildProcess:
                 group=_primary_group(user) if user else None,
                 extra_groups=[] if user else None,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=die_with_parent(os.getpid()),
             )
 
     @property
@@ -123,7 +123,9 @@ def _primary_group(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def die_with_parent(parent: int) -> Callable[[], None]:
+    """For a new process of ``parent``: a function that ties its life to that of the thread that started it."""
+
     def set_death_signal() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         # The parent may have died between fork and prctl: then no signal would ever come.

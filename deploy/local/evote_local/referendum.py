@@ -160,8 +160,3 @@ def hold_ceremony(trustees: Sequence[LocalTrustee]) -> None:
     for _ in range(LocalTrustee.STEPS):
         for trustee in trustees:
             trustee.next_step()
-
-
-def client_processes() -> int:
-    """How many processes the voters' devices get: half of the cores, for the services need the others."""
-    return max(1, (os.cpu_count() or 1) // 2)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from evote_jpki.authority import TestAuthority
 from evote_platform.clock import utc_now
 from rich.console import Console
 
+from .devices import device_pool
 from .processes import log_tail
-from .referendum import Referendum, client_processes
+from .referendum import Referendum
 from .stack import Stack, temporary_directory
 from .voters import open_client
 
@@ -97,7 +96,7 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
         )
         await referendum.prepare()
         referendum.issue_cards(lambda: None)
-        with ProcessPoolExecutor(client_processes(), multiprocessing.get_context("spawn")) as executor:
+        with device_pool() as executor:
             polls = await referendum.open_polls(executor)
             await referendum.vote(polls, referendum.plan_visits(), lambda: None)
     return referendum.officers.election_uuid

@@ -1,0 +1,15 @@
+from random import Random
+
+from evote_auth.domain.roll import parse_roll
+from evote_local.people import make_residents, roll_csv
+
+
+def test_the_roll_of_the_simulation_is_one_that_auth_takes() -> None:
+    residents = make_residents(500, Random(1))
+    entries = parse_roll(roll_csv(residents))
+    assert [entry.voter_id for entry in entries] == [resident.voter_id for resident in residents]
+    assert len({entry.match_key for entry in entries}) == 500
+
+
+def test_the_same_seed_gives_the_same_people() -> None:
+    assert make_residents(20, Random(7)) == make_residents(20, Random(7))

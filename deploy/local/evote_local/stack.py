@@ -41,6 +41,7 @@ class Service:
     environment: Mapping[str, str] = field(repr=False)
     log_path: Path
     process: ChildProcess | None = None
+    _last_missing: str | None = None
 
     @property
     def url(self) -> str:
@@ -60,15 +61,24 @@ class Service:
         """Return when ``/readyz`` says so; :class:`ProcessFailed` when it ends or time is up."""
         if self.process is None:
             raise ProcessFailed(self.name, "was never started", "")
-        self.process.wait_until(self.is_ready, timeout_s=timeout_s)
-
-    def is_ready(self) -> bool:
-        """Whether ``/readyz`` answers 200 now."""
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as response:  # noqa: S310
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+            self.process.wait_until(lambda: self._missing() is None, timeout_s=timeout_s)
+        except ProcessFailed as error:
+            raise ProcessFailed(error.name, f"{error.reason}: {self._last_missing}", error.log_tail) from None
+
+    def _missing(self) -> str | None:
+        """What ``/readyz`` says is missing; None when the service is ready."""
+        self._last_missing = self._ask_ready()
+        return self._last_missing
+
+    def _ask_ready(self) -> str | None:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):  # noqa: S310
+                return None
+        except urllib.error.HTTPError as refusal:
+            return refusal.read().decode()
+        except OSError as error:
+            return repr(error)
 
     def kill(self) -> None:
         """``kill -9``."""

@@ -189,7 +189,7 @@ def test_a_poison_event_stops_nobody(stack: Stack, tmp_path: Path, executor: Pro
         await polls.vote_by_all()
         assert await polls.referendum.close_and_count() == polls.referendum.expected_result()
         letters = await _dead_letters(stack)
-        assert {letter["topic"] for letter in letters} >= {"ballots", "elections"}
+        assert {letter["original_topic"] for letter in letters} >= {"ballots", "elections"}
         assert all(letter["reason"] for letter in letters)
 
     hold(stack, tmp_path, executor, story, voters=5)

@@ -34,6 +34,10 @@ EncryptedTally = tuple[tuple[TallyCiphertext, ...], ...]
 """For each question, a ciphertext for each choice."""
 
 
+BallotCiphertexts = tuple[tuple[tuple[Element, Element], ...], ...]
+"""For each question, alpha and beta of each choice: all that the tally needs of a ballot."""
+
+
 @dataclass(frozen=True)
 class SizedEncryptedTally:
     """The ``sized_encrypted_tally`` structure; ``encrypted_tally`` is the SHA-256 (hex) of the tally's text."""
@@ -55,12 +59,15 @@ class EncryptedTallyAccumulator:
 
     def add(self, ballot: Ballot, weight: int = 1) -> None:
         """Count a ballot of this election ``weight`` times; ``ValueError`` when the weight is not positive."""
+        self.add_ciphertexts(ciphertexts_of(ballot), weight)
+
+    def add_ciphertexts(self, ciphertexts: BallotCiphertexts, weight: int) -> None:
+        """:meth:`add` for what :func:`ciphertexts_of` gave, maybe in another process."""
         if weight < 1:
             raise ValueError("a weight is at least 1")
         group = self._election.group
-        for sums, answer in zip(self._sums, ballot.answers, strict=True):
-            for position, choice in enumerate(answer.choices):
-                alpha, beta = choice.alpha, choice.beta
+        for sums, answer in zip(self._sums, ciphertexts, strict=True):
+            for position, (alpha, beta) in enumerate(answer):
                 if weight != 1:
                     alpha, beta = group.power(alpha, weight), group.power(beta, weight)
                 sum_alpha, sum_beta = sums[position]
@@ -76,6 +83,11 @@ class EncryptedTallyAccumulator:
     def sized_json(self) -> str:
         """The ``sized_encrypted_tally`` so far."""
         return sized_encrypted_tally_json(self.encrypted_tally_json(), self.num_tallied, self.total_weight)
+
+
+def ciphertexts_of(ballot: Ballot) -> BallotCiphertexts:
+    """What a ballot adds to the tally."""
+    return tuple(tuple((choice.alpha, choice.beta) for choice in answer.choices) for answer in ballot.answers)
 
 
 def encrypted_tally(election: Election, ballots: Iterable[tuple[Ballot, int]]) -> str:

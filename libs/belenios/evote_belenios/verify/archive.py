@@ -1,0 +1,232 @@
+"""Verifying an archive from its first byte to its last."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+from ..archive import (
+    ArchivedEvent,
+    ArchiveReader,
+    CastBallot,
+    EventType,
+    OwnedDecryption,
+    PublishedResult,
+    PublishedTally,
+    Setup,
+)
+from ..decryption import verify_partial_decryption
+from ..election import Election, parse_election
+from ..errors import ArchiveError, BeleniosError, TallyError
+from ..jsontext import load, texts
+from ..result import parse_result, verify_result
+from ..tally import parse_sized_encrypted_tally, verify_encrypted_tally
+from ..trustees import Trustees, parse_trustees, verify_election_key
+from .box import BallotBox
+from .report import VerificationReport
+from .workers import CHUNK, BallotFacts, Workers, check_ballots, check_credentials
+
+_PUBLIC_DATA, _DECRYPTIONS = "Public data", "Partial decryptions"
+_CREDENTIALS_AT_ONCE = 250
+
+Progress = Callable[[int, int], None]
+MOST_FAILURES = 20
+
+
+def verify_archive(path: Path, *, processes: int, progress: Progress) -> VerificationReport:
+    """Verify everything that an archive claims.
+
+    What is wrong is in the report's ``failures``, the first 20 of them. A phase of the election (its setup, its
+    ballots, the tally, the decryptions, the result) is checked only when those before it hold: there is nothing to
+    check it against otherwise.
+
+    Args:
+        path: the archive; it may grow meanwhile.
+        processes: how many verify ballots at once.
+        progress: called with the bytes verified and the bytes in all.
+
+    Raises:
+        OSError: the file can't be read.
+        NotAnArchive: it doesn't begin as an archive does.
+        BrokenProcessPool: a process was ended from outside.
+    """
+    size = path.stat().st_size or 1
+    verification = _Verification(lambda event: progress(event.end, size))
+    with ArchiveReader(path) as events:
+        verification.run(events, processes)
+    return verification.report()
+
+
+class _TooManyFailures(Exception):
+    """Enough has been found; more would not help anyone."""
+
+
+class _Verification:
+    """One pass over the events, and what has been learnt so far."""
+
+    def __init__(self, on_event: Callable[[ArchivedEvent], None]) -> None:
+        self._on_event = on_event
+        self._last: ArchivedEvent | None = None
+        self._events = 0
+        self._election: Election | None = None
+        self._trustees: Trustees | None = None
+        self._box = BallotBox()
+        self._tally: PublishedTally | None = None
+        self._decryptions: dict[int, str] = {}
+        self._result: tuple[tuple[int, ...], ...] | None = None
+        self._failures: list[ArchiveError] = []
+
+    def run(self, events: Iterable[ArchivedEvent], processes: int) -> None:
+        """Read and check until the end, or until nothing more can be checked."""
+        stream = self._read(events)
+        try:
+            setup = next(stream, None)
+            if setup is None:
+                self._fail(ArchiveError("event-order", _PUBLIC_DATA, "the archive holds no Setup", 0, None))
+                return
+            assert isinstance(setup.content, Setup)  # noqa: S101 - the reader holds to the order
+            self._check_setup(setup, setup.content)
+            if self._election is None or self._failures:
+                return
+            with Workers(processes, self._election) as workers:
+                self._check_credentials(setup, setup.content, workers)
+                if not self._failures:
+                    self._check_votes(stream, workers)
+        except _TooManyFailures:
+            return
+
+    def report(self) -> VerificationReport:
+        """What was found."""
+        return VerificationReport(
+            stage=self._last.type if self._last else None,
+            head=self._last.sha256 if self._last else None,
+            events=self._events,
+            election=self._election,
+            trustees=self._trustees,
+            voters=self._box.voters,
+            ballots=self._box.ballots,
+            counted=self._box.counted,
+            decrypted_by=tuple(sorted(self._decryptions)),
+            result=self._result,
+            failures=tuple(sorted(self._failures, key=lambda failure: failure.event_index)),
+        )
+
+    def _read(self, events: Iterable[ArchivedEvent]) -> Iterator[ArchivedEvent]:
+        """Steps 1 and 2: the file and the chain, up to the first damage."""
+        try:
+            for event in events:
+                self._last = event
+                self._events += 1
+                yield event
+        except ArchiveError as error:
+            self._fail(error)
+
+    def _check_setup(self, event: ArchivedEvent, setup: Setup) -> None:
+        """Step 3, without the credentials."""
+        try:
+            election = parse_election(setup.election)
+            self._election = election
+            self._trustees = parse_trustees(setup.trustees, election.group)
+            verify_election_key(election, self._trustees)
+        except BeleniosError as error:
+            self._fail_at(event, error)
+
+    def _check_credentials(self, event: ArchivedEvent, setup: Setup, workers: Workers) -> None:
+        """Step 3, the list of public credentials."""
+        try:
+            credentials = texts(load(setup.credentials), "credentials")
+        except BeleniosError as error:
+            self._fail_at(event, error)
+            return
+        slices = range(0, len(credentials), _CREDENTIALS_AT_ONCE)
+        checks = [
+            workers.submit(check_credentials, credentials[start : start + _CREDENTIALS_AT_ONCE]) for start in slices
+        ]
+        for check in checks:
+            for verdict in check.result():
+                try:
+                    if isinstance(verdict, BeleniosError):
+                        raise verdict
+                    self._box.admit(*verdict)
+                except BeleniosError as error:
+                    self._fail_at(event, error)
+        self._on_event(event)
+
+    def _check_votes(self, stream: Iterator[ArchivedEvent], workers: Workers) -> None:
+        """Steps 4 and 5 for ballots, in parallel; then 6 to 8 for what follows them."""
+        in_flight: deque[tuple[list[ArchivedEvent], Future[list[BallotFacts | BeleniosError]]]] = deque()
+        chunk: list[ArchivedEvent] = []
+
+        def submit() -> None:
+            if chunk:
+                in_flight.append((list(chunk), workers.submit(check_ballots, [_ballot_text(event) for event in chunk])))
+                chunk.clear()
+
+        for event in stream:
+            if event.type is EventType.BALLOT:
+                chunk.append(event)
+                if len(chunk) == CHUNK:
+                    submit()
+                if len(in_flight) > workers.most_in_flight:
+                    self._take_verdicts(*in_flight.popleft())
+                continue
+            submit()
+            while in_flight:
+                self._take_verdicts(*in_flight.popleft())
+            if not self._failures:
+                self._check_count(event)
+            self._on_event(event)
+        submit()
+        while in_flight:
+            self._take_verdicts(*in_flight.popleft())
+
+    def _take_verdicts(self, events: list[ArchivedEvent], verdicts: Future[list[BallotFacts | BeleniosError]]) -> None:
+        for event, verdict in zip(events, verdicts.result(), strict=True):
+            try:
+                if isinstance(verdict, BeleniosError):
+                    raise verdict
+                self._box.add(verdict)
+            except BeleniosError as error:
+                self._fail_at(event, error)
+            self._on_event(event)
+
+    def _check_count(self, event: ArchivedEvent) -> None:
+        """Steps 6 to 8."""
+        assert self._election is not None and self._trustees is not None  # noqa: S101 - the setup holds
+        election, trustees, content = self._election, self._trustees, event.content
+        try:
+            match content:
+                case PublishedTally():
+                    verify_encrypted_tally(self._box.tally(election), content.encrypted_tally, content.sized)
+                    self._tally = content
+                case OwnedDecryption() if self._tally is not None:
+                    if content.owner in self._decryptions:
+                        raise TallyError(
+                            "decryption-duplicate", _DECRYPTIONS, f"trustee {content.owner} decrypted before"
+                        )
+                    verify_partial_decryption(
+                        election, trustees, content.owner, self._tally.encrypted_tally, content.text
+                    )
+                    self._decryptions[content.owner] = content.text
+                case PublishedResult() if self._tally is not None:
+                    weight = parse_sized_encrypted_tally(self._tally.sized).total_weight
+                    encrypted_tally = self._tally.encrypted_tally
+                    verify_result(election, trustees, encrypted_tally, weight, self._decryptions, content.text)
+                    self._result = parse_result(election, content.text)
+        except BeleniosError as error:
+            self._fail_at(event, error)
+
+    def _fail_at(self, event: ArchivedEvent, error: BeleniosError) -> None:
+        self._fail(ArchiveError(error.rule, error.section, error.detail, event.index, event.type))
+
+    def _fail(self, failure: ArchiveError) -> None:
+        self._failures.append(failure)
+        if len(self._failures) >= MOST_FAILURES:
+            raise _TooManyFailures
+
+
+def _ballot_text(event: ArchivedEvent) -> str:
+    assert isinstance(event.content, CastBallot)  # noqa: S101 - the reader holds to the order
+    return event.content.text

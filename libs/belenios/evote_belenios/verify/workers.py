@@ -1,0 +1,123 @@
+"""Checks that take time, on all cores: work is handed out in order and taken back in order."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..ballots import parse_ballot, verify_ballot
+from ..credentials import parse_public
+from ..election import Election, parse_election
+from ..errors import BeleniosError
+from ..tally import BallotCiphertexts, ciphertexts_of
+
+CHUNK = 16
+_PR_SET_PDEATHSIG = 1
+
+Item = TypeVar("Item")
+Verdict = TypeVar("Verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class BallotFacts:
+    """What is left of a ballot that holds by itself."""
+
+    credential: str
+    tracker: str
+    digests: tuple[bytes, ...]
+    """SHA-256 of each ciphertext."""
+    ciphertexts: BallotCiphertexts
+
+
+def check_ballots(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
+    """Everything that a ballot says by itself."""
+    return [_check_ballot(election, text) for text in texts]
+
+
+def check_credentials(election: Election, texts: Sequence[str]) -> list[tuple[str, int] | BeleniosError]:
+    """Each credential's element and weight."""
+    return [_check_credential(election, text) for text in texts]
+
+
+class Workers:
+    """A pool of processes that know one election; a context manager.
+
+    Nothing is started for work that fits into less than a chunk: a process takes longer to start.
+    """
+
+    def __init__(self, processes: int, election: Election) -> None:
+        self._processes = processes
+        self._election = election
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def submit(
+        self, check: Callable[[Election, Sequence[Item]], list[Verdict]], items: Sequence[Item]
+    ) -> Future[list[Verdict]]:
+        """Begin to check items, whose verdicts come in their order."""
+        if self._pool is None and (self._processes == 1 or len(items) < CHUNK):
+            done: Future[list[Verdict]] = Future()
+            done.set_result(check(self._election, items))
+            return done
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._processes,
+                # A fork would copy the locks of whatever threads the caller has.
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._election.json, os.getpid()),
+            )
+        return self._pool.submit(_run, check, items)
+
+    @property
+    def most_in_flight(self) -> int:
+        """Chunks in flight that keep everyone busy: memory doesn't grow with the archive."""
+        return 4 * self._processes
+
+
+def _check_ballot(election: Election, text: str) -> BallotFacts | BeleniosError:
+    try:
+        ballot = parse_ballot(election, text)
+        verify_ballot(election, ballot)
+    except BeleniosError as error:
+        return error
+    digests = tuple(bytes.fromhex(digest) for digest in ballot.ciphertext_digests)
+    return BallotFacts(ballot.credential, ballot.tracker, digests, ciphertexts_of(ballot))
+
+
+def _check_credential(election: Election, text: str) -> tuple[str, int] | BeleniosError:
+    try:
+        return parse_public(text, election.group)
+    except BeleniosError as error:
+        return error
+
+
+_election: Election
+
+
+def _begin(election_json: str, parent: int) -> None:
+    """In a new process: read the election once, and end when the parent does, however it ends."""
+    global _election
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    _election = parse_election(election_json)
+
+
+def _run(check: Callable[[Election, Sequence[Item]], list[Verdict]], items: Sequence[Item]) -> list[Verdict]:
+    return check(_election, items)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
 from evote_belenios.groups import group_by_name
+from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
-from evote_jpki.certificates import Authorities
 from evote_platform.clock import Clock, rfc3339
 from nacl.public import PublicKey, SealedBox
 
 from . import vault
-from .domain.credentials import MasterKey, list_parts, list_sha256, public_list
-from .domain.refusals import ElectionOver, RollNotFrozen
+from .deriving import derive_public_list
+from .domain.credentials import MasterKey, list_parts, list_sha256
+from .domain.refusals import ElectionOver
 from .domain.release import (
     CHALLENGE_LIFETIME,
     CardResponse,
@@ -28,6 +30,7 @@ from .domain.release import (
     release_statement,
 )
 from .domain.roll import decode_roll, parse_roll
+from .trust import Trust
 
 _CHALLENGE_BYTES = 32
 
@@ -39,7 +42,7 @@ class AuthService:
     pool: asyncpg.Pool
     producer: EventProducer
     master_key: MasterKey
-    authorities: Authorities
+    trust: Trust
     auditor_key: PublicKey
     clock: Clock
     random: Callable[[int], bytes]
@@ -47,11 +50,17 @@ class AuthService:
 
     async def import_roll(self, election_uuid: str, content: bytes, charset: str) -> int:
         """Replace the roll by a CSV file; returns how many voters it has. All of it or nothing."""
-        entries = await asyncio.to_thread(lambda: parse_roll(decode_roll(content, charset)))
+        today = self.clock().date()
         async with self.pool.acquire() as connection:
             await vault.load_election(connection, election_uuid)
-            await vault.replace_roll(connection, election_uuid, entries, self.random)
-        return len(entries)
+
+        def read() -> list[vault.RollRow]:
+            return vault.roll_rows(election_uuid, parse_roll(decode_roll(content, charset), today), self.random)
+
+        rows = await asyncio.to_thread(read)
+        async with self.pool.acquire() as connection:
+            await vault.replace_roll(connection, election_uuid, rows)
+        return len(rows)
 
     async def freeze_roll(self, election_uuid: str) -> tuple[int, str]:
         """Freeze the roll and publish the public credentials; returns their number and the list's SHA-256.
@@ -61,10 +70,12 @@ class AuthService:
         """
         async with self.pool.acquire() as connection:
             election = await vault.load_election(connection, election_uuid)
-            voter_refs = await vault.freeze_roll(connection, election_uuid)
-            group = group_by_name(election.group)
-            credentials = await asyncio.to_thread(public_list, self.master_key, group, election_uuid, voter_refs)
-            digest = list_sha256(credentials)
+            voter_refs = await vault.freeze_roll(connection, election_uuid, self.master_key.key_id)
+        credentials = await derive_public_list(
+            self.master_key, election.group, election_uuid, voter_refs, os.cpu_count() or 1
+        )
+        digest = list_sha256(credentials)
+        async with self.pool.acquire() as connection:
             published = await vault.is_published(connection, election_uuid, digest)
         if not published:
             for part in list_parts(election_uuid, credentials):
@@ -94,8 +105,12 @@ class AuthService:
     async def release(self, election_uuid: str, challenge_id: str, response: CardResponse) -> str:
         """Check a card's response and return the voter's private credential.
 
-        Order: the evidence is committed, then the events are durable, then the credential leaves. A crash in between
-        leaves evidence without a release, never a release without evidence.
+        Order: the evidence is committed, then the events are durable, then the credential leaves.
+
+        - A crash before the events leaves evidence that no event names: nothing was released.
+        - A crash after the events leaves an evidenced release that nobody received: the voter comes again and gets the
+          same credential, with evidence of its own.
+        - Nothing leaves a release without evidence.
         """
         now = self.clock()
         async with self.pool.acquire() as connection:
@@ -104,7 +119,9 @@ class AuthService:
             challenge = await vault.use_challenge(connection, challenge_id)
             check_challenge(challenge, election_uuid, now)
             statement = release_statement(challenge, election.name)
-            card = await asyncio.to_thread(authenticate_card, response, challenge, statement, self.authorities, now)
+            card = await asyncio.to_thread(
+                authenticate_card, response, challenge, statement, self.trust.authorities, now
+            )
             async with connection.transaction():
                 voter_ref = await vault.find_voter(connection, election_uuid, card)
                 await vault.bind_card(connection, election_uuid, voter_ref, card)
@@ -112,16 +129,24 @@ class AuthService:
                 sealed = SealedBox(self.auditor_key).encrypt(plain)
                 digest = hashlib.sha256(sealed).hexdigest()
                 await vault.keep_evidence(connection, election_uuid, voter_ref, digest, sealed)
+        try:
+            await self._publish_release(election_uuid, voter_ref, digest)
+        except LogUnavailable:
+            # The credential stays here, so the same card response may be sent again when the log is back.
+            async with self.pool.acquire() as connection:
+                await vault.give_back_challenge(connection, challenge_id)
+            raise
+        return self.master_key.private_credential(group_by_name(election.group), election_uuid, voter_ref)
+
+    async def _publish_release(self, election_uuid: str, voter_ref: str, evidence_sha256: str) -> None:
         await self.producer.publish(VoterAuthenticated(election_uuid=election_uuid, voter_ref=voter_ref, method="card"))
         await self.producer.publish(
-            CredentialReleased(election_uuid=election_uuid, voter_ref=voter_ref, evidence_sha256=digest)
+            CredentialReleased(election_uuid=election_uuid, voter_ref=voter_ref, evidence_sha256=evidence_sha256)
         )
-        return self.master_key.private_credential(group_by_name(election.group), election_uuid, voter_ref)
 
     async def _open_to_voters(self, connection: vault.Connection, election_uuid: str) -> vault.KnownElection:
         election = await vault.load_election(connection, election_uuid)
         if election.closed:
             raise ElectionOver
-        if not await vault.is_roll_frozen(connection, election_uuid):
-            raise RollNotFrozen
+        await vault.require_frozen(connection, election_uuid, self.master_key.key_id)
         return election

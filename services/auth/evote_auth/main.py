@@ -32,6 +32,7 @@ from .api.routes import officers, voters
 from .handlers import AuthService
 from .projection import AuthProjection
 from .settings import AuthSettings
+from .trust import Trust
 
 SERVICE = "auth"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -80,15 +81,18 @@ async def _running(
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
+        trust = Trust(settings.ca_bundle_file, settings.crl_file, clock)
+        readiness.register("revocation-lists", trust.check)
         await producer.start()
         try:
             async with background_tasks(readiness) as tasks:
                 tasks.start("projection", runner.run())
+                tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
                     producer=producer,
                     master_key=settings.master_key(),
-                    authorities=settings.authorities(),
+                    trust=trust,
                     auditor_key=settings.auditor_key(),
                     clock=clock,
                     random=secrets.token_bytes,

@@ -6,7 +6,6 @@ import base64
 from pathlib import Path
 from typing import Annotated
 
-from evote_jpki.certificates import Authorities, load_authorities
 from evote_platform.settings import ServiceSettings
 from nacl.public import PublicKey
 from pydantic import Field
@@ -24,7 +23,10 @@ class AuthSettings(ServiceSettings):
     ca_bundle_file: Path
     """PEM certificates of the authorities whose cards are taken."""
     crl_file: Path
-    """PEM revocation lists of the same authorities. A list past its next update refuses every card: fail closed."""
+    """Revocation lists of the same authorities, in PEM (or one in DER); read again whenever the file changes.
+
+    A list past its next update refuses every card of its authority, and so does a missing one: fail closed.
+    """
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which release evidence is sealed."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
@@ -32,11 +34,7 @@ class AuthSettings(ServiceSettings):
 
     def master_key(self) -> MasterKey:
         """Read the master key."""
-        return MasterKey(base64.b64decode(self.master_key_file.read_bytes(), validate=True))
-
-    def authorities(self) -> Authorities:
-        """Read the authorities and their revocation lists."""
-        return load_authorities(self.ca_bundle_file.read_bytes(), self.crl_file.read_bytes())
+        return MasterKey(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
 
     def auditor_key(self) -> PublicKey:
         """The auditor's key."""

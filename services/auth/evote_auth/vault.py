@@ -9,11 +9,21 @@ from datetime import datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from .domain.refusals import CardMismatch, ChallengeUnknown, NotOnRoll, RollEmpty, RollFrozenAlready, UnknownElection
+from .domain.refusals import (
+    CardMismatch,
+    ChallengeUnknown,
+    MasterKeyChanged,
+    NotOnRoll,
+    RollEmpty,
+    RollFrozenAlready,
+    RollNotFrozen,
+    UnknownElection,
+)
 from .domain.release import AuthenticatedCard, Challenge
 from .domain.roll import RollEntry, match_key
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+RollRow = tuple[str, str, str, str, str, str, str, str]
 _REF_BYTES = 16
 
 
@@ -48,24 +58,31 @@ async def load_election(connection: Connection, election_uuid: str) -> KnownElec
     return KnownElection(election_uuid, row["name"], row["group_name"], row["closed"])
 
 
-async def replace_roll(
-    connection: Connection, election_uuid: str, entries: Sequence[RollEntry], random: Callable[[int], bytes]
-) -> None:
+def roll_rows(election_uuid: str, entries: Sequence[RollEntry], random: Callable[[int], bytes]) -> list[RollRow]:
+    """The rows of a roll, each with a new voter reference: a pseudonym of 128 random bits."""
+    return [
+        (election_uuid, random(_REF_BYTES).hex(), e.voter_id, e.match_key, e.name, e.address, e.birth_date, e.sex)
+        for e in entries
+    ]
+
+
+async def replace_roll(connection: Connection, election_uuid: str, rows: Sequence[RollRow]) -> None:
     """Replace the whole roll in one transaction; ``RollFrozenAlready`` once it is frozen."""
     async with connection.transaction():
-        await connection.execute("INSERT INTO vault_rolls VALUES ($1, false) ON CONFLICT DO NOTHING", election_uuid)
+        await connection.execute(
+            "INSERT INTO vault_rolls VALUES ($1, false, NULL) ON CONFLICT DO NOTHING", election_uuid
+        )
         if await _lock_roll(connection, election_uuid):
             raise RollFrozenAlready
         await connection.execute("DELETE FROM vault_voters WHERE election_uuid = $1", election_uuid)
-        rows = [
-            (election_uuid, random(_REF_BYTES).hex(), e.voter_id, e.match_key, e.name, e.address, e.birth_date, e.sex)
-            for e in entries
-        ]
         await connection.copy_records_to_table("vault_voters", records=rows)
 
 
-async def freeze_roll(connection: Connection, election_uuid: str) -> list[str]:
-    """Freeze the roll for good and return the voter references, sorted; ``RollEmpty`` when there is none."""
+async def freeze_roll(connection: Connection, election_uuid: str, key_id: str) -> list[str]:
+    """Freeze the roll for good under a master key and return the voter references, sorted.
+
+    Raises ``RollEmpty`` when there is no roll, ``MasterKeyChanged`` when it was frozen under another key.
+    """
     async with connection.transaction():
         await _lock_roll(connection, election_uuid)
         rows = await connection.fetch(
@@ -73,7 +90,14 @@ async def freeze_roll(connection: Connection, election_uuid: str) -> list[str]:
         )
         if not rows:
             raise RollEmpty
-        await connection.execute("UPDATE vault_rolls SET frozen = true WHERE election_uuid = $1", election_uuid)
+        frozen_under = await connection.fetchval(
+            "UPDATE vault_rolls SET frozen = true, key_id = COALESCE(key_id, $2) WHERE election_uuid = $1"
+            " RETURNING key_id",
+            election_uuid,
+            key_id,
+        )
+        if frozen_under != key_id:
+            raise MasterKeyChanged
     return [row["voter_ref"] for row in rows]
 
 
@@ -102,7 +126,7 @@ async def is_published(connection: Connection, election_uuid: str, credentials_s
 
 async def keep_challenge(connection: Connection, challenge: Challenge, now: datetime) -> None:
     """Store a new challenge, and forget those that expired."""
-    await connection.execute("DELETE FROM vault_challenges WHERE expires_at < $1 - interval '1 hour'", now)
+    await connection.execute("DELETE FROM vault_challenges WHERE expires_at < $1::timestamptz - interval '1 hour'", now)
     await connection.execute(
         "INSERT INTO vault_challenges VALUES ($1, $2, $3, $4, false)",
         challenge.challenge_id,
@@ -126,6 +150,11 @@ async def use_challenge(connection: Connection, challenge_id: str) -> Challenge:
     if row is None:
         raise ChallengeUnknown
     return Challenge(row["challenge_id"], row["election_uuid"], row["nonce"], row["expires_at"], row["used"])
+
+
+async def give_back_challenge(connection: Connection, challenge_id: str) -> None:
+    """Make a used challenge usable again: only for who used it and gave nothing out."""
+    await connection.execute("UPDATE vault_challenges SET used = false WHERE challenge_id = $1", challenge_id)
 
 
 async def find_voter(connection: Connection, election_uuid: str, card: AuthenticatedCard) -> str:
@@ -178,6 +207,10 @@ async def _lock_roll(connection: Connection, election_uuid: str) -> bool:
     return bool(frozen)
 
 
-async def is_roll_frozen(connection: Connection, election_uuid: str) -> bool:
-    """Whether credentials exist."""
-    return bool(await connection.fetchval("SELECT frozen FROM vault_rolls WHERE election_uuid = $1", election_uuid))
+async def require_frozen(connection: Connection, election_uuid: str, key_id: str) -> None:
+    """Raise ``RollNotFrozen``, or ``MasterKeyChanged`` when this key's credentials are not those on the list."""
+    row = await connection.fetchrow("SELECT frozen, key_id FROM vault_rolls WHERE election_uuid = $1", election_uuid)
+    if row is None or not row["frozen"]:
+        raise RollNotFrozen
+    if row["key_id"] != key_id:
+        raise MasterKeyChanged

@@ -22,6 +22,12 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         409,
         "Credentials are released once the roll is frozen.",
     ),
+    refusals.MasterKeyChanged: (
+        "master-key-changed",
+        "The credentials can't be derived here",
+        503,
+        "The roll was frozen under another master key; the operators have to bring it back.",
+    ),
     refusals.ElectionOver: ("election-closed", "The election is closed", 403, "No credential is released any more."),
     refusals.ChallengeUnknown: ("challenge-unknown", "No such challenge", 404, "Ask for a new challenge."),
     refusals.ChallengeReplayed: (
@@ -105,12 +111,20 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
 }
 
 
+_CERTIFICATE_NAMES = {
+    certificates.Purpose.USER_AUTHENTICATION: "user-authentication",
+    certificates.Purpose.DIGITAL_SIGNATURE: "digital-signature",
+}
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem document of a refusal."""
     fixed = _FIXED.get(type(error))
     if fixed is not None:
         headers = {"Retry-After": "60"} if fixed[2] == 503 else None
-        return Problem(*fixed, headers=headers)
+        purpose = error.purpose if isinstance(error, certificates.CertificateRefused) else None
+        extensions = None if purpose is None else {"certificate": _CERTIFICATE_NAMES[purpose]}
+        return Problem(*fixed, headers=headers, extensions=extensions)
     return _WITH_FACTS[type(error)](error)
 
 
@@ -134,7 +148,7 @@ def _roll_rejected(error: refusals.RollRejected) -> Problem:
         "The roll has faults; nothing was imported",
         422,
         "Correct the rows listed and import the whole file again.",
-        extensions={"rows": [asdict(fault) for fault in error.faults]},
+        extensions={"rows": [asdict(fault) for fault in error.faults], "total": error.total},
     )
 
 
@@ -142,7 +156,7 @@ def _log_unavailable(error: LogUnavailable) -> Problem:
     return unavailable(
         "log-unavailable",
         "The event log is not available",
-        "Nothing was released. Try again from the beginning.",
+        "Nothing was released. Send the same request again after Retry-After, while the challenge is valid.",
         error.retry_after_s,
     )
 

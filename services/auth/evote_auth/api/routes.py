@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Request
 
 from ..domain.release import CardResponse, challenge_text
 from ..handlers import AuthService
+from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,
     ReleaseRequest,
@@ -48,7 +49,7 @@ def limit_address(request: Request) -> None:
 
 
 officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
-voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)])
+voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=SmallBodyRoute)
 
 
 @officers.post("/elections/{election_uuid}/roll", openapi_extra=_CSV_BODY)

@@ -25,25 +25,25 @@ class MasterKey:
         if len(secret) < 32:
             raise ValueError("the master key needs at least 32 bytes")
         self._secret = secret
+        self.key_id = self._derive("tsukuba-evote key id", 16).hex()
+        """Tells two keys apart; tells nothing about either."""
 
     def __repr__(self) -> str:
         return "MasterKey(…)"
 
     def private_credential(self, group: Group, election_uuid: str, voter_ref: str) -> str:
         """A voter's private credential in one election: HKDF-SHA256 (RFC 5869), the same each time, kept nowhere."""
-        info = f"tsukuba-evote credential|{election_uuid}|{voter_ref}".encode()
-        entropy = HKDF(hashes.SHA256(), 64, salt=None, info=info).derive(self._secret)
-        return from_entropy(group, entropy)
+        return from_entropy(group, self._derive(f"tsukuba-evote credential|{election_uuid}|{voter_ref}", 64))
+
+    def _derive(self, info: str, count: int) -> bytes:
+        return HKDF(hashes.SHA256(), count, salt=None, info=info.encode()).derive(self._secret)
 
 
-def public_list(key: MasterKey, group: Group, election_uuid: str, voter_refs: Sequence[str]) -> tuple[str, ...]:
-    """The public credentials of all voters, sorted, so that their order tells nothing about the roll's."""
-    return tuple(
-        sorted(
-            public_credential(key.private_credential(group, election_uuid, ref), election_uuid, group)
-            for ref in voter_refs
-        )
-    )
+def public_credentials(key: MasterKey, group: Group, election_uuid: str, voter_refs: Sequence[str]) -> list[str]:
+    """The public credentials of these voters, in their order."""
+    return [
+        public_credential(key.private_credential(group, election_uuid, ref), election_uuid, group) for ref in voter_refs
+    ]
 
 
 def list_sha256(credentials: Sequence[str]) -> str:

@@ -26,6 +26,9 @@ class RollRejected(Refusal):
     """Rows of the roll are wrong; nothing was imported."""
 
     faults: tuple[RowFault, ...]
+    """The first of them."""
+    total: int
+    """How many there are."""
 
 
 @dataclass
@@ -41,6 +44,11 @@ class RollEmpty(Refusal):
 @dataclass
 class RollNotFrozen(Refusal):
     """Credentials exist once the roll is frozen."""
+
+
+@dataclass
+class MasterKeyChanged(Refusal):
+    """The roll was frozen under another master key: its credentials can't be derived here."""
 
 
 @dataclass

@@ -12,7 +12,9 @@ from evote_jpki.certificates import (
     BadSignature,
     BasicAttributes,
     CardCertificate,
+    CertificateRefused,
     MalformedCertificate,
+    Purpose,
     parse_certificate,
 )
 
@@ -92,20 +94,18 @@ def authenticate_card(
     user-authentication certificate carries no name: what ties the two together is that both keys signed texts with the
     same challenge's number, and afterwards the pairing that is kept for the voter.
     """
-    user = _certificate(response.user_certificate, authorities, now)
-    if user.attributes is not None:
-        raise MalformedCertificate("a signature certificate was given as the user-authentication certificate")
+    user = _certificate(response.user_certificate, Purpose.USER_AUTHENTICATION, authorities, now)
     try:
         user.verify(response.challenge_signature, challenge_text(challenge).encode())
     except BadSignature:
         raise ChallengeSignatureWrong from None
-    signing = _certificate(response.signature_certificate, authorities, now)
-    if signing.attributes is None:
-        raise MalformedCertificate("the signature certificate carries no basic attributes")
+    signing = _certificate(response.signature_certificate, Purpose.DIGITAL_SIGNATURE, authorities, now)
     try:
         signing.verify(response.statement_signature, statement.encode())
     except BadSignature:
         raise StatementSignatureWrong from None
+    if signing.attributes is None:
+        raise MalformedCertificate("a signature certificate without the basic attributes")
     return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint)
 
 
@@ -126,9 +126,15 @@ def evidence(response: CardResponse, challenge: Challenge, statement: str, voter
     )
 
 
-def _certificate(der: bytes, authorities: Authorities, now: datetime) -> CardCertificate:
-    certificate = parse_certificate(der)
-    authorities.validate(certificate, now)
+def _certificate(der: bytes, purpose: Purpose, authorities: Authorities, now: datetime) -> CardCertificate:
+    try:
+        certificate = parse_certificate(der)
+        if certificate.purpose is not purpose:
+            raise MalformedCertificate("the card's other certificate")
+        authorities.validate(certificate, now)
+    except CertificateRefused as refused:
+        refused.purpose = purpose
+        raise
     return certificate
 
 

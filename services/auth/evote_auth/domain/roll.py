@@ -16,7 +16,11 @@ COLUMNS = ("voter_id", "name", "address", "birth_date", "sex")
 _LONGEST = {"voter_id": 64, "name": 200, "address": 500, "birth_date": 10, "sex": 1}
 _SEXES = frozenset("123")
 _ENCODINGS = {"utf-8": "utf-8-sig", "shift_jis": "cp932"}
+_EARLIEST_BIRTH = date(1868, 1, 25)
+_REPLACEMENT = "\ufffd"
+"""What a program puts in place of bytes that it could not read."""
 MOST_FAULTS = 1000
+"""How many faults an answer lists; it also says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,8 @@ class RollEntry:
     address: str = field(repr=False)
     birth_date: str = field(repr=False)
     sex: str = field(repr=False)
-
-    @property
-    def match_key(self) -> str:
-        """What a card's attributes are compared by."""
-        return match_key(self.name, self.address, self.birth_date, self.sex)
+    match_key: str = field(repr=False)
+    """What a card's attributes are compared by."""
 
 
 def match_key(name: str, address: str, birth_date: str, sex: str) -> str:
@@ -44,17 +45,22 @@ def match_key(name: str, address: str, birth_date: str, sex: str) -> str:
 def decode_roll(content: bytes, charset: str) -> str:
     """The text of a file in UTF-8 (with or without a byte-order mark) or Shift_JIS (Windows' variant of it).
 
-    Raises ``RollRejected`` naming the line of the first byte that doesn't belong.
+    Raises ``RollRejected`` naming every line that can't be read.
     """
+    encoding = _ENCODINGS[charset]
     try:
-        return content.decode(_ENCODINGS[charset])
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise RollRejected((_fault(line, "", "encoding", f"{charset} として読めない文字があります"),)) from None
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        # A line feed is never the second byte of a character, in either encoding.
+        lines = enumerate(content.split(b"\n"), start=1)
+        bad = [number for number, line in lines if not _decodes(line, encoding)]
+        raise _rejected(
+            [_fault(number, "", "encoding", f"{charset} として読めない文字があります") for number in bad]
+        ) from None
 
 
-def parse_roll(text: str) -> tuple[RollEntry, ...]:
-    """The voters of a roll; ``RollRejected`` lists every bad row (at most 1,000 faults) and nothing is taken."""
+def parse_roll(text: str, today: date) -> tuple[RollEntry, ...]:
+    """The voters of a roll; ``RollRejected`` lists every bad row (the first 1,000 faults) and nothing is taken."""
     faults: list[RowFault] = []
     entries: list[RollEntry] = []
     seen_ids: dict[str, int] = {}
@@ -63,8 +69,9 @@ def parse_roll(text: str) -> tuple[RollEntry, ...]:
         if len(row) != len(COLUMNS):
             faults.append(_fault(line, "", "columns", f"列が {len(row)} 個あります（{len(COLUMNS)} 個必要）"))
             continue
-        found = list(_row_faults(line, row))
-        entry = RollEntry(*(value.strip() for value in row))
+        found = list(_row_faults(line, row, today))
+        voter_id, name, address, birth_date, sex = (value.strip() for value in row)
+        entry = RollEntry(voter_id, name, address, birth_date, sex, match_key(name, address, birth_date, sex))
         found += _duplicates(line, entry, seen_ids, seen_people)
         faults += found
         if not found:
@@ -72,25 +79,34 @@ def parse_roll(text: str) -> tuple[RollEntry, ...]:
     if not faults and not entries:
         faults.append(_fault(1, "", "empty", "有権者が一人もいません"))
     if faults:
-        raise RollRejected(tuple(faults[:MOST_FAULTS]))
+        raise _rejected(faults)
     return tuple(entries)
 
 
 def _rows(text: str, faults: list[RowFault]) -> Iterator[tuple[int, list[str]]]:
+    """The rows behind the header, each with the line that it begins in; what is no CSV becomes a fault."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        if tuple(column.strip() for column in header) != COLUMNS:
-            faults.append(_fault(1, "", "header", f"一行目は {','.join(COLUMNS)} でなければなりません"))
+    header_seen = False
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
             return
-        for row in reader:
+        except csv.Error:
+            faults.append(_fault(line, "", "csv", "CSV として読めません（引用符や改行を確認してください）"))
+            continue
+        if header_seen:
             if row:
-                yield reader.line_num, row
-    except csv.Error:
-        faults.append(_fault(reader.line_num, "", "csv", "CSV として読めません（引用符や改行を確認してください）"))
+                yield line, row
+        elif tuple(column.strip() for column in row) == COLUMNS:
+            header_seen = True
+        else:
+            faults.append(_fault(line, "", "header", f"一行目は {','.join(COLUMNS)} でなければなりません"))
+            return
 
 
-def _row_faults(line: int, row: Sequence[str]) -> Iterator[RowFault]:
+def _row_faults(line: int, row: Sequence[str], today: date) -> Iterator[RowFault]:
     for column, value in zip(COLUMNS, row, strict=True):
         text = value.strip()
         if not text:
@@ -99,8 +115,10 @@ def _row_faults(line: int, row: Sequence[str]) -> Iterator[RowFault]:
             yield _fault(line, column, "too-long", f"{_LONGEST[column]} 文字を超えています")
         elif any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
             yield _fault(line, column, "control", "使えない文字（制御文字）が入っています")
-        elif column == "birth_date" and not _is_date(text):
-            yield _fault(line, column, "date", "YYYY-MM-DD の実在する日付ではありません")
+        elif _REPLACEMENT in text:
+            yield _fault(line, column, "unreadable", "文字化けした文字（�）が入っています")
+        elif column == "birth_date" and not _is_birth_date(text, today):
+            yield _fault(line, column, "date", "YYYY-MM-DD の実在する過去の日付ではありません")
         elif column == "sex" and text not in _SEXES:
             yield _fault(line, column, "sex", "1、2、3 のいずれかではありません")
 
@@ -117,16 +135,34 @@ def _duplicates(
         yield _fault(line, "name", "duplicate-person", f"{first} 行目と同じ人です（基本4情報が一致）")
 
 
-def _is_date(text: str) -> bool:
+def _is_birth_date(text: str, today: date) -> bool:
     try:
-        return len(text) == 10 and date.fromisoformat(text).isoformat() == text
+        day = date.fromisoformat(text)
     except ValueError:
         return False
+    return day.isoformat() == text and _EARLIEST_BIRTH <= day <= today
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _rejected(faults: Sequence[RowFault]) -> RollRejected:
+    return RollRejected(tuple(faults[:MOST_FAULTS]), len(faults))
 
 
 def _normalise(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text)
-    return "".join("-" if unicodedata.category(sign) == "Pd" else sign for sign in folded if not sign.isspace())
+    return "".join("-" if _is_hyphen(sign) else sign for sign in folded if not sign.isspace())
+
+
+def _is_hyphen(sign: str) -> bool:
+    # The minus sign is what the full-width hyphen of many input methods becomes.
+    return unicodedata.category(sign) == "Pd" or sign == "\u2212"
 
 
 def _fault(line: int, column: str, code: str, reason: str) -> RowFault:

@@ -1,7 +1,9 @@
 -- The vault: what must never be in an event. It is backed up, and never replayed.
 CREATE TABLE vault_rolls (
     election_uuid text PRIMARY KEY,
-    frozen boolean NOT NULL
+    frozen boolean NOT NULL,
+    -- Tells the master key that the credentials were derived from; tells nothing about it.
+    key_id text
 );
 
 CREATE TABLE vault_voters (

@@ -1,0 +1,53 @@
+"""Deriving all credentials of a roll in processes of their own: the event loop stays free, all cores work."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import multiprocessing
+import signal
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+
+from evote_belenios.groups import group_by_name
+
+from .domain.credentials import MasterKey, public_credentials
+
+_VOTERS_A_TASK = 250
+_PR_SET_PDEATHSIG = 1
+
+
+async def derive_public_list(
+    key: MasterKey, group_name: str, election_uuid: str, voter_refs: Sequence[str], processes: int
+) -> tuple[str, ...]:
+    """The public credentials of all voters, sorted, so that their order tells nothing about the roll's.
+
+    A small roll is not worth starting processes for. The processes end with the call.
+    """
+    tasks = [voter_refs[start : start + _VOTERS_A_TASK] for start in range(0, len(voter_refs), _VOTERS_A_TASK)]
+    loop = asyncio.get_running_loop()
+    executor = _executor(len(tasks), processes)
+    try:
+        lists = await asyncio.gather(
+            *(loop.run_in_executor(executor, _derive, key, group_name, election_uuid, task) for task in tasks)
+        )
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+    return tuple(sorted(credential for found in lists for credential in found))
+
+
+def _executor(tasks: int, processes: int) -> Executor:
+    if tasks == 1:
+        return ThreadPoolExecutor(1)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(min(processes, tasks), mp_context=context, initializer=_die_with_the_service)
+
+
+def _die_with_the_service() -> None:
+    # A worker whose service was killed would wait for work for ever. See prctl(2).
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _derive(key: MasterKey, group_name: str, election_uuid: str, voter_refs: Sequence[str]) -> list[str]:
+    return public_credentials(key, group_by_name(group_name), election_uuid, voter_refs)

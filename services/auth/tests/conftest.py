@@ -1,0 +1,269 @@
+"""A running auth over real Kafka and PostgreSQL, an election that tally would have drafted, and emulated cards."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from evote_auth.main import build_app
+from evote_auth.settings import AuthSettings
+from evote_auth.trust import Trust
+from evote_eventlog.events import (
+    DraftQuestion,
+    DraftTrustee,
+    ElectionClosed,
+    ElectionDrafted,
+    EventData,
+)
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
+from evote_jpki.card import JpkiCard
+from evote_jpki.emulator import EmulatedCard
+from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_platform.tokens import token_sha256
+from fastapi import FastAPI
+from nacl.public import PrivateKey
+
+OFFICER_TOKEN = "officer-token-of-a-test"
+OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
+CSV = {"Content-Type": "text/csv; charset=utf-8"}
+HEADER = "voter_id,name,address,birth_date,sex"
+
+
+class MovableClock:
+    """The real time, moved."""
+
+    def __init__(self) -> None:
+        self.moved = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.moved
+
+
+def roll_csv(*people: Person) -> str:
+    rows = (f"{n:06d},{p.name},{p.address},{p.birth_date},{p.sex}" for n, p in enumerate(people, start=1))
+    return "\r\n".join([HEADER, *rows, ""])
+
+
+def signed_by(card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
+    """What the card agent sends for a challenge."""
+    client = JpkiCard(card.transmit)
+    client.verify_pin(USER_AUTHENTICATION, "1234")
+    client.verify_pin(DIGITAL_SIGNATURE, "ABC123")
+    parts = {
+        "user_certificate": client.read_certificate(USER_AUTHENTICATION),
+        "challenge_signature": client.sign(USER_AUTHENTICATION, challenge["challenge"].encode()),
+        "signature_certificate": client.read_certificate(DIGITAL_SIGNATURE),
+        "statement_signature": client.sign(DIGITAL_SIGNATURE, challenge["release_statement"].encode()),
+    }
+    return {
+        "challenge_id": challenge["challenge_id"],
+        **{name: base64.b64encode(part).decode() for name, part in parts.items()},
+    }
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await holds():  # noqa: ASYNC110 - the state is in another process
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Town:
+    """One election's auth: its client, log, clock, authority and keys, and what people do with it."""
+
+    client: httpx.AsyncClient
+    kafka: KafkaSettings
+    settings: AuthSettings
+    clock: MovableClock
+    authority: TestAuthority
+    keys: CardKeys
+    auditor: PrivateKey
+    producer: EventProducer
+    app: FastAPI
+    uuid: str = ""
+
+    @property
+    def base(self) -> str:
+        return f"/elections/{self.uuid}"
+
+    async def draft(self, group: str = "Ed25519") -> str:
+        """What tally writes; returns when auth has seen it."""
+        alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+        uuid = "".join(secrets.choice(alphabet) for _ in range(14))
+        await self.producer.publish(
+            ElectionDrafted(
+                election_uuid=uuid,
+                name="模擬投票",
+                description="",
+                group=group,
+                administrator="選挙管理委員会",
+                questions=(DraftQuestion(question="賛成しますか", answers=("はい",), blank=False, min=0, max=1),),
+                trustees=(DraftTrustee(name="立会人", token_sha256="0" * 64),) * 2,
+                threshold=2,
+                opens_at="2026-01-01T00:00:00.000Z",
+                closes_at="2126-01-01T00:00:00.000Z",
+            )
+        )
+
+        async def known() -> bool:
+            return (await self.client.get(f"/elections/{uuid}/roll", headers=OFFICER)).status_code == 200
+
+        await eventually(known)
+        return uuid
+
+    async def close(self) -> None:
+        await self.producer.publish(ElectionClosed(election_uuid=self.uuid, reason="officer"))
+
+        async def seen() -> bool:
+            return (await self.client.post(f"{self.base}/challenges")).status_code == 403
+
+        await eventually(seen)
+
+    async def import_roll(self, content: str | bytes, content_type: str = CSV["Content-Type"]) -> httpx.Response:
+        headers = {**OFFICER, "Content-Type": content_type}
+        return await self.client.post(f"{self.base}/roll", content=content, headers=headers)
+
+    async def freeze(self) -> httpx.Response:
+        return await self.client.post(f"{self.base}/roll/freeze", headers=OFFICER)
+
+    async def prepare(self, *people: Person, group: str = "Ed25519") -> None:
+        """Draft, import and freeze."""
+        self.uuid = await self.draft(group)
+        assert (await self.import_roll(roll_csv(*people))).status_code == 200
+        assert (await self.freeze()).status_code == 200
+
+    def card(self, person: Person, authority: TestAuthority | None = None, **options) -> EmulatedCard:
+        return (authority or self.authority).issue_card(person, self.keys, pin="1234", password="ABC123", **options)
+
+    async def challenge(self) -> dict[str, str]:
+        response = await self.client.post(f"{self.base}/challenges")
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    def sign(self, card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
+        return signed_by(card, challenge)
+
+    def roll_csv(self, *people: Person) -> str:
+        return roll_csv(*people)
+
+    def trust(self) -> Trust:
+        return self.app.state.service.trust
+
+    async def release(self, card: EmulatedCard) -> httpx.Response:
+        return await self.send(signed_by(card, await self.challenge()))
+
+    async def send(self, body: object) -> httpx.Response:
+        return await self.client.post(f"{self.base}/releases", json=body)
+
+    async def events(self, kind: type[EventData]) -> list[EventData]:
+        """The events of this election in the log, in the order of their partitions."""
+        tail = EventTail(self.kafka, {kind.topic})
+        found: list[EventData] = []
+        async with aclosing(tail.batches("earliest", until=await tail.end_offsets())) as batches:
+            async for batch in batches:
+                found += [
+                    record.envelope.data
+                    for record in batch.records
+                    if isinstance(record, Record)
+                    and isinstance(record.envelope.data, kind)
+                    and record.envelope.data.election_uuid == self.uuid
+                ]
+        return found
+
+
+@pytest.fixture(scope="session")
+def keys() -> CardKeys:
+    return generate_card_keys()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def authority() -> TestAuthority:
+    return TestAuthority(lambda: datetime.now(UTC), secrets.token_bytes)
+
+
+@pytest.fixture
+def auditor() -> PrivateKey:
+    return PrivateKey.generate()
+
+
+@pytest.fixture
+def auth_settings(
+    kafka: KafkaSettings, database_url: str, tmp_path: Path, authority: TestAuthority, auditor: PrivateKey
+) -> AuthSettings:
+    (tmp_path / "master").write_bytes(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+    (tmp_path / "ca.pem").write_bytes(authority.ca_bundle_pem())
+    (tmp_path / "crl.pem").write_bytes(authority.crl_pem())
+    return AuthSettings(
+        kafka_bootstrap=kafka.bootstrap_servers,
+        topic_prefix=kafka.topic_prefix,
+        database_url=database_url,
+        port=0,
+        officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        master_key_file=tmp_path / "master",
+        ca_bundle_file=tmp_path / "ca.pem",
+        crl_file=tmp_path / "crl.pem",
+        auditor_public_key=base64.b64encode(bytes(auditor.public_key)).decode(),
+        address_requests_per_minute=100_000,
+    )
+
+
+@asynccontextmanager
+async def running_auth(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A replica of the service in this process, served without a socket."""
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://auth.example",
+            timeout=60,
+        ) as client,
+    ):
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(ready)
+        yield client
+
+
+@pytest.fixture
+async def replica(auth_settings: AuthSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
+    """A second replica."""
+    async with running_auth(build_app(auth_settings, clock)) as client:
+        yield client
+
+
+@pytest.fixture
+async def town(
+    kafka: KafkaSettings,
+    auth_settings: AuthSettings,
+    clock: MovableClock,
+    authority: TestAuthority,
+    keys: CardKeys,
+    auditor: PrivateKey,
+) -> AsyncIterator[Town]:
+    producer = EventProducer(kafka, "tally", clock)
+    await producer.start()
+    try:
+        app = build_app(auth_settings, clock)
+        async with running_auth(app) as client:
+            yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app)
+    finally:
+        await producer.stop()

@@ -1,0 +1,311 @@
+"""Running replicas of ballot over real Kafka and PostgreSQL, and stand-ins for the services around it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from evote_ballot.main import build_app
+from evote_ballot.settings import BallotSettings
+from evote_belenios.ballots import generate_ballot
+from evote_belenios.credentials import generate, public_credential
+from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
+from evote_belenios.groups import ED25519
+from evote_eventlog.events import (
+    BallotAccepted,
+    BallotBoxClosed,
+    CheckpointSigned,
+    CredentialsPublished,
+    ElectionClosed,
+    ElectionOpened,
+    EventData,
+    LogEntry,
+    Topic,
+)
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_local.kafka import KafkaNode
+from evote_platform.clock import rfc3339
+from fastapi import FastAPI
+
+YES, NO, BLANK = [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]]
+
+
+class MovableClock:
+    """The real time, moved."""
+
+    def __init__(self) -> None:
+        self.moved = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.moved
+
+
+@dataclass
+class StandInServices:
+    """Publishes what tally, auth and ledger-anchor would."""
+
+    kafka: KafkaSettings
+    producer: EventProducer
+    sequenced: int = 0
+
+    async def open_election(
+        self, voters: int, *, opens_in: timedelta = timedelta(minutes=-1)
+    ) -> tuple[Election, list[str]]:
+        """As tally and auth: an open election, and the voters' private credentials."""
+        uuid = new_uuid(secrets.token_bytes)
+        text = election_json(
+            group=ED25519,
+            uuid=uuid,
+            name="模擬投票",
+            description="",
+            questions=[Question("賛成ですか", ("はい", "いいえ"), blank=True, min=1, max=1)],
+            public_key=ED25519.encode(ED25519.power_generator(12345)),
+            administrator="選挙管理委員会",
+            credential_authority="auth",
+        )
+        private = [generate(ED25519, secrets.token_bytes) for _ in range(voters)]
+        public = sorted(public_credential(credential, uuid, ED25519) for credential in private)
+        digest = sha256(json.dumps(public, separators=(",", ":")).encode()).hexdigest()
+        now = datetime.now(UTC)
+        await self.producer.publish(
+            CredentialsPublished(
+                election_uuid=uuid, part=0, parts=1, credentials=tuple(public), credentials_sha256=digest
+            )
+        )
+        await self.producer.publish(
+            ElectionOpened(
+                election_uuid=uuid,
+                election_json=text,
+                trustees_json="[]",
+                credentials_sha256=digest,
+                opens_at=rfc3339(now + opens_in),
+                closes_at=rfc3339(now + timedelta(hours=8)),
+            )
+        )
+        return parse_election(text), private
+
+    async def close_election(self, uuid: str) -> None:
+        """As tally."""
+        await self.producer.publish(ElectionClosed(election_uuid=uuid, reason="officer"))
+
+    async def sign_checkpoint(self, positions: list[tuple[int, int]]) -> None:
+        """As ledger-anchor: cover these records of evote.ballots (partition, offset), in this order."""
+        await self.producer.publish(
+            CheckpointSigned(
+                origin="test/log",
+                previous_size=self.sequenced,
+                size=self.sequenced + len(positions),
+                root="0" * 64,
+                note="a note",
+                entries=tuple(
+                    LogEntry(topic=Topic.BALLOTS.value, partition=partition, offset=offset, leaf_hash="0" * 64)
+                    for partition, offset in positions
+                ),
+            )
+        )
+        self.sequenced += len(positions)
+
+    async def records(self, uuid: str, kind: type[EventData]) -> list[Record]:
+        """The election's records of a kind in evote.ballots, partition by partition."""
+        assert kind in (BallotAccepted, BallotBoxClosed)
+        tail = EventTail(self.kafka, {Topic.BALLOTS})
+        found: list[Record] = []
+        async with aclosing(tail.batches("earliest", until=await tail.end_offsets())) as batches:
+            async for batch in batches:
+                for record in batch.records:
+                    data = record.envelope.data if isinstance(record, Record) else None
+                    if isinstance(data, kind) and data.election_uuid == uuid:
+                        found.append(record)
+        return sorted(found, key=lambda record: record.position)
+
+
+@dataclass
+class PollingPlace:
+    """An open election, replicas that take ballots, and people who cast them."""
+
+    replicas: list[httpx.AsyncClient]
+    services: StandInServices
+    clock: MovableClock
+    settings: BallotSettings
+    election: Election
+    credentials: list[str] = field(repr=False)
+
+    @property
+    def base(self) -> str:
+        return f"/elections/{self.election.uuid}"
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        return self.replicas[0]
+
+    def ballot(self, voter: int, choices: list[list[int]] | None = None) -> str:
+        return generate_ballot(self.election, self.credentials[voter], choices or YES, secrets.token_bytes)
+
+    async def post(self, body: str | bytes, replica: int = 0, uuid: str | None = None) -> httpx.Response:
+        return await self.replicas[replica].post(
+            f"/elections/{uuid or self.election.uuid}/ballots",
+            content=body,
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def cast(self, voter: int, choices: list[list[int]] | None = None, replica: int = 0) -> dict:
+        response = await self.post(self.ballot(voter, choices), replica)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def status(self, tracker: str, replica: int = 0) -> dict:
+        response = await self.replicas[replica].get(f"{self.base}/status/{tracker}")
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    @staticmethod
+    def slug(response: httpx.Response) -> str:
+        """The end of the problem's type."""
+        assert response.headers["content-type"] == "application/problem+json", response.text
+        return response.json()["type"].rsplit(":", 1)[-1]
+
+    async def refused(self, body: str | bytes, replica: int = 0, uuid: str | None = None) -> tuple[int, str]:
+        response = await self.post(body, replica, uuid)
+        return response.status_code, self.slug(response)
+
+    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        await eventually(holds)
+
+    async def log(self, *receipts: dict) -> None:
+        """Have a checkpoint cover these ballots, and wait until every replica shows it."""
+        await self.services.sign_checkpoint([position(receipt) for receipt in receipts])
+
+        async def shown() -> bool:
+            return (await self.status(receipts[-1]["tracker"]))["state"] == "logged"
+
+        await eventually(shown)
+
+
+def position(receipt: dict) -> tuple[int, int]:
+    return receipt["position"]["partition"], receipt["position"]["offset"]
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(40):
+        while not await holds():  # noqa: ASYNC110 - the state is in another process
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> BallotSettings:
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "receipt-key.pem").write_bytes(key)
+    return BallotSettings(
+        kafka_bootstrap=kafka.bootstrap_servers,
+        topic_prefix=kafka.topic_prefix,
+        database_url=database_url,
+        port=0,
+        receipt_key_file=tmp_path / "receipt-key.pem",
+        workers=1,
+        credential_ballots_per_minute=20,
+        address_requests_per_minute=100_000,
+    )
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A replica in this process, served without a socket."""
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://ballot", timeout=60
+        ) as client,
+    ):
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(ready)
+        yield client
+
+
+@asynccontextmanager
+async def polling_place(
+    kafka: KafkaSettings, settings: BallotSettings, clock: MovableClock, *, replicas: int, voters: int = 3
+) -> AsyncIterator[PollingPlace]:
+    producer = EventProducer(kafka, "stand-in", clock)
+    await producer.start()
+    services = StandInServices(kafka, producer)
+    try:
+        async with running(build_app(settings, clock)) as first:
+            election, credentials = await services.open_election(voters)
+            place = PollingPlace([first], services, clock, settings, election, credentials)
+
+            async def known() -> bool:
+                turnout = await first.get(f"{place.base}/turnout")
+                return turnout.status_code == 200 and turnout.json()["roll_size"] == voters
+
+            await eventually(known)
+            if replicas == 1:
+                yield place
+                return
+            async with running(build_app(settings, clock)) as second:
+                place.replicas.append(second)
+                yield place
+    finally:
+        await producer.stop()
+
+
+@pytest.fixture
+async def place(
+    kafka: KafkaSettings, ballot_settings: BallotSettings, clock: MovableClock
+) -> AsyncIterator[PollingPlace]:
+    async with polling_place(kafka, ballot_settings, clock, replicas=1) as one:
+        yield one
+
+
+@pytest.fixture
+async def two_replicas(
+    kafka: KafkaSettings, ballot_settings: BallotSettings, clock: MovableClock
+) -> AsyncIterator[PollingPlace]:
+    async with polling_place(kafka, ballot_settings, clock, replicas=2) as two:
+        yield two
+
+
+@pytest.fixture
+def polling_place_of() -> Callable[..., object]:
+    """For tests that bring their own Kafka."""
+    return polling_place
+
+
+@pytest.fixture
+def ballot_settings_for(ballot_settings: BallotSettings) -> Callable[[KafkaSettings], BallotSettings]:
+    """The settings with another Kafka."""
+    return lambda kafka: ballot_settings.model_copy(
+        update={"kafka_bootstrap": kafka.bootstrap_servers, "topic_prefix": kafka.topic_prefix}
+    )
+
+
+@pytest.fixture
+async def kafka_of_its_own(stack_directory: Path) -> AsyncIterator[tuple[KafkaNode, KafkaSettings]]:
+    """A broker that the test may kill."""
+    node = KafkaNode(stack_directory / f"kafka-{secrets.token_hex(4)}")
+    node.start()
+    settings = KafkaSettings(node.bootstrap_servers, "own.")
+    await create_topics(settings, {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3})
+    yield node, settings
+    node.kill()

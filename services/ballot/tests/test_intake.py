@@ -1,0 +1,278 @@
+"""Casting over HTTP: what is taken, what is refused and why."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_belenios.credentials import generate, secret_exponent
+from evote_belenios.groups import ED25519
+from evote_belenios.proofs import prove_knowledge
+from evote_eventlog.events import BallotAccepted, BallotBoxClosed
+from evote_local.kafka import KafkaNode
+
+pytestmark = pytest.mark.stack
+NO = [[0, 0, 1]]
+# 2^255 - 19 is zero, and has another, canonical encoding; small-order points; a point off the subgroup.
+BAD_POINTS = {
+    "not canonical": (2**255 - 19).to_bytes(32, "big").hex(),
+    "identity": (1).to_bytes(32, "big").hex(),
+    "small order": (2**255 - 20).to_bytes(32, "big").hex(),
+    "upper case": "AB" * 32,
+    "too short": "00",
+}
+
+
+def random(seed: int):
+    return lambda count: bytes((seed + i) % 256 for i in range(count))
+
+
+def sign_again(place, ballot: dict, voter: int) -> str:
+    """Sign a changed ballot under a voter's own credential, as an attacker with that credential would."""
+
+    def dump(value: object) -> str:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+    secret = secret_exponent(place.credentials[voter], place.election.uuid, ED25519)
+    unsigned = {name: value for name, value in ballot.items() if name != "signature"}
+    unsigned["credential"] = ED25519.encode(ED25519.power_generator(secret))
+    digest = base64.b64encode(hashlib.sha256(dump(unsigned).encode()).digest()).decode().rstrip("=")
+    proof = prove_knowledge(ED25519, secret, f"sig|{digest}|", random(voter))
+    return dump({**unsigned, "signature": {"hash": digest, "proof": proof.to_json()}})
+
+
+async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
+    receipt = await place.cast(0)
+    key = (await place.client.get("/receipt-key")).json()
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public_key"]))
+    body = {name: value for name, value in receipt.items() if name != "signature"}
+    public.verify(base64.b64decode(receipt["signature"]), rfc8785.dumps(body))
+    record = (await place.services.records(place.election.uuid, BallotAccepted))[0]
+    assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
+    text = (await place.client.get(f"{place.base}/ballots/{receipt['tracker']}")).text
+    assert text == record.envelope.data.ballot
+
+
+async def test_the_same_ballot_again_gets_the_same_receipt_and_no_second_record(place) -> None:
+    ballot = place.ballot(0)
+    first, again = await place.post(ballot), await place.post(ballot)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert len(await place.services.records(place.election.uuid, BallotAccepted)) == 1
+
+
+async def test_the_last_ballot_of_a_credential_supersedes_the_others_once_logged(place) -> None:
+    first, last = await place.cast(0), await place.cast(0, NO)
+    assert (await place.status(first["tracker"])).get("superseded_by") is None
+    await place.log(first, last)
+    assert (await place.status(first["tracker"]))["superseded_by"] == last["tracker"]
+    assert "superseded_by" not in await place.status(last["tracker"])
+
+
+async def test_a_ballot_is_logged_only_when_a_checkpoint_covers_it(place) -> None:
+    covered, waiting = await place.cast(0), await place.cast(1)
+    assert (await place.status(covered["tracker"]))["state"] == "accepted"
+    await place.log(covered)
+    shown = await place.status(covered["tracker"])
+    assert (shown["state"], shown["log_index"], shown["checkpoint_size"]) == ("logged", 0, 1)
+    assert (await place.status(waiting["tracker"]))["state"] == "accepted"
+    board = (await place.client.get(f"{place.base}/ballots")).json()
+    assert [line["tracker"] for line in board["items"]] == [covered["tracker"]]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":NaN}', b"nul", b'"\\ud800"x'], ids=range(7)
+)
+async def test_what_is_not_json_is_malformed(place, body: bytes) -> None:
+    assert await place.refused(body) in {(400, "malformed-json"), (422, "invalid-ballot")}
+
+
+async def test_unknown_fields_and_other_texts_of_the_same_ballot_are_invalid(place) -> None:
+    ballot = place.ballot(0)
+    value = json.loads(ballot)
+    changes = [
+        ballot.replace("{", '{"extra":1,', 1),
+        ballot.replace(":", ": ", 1),
+        json.dumps(value, indent=1),
+        ballot.replace('"answers":', '"answers":[],"answers":', 1),
+        json.dumps({**value, "answers": value["answers"] * 2}, separators=(",", ":")),
+        json.dumps({name: value[name] for name in reversed(value)}, separators=(",", ":")),
+    ]
+    for changed in changes:
+        assert await place.refused(changed) == (422, "invalid-ballot"), changed[:80]
+
+
+async def test_numbers_that_are_not_canonical_are_invalid(place) -> None:
+    ballot = place.ballot(0)
+    response = json.loads(ballot)["signature"]["proof"]["response"]
+    for number in ("0" + response, f"+{response}", str(int(response) + ED25519.order), "-1", "٣", "1e3", ""):
+        assert await place.refused(ballot.replace(f'"{response}"', f'"{number}"')) == (422, "invalid-ballot")
+
+
+@pytest.mark.parametrize("point", BAD_POINTS.values(), ids=BAD_POINTS.keys())
+async def test_points_outside_the_group_are_invalid(place, point: str) -> None:
+    ballot = json.loads(place.ballot(0))
+    ballot["answers"][0]["choices"][1]["alpha"] = point
+    assert await place.refused(sign_again(place, ballot, 0)) == (422, "invalid-ballot")
+
+
+async def test_a_huge_body_is_refused_before_it_is_read(place) -> None:
+    assert await place.refused(b"x" * (256 * 1024 + 1)) == (413, "body-too-large")
+
+
+async def test_elections_are_not_mixed_up(place) -> None:
+    other, _ = await place.services.open_election(1)
+    assert await place.refused(place.ballot(0), uuid=other.uuid) == (422, "wrong-election")
+    ballot = place.ballot(0).replace(place.election.uuid, "9" * 14)
+    assert await place.refused(ballot, uuid="9" * 14) == (404, "unknown-election")
+
+
+async def test_a_credential_that_is_not_on_the_list_is_refused(place) -> None:
+    place.credentials.append(generate(ED25519, random(3)))
+    assert await place.refused(place.ballot(-1)) == (403, "unknown-credential")
+
+
+async def test_a_changed_ballot_has_a_bad_signature(place) -> None:
+    mine, other = json.loads(place.ballot(0)), json.loads(place.ballot(0))
+    forged = {**mine, "answers": other["answers"]}
+    assert await place.refused(json.dumps(forged, separators=(",", ":"))) == (422, "bad-signature")
+
+
+async def test_a_vote_that_is_not_proven_valid_has_a_bad_proof(place) -> None:
+    ballot, other = json.loads(place.ballot(0)), json.loads(place.ballot(0))
+    ballot["answers"][0]["overall_proof"] = other["answers"][0]["overall_proof"]
+    assert await place.refused(sign_again(place, ballot, 0)) == (422, "bad-proof")
+
+
+async def test_a_copied_ciphertext_is_refused_whichever_replica_it_reaches(two_replicas) -> None:
+    place = two_replicas
+    victim = place.ballot(0)
+    assert (await place.post(victim)).status_code == 201
+    thief = sign_again(place, json.loads(victim), 1)
+    for replica in (0, 1):
+        assert await place.refused(thief, replica) == (409, "duplicate-ciphertext")
+
+
+async def test_nothing_is_taken_before_the_opening(place) -> None:
+    place.election, place.credentials = await place.services.open_election(1, opens_in=timedelta(hours=1))
+    ballot = place.ballot(0)
+
+    async def known() -> bool:
+        return (await place.client.get(f"{place.base}/turnout")).status_code == 200
+
+    await place.eventually(known)
+    assert await place.refused(ballot) == (403, "election-not-open")
+    place.clock.moved = timedelta(hours=2)
+    assert (await place.post(ballot)).status_code == 201
+
+
+async def test_after_the_close_new_ballots_are_refused_and_receipts_given_again(place) -> None:
+    ballot = place.ballot(0)
+    receipt = (await place.post(ballot)).json()
+    await place.services.close_election(place.election.uuid)
+
+    async def closed() -> bool:
+        return (await place.post(place.ballot(1))).status_code == 403
+
+    await place.eventually(closed)
+    assert await place.refused(place.ballot(1)) == (403, "election-closed")
+    again = await place.post(ballot)
+    assert (again.status_code, again.json()) == (200, receipt)
+
+
+async def test_the_clock_closes_the_window_too(place) -> None:
+    place.clock.moved = timedelta(hours=9)
+    assert await place.refused(place.ballot(0)) == (403, "election-closed")
+
+
+async def test_one_credential_can_not_flood_the_box(place) -> None:
+    ballots = [place.ballot(0) for _ in range(21)]
+    answers = await asyncio.gather(*(place.post(ballot) for ballot in ballots))
+    assert sorted(answer.status_code for answer in answers) == [201] * 20 + [429]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert (place.slug(refused), int(refused.headers["Retry-After"]) > 0) == ("rate-limited", True)
+
+
+async def test_every_refusal_is_counted_by_its_type(place) -> None:
+    await place.refused(b"{")
+    await place.refused(place.ballot(0).replace('"answers":', '"x":1,"answers":', 1))
+    metrics = (await place.client.get("/metrics")).text
+    for refusal in ("malformed-json", "invalid-ballot"):
+        assert any(refusal in line and "evote_problems_total" in line for line in metrics.splitlines()), refusal
+
+
+async def test_markers_close_every_partition_once_with_two_replicas(two_replicas) -> None:
+    place = two_replicas
+    await place.services.close_election(place.election.uuid)
+
+    async def marked() -> bool:
+        return len(await place.services.records(place.election.uuid, BallotBoxClosed)) >= 3
+
+    await place.eventually(marked)
+    await asyncio.sleep(1.5)
+    markers = await place.services.records(place.election.uuid, BallotBoxClosed)
+    assert [marker.position.partition for marker in markers] == [0, 1, 2]
+    assert {marker.envelope.data.partitions for marker in markers} == {3}
+
+
+async def test_a_record_behind_the_marker_gets_no_receipt(place) -> None:
+    """A marker is in the partition before this replica knows of the close: the log has the last word."""
+    for partition in range(3):
+        await place.services.producer.publish(
+            BallotBoxClosed(election_uuid=place.election.uuid, partition=partition, partitions=3), partition=partition
+        )
+    assert await place.refused(place.ballot(0)) == (403, "election-closed")
+    record = (await place.services.records(place.election.uuid, BallotAccepted))[0]
+    status = await place.client.get(f"{place.base}/status/{record.envelope.data.tracker}")
+    assert status.status_code == 404, "a ballot behind the marker is not accepted"
+
+
+async def test_two_replicas_give_one_ballot_one_receipt(two_replicas) -> None:
+    place = two_replicas
+    ballot = place.ballot(0)
+    answers = await asyncio.gather(place.post(ballot, 0), place.post(ballot, 1), place.post(ballot, 0))
+    assert all(answer.status_code in (200, 201) for answer in answers)
+    assert len({json.dumps(answer.json()) for answer in answers}) == 1
+
+
+async def test_two_ballots_of_one_credential_get_one_order_on_both_replicas(two_replicas) -> None:
+    place = two_replicas
+    receipts = await asyncio.gather(place.cast(0, replica=0), place.cast(0, NO, replica=1))
+    assert len({receipt["position"]["partition"] for receipt in receipts}) == 1
+    ordered = sorted(receipts, key=lambda receipt: receipt["position"]["offset"])
+    await place.log(*ordered)
+    for replica in (0, 1):
+        shown = await place.status(ordered[0]["tracker"], replica)
+        assert shown["superseded_by"] == ordered[1]["tracker"]
+
+
+@pytest.mark.slow
+async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
+    kafka_of_its_own, ballot_settings_for, clock, polling_place_of
+) -> None:
+    node: KafkaNode
+    node, kafka = kafka_of_its_own
+    async with polling_place_of(kafka, ballot_settings_for(kafka), clock, replicas=1) as place:
+        ballot = place.ballot(0)
+        node.kill()
+        response = await place.post(ballot)
+        assert (response.status_code, place.slug(response)) == (503, "log-unavailable")
+        assert int(response.headers["Retry-After"]) > 0
+        assert (await place.client.get("/readyz")).status_code == 503
+        node.start()
+
+        async def healed() -> bool:
+            return (await place.post(ballot)).status_code in (200, 201)
+
+        await place.eventually(healed)
+
+        async def ready() -> bool:
+            return (await place.client.get("/readyz")).status_code == 200
+
+        await place.eventually(ready)

@@ -1,0 +1,98 @@
+"""What anyone may see: the board, the turnout, and the same tables after a replay."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+from evote_ballot.main import SERVICE
+from evote_ballot.projection import BallotProjection
+from evote_eventlog.replay import replay
+from evote_platform.database import open_pool
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.stack
+
+
+async def test_the_board_is_paged_in_log_order(place) -> None:
+    receipts = [await place.cast(voter) for voter in (0, 1, 2, 0)]
+    await place.log(*receipts)
+    seen, after = [], ""
+    while True:
+        page = (await place.client.get(f"{place.base}/ballots?limit=3{after}")).json()
+        seen += page["items"]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert [line["tracker"] for line in seen] == [receipt["tracker"] for receipt in receipts]
+    assert [line["superseded"] for line in seen] == [True, False, False, False]
+    assert page["log_size"] == 4
+
+
+async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
+    receipts = [await place.cast(voter) for voter in (0, 0, 1)]
+    await place.log(*receipts[:2])
+
+    async def counted() -> bool:
+        turnout = (await place.client.get(f"{place.base}/turnout")).json()
+        counts = (turnout["accepted"], turnout["logged"], turnout["voters"], turnout["roll_size"])
+        return counts == (3, 2, 1, 3)
+
+    await place.eventually(counted)
+
+
+async def test_unknown_things_are_not_found(place) -> None:
+    for path in (f"{place.base}/status/{'A' * 43}", f"{place.base}/ballots/{'A' * 43}"):
+        response = await place.client.get(path)
+        assert (response.status_code, place.slug(response)) == (404, "unknown-tracker")
+    for path in ("ballots", "turnout", "turnout/events"):
+        response = await place.client.get(f"/elections/{'9' * 14}/{path}")
+        assert (response.status_code, place.slug(response)) == (404, "unknown-election")
+
+
+async def test_replay_gives_the_same_tables(place) -> None:
+    receipts = [await place.cast(voter) for voter in (0, 1, 0)]
+    await place.log(*receipts)
+    async with await open_pool(place.settings.database_url, SERVICE) as pool:
+        before = await dump(pool)
+        assert all(before[table] for table in ("elections", "credentials", "ballots", "ciphertexts", "log_entries"))
+        await replay(place.services.kafka, pool, BallotProjection(), lambda _done, _total: None)
+        assert await dump(pool) == before
+
+
+async def dump(pool: asyncpg.Pool) -> dict[str, list[tuple[object, ...]]]:
+    tables = (*BallotProjection.tables, "consumer_offsets")
+    return {
+        table: sorted(tuple(row.values()) for row in await pool.fetch(f"SELECT * FROM {table}")) for table in tables
+    }
+
+
+PATHS = ["/elections/{}/ballots", "/elections/{}/turnout", "/elections/{}/status/{}", "/elections/{}/ballots/{}"]
+
+
+async def test_no_request_makes_the_service_fail(place) -> None:
+    """Fuzzing: whatever comes, the answer is no 5xx and every refusal is a problem document."""
+    examples = st.tuples(
+        st.sampled_from(PATHS),
+        st.just(place.election.uuid) | st.text(min_size=1, max_size=20),
+        st.text(min_size=1, max_size=50) | st.just("A" * 43),
+        st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
+        st.binary(max_size=100) | st.just(place.ballot(0).encode()),
+        st.sampled_from(["", "?after=-1", "?limit=0", "?after=9999999999999999999999", "?limit=x", "?after=%00"]),
+    )
+    drawn: list[tuple[str, ...]] = []
+
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
+    @given(examples)
+    def draw(example: tuple[str, ...]) -> None:
+        drawn.append(example)
+
+    draw()
+    for path, uuid, tracker, method, body, query in drawn:
+        url = path.format(quote(uuid, safe=""), quote(tracker, safe="")) + query
+        response = await place.client.request(method, url, content=body)
+        assert response.status_code < 500, (method, url, response.text)
+        if response.status_code >= 400:
+            place.slug(response)

@@ -149,7 +149,7 @@ def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:
 
 def test_a_failure_is_one_message_and_exit_code_1(monkeypatch, capsys, tmp_path) -> None:
     (tmp_path / "key").write_text("[x]")
-    os.chmod(tmp_path / "key", 0o600)
+    (tmp_path / "key").chmod(0o600)
     monkeypatch.setattr("sys.argv", ["evote", "trustee", "keygen", "--key-file", str(tmp_path / "key")])
     with pytest.raises(SystemExit) as stopped:
         main()

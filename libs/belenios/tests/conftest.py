@@ -8,17 +8,24 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from evote_belenios import threshold
+from evote_belenios.archive import EventType
+from evote_belenios.archive.events import event_text
+from evote_belenios.archive.members import header_member, member_bytes
 from evote_belenios.ballots import Ballot, generate_ballot, parse_ballot
 from evote_belenios.channel import TrusteeSecret
-from evote_belenios.credentials import generate
+from evote_belenios.credentials import generate, public_credential
+from evote_belenios.decryption import partial_decryption
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group, Random, random_exponent
-from evote_belenios.trustees import DecryptionKey, parse_trustees
+from evote_belenios.jsontext import dump
+from evote_belenios.result import compute_result
+from evote_belenios.tally import EncryptedTallyAccumulator
+from evote_belenios.trustees import DecryptionKey, parse_trustees, trustees_json
 
 Tool = Callable[..., str]
 NewElection = Callable[[Group, Sequence[Question]], Election]
@@ -159,3 +166,127 @@ def cast() -> Callable[..., Ballot]:
         return parse_ballot(election, generate_ballot(election, generate(election.group, random), choices, random))
 
     return make
+
+
+@dataclass
+class Story:
+    """All texts of a whole election, from which an archive is written with a chain that holds, whatever they say."""
+
+    group: Group
+    election: str
+    trustees: str
+    credentials: list[str]
+    ballots: list[str]
+    tally: str
+    sized: str
+    decryptions: list[tuple[int, str]]
+    result: str
+    keys: Sequence[DecryptionKey]
+    private: Sequence[str]
+
+    def copy(self) -> Story:
+        return replace(
+            self, credentials=list(self.credentials), ballots=list(self.ballots), decryptions=list(self.decryptions)
+        )
+
+    def events(self) -> list[tuple[str, list[str]]]:
+        """Each event's type and the data before it, the payload last."""
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        credentials = dump(self.credentials)
+        setup = dump(
+            {
+                "election": digest(self.election),
+                "trustees": digest(self.trustees),
+                "credentials": digest(credentials),
+            }
+        )
+        owned = [(text, dump({"owner": owner, "payload": digest(text)})) for owner, text in self.decryptions]
+        return [
+            ("Setup", [self.election, self.trustees, credentials, setup]),
+            *(("Ballot", [ballot]) for ballot in self.ballots),
+            ("EndBallots", []),
+            ("EncryptedTally", [self.tally, self.sized]),
+            *(("PartialDecryption", list(texts)) for texts in owned),
+            ("Result", [self.result]),
+        ]
+
+    def count_again(self) -> None:
+        """Make tally, decryptions and result of the ballots as they are now, as an insider with all keys would."""
+        election = parse_election(self.election)
+        last = {ballot.credential: ballot for ballot in (parse_ballot(election, text) for text in self.ballots)}
+        accumulator = EncryptedTallyAccumulator(election)
+        for ballot in last.values():
+            accumulator.add(ballot)
+        self.tally, self.sized = accumulator.encrypted_tally_json(), accumulator.sized_json()
+        self.decryptions = [
+            (owner, partial_decryption(election, self.tally, self.keys[owner - 1], secrets.token_bytes))
+            for owner, _ in self.decryptions
+        ]
+        trustees = parse_trustees(self.trustees, self.group)
+        weight = accumulator.total_weight
+        self.result = compute_result(election, trustees, self.tally, weight, dict(self.decryptions))
+
+
+@pytest.fixture(scope="session")
+def write_archive() -> Callable[[Path, Sequence[tuple[str, list[str]]]], Path]:
+    """Writes events as given, in any order, with every hash right."""
+
+    def write(path: Path, events: Sequence[tuple[str, list[str]]]) -> Path:
+        parent = None
+        with path.open("wb") as file:
+            file.write(header_member(1_700_000_000))
+            for height, (kind, data) in enumerate(events):
+                digests = []
+                for text in data:
+                    digests.append(hashlib.sha256(text.encode()).hexdigest())
+                    file.write(member_bytes(f"{digests[-1]}.data.json", text.encode(), 1_700_000_000))
+                event = event_text(parent, height, EventType(kind), digests[-1] if digests else None)
+                parent = hashlib.sha256(event.encode()).hexdigest()
+                file.write(member_bytes(f"{parent}.event.json", event.encode(), 1_700_000_000))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tell_story(
+    hold_ceremony: Callable[..., Ceremony], election_of: Callable[..., Election]
+) -> Callable[[Group], Story]:
+    """A small election of a group: four voters, one of whom votes twice, and 2 of 3 trustees. Made once for each."""
+    told: dict[str, Story] = {}
+
+    def tell(group: Group) -> Story:
+        if group.name not in told:
+            ceremony = hold_ceremony(group, 2, 3)
+            trustees = trustees_json([], [ceremony.parameters])
+            questions = [
+                Question("賛成ですか", ("はい", "いいえ"), True, 1, 1),
+                Question("場所", ("東", "西"), False, 0, 2),
+            ]
+            election = election_of(trustees, group, questions)
+            private = [generate(group, secrets.token_bytes) for _ in range(4)]
+            votes = [[[0, 1, 0], [1, 1]], [[0, 0, 1], [0, 0]], [[1, 0, 0], [0, 1]], [[0, 1, 0], [1, 0]]]
+            ballots = [
+                generate_ballot(election, credential, choices, secrets.token_bytes)
+                for credential, choices in zip([*private[:3], private[0]], votes, strict=True)
+            ]
+            told[group.name] = Story(
+                group=group,
+                election=election.json,
+                trustees=trustees,
+                credentials=sorted(public_credential(credential, election.uuid, group) for credential in private),
+                ballots=ballots,
+                tally="",
+                sized="",
+                decryptions=[(1, ""), (3, "")],
+                result="",
+                keys=ceremony.keys,
+                private=private,
+            )
+            told[group.name].count_again()
+        return told[group.name].copy()
+
+    return tell

@@ -1,7 +1,7 @@
 """How fast ballots are made and verified, in both groups, beside Debian's belenios-tool where it knows the group.
 
-``make bench-verify [BALLOTS=300]`` prints a table. Generation is one process, verification uses all cores and is of the
-whole archive, as an auditor does it; belenios-tool verifies the same file in the same run, on the one core that it uses.
+``make bench-verify [BALLOTS=300]`` prints a table. Generation is one process; verification uses all cores and is of the
+whole archive, as an auditor does it. belenios-tool verifies the same file in the same run, on the core that it uses.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(group: Group, ballots: int) -> None:
         tool = shutil.which("belenios-tool")
         if group is BELENIOS_2048 and tool is not None:
             with stopwatch() as theirs:
-                subprocess.run(  # noqa: S603 - Debian's program
+                subprocess.run(
                     [tool, "election", "verify"],
                     cwd=name,
                     env={**os.environ, "BELENIOS_USE_URANDOM": "1"},

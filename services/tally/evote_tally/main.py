@@ -112,7 +112,7 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
 
 
 def _settings() -> TallySettings:
-    return TallySettings()  # type: ignore[call-arg]  # the environment gives the values
+    return TallySettings()  # the environment gives the values
 
 
 def _kafka(settings: TallySettings) -> KafkaSettings:

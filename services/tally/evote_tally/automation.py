@@ -93,7 +93,11 @@ class Automation:
                     await self.commands.publish_alone(connection, [tally])
                     _log.info("encrypted tally computed", election_uuid=election_uuid)
             elif result_is_due(election):
-                await self.commands.publish_alone(connection, await self.worker.run(result_of, election))
+                result = await self.worker.run(result_of, election)
+                if not result:
+                    _log.warning("no group of trustees gives a result: one lied, more must decrypt")
+                    return
+                await self.commands.publish_alone(connection, result)
                 _log.info("result computed", election_uuid=election_uuid)
 
 

@@ -17,6 +17,7 @@ from evote_belenios.archive import ArchiveWriter
 from evote_eventlog.events import ElectionOpened, EncryptedTallyComputed, ResultComputed, RollFrozen
 
 from . import store
+from .domain.counting import deciding_decryptions
 from .domain.election import Election
 from .domain.roll import credentials_text
 
@@ -95,7 +96,7 @@ async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[
         await asyncio.to_thread(_write_ballots, writer, (text for _, text in page))
         yield outbox.take()
         after = page[-1][0]
-    _write_count(writer, plan.election)
+    await asyncio.to_thread(_write_count, writer, plan.election)
     writer.close()
     yield outbox.take()
 
@@ -119,11 +120,13 @@ def _write_count(writer: ArchiveWriter, election: Election) -> None:
         return
     writer.end_ballots()
     writer.encrypted_tally(tally.encrypted_tally, tally.sized_encrypted_tally)
-    for trustee, partial_decryption in election.partial_decryptions.items():
+    decided = deciding_decryptions(election) if election.fact(ResultComputed) is not None else None
+    if decided is None:
+        # Which partial decryptions count is known with the result: an archive never loses what it once had.
+        return
+    for trustee, partial_decryption in decided.partial_decryptions.items():
         writer.partial_decryption(trustee, partial_decryption)
-    result = election.fact(ResultComputed)
-    if result is not None:
-        writer.result(result.result)
+    writer.result(decided.result)
 
 
 class _Outbox:

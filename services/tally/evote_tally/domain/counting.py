@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from evote_belenios.decryption import verify_partial_decryption
 from evote_belenios.election import parse_election
-from evote_belenios.errors import BeleniosError
+from evote_belenios.errors import BeleniosError, TallyError
 from evote_belenios.result import compute_result
 from evote_belenios.tally import parse_sized_encrypted_tally
 from evote_belenios.trustees import parse_trustees
@@ -70,7 +72,8 @@ def receive_partial_decryption(election: Election, trustee: int, text: str) -> t
         if earlier != text:
             raise MessageConflict(PARTIAL_DECRYPTION, trustee)
         return ()
-    if election.stage is not Stage.TALLIED or _enough(election):
+    # More than the threshold may come until there is a result: one of the first may lie (see deciding_decryptions).
+    if election.stage is not Stage.TALLIED:
         raise DecryptionComplete(election.draft.threshold)
     opened = election.opened
     parameters = parse_election(opened.election_json)
@@ -92,12 +95,41 @@ def result_of(election: Election) -> tuple[ResultComputed, ...]:
     tally = election.fact(EncryptedTallyComputed)
     if tally is None or not result_is_due(election):
         return ()
+    found = deciding_decryptions(election)
+    return () if found is None else (ResultComputed(election_uuid=election.uuid, result=found.result),)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The partial decryptions that lead to the result, in the order in which they came, and the result."""
+
+    partial_decryptions: Mapping[int, str]
+    result: str
+
+
+def deciding_decryptions(election: Election) -> Decided | None:
+    """The first group of enough trustees, in the order of their coming, whose partial decryptions give a result.
+
+    A lying trustee can prove a wrong factor in protocol version 1 (see the threat model). Its groups give no result,
+    and are passed over; with no other group yet, more trustees are waited for.
+    """
+    tally = election.fact(EncryptedTallyComputed)
+    if tally is None:
+        return None
     opened = election.opened
     parameters = parse_election(opened.election_json)
     trustees = parse_trustees(opened.trustees_json, parameters.group)
     total_weight = parse_sized_encrypted_tally(tally.sized_encrypted_tally).total_weight
-    result = compute_result(parameters, trustees, tally.encrypted_tally, total_weight, election.partial_decryptions)
-    return (ResultComputed(election_uuid=election.uuid, result=result),)
+    for group in combinations(election.partial_decryptions.items(), election.draft.threshold):
+        chosen = dict(group)
+        try:
+            result = compute_result(parameters, trustees, tally.encrypted_tally, total_weight, chosen)
+        except TallyError as error:
+            if error.rule != "result-logarithm":
+                raise
+            continue
+        return Decided(chosen, result)
+    return None
 
 
 def _enough(election: Election) -> bool:

@@ -115,6 +115,17 @@ class CardCertificate:
             raise BadSignature from None
 
 
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+)
+"""What the parser raises for bytes that are no certificate of the profile."""
+
+
 def parse_certificate(der: bytes) -> CardCertificate:
     """Read a card's certificate; ``MalformedCertificate`` when it isn't one of the profile."""
     if len(der) > _LARGEST_CERTIFICATE:
@@ -128,7 +139,7 @@ def parse_certificate(der: bytes) -> CardCertificate:
         _check_criticals(certificate)
         if not isinstance(certificate.signature_hash_algorithm, hashes.SHA256):
             raise ValueError("not signed with SHA-256")
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         # The parser's message may repeat a value of the certificate: only its type goes on.
         raise MalformedCertificate(type(error).__name__) from None
     return CardCertificate(der, certificate, purpose, attributes)

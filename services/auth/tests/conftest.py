@@ -131,6 +131,14 @@ class Town:
 
         await eventually(seen)
 
+    async def until_releases(self, count: int) -> None:
+        """Wait until the projection has this many releases."""
+
+        async def projected() -> bool:
+            return (await self.client.get(f"{self.base}/roll", headers=OFFICER)).json()["releases"] == count
+
+        await eventually(projected)
+
     async def import_roll(self, content: str | bytes, content_type: str = CSV["Content-Type"]) -> httpx.Response:
         headers = {**OFFICER, "Content-Type": content_type}
         return await self.client.post(f"{self.base}/roll", content=content, headers=headers)

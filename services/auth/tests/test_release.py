@@ -195,6 +195,7 @@ async def test_a_frozen_roll_stays_as_it_is(open_town) -> None:
 
 async def test_replay_gives_the_same_tables(open_town) -> None:
     await open_town.release(open_town.card(HANAKO))
+    await open_town.until_releases(1)
     async with await open_pool(open_town.settings.database_url, SERVICE) as pool:
         before = await dump(pool)
         assert any(before.values())

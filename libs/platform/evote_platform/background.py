@@ -12,6 +12,8 @@ import structlog
 from .health import Readiness
 from .logging import exception_facts
 
+_CANCEL_AGAIN_S = 1.0
+
 _log = structlog.get_logger(__name__)
 
 
@@ -33,8 +35,10 @@ class BackgroundTasks:
         """Cancel the tasks, the last one first, each to its end before the next."""
         self._stopping = True
         for task in reversed(self._tasks):
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():
+                # Again and again: a task whose TaskGroup fails in the same moment loses a cancellation (Python 3.11).
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()  # asked for, so asyncio won't complain

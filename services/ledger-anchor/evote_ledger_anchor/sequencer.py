@@ -61,6 +61,13 @@ class CheckpointWriter(Protocol):
         """All or nothing."""
 
 
+def _honour_cancellation() -> None:
+    """Stop when asked to: a TaskGroup that fails in the moment of a cancellation swallows it (Python 3.11)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 @dataclass
 class _Head:
     """The end of the log, and what is waiting to be appended."""
@@ -107,6 +114,7 @@ class Sequencer:
                 causes = sorted(set(_type_names(interrupted)))
                 self._trouble = f"interrupted: {', '.join(causes)}"
                 _log.warning("sequencing-interrupted", causes=causes)
+            _honour_cancellation()
             await asyncio.sleep(_RETRY_S)
 
     async def check(self) -> None:

@@ -8,7 +8,9 @@ from evote_platform.background import background_tasks
 from evote_platform.health import Readiness
 
 
-asked = 0
+async def test_a_task_that_loses_a_cancellation_is_asked_again() -> None:
+    """As a TaskGroup of Python 3.11 does when it fails in the same moment."""
+    asked = 0
 
     async def forgetful() -> None:
         nonlocal asked

@@ -102,9 +102,11 @@ class Stack:
             for task in tasks:
                 assert not task.done(), task.exception()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            # As evote_platform.background does: a task may lose a cancellation.
+            while not all(task.done() for task in tasks):
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks, timeout=1)
 
     def projection(self, projection: LedgerProjection | None = None) -> ProjectionRunner:
         projection = projection or LedgerProjection(self.key.verifier)

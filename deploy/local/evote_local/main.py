@@ -27,6 +27,8 @@ def main() -> int:
         command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
     commands.add_parser("down", help="stop what `up` started")
     arguments = parser.parse_args()
+    # A shell that starts us in the background has SIGINT ignored, and Python leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM unwinds like Ctrl-C, so that everything that was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console()

@@ -1,3 +1,4 @@
+from datetime import date
 from random import Random
 
 from evote_auth.domain.roll import parse_roll
@@ -6,7 +7,7 @@ from evote_local.people import make_residents, roll_csv
 
 def test_the_roll_of_the_simulation_is_one_that_auth_takes() -> None:
     residents = make_residents(500, Random(1))
-    entries = parse_roll(roll_csv(residents))
+    entries = parse_roll(roll_csv(residents), date(2026, 11, 24))
     assert [entry.voter_id for entry in entries] == [resident.voter_id for resident in residents]
     assert len({entry.match_key for entry in entries}) == 500
 

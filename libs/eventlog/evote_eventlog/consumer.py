@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import cast
 
 import asyncpg
@@ -33,6 +34,8 @@ _BATCH_RECORDS = 500
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
+_CHECK_EVERY_S = 5.0
+_FETCH_WITHIN_S = 15.0
 _STOP_TIMEOUT_S = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -72,6 +75,7 @@ class ProjectionRunner:
         self._places: dict[TopicPartition, _Place] = {}
         self._assignment_failure: Exception | None = None
         self._target: dict[LogPartition, int] | None = None
+        self._checked_at = float("-inf")
 
     async def run(self) -> None:
         """Project until cancelled; outages of Kafka and of the database are waited out.
@@ -131,6 +135,7 @@ class ProjectionRunner:
                 self._target = await self._ends()
             while self._assignment_failure is None:
                 await self._poll(consumer)
+                await self._check_connection()
             raise self._assignment_failure
         finally:
             self._consumer = None

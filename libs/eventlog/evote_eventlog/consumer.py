@@ -144,9 +144,18 @@ class ProjectionRunner:
                     await consumer.stop()
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        async with asyncio.timeout(_FETCH_WITHIN_S):
+            batches = await self._fetch(consumer)
+        for partition, place, batch in batches:
+            await self._apply(consumer, partition, place, batch)
+        self._show_lag(consumer)
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> list[tuple[TopicPartition, _Place, Batch]]:
+        """Take down everything about a fetch before any of it is applied.
+
+        A rebalance while the first batch is applied must not mix with the second.
+        """
         fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
-        # Everything about the fetch is taken down before anything is awaited for long: a rebalance
-        # while the first batch is applied must not mix with the second.
         batches = []
         for partition, place in list(self._places.items()):
             messages = fetched.get(partition, [])
@@ -159,9 +168,19 @@ class ProjectionRunner:
             if end > place.offset or messages:
                 records = [read_record(self._kafka, message) for message in messages]
                 batches.append((partition, place, Batch(self._of(partition), place.offset, end, records)))
-        for partition, place, batch in batches:
-            await self._apply(consumer, partition, place, batch)
-        self._show_lag(consumer)
+        return batches
+
+    async def _check_connection(self) -> None:
+        """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced.
+
+        After an outage of the broker aiokafka's consumer may poll on without ever reaching it again.
+
+        Raises:
+            LogUnavailable: it does not answer.
+        """
+        if monotonic() - self._checked_at >= _CHECK_EVERY_S:
+            await self._ends()
+            self._checked_at = monotonic()
 
     async def _apply(self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: _Place, batch: Batch) -> None:
         """Apply a batch, however long the database takes to come back, while the partition is ours."""

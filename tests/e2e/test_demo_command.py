@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -27,12 +28,14 @@ def test_ctrl_c_in_the_middle_of_a_demo_leaves_nothing_running(tmp_path: Path) -
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    _wait_until(lambda: any("evote_tally" in command for command in _processes_of(scratch)), demo)
+    _wait_until(lambda: any("evote_tally.main serve" in command for command in _descendants(demo.pid).values()), demo)
+    started = _descendants(demo.pid)
     # A terminal sends the signal to its whole foreground group.
     os.killpg(demo.pid, signal.SIGINT)
     output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, output.decode()
-    assert _processes_of(scratch) == []
+    assert len(started) >= 7  # PostgreSQL, Kafka and five service processes
+    assert [command for pid, command in started.items() if _command_of(pid) == command] == []
     assert list(scratch.iterdir()) == []
 
 
@@ -46,14 +49,25 @@ def _wait_until(condition: object, demo: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the demo did not start within a minute")
 
 
-def _processes_of(scratch: Path) -> list[str]:
-    """The command lines of all processes that have the run's directory in their arguments or their environment."""
-    found = []
+def _descendants(ancestor: int) -> dict[int, str]:
+    """The command lines of all processes started below one, by process id."""
+    children: dict[int, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-            if str(scratch).encode() in command + (process / "environ").read_bytes() and b"evote_local" not in command:
-                found.append(command.replace(b"\0", b" ").decode())
-        except OSError:
-            continue
+        with contextlib.suppress(OSError):
+            # The name in brackets may hold anything; the state and the parent's id follow its end.
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(process.name))
+    found = {}
+    waiting = [ancestor]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            found[child] = _command_of(child)
+            waiting.append(child)
     return found
+
+
+def _command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""

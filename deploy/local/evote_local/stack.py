@@ -99,6 +99,7 @@ class Stack:
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
         directory.chmod(0o755)
+        (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
@@ -21,7 +20,7 @@ from .metrics import ProjectionMetrics
 from .offsets import OFFSETS_TABLE_SQL, stored_offsets
 from .producer import EventProducer
 from .projection import TRANSIENT, Applied, Batch, BatchApplier, OffsetMovedBack, Projection
-from .reading import consumer_options, end_offsets, log_partition, partitions_of
+from .reading import consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
 from .record import LogPartition, read_record
 
 __all__ = ["OFFSETS_TABLE_SQL", "TOLERATED_LAG", "Projection", "ProjectionMetrics", "ProjectionRunner"]
@@ -36,7 +35,6 @@ _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
 _CHECK_EVERY_S = 5.0
 _FETCH_WITHIN_S = 15.0
-_STOP_TIMEOUT_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -139,9 +137,7 @@ class ProjectionRunner:
             raise self._assignment_failure
         finally:
             self._consumer = None
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(_STOP_TIMEOUT_S):
-                    await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         async with asyncio.timeout(_FETCH_WITHIN_S):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -10,6 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from .events import Topic
 from .kafka import KafkaSettings
 from .record import LogPartition
+
+_STOP_TIMEOUT_S = 5.0
 
 
 def consumer_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -54,3 +57,22 @@ async def end_offsets(
     """The offset after the last committed record (or marker) of each partition."""
     ends = await consumer.end_offsets([kafka_partition(kafka, partition) for partition in partitions])
     return {log_partition(kafka, partition): end for partition, end in ends.items()}
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also while its broker is away, and leave nothing of it behind.
+
+    aiokafka's ``stop`` may then wait for ever, or end with the cancellation of a fetch, which would look
+    like a cancellation of its caller; either way its heartbeat and its reconnecting would go on.
+    """
+    for close in (consumer.stop, consumer._client.close):
+        task = asyncio.ensure_future(close())
+        await asyncio.wait([task], timeout=_STOP_TIMEOUT_S)
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at, so that asyncio doesn't report it
+        else:
+            task.cancel()
+    for name in ("_heartbeat_task", "_commit_refresh_task"):
+        left = getattr(consumer._coordinator, name, None)
+        if left is not None:
+            left.cancel()

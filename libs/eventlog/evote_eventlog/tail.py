@@ -13,7 +13,7 @@ from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
 from .projection import Batch
-from .reading import consumer_options, end_offsets, kafka_partition, log_partition, partitions_of
+from .reading import consumer_options, end_offsets, kafka_partition, log_partition, partitions_of, stop_consumer
 from .record import LogPartition, PoisonRecord, Record, read_record
 
 __all__ = ["EventTail", "LogPartition", "PoisonRecord"]
@@ -94,4 +94,4 @@ class EventTail:
         except KafkaError as error:
             raise LogUnavailable(type(error).__name__) from error
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)

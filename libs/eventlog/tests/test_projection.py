@@ -418,6 +418,7 @@ async def test_the_projection_goes_on_when_kafka_was_killed(
     own_running: Running,
     clock: Callable[[], datetime],
 ) -> None:
+    before = asyncio.all_tasks()
     producer = EventProducer(broker_settings, "test", clock)
     written = [await producer.publish(new_ballot(number)) for number in range(20)]
     async with own_running(broker_settings, pool, producer) as runner:
@@ -431,6 +432,8 @@ async def test_the_projection_goes_on_when_kafka_was_killed(
         await eventually(runner.caught_up)
     await producer.stop()
     assert await rows(pool) == positions(written)
+    # Nothing of the consumers that were given up is still trying to reach Kafka.
+    assert asyncio.all_tasks() <= before
 
 
 async def test_poison_found_while_the_dead_letters_are_away_waits_for_them(

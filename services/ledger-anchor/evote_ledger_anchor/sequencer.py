@@ -61,13 +61,6 @@ class CheckpointWriter(Protocol):
         """All or nothing."""
 
 
-def _honour_cancellation() -> None:
-    """Stop when asked to: a TaskGroup that fails in the moment of a cancellation swallows it (Python 3.11)."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 @dataclass
 class _Head:
     """The end of the log, and what is waiting to be appended."""
@@ -109,13 +102,28 @@ class Sequencer:
         """Run until cancelled; outages of Kafka and of the database are waited out."""
         while True:
             try:
-                await self._lead_once()
+                await self._tenure()
             except* (Fenced, LeadershipLost, *TRANSIENT) as interrupted:
                 causes = sorted(set(_type_names(interrupted)))
                 self._trouble = f"interrupted: {', '.join(causes)}"
                 _log.warning("sequencing-interrupted", causes=causes)
-            _honour_cancellation()
             await asyncio.sleep(_RETRY_S)
+
+    async def _tenure(self) -> None:
+        """Lead once, in a task of its own.
+
+        A TaskGroup that fails may swallow a cancellation of the same moment, or leave a stale one behind
+        (Python 3.11): both then end with the tenure.
+        """
+        tenure = asyncio.create_task(self._lead_once())
+        try:
+            await asyncio.wait([tenure])
+        except asyncio.CancelledError:
+            tenure.cancel()
+            await asyncio.wait([tenure])
+            raise
+        if not tenure.cancelled():
+            tenure.result()
 
     async def check(self) -> None:
         """For ``/readyz``: this replica leads, or stands by for the one that does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,10 @@ from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
 from evote_local.stack import Stack
 from evote_local.verification import run_belenios_tool, run_evote_verify
-from evote_local.voters import open_client
+from evote_local.voters import encrypt, open_client
+from evote_tlog.checkpoint import VerifierKey, open_checkpoint
+from evote_tlog.merkle import leaf_hash
+from evote_tlog.proof import verify_inclusion
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -36,14 +40,17 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
             visits = referendum.plan_visits()
             await referendum.vote(polls, visits[: len(visits) // 2], lambda: None)
             await referendum.officers.download_archive(directory / "noon.bel")
+            dashboard = asyncio.create_task(_turnout_reaches(stack, client, uuid, ballots=len(visits)))
             await referendum.vote(polls, visits[len(visits) // 2 :], lambda: None)
+            await dashboard
 
         # The evening: the box closes, two trustees decrypt, the officers certify.
         assert await referendum.close_and_count() == referendum.expected_result()
         await referendum.officers.download_archive(directory / "final.bel")
 
         await _the_board_lists_every_receipt(stack, client, referendum)
-        await _a_late_ballot_is_refused(stack, client, uuid)
+        await _the_log_proves_every_receipt(stack, client, referendum)
+        await _a_late_ballot_is_refused(stack, client, referendum)
 
     # Afterwards: anyone verifies, with our program and with one that we did not write.
     for verdict in (
@@ -71,16 +78,52 @@ async def _the_board_lists_every_receipt(stack: Stack, client: httpx.AsyncClient
     assert {tracker for _, tracker, superseded in boards[0] if not superseded} == last
 
 
-async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, uuid: str) -> None:
-    tracker = (await client.get(f"{stack.ballots[0].url}/elections/{uuid}/ballots?limit=1")).json()["items"][0][
-        "tracker"
-    ]
-    ballot = await client.get(f"{stack.ballots[0].url}/elections/{uuid}/ballots/{tracker}")
-    late = ballot.text.replace('"choices"', '"choices" ', 1)
+async def _turnout_reaches(stack: Stack, client: httpx.AsyncClient, uuid: str, *, ballots: int) -> None:
+    """What the city's dashboard shows, live: every ballot and every voter, at last."""
+    async with client.stream("GET", f"{stack.ballots[1].url}/elections/{uuid}/turnout/events") as events:
+        async for line in events.aiter_lines():
+            if line.startswith("data:"):
+                turnout = json.loads(line.removeprefix("data:"))
+                assert turnout["logged"] <= turnout["accepted"] <= ballots
+                if turnout["logged"] == ballots:
+                    assert turnout["voters"] == turnout["roll_size"] == VOTERS
+                    return
+    raise AssertionError("the stream ended before every ballot was counted")
+
+
+async def _the_log_proves_every_receipt(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:
+    log, uuid = stack.ledger_anchor.url, referendum.officers.election_uuid
+    key = VerifierKey.parse((await client.get(f"{log}/log-key")).text.strip())
+    size = open_checkpoint((await client.get(f"{log}/checkpoint")).text, key).size
+    records = _records((await client.get(f"{log}/tile/records/000.p/{size}")).content)
+    for voter in referendum.voters:
+        for cast in voter.casts:
+            status = (await client.get(f"{stack.ballots[0].url}/elections/{uuid}/status/{cast.tracker}")).json()
+            index = status["log_index"]
+            proof = (await client.get(f"{log}/proofs/inclusion", params={"index": index, "size": size})).json()
+            checkpoint = open_checkpoint(proof["checkpoint"], key)
+            hashes = [bytes.fromhex(text) for text in proof["hashes"]]
+            verify_inclusion(leaf_hash(records[index]), index, size, hashes, checkpoint.root)
+            assert json.loads(records[index])["data"]["tracker"] == cast.tracker
+
+
+def _records(bundle: bytes) -> list[bytes]:
+    records = []
+    while bundle:
+        end = 4 + int.from_bytes(bundle[:4], "big")
+        records.append(bundle[4:end])
+        bundle = bundle[end:]
+    return records
+
+
+async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:
+    officers, voter = referendum.officers, referendum.voters[0]
+    assert voter.credential is not None
+    election_json = (await client.get(f"{stack.tally.url}/elections/{officers.election_uuid}/election.json")).text
     response = await client.post(
-        f"{stack.ballots[1].url}/elections/{uuid}/ballots",
-        content=late,
+        f"{stack.ballots[1].url}/elections/{officers.election_uuid}/ballots",
+        content=encrypt(election_json, voter.credential, [[0, 1, 0]]),
         headers={"Content-Type": "application/json"},
     )
-    assert response.status_code in (403, 422)
-    assert response.headers["content-type"].startswith("application/problem+json")
+    assert response.status_code == 403
+    assert response.json()["type"].endswith(":election-closed")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
 from .health import Readiness
 from .observer import HttpMetrics, RequestObserver
-from .problems import install_problem_handlers
+from .problems import PROBLEM_MEDIA_TYPE, install_problem_handlers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -28,6 +29,12 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str | None = None
+
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "description": "A problem (RFC 9457)",
+    "content": {PROBLEM_MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+}
 
 
 class CheckReport(BaseModel):
@@ -84,7 +91,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the client's Host header
-        responses={"default": {"model": ProblemDocument, "description": "A problem (RFC 9457)"}},
+        responses={"default": _PROBLEM},
     )
     app.state.readiness = readiness
     install_problem_handlers(app)
@@ -104,10 +111,10 @@ def create_app(
 def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
-    @router.get("/livez")
+    @router.get("/livez", response_class=PlainTextResponse)
     async def livez() -> Response:
         """The process runs."""
-        return Response("ok\n", media_type="text/plain")
+        return PlainTextResponse("ok\n")
 
     @router.get("/readyz", response_model=ReadinessReport)
     async def readyz() -> Response:
@@ -121,7 +128,7 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clo
         )
         return JSONResponse(report.model_dump(), status_code=200 if ready else 503)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus metrics, in its text format."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

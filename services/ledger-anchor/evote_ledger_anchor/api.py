@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 import asyncpg
 from evote_platform.paths import SafeInt
@@ -43,6 +43,7 @@ router = APIRouter(tags=["log"])
 # A checkpoint is superseded several times a second; hashes and records never change.
 _MUTABLE = {"Cache-Control": "public, max-age=1"}
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+_OCTETS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/octet-stream": {}}}}
 _RECORDS_AT_ONCE = 16
 _MAX_POSTGRES_INDEX = 2**53
 
@@ -91,7 +92,7 @@ async def log_key(request: Request) -> PlainTextResponse:
     return PlainTextResponse(_ledger(request).key.text, headers=_MUTABLE)
 
 
-@router.get("/tile/entries/{place:path}", response_class=Response)
+@router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS)
 async def entry_bundle(request: Request, place: str) -> Response:
     """C2SP entry bundle: each record behind its length, a big-endian uint16.
 
@@ -100,13 +101,13 @@ async def entry_bundle(request: Request, place: str) -> Response:
     return await _bundle(request, place, 2)
 
 
-@router.get("/tile/records/{place:path}", response_class=Response)
+@router.get("/tile/records/{place:path}", response_class=Response, responses=_OCTETS)
 async def record_bundle(request: Request, place: str) -> Response:
     """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32."""
     return await _bundle(request, place, 4)
 
 
-@router.get("/tile/{level}/{place:path}", response_class=Response)
+@router.get("/tile/{level}/{place:path}", response_class=Response, responses=_OCTETS)
 async def tile(request: Request, level: str, place: str) -> Response:
     """A tile: the hashes of one level, 256 or, with ``.p/W``, fewer."""
     try:

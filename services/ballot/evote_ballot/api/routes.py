@@ -111,7 +111,11 @@ async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutR
     return _turnout(await service.turnout.current(election_uuid))
 
 
-@router.get("/elections/{election_uuid}/turnout/events", response_class=EventSourceResponse)
+@router.get(
+    "/elections/{election_uuid}/turnout/events",
+    response_class=EventSourceResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
 async def turnout_events(election_uuid: ElectionUuidPath, request: Request, service: Service) -> EventSourceResponse:
     """The counts as server-sent events ``turnout``, whenever they change."""
     first = await service.turnout.current(election_uuid)

@@ -63,7 +63,11 @@ async def result(election_uuid: ElectionUuidPath, service: Service) -> Response:
     return _exact((await _published(election_uuid, ResultComputed, service)).result)
 
 
-@router.get("/elections/{election_uuid}/archive.bel", response_class=StreamingResponse)
+@router.get(
+    "/elections/{election_uuid}/archive.bel",
+    response_class=StreamingResponse,
+    responses={200: {"content": {ARCHIVE_TYPE: {}}}},
+)
 async def archive(election_uuid: ElectionUuidPath, service: Service) -> StreamingResponse:
     """The Belenios archive as of now; an earlier one is a beginning of a later one."""
     async with service.pool.acquire() as connection:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from evote_eventlog.events import CredentialReleased
+from evote_eventlog.producer import EventProducer
 from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
 from evote_local.stack import Stack
 from evote_local.verification import run_belenios_tool, run_evote_verify
 from evote_local.voters import encrypt, open_client
+from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
@@ -51,6 +57,7 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
         await _the_board_lists_every_receipt(stack, client, referendum)
         await _the_log_proves_every_receipt(stack, client, referendum)
         await _a_late_ballot_is_refused(stack, client, referendum)
+        await _the_auditor_finds_exactly_what_was_planted(stack, uuid, directory)
 
     # Afterwards: anyone verifies, with our program and with one that we did not write.
     for verdict in (
@@ -114,6 +121,43 @@ def _records(bundle: bytes) -> list[bytes]:
         records.append(bundle[4:end])
         bundle = bundle[end:]
     return records
+
+
+async def _the_auditor_finds_exactly_what_was_planted(stack: Stack, uuid: str, directory: Path) -> None:
+    honest = await _audit(stack, uuid, directory)
+    assert honest.returncode == 0, honest.stderr
+    assert f"投票された資格情報: {VOTERS} 件" in honest.stdout
+    # An administrator gives out a credential without a voter: the event is there, evidence can't be.
+    producer = EventProducer(stack.kafka_settings, "auth", utc_now)
+    planted = CredentialReleased(election_uuid=uuid, voter_ref="0" * 32, evidence_sha256="0" * 64)
+    record = await producer.publish(planted)
+    await producer.stop()
+    async with asyncio.timeout(10):
+        while (found := await _audit(stack, uuid, directory)).returncode == 0:  # noqa: ASYNC110 - auth projects it soon
+            await asyncio.sleep(0.2)
+    assert found.stderr.splitlines()[1:] == [
+        f"  証拠のない資格情報の交付: {record.position.partition}:{record.position.offset}"
+    ]
+
+
+async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Fetch the releases and reconcile them with the final archive, as the auditor of record does."""
+    releases, keys = directory / "releases.ndjson", stack.directory / "keys"
+    token = {"EVOTE_TOKEN": stack.identities.officer_token, "COLUMNS": "200"}
+    await asyncio.to_thread(_evote, ["audit", "fetch", uuid, "--url", stack.auth.url, "--out", str(releases)], token)
+    arguments = ["--key-file", str(stack.identities.auditor_key_file), "--ca-bundle", str(keys / "test-ca.pem")]
+    arguments += ["--releases", str(releases), "--archive", str(directory / "final.bel")]
+    return await asyncio.to_thread(_evote, ["audit", "releases", *arguments], {"COLUMNS": "200"})
+
+
+def _evote(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "evote_cli.main", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:

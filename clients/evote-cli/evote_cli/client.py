@@ -1,4 +1,4 @@
-"""The tally service over HTTP."""
+"""A service over HTTP."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .errors import ServerRefused, ServerUnreachable
 TIMEOUT_S = 60.0
 
 
-class TallyClient:
-    """Requests to tally with one bearer token; every refusal is a ``ServerRefused``."""
+class ServiceClient:
+    """Requests to a service with one bearer token; every refusal is a ``ServerRefused``."""
 
     def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         """``transport`` replaces the network, for tests."""
@@ -23,7 +23,7 @@ class TallyClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT_S, transport=transport)
 
-    def __enter__(self) -> TallyClient:
+    def __enter__(self) -> ServiceClient:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .client import TallyClient
+from .client import ServiceClient
 from .errors import CommandFailed
 from .options import ElectionUuid, Token, Url
 
@@ -44,7 +44,7 @@ def draft(
     except ValueError as error:
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
     # The tokens are told once, so the file is there before the election is.
-    with _new_private_file(out) as invitations, TallyClient(url, token) as client:
+    with _new_private_file(out) as invitations, ServiceClient(url, token) as client:
         drafted = client.post("/elections", order)
         invitations.write(json.dumps(drafted, ensure_ascii=False, indent=2) + "\n")
     _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
@@ -59,7 +59,7 @@ def freeze(
     expected_size: Annotated[int, typer.Option(min=1, help="名簿に載っているはずの人数。")],
 ) -> None:
     """名簿を確定する。"""
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         frozen = client.post(f"/elections/{election}/roll/freeze", {"expected_size": expected_size})
     _console.print(f"名簿を確定しました: {frozen['roll_size']} 人")
 
@@ -67,7 +67,7 @@ def freeze(
 @app.command()
 def preflight(election: ElectionUuid, url: Url, token: Token) -> None:
     """開始前の点検をする。準備ができていなければ終了コード 1。"""
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         report = client.get(f"/elections/{election}/preflight")
     table = Table("項目", "準備", "内容")
     for check in report["checks"]:
@@ -100,7 +100,7 @@ def certify(election: ElectionUuid, url: Url, token: Token) -> None:
 @app.command()
 def show(election: ElectionUuid, url: Url) -> None:
     """選挙の状態を表示する。"""
-    with TallyClient(url, "") as client:
+    with ServiceClient(url, "") as client:
         shown = client.get(f"/elections/{election}")
     _console.print(f"[bold]{shown['name']}[/bold]（{_state(shown)}）")
     _console.print(f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}")
@@ -120,13 +120,13 @@ def archive(
     out: Annotated[Path, typer.Option(help="保存先のファイル。")],
 ) -> None:
     """公開アーカイブ（.bel）を保存する。"""
-    with TallyClient(url, "") as client:
+    with ServiceClient(url, "") as client:
         size = client.download(f"/elections/{election}/archive.bel", out)
     _console.print(f"{out} に保存しました（{size:,} バイト）。evote-verify で検証できます。")
 
 
 def _command(election: str, name: str, url: str, token: str) -> dict[str, Any]:
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         done = client.post(f"/elections/{election}/{name}")
     _console.print(f"選挙 {election} の状態: {_state(done)}")
     return done

@@ -39,8 +39,26 @@ class ArchiveRejected(CommandFailed):
 
     def __init__(self, failures: list[str]) -> None:
         listed = "\n  ".join(failures)
-        super().__init__(f"アーカイブの検証に失敗したため、復号しません:\n  {listed}")
+        super().__init__(f"アーカイブの検証に失敗したため、続けません:\n  {listed}")
         self.failures = failures
+
+
+class ReleasesUnreadable(CommandFailed):
+    """The file of releases can't be used."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"交付の記録を読めません: {path}（{reason}）")
+        self.path = path
+        self.reason = reason
+
+
+class AuditFailed(CommandFailed):
+    """Credentials and evidenced releases don't agree."""
+
+    def __init__(self, findings: list[str]) -> None:
+        listed = "\n  ".join(findings)
+        super().__init__(f"不一致が {len(findings)} 件あります:\n  {listed}")
+        self.findings = findings
 
 
 class NothingToDo(CommandFailed):

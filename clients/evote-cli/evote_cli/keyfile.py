@@ -44,12 +44,7 @@ def create_key_file(path: Path, random: Randomness) -> TrusteeSecret:
         KeyFileExists: a key is never overwritten.
     """
     secret = TrusteeSecret.generate(random)
-    try:
-        _write_private(path, secret.reveal() + "\n", os.O_EXCL)
-    except FileExistsError as error:
-        raise KeyFileExists(path) from error
-    except OSError as error:
-        raise KeyFileUnreadable(path, str(error.strerror)) from error
+    write_new_key(path, secret.reveal())
     return secret
 
 
@@ -60,13 +55,31 @@ def read_key_file(path: Path) -> TrusteeSecret:
         KeyFileUnreadable: it is missing, not a key, or others may read it.
     """
     try:
-        if path.stat().st_mode & 0o077:
-            raise KeyFileUnreadable(path, f"他の人も読める設定です。次を実行してください: chmod 600 {path}")
-        return TrusteeSecret.from_text(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return TrusteeSecret.from_text(read_key(path))
+    except ValueError as error:
         raise KeyFileUnreadable(path, str(error)) from error
     except BeleniosError as error:
         raise KeyFileUnreadable(path, error.detail) from error
+
+
+def write_new_key(path: Path, text: str) -> None:
+    """Write the text of any private key to a new file; raises as :func:`create_key_file`."""
+    try:
+        _write_private(path, text + "\n", os.O_EXCL)
+    except FileExistsError as error:
+        raise KeyFileExists(path) from error
+    except OSError as error:
+        raise KeyFileUnreadable(path, str(error.strerror)) from error
+
+
+def read_key(path: Path) -> str:
+    """The text of any private key; raises as :func:`read_key_file`."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise KeyFileUnreadable(path, f"他の人も読める設定です。次を実行してください: chmod 600 {path}")
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise KeyFileUnreadable(path, str(error)) from error
 
 
 class RecordKeeper:

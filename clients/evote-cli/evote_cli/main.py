@@ -7,17 +7,18 @@ import sys
 import typer
 from rich.console import Console
 
-from . import election_commands, trustee_commands
+from . import audit_commands, election_commands, trustee_commands
 from .errors import CommandFailed
 
 app = typer.Typer(
-    help="つくば電子投票：選挙事務とトラスティのためのプログラム。",
+    help="つくば電子投票：選挙事務、トラスティ、監査人のためのプログラム。",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 app.add_typer(election_commands.app, name="election")
 app.add_typer(trustee_commands.app, name="trustee")
+app.add_typer(audit_commands.app, name="audit")
 
 
 def main() -> None:

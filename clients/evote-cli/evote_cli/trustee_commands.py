@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from .client import TallyClient
+from .client import ServiceClient
 from .keyfile import RecordKeeper, create_key_file, read_key_file
 from .material import STEP_NAMES, Material, Message, parse_material, parse_message
 from .options import ElectionUuid, Token, Url
@@ -34,7 +34,7 @@ def keygen(key_file: KeyFile) -> None:
 @app.command()
 def fetch(election: ElectionUuid, url: Url, token: Token, out: OutFile) -> None:
     """儀式の資料をファイルに取ってくる。"""
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         out.write_text(client.get_text(f"/elections/{election}/ceremony"), "utf-8")
     _console.print(f"資料を {out} に保存しました。")
 
@@ -58,14 +58,14 @@ def submit(
     token: Token,
 ) -> None:
     """作ったメッセージを送る。"""
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         _submit(client, parse_message(message.read_text("utf-8")))
 
 
 @app.command()
 def run(election: ElectionUuid, key_file: KeyFile, url: Url, token: Token) -> None:
     """次の段階を続けて行う（fetch、sign-step、submit）。"""
-    with TallyClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         material = parse_material(client.get_text(f"/elections/{election}/ceremony"))
         _submit(client, _sign(key_file, material))
 
@@ -96,6 +96,6 @@ def _sign(key_file: Path, material: Material) -> Message:
     return sign_step(read_key_file(key_file), RecordKeeper(key_file), material, secrets.token_bytes)
 
 
-def _submit(client: TallyClient, message: Message) -> None:
+def _submit(client: ServiceClient, message: Message) -> None:
     client.put_text(message.path, message.content)
     _console.print(f"{STEP_NAMES[message.step]}を送りました。")

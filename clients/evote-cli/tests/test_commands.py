@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_cli import election_commands, trustee_commands
-from evote_cli.client import TallyClient
+from evote_cli.client import ServiceClient
 from evote_cli.errors import CommandFailed, ServerRefused, ServerUnreachable
 from evote_cli.main import app, main
 from evote_cli.material import CEREMONY_STEPS
@@ -24,7 +24,7 @@ def evote(monkeypatch: pytest.MonkeyPatch):
 
     def run(transport: httpx.BaseTransport, token: str, *arguments: str | Path) -> str:
         for module in (election_commands, trustee_commands):
-            monkeypatch.setattr(module, "TallyClient", lambda url, token: TallyClient(url, token, transport))
+            monkeypatch.setattr(module, "ServiceClient", lambda url, token: ServiceClient(url, token, transport))
         environment = {"EVOTE_TALLY_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):

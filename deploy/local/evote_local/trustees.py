@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evote_belenios.channel import TrusteeSecret
-from evote_cli.client import TallyClient
+from evote_cli.client import ServiceClient
 from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
 from evote_cli.material import CEREMONY_STEPS, Message, parse_material
 from evote_cli.trustee import partial_decryption, sign_step
@@ -48,11 +48,11 @@ class LocalTrustee:
         with self._client() as client:
             self._submit(client, message)
 
-    def _submit(self, client: TallyClient, message: Message) -> None:
+    def _submit(self, client: ServiceClient, message: Message) -> None:
         client.put_text(message.path, message.content)
 
-    def _client(self) -> TallyClient:
-        return TallyClient(self._tally_url, self._token)
+    def _client(self) -> ServiceClient:
+        return ServiceClient(self._tally_url, self._token)
 
     def _key(self) -> TrusteeSecret:
         return read_key_file(self._key_file)

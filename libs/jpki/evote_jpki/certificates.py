@@ -183,6 +183,18 @@ class Authorities:
 
     def validate(self, certificate: CardCertificate, now: datetime) -> None:
         """Raise the subclass of ``CertificateRefused`` that applies first, in the order below."""
+        authority = self._validate_path(certificate, now)
+        # 4. A current list of the issuer doesn't name it. Without one nobody knows, so nobody is let in.
+        if authority.list_ends is None or now > authority.list_ends:
+            raise RevocationUnknown
+        if certificate.x509.serial_number in authority.revoked:
+            raise CertificateRevoked
+
+    def validate_as_of(self, certificate: CardCertificate, then: datetime) -> None:
+        """As :meth:`validate` for a moment in the past, whose revocation lists are gone: without revocation."""
+        self._validate_path(certificate, then)
+
+    def _validate_path(self, certificate: CardCertificate, now: datetime) -> _Authority:
         leaf = certificate.x509
         # 1. The issuer is configured, may issue, and did sign this certificate.
         authority = self._issuer_of(leaf)
@@ -199,11 +211,7 @@ class Authorities:
         )
         if not signs or usage.key_cert_sign or _is_authority(leaf):
             raise WrongKeyUsage
-        # 4. A current list of the issuer doesn't name it. Without one nobody knows, so nobody is let in.
-        if authority.list_ends is None or now > authority.list_ends:
-            raise RevocationUnknown
-        if leaf.serial_number in authority.revoked:
-            raise CertificateRevoked
+        return authority
 
     def _issuer_of(self, leaf: x509.Certificate) -> _Authority:
         for authority in self._by_name.get(leaf.issuer, []):

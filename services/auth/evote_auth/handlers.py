@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import asyncpg
+from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
+from evote_jpki.release_texts import ReleaseTexts
 from evote_platform.clock import Clock, rfc3339
 from nacl.public import PublicKey, SealedBox
 
@@ -27,7 +29,7 @@ from .domain.release import (
     authenticate_card,
     check_challenge,
     evidence,
-    release_statement,
+    release_texts,
 )
 from .domain.roll import decode_roll, parse_roll
 from .trust import Trust
@@ -88,8 +90,8 @@ class AuthService:
             await vault.load_election(connection, election_uuid)
             return await vault.roll_state(connection, election_uuid)
 
-    async def give_challenge(self, election_uuid: str) -> tuple[Challenge, str]:
-        """A new challenge, and the release statement that goes with it."""
+    async def give_challenge(self, election_uuid: str) -> tuple[Challenge, ReleaseTexts]:
+        """A new challenge, and the texts that a card signs for it."""
         now = self.clock()
         challenge = Challenge(
             challenge_id=self.random(16).hex(),
@@ -100,7 +102,7 @@ class AuthService:
         async with self.pool.acquire() as connection:
             election = await self._open_to_voters(connection, election_uuid)
             await vault.keep_challenge(connection, challenge, now)
-        return challenge, release_statement(challenge, election.name)
+        return challenge, release_texts(challenge, election.name)
 
     async def release(self, election_uuid: str, challenge_id: str, response: CardResponse) -> str:
         """Check a card's response and return the voter's private credential.
@@ -115,17 +117,23 @@ class AuthService:
         now = self.clock()
         async with self.pool.acquire() as connection:
             election = await self._open_to_voters(connection, election_uuid)
+            group = group_by_name(election.group)
             # Used up whatever follows: a challenge is good for one attempt.
             challenge = await vault.use_challenge(connection, challenge_id)
             check_challenge(challenge, election_uuid, now)
-            statement = release_statement(challenge, election.name)
-            card = await asyncio.to_thread(
-                authenticate_card, response, challenge, statement, self.trust.authorities, now
-            )
+            texts = release_texts(challenge, election.name)
+            card = await asyncio.to_thread(authenticate_card, response, texts, self.trust.authorities, now)
             async with connection.transaction():
                 voter_ref = await vault.find_voter(connection, election_uuid, card)
                 await vault.bind_card(connection, election_uuid, voter_ref, card)
-                plain = evidence(response, challenge, statement, voter_ref, rfc3339(now))
+                private = self.master_key.private_credential(group, election_uuid, voter_ref)
+                plain = evidence(
+                    response,
+                    texts,
+                    voter_ref=voter_ref,
+                    credential=public_credential(private, election_uuid, group),
+                    released_at=rfc3339(now),
+                )
                 sealed = SealedBox(self.auditor_key).encrypt(plain)
                 digest = hashlib.sha256(sealed).hexdigest()
                 await vault.keep_evidence(connection, election_uuid, voter_ref, digest, sealed)
@@ -136,7 +144,13 @@ class AuthService:
             async with self.pool.acquire() as connection:
                 await vault.give_back_challenge(connection, challenge_id)
             raise
-        return self.master_key.private_credential(group_by_name(election.group), election_uuid, voter_ref)
+        return private
+
+    async def evidenced_releases(self, election_uuid: str) -> AsyncIterator[vault.EvidencedRelease]:
+        """Every release in the log with its sealed evidence, as of one moment."""
+        async with self.pool.acquire() as connection:
+            await vault.load_election(connection, election_uuid)
+        return vault.evidenced_releases(self.pool, election_uuid)
 
     async def _publish_release(self, election_uuid: str, voter_ref: str, evidence_sha256: str) -> None:
         await self.producer.publish(VoterAuthenticated(election_uuid=election_uuid, voter_ref=voter_ref, method="card"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from evote_platform.clock import rfc3339
@@ -11,9 +13,11 @@ from evote_platform.problems import Problem, rate_limited
 from evote_platform.ratelimit import TokenBucket
 from evote_platform.tokens import verify_bearer
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
 
-from ..domain.release import CardResponse, challenge_text
+from ..domain.release import CardResponse
 from ..handlers import AuthService
+from ..vault import EvidencedRelease
 from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,
@@ -24,6 +28,7 @@ from .models import (
     RollStateResponse,
 )
 
+NDJSON = "application/x-ndjson"
 _CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
@@ -76,14 +81,28 @@ async def roll(election_uuid: ElectionUuidPath, service: Service) -> RollStateRe
     return RollStateResponse(roll_size=state.voters, frozen=state.frozen, releases=state.releases)
 
 
+@officers.get(
+    "/elections/{election_uuid}/releases",
+    response_class=StreamingResponse,
+    responses={200: {"content": {NDJSON: {}}}},
+)
+async def releases(election_uuid: ElectionUuidPath, service: Service) -> StreamingResponse:
+    """Every release with its sealed evidence, for the auditor, who alone can open it.
+
+    A JSON object a line: ``partition``, ``offset`` and ``evidence_sha256`` of the event, ``sealed`` (base64; null when
+    the vault has no such evidence). The last line is ``{"releases": n}``: without it the download is incomplete.
+    """
+    return StreamingResponse(_lines(await service.evidenced_releases(election_uuid)), media_type=NDJSON)
+
+
 @voters.post("/elections/{election_uuid}/challenges", status_code=201)
 async def challenge(election_uuid: ElectionUuidPath, service: Service) -> ChallengeResponse:
     """A challenge for a card, good for one attempt within five minutes."""
-    given, statement = await service.give_challenge(election_uuid)
+    given, texts = await service.give_challenge(election_uuid)
     return ChallengeResponse(
         challenge_id=given.challenge_id,
-        challenge=challenge_text(given),
-        release_statement=statement,
+        challenge=texts.challenge,
+        release_statement=texts.statement,
         expires_at=rfc3339(given.expires_at),
     )
 
@@ -99,6 +118,20 @@ async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, service
     )
     credential = await service.release(election_uuid, body.challenge_id, response)
     return ReleaseResponse(election_uuid=election_uuid, credential=credential)
+
+
+async def _lines(found: AsyncIterator[EvidencedRelease]) -> AsyncIterator[str]:
+    count = 0
+    async for release in found:
+        count += 1
+        line = {
+            "partition": release.partition,
+            "offset": release.offset,
+            "evidence_sha256": release.evidence_sha256,
+            "sealed": None if release.sealed is None else base64.b64encode(release.sealed).decode(),
+        }
+        yield json.dumps(line) + "\n"
+    yield json.dumps({"releases": count}) + "\n"
 
 
 def _charset(request: Request) -> str:

@@ -17,6 +17,7 @@ from evote_jpki.certificates import (
     Purpose,
     parse_certificate,
 )
+from evote_jpki.release_texts import ReleaseTexts
 
 from .refusals import (
     ChallengeExpired,
@@ -59,19 +60,10 @@ class AuthenticatedCard:
     signature_fingerprint: str
 
 
-def challenge_text(challenge: Challenge) -> str:
-    """What the user-authentication key signs (RSA PKCS#1 v1.5, SHA-256, over UTF-8)."""
-    return f"tsukuba-evote challenge v1\n{challenge.election_uuid}\n{challenge.challenge_id}\n{challenge.nonce}\n"
-
-
-def release_statement(challenge: Challenge, election_name: str) -> str:
-    """What the signature key signs: the voter's own words for the release, bound to the same challenge."""
-    return (
-        "投票資格情報の受け取り\n"
-        f"選挙: {election_name}\n"
-        f"選挙番号: {challenge.election_uuid}\n"
-        f"受付番号: {challenge.challenge_id}\n"
-        "私は、この選挙で投票するための資格情報を受け取ります。\n"
+def release_texts(challenge: Challenge, election_name: str) -> ReleaseTexts:
+    """What the card signs for a challenge; a name of several lines becomes one."""
+    return ReleaseTexts(
+        challenge.election_uuid, " ".join(election_name.split()), challenge.challenge_id, challenge.nonce
     )
 
 
@@ -86,7 +78,7 @@ def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> 
 
 
 def authenticate_card(
-    response: CardResponse, challenge: Challenge, statement: str, authorities: Authorities, now: datetime
+    response: CardResponse, texts: ReleaseTexts, authorities: Authorities, now: datetime
 ) -> AuthenticatedCard:
     """Check both certificates and both signatures.
 
@@ -96,12 +88,12 @@ def authenticate_card(
     """
     user = _certificate(response.user_certificate, Purpose.USER_AUTHENTICATION, authorities, now)
     try:
-        user.verify(response.challenge_signature, challenge_text(challenge).encode())
+        user.verify(response.challenge_signature, texts.challenge.encode())
     except BadSignature:
         raise ChallengeSignatureWrong from None
     signing = _certificate(response.signature_certificate, Purpose.DIGITAL_SIGNATURE, authorities, now)
     try:
-        signing.verify(response.statement_signature, statement.encode())
+        signing.verify(response.statement_signature, texts.statement.encode())
     except BadSignature:
         raise StatementSignatureWrong from None
     if signing.attributes is None:
@@ -109,15 +101,26 @@ def authenticate_card(
     return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint)
 
 
-def evidence(response: CardResponse, challenge: Challenge, statement: str, voter_ref: str, released_at: str) -> bytes:
-    """What the auditor will see of a release, in canonical JSON (RFC 8785). To be sealed at once."""
+def evidence(
+    response: CardResponse,
+    texts: ReleaseTexts,
+    *,
+    voter_ref: str,
+    credential: str,
+    released_at: str,
+) -> bytes:
+    """What the auditor will see of a release, in canonical JSON (RFC 8785). To be sealed at once.
+
+    ``credential`` is the public one: with it the auditor sees whether each credential that voted was released.
+    """
     return rfc8785.dumps(
         {
-            "election_uuid": challenge.election_uuid,
+            "election_uuid": texts.election_uuid,
             "voter_ref": voter_ref,
+            "credential": credential,
             "released_at": released_at,
-            "challenge": challenge_text(challenge),
-            "release_statement": statement,
+            "challenge": texts.challenge,
+            "release_statement": texts.statement,
             "user_certificate": _base64(response.user_certificate),
             "challenge_signature": _base64(response.challenge_signature),
             "signature_certificate": _base64(response.signature_certificate),

@@ -1,0 +1,88 @@
+"""``evote audit …``: the auditor of record reconciles the votes with the releases."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.x509 import load_pem_x509_certificates
+from evote_jpki.certificates import Authorities
+from nacl.public import PrivateKey
+from rich.console import Console
+from rich.progress import Progress
+
+from .audit import audit_releases, credentials_that_voted, read_releases
+from .client import ServiceClient
+from .errors import AuditFailed, CommandFailed, KeyFileUnreadable
+from .keyfile import read_key, write_new_key
+from .options import ElectionUuid, Token
+
+app = typer.Typer(help="監査人：交付の証拠と投票された資格情報を突き合わせる。", no_args_is_help=True)
+_console = Console()
+
+KeyFile = Annotated[Path, typer.Option("--key-file", help="監査人の鍵ファイル。")]
+
+
+@app.command()
+def keygen(key_file: KeyFile) -> None:
+    """監査人の鍵を作る。表示される公開鍵を auth に設定する。"""
+    key = PrivateKey.generate()
+    write_new_key(key_file, base64.b64encode(bytes(key)).decode())
+    _console.print(f"鍵を作りました: {key_file}")
+    _console.print(f"公開鍵（EVOTE_AUDITOR_PUBLIC_KEY）: {base64.b64encode(bytes(key.public_key)).decode()}")
+
+
+@app.command()
+def fetch(
+    election: ElectionUuid,
+    url: Annotated[str, typer.Option("--url", envvar="EVOTE_AUTH_URL", help="認証サービスの URL。")],
+    token: Token,
+    out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
+) -> None:
+    """交付の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
+    with ServiceClient(url, token) as client:
+        size = client.download(f"/elections/{election}/releases", out)
+    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+
+
+@app.command()
+def releases(
+    key_file: KeyFile,
+    releases: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="fetch で取った記録。")],
+    archive: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="公開アーカイブ（.bel）。")],
+    ca_bundle: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="認証局の証明書（PEM）。")],
+    processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
+) -> None:
+    """突き合わせる（通信しない）。投票されたすべての資格情報に有効な交付の証拠があるか。不一致は終了コード 1。"""
+    key = _auditor_key(key_file)
+    authorities = _authorities(ca_bundle)
+    with Progress(console=_console, transient=True) as progress:
+        task = progress.add_task("アーカイブの検証", total=None)
+        election, voted = credentials_that_voted(
+            archive,
+            processes=processes,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    report = audit_releases(election.uuid, voted, read_releases(releases), key, authorities)
+    _console.print(f"選挙: {election.uuid}")
+    _console.print(f"交付: {report.releases} 件　証拠のある資格情報: {report.evidenced} 件")
+    _console.print(f"投票された資格情報: {report.voted} 件")
+    if report.findings:
+        raise AuditFailed([str(finding) for finding in report.findings])
+    _console.print("投票されたすべての資格情報に、本人の署名による交付の証拠があります。")
+
+
+def _auditor_key(path: Path) -> PrivateKey:
+    try:
+        return PrivateKey(base64.b64decode(read_key(path), validate=False))
+    except (ValueError, TypeError) as error:
+        raise KeyFileUnreadable(path, "監査人の鍵ではありません") from error
+
+
+def _authorities(path: Path) -> Authorities:
+    try:
+        return Authorities(load_pem_x509_certificates(path.read_bytes()), [])
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"認証局の証明書を読めません: {path}") from error

@@ -1,0 +1,214 @@
+"""The auditor's reconciliation: every way in which a release can be planted is found, by its own fault."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.x509 import load_pem_x509_certificates
+from evote_auth.domain.release import CardResponse, evidence
+from evote_cli.audit import Fault, LoggedRelease, audit_releases, read_releases
+from evote_cli.errors import ReleasesUnreadable
+from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
+from evote_jpki.card import JpkiCard
+from evote_jpki.certificates import Authorities
+from evote_jpki.emulator import EmulatedCard
+from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_jpki.release_texts import ReleaseTexts
+from evote_platform.clock import rfc3339, utc_now
+from nacl.public import PrivateKey, SealedBox
+
+UUID = "4yP2vbZnkbxpPG"
+HANAKO = Person("筑波花子", "つくば市研究学園一丁目１番地１", "1980-02-29", "2")
+ICHIRO = Person("筑波一郎", "つくば市研究学園一丁目１番地１", "1978-05-05", "1")
+
+
+def sign(card: EmulatedCard, texts: ReleaseTexts) -> CardResponse:
+    client = JpkiCard(card.transmit)
+    client.verify_pin(USER_AUTHENTICATION, "1234")
+    client.verify_pin(DIGITAL_SIGNATURE, "ABC123")
+    return CardResponse(
+        user_certificate=client.read_certificate(USER_AUTHENTICATION),
+        challenge_signature=client.sign(USER_AUTHENTICATION, texts.challenge.encode()),
+        signature_certificate=client.read_certificate(DIGITAL_SIGNATURE),
+        statement_signature=client.sign(DIGITAL_SIGNATURE, texts.statement.encode()),
+    )
+
+
+@dataclass
+class Office:
+    """An auth that may lie, and its auditor."""
+
+    keys: CardKeys
+    authority: TestAuthority
+    auditor: PrivateKey
+    offset: int = 0
+
+    @property
+    def authorities(self) -> Authorities:
+        return Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), [])
+
+    def card(self, person: Person, **options: Any) -> EmulatedCard:
+        return self.authority.issue_card(person, self.keys, pin="1234", password="ABC123", **options)
+
+    def texts(self, uuid: str = UUID) -> ReleaseTexts:
+        return ReleaseTexts(uuid, "住民投票", secrets.token_hex(16), secrets.token_hex(32))
+
+    def content(self, card: EmulatedCard, credential: str, texts: ReleaseTexts | None = None) -> dict[str, Any]:
+        texts = texts or self.texts()
+        text = evidence(sign(card, texts), texts, voter_ref="v", credential=credential, released_at=rfc3339(utc_now()))
+        return json.loads(text)
+
+    def logged(self, content: object) -> LoggedRelease:
+        sealed = SealedBox(self.auditor.public_key).encrypt(json.dumps(content).encode())
+        self.offset += 1
+        return LoggedRelease(f"0:{self.offset}", sha256(sealed).hexdigest(), sealed)
+
+    def faults(self, releases: list[LoggedRelease], voted: set[str]) -> list[tuple[Fault, str]]:
+        report = audit_releases(UUID, voted, releases, self.auditor, self.authorities)
+        assert report.releases == len(releases) and report.voted == len(voted)
+        return [(finding.fault, finding.where) for finding in report.findings]
+
+
+@pytest.fixture(scope="module")
+def office() -> Office:
+    return Office(generate_card_keys(), TestAuthority(utc_now, secrets.token_bytes), PrivateKey.generate())
+
+
+@pytest.fixture
+def honest(office: Office) -> list[LoggedRelease]:
+    """Hanako came twice, Ichiro once."""
+    office.offset = 0
+    card = office.card(HANAKO)
+    return [
+        office.logged(office.content(card, "a")),
+        office.logged(office.content(card, "a")),
+        office.logged(office.content(office.card(ICHIRO), "b")),
+    ]
+
+
+def test_every_vote_of_an_honest_election_is_evidenced(office: Office, honest: list[LoggedRelease]) -> None:
+    assert office.faults(honest, {"a", "b"}) == []
+    assert office.faults(honest, {"a"}) == []  # a credential may stay unused
+
+
+def test_a_credential_that_voted_without_any_release_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    assert office.faults(honest, {"a", "b", "c"}) == [(Fault.VOTED_UNRELEASED, "c")]
+
+
+def test_a_planted_release_without_evidence_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    planted = LoggedRelease("5:9", "0" * 64, None)
+    assert office.faults([*honest, planted], {"a", "c"}) == [(Fault.NO_EVIDENCE, "5:9"), (Fault.VOTED_UNRELEASED, "c")]
+
+
+def _changed(name: str, value: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda content: {**content, name: value}
+
+
+def _flipped(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def flip(content: dict[str, Any]) -> dict[str, Any]:
+        changed = bytearray(base64.b64decode(content[name]))
+        changed[-1] ^= 1
+        return {**content, name: base64.b64encode(bytes(changed)).decode()}
+
+    return flip
+
+
+@pytest.mark.parametrize(
+    ("forge", "fault"),
+    [
+        (_flipped("challenge_signature"), Fault.SIGNATURE_WRONG),
+        (_flipped("statement_signature"), Fault.SIGNATURE_WRONG),
+        (_flipped("user_certificate"), Fault.CERTIFICATE_REFUSED),
+        (_changed("signature_certificate", "AAAA"), Fault.CERTIFICATE_REFUSED),
+        (_changed("released_at", "2001-01-01T00:00:00.000Z"), Fault.CERTIFICATE_REFUSED),
+        (_changed("released_at", "yesterday"), Fault.EVIDENCE_MALFORMED),
+        (_changed("release_statement", "何にでも同意します"), Fault.EVIDENCE_MALFORMED),
+        (_changed("challenge", ""), Fault.EVIDENCE_MALFORMED),
+        (_changed("statement_signature", 7), Fault.EVIDENCE_MALFORMED),
+        (_changed("election_uuid", "5yP2vbZnkbxpPG"), Fault.OTHER_ELECTION),
+        (lambda content: {**content, "user_certificate": content["signature_certificate"]}, Fault.CERTIFICATE_REFUSED),
+        (lambda _: [], Fault.EVIDENCE_MALFORMED),
+    ],
+)
+def test_forged_evidence_is_found(
+    office: Office, honest: list[LoggedRelease], forge: Callable[[dict[str, Any]], object], fault: Fault
+) -> None:
+    forged = office.logged(forge(office.content(office.card(ICHIRO), "b")))
+    assert office.faults([*honest, forged], {"a", "b"}) == [(fault, forged.where)]
+
+
+def test_evidence_of_another_election_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    other = office.content(office.card(ICHIRO), "b", office.texts("5yP2vbZnkbxpPG"))
+    moved = office.logged({**other, "election_uuid": UUID})
+    assert office.faults([*honest, moved], {"a"}) == [(Fault.OTHER_ELECTION, moved.where)]
+
+
+def test_a_certificate_of_nobody_we_trust_or_out_of_its_time_is_found(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    foreign = replace(office, authority=TestAuthority(utc_now, secrets.token_bytes))
+    forged = office.logged(foreign.content(foreign.card(ICHIRO), "b"))
+    ended = office.card(ICHIRO, valid_from=utc_now() - timedelta(days=9), lifetime=timedelta(days=1))
+    expired = office.logged(office.content(ended, "b"))
+    faults = office.faults([*honest, forged, expired], {"a", "b"})
+    assert faults == [(Fault.CERTIFICATE_REFUSED, forged.where), (Fault.CERTIFICATE_REFUSED, expired.where)]
+
+
+def test_one_persons_signature_cannot_stand_for_two_credentials(office: Office, honest: list[LoggedRelease]) -> None:
+    second = office.logged(office.content(office.card(HANAKO), "c"))
+    assert office.faults([*honest, second], {"a", "b"}) == [(Fault.TWO_CREDENTIALS, second.where)]
+
+
+def test_one_credential_cannot_be_two_persons(office: Office, honest: list[LoggedRelease]) -> None:
+    second = office.logged(office.content(office.card(ICHIRO), "a"))
+    assert office.faults([*honest, second], {"a", "b"}) == [(Fault.TWO_PERSONS, second.where)]
+
+
+def test_evidence_that_is_not_what_the_log_names_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    swapped = replace(honest[2], where="1:1", evidence_sha256="f" * 64)
+    repeated = replace(honest[0], where="1:2")
+    sealed = SealedBox(PrivateKey.generate().public_key).encrypt(b"{}")
+    unreadable = LoggedRelease("1:3", sha256(sealed).hexdigest(), sealed)
+    assert office.faults([*honest, swapped, repeated, unreadable], {"a", "b"}) == [
+        (Fault.NOT_THE_LOGGED_EVIDENCE, "1:1"),
+        (Fault.EVIDENCE_TWICE, "1:2"),
+        (Fault.SEALED_TO_ANOTHER, "1:3"),
+    ]
+
+
+GOOD = '{"partition": 1, "offset": 2, "evidence_sha256": "00", "sealed": null}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        GOOD.encode(),
+        (GOOD + '{"releases": 2}\n').encode(),
+        ('{"releases": 0}\n' + GOOD).encode(),
+        b'{"partition": 1}\n{"releases": 1}\n',
+        b"\xff\n",
+        b"[]\n",
+        GOOD.replace("null", '"?"').encode() + b'{"releases": 1}\n',
+    ],
+)
+def test_a_file_that_is_damaged_or_cut_off_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "releases.ndjson"
+    path.write_bytes(content)
+    with pytest.raises(ReleasesUnreadable):
+        list(read_releases(path))
+
+
+def test_releases_are_read_as_they_were_sent(tmp_path: Path) -> None:
+    path = tmp_path / "releases.ndjson"
+    path.write_text(GOOD + '{"releases": 1}\n')
+    assert list(read_releases(path)) == [LoggedRelease("1:2", "00", None)]

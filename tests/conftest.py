@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from evote_jpki.authority import TestAuthority
+from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
+from evote_jpki.emulator import EmulatedCard
+from evote_jpki.vpcd import InsertedCard
+from evote_local.pcsc import PcscDaemon, why_no_pcscd
 from evote_local.stack import Stack
 from evote_platform.clock import utc_now
 
@@ -20,3 +26,50 @@ def stack() -> Iterator[Stack]:
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with Stack(Path(name), authority, announce=lambda _: None) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+def pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PcscDaemon]:
+    """A PC/SC daemon with four slots for emulated cards, which this process and its children talk to."""
+    reason = why_no_pcscd()
+    if reason is not None:
+        pytest.skip(reason)
+    with PcscDaemon(tmp_path_factory.mktemp("pcscd")) as daemon, pytest.MonkeyPatch.context() as patch:
+        for name, value in daemon.environment.items():
+            patch.setenv(name, value)
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def card_keys() -> CardKeys:
+    return generate_card_keys()
+
+
+@pytest.fixture
+def card(card_keys: CardKeys) -> EmulatedCard:
+    person = Person("筑波花子", "茨城県つくば市研究学園一丁目１番地１", "1980-02-29", "2")
+    authority = TestAuthority(utc_now, secrets.token_bytes)
+    return authority.issue_card(person, card_keys, pin="1234", password="ABC123")
+
+
+@pytest.fixture
+def insert(pcscd: PcscDaemon) -> Callable[[EmulatedCard, int], AbstractContextManager[InsertedCard]]:
+    """Puts a card into a slot for the length of a block, in which PC/SC shows it."""
+
+    @contextmanager
+    def inserted(card: EmulatedCard, slot: int = 0) -> Iterator[InsertedCard]:
+        with InsertedCard(card, "127.0.0.1", pcscd.slots[slot]) as lying:
+            _wait_until_reader_shows("Yes", slot)
+            yield lying
+        _wait_until_reader_shows("No", slot)
+
+    return inserted
+
+
+def _wait_until_reader_shows(card: str, slot: int) -> None:
+    for _ in range(100):
+        listed = subprocess.run(["opensc-tool", "--list-readers"], capture_output=True, text=True, check=False)
+        if any(line.split()[:2] == [str(slot), card] for line in listed.stdout.splitlines()):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"reader {slot} doesn't show {card}: {listed.stdout}{listed.stderr}")

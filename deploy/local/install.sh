@@ -15,6 +15,12 @@ command -v mvn >/dev/null || missing+=(maven)
 command -v belenios-tool >/dev/null || missing+=(belenios-tool)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+# The card's stack: PC/SC with a virtual reader, OpenSC as the judge of the emulated card, and what pyscard is built with.
+for package in pcscd vsmartcard-vpcd opensc libpcsclite-dev swig gcc libc6-dev; do
+  have_package "$package" || missing+=("$package")
+done
+python3 -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null ||
+  missing+=(python3-dev)
 
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || { echo "Install these packages, then repeat: ${missing[*]}" >&2; exit 1; }

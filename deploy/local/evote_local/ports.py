@@ -19,16 +19,27 @@ class NoFreePort(Exception):
 
 def free_port() -> int:
     """A TCP port that nobody listens on at 127.0.0.1 and that stays bindable after a restart."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """As :func:`free_port`, so many in a row."""
     for _ in range(500):
-        port = _random.randint(_FIRST, _LAST)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return port
+        first = _random.randint(_FIRST, _LAST)
+        ports = list(range(first, first + count))
+        if all(map(_is_free, ports)):
+            return ports
     raise NoFreePort(f"no free TCP port between {_FIRST} and {_LAST} on {LOOPBACK}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def is_listening(port: int) -> bool:

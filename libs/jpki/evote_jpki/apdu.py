@@ -1,4 +1,4 @@
-"""Command and response APDUs (ISO/IEC 7816-4, short form)."""
+"""Command and response APDUs (ISO/IEC 7816-4): short and extended form."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TRIES_LEFT = 0x63C0
 
 
 class MalformedApdu(Exception):
-    """Bytes that are not an APDU of the short form; the message says where."""
+    """Bytes that are not an APDU; the message says where."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: class, instruction, two parameters, data, and how many bytes are expected (256: all there are)."""
+    """A command: class, instruction, two parameters, data, and how many bytes are expected at most."""
 
     cla: int
     ins: int
@@ -41,10 +41,12 @@ class Command:
     expected: int | None = None
 
     def encode(self) -> bytes:
-        """The bytes of cases 1 to 4 in short form."""
-        body = bytes([len(self.data)]) + self.data if self.data else b""
-        tail = b"" if self.expected is None else bytes([self.expected % 256])
-        return bytes([self.cla, self.ins, self.p1, self.p2]) + body + tail
+        """The bytes of cases 1 to 4, in short form when that is long enough."""
+        width = 1 if len(self.data) <= 0xFF and (self.expected or 0) <= 0x100 else 2
+        marker = b"\0" if width == 2 else b""
+        body = len(self.data).to_bytes(width, "big") + self.data if self.data else b""
+        tail = b"" if self.expected is None else (self.expected % 256**width).to_bytes(width, "big")
+        return bytes([self.cla, self.ins, self.p1, self.p2]) + marker + body + tail
 
 
 @dataclass(frozen=True)
@@ -60,22 +62,27 @@ class Response:
 
 
 def parse_command(raw: bytes) -> Command:
-    """Read a short command APDU; ``MalformedApdu`` for anything else."""
+    """Read a command APDU; ``MalformedApdu`` for anything else."""
     if len(raw) < 4:
         raise MalformedApdu("a command has at least four bytes")
     cla, ins, p1, p2 = raw[:4]
     body = raw[4:]
+    # A length is one byte or, behind a zero byte, two.
+    width = 2 if len(body) >= 3 and body[0] == 0 else 1
+    body = body[width - 1 :]
     if not body:
         return Command(cla, ins, p1, p2)
-    if len(body) == 1:
-        return Command(cla, ins, p1, p2, expected=body[0] or 256)
-    length = body[0]
-    if length == 0:
-        raise MalformedApdu("extended lengths are not supported")
-    data, rest = body[1 : 1 + length], body[1 + length :]
-    if len(data) != length or len(rest) > 1:
+    if len(body) == width:
+        return Command(cla, ins, p1, p2, expected=_expected(body))
+    length = int.from_bytes(body[:width], "big")
+    data, rest = body[width : width + length], body[width + length :]
+    if length == 0 or len(data) != length or len(rest) not in (0, width):
         raise MalformedApdu("the length does not fit the data")
-    return Command(cla, ins, p1, p2, data, (rest[0] or 256) if rest else None)
+    return Command(cla, ins, p1, p2, data, _expected(rest) if rest else None)
+
+
+def _expected(length: bytes) -> int:
+    return int.from_bytes(length, "big") or 256 ** len(length)
 
 
 def parse_response(raw: bytes) -> Response:

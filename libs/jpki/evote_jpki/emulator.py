@@ -22,23 +22,33 @@ class KeySlot:
     issuer: bytes
     key: rsa.RSAPrivateKey = field(repr=False)
     pin: str = field(repr=False)
-    tries_left: int = 0
+    tries_left: int = -1
+    """-1: all of them."""
     verified: bool = False
 
     def __post_init__(self) -> None:
         if not self.files.pin_form.fullmatch(self.pin):
             raise ValueError("a PIN has 4 digits, a password 6 to 16 upper-case letters and digits")
-        self.tries_left = self.files.tries
+        if self.tries_left < 0:
+            self.tries_left = self.files.tries
 
 
 class EmulatedCard:
     """Answers APDUs as the JPKI application does; everything else it refuses as a real card would.
 
-    Retry counters live as long as the object; selecting the application again forgets verified PINs.
+    Selecting the application again forgets verified PINs; retry counters stay, and ``keep`` may store them.
     """
 
-    def __init__(self, user_authentication: KeySlot, digital_signature: KeySlot) -> None:
-        self._slots = (user_authentication, digital_signature)
+    def __init__(
+        self,
+        user_authentication: KeySlot,
+        digital_signature: KeySlot,
+        *,
+        keep: Callable[[EmulatedCard], None] = lambda _: None,
+    ) -> None:
+        """``keep`` is called whenever a retry counter has changed, before the card answers."""
+        self.slots = (user_authentication, digital_signature)
+        self._keep = keep
         self._application_selected = False
         self._file: int | None = None
         self._instructions: dict[int, Callable[[Command], Response]] = {
@@ -88,7 +98,7 @@ class EmulatedCard:
         content = self._readable()
         if content is None:
             return _status(apdu.COMMAND_NOT_ALLOWED)
-        if self._file == DIGITAL_SIGNATURE.certificate and not self._slots[1].verified:
+        if self._file == DIGITAL_SIGNATURE.certificate and not self.slots[1].verified:
             return _status(apdu.SECURITY_STATUS_NOT_SATISFIED)
         if command.p1 & 0x80 or command.expected is None:
             return _status(apdu.INCORRECT_P1_P2 if command.p1 & 0x80 else apdu.WRONG_LENGTH)
@@ -100,24 +110,29 @@ class EmulatedCard:
     def _verify(self, command: Command) -> Response:
         if (command.p1, command.p2) != (0x00, 0x80):
             return _status(apdu.INCORRECT_P1_P2)
-        slot = next((slot for slot in self._slots if slot.files.pin == self._file), None)
+        slot = next((slot for slot in self.slots if slot.files.pin == self._file), None)
         if slot is None:
             return _status(apdu.COMMAND_NOT_ALLOWED)
         if slot.tries_left == 0:
             return _status(apdu.REFERENCE_DATA_NOT_USABLE)  # 6984: what the cards answer once locked
         if not command.data:
             return _status(apdu.TRIES_LEFT | slot.tries_left)
+        # The try is counted before the PIN is looked at: pulling the card out in between wins nothing.
+        self._count(slot, slot.tries_left - 1)
         slot.verified = hmac.compare_digest(command.data, slot.pin.encode())
-        if slot.verified:
-            slot.tries_left = slot.files.tries
-            return _status(apdu.SUCCESS)
-        slot.tries_left -= 1
-        return _status(apdu.TRIES_LEFT | slot.tries_left)
+        if not slot.verified:
+            return _status(apdu.TRIES_LEFT | slot.tries_left)
+        self._count(slot, slot.files.tries)
+        return _status(apdu.SUCCESS)
+
+    def _count(self, slot: KeySlot, tries_left: int) -> None:
+        slot.tries_left = tries_left
+        self._keep(self)
 
     def _compute_signature(self, command: Command) -> Response:
         if (command.p1, command.p2) != (0x00, 0x80):
             return _status(apdu.INCORRECT_P1_P2)
-        slot = next((slot for slot in self._slots if slot.files.key == self._file), None)
+        slot = next((slot for slot in self.slots if slot.files.key == self._file), None)
         if slot is None:
             return _status(apdu.COMMAND_NOT_ALLOWED)
         if not slot.verified:
@@ -133,12 +148,12 @@ class EmulatedCard:
     def _files(self) -> set[int]:
         return {
             file
-            for slot in self._slots
+            for slot in self.slots
             for file in (slot.files.certificate, slot.files.issuer, slot.files.key, slot.files.pin)
         }
 
     def _readable(self) -> bytes | None:
-        for slot in self._slots:
+        for slot in self.slots:
             if self._file == slot.files.certificate:
                 return slot.certificate
             if self._file == slot.files.issuer:
@@ -146,7 +161,7 @@ class EmulatedCard:
         return None
 
     def _forget_pins(self) -> None:
-        for slot in self._slots:
+        for slot in self.slots:
             slot.verified = False
 
 

@@ -39,8 +39,15 @@ def test_the_certificate_is_read_whole_in_chunks(card: EmulatedCard) -> None:
     assert x509.load_der_x509_certificate(content).subject
 
 
+def test_an_extended_command_reads_it_at_once(card: EmulatedCard) -> None:
+    card.transmit(bytes.fromhex(SELECT_APPLICATION))
+    card.transmit(bytes.fromhex("00A4020C02000A"))
+    whole = card.transmit(bytes.fromhex("00B00000000000"))
+    assert whole == card.slots[0].certificate + b"\x90\x00"
+
+
 def test_a_certificate_shorter_than_it_says_is_an_error(card: EmulatedCard) -> None:
-    card._slots[0].certificate = card._slots[0].certificate[:700]
+    card.slots[0].certificate = card.slots[0].certificate[:700]
     with pytest.raises(CardError) as caught:
         JpkiCard(card.transmit).read_certificate(USER_AUTHENTICATION)
     assert caught.value.status == 0x6B00
@@ -220,4 +227,4 @@ def test_a_card_has_well_formed_pins(authority: TestAuthority, person, keys) -> 
 
 
 def test_secrets_do_not_print(card: EmulatedCard) -> None:
-    assert "1234" not in repr(card._slots) and "ABC123" not in repr(card._slots)
+    assert "1234" not in repr(card.slots) and "ABC123" not in repr(card.slots)

@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 
 
 def der_of(card: EmulatedCard) -> tuple[bytes, bytes]:
-    return card._slots[0].certificate, card._slots[1].certificate
+    return card.slots[0].certificate, card.slots[1].certificate
 
 
 def trusted(authority: TestAuthority) -> Authorities:

@@ -27,6 +27,7 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
 
+from .api.desk import desk
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
 from .handlers import AuthService
@@ -58,7 +59,7 @@ def build_app(settings: AuthSettings | None, clock: Clock = utc_now) -> FastAPI:
         service_name=SERVICE,
         version=version("evote-auth"),
         lifespan=lifespan,
-        routers=[officers, voters],
+        routers=[officers, desk, voters],
         readiness=readiness,
         registry=registry,
         max_body_bytes=MAX_BODY_BYTES,

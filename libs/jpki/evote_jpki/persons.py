@@ -47,8 +47,9 @@ _GOES_ON = "-0123456789丁番号条町村区線地割軒"
 
 def strict(text: str) -> str:
     """The same text whatever its width and spaces, and with one kind of hyphen (Unicode NFKC)."""
-    composed = unicodedata.normalize("NFKC", text)
-    return "".join("-" if _is_hyphen(sign) else sign for sign in composed if not sign.isspace())
+    packed = "".join(unicodedata.normalize("NFKC", text).split())
+    # Again, for what only a space kept apart: ｶ and ﾞ.
+    return "".join("-" if _is_hyphen(sign) else sign for sign in unicodedata.normalize("NFKC", packed))
 
 
 def fold_name(text: str) -> str:

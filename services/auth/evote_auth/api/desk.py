@@ -65,7 +65,7 @@ async def decide_card_match(
     )
 
 
-@desk.post("/elections/{election_uuid}/voters/{voter_id}/card-block")
+@desk.post("/elections/{election_uuid}/voters/{voter_id:path}/card-block")
 async def block_card(
     election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, desk: Desk
 ) -> CardBlockResponse:
@@ -74,7 +74,7 @@ async def block_card(
     return CardBlockResponse(voter_id=voter_id, blocked_by=block.officer, blocked_at=rfc3339(block.blocked_at))
 
 
-@desk.post("/elections/{election_uuid}/voters/{voter_id}/card-unblock", status_code=204)
+@desk.post("/elections/{election_uuid}/voters/{voter_id:path}/card-unblock", status_code=204)
 async def unblock_card(
     election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, desk: Desk
 ) -> Response:

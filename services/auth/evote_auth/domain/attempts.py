@@ -37,4 +37,4 @@ def wait_after(failures: Failures, now: datetime) -> timedelta:
     if failures.count < FREE_FAILURES or since >= FORGOTTEN_AFTER:
         return timedelta(0)
     doublings = min(failures.count - FREE_FAILURES, 10)
-    return max(timedelta(0), min(_LONGEST_WAIT, _FIRST_WAIT * 2**doublings) - since)
+    return max(timedelta(0), min(_LONGEST_WAIT, _FIRST_WAIT * (1 << doublings)) - since)

@@ -46,9 +46,18 @@ from .domain.release import (
     release_texts,
 )
 from .domain.roll import decode_roll, parse_roll
-from .registration import WaitsForOfficer, find_voter, register_card
+from .registration import (
+    BoundMeanwhile,
+    FoundVoter,
+    Registration,
+    WaitsForOfficer,
+    ended_certificates,
+    find_voter,
+    register_card,
+)
 from .trust import Trust
 from .vault import Connection, attempts, challenges, elections, roll
+from .vault.cards import bound_card
 from .vault.elections import KnownElection
 from .vault.evidence import EvidencedRelease, evidenced_releases, keep_evidence
 
@@ -64,6 +73,7 @@ class _PreparedRelease:
     voter_ref: str
     likeness: Likeness
     evidence_sha256: str
+    sealed: bytes = field(repr=False)
     private_credential: str = field(repr=False)
 
 
@@ -150,16 +160,18 @@ class AuthService:
             # Used up whatever follows: a challenge is good for one attempt.
             challenge = await challenges.use_challenge(connection, challenge_id)
             check_challenge(challenge, election_uuid, now)
-            texts = release_texts(challenge, election.name)
-            user = await asyncio.to_thread(authenticate_user, response, texts, self.trust.authorities, now)
+        texts = release_texts(challenge, election.name)
+        user = await asyncio.to_thread(authenticate_user, response, texts, self.trust.authorities, now)
+        async with self.pool.acquire() as connection:
             await _check_failures(connection, election_uuid, user.fingerprint, now)
-            try:
-                card = await asyncio.to_thread(authenticate_card, response, user, texts, self.trust.authorities, now)
-                prepared = await self._prepare_release(connection, election, card, response, texts, now)
-            except _FAILURES as failure:
-                if not isinstance(failure, RevocationUnknown):
+        try:
+            card = await asyncio.to_thread(authenticate_card, response, user, texts, self.trust.authorities, now)
+            prepared = await self._prepare_release(election, card, response, texts, now)
+        except _FAILURES as failure:
+            if not isinstance(failure, RevocationUnknown):
+                async with self.pool.acquire() as connection:
                     await attempts.count_failure(connection, election_uuid, user.fingerprint, now)
-                raise
+            raise
         try:
             await self._publish_release(election_uuid, prepared)
         except LogUnavailable:
@@ -171,7 +183,6 @@ class AuthService:
 
     async def _prepare_release(
         self,
-        connection: Connection,
         election: KnownElection,
         card: AuthenticatedCard,
         response: CardResponse,
@@ -179,34 +190,53 @@ class AuthService:
         now: datetime,
     ) -> _PreparedRelease:
         """Find the voter, bind the card and commit both with the evidence, or leave nothing but an officer's case."""
-        voter = await find_voter(connection, election.uuid, card, self.random, now)
+        while True:
+            async with self.pool.acquire() as connection:
+                voter = await find_voter(connection, election.uuid, card, self.random, now)
+                bound = await bound_card(connection, election.uuid, voter.voter_ref)
+            ended = await ended_certificates(bound, card.pair, self.trust, now)
+            try:
+                async with self.pool.acquire() as connection, connection.transaction():
+                    registered = await register_card(
+                        connection, election.uuid, voter.voter_ref, card, bound, ended, self.random, now
+                    )
+                    if not isinstance(registered, WaitsForOfficer):
+                        prepared = self._seal(election, voter, registered, response, texts, now)
+                        await keep_evidence(
+                            connection, election.uuid, voter.voter_ref, prepared.evidence_sha256, prepared.sealed
+                        )
+                        await attempts.forget_failures(connection, election.uuid, card.pair.user)
+                        return prepared
+            except BoundMeanwhile:
+                continue
+            except asyncpg.UniqueViolationError:
+                # Two voters were bound to one certificate at the same moment: the other came first.
+                raise CardOfAnother from None
+            raise CardMismatch(registered.case_number)
+
+    def _seal(
+        self,
+        election: KnownElection,
+        voter: FoundVoter,
+        registered: Registration,
+        response: CardResponse,
+        texts: ReleaseTexts,
+        now: datetime,
+    ) -> _PreparedRelease:
         group = group_by_name(election.group)
         private = self.master_key.private_credential(group, election.uuid, voter.voter_ref)
-        try:
-            async with connection.transaction():
-                registered = await register_card(
-                    connection, election.uuid, voter.voter_ref, card, self.trust, self.random, now
-                )
-                if not isinstance(registered, WaitsForOfficer):
-                    plain = evidence(
-                        response,
-                        texts,
-                        voter_ref=voter.voter_ref,
-                        credential=public_credential(private, election.uuid, group),
-                        released_at=rfc3339(now),
-                        match=voter.match,
-                        card_changes=registered.card_changes,
-                    )
-                    sealed = SealedBox(self.auditor_key).encrypt(plain)
-                    digest = hashlib.sha256(sealed).hexdigest()
-                    await keep_evidence(connection, election.uuid, voter.voter_ref, digest, sealed)
-                    await attempts.forget_failures(connection, election.uuid, card.pair.user)
-        except asyncpg.UniqueViolationError:
-            # Two voters were bound to one certificate at the same moment: the other came first.
-            raise CardOfAnother from None
-        if isinstance(registered, WaitsForOfficer):
-            raise CardMismatch(registered.case_number)
-        return _PreparedRelease(voter.voter_ref, voter.match.likeness, digest, private)
+        plain = evidence(
+            response,
+            texts,
+            voter_ref=voter.voter_ref,
+            credential=public_credential(private, election.uuid, group),
+            released_at=rfc3339(now),
+            match=voter.match,
+            card_changes=registered.card_changes,
+        )
+        sealed = SealedBox(self.auditor_key).encrypt(plain)
+        digest = hashlib.sha256(sealed).hexdigest()
+        return _PreparedRelease(voter.voter_ref, voter.match.likeness, digest, sealed, private)
 
     async def evidenced_releases(self, election_uuid: str) -> AsyncIterator[EvidencedRelease]:
         """Every release in the log with its sealed evidence, as of one moment."""

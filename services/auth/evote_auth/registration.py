@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,6 +51,10 @@ class Registration:
     card_changes: tuple[CardChange, ...]
 
 
+class BoundMeanwhile(Exception):
+    """Another replica has changed the voter's card since it was looked at: look again."""
+
+
 @dataclass(frozen=True)
 class WaitsForOfficer:
     """The card isn't bound: a case is open."""
@@ -81,12 +85,42 @@ async def find_voter(
     return FoundVoter(decision.voter_ref, MatchRecord(Likeness.OFFICER, case.number, decision))
 
 
+async def ended_certificates(
+    bound: cards.BoundCard | None, presented: CardPair, trust: Trust, now: datetime
+) -> dict[str, Ended]:
+    """Those of the bound certificates that the presented pair lacks and that have expired or were revoked.
+
+    May ask over the network: hold no connection to the database meanwhile. Raises ``RevocationUnknown`` when nobody can
+    tell now.
+    """
+    if bound is None:
+        return {}
+    ended = {}
+    known = ((bound.pair.user, bound.user_der), (bound.pair.signature, bound.signature_der))
+    for fingerprint, der in known:
+        if der is None or fingerprint in presented.fingerprints:
+            continue
+        try:
+            await asyncio.to_thread(trust.authorities.validate, parse_certificate(der), now)
+        except CertificateExpired:
+            ended[fingerprint] = Ended.EXPIRED
+        except CertificateRevoked:
+            ended[fingerprint] = Ended.REVOKED
+        except RevocationUnknown:
+            raise
+        except CertificateRefused:
+            # Its authority is no longer configured, say: that doesn't prove that the card is no longer in use.
+            continue
+    return ended
+
+
 async def register_card(
     connection: Connection,
     election_uuid: str,
     voter_ref: str,
     card: AuthenticatedCard,
-    trust: Trust,
+    bound: cards.BoundCard | None,
+    ended: Mapping[str, Ended],
     random: Callable[[int], bytes],
     now: datetime,
 ) -> Registration | WaitsForOfficer:
@@ -95,17 +129,20 @@ async def register_card(
     The voter's row is locked until the transaction ends: of two cards at two replicas one comes first, and the other is
     judged by what the first one left.
 
-    Raises ``CardBlocked``, ``CardOfAnother`` or ``RefusedByOfficer``; ``asyncpg.UniqueViolationError`` when another
-    voter is being bound to the same certificate; ``RevocationUnknown`` when nobody can tell whether the old one is
-    valid.
+    Args:
+        bound: the voter's card as it was when ``ended`` was asked for.
+        ended: see :func:`ended_certificates`.
+
+    Raises ``BoundMeanwhile``, ``CardBlocked``, ``CardOfAnother`` or ``RefusedByOfficer``;
+    ``asyncpg.UniqueViolationError`` when another voter is being bound to the same certificate.
     """
     await roll.lock_voter(connection, election_uuid, voter_ref)
-    bound = await cards.bound_card(connection, election_uuid, voter_ref)
+    if bound != await cards.bound_card(connection, election_uuid, voter_ref):
+        raise BoundMeanwhile
     known = await cards.registered(connection, election_uuid, voter_ref, bound, card.pair)
     case = await cases.case_of(connection, election_uuid, CaseKind.CARD, card.pair)
     decision = case.decision if case else None
     approval = Approval.GIVEN if decision and decision.voter_ref == voter_ref else Approval.NONE
-    ended = await _ended(bound, card.pair, trust, now)
     binding = bind(known, card.pair, ended, approval)
     _refuse(binding, case)
     if isinstance(binding, AskOfficer):
@@ -155,29 +192,6 @@ async def _change(
         officer=officer.officer if officer else None,
         reason=officer.reason if officer else None,
     )
-
-
-async def _ended(bound: cards.BoundCard | None, presented: CardPair, trust: Trust, now: datetime) -> dict[str, Ended]:
-    """Those of the bound certificates that the presented pair lacks and that have expired or were revoked."""
-    if bound is None:
-        return {}
-    ended = {}
-    known = ((bound.pair.user, bound.user_der), (bound.pair.signature, bound.signature_der))
-    for fingerprint, der in known:
-        if der is None or fingerprint in presented.fingerprints:
-            continue
-        try:
-            await asyncio.to_thread(trust.authorities.validate, parse_certificate(der), now)
-        except CertificateExpired:
-            ended[fingerprint] = Ended.EXPIRED
-        except CertificateRevoked:
-            ended[fingerprint] = Ended.REVOKED
-        except RevocationUnknown:
-            raise
-        except CertificateRefused:
-            # Its authority is no longer configured, say: that doesn't prove that the card is no longer in use.
-            continue
-    return ended
 
 
 async def _find_or_open(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 import asyncpg
+from tqdm import tqdm
 
 from .kafka import KafkaSettings
 from .projection import BatchApplier, Projection
@@ -57,6 +59,19 @@ async def replay(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projectio
             done += batch.end - batch.start
             progress(done, total)
     return ReplayReport(events, tuple(refused))
+
+
+async def replay_with_bar(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projection) -> None:
+    """As :func:`replay`, for a terminal: a progress bar, and a line on standard error for each refused record."""
+    with tqdm(unit="event", desc=projection.name) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = await replay(kafka, pool, projection, show)
+    for position, reason in report.poison:
+        print(f"refused: {position}: {reason}", file=sys.stderr)
 
 
 async def _empty(pool: asyncpg.Pool, projection: Projection) -> None:

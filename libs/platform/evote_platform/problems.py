@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -123,6 +123,16 @@ def install_problem_handlers(app: FastAPI) -> None:
         app.add_exception_handler(error_type, _answer_database_away)
     for text_error in UNCARRIABLE:
         app.add_exception_handler(text_error, _answer_uncarriable)
+
+
+def answer_refusals(app: FastAPI, refusals: Iterable[type[Exception]], problem_of: Callable[[Any], Problem]) -> None:
+    """Answer a service's own refusals as the problems that ``problem_of`` makes of them."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return _answer(request, problem_of(error))
+
+    for refusal in refusals:
+        app.add_exception_handler(refusal, answer)
 
 
 def _answer(request: Request, problem: Problem) -> Response:

@@ -185,5 +185,6 @@ def test_a_new_token_is_256_bits_of_the_given_randomness() -> None:
 async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     assert document["info"]["version"] == "1.2.3"
-    assert "ProblemDocument" in document["components"]["schemas"]
-    assert "default" in document["paths"]["/things"]["post"]["responses"]
+    default = document["paths"]["/things"]["post"]["responses"]["default"]
+    assert list(default["content"]) == ["application/problem+json"]
+    assert default["content"]["application/problem+json"]["schema"]["title"] == "ProblemDocument"

@@ -15,7 +15,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition
-from evote_eventlog.replay import replay
+from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry
 from evote_platform.background import background_tasks
 from evote_platform.cli import Commands, run
@@ -23,11 +23,11 @@ from evote_platform.clock import Clock, utc_now
 from evote_platform.database import database_check, migrate, open_pool
 from evote_platform.health import Readiness
 from evote_platform.logging import configure_logging
+from evote_platform.problems import answer_refusals
 from evote_platform.ratelimit import TokenBucket
 from evote_platform.server import serve
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from tqdm import tqdm
 
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import router
@@ -68,8 +68,7 @@ def build_app(settings: BallotSettings | None, clock: Clock = utc_now) -> FastAP
         max_body_bytes=MAX_BODY_BYTES,
         clock=clock,
     )
-    for problem_type in PROBLEM_TYPES:
-        app.add_exception_handler(problem_type, _answer_refusal)
+    answer_refusals(app, PROBLEM_TYPES, problem_of)
     return app
 
 
@@ -125,13 +124,6 @@ async def _projected(pool: asyncpg.Pool, projection: str) -> Mapping[LogPartitio
         return await stored_offsets(connection, projection)  # type: ignore[arg-type]
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
-    problem = problem_of(error)
-    handler = request.app.exception_handlers[type(problem)]
-    response: Response = await handler(request, problem)
-    return response
-
-
 def _per_minute(count: int) -> TokenBucket:
     return TokenBucket(count / 60, count)
 
@@ -162,16 +154,8 @@ def _replay_command() -> int:
 
 async def _replay(settings: BallotSettings) -> None:
     await asyncio.to_thread(_migrate, settings)
-    with tqdm(unit="event", desc=SERVICE) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        async with await open_pool(settings.database_url, SERVICE) as pool:
-            report = await replay(_kafka(settings), pool, BallotProjection(), show)
-    for position, reason in report.poison:
-        print(f"refused: {position}: {reason}", file=sys.stderr)
+    async with await open_pool(settings.database_url, SERVICE) as pool:
+        await replay_with_bar(_kafka(settings), pool, BallotProjection())
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
 from evote_eventlog.producer import EventProducer, TransactionalProducer
-from evote_eventlog.replay import replay
+from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry
 from evote_platform.background import background_tasks
 from evote_platform.cli import Commands, run
@@ -22,7 +22,6 @@ from evote_platform.logging import configure_logging
 from evote_platform.server import serve
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from tqdm import tqdm
 
 from .api import LedgerState, router
 from .metrics import SequencerMetrics
@@ -113,16 +112,8 @@ def _replay() -> int:
 async def _replay_all(settings: LedgerSettings) -> None:
     await asyncio.to_thread(migrate, settings.database_url, SCHEMA, _MIGRATIONS)
     projection = LedgerProjection(settings.signing_key().verifier)
-    with tqdm(unit="event", desc=SERVICE) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        async with await open_pool(settings.database_url, SCHEMA) as pool:
-            report = await replay(settings.kafka(), pool, projection, show)
-    for position, reason in report.poison:
-        print(f"refused: {position}: {reason}", file=sys.stderr)
+    async with await open_pool(settings.database_url, SCHEMA) as pool:
+        await replay_with_bar(settings.kafka(), pool, projection)
 
 
 def main() -> None:

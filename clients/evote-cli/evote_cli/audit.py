@@ -21,8 +21,8 @@ from evote_belenios.archive import ArchiveReader, CastBallot, Setup
 from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
+from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
-    Authorities,
     BadSignature,
     BasicAttributes,
     CardCertificate,
@@ -221,7 +221,7 @@ def _check_card(certificates: list[CardCertificate], then: datetime, authorities
         if [certificate.purpose for certificate in certificates] != expected:
             raise CertificateRefused
         for certificate in certificates:
-            authorities.validate_as_of(certificate, then)
+            authorities.validate_path(certificate, then)
     except (CertificateRefused, TypeError):  # TypeError: a time without a zone
         raise _Faulty(Fault.CERTIFICATE_REFUSED) from None
 

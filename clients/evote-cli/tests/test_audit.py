@@ -17,9 +17,9 @@ from cryptography.x509 import load_pem_x509_certificates
 from evote_auth.domain.release import CardResponse, evidence
 from evote_cli.audit import Fault, LoggedRelease, audit_releases, read_releases
 from evote_cli.errors import ReleasesUnreadable
+from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
-from evote_jpki.certificates import Authorities
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_jpki.release_texts import ReleaseTexts

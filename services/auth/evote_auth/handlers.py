@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 from evote_belenios.credentials import public_credential
@@ -24,6 +25,7 @@ from .domain.credentials import MasterKey, list_parts, list_sha256
 from .domain.refusals import ElectionOver
 from .domain.release import (
     CHALLENGE_LIFETIME,
+    AuthenticatedCard,
     CardResponse,
     Challenge,
     authenticate_card,
@@ -107,7 +109,10 @@ class AuthService:
     async def release(self, election_uuid: str, challenge_id: str, response: CardResponse) -> str:
         """Check a card's response and return the voter's private credential.
 
-        Order: the evidence is committed, then the events are durable, then the credential leaves.
+        Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
+        us ask a responder. No connection to the database is held meanwhile.
+
+        Order of writes: the evidence is committed, then the events are durable, then the credential leaves.
 
         - A crash before the events leaves evidence that no event names: nothing was released.
         - A crash after the events leaves an evidenced release that nobody received: the voter comes again and gets the
@@ -122,21 +127,22 @@ class AuthService:
             challenge = await vault.use_challenge(connection, challenge_id)
             check_challenge(challenge, election_uuid, now)
             texts = release_texts(challenge, election.name)
-            card = await asyncio.to_thread(authenticate_card, response, texts, self.trust.authorities, now)
-            async with connection.transaction():
-                voter_ref = await vault.find_voter(connection, election_uuid, card)
-                await vault.bind_card(connection, election_uuid, voter_ref, card)
-                private = self.master_key.private_credential(group, election_uuid, voter_ref)
-                plain = evidence(
-                    response,
-                    texts,
-                    voter_ref=voter_ref,
-                    credential=public_credential(private, election_uuid, group),
-                    released_at=rfc3339(now),
-                )
-                sealed = SealedBox(self.auditor_key).encrypt(plain)
-                digest = hashlib.sha256(sealed).hexdigest()
-                await vault.keep_evidence(connection, election_uuid, voter_ref, digest, sealed)
+        card = await asyncio.to_thread(authenticate_card, response, texts, self.trust.authorities, now)
+        await self._require_unrevoked(card, now)
+        async with self.pool.acquire() as connection, connection.transaction():
+            voter_ref = await vault.find_voter(connection, election_uuid, card)
+            await vault.bind_card(connection, election_uuid, voter_ref, card)
+            private = self.master_key.private_credential(group, election_uuid, voter_ref)
+            plain = evidence(
+                response,
+                texts,
+                voter_ref=voter_ref,
+                credential=public_credential(private, election_uuid, group),
+                released_at=rfc3339(now),
+            )
+            sealed = SealedBox(self.auditor_key).encrypt(plain)
+            digest = hashlib.sha256(sealed).hexdigest()
+            await vault.keep_evidence(connection, election_uuid, voter_ref, digest, sealed)
         try:
             await self._publish_release(election_uuid, voter_ref, digest)
         except LogUnavailable:
@@ -151,6 +157,14 @@ class AuthService:
         async with self.pool.acquire() as connection:
             await vault.load_election(connection, election_uuid)
         return vault.evidenced_releases(self.pool, election_uuid)
+
+    async def _require_unrevoked(self, card: AuthenticatedCard, now: datetime) -> None:
+        """Both certificates at the same time; the first one's refusal comes first."""
+        certificates = (card.user_certificate, card.signature_certificate)
+        checks = [self.trust.require_valid(certificate, now) for certificate in certificates]
+        for refusal in await asyncio.gather(*checks, return_exceptions=True):
+            if refusal is not None:
+                raise refusal
 
     async def _publish_release(self, election_uuid: str, voter_ref: str, evidence_sha256: str) -> None:
         await self.producer.publish(VoterAuthenticated(election_uuid=election_uuid, voter_ref=voter_ref, method="card"))

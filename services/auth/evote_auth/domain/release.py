@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import rfc8785
+from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
-    Authorities,
     BadSignature,
     BasicAttributes,
     CardCertificate,
@@ -53,11 +53,16 @@ class CardResponse:
 
 @dataclass(frozen=True)
 class AuthenticatedCard:
-    """A card whose two keys signed: the owner's attributes, and the fingerprints of the certificates."""
+    """A card whose two keys signed: the owner's attributes, and its certificates.
+
+    Whether the authority has revoked them is not known yet.
+    """
 
     attributes: BasicAttributes = field(repr=False)
     user_fingerprint: str
     signature_fingerprint: str
+    user_certificate: CardCertificate = field(repr=False)
+    signature_certificate: CardCertificate = field(repr=False)
 
 
 def release_texts(challenge: Challenge, election_name: str) -> ReleaseTexts:
@@ -80,7 +85,7 @@ def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> 
 def authenticate_card(
     response: CardResponse, texts: ReleaseTexts, authorities: Authorities, now: datetime
 ) -> AuthenticatedCard:
-    """Check both certificates and both signatures.
+    """Check both certificates, all but their revocation, and both signatures.
 
     Raises a ``CertificateRefused`` for a certificate, ``ChallengeSignatureWrong`` or ``StatementSignatureWrong``. The
     user-authentication certificate carries no name: what ties the two together is that both keys signed texts with the
@@ -98,7 +103,7 @@ def authenticate_card(
         raise StatementSignatureWrong from None
     if signing.attributes is None:
         raise MalformedCertificate("a signature certificate without the basic attributes")
-    return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint)
+    return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint, user, signing)
 
 
 def evidence(
@@ -134,7 +139,7 @@ def _certificate(der: bytes, purpose: Purpose, authorities: Authorities, now: da
         certificate = parse_certificate(der)
         if certificate.purpose is not purpose:
             raise MalformedCertificate("the card's other certificate")
-        authorities.validate(certificate, now)
+        authorities.validate_path(certificate, now)
     except CertificateRefused as refused:
         refused.purpose = purpose
         raise

@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class TestAuthorityRefused(ValueError):
+class ForTestsOnly(ValueError):
     """A test authority is configured in production. Field: ``subjects`` (RFC 4514)."""
 
     def __init__(self, subjects: list[str]) -> None:
@@ -48,13 +48,13 @@ def read_authorities(ca_bundle_file: Path, crl_file: Path, environment: Environm
     """The authorities of two files.
 
     Raises:
-        TestAuthorityRefused: one of them is for tests, and this is production.
+        ForTestsOnly: one of them is for tests, and this is production.
         OSError, ValueError: a file can't be read, or holds something else.
     """
     authorities = load_authorities(ca_bundle_file.read_bytes(), crl_file.read_bytes())
     subjects = authorities.test_authorities()
     if subjects and environment is Environment.PRODUCTION:
-        raise TestAuthorityRefused(subjects)
+        raise ForTestsOnly(subjects)
     return authorities
 
 

@@ -145,7 +145,7 @@ async def test_a_certificate_of_the_near_future_is_refused_until_its_second_come
     assert (await town.release(card)).status_code == 200
 
 
-@pytest.mark.parametrize(("ahead", "expected"), [(-4, 200), (4, 200), (6, 409)])
+@pytest.mark.parametrize(("ahead", "expected"), [(-1, 200), (4, 200), (6, 409)])
 async def test_a_challenge_counts_where_clocks_differ_by_less_than_its_lifetime(
     town, auth_settings: AuthSettings, ahead: int, expected: int
 ) -> None:

@@ -16,7 +16,8 @@ from evote_belenios.archive import ArchiveReader, CastBallot, Setup
 from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
-from evote_jpki.certificates import Authorities, BasicAttributes
+from evote_jpki.authorities import Authorities
+from evote_jpki.certificates import BasicAttributes
 from evote_jpki.persons import addresses_agree, fold_address, fold_name, names_agree
 from nacl.public import PrivateKey
 

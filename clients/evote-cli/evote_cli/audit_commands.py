@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from cryptography.x509 import load_pem_x509_certificates
-from evote_jpki.certificates import Authorities
+from evote_jpki.authorities import Authorities
 from nacl.public import PrivateKey
 from rich.console import Console
 from rich.progress import Progress

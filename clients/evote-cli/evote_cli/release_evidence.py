@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
+from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
-    Authorities,
     BadSignature,
     BasicAttributes,
     CardCertificate,
@@ -193,7 +193,7 @@ def _check_card(certificates: list[CardCertificate], then: datetime, authorities
         if [certificate.purpose for certificate in certificates] != expected:
             raise CertificateRefused
         for certificate in certificates:
-            authorities.validate_as_of(certificate, then)
+            authorities.validate_path(certificate, then)
     except (CertificateRefused, TypeError):  # TypeError: a time without a zone
         raise Faulty(Fault.CERTIFICATE_REFUSED) from None
 

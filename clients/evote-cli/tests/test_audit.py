@@ -22,9 +22,9 @@ from evote_auth.domain.release import CardResponse
 from evote_cli.audit import Remark, audit_releases
 from evote_cli.errors import ReleasesUnreadable
 from evote_cli.release_evidence import Fault, LoggedRelease, read_releases
+from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
-from evote_jpki.certificates import Authorities
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_jpki.release_texts import ReleaseTexts

@@ -147,7 +147,10 @@ class AuthService:
     async def release(self, election_uuid: str, challenge_id: str, response: CardResponse) -> str:
         """Check a card's response and return the voter's private credential.
 
-        Order: the evidence is committed, then the events are durable, then the credential leaves.
+        Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
+        us ask a responder. No connection to the database is held meanwhile.
+
+        Order of writes: the evidence is committed, then the events are durable, then the credential leaves.
 
         - A crash before the events leaves evidence that no event names: nothing was released.
         - A crash after the events leaves an evidenced release that nobody received: the voter comes again and gets the
@@ -166,6 +169,7 @@ class AuthService:
             await _check_failures(connection, election_uuid, user.fingerprint, now)
         try:
             card = await asyncio.to_thread(authenticate_card, response, user, texts, self.trust.authorities, now)
+            await self._require_unrevoked(card, now)
             prepared = await self._prepare_release(election, card, response, texts, now)
         except _FAILURES as failure:
             if not isinstance(failure, RevocationUnknown):
@@ -243,6 +247,13 @@ class AuthService:
         async with self.pool.acquire() as connection:
             await elections.load_election(connection, election_uuid)
         return evidenced_releases(self.pool, election_uuid)
+
+    async def _require_unrevoked(self, card: AuthenticatedCard, now: datetime) -> None:
+        """Both certificates at the same time; the first one's refusal comes first."""
+        checks = [self.trust.require_valid(certificate, now) for certificate in (card.user, card.signature)]
+        for refusal in await asyncio.gather(*checks, return_exceptions=True):
+            if refusal is not None:
+                raise refusal
 
     async def _publish_release(self, election_uuid: str, prepared: _PreparedRelease) -> None:
         await self.producer.publish(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,7 +100,7 @@ async def ended_certificates(
         if der is None or fingerprint in presented.fingerprints:
             continue
         try:
-            await asyncio.to_thread(trust.authorities.validate, parse_certificate(der), now)
+            await trust.require_valid(parse_certificate(der), now)
         except CertificateExpired:
             ended[fingerprint] = Ended.EXPIRED
         except CertificateRevoked:

@@ -121,7 +121,7 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         "revocation-unknown",
         "Whether the certificate is revoked can't be checked now",
         503,
-        "The authority's revocation list is out of date here; the operators have to renew it.",
+        "Neither the authority's responder nor its list can tell. Ask for a new challenge after Retry-After.",
     ),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
-    Authorities,
     BadSignature,
     BasicAttributes,
     CardCertificate,
@@ -53,7 +53,10 @@ class CardResponse:
 
 @dataclass(frozen=True)
 class AuthenticatedCard:
-    """A card whose two keys signed: the owner's attributes, and both certificates."""
+    """A card whose two keys signed: the owner's attributes, and both certificates.
+
+    Whether the authority has revoked them is not known yet.
+    """
 
     attributes: BasicAttributes = field(repr=False)
     """As they stand in the certificate, with ``SUBSTITUTED`` in place of characters that the card can't hold."""
@@ -86,7 +89,7 @@ def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> 
 def authenticate_user(
     response: CardResponse, texts: ReleaseTexts, authorities: Authorities, now: datetime
 ) -> CardCertificate:
-    """Check the user-authentication certificate and its key's signature over the challenge.
+    """Check the user-authentication certificate, all but its revocation, and its key's signature over the challenge.
 
     Raises a ``CertificateRefused`` or ``ChallengeSignatureWrong``. From here on it is certain who is asking: the
     holder of this card and its PIN.
@@ -102,7 +105,7 @@ def authenticate_user(
 def authenticate_card(
     response: CardResponse, user: CardCertificate, texts: ReleaseTexts, authorities: Authorities, now: datetime
 ) -> AuthenticatedCard:
-    """Check the signature certificate and its key's signature, for a user that is authenticated.
+    """Check the signature certificate, all but its revocation, and its key's signature, for an authenticated user.
 
     Raises a ``CertificateRefused`` or ``StatementSignatureWrong``. The user-authentication certificate carries no name:
     what ties the two together is that both keys signed texts with the same challenge's number, and afterwards the
@@ -125,7 +128,7 @@ def _certificate(der: bytes, purpose: Purpose, authorities: Authorities, now: da
         certificate = parse_certificate(der)
         if certificate.purpose is not purpose:
             raise MalformedCertificate("the card's other certificate")
-        authorities.validate(certificate, now)
+        authorities.validate_path(certificate, now)
     except CertificateRefused as refused:
         refused.purpose = purpose
         raise

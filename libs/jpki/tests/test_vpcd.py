@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -103,6 +104,18 @@ def test_messages_may_come_a_byte_at_a_time_or_all_at_once(reader: Reader) -> No
         assert receive(connection) == commands[0]
         connection.sendall(b"".join(map(message, commands)))
         assert [receive(connection) for _ in commands] == commands
+
+
+def test_a_reader_that_sends_length_and_payload_apart_does_not_wait_for_late_acknowledgements(reader: Reader) -> None:
+    with InsertedCard(Chip(), "127.0.0.1", reader.port):
+        connection = reader.accept()  # as Debian's driver has it: with Nagle's algorithm on
+        started = time.perf_counter()
+        for _ in range(25):
+            connection.sendall(b"\x00\x04")
+            connection.sendall(b"\x00\xb0\x00\x00")
+            receive(connection)
+        # 40 ms each otherwise.
+        assert time.perf_counter() - started < 0.5
 
 
 def test_the_longest_message_goes_both_ways(reader: Reader) -> None:

@@ -25,9 +25,12 @@ class CardError(Exception):
     """The card answered with a status that means failure: ``operation`` and ``status`` (such as ``6A82``)."""
 
     def __init__(self, operation: str, status: int) -> None:
-        super().__init__(f"{operation}: the card answered {status:04X}")
+        super().__init__(operation, status)
         self.operation = operation
         self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.operation}: the card answered {self.status:04X}"
 
 
 class GarbledAnswer(CardError):
@@ -35,8 +38,10 @@ class GarbledAnswer(CardError):
 
     def __init__(self, operation: str, reason: str) -> None:
         super().__init__(operation, 0)
-        self.args = (f"{operation}: {reason}; clean the card's contacts or try another reader",)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.reason}; clean the card's contacts or try another reader"
 
 
 class NotAJpkiCard(CardError):
@@ -111,6 +116,8 @@ class JpkiCard:
         response = self._send("VERIFY", Command(0x00, _VERIFY, 0x00, 0x80))
         if response.status in _LOCKED:
             return 0
+        if response.status == apdu.SUCCESS:  # ISO/IEC 7816-4: verified already, which gave all tries back
+            return files.tries
         if response.status & 0xFFF0 != apdu.TRIES_LEFT:
             raise CardError("VERIFY", response.status)
         return response.status & 0x0F

@@ -114,6 +114,22 @@ def test_a_card_that_never_locks_cannot_make_the_client_try_again() -> None:
     assert sum(command[1] == 0x20 for command in hostile.commands) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "tries"), [(b"\x63\xc2", 2), (b"\x63\xc0", 0), (b"\x69\x83", 0), (b"\x69\x84", 0), (SUCCESS, 3)]
+)
+def test_every_way_in_which_cards_tell_the_tries_left_is_understood(status: bytes, tries: int) -> None:
+    assert JpkiCard(HostileCard([status]).transmit).tries_left(USER_AUTHENTICATION) == tries
+
+
+def test_errors_say_what_was_done_and_what_came() -> None:
+    with pytest.raises(CardError) as refused:
+        JpkiCard(HostileCard([b"\x6f\x00"]).transmit).tries_left(USER_AUTHENTICATION)
+    assert str(refused.value) == "VERIFY: the card answered 6F00"
+    with pytest.raises(GarbledAnswer) as garbled:
+        JpkiCard(HostileCard([b""]).transmit).tries_left(USER_AUTHENTICATION)
+    assert str(garbled.value).startswith("VERIFY: the answer has no status word; ")
+
+
 def test_a_failure_of_the_reader_passes_through() -> None:
     def unplugged(_: bytes) -> bytes:
         raise ConnectionResetError

@@ -110,12 +110,12 @@ def test_a_reader_that_sends_length_and_payload_apart_does_not_wait_for_late_ack
     with InsertedCard(Chip(), "127.0.0.1", reader.port):
         connection = reader.accept()  # as Debian's driver has it: with Nagle's algorithm on
         started = time.perf_counter()
-        for _ in range(25):
+        for _ in range(50):
             connection.sendall(b"\x00\x04")
             connection.sendall(b"\x00\xb0\x00\x00")
             receive(connection)
         # 40 ms each otherwise.
-        assert time.perf_counter() - started < 0.5
+        assert time.perf_counter() - started < 1
 
 
 def test_the_longest_message_goes_both_ways(reader: Reader) -> None:

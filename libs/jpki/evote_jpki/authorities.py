@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
 from .certificates import (
+    UNREADABLE,
     CardCertificate,
     CertificateExpired,
     CertificateNotYetValid,
@@ -162,11 +163,16 @@ def load_authorities(bundle_pem: bytes, revocation_lists: bytes) -> Authorities:
     ``ValueError`` for malformed ones.
     """
     marker = b"-----BEGIN X509 CRL-----"
-    if marker in revocation_lists:
-        lists = [x509.load_pem_x509_crl(marker + block) for block in revocation_lists.split(marker)[1:]]
-    else:
-        lists = [x509.load_der_x509_crl(revocation_lists)]
-    return Authorities(x509.load_pem_x509_certificates(bundle_pem), lists)
+    try:
+        if marker in revocation_lists:
+            lists = [x509.load_pem_x509_crl(marker + block) for block in revocation_lists.split(marker)[1:]]
+        else:
+            lists = [x509.load_der_x509_crl(revocation_lists)]
+        return Authorities(x509.load_pem_x509_certificates(bundle_pem), lists)
+    except ValueError:
+        raise
+    except UNREADABLE as error:
+        raise ValueError(f"a file that can't be read: {type(error).__name__}") from None
 
 
 def _check_authority(certificate: x509.Certificate) -> None:

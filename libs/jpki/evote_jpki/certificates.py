@@ -114,15 +114,16 @@ class CardCertificate:
             raise BadSignature from None
 
 
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.ExtensionNotFound,
     x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
 )
-"""What the parser raises for bytes that are no certificate of the profile."""
+"""What the parser raises for bytes that are no certificate, list or answer, or one that it can't read."""
 
 
 def parse_certificate(der: bytes) -> CardCertificate:
@@ -131,12 +132,15 @@ def parse_certificate(der: bytes) -> CardCertificate:
         raise MalformedCertificate(f"larger than {_LARGEST_CERTIFICATE} bytes")
     try:
         certificate = x509.load_der_x509_certificate(der)
+        if not der.endswith(b"\0" + certificate.signature):
+            # A signature with unused bits would hold too: the same certificate under another fingerprint.
+            raise ValueError("a signature with unused bits")
         _read_all(certificate)
         purpose = _purpose(certificate)
         attributes = _basic_attributes(certificate) if purpose is Purpose.DIGITAL_SIGNATURE else None
         certificate.extensions.get_extension_for_class(x509.KeyUsage)
         _check_criticals(certificate)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         # The parser's message may repeat a value of the certificate: only its type goes on.
         raise MalformedCertificate(type(error).__name__) from None
     return CardCertificate(der, certificate, purpose, attributes)
@@ -147,6 +151,8 @@ def _read_all(certificate: x509.Certificate) -> None:
     certificate.issuer, certificate.subject  # noqa: B018
     certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018
     rsa_key(certificate)
+    if certificate.serial_number <= 0:
+        raise ValueError("a serial number that isn't positive")  # RFC 5280, 4.1.2.2
     if certificate.signature_algorithm_oid != SignatureAlgorithmOID.RSA_WITH_SHA256:
         raise ValueError("not signed by RSA PKCS#1 v1.5 with SHA-256")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,7 +15,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .authorities import CLOCK_TOLERANCE, SIGNATURE_ALGORITHMS, Authority, RevocationStatus
-from .certificates import CardCertificate, rsa_key
+from .certificates import UNREADABLE, CardCertificate, rsa_key
 
 REQUEST_TYPE, RESPONSE_TYPE = "application/ocsp-request", "application/ocsp-response"
 LARGEST_RESPONSE = 16 * 1024
@@ -29,7 +29,6 @@ _STATUS = {
     ocsp.OCSPCertStatus.REVOKED: RevocationStatus.REVOKED,
     ocsp.OCSPCertStatus.UNKNOWN: RevocationStatus.UNKNOWN,
 }
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 
 
 class OcspAnswerInvalid(Exception):
@@ -78,7 +77,7 @@ def read_answer(question: OcspQuestion, der: bytes, now: datetime) -> Revocation
         # 5 and 6. It is neither old nor from the future.
         _check_time(response, now)
         return _STATUS[response.certificate_status]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise OcspAnswerInvalid(type(error).__name__) from None
 
 
@@ -139,7 +138,7 @@ def _may_answer(delegate: x509.Certificate, issuer: x509.Certificate, revoked: S
         delegate.verify_directly_issued_by(issuer)
         extended = delegate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         usage = delegate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (*UNREADABLE, InvalidSignature):
         return False
     known = (x509.KeyUsage, x509.ExtendedKeyUsage, x509.BasicConstraints)
     return (

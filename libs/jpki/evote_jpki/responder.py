@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509 import ocsp
+
+from .certificates import UNREADABLE
 
 ANSWER_LIFETIME = timedelta(minutes=10)
 
@@ -62,7 +63,7 @@ def answer(
         request = ocsp.load_der_ocsp_request(request_der)
         found = [identity for identity in identities if _asks_about(request, identity.issuer)]
         nonce = [extension for extension in request.extensions if isinstance(extension.value, x509.OCSPNonce)]
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except (*UNREADABLE, NotImplementedError):
         return _refusal(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
     for identity in found:
         for revoked in lists:

@@ -159,6 +159,23 @@ def test_another_encoding_of_a_certificate_is_malformed(card: EmulatedCard, whic
             parse_certificate(changed)
 
 
+def test_a_name_of_a_kind_that_cannot_be_read_is_malformed(card: EmulatedCard) -> None:
+    """x400Address and ediPartyName (RFC 5280, 4.2.1.6): the parser has an error of its own for them."""
+    original = der_of(card)[1]
+    first_name = original.index(b"\xa0", original.index(bytes.fromhex("0603551d11")))
+    for tag in (0xA3, 0xA5):
+        with pytest.raises(MalformedCertificate):
+            parse_certificate(original[:first_name] + bytes([tag]) + original[first_name + 1 :])
+
+
+def test_a_certificate_has_one_fingerprint(issue) -> None:
+    """A signature that ends in a zero bit may be written with that bit unused, and still holds."""
+    original = next(der for der in iter(issue, b"") if der[-1] % 2 == 0)
+    assert original[-257] == 0
+    with pytest.raises(MalformedCertificate):
+        parse_certificate(original[:-257] + b"\x01" + original[-256:])
+
+
 def test_a_signature_is_for_one_message_and_one_key(card: EmulatedCard, keys: CardKeys) -> None:
     user, signature = (parse_certificate(der) for der in der_of(card))
     signed = keys.user_authentication.sign(b"challenge", padding.PKCS1v15(), hashes.SHA256())

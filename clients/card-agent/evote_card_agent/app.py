@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Set
+from collections.abc import Coroutine, Set
+from typing import Any
 
 from evote_jpki.release_texts import ReleaseTexts
 from starlette.applications import Starlette
@@ -53,18 +54,7 @@ class Agent:
         if self._signing.locked():
             raise Refused(reports.SIGNING_IN_PROGRESS)
         async with self._signing:
-            work = asyncio.create_task(self._sign(texts))
-            page_left = asyncio.create_task(_until_disconnected(request))
-            try:
-                await asyncio.wait({work, page_left}, return_when=asyncio.FIRST_COMPLETED)
-                if not work.done():
-                    log.info("取り消し: ページが閉じられました / cancelled: the page has gone")
-                    return refusal_response(Refused(reports.CANCELLED))
-                release = work.result()
-            finally:
-                page_left.cancel()
-                work.cancel()
-                await asyncio.gather(work, page_left, return_exceptions=True)
+            release = await _while_page_waits(request, self._sign(texts))
         log.info("署名しました / signed")
         return release_response(texts.challenge_id, release)
 
@@ -91,6 +81,21 @@ def create_app(agent: Agent, *, origin: str, port: int, secret: PairingSecret) -
         middleware=[Middleware(Gate, origin=origin, port=port, secret=secret)],
         exception_handlers={Refused: _refused, HTTPException: _not_here, Exception: _failed},
     )
+
+
+async def _while_page_waits(request: Request, signing: Coroutine[Any, Any, SignedRelease]) -> SignedRelease:
+    """The release; ``cancelled`` once the page has gone, for nobody is asked for what nobody waits for."""
+    work = asyncio.create_task(signing)
+    page_left = asyncio.create_task(_until_disconnected(request))
+    try:
+        await asyncio.wait({work, page_left}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise Refused(reports.CANCELLED)
+        return work.result()
+    finally:
+        page_left.cancel()
+        work.cancel()
+        await asyncio.gather(work, page_left, return_exceptions=True)
 
 
 async def _until_disconnected(request: Request) -> None:

@@ -33,13 +33,6 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("evote_card_agent").setLevel(logging.INFO)
     try:
-        module = find_way_to_ask()
-    except NoWayToAsk:
-        return _say_failure(
-            "暗証番号をたずねる画面も端末もありません。画面のあるところで起動してください。",
-            "There is neither a display nor a terminal to ask for the PIN. Start the agent where there is one.",
-        )
-    try:
         listening = socket.create_server((_LOOPBACK, arguments.port))
     except OSError:
         return _say_failure(
@@ -47,6 +40,13 @@ def main() -> int:
             f"Port {arguments.port} is taken. Stop the card agent that runs already, or choose another with --port.",
         )
     with listening:
+        try:
+            module = find_way_to_ask()
+        except NoWayToAsk:
+            return _say_failure(
+                "暗証番号をたずねる画面も端末もありません。画面のあるところで起動してください。",
+                "There is neither a display nor a terminal to ask for the PIN. Start the agent where there is one.",
+            )
         _serve(arguments, module, listening)
     return 0
 

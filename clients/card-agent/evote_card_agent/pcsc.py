@@ -87,13 +87,14 @@ def use_card(context: Any, reader: str, may_go_on: Callable[[], bool]) -> Iterat
     # Unless the transaction ended by a reset: whoever comes next must find no verified PIN.
     at_last = scard.SCARD_RESET_CARD
     try:
-        _check("SCardBeginTransaction", scard.SCardBeginTransaction(card))
+        _begin(card, may_go_on)
 
         def transmit(command: bytes) -> bytes:
             if not may_go_on():
                 raise Refused(reports.READER_BUSY)
             status, response = scard.SCardTransmit(card, scard.SCARD_PCI_T1, list(command))
-            if status != scard.SCARD_S_SUCCESS:
+            # Some drivers report a card that has just gone as an answer without the two bytes of a status word.
+            if status != scard.SCARD_S_SUCCESS or len(response) < 2:
                 raise Refused(reports.CARD_REMOVED)
             return bytes(value & 0xFF for value in response)
 
@@ -104,6 +105,16 @@ def use_card(context: Any, reader: str, may_go_on: Callable[[], bool]) -> Iterat
                 at_last = scard.SCARD_LEAVE_CARD
     finally:
         scard.SCardDisconnect(card, at_last)
+
+
+def _begin(card: Any, may_go_on: Callable[[], bool]) -> None:
+    status = scard.SCardBeginTransaction(card)
+    while status == scard.SCARD_W_RESET_CARD and may_go_on():
+        # Another program has reset the card since we connected, which is said once: nothing of ours was lost by it.
+        share, protocol = scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T1
+        _check("SCardReconnect", scard.SCardReconnect(card, share, protocol, scard.SCARD_LEAVE_CARD)[0])
+        status = scard.SCardBeginTransaction(card)
+    _check("SCardBeginTransaction", status)
 
 
 def _check(call: str, status: int) -> None:

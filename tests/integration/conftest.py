@@ -54,3 +54,10 @@ def open_page(pcscd: PcscDaemon) -> Iterator[Callable[..., Page]]:
 @pytest.fixture
 def page(open_page: Callable[..., Page]) -> Page:
     return open_page()
+
+
+@pytest.fixture(scope="module")
+def standing_page(pcscd: PcscDaemon) -> Iterator[Page]:
+    """An agent for all tests of a module, with readers and without a card."""
+    with CardDesk([UUID], pcsc=pcscd.environment) as desk, httpx.Client(timeout=60) as client:
+        yield Page(desk, client)

@@ -73,7 +73,7 @@ class Agent:
 
 def create_app(agent: Agent, *, origin: str, port: int, secret: PairingSecret) -> Starlette:
     """The agent behind its gate."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/status", agent.status, methods=["GET"]),
             Route("/v1/signatures", agent.sign, methods=["POST"]),
@@ -81,6 +81,8 @@ def create_app(agent: Agent, *, origin: str, port: int, secret: PairingSecret) -
         middleware=[Middleware(Gate, origin=origin, port=port, secret=secret)],
         exception_handlers={Refused: _refused, HTTPException: _not_here, Exception: _failed},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _while_page_waits(request: Request, signing: Coroutine[Any, Any, SignedRelease]) -> SignedRelease:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -108,6 +109,11 @@ class CardDesk:
         self.wait_for("to cancel: ")
         self.type_line(password)
 
+    async def status(self, client: httpx.AsyncClient) -> dict[str, Any]:
+        """What the agent says of its reader and card."""
+        response = await client.get(f"{self.url}/v1/status", headers=self.headers)
+        return dict(response.raise_for_status().json())
+
     async def request_signatures(self, client: httpx.AsyncClient, challenge: Mapping[str, Any]) -> httpx.Response:
         """What the voting page does with a challenge from auth; the resident has to :meth:`consent` meanwhile."""
         texts = {name: challenge[name] for name in ("challenge", "release_statement")}
@@ -123,7 +129,7 @@ class CardDesk:
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)  # with whatever asks for it
         status = self.process.wait()
         self._reading.join()
         return status

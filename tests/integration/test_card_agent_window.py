@@ -5,15 +5,24 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from pathlib import Path
 
+import httpx
 import pytest
+from evote_auth.api.models import ReleaseRequest
 from evote_card_agent.questions import CANCELLED, Question
+from evote_jpki.emulator import EmulatedCard
+from evote_local.ports import free_port
+
+from .conftest import UUID, new_texts
 
 pytestmark = [
     pytest.mark.slow,
@@ -113,3 +122,49 @@ def test_the_window_is_preferred_where_there_is_a_display(display: dict[str, str
     program = "from evote_card_agent.asking import find_way_to_ask; print(find_way_to_ask())"
     found = subprocess.run([sys.executable, "-c", program], env=display, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "evote_card_agent.window"
+
+
+def test_a_desktop_opens_the_paired_page_and_signs_through_the_window(
+    display: dict[str, str], card: EmulatedCard, insert, tmp_path: Path
+) -> None:
+    opened, said, port, origin = tmp_path / "opened", tmp_path / "said", free_port(), "https://vote.tsukuba.example"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "evote_card_agent.main", "--page", origin, "--election", UUID, "--port", str(port)]
+    with insert(card), said.open("wb") as output, ThreadPoolExecutor(1) as pool:
+        environment = {
+            **display,
+            **{name: os.environ[name] for name in ("PCSCLITE_CSOCK_NAME",)},
+            "BROWSER": str(browser),
+        }
+        agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        for _ in range(200):
+            if opened.exists():
+                break
+            time.sleep(0.05)
+        paired = re.fullmatch(rf"{origin}#card-agent={port}\.([\w-]{{43}})", opened.read_text())
+        assert paired is not None
+        texts = new_texts()
+        answer = pool.submit(
+            httpx.post,
+            f"http://127.0.0.1:{port}/v1/signatures",
+            json={"challenge": texts.challenge, "release_statement": texts.statement},
+            headers={"Origin": origin, "Authorization": f"Bearer {paired[1]}"},
+            timeout=30,
+        )
+        do(display, "search", "--sync", "--onlyvisible", "--name", TITLE)
+        time.sleep(0.3)
+        type_into(display, "1234")
+        do(display, "key", "Tab")
+        type_into(display, "ABC123")
+        do(display, "key", "Return")
+        response = answer.result()
+        agent.terminate()
+        agent.wait(10)
+    assert response.status_code == 200, response.text
+    assert ReleaseRequest.model_validate(response.json()).challenge_id == texts.challenge_id
+    journal = said.read_text()
+    assert "署名しました" in journal
+    for secret in (paired[1], "1234\n", "ABC123", texts.challenge_id, "筑波花子"):
+        assert secret not in journal, "what isn't a terminal may be kept"

@@ -332,12 +332,17 @@ print(tried, ",".join(sorted(statuses)))
 """
 
 
-def test_a_program_that_keeps_the_card_to_itself_is_reported(page: Page, card, insert, tmp_path: Path) -> None:
-    release = tmp_path / "release"
-    with insert(card):
+def test_a_program_that_keeps_the_card_is_reported_and_no_pin_follows_later(
+    page: Page, card: EmulatedCard, insert, tmp_path: Path
+) -> None:
+    release, recorded = tmp_path / "release", RecordedCard(card)
+    with insert(recorded), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(page.sign, new_texts())
+        page.desk.wait_for("署名の確認")
         hog = subprocess.Popen([sys.executable, "-c", HOG, release], stdout=subprocess.PIPE, text=True)
         assert hog.stdout is not None and hog.stdout.readline() == "holding\n"
-        response = page.sign(new_texts())
+        page.desk.consent(PIN, PASSWORD)
+        response = answer.result()
         assert (response.status_code, slug(response)) == (503, "reader-busy")
         assert slug(page.sign(new_texts())) == "reader-busy", "at once, while the first still waits in PC/SC"
         release.touch()
@@ -346,6 +351,8 @@ def test_a_program_that_keeps_the_card_to_itself_is_reported(page: Page, card, i
             if page.status()["state"] == "ready":
                 break
             time.sleep(0.1)
+        sent_with_pin = [command for command in recorded.commands if command[1] == 0x20 and len(command) > 5]
+        assert sent_with_pin == [], "the request had been given up"
         texts = new_texts()
         check_release(sign(page, texts), texts, card)
 

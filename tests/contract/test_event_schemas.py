@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from evote_eventlog import schemas
+from evote_eventlog.envelope import decode
 from evote_eventlog.events import EVENT_CLASSES, ElectionClosed, ElectionDrafted, EventData, VoterAuthenticated
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
@@ -54,9 +55,15 @@ def test_a_schema_accepts_its_events_and_nothing_with_unknown_fields() -> None:
 
 
 def test_an_authentication_of_before_likeness_was_told_is_an_exact_match() -> None:
-    """Then a card had to be equal to the roll in all four attributes."""
-    old = {"election_uuid": "1" * 14, "voter_ref": "0" * 32, "method": "card"}
-    assert VoterAuthenticated.model_validate_json(json.dumps(old)).likeness == "exact"
+    """Then a card had to be equal to the roll in all four attributes. The record is one that such a release wrote."""
+    record = (
+        b'{"data":{"election_uuid":"11111111111111","method":"card","voter_ref":"00000000000000000000000000000000"},'
+        b'"datacontenttype":"application/json","id":"1","source":"auth","specversion":"1.0",'
+        b'"time":"2026-11-24T00:00:00.000Z","type":"jp.tsukuba.evote.identity.VoterAuthenticated.v1"}'
+    )
+    old = decode(record).data
+    assert isinstance(old, VoterAuthenticated)
+    assert old.likeness == "exact"
 
 
 def _remove(schema: Schema) -> None:

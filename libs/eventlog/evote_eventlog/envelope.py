@@ -83,10 +83,11 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(value: bytes | None) -> Envelope:
-    """Read a record value; the inverse of :func:`encode`, which it demands byte for byte.
+    """Read a record value; the inverse of :func:`encode`.
 
     Readers are upgraded before writers: a type, version or field that this reader doesn't know is
-    refused, never ignored, because what a ballot means can't depend on who reads it.
+    refused, never ignored, because what a ballot means can't depend on who reads it. A field that
+    was added since the event was written has its default.
 
     Raises:
         PoisonError: not canonical JSON, not an envelope, or not an event that this reader knows.
@@ -96,20 +97,19 @@ def decode(value: bytes | None) -> Envelope:
         raise PoisonError("not the attributes of an event's CloudEvents envelope")
     if attributes["specversion"] != "1.0" or attributes["datacontenttype"] != "application/json":
         raise PoisonError("not CloudEvents 1.0 with JSON data")
-    envelope = Envelope(
+    try:
+        canonical = rfc8785.dumps(attributes)
+    except ValueError as error:
+        raise PoisonError("a value that canonical JSON can't carry") from error
+    if canonical != value:
+        raise PoisonError("not the canonical JSON (RFC 8785) of the event")
+    return Envelope(
         id=_text(attributes, "id"),
         source=_text(attributes, "source"),
         type=_text(attributes, "type"),
         time=_time(_text(attributes, "time")),
         data=_data(_text(attributes, "type"), attributes["data"]),
     )
-    try:
-        canonical = encode(envelope)
-    except ValueError as error:
-        raise PoisonError("a value that canonical JSON can't carry") from error
-    if canonical != value:
-        raise PoisonError("not the canonical JSON (RFC 8785) of the event")
-    return envelope
 
 
 def _parse(value: bytes | None) -> dict[str, Any]:

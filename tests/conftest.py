@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.emulator import EmulatedCard
-from evote_jpki.vpcd import InsertedCard
+from evote_jpki.vpcd import Chip, InsertedCard
 from evote_local.pcsc import PcscDaemon, why_no_pcscd
 from evote_local.stack import Stack
 from evote_platform.clock import utc_now
@@ -46,19 +46,25 @@ def card_keys() -> CardKeys:
 
 
 @pytest.fixture
-def card(card_keys: CardKeys) -> EmulatedCard:
+def issue() -> Callable[[CardKeys], EmulatedCard]:
+    """Issues cards of one person, each with the keys that it is given."""
     person = Person("筑波花子", "茨城県つくば市研究学園一丁目１番地１", "1980-02-29", "2")
     authority = TestAuthority(utc_now, secrets.token_bytes)
-    return authority.issue_card(person, card_keys, pin="1234", password="ABC123")
+    return lambda keys: authority.issue_card(person, keys, pin="1234", password="ABC123")
 
 
 @pytest.fixture
-def insert(pcscd: PcscDaemon) -> Callable[[EmulatedCard, int], AbstractContextManager[InsertedCard]]:
+def card(issue: Callable[[CardKeys], EmulatedCard], card_keys: CardKeys) -> EmulatedCard:
+    return issue(card_keys)
+
+
+@pytest.fixture
+def insert(pcscd: PcscDaemon) -> Callable[..., AbstractContextManager[InsertedCard]]:
     """Puts a card into a slot for the length of a block, in which PC/SC shows it."""
 
     @contextmanager
-    def inserted(card: EmulatedCard, slot: int = 0) -> Iterator[InsertedCard]:
-        with InsertedCard(card, "127.0.0.1", pcscd.slots[slot]) as lying:
+    def inserted(chip: Chip, slot: int = 0) -> Iterator[InsertedCard]:
+        with InsertedCard(chip, "127.0.0.1", pcscd.slots[slot]) as lying:
             _wait_until_reader_shows("Yes", slot)
             yield lying
         _wait_until_reader_shows("No", slot)

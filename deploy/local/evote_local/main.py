@@ -1,4 +1,4 @@
-"""`evote-local`: the commands behind `make demo`, `make up` and `make down`."""
+"""`evote-local`: the commands behind `make demo`, `make up` and `make down`, and a card to look around with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import demo, standing
+from . import demo, inserting, standing
 from .processes import ProcessFailed
 
 
@@ -26,6 +26,10 @@ def main() -> int:
         command.add_argument("--voters", type=_count, default=300)
         command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
     commands.add_parser("down", help="stop what `up` started")
+    card = commands.add_parser("card", help="insert an emulated card into a virtual reader until Ctrl-C")
+    card.add_argument("--file", type=Path, required=True, help="the card, whose retry counters are kept there")
+    card.add_argument("--host", default=inserting.READER_HOST)
+    card.add_argument("--port", type=int, default=inserting.READER_PORT)
     arguments = parser.parse_args()
     # A shell that starts us in the background has SIGINT ignored, and Python leaves it so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("中断しました / interrupted; everything has been stopped")
         return 130
-    except (ProcessFailed, demo.DemoFailed, standing.StandingFailed) as error:
+    except (ProcessFailed, demo.DemoFailed, standing.StandingFailed, inserting.CardNotInserted) as error:
         console.print(f"失敗しました / failed: {error}", markup=False, style="red")
         return 1
     return 0
@@ -50,6 +54,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
         standing.start_in_background(voters=arguments.voters, group=arguments.group, console=console)
     elif arguments.command == "stand":
         standing.stand(voters=arguments.voters, group=arguments.group, console=console)
+    elif arguments.command == "card":
+        inserting.insert_card(arguments.file, host=arguments.host, port=arguments.port, console=console)
     else:
         standing.stop(console=console)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +34,16 @@ def why_no_pcscd() -> str | None:
     """Why a pcscd of our own can't run here; None when it can."""
     if not _PCSCD.exists() or not _DRIVER.exists():
         return "pcscd or its virtual reader is missing (Debian: apt-get install pcscd vsmartcard-vpcd)"
+    with tempfile.TemporaryDirectory() as run:
+        command = [*_unshare(), "sh", "-c", _IN_OWN_RUN, "sh", run, "true"]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    if tried.returncode != 0:
+        return f"a mount namespace of our own isn't allowed here: {tried.stderr.strip()}"
     return None
+
+
+def _unshare() -> list[str]:
+    return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
 class PcscDaemon:
@@ -68,11 +79,10 @@ class PcscDaemon:
 
     def start(self) -> None:
         """Start the daemon and wait until clients can reach it; its readers follow (a probe would look like a card)."""
-        as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
         self._process = ChildProcess(
             "pcscd",
             [
-                *("unshare", "--mount", *as_root, "sh", "-c", _IN_OWN_RUN, "sh", str(self._run)),
+                *(*_unshare(), "sh", "-c", _IN_OWN_RUN, "sh", str(self._run)),
                 *(str(_PCSCD), "--foreground", "--error", "--config", str(self._configuration)),
             ],
             log_path=self.log_path,

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from evote_jpki.authority import TestAuthority
+from evote_jpki.cardfile import save_card
 from evote_platform.clock import utc_now
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from .voters import open_client
 
 STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES = STATE / "pid", STATE / "log", STATE / "addresses.json"
+_CARD = "card.json"
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 
 
@@ -66,6 +68,7 @@ def stand(*, voters: int, group: str, console: Console) -> None:
             addresses["board"] = f"{stack.ballots[0].url}/elections/{uuid}/ballots"
             addresses["officer token"] = stack.identities.officer_token
             addresses["trustee keys"] = str(directory / "trustees")
+            addresses["a voter's card"] = str(directory / _CARD)
             _publish(addresses)
             try:
                 signal.pause()
@@ -99,6 +102,7 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
             await referendum.vote(polls, referendum.plan_visits(), lambda: None)
+        save_card(referendum.voters[0].card, directory / _CARD)
     return referendum.officers.election_uuid
 
 

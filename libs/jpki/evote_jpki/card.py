@@ -6,22 +6,42 @@ import hashlib
 from typing import Protocol
 
 from . import apdu
-from .apdu import Command, Response, Transmit, parse_response
-from .files import APPLICATION_ID, DIGITAL_SIGNATURE, SHA256_DIGEST_INFO, USER_AUTHENTICATION, KeyFiles
+from .apdu import Command, MalformedApdu, Response, Transmit, parse_response
+from .files import (
+    APPLICATION_ID,
+    DIGITAL_SIGNATURE,
+    LARGEST_CERTIFICATE,
+    SHA256_DIGEST_INFO,
+    USER_AUTHENTICATION,
+    KeyFiles,
+)
 
 _SELECT, _VERIFY, _READ_BINARY, _COMPUTE_SIGNATURE = 0xA4, 0x20, 0xB0, 0x2A
 _LOCKED = (apdu.AUTHENTICATION_METHOD_BLOCKED, apdu.REFERENCE_DATA_NOT_USABLE)
 _CHUNK = 256
-_LARGEST_CERTIFICATE = 0x7FFF
 
 
 class CardError(Exception):
     """The card answered with a status that means failure: ``operation`` and ``status`` (such as ``6A82``)."""
 
     def __init__(self, operation: str, status: int) -> None:
-        super().__init__(f"{operation}: the card answered {status:04X}")
+        super().__init__(operation, status)
         self.operation = operation
         self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.operation}: the card answered {self.status:04X}"
+
+
+class GarbledAnswer(CardError):
+    """The answer can't be one to the command: ``reason`` says why, and ``status`` is 0."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(operation, 0)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.reason}; clean the card's contacts or try another reader"
 
 
 class NotAJpkiCard(CardError):
@@ -65,12 +85,16 @@ class SigningCard(Protocol):
 
 
 class JpkiCard:
-    """The JPKI application of a card behind ``transmit``; both capabilities."""
+    """The JPKI application of a card behind ``transmit``; both capabilities.
+
+    Whatever the card answers, a method ends with the right result or with a ``CardError``, after at most
+    one command for every 256 bytes of a certificate. What ``transmit`` raises passes through.
+    """
 
     def __init__(self, transmit: Transmit) -> None:
         """Selects the application; ``NotAJpkiCard`` when there is none."""
         self._transmit = transmit
-        response = self._send(Command(0x00, _SELECT, 0x04, 0x0C, APPLICATION_ID))
+        response = self._send("SELECT", Command(0x00, _SELECT, 0x04, 0x0C, APPLICATION_ID))
         if response.status != apdu.SUCCESS:
             raise NotAJpkiCard("SELECT", response.status)
 
@@ -79,7 +103,7 @@ class JpkiCard:
         if not files.pin_form.fullmatch(pin):
             raise PinMalformed
         self._select(files.pin)
-        response = self._send(Command(0x00, _VERIFY, 0x00, 0x80, pin.encode("ascii")))
+        response = self._send("VERIFY", Command(0x00, _VERIFY, 0x00, 0x80, pin.encode("ascii")))
         if response.status & 0xFFF0 == apdu.TRIES_LEFT and response.status != apdu.TRIES_LEFT:
             raise WrongPin(response.status)
         if response.status in (*_LOCKED, apdu.TRIES_LEFT):
@@ -89,9 +113,11 @@ class JpkiCard:
     def tries_left(self, files: KeyFiles) -> int:
         """The retry counter of a PIN."""
         self._select(files.pin)
-        response = self._send(Command(0x00, _VERIFY, 0x00, 0x80))
+        response = self._send("VERIFY", Command(0x00, _VERIFY, 0x00, 0x80))
         if response.status in _LOCKED:
             return 0
+        if response.status == apdu.SUCCESS:  # ISO/IEC 7816-4: verified already, which gave all tries back
+            return files.tries
         if response.status & 0xFFF0 != apdu.TRIES_LEFT:
             raise CardError("VERIFY", response.status)
         return response.status & 0x0F
@@ -105,34 +131,45 @@ class JpkiCard:
         """RSA PKCS#1 v1.5 over SHA-256 of ``message``; the PIN must have been verified."""
         self._select(files.key)
         digest_info = SHA256_DIGEST_INFO + hashlib.sha256(message).digest()
-        response = self._send(Command(0x80, _COMPUTE_SIGNATURE, 0x00, 0x80, digest_info, 256))
-        _check("COMPUTE DIGITAL SIGNATURE", response)
-        return response.data
+        command = Command(0x80, _COMPUTE_SIGNATURE, 0x00, 0x80, digest_info, _CHUNK)
+        signature = self._ask("COMPUTE DIGITAL SIGNATURE", command)
+        if not signature:
+            raise GarbledAnswer("COMPUTE DIGITAL SIGNATURE", "the card answered success without a signature")
+        return signature
 
     def _select(self, file: int) -> None:
-        response = self._send(Command(0x00, _SELECT, 0x02, 0x0C, file.to_bytes(2, "big")))
-        _check("SELECT FILE", response)
+        self._ask("SELECT FILE", Command(0x00, _SELECT, 0x02, 0x0C, file.to_bytes(2, "big")))
 
     def _read_der(self) -> bytes:
         """Read as many bytes as the DER header at the beginning of the file says."""
         content = self._read(0, 4)
-        if len(content) < 4 or content[0] != 0x30 or content[1] != 0x82:
-            raise CardError("READ BINARY", apdu.INCORRECT_DATA)
-        size = min(4 + int.from_bytes(content[2:4], "big"), _LARGEST_CERTIFICATE)
+        size = 4 + int.from_bytes(content[2:4], "big")
+        if content[:2] != b"\x30\x82" or size > LARGEST_CERTIFICATE:
+            raise GarbledAnswer("READ BINARY", "the file doesn't begin as a certificate does")
         while len(content) < size:
-            piece = self._read(len(content), min(_CHUNK, size - len(content)))
-            if not piece:
-                raise CardError("READ BINARY", apdu.WRONG_OFFSET)
-            content += piece
+            content += self._read(len(content), min(_CHUNK, size - len(content)))
         return content
 
     def _read(self, offset: int, size: int) -> bytes:
-        response = self._send(Command(0x00, _READ_BINARY, offset >> 8, offset & 0xFF, expected=size))
-        _check("READ BINARY", response)
+        piece = self._ask("READ BINARY", Command(0x00, _READ_BINARY, offset >> 8, offset & 0xFF, expected=size))
+        # Only where a file ends does a card give fewer; a hostile one would keep us busy a byte at a time.
+        if len(piece) < size:
+            raise GarbledAnswer("READ BINARY", f"{len(piece)} bytes came instead of {size}")
+        return piece
+
+    def _ask(self, operation: str, command: Command) -> bytes:
+        response = self._send(operation, command)
+        _check(operation, response)
         return response.data
 
-    def _send(self, command: Command) -> Response:
-        return parse_response(self._transmit(command.encode()))
+    def _send(self, operation: str, command: Command) -> Response:
+        try:
+            response = parse_response(self._transmit(command.encode()))
+        except MalformedApdu as error:
+            raise GarbledAnswer(operation, "the answer has no status word") from error
+        if len(response.data) > (command.expected or 0):
+            raise GarbledAnswer(operation, "the card answered more than it was asked for")
+        return response
 
 
 def _check(operation: str, response: Response) -> None:
@@ -144,6 +181,7 @@ __all__ = [
     "DIGITAL_SIGNATURE",
     "USER_AUTHENTICATION",
     "CardError",
+    "GarbledAnswer",
     "JpkiCard",
     "NotAJpkiCard",
     "PinLocked",

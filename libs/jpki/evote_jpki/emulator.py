@@ -10,7 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
 from . import apdu
 from .apdu import Command, MalformedApdu, Response, parse_command
-from .files import APPLICATION_ID, DIGITAL_SIGNATURE, KeyFiles
+from .files import APPLICATION_ID, LARGEST_CERTIFICATE, TOKEN, TOKEN_NAME, KeyFiles
+
+_PKCS1_PADDING = 11
+_SHORT_NAME = 0x1F
+"""The bits of P1 or P2 that name a file by its short identifier; none of them set: the current file."""
 
 
 @dataclass
@@ -29,8 +33,20 @@ class KeySlot:
     def __post_init__(self) -> None:
         if not self.files.pin_form.fullmatch(self.pin):
             raise ValueError("a PIN has 4 digits, a password 6 to 16 upper-case letters and digits")
+        if max(len(self.certificate), len(self.issuer)) > LARGEST_CERTIFICATE:
+            raise ValueError(f"READ BINARY can't reach beyond {LARGEST_CERTIFICATE} bytes")
+        if not -1 <= self.tries_left <= self.files.tries:
+            raise ValueError(f"this key has at most {self.files.tries} tries")
         if self.tries_left < 0:
             self.tries_left = self.files.tries
+
+
+class _Refused(Exception):
+    """The card answers with this status word and no data."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"{status:04X}")
+        self.status = status
 
 
 class EmulatedCard:
@@ -51,119 +67,133 @@ class EmulatedCard:
         self._keep = keep
         self._application_selected = False
         self._file: int | None = None
-        self._instructions: dict[int, Callable[[Command], Response]] = {
-            0xA4: self._select,
-            0xB0: self._read_binary,
-            0x20: self._verify,
-            0x2A: self._compute_signature,
+        self._pins = {slot.files.pin: slot for slot in self.slots}
+        self._keys = {slot.files.key: slot for slot in self.slots}
+        self._instructions: dict[tuple[int, int], Callable[[Command], Response]] = {
+            (0x00, 0xA4): self._select,
+            (0x00, 0xB0): self._read_binary,
+            (0x00, 0x20): self._verify,
+            (0x80, 0x2A): self._compute_signature,
         }
 
     def transmit(self, raw: bytes) -> bytes:
         """Answer one command APDU."""
         try:
-            command = parse_command(raw)
+            return self._answer(parse_command(raw)).encode()
         except MalformedApdu:
-            return _status(apdu.WRONG_LENGTH).encode()
-        instruction = self._instructions.get(command.ins)
-        if command.cla not in (0x00, 0x80):
-            return _status(apdu.CLASS_NOT_SUPPORTED).encode()
-        if instruction is None or (command.cla == 0x80) != (command.ins == 0x2A):
-            return _status(apdu.INSTRUCTION_NOT_SUPPORTED).encode()
-        return instruction(command).encode()
+            return Response(b"", apdu.WRONG_LENGTH).encode()
+        except _Refused as refused:
+            return Response(b"", refused.status).encode()
 
     def reset(self) -> None:
         """The card is taken out or loses power."""
         self._application_selected = False
         self._file = None
-        self._forget_pins()
+        for slot in self.slots:
+            slot.verified = False
+
+    def _answer(self, command: Command) -> Response:
+        if command.cla not in {cla for cla, _ in self._instructions}:
+            raise _Refused(apdu.CLASS_NOT_SUPPORTED)
+        instruction = self._instructions.get((command.cla, command.ins))
+        if instruction is None:
+            raise _Refused(apdu.INSTRUCTION_NOT_SUPPORTED)
+        return instruction(command)
 
     def _select(self, command: Command) -> Response:
-        if command.p1 == 0x04:
-            if command.data != APPLICATION_ID:
-                return _status(apdu.FILE_NOT_FOUND)
+        by_application, by_file = command.p1 == 0x04, command.p1 == 0x02
+        if by_application and command.data != APPLICATION_ID:
+            raise _Refused(apdu.FILE_NOT_FOUND)
+        if not (by_application or by_file) or command.p2 != 0x0C:
+            raise _Refused(apdu.INCORRECT_P1_P2)
+        if by_application:
             self.reset()
             self._application_selected = True
-            return _status(apdu.SUCCESS)
-        if (command.p1, command.p2) != (0x02, 0x0C):
-            return _status(apdu.INCORRECT_P1_P2)
-        if len(command.data) != 2:
-            return _status(apdu.WRONG_LENGTH)
-        file = int.from_bytes(command.data, "big")
-        if not self._application_selected or file not in self._files():
-            return _status(apdu.FILE_NOT_FOUND)
-        self._file = file
-        return _status(apdu.SUCCESS)
+        elif len(command.data) == 2:
+            self._turn_to(int.from_bytes(command.data, "big"))
+        else:
+            raise _Refused(apdu.WRONG_LENGTH)
+        return Response(b"", apdu.SUCCESS)
 
     def _read_binary(self, command: Command) -> Response:
-        content = self._readable()
-        if content is None:
-            return _status(apdu.COMMAND_NOT_ALLOWED)
-        if self._file == DIGITAL_SIGNATURE.certificate and not self.slots[1].verified:
-            return _status(apdu.SECURITY_STATUS_NOT_SATISFIED)
-        if command.p1 & 0x80 or command.expected is None:
-            return _status(apdu.INCORRECT_P1_P2 if command.p1 & 0x80 else apdu.WRONG_LENGTH)
+        if command.data or command.expected is None:
+            raise _Refused(apdu.WRONG_LENGTH)
         offset = command.p1 << 8 | command.p2
+        if command.p1 & 0x80:
+            if command.p1 & 0x60:
+                raise _Refused(apdu.INCORRECT_P1_P2)
+            self._turn_to_short(command.p1)
+            offset = command.p2
+        content = self._content()
         if offset >= len(content):
-            return _status(apdu.WRONG_OFFSET)
+            raise _Refused(apdu.WRONG_OFFSET)
+        # Fewer bytes than expected are no error (JICSAP, READ BINARY): the file ends there.
         return Response(content[offset : offset + command.expected], apdu.SUCCESS)
 
     def _verify(self, command: Command) -> Response:
-        if (command.p1, command.p2) != (0x00, 0x80):
-            return _status(apdu.INCORRECT_P1_P2)
-        slot = next((slot for slot in self.slots if slot.files.pin == self._file), None)
-        if slot is None:
-            return _status(apdu.COMMAND_NOT_ALLOWED)
-        if slot.tries_left == 0:
-            return _status(apdu.REFERENCE_DATA_NOT_USABLE)  # 6984: what the cards answer once locked
+        slot = self._protected(self._pins, command)
         if not command.data:
-            return _status(apdu.TRIES_LEFT | slot.tries_left)
+            # Of a locked PIN too (63C0): OpenSC gives up on a card that answers anything else here.
+            raise _Refused(apdu.TRIES_LEFT | slot.tries_left)
+        if slot.tries_left == 0:
+            raise _Refused(apdu.REFERENCE_DATA_NOT_USABLE)
         # The try is counted before the PIN is looked at: pulling the card out in between wins nothing.
+        slot.verified = False
         self._count(slot, slot.tries_left - 1)
-        slot.verified = hmac.compare_digest(command.data, slot.pin.encode())
-        if not slot.verified:
-            return _status(apdu.TRIES_LEFT | slot.tries_left)
+        if not hmac.compare_digest(command.data, slot.pin.encode()):
+            raise _Refused(apdu.TRIES_LEFT | slot.tries_left)
         self._count(slot, slot.files.tries)
-        return _status(apdu.SUCCESS)
+        slot.verified = True
+        return Response(b"", apdu.SUCCESS)
+
+    def _compute_signature(self, command: Command) -> Response:
+        slot = self._protected(self._keys, command)
+        if not slot.verified:
+            raise _Refused(apdu.SECURITY_STATUS_NOT_SATISFIED)
+        size = slot.key.key_size // 8
+        if not 1 <= len(command.data) <= size - _PKCS1_PADDING or (command.expected or 0) < size:
+            raise _Refused(apdu.WRONG_LENGTH)
+        return Response(slot.key.sign(command.data, padding.PKCS1v15(), utils.NoDigestInfo()), apdu.SUCCESS)
+
+    def _protected(self, kind: dict[int, KeySlot], command: Command) -> KeySlot:
+        """The slot whose PIN or key the command means: P2 is 80 for the current file, or 80 with a short name."""
+        if command.p1 != 0x00 or command.p2 & ~_SHORT_NAME != 0x80:
+            raise _Refused(apdu.INCORRECT_P1_P2)
+        self._turn_to_short(command.p2)
+        slot = kind.get(self._current())
+        if slot is None:
+            raise _Refused(apdu.INCOMPATIBLE_FILE)
+        return slot
+
+    def _content(self) -> bytes:
+        file = self._current()
+        for slot in self.slots:
+            if file == slot.files.certificate and slot.files.certificate_hidden and not slot.verified:
+                raise _Refused(apdu.SECURITY_STATUS_NOT_SATISFIED)
+        if file not in self._contents():
+            raise _Refused(apdu.INCOMPATIBLE_FILE)
+        return self._contents()[file]
+
+    def _contents(self) -> dict[int, bytes]:
+        contents = {TOKEN: TOKEN_NAME}
+        for slot in self.slots:
+            contents |= {slot.files.certificate: slot.certificate, slot.files.issuer: slot.issuer}
+        return contents
+
+    def _current(self) -> int:
+        if self._file is None:
+            raise _Refused(apdu.COMMAND_NOT_ALLOWED)
+        return self._file
+
+    def _turn_to(self, file: int) -> None:
+        if not self._application_selected or file not in {*self._contents(), *self._pins, *self._keys}:
+            raise _Refused(apdu.FILE_NOT_FOUND)
+        self._file = file
+
+    def _turn_to_short(self, parameter: int) -> None:
+        if parameter & _SHORT_NAME:
+            self._turn_to(parameter & _SHORT_NAME)
 
     def _count(self, slot: KeySlot, tries_left: int) -> None:
         slot.tries_left = tries_left
         self._keep(self)
-
-    def _compute_signature(self, command: Command) -> Response:
-        if (command.p1, command.p2) != (0x00, 0x80):
-            return _status(apdu.INCORRECT_P1_P2)
-        slot = next((slot for slot in self.slots if slot.files.key == self._file), None)
-        if slot is None:
-            return _status(apdu.COMMAND_NOT_ALLOWED)
-        if not slot.verified:
-            return _status(apdu.SECURITY_STATUS_NOT_SATISFIED)
-        if not command.data:
-            return _status(apdu.WRONG_LENGTH)
-        try:
-            signature = slot.key.sign(command.data, padding.PKCS1v15(), utils.NoDigestInfo())
-        except ValueError:
-            return _status(apdu.INCORRECT_DATA)
-        return Response(signature, apdu.SUCCESS)
-
-    def _files(self) -> set[int]:
-        return {
-            file
-            for slot in self.slots
-            for file in (slot.files.certificate, slot.files.issuer, slot.files.key, slot.files.pin)
-        }
-
-    def _readable(self) -> bytes | None:
-        for slot in self.slots:
-            if self._file == slot.files.certificate:
-                return slot.certificate
-            if self._file == slot.files.issuer:
-                return slot.issuer
-        return None
-
-    def _forget_pins(self) -> None:
-        for slot in self.slots:
-            slot.verified = False
-
-
-def _status(status: int) -> Response:
-    return Response(b"", status)

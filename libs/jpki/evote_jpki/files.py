@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 APPLICATION_ID = bytes.fromhex("D392F000260100000001")
 
+TOKEN = 0x0006
+TOKEN_NAME = b"JPKIAPICCTOKEN2".ljust(32)
+"""What the file ``TOKEN`` of a My Number card begins with, as programs for real cards expect; phones have others."""
+
+LARGEST_CERTIFICATE = 0x7FFF
+"""In bytes: READ BINARY has 15 bits for an offset."""
+
 
 @dataclass(frozen=True)
 class KeyFiles:
@@ -16,6 +23,8 @@ class KeyFiles:
     """
 
     certificate: int
+    certificate_hidden: bool
+    """Whether the certificate can be read only after the PIN."""
     issuer: int
     key: int
     pin: int
@@ -25,12 +34,24 @@ class KeyFiles:
 
 
 USER_AUTHENTICATION = KeyFiles(
-    certificate=0x000A, issuer=0x000B, key=0x0017, pin=0x0018, tries=3, pin_form=re.compile(r"[0-9]{4}")
+    certificate=0x000A,
+    certificate_hidden=False,
+    issuer=0x000B,
+    key=0x0017,
+    pin=0x0018,
+    tries=3,
+    pin_form=re.compile(r"[0-9]{4}"),
 )
 """利用者証明用: a PIN of 4 digits."""
 
 DIGITAL_SIGNATURE = KeyFiles(
-    certificate=0x0001, issuer=0x0002, key=0x001A, pin=0x001B, tries=5, pin_form=re.compile(r"[0-9A-Z]{6,16}")
+    certificate=0x0001,
+    certificate_hidden=True,
+    issuer=0x0002,
+    key=0x001A,
+    pin=0x001B,
+    tries=5,
+    pin_form=re.compile(r"[0-9A-Z]{6,16}"),
 )
 """署名用: a password of 6 to 16 upper-case letters and digits, which the certificate is hidden behind."""
 

@@ -32,6 +32,10 @@ class Chip(Protocol):
         """Forget what was selected and verified."""
 
 
+class _ReaderGone(Exception):
+    """The connection ended, on whichever side."""
+
+
 class InsertedCard:
     """A card that lies in the reader until :meth:`remove`; a context manager."""
 
@@ -44,10 +48,13 @@ class InsertedCard:
 
     def remove(self) -> None:
         """Take the card out, also in the middle of a command; safe to repeat."""
-        with contextlib.suppress(OSError):  # the reader was faster
-            self._slot.shutdown(socket.SHUT_RDWR)
+        self._disconnect()
         self._thread.join()
         self._slot.close()
+
+    def wait(self) -> None:
+        """Return when the reader is gone, or has thrown the card out."""
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -59,35 +66,49 @@ class InsertedCard:
 
     def _serve(self) -> None:
         try:
-            while (payload := self._receive()) is not None:
-                answer = self._answer(payload)
-                if answer is not None:
-                    self._slot.sendall(len(answer).to_bytes(2, "big") + answer)
-        except OSError:
-            pass  # the reader is gone
+            with contextlib.suppress(_ReaderGone):
+                while True:
+                    self._take(self._receive())
         finally:
+            # Also when the chip fails: a reader would wait for its answer for ever.
+            self._disconnect()
             self._chip.reset()
 
-    def _answer(self, payload: bytes) -> bytes | None:
+    def _take(self, payload: bytes) -> None:
         if payload in (_POWER_OFF, _POWER_ON, _RESET):
             self._chip.reset()
-            return None
-        if payload == _GET_ATR:
-            return ATR
-        return self._chip.transmit(payload)
+        elif payload == _GET_ATR:
+            self._send(ATR)
+        else:
+            self._send(self._chip.transmit(payload))
 
-    def _receive(self) -> bytes | None:
-        length = self._exactly(2)
-        return None if length is None else self._exactly(int.from_bytes(length, "big"))
+    def _send(self, answer: bytes) -> None:
+        try:
+            self._slot.sendall(len(answer).to_bytes(2, "big") + answer)
+        except OSError as error:
+            raise _ReaderGone from error
 
-    def _exactly(self, size: int) -> bytes | None:
-        content = b""
+    def _receive(self) -> bytes:
+        return self._exactly(int.from_bytes(self._exactly(2), "big"))
+
+    def _exactly(self, size: int) -> bytes:
+        content = bytearray()
         while len(content) < size:
-            piece = self._slot.recv(size - len(content))
+            try:
+                piece = self._slot.recv(size - len(content))
+                # Debian's driver sends a length and its payload apart, and Nagle's algorithm keeps the payload until
+                # the length is acknowledged. Acknowledged late, as kernels do, every APDU would take 40 ms.
+                self._slot.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            except OSError as error:
+                raise _ReaderGone from error
             if not piece:
-                return None
+                raise _ReaderGone
             content += piece
-        return content
+        return bytes(content)
+
+    def _disconnect(self) -> None:
+        with contextlib.suppress(OSError):  # the reader was faster
+            self._slot.shutdown(socket.SHUT_RDWR)
 
 
 def _connect(host: str, port: int) -> socket.socket:

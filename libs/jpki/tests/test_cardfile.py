@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from evote_jpki.card import JpkiCard, PinLocked, WrongPin
-from evote_jpki.cardfile import load_card, save_card
+from evote_jpki.cardfile import CardFileDamaged, load_card, save_card
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 
@@ -39,3 +40,62 @@ def test_only_the_owner_can_read_the_file(card: EmulatedCard, tmp_path: Path) ->
     save_card(card, tmp_path / "card.json")
     assert (tmp_path / "card.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"{}",
+        b"[1, 2]",
+        b"[{}, {}]",
+        b'[{"key": "AAAA"}, {}]',
+        b"[" * 100,
+    ],
+)
+def test_a_file_without_a_card_is_refused_by_name_only(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "card.json"
+    path.write_bytes(content)
+    with pytest.raises(CardFileDamaged) as damaged:
+        load_card(path)
+    assert damaged.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tries_left", -1),
+        ("tries_left", 4),
+        ("tries_left", "3"),
+        ("pin", "12345"),
+        ("pin", 1234),
+        ("key", ""),
+        ("key", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="),
+        ("certificate", "not base64"),
+        ("issuer", None),
+        ("puk", "1234"),
+    ],
+)
+def test_a_card_that_cannot_exist_is_refused(card: EmulatedCard, tmp_path: Path, field: str, value: object) -> None:
+    path = tmp_path / "card.json"
+    save_card(card, path)
+    slots = json.loads(path.read_text())
+    slots[0][field] = value
+    path.write_text(json.dumps(slots))
+    with pytest.raises(CardFileDamaged):
+        load_card(path)
+
+
+def test_power_lost_between_the_counting_and_the_comparison_costs_a_try(card: EmulatedCard, tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    save_card(card, path)
+    pulled = load_card(path)
+    with pytest.raises(ConnectionAbortedError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hmac.compare_digest", _lose_power)
+        JpkiCard(pulled.transmit).verify_pin(USER_AUTHENTICATION, "1234")
+    assert JpkiCard(load_card(path).transmit).tries_left(USER_AUTHENTICATION) == 2
+
+
+def _lose_power(*_: bytes) -> bool:
+    raise ConnectionAbortedError

@@ -5,13 +5,14 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
+RELEASES ?= 40
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-ballot evote-ledger-anchor evote-tally
-CLIENTS := evote-cli evote-verify
+CLIENTS := evote-cli evote-verify evote-card-agent
 
-.PHONY: help install demo up down test lint format events bench-verify isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-card isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,3 +55,6 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
+
+bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
+	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)

@@ -19,6 +19,11 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 for package in pcscd vsmartcard-vpcd opensc libpcsclite-dev swig gcc libc6-dev; do
   have_package "$package" || missing+=("$package")
 done
+# What the tests of the card agent's window type into.
+for package in xvfb xdotool; do
+  have_package "$package" || missing+=("$package")
+done
+python3 -c 'import tkinter' 2>/dev/null || have_package python3-tk || missing+=(python3-tk)
 python3 -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null ||
   missing+=(python3-dev)
 

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from evote_eventlog import schemas
-from evote_eventlog.events import EVENT_CLASSES, ElectionClosed, ElectionDrafted, EventData
+from evote_eventlog.events import EVENT_CLASSES, ElectionClosed, ElectionDrafted, EventData, VoterAuthenticated
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
 
@@ -51,6 +51,12 @@ def test_a_schema_accepts_its_events_and_nothing_with_unknown_fields() -> None:
     jsonschema.validate(json.loads(ElectionClosed(**data).model_dump_json()), committed(ElectionClosed))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**data, "extra": 1}, committed(ElectionClosed))
+
+
+def test_an_authentication_of_before_likeness_was_told_is_an_exact_match() -> None:
+    """Then a card had to be equal to the roll in all four attributes."""
+    old = {"election_uuid": "1" * 14, "voter_ref": "0" * 32, "method": "card"}
+    assert VoterAuthenticated.model_validate_json(json.dumps(old)).likeness == "exact"
 
 
 def _remove(schema: Schema) -> None:

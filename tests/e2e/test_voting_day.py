@@ -17,7 +17,7 @@ from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
 from evote_local.stack import Stack
 from evote_local.verification import run_belenios_tool, run_evote_verify
-from evote_local.voters import encrypt, open_client
+from evote_local.voters import PollingDay, Voter, VoterRefused, encrypt, open_client
 from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
@@ -49,6 +49,7 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
             dashboard = asyncio.create_task(_turnout_reaches(stack, client, uuid, ballots=len(visits)))
             await referendum.vote(polls, visits[len(visits) // 2 :], lambda: None)
             await dashboard
+            await _a_lost_card_is_refused(stack, client, polls, referendum)
 
         # The evening: the box closes, two trustees decrypt, the officers certify.
         assert await referendum.close_and_count() == referendum.expected_result()
@@ -70,6 +71,19 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
     # Noon's archive is how the evening's begins: nothing was changed or dropped in between.
     noon = (directory / "noon.bel").read_bytes().rstrip(b"\0")
     assert (directory / "final.bel").read_bytes().startswith(noon)
+
+
+async def _a_lost_card_is_refused(
+    stack: Stack, client: httpx.AsyncClient, polls: PollingDay, referendum: Referendum
+) -> None:
+    """The owner reports it, the authority revokes it, and from then on it gets no credential. The ballot stands."""
+    finder = Voter(number=0, card=referendum.voters[0].card)
+    await polls.obtain_credential(finder, client)
+    for slot in finder.card.slots:
+        stack.authority.revoke(slot.certificate)
+    stack.publish_lists()
+    with pytest.raises(VoterRefused, match="certificate-revoked"):
+        await polls.obtain_credential(finder, client)
 
 
 async def _the_board_lists_every_receipt(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:

@@ -7,50 +7,22 @@ No network here.
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from evote_belenios.archive import ArchiveReader, CastBallot, Setup
 from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
-from evote_jpki.certificates import (
-    Authorities,
-    BadSignature,
-    BasicAttributes,
-    CardCertificate,
-    CertificateRefused,
-    Purpose,
-    parse_certificate,
-)
-from evote_jpki.release_texts import MalformedText, parse_release_texts
-from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey, SealedBox
+from evote_jpki.authorities import Authorities
+from evote_jpki.certificates import BasicAttributes
+from evote_jpki.persons import addresses_agree, fold_address, fold_name, names_agree
+from nacl.public import PrivateKey
 
-from .errors import ArchiveRejected, ReleasesUnreadable
-
-
-class Fault(StrEnum):
-    """What can be wrong with a release or with a credential that voted."""
-
-    NO_EVIDENCE = "証拠のない資格情報の交付"
-    NOT_THE_LOGGED_EVIDENCE = "証拠が記録されたハッシュと一致しない"
-    EVIDENCE_TWICE = "同じ証拠が二つの交付に使われている"
-    SEALED_TO_ANOTHER = "監査人の鍵で開けない証拠"
-    EVIDENCE_MALFORMED = "証拠の形式が正しくない"
-    OTHER_ELECTION = "別の選挙の証拠"
-    CERTIFICATE_REFUSED = "証明書が有効でない"
-    SIGNATURE_WRONG = "署名が正しくない"
-    TWO_PERSONS = "一つの資格情報が二人に交付されている"
-    TWO_CREDENTIALS = "一人に二つの資格情報が交付されている"
-    VOTED_UNRELEASED = "交付の証拠がない資格情報で投票されている"
+from .errors import ArchiveRejected
+from .release_evidence import CardPair, Evidence, Fault, Faulty, LoggedRelease, open_evidence
 
 
 @dataclass(frozen=True)
@@ -64,6 +36,15 @@ class Finding:
         return f"{self.fault.value}: {self.where}"
 
 
+class Remark(StrEnum):
+    """What is no fault, and what the auditor should look at all the same: auth's word stands behind it."""
+
+    FOLDED = "表記の違い（異体字など）をならして名簿と照合した交付"
+    OFFICER = "職員の判断で名簿と照合した交付"
+    CARD_REPLACED = "途中でカード（証明書）が替わった資格情報の交付"
+    ATTRIBUTES_DIFFER = "同じ資格情報の先の交付と氏名か住所が異なる交付"
+
+
 @dataclass(frozen=True)
 class AuditReport:
     """How many there were, and what is wrong."""
@@ -74,55 +55,8 @@ class AuditReport:
     voted: int
     """Public credentials that signed a ballot of the archive."""
     findings: list[Finding]
-
-
-@dataclass(frozen=True)
-class LoggedRelease:
-    """A CredentialReleased event, and the evidence that auth holds for it."""
-
-    where: str
-    evidence_sha256: str
-    sealed: bytes | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    credential: str
-    person: BasicAttributes = field(repr=False)
-
-
-class _Faulty(Exception):
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-
-
-def read_releases(path: Path) -> Iterator[LoggedRelease]:
-    """Read what ``fetch`` saved.
-
-    Raises:
-        ReleasesUnreadable: it isn't such a file, or the download stopped before its end.
-    """
-    count, complete = 0, False
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                entry = json.loads(line)
-                if complete:
-                    raise ReleasesUnreadable(path, "終わりの行の後に続きがあります")
-                if "releases" in entry:
-                    complete = entry["releases"] == count
-                    continue
-                count += 1
-                sealed = entry["sealed"]
-                yield LoggedRelease(
-                    f"{entry['partition']}:{entry['offset']}",
-                    entry["evidence_sha256"],
-                    None if sealed is None else base64.b64decode(sealed, validate=True),
-                )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReleasesUnreadable(path, type(error).__name__) from error
-    if not complete:
-        raise ReleasesUnreadable(path, "途中で切れています。もう一度取得してください")
+    remarks: dict[Remark, list[str]]
+    """For each remark the releases that it is true of, by their positions in the log."""
 
 
 def credentials_that_voted(
@@ -164,71 +98,79 @@ def audit_releases(
         authorities: those whose cards were taken; their revocation lists play no part here.
     """
     findings, seen, count = [], set(), 0
-    person_of: dict[str, BasicAttributes] = {}
-    credential_of: dict[BasicAttributes, str] = {}
+    ledger = _Ledger()
     for release in releases:
         count += 1
         try:
             if release.evidence_sha256 in seen:
-                raise _Faulty(Fault.EVIDENCE_TWICE)
+                raise Faulty(Fault.EVIDENCE_TWICE)
             seen.add(release.evidence_sha256)
-            evidence = _open(release, election_uuid, key, authorities)
-            if person_of.setdefault(evidence.credential, evidence.person) != evidence.person:
-                raise _Faulty(Fault.TWO_PERSONS)
-            if credential_of.setdefault(evidence.person, evidence.credential) != evidence.credential:
-                raise _Faulty(Fault.TWO_CREDENTIALS)
-        except _Faulty as faulty:
+            ledger.enter(release.where, open_evidence(release, election_uuid, key, authorities))
+        except Faulty as faulty:
             findings.append(Finding(faulty.fault, release.where))
-    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - person_of.keys())]
-    return AuditReport(count, len(person_of), len(voted), findings)
+    findings += ledger.unrecorded_cards()
+    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - ledger.of.keys())]
+    return AuditReport(count, len(ledger.of), len(voted), findings, ledger.remarks)
 
 
-def _open(release: LoggedRelease, election_uuid: str, key: PrivateKey, authorities: Authorities) -> _Evidence:
-    if release.sealed is None:
-        raise _Faulty(Fault.NO_EVIDENCE)
-    if sha256(release.sealed).hexdigest() != release.evidence_sha256:
-        raise _Faulty(Fault.NOT_THE_LOGGED_EVIDENCE)
-    try:
-        content = json.loads(SealedBox(key).decrypt(release.sealed))
-        released_at = datetime.fromisoformat(content["released_at"])
-        texts = [content["challenge"], content["release_statement"]]
-        signed = parse_release_texts(*texts)
-        certificates = [_certificate(content[name]) for name in ("user_certificate", "signature_certificate")]
-        signatures = [_decode(content[name]) for name in ("challenge_signature", "statement_signature")]
-        credential, uuid = str(content["credential"]), content["election_uuid"]
-    except CryptoError:
-        raise _Faulty(Fault.SEALED_TO_ANOTHER) from None
-    except CertificateRefused:
-        raise _Faulty(Fault.CERTIFICATE_REFUSED) from None
-    except (ValueError, KeyError, TypeError, MalformedText):
-        raise _Faulty(Fault.EVIDENCE_MALFORMED) from None
-    if {uuid, signed.election_uuid} != {election_uuid}:
-        raise _Faulty(Fault.OTHER_ELECTION)
-    _check_card(certificates, released_at, authorities)
-    try:
-        for certificate, signature, text in zip(certificates, signatures, texts, strict=True):
-            certificate.verify(signature, text.encode())
-    except BadSignature:
-        raise _Faulty(Fault.SIGNATURE_WRONG) from None
-    person = certificates[1].attributes
-    assert person is not None  # noqa: S101 - _check_card: a signature certificate has them
-    return _Evidence(credential, person)
+@dataclass
+class _Ledger:
+    """Who signed for which credential so far."""
+
+    of: dict[str, list[tuple[str, Evidence]]] = field(default_factory=dict)
+    """By credential: the releases with their positions."""
+    remarks: dict[Remark, list[str]] = field(default_factory=lambda: {remark: [] for remark in Remark})
+    _by_person: dict[BasicAttributes, str] = field(default_factory=dict)
+    _by_certificate: dict[str, str] = field(default_factory=dict)
+    _by_folded_person: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def enter(self, where: str, evidence: Evidence) -> None:
+        """Add a release; ``Faulty`` when it doesn't fit what is there."""
+        earlier = [other.person for _, other in self.of.get(evidence.credential, [])]
+        if not all(_may_be_one_person(person, evidence.person) for person in earlier):
+            raise Faulty(Fault.TWO_PERSONS)
+        self._check_one_credential(evidence)
+        self.of.setdefault(evidence.credential, []).append((where, evidence))
+        if evidence.match.likeness == "folded":
+            self.remarks[Remark.FOLDED].append(where)
+        if evidence.match.likeness == "officer":
+            self.remarks[Remark.OFFICER].append(where)
+        if evidence.card_changes:
+            self.remarks[Remark.CARD_REPLACED].append(where)
+        if any(person != evidence.person for person in earlier):
+            self.remarks[Remark.ATTRIBUTES_DIFFER].append(where)
+
+    def unrecorded_cards(self) -> list[Finding]:
+        """Releases by a card that no change on record explains; their order in the log doesn't matter."""
+        findings = []
+        for releases in self.of.values():
+            if len({evidence.card for _, evidence in releases}) == 1:
+                continue
+            history = max((evidence.card_changes for _, evidence in releases), key=len)
+            known: set[CardPair | None] = {pair for change in history for pair in (change.before, change.after)}
+            findings += [Finding(Fault.CARD_UNRECORDED, where) for where, found in releases if found.card not in known]
+        return findings
+
+    def _check_one_credential(self, evidence: Evidence) -> None:
+        credential, person = evidence.credential, evidence.person
+        owners = [self._by_person.setdefault(person, credential)]
+        owners += [
+            self._by_certificate.setdefault(certificate, credential)
+            for certificate in (evidence.card.user, evidence.card.signature)
+        ]
+        if evidence.match.likeness != "officer":
+            # Two voters whom only an officer can tell apart may be alike when folded; others may not.
+            owners.append(self._by_folded_person.setdefault(_folded(person), credential))
+        if any(owner != credential for owner in owners):
+            raise Faulty(Fault.TWO_CREDENTIALS)
 
 
-def _check_card(certificates: list[CardCertificate], then: datetime, authorities: Authorities) -> None:
-    expected = [Purpose.USER_AUTHENTICATION, Purpose.DIGITAL_SIGNATURE]
-    try:
-        if [certificate.purpose for certificate in certificates] != expected:
-            raise CertificateRefused
-        for certificate in certificates:
-            authorities.validate_as_of(certificate, then)
-    except (CertificateRefused, TypeError):  # TypeError: a time without a zone
-        raise _Faulty(Fault.CERTIFICATE_REFUSED) from None
+def _may_be_one_person(one: BasicAttributes, other: BasicAttributes) -> bool:
+    """A renewed certificate may tell another name or another address, never both, nor another birth date or sex."""
+    return (one.birth_date, one.sex) == (other.birth_date, other.sex) and (
+        names_agree(one.name, other.name) or addresses_agree(one.address, other.address)
+    )
 
 
-def _certificate(text: Any) -> CardCertificate:
-    return parse_certificate(_decode(text))
-
-
-def _decode(text: Any) -> bytes:
-    return base64.b64decode(text, validate=True)
+def _folded(person: BasicAttributes) -> tuple[str, ...]:
+    return fold_name(person.name), fold_address(person.address), person.birth_date, person.sex

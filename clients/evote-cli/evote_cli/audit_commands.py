@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 from cryptography.x509 import load_pem_x509_certificates
-from evote_jpki.certificates import Authorities
+from evote_jpki.authorities import Authorities
 from nacl.public import PrivateKey
 from rich.console import Console
 from rich.progress import Progress
 
-from .audit import audit_releases, credentials_that_voted, read_releases
+from .audit import audit_releases, credentials_that_voted
 from .client import ServiceClient
 from .errors import AuditFailed, CommandFailed, KeyFileUnreadable
 from .keyfile import read_key, write_new_key
-from .options import ElectionUuid, Token
+from .options import AuthUrl, ElectionUuid, Token
+from .release_evidence import read_releases
 
 app = typer.Typer(help="監査人：交付の証拠と投票された資格情報を突き合わせる。", no_args_is_help=True)
 _console = Console()
@@ -37,7 +38,7 @@ def keygen(key_file: KeyFile) -> None:
 @app.command()
 def fetch(
     election: ElectionUuid,
-    url: Annotated[str, typer.Option("--url", envvar="EVOTE_AUTH_URL", help="認証サービスの URL。")],
+    url: AuthUrl,
     token: Token,
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
@@ -69,6 +70,9 @@ def releases(
     _console.print(f"選挙: {election.uuid}")
     _console.print(f"交付: {report.releases} 件　証拠のある資格情報: {report.evidenced} 件")
     _console.print(f"投票された資格情報: {report.voted} 件")
+    for remark, positions in report.remarks.items():
+        if positions:
+            _console.print(f"確認してください: {remark.value} {len(positions)} 件（位置: {'、'.join(positions)}）")
     if report.findings:
         raise AuditFailed([str(finding) for finding in report.findings])
     _console.print("投票されたすべての資格情報に、本人の署名による交付の証拠があります。")

@@ -41,6 +41,10 @@ class ServiceClient:
         """Send a command; ``body`` is written as JSON."""
         return self._document(self._send("POST", path, json=body))
 
+    def command(self, path: str, body: object) -> None:
+        """Send a command that has no answer but success."""
+        self._send("POST", path, json=body)
+
     def put_text(self, path: str, text: str) -> dict[str, Any]:
         """Send an exact JSON text."""
         headers = {"Content-Type": "application/json"}

@@ -10,6 +10,10 @@ Url = Annotated[
     str,
     typer.Option("--url", envvar="EVOTE_TALLY_URL", help="集計サービスの URL。", show_default=False),
 ]
+AuthUrl = Annotated[
+    str,
+    typer.Option("--url", envvar="EVOTE_AUTH_URL", help="認証サービスの URL。", show_default=False),
+]
 Token = Annotated[
     str,
     typer.Option(

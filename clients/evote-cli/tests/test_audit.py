@@ -5,21 +5,26 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.x509 import load_pem_x509_certificates
-from evote_auth.domain.release import CardResponse, evidence
-from evote_cli.audit import Fault, LoggedRelease, audit_releases, read_releases
+from evote_auth.domain.cards import CardPair, Ended
+from evote_auth.domain.cases import Decision
+from evote_auth.domain.evidence import CardChange, MatchRecord, evidence
+from evote_auth.domain.matching import Likeness
+from evote_auth.domain.release import CardResponse
+from evote_cli.audit import Remark, audit_releases
 from evote_cli.errors import ReleasesUnreadable
+from evote_cli.release_evidence import Fault, LoggedRelease, read_releases
+from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
-from evote_jpki.certificates import Authorities
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_jpki.release_texts import ReleaseTexts
@@ -28,7 +33,12 @@ from nacl.public import PrivateKey, SealedBox
 
 UUID = "4yP2vbZnkbxpPG"
 HANAKO = Person("筑波花子", "つくば市研究学園一丁目１番地１", "1980-02-29", "2")
+MOVED = replace(HANAKO, address="土浦市中央1-1")
 ICHIRO = Person("筑波一郎", "つくば市研究学園一丁目１番地１", "1978-05-05", "1")
+EXACT = MatchRecord(Likeness.EXACT)
+BY_OFFICER = MatchRecord(
+    Likeness.OFFICER, "12345678", Decision("v", "佐藤", "戸籍で確認", datetime(2026, 11, 24, tzinfo=UTC))
+)
 
 
 def sign(card: EmulatedCard, texts: ReleaseTexts) -> CardResponse:
@@ -62,15 +72,35 @@ class Office:
     def texts(self, uuid: str = UUID) -> ReleaseTexts:
         return ReleaseTexts(uuid, "住民投票", secrets.token_hex(16), secrets.token_hex(32))
 
-    def content(self, card: EmulatedCard, credential: str, texts: ReleaseTexts | None = None) -> dict[str, Any]:
+    def content(
+        self,
+        card: EmulatedCard,
+        credential: str,
+        texts: ReleaseTexts | None = None,
+        match: MatchRecord = EXACT,
+        changes: Sequence[CardChange] = (),
+    ) -> dict[str, Any]:
         texts = texts or self.texts()
-        text = evidence(sign(card, texts), texts, voter_ref="v", credential=credential, released_at=rfc3339(utc_now()))
+        text = evidence(
+            sign(card, texts),
+            texts,
+            voter_ref="v",
+            credential=credential,
+            released_at=rfc3339(utc_now()),
+            match=match,
+            card_changes=changes,
+        )
         return json.loads(text)
 
     def logged(self, content: object) -> LoggedRelease:
         sealed = SealedBox(self.auditor.public_key).encrypt(json.dumps(content).encode())
         self.offset += 1
         return LoggedRelease(f"0:{self.offset}", sha256(sealed).hexdigest(), sealed)
+
+    def remarks(self, releases: list[LoggedRelease]) -> dict[Remark, list[str]]:
+        report = audit_releases(UUID, set(), releases, self.auditor, self.authorities)
+        assert report.findings == []
+        return {remark: positions for remark, positions in report.remarks.items() if positions}
 
     def faults(self, releases: list[LoggedRelease], voted: set[str]) -> list[tuple[Fault, str]]:
         report = audit_releases(UUID, voted, releases, self.auditor, self.authorities)
@@ -134,6 +164,8 @@ def _flipped(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (_changed("release_statement", "何にでも同意します"), Fault.EVIDENCE_MALFORMED),
         (_changed("challenge", ""), Fault.EVIDENCE_MALFORMED),
         (_changed("statement_signature", 7), Fault.EVIDENCE_MALFORMED),
+        (_changed("match", {"likeness": "guessed"}), Fault.EVIDENCE_MALFORMED),
+        (_changed("card_changes", [{"after": {}}]), Fault.EVIDENCE_MALFORMED),
         (_changed("election_uuid", "5yP2vbZnkbxpPG"), Fault.OTHER_ELECTION),
         (lambda content: {**content, "user_certificate": content["signature_certificate"]}, Fault.CERTIFICATE_REFUSED),
         (lambda _: [], Fault.EVIDENCE_MALFORMED),
@@ -171,6 +203,95 @@ def test_one_persons_signature_cannot_stand_for_two_credentials(office: Office, 
 def test_one_credential_cannot_be_two_persons(office: Office, honest: list[LoggedRelease]) -> None:
     second = office.logged(office.content(office.card(ICHIRO), "a"))
     assert office.faults([*honest, second], {"a", "b"}) == [(Fault.TWO_PERSONS, second.where)]
+
+
+def pair_of(content: dict[str, Any]) -> CardPair:
+    user, signature = (
+        sha256(base64.b64decode(content[f"{kind}_certificate"])).hexdigest() for kind in ("user", "signature")
+    )
+    return CardPair(user, signature)
+
+
+def change(before: CardPair, after: CardPair) -> CardChange:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    return CardChange(before, after, {before.signature: Ended.REVOKED}, now, None, None, None)
+
+
+def test_a_renewed_card_of_one_person_is_no_fault_and_is_pointed_out(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    old, new = office.content(office.card(ICHIRO), "b"), office.card(ICHIRO)
+    pair = pair_of(office.content(new, "b"))
+    renewed = office.logged(office.content(new, "b", changes=[change(pair_of(old), pair)]))
+    releases = [*honest[:2], office.logged(old), renewed]
+    assert office.faults(releases, {"a", "b"}) == []
+    assert office.remarks(releases) == {Remark.CARD_REPLACED: [renewed.where]}
+    assert office.faults(releases[::-1], {"a", "b"}) == [], "the order of the log is not the vault's"
+
+
+def test_a_card_that_no_change_explains_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    other = office.logged(office.content(office.card(HANAKO), "a"))
+    faults = office.faults([*honest, other], {"a", "b"})
+    assert {fault for fault, _ in faults} == {Fault.CARD_UNRECORDED} and (Fault.CARD_UNRECORDED, other.where) in faults
+
+
+def test_a_person_who_moved_is_one_person_and_is_pointed_out(office: Office, honest: list[LoggedRelease]) -> None:
+    old, new = office.content(office.card(HANAKO), "a"), office.card(MOVED)
+    changes = [change(pair_of(old), pair_of(office.content(new, "a")))]
+    moved = office.logged(office.content(new, "a", match=BY_OFFICER, changes=changes))
+    assert office.remarks([office.logged(old), moved]) == {
+        Remark.OFFICER: [moved.where],
+        Remark.CARD_REPLACED: [moved.where],
+        Remark.ATTRIBUTES_DIFFER: [moved.where],
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(HANAKO, name="鈴木花子", address="土浦市中央1-1"),
+        replace(HANAKO, birth_date="1980-02-28"),
+        replace(HANAKO, sex="1"),
+    ],
+)
+def test_an_officers_word_does_not_make_two_persons_one(
+    office: Office, honest: list[LoggedRelease], other: Person
+) -> None:
+    card = office.card(other)
+    changes = [change(pair_of(office.content(office.card(HANAKO), "a")), pair_of(office.content(card, "a")))]
+    planted = office.logged(office.content(card, "a", match=BY_OFFICER, changes=changes))
+    assert (Fault.TWO_PERSONS, planted.where) in office.faults([*honest, planted], {"a", "b"})
+
+
+def test_folded_and_approved_matches_are_listed_apart(office: Office, honest: list[LoggedRelease]) -> None:
+    folded = office.logged(office.content(office.card(ICHIRO), "b", match=MatchRecord(Likeness.FOLDED)))
+    approved = office.logged(office.content(office.card(MOVED), "c", match=BY_OFFICER))
+    found = office.remarks([honest[0], folded, approved])
+    assert found == {Remark.FOLDED: [folded.where], Remark.OFFICER: [approved.where]}
+
+
+def test_another_spelling_of_a_person_cannot_stand_for_a_second_credential(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    respelled = replace(HANAKO, address="茨城県つくば市研究学園1-1-1")
+    second = office.logged(office.content(office.card(respelled), "c"))
+    assert office.faults([*honest, second], {"a", "b"}) == [(Fault.TWO_CREDENTIALS, second.where)]
+    approved = office.logged(office.content(office.card(respelled), "c", match=BY_OFFICER))
+    assert office.faults([*honest, approved], {"a", "b"}) == [], "an officer told two such voters apart"
+
+
+def test_one_card_cannot_stand_for_two_credentials_on_an_officers_word(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    card = office.card(MOVED)
+    approved = [office.logged(office.content(card, credential, match=BY_OFFICER)) for credential in ("c", "d")]
+    assert office.faults([*honest, *approved], {"a", "b"}) == [(Fault.TWO_CREDENTIALS, approved[1].where)]
+
+
+def test_evidence_of_before_matches_were_told_is_read_as_ever(office: Office, honest: list[LoggedRelease]) -> None:
+    content = office.content(office.card(ICHIRO), "b")
+    old = office.logged({name: content[name] for name in content.keys() - {"match", "card_changes"}})
+    assert office.remarks([honest[0], old]) == {}
 
 
 def test_evidence_that_is_not_what_the_log_names_is_found(office: Office, honest: list[LoggedRelease]) -> None:

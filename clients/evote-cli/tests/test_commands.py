@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evote_cli import election_commands, trustee_commands
+from evote_cli import election_commands, officer_commands, trustee_commands
 from evote_cli.client import ServiceClient
 from evote_cli.errors import CommandFailed, ServerRefused, ServerUnreachable
 from evote_cli.main import app, main
@@ -23,9 +23,9 @@ def evote(monkeypatch: pytest.MonkeyPatch):
     """Runs ``evote`` against a transport and raises what went wrong."""
 
     def run(transport: httpx.BaseTransport, token: str, *arguments: str | Path) -> str:
-        for module in (election_commands, trustee_commands):
+        for module in (election_commands, officer_commands, trustee_commands):
             monkeypatch.setattr(module, "ServiceClient", lambda url, token: ServiceClient(url, token, transport))
-        environment = {"EVOTE_TALLY_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
+        environment = {"EVOTE_TALLY_URL": URL, "EVOTE_AUTH_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -130,6 +130,57 @@ def test_a_preflight_that_fails_is_an_error(evote) -> None:
 )
 def test_an_officers_command_tells_the_new_state(evote, command, answer, told) -> None:
     assert told in evote(answering(200, answer), "o", "election", *command)
+
+
+CASE = {
+    "reception_number": "12345678",
+    "kind": "match",
+    "opened_at": "2026-11-24T10:00:00.000Z",
+    "card": {"name": "[bold]鈴木[/bold] 花子", "address": "つくば市1-1", "birth_date": "1990-04-01", "sex": "2"},
+    "candidates": [
+        {"voter_id": "000001", "name": "髙橋 花子", "address": "つくば市1-1", "birth_date": "1990-04-01", "sex": "2"}
+    ],
+}
+
+
+def test_officers_see_the_card_beside_its_candidates_as_they_are_written(evote) -> None:
+    output = evote(answering(200, {"cases": [CASE], "pending": 3}), "o", "officer", "cards", UUID)
+    for shown in ("12345678", "[bold]鈴木[/bold] 花子", "000001", "髙橋 花子", "女", "3 件"):
+        assert shown in output
+
+
+@pytest.mark.parametrize("answer", [{}, {"cases": [{}], "pending": 1}])
+def test_an_answer_of_another_version_is_told(evote, answer) -> None:
+    with pytest.raises(CommandFailed, match="版"):
+        evote(answering(200, answer), "o", "officer", "cards", UUID)
+
+
+ACT = ("--officer", "佐藤", "--reason", "戸籍で確認")
+SENT = {"officer": "佐藤", "reason": "戸籍で確認"}
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "sent", "told"),
+    [
+        (
+            ("approve", UUID, "12345678", "--voter-id", "000001"),
+            "card-matches/12345678",
+            {"decision": "approve", "voter_id": "000001", **SENT},
+            "認めました",
+        ),
+        (("refuse", UUID, "12345678"), "card-matches/12345678", {"decision": "refuse", **SENT}, "認めませんでした"),
+        (("block", UUID, "--voter-id", "甲/1"), "voters/%E7%94%B2%2F1/card-block", SENT, "止めました"),
+        (("unblock", UUID, "--voter-id", "1"), "voters/1/card-unblock", SENT, "使えるようにしました"),
+    ],
+)
+def test_an_officers_decision_is_sent_with_name_and_reason(evote, command, path, sent, told) -> None:
+    requests: list[httpx.Request] = []
+    answer = {"approved": "--voter-id" in command, "decided_at": "t", "blocked_at": "t"}
+    assert told in evote(answering(200, answer, requests), "o", "officer", *command, *ACT)
+    (request,) = requests
+    assert request.url.raw_path.decode() == f"/elections/{UUID}/{path}"
+    assert json.loads(request.content) == sent
+    assert request.headers["Authorization"] == "Bearer o"
 
 
 def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -16,14 +17,19 @@ from evote_platform.clock import utc_now
 from rich.console import Console
 from tqdm import tqdm
 
+from .card_corner import READERS, CardCorner
 from .devices import device_pool
 from .latencies import percentiles
 from .officers import ANSWERS, BLANK, QUESTION
+from .pcsc import why_no_pcscd
+from .processes import ProcessFailed
 from .referendum import Referendum
 from .report import Figures, chart, figures_table, write_report
 from .stack import Stack, temporary_directory
 from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, run_evote_verify
 from .voters import Measurements, open_client
+
+_VOTERS_AT_READERS = 12
 
 
 class DemoFailed(Exception):
@@ -39,9 +45,18 @@ class _Times:
 
 
 @dataclass(frozen=True)
+class _Seats:
+    """How many voters use a reader with a card agent, or why there are no readers."""
+
+    voters: int
+    missing: str | None
+
+
+@dataclass(frozen=True)
 class _Held:
     referendum: Referendum
     measured: Measurements
+    seats: _Seats
     counts: list[int]
 
 
@@ -76,7 +91,9 @@ async def _hold(
         with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
             await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
         console.rule("投票 / voting")
-        with device_pool() as executor:
+        with device_pool() as executor, ExitStack() as running:
+            seats = _seat_at_readers(referendum, directory / "pcsc", running)
+            console.print(_say_seats(seats), markup=False, soft_wrap=True)
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             voting = time.perf_counter()
@@ -88,7 +105,28 @@ async def _hold(
         counts = await referendum.close_and_count()
         times.count_s = time.perf_counter() - counting
         await referendum.officers.download_archive(output / "archive.bel")
-    return _Held(referendum, polls.measured, counts)
+    return _Held(referendum, polls.measured, seats, counts)
+
+
+def _seat_at_readers(referendum: Referendum, directory: Path, running: ExitStack) -> _Seats:
+    """Start readers and agents where pcscd can run; they stop with ``running``."""
+    missing = why_no_pcscd()
+    if missing is None:
+        try:
+            corner = running.enter_context(CardCorner(referendum.officers.election_uuid, directory))
+            return _Seats(referendum.seat_at_readers(corner.answer, _VOTERS_AT_READERS), None)
+        except ProcessFailed as failed:
+            missing = f"{failed.name} {failed.reason}"
+    return _Seats(0, missing)
+
+
+def _say_seats(seats: _Seats) -> str:
+    if seats.missing is not None:
+        return f"カードリーダーなし / no card readers: {seats.missing}"
+    return (
+        f"{seats.voters} 人は {READERS} 台のカードリーダーとカードエージェントを使います"
+        f" / {seats.voters} voters use {READERS} readers (virtual, pcscd) and the card agent"
+    )
 
 
 def _bar_interval_s() -> float:
@@ -120,7 +158,9 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         ballots_per_s=casts / times.voting_s,
         cast=percentiles(measured.cast_s),
         logged=percentiles(measured.logged_s),
-        release=percentiles(measured.release_s),
+        release=percentiles(measured.release_s) if measured.release_s else None,
+        at_readers=held.seats.voters,
+        no_readers_because=held.seats.missing,
         start_s=times.start_s,
         close_to_result_s=times.count_s,
         verify_s=times.verify_s,

@@ -20,7 +20,7 @@ from .officers import ANSWERS, BLANK, Officers
 from .people import make_residents, roll_csv
 from .stack import Stack
 from .trustees import LocalTrustee
-from .voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, open_client
+from .voters import SIGNATURE_PASSWORD, USER_PIN, Answering, PollingDay, Voter, open_client
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3
@@ -95,6 +95,13 @@ class Referendum:
             )
             self.voters.append(Voter(number, card))
             step()
+
+    def seat_at_readers(self, reader: Answering, most: int) -> int:
+        """Let up to ``most`` of the voters use a card reader and its agent; returns how many do."""
+        seated = self.voters[:most]
+        for voter in seated:
+            voter.reader = reader
+        return len(seated)
 
     async def open_polls(self, executor: Executor) -> PollingDay:
         """Read the election's text, as every voter's device does, and let voters in."""

@@ -27,8 +27,12 @@ class Figures:
     """Ballot POST to receipt."""
     logged: Percentiles
     """Ballot POST to coverage by a signed checkpoint, sampled."""
-    release: Percentiles
-    """Challenge to released credential, card signatures included."""
+    release: Percentiles | None
+    """Challenge to released credential with a card emulated in the voter's process; None: nobody did."""
+    at_readers: int
+    """How many voters used a card reader and the card agent."""
+    no_readers_because: str | None
+    """Why there were no readers; None: there were."""
     start_s: float
     close_to_result_s: float
     verify_s: float
@@ -55,6 +59,7 @@ def figures_table(figures: Figures) -> str:
         ("ballot POST", _percentiles(figures.cast)),
         ("cast to signed checkpoint", _percentiles(figures.logged)),
         ("card to credential", _percentiles(figures.release)),
+        ("by reader and card agent", figures.no_readers_because or f"{figures.at_readers} voters"),
         ("stack start", f"{figures.start_s:.1f} s"),
         ("close to result", f"{figures.close_to_result_s:.1f} s"),
         ("evote-verify", f"{figures.verify_s:.1f} s"),
@@ -72,7 +77,9 @@ def write_report(directory: Path, *, figures: Figures, results: str, verificatio
     (directory / "figures.json").write_text(json.dumps(asdict(figures), indent=2) + "\n")
 
 
-def _percentiles(found: Percentiles) -> str:
+def _percentiles(found: Percentiles | None) -> str:
+    if found is None:
+        return "-"
     return (
         f"p50 {found.p50_ms:.0f} ms, p95 {found.p95_ms:.0f} ms, p99 {found.p99_ms:.0f} ms, "
         f"max {found.max_ms:.0f} ms (n={found.count})"

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from evote_eventlog.kafka import KafkaSettings, create_topics
-from evote_jpki.authority import TestAuthority
+from evote_jpki.authority import OCSP_PATH, TestAuthority
 
 from .identities import Identities, create_identities
 from .kafka import KafkaNode
-from .ports import LOOPBACK, free_port
+from .ports import LOOPBACK, free_port, is_listening
 from .postgres import PostgresServer
 from .processes import ChildProcess, ProcessFailed
 
@@ -106,6 +106,8 @@ class Stack:
         self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
         self.services: list[Service] = []
+        self._authority_port = free_port()
+        self._authority_server: ChildProcess | None = None
 
     @property
     def kafka_settings(self) -> KafkaSettings:
@@ -137,6 +139,17 @@ class Stack:
         """The database that all the services share here, each in its own schema."""
         return self.postgres.dsn("evote")
 
+    @property
+    def authority_url(self) -> str:
+        """Where the test authority answers, without a trailing slash."""
+        return f"http://{LOOPBACK}:{self._authority_port}"
+
+    def publish_lists(self) -> None:
+        """Let auth and the responder see what the authority has revoked."""
+        draft = self._lists_file.with_suffix(".new")
+        draft.write_bytes(self.authority.crl_pem())
+        draft.replace(self._lists_file)
+
     def start(self) -> None:
         """Start all parts and wait until each says that it is ready."""
         self.announce("PostgreSQL")
@@ -145,6 +158,8 @@ class Stack:
         self.announce("Apache Kafka")
         self.kafka.start()
         asyncio.run(create_topics(self.kafka_settings))
+        self.announce(f"test authority on {self.authority_url}")
+        self._start_authority()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
             self._migrate(next(service for service in self.services if service.module == module))
@@ -158,6 +173,8 @@ class Stack:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
         for service in reversed(self.services):
             service.stop()
+        if self._authority_server is not None:
+            self._authority_server.stop()
         self.kafka.stop()
         self.postgres.stop()
 
@@ -188,11 +205,29 @@ class Stack:
         if done.returncode != 0:
             raise ProcessFailed(service.name, "its database migration failed", done.stderr[-4000:])
 
+    @property
+    def _lists_file(self) -> Path:
+        return self.directory / "keys" / "test-ca.crl"
+
+    def _start_authority(self) -> None:
+        self.publish_lists()
+        command = [sys.executable, "-m", "evote_local.authority_server", "--port", str(self._authority_port)]
+        command += ["--lists", str(self._lists_file)]
+        for number, identity in enumerate(self.authority.responders()):
+            file = self.directory / "keys" / f"test-responder-{number}.pem"
+            file.touch(mode=0o600)
+            file.write_bytes(identity.pem())
+            command += ["--responder", str(file)]
+        self._authority_server = ChildProcess(
+            "test-authority", command, log_path=self.directory / "logs" / "test-authority.log"
+        )
+        self._authority_server.wait_until(lambda: is_listening(self._authority_port), timeout_s=30)
+
     def _define_services(self) -> list[Service]:
         keys = self.identities
-        ca_bundle, crl = self.directory / "keys" / "test-ca.pem", self.directory / "keys" / "test-ca.crl"
+        ca_bundle = self.directory / "keys" / "test-ca.pem"
         ca_bundle.write_bytes(self.authority.ca_bundle_pem())
-        crl.write_bytes(self.authority.crl_pem())
+        responder = f"{self.authority_url}/{OCSP_PATH}"
         ballot = {
             "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
             "EVOTE_WORKERS": "1",
@@ -205,7 +240,10 @@ class Stack:
                 {
                     "EVOTE_MASTER_KEY_FILE": str(keys.master_key_file),
                     "EVOTE_CA_BUNDLE_FILE": str(ca_bundle),
-                    "EVOTE_CRL_FILE": str(crl),
+                    "EVOTE_CRL_FILE": str(self._lists_file),
+                    "EVOTE_ENVIRONMENT": "test",
+                    "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
+                    "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
                     "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,

@@ -64,6 +64,7 @@ def stand(*, voters: int, group: str, console: Console) -> None:
         with Stack(directory, authority, announce=console.print) as stack:
             uuid = asyncio.run(_open_and_vote(stack, directory, voters, group))
             addresses = {service.name: service.url for service in stack.services}
+            addresses["test authority"] = stack.authority_url
             addresses["election"] = f"{stack.tally.url}/elections/{uuid}"
             addresses["board"] = f"{stack.ballots[0].url}/elections/{uuid}/ballots"
             addresses["officer token"] = stack.identities.officer_token

@@ -8,10 +8,11 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import httpx
 import rfc8785
@@ -24,6 +25,9 @@ from evote_jpki.emulator import EmulatedCard
 
 USER_PIN = "1234"
 SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
+Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]]]
+"""Answers auth's challenge with a card: what the voter does with it."""
+
 _ATTEMPTS = 60
 _PLAIN_HTTP = ssl.create_default_context()
 
@@ -42,6 +46,7 @@ class Measurements:
     """Latencies in seconds that voters saw."""
 
     release_s: list[float] = field(default_factory=list)
+    """Of voters whose card is emulated in their own process: the others type, and wait for a reader."""
     cast_s: list[float] = field(default_factory=list)
     logged_s: list[float] = field(default_factory=list)
     unavailable: int = 0
@@ -64,6 +69,8 @@ class Voter:
 
     number: int
     card: EmulatedCard
+    reader: Answering | None = field(default=None, repr=False)
+    """Signs with the card in a reader, through the card agent; None: with the emulated card in this process."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
 
@@ -102,11 +109,15 @@ class PollingDay:
         for _ in range(_ATTEMPTS):
             # A challenge is good for one attempt: when the answer is lost, begin again with a new one.
             challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
-            request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            if voter.reader is None:
+                request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            else:
+                request = await voter.reader(voter.card, challenge)
             response = await self._attempt(client.post(f"{base}/releases", json=request))
             if response is not None:
                 voter.credential = str(response.json()["credential"])
-                self.measured.release_s.append(time.perf_counter() - started)
+                if voter.reader is None:
+                    self.measured.release_s.append(time.perf_counter() - started)
                 return voter.credential
         raise TimeoutError(f"no credential after {_ATTEMPTS} attempts")
 
@@ -198,7 +209,7 @@ def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey
         raise ValueError("the receipt's signature does not hold") from None
 
 
-def _answer_challenge(emulated: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
+def _answer_challenge(emulated: EmulatedCard, challenge: Mapping[str, Any]) -> dict[str, str]:
     """What the voter does with the card: type the PIN and the password, and sign the two texts."""
     card = JpkiCard(emulated.transmit)
     card.verify_pin(USER_AUTHENTICATION, USER_PIN)

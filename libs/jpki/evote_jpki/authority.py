@@ -1,4 +1,7 @@
-"""A stand-in for J-LIS: a test authority that issues cards. Never configure its certificates in production."""
+"""A stand-in for J-LIS: a test authority that issues, renews and revokes cards.
+
+Every name that it gives an authority begins with ``TEST_MARK``, and auth refuses such authorities in production.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
+from .authorities import TEST_MARK
 from .certificates import (
     ADDRESS_OID,
     ADDRESS_SUBSTITUTES_OID,
@@ -24,9 +28,15 @@ from .certificates import (
 from .der import encode_utf8_string
 from .emulator import EmulatedCard, KeySlot
 from .files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from .responder import ResponderIdentity
 
+USER_LIST, SIGNATURE_LIST = "user-authentication.crl", "digital-signature.crl"
+OCSP_PATH = "ocsp"
+"""Where the distribution points and the responder are, below the test authority's address."""
+_ADDRESS = "http://test-authority.example"
 _YEARS = timedelta(days=5 * 365)
 _LIST_LIFETIME = timedelta(days=7)
+_RESPONDER_LIFETIME = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class CardKeys:
 class _Issuer:
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey = field(repr=False)
+    list_name: str
 
 
 def generate_card_keys() -> CardKeys:
@@ -70,9 +81,9 @@ class TestAuthority:
     def __init__(self, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> None:
         self._clock = clock
         self._random = random
-        self._user = self._make_issuer("TEST ONLY Public Certificate for User Authentication CA")
-        self._signature = self._make_issuer("TEST ONLY Public Certificate for Digital Signature CA")
-        self._revoked: dict[x509.Name, list[int]] = {}
+        self._user = self._make_issuer("Public Certificate for User Authentication CA", USER_LIST)
+        self._signature = self._make_issuer("Public Certificate for Digital Signature CA", SIGNATURE_LIST)
+        self._revoked: dict[x509.Name, dict[int, datetime]] = {}
 
     def ca_bundle_pem(self) -> bytes:
         """Both authorities' certificates."""
@@ -103,10 +114,24 @@ class TestAuthority:
             ),
         )
 
+    def renew_card(self, old: EmulatedCard, person: Person, keys: CardKeys) -> EmulatedCard:
+        """What a municipality does before a card's certificates end or when a name has changed.
+
+        The card gets new keys and certificates and keeps its PIN and password; the old certificates are revoked.
+        """
+        for slot in old.slots:
+            self.revoke(slot.certificate)
+        user, signature = old.slots
+        return self.issue_card(person, keys, pin=user.pin, password=signature.pin)
+
+    def responders(self) -> tuple[ResponderIdentity, ResponderIdentity]:
+        """New delegates of both authorities, with which an OCSP responder answers (RFC 6960, 4.2.2.2)."""
+        return self._make_responder(self._user), self._make_responder(self._signature)
+
     def revoke(self, certificate_der: bytes) -> None:
         """Put a certificate on its issuer's next revocation list."""
         certificate = x509.load_der_x509_certificate(certificate_der)
-        self._revoked.setdefault(certificate.issuer, []).append(certificate.serial_number)
+        self._revoked.setdefault(certificate.issuer, {}).setdefault(certificate.serial_number, self._clock())
 
     def _issue(
         self, issuer: _Issuer, key: rsa.RSAPrivateKey, person: Person | None, starts: datetime, lifetime: timedelta
@@ -123,13 +148,37 @@ class TestAuthority:
             .not_valid_after(starts + lifetime)
         )
         profile = _signature_profile(person) if person else _user_profile()
-        for extension, critical in [*profile, (_authority_key(issuer.key), False)]:
+        issuance = [
+            (_distribution_point(issuer.list_name), False),
+            (_ocsp_access(), False),
+            (_authority_key(issuer.key), False),
+            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        ]
+        for extension, critical in [*profile, *issuance]:
             builder = builder.add_extension(extension, critical=critical)
         return builder.sign(issuer.key, hashes.SHA256())
 
-    def _make_issuer(self, name: str) -> _Issuer:
+    def _make_responder(self, issuer: _Issuer) -> ResponderIdentity:
+        key, now = _new_key(), self._clock()
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(_test_name("OCSP responder"))
+            .issuer_name(issuer.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(int.from_bytes(self._random(8), "big") | 1)
+            .not_valid_before(now - timedelta(minutes=1))
+            .not_valid_after(now + _RESPONDER_LIFETIME)
+            .add_extension(_key_usage(), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
+            .add_extension(x509.OCSPNoCheck(), critical=False)
+            .add_extension(_authority_key(issuer.key), critical=False)
+            .sign(issuer.key, hashes.SHA256())
+        )
+        return ResponderIdentity(issuer.certificate, certificate, key)
+
+    def _make_issuer(self, name: str, list_name: str) -> _Issuer:
         key = _new_key()
-        subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(name)])
+        subject = _test_name(name)
         now = self._clock()
         certificate = (
             x509.CertificateBuilder()
@@ -144,7 +193,7 @@ class TestAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return _Issuer(certificate, key)
+        return _Issuer(certificate, key, list_name)
 
     def _list(self, issuer: _Issuer) -> x509.CertificateRevocationList:
         now = self._clock()
@@ -156,8 +205,8 @@ class TestAuthority:
             .add_extension(_authority_key(issuer.key), critical=False)
             .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
         )
-        for serial in self._revoked.get(issuer.certificate.subject, []):
-            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+        for serial, since in self._revoked.get(issuer.certificate.subject, {}).items():
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
             builder = builder.add_revoked_certificate(entry)
         return builder.sign(issuer.key, hashes.SHA256())
 
@@ -189,6 +238,16 @@ def _signature_profile(person: Person) -> list[tuple[x509.ExtensionType, bool]]:
     ]
 
 
+def _distribution_point(list_name: str) -> x509.CRLDistributionPoints:
+    address = x509.UniformResourceIdentifier(f"{_ADDRESS}/{list_name}")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([address], None, None, None)])
+
+
+def _ocsp_access() -> x509.AuthorityInformationAccess:
+    address = x509.UniformResourceIdentifier(f"{_ADDRESS}/{OCSP_PATH}")
+    return x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, address)])
+
+
 def _authority_key(key: rsa.RSAPrivateKey) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
@@ -216,6 +275,10 @@ def _key_usage(
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _test_name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(f"{TEST_MARK} {text}")])
 
 
 def _common_name(text: str) -> x509.NameAttribute[str]:

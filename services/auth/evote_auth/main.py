@@ -27,12 +27,15 @@ from evote_platform.server import serve
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from .api.desk import desk
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
 from .handlers import AuthService
+from .metrics import RevocationMetrics
+from .ocsp import OcspClient, open_http
 from .projection import AuthProjection
 from .settings import AuthSettings
-from .trust import Trust
+from .trust import Trust, read_authorities
 
 SERVICE = "auth"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -58,7 +61,7 @@ def build_app(settings: AuthSettings | None, clock: Clock = utc_now) -> FastAPI:
         service_name=SERVICE,
         version=version("evote-auth"),
         lifespan=lifespan,
-        routers=[officers, voters],
+        routers=[officers, desk, voters],
         readiness=readiness,
         registry=registry,
         max_body_bytes=MAX_BODY_BYTES,
@@ -74,13 +77,19 @@ async def _running(
 ) -> AsyncIterator[AuthService]:
     await asyncio.to_thread(_migrate, settings)
     kafka = _kafka(settings)
-    async with await open_pool(settings.database_url, SERVICE, max_size=settings.database_pool_size) as pool:
+    async with (
+        await open_pool(settings.database_url, SERVICE, max_size=settings.database_pool_size) as pool,
+        open_http() as http,
+    ):
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
-        trust = Trust(settings.ca_bundle_file, settings.crl_file, clock)
+        ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
+        trust = Trust(
+            settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
+        )
         readiness.register("revocation-lists", trust.check)
         await producer.start()
         try:
@@ -111,6 +120,11 @@ def _migrate(settings: AuthSettings) -> None:
 
 def _serve() -> int:
     settings = AuthSettings()
+    try:
+        read_authorities(settings.ca_bundle_file, settings.crl_file, settings.environment)
+    except (OSError, ValueError) as error:
+        print(f"evote-auth: the authorities can't be used: {error}", file=sys.stderr)
+        return 2
     configure_logging(SERVICE, settings.log_level)
     return serve(build_app(settings), settings)
 

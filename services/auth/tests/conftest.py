@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_auth.main import build_app
-from evote_auth.settings import AuthSettings
+from evote_auth.settings import AuthSettings, Environment
 from evote_auth.trust import Trust
 from evote_eventlog.events import (
     DraftQuestion,
@@ -223,6 +223,7 @@ def auth_settings(
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
         port=0,
+        environment=Environment.TEST,
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         master_key_file=tmp_path / "master",
         ca_bundle_file=tmp_path / "ca.pem",

@@ -34,6 +34,8 @@ class VoterAuthenticated(ElectionEventData):
 
     voter_ref: VoterRef
     method: Literal["card"]
+    likeness: Literal["exact", "folded", "officer"] = "exact"
+    """How the card's attributes were found on the roll; before events told it, every match was exact."""
 
     def partition_key(self) -> str:
         return self.voter_ref

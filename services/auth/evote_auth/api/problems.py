@@ -9,7 +9,7 @@ from typing import Any
 from evote_eventlog.errors import LogUnavailable
 from evote_jpki import certificates
 from evote_platform.clock import rfc3339
-from evote_platform.problems import Problem, unavailable
+from evote_platform.problems import Problem, retry_after, unavailable
 
 from ..domain import refusals
 
@@ -60,12 +60,27 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         403,
         "Ask an election officer: name or address may have changed since the card was issued.",
     ),
-    refusals.CardMismatch: (
-        "card-mismatch",
-        "Another card was used before",
+    refusals.CardOfAnother: (
+        "card-of-another",
+        "The certificate is another voter's",
         403,
-        "Ask an election officer if you have a new card.",
+        "Use the two certificates of your own card.",
     ),
+    refusals.CardBlocked: (
+        "card-blocked",
+        "The card has been reported lost",
+        403,
+        "Ask an election officer to unblock it if it is yours and was found, or use your new card.",
+    ),
+    refusals.UnknownCase: ("unknown-case", "No such case", 404, "Check the reception number."),
+    refusals.NotACandidate: (
+        "not-a-candidate",
+        "The voter does not come into question",
+        422,
+        "Choose one of the case's candidates, or refuse.",
+    ),
+    refusals.UnknownVoter: ("unknown-voter", "No voter has this number", 404, "Check voter_id."),
+    refusals.NothingBlocked: ("nothing-blocked", "The voter has no blocked card", 409, "Nothing has to be done."),
     certificates.MalformedCertificate: (
         "malformed-certificate",
         "Not a certificate of a My Number card",
@@ -106,7 +121,7 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         "revocation-unknown",
         "Whether the certificate is revoked can't be checked now",
         503,
-        "The authority's revocation list is out of date here; the operators have to renew it.",
+        "Neither the authority's responder nor its list can tell. Ask for a new challenge after Retry-After.",
     ),
 }
 
@@ -142,6 +157,56 @@ def _challenge_expired(error: refusals.ChallengeExpired) -> Problem:
     )
 
 
+def _card_mismatch(error: refusals.CardMismatch) -> Problem:
+    return Problem(
+        "card-mismatch",
+        "Another card was used before, and it is still valid",
+        403,
+        "Tell an election officer the reception number; come again, with a new challenge, when the card is approved.",
+        extensions={"reception_number": error.case_number},
+    )
+
+
+def _match_pending(error: refusals.MatchPending) -> Problem:
+    return Problem(
+        "match-pending",
+        "The card does not match one voter for certain",
+        409,
+        "Tell an election officer the reception number; come again, with a new challenge, when the case is decided.",
+        extensions={"reception_number": error.case_number},
+    )
+
+
+def _refused_by_officer(error: refusals.RefusedByOfficer) -> Problem:
+    return Problem(
+        "refused-by-officer",
+        "An election officer has refused this card",
+        403,
+        "Ask an election officer, and tell the reception number; you can vote at a polling place.",
+        extensions={"reception_number": error.case_number},
+    )
+
+
+def _too_many_failures(error: refusals.TooManyFailures) -> Problem:
+    return Problem(
+        "too-many-failures",
+        "This card has failed too often",
+        429,
+        "Wait as long as Retry-After says, then ask for a new challenge. The card is not locked for good.",
+        headers=retry_after(error.retry_after_s),
+    )
+
+
+def _case_decided(error: refusals.CaseDecidedOtherwise) -> Problem:
+    return Problem(
+        "case-decided",
+        "The case has been decided otherwise",
+        409,
+        "The first decision stands. Read the pending cases again.",
+        extensions={"decided_at": rfc3339(error.decided_at)},
+    )
+
+
 def _roll_rejected(error: refusals.RollRejected) -> Problem:
     return Problem(
         "roll-rejected",
@@ -165,6 +230,11 @@ _WITH_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     refusals.UnknownElection: _unknown_election,
     refusals.ChallengeExpired: _challenge_expired,
     refusals.RollRejected: _roll_rejected,
+    refusals.CardMismatch: _card_mismatch,
+    refusals.MatchPending: _match_pending,
+    refusals.RefusedByOfficer: _refused_by_officer,
+    refusals.TooManyFailures: _too_many_failures,
+    refusals.CaseDecidedOtherwise: _case_decided,
     LogUnavailable: _log_unavailable,
 }
 PROBLEM_TYPES = (*_FIXED, *_WITH_FACTS)

@@ -17,7 +17,7 @@ from fastapi.responses import StreamingResponse
 
 from ..domain.release import CardResponse
 from ..handlers import AuthService
-from ..vault import EvidencedRelease
+from ..vault.evidence import EvidencedRelease
 from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,

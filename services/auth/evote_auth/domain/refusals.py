@@ -102,4 +102,64 @@ class NotOnRoll(Refusal):
 
 @dataclass
 class CardMismatch(Refusal):
-    """The two certificates are not the pair that this voter came with before."""
+    """The voter has another card, and nothing says that it is no longer valid: an officer has to decide."""
+
+    case_number: str
+
+
+@dataclass
+class CardOfAnother(Refusal):
+    """One of the two certificates is, or was, another voter's."""
+
+
+@dataclass
+class CardBlocked(Refusal):
+    """An officer has blocked this card as lost."""
+
+
+@dataclass
+class MatchPending(Refusal):
+    """The roll doesn't say for certain who this is: an officer has to decide."""
+
+    case_number: str
+
+
+@dataclass
+class RefusedByOfficer(Refusal):
+    """An officer looked at this card and refused it."""
+
+    case_number: str
+
+
+@dataclass
+class TooManyFailures(Refusal):
+    """This card failed too often; it has to wait."""
+
+    retry_after_s: float
+
+
+@dataclass
+class UnknownCase(Refusal):
+    """No such case in this election."""
+
+
+@dataclass
+class CaseDecidedOtherwise(Refusal):
+    """Another decision was written first."""
+
+    decided_at: datetime
+
+
+@dataclass
+class NotACandidate(Refusal):
+    """The voter is none of the case's candidates."""
+
+
+@dataclass
+class UnknownVoter(Refusal):
+    """No voter of this number is on the roll."""
+
+
+@dataclass
+class NothingBlocked(Refusal):
+    """The voter has no blocked card."""

@@ -1,14 +1,12 @@
-"""What a release of a credential needs: one challenge, two signatures of one card, and evidence of both."""
+"""What a release of a credential needs: one challenge, and two signatures of one card."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import rfc8785
+from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
-    Authorities,
     BadSignature,
     BasicAttributes,
     CardCertificate,
@@ -19,6 +17,7 @@ from evote_jpki.certificates import (
 )
 from evote_jpki.release_texts import ReleaseTexts
 
+from .cards import CardPair
 from .refusals import (
     ChallengeExpired,
     ChallengeReplayed,
@@ -26,6 +25,7 @@ from .refusals import (
     StatementSignatureWrong,
     WrongElection,
 )
+from .substitutes import with_substitutes_marked
 
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 
@@ -53,11 +53,20 @@ class CardResponse:
 
 @dataclass(frozen=True)
 class AuthenticatedCard:
-    """A card whose two keys signed: the owner's attributes, and the fingerprints of the certificates."""
+    """A card whose two keys signed: the owner's attributes, and both certificates.
+
+    Whether the authority has revoked them is not known yet.
+    """
 
     attributes: BasicAttributes = field(repr=False)
-    user_fingerprint: str
-    signature_fingerprint: str
+    """As they stand in the certificate, with ``SUBSTITUTED`` in place of characters that the card can't hold."""
+    user: CardCertificate
+    signature: CardCertificate
+
+    @property
+    def pair(self) -> CardPair:
+        """The certificates' fingerprints."""
+        return CardPair(self.user.fingerprint, self.signature.fingerprint)
 
 
 def release_texts(challenge: Challenge, election_name: str) -> ReleaseTexts:
@@ -77,56 +86,41 @@ def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> 
         raise ChallengeExpired(challenge.expires_at)
 
 
-def authenticate_card(
+def authenticate_user(
     response: CardResponse, texts: ReleaseTexts, authorities: Authorities, now: datetime
-) -> AuthenticatedCard:
-    """Check both certificates and both signatures.
+) -> CardCertificate:
+    """Check the user-authentication certificate, all but its revocation, and its key's signature over the challenge.
 
-    Raises a ``CertificateRefused`` for a certificate, ``ChallengeSignatureWrong`` or ``StatementSignatureWrong``. The
-    user-authentication certificate carries no name: what ties the two together is that both keys signed texts with the
-    same challenge's number, and afterwards the pairing that is kept for the voter.
+    Raises a ``CertificateRefused`` or ``ChallengeSignatureWrong``. From here on it is certain who is asking: the
+    holder of this card and its PIN.
     """
     user = _certificate(response.user_certificate, Purpose.USER_AUTHENTICATION, authorities, now)
     try:
         user.verify(response.challenge_signature, texts.challenge.encode())
     except BadSignature:
         raise ChallengeSignatureWrong from None
+    return user
+
+
+def authenticate_card(
+    response: CardResponse, user: CardCertificate, texts: ReleaseTexts, authorities: Authorities, now: datetime
+) -> AuthenticatedCard:
+    """Check the signature certificate, all but its revocation, and its key's signature, for an authenticated user.
+
+    Raises a ``CertificateRefused`` or ``StatementSignatureWrong``. The user-authentication certificate carries no name:
+    what ties the two together is that both keys signed texts with the same challenge's number, and afterwards the
+    pairing that is kept for the voter.
+    """
     signing = _certificate(response.signature_certificate, Purpose.DIGITAL_SIGNATURE, authorities, now)
     try:
         signing.verify(response.statement_signature, texts.statement.encode())
     except BadSignature:
         raise StatementSignatureWrong from None
-    if signing.attributes is None:
-        raise MalformedCertificate("a signature certificate without the basic attributes")
-    return AuthenticatedCard(signing.attributes, user.fingerprint, signing.fingerprint)
-
-
-def evidence(
-    response: CardResponse,
-    texts: ReleaseTexts,
-    *,
-    voter_ref: str,
-    credential: str,
-    released_at: str,
-) -> bytes:
-    """What the auditor will see of a release, in canonical JSON (RFC 8785). To be sealed at once.
-
-    ``credential`` is the public one: with it the auditor sees whether each credential that voted was released.
-    """
-    return rfc8785.dumps(
-        {
-            "election_uuid": texts.election_uuid,
-            "voter_ref": voter_ref,
-            "credential": credential,
-            "released_at": released_at,
-            "challenge": texts.challenge,
-            "release_statement": texts.statement,
-            "user_certificate": _base64(response.user_certificate),
-            "challenge_signature": _base64(response.challenge_signature),
-            "signature_certificate": _base64(response.signature_certificate),
-            "statement_signature": _base64(response.statement_signature),
-        }
-    )
+    try:
+        attributes = with_substitutes_marked(signing)
+    except ValueError:
+        raise MalformedCertificate("a signature certificate whose basic attributes can't be read") from None
+    return AuthenticatedCard(attributes, user, signing)
 
 
 def _certificate(der: bytes, purpose: Purpose, authorities: Authorities, now: datetime) -> CardCertificate:
@@ -134,12 +128,8 @@ def _certificate(der: bytes, purpose: Purpose, authorities: Authorities, now: da
         certificate = parse_certificate(der)
         if certificate.purpose is not purpose:
             raise MalformedCertificate("the card's other certificate")
-        authorities.validate(certificate, now)
+        authorities.validate_path(certificate, now)
     except CertificateRefused as refused:
         refused.purpose = purpose
         raise
     return certificate
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from evote_jpki.persons import strict
+
 from .refusals import RollRejected, RowFault
 
 COLUMNS = ("voter_id", "name", "address", "birth_date", "sex")
@@ -33,12 +35,12 @@ class RollEntry:
     birth_date: str = field(repr=False)
     sex: str = field(repr=False)
     match_key: str = field(repr=False)
-    """What a card's attributes are compared by."""
+    """Equal for two rows that no card can tell apart."""
 
 
 def match_key(name: str, address: str, birth_date: str, sex: str) -> str:
-    """SHA-256 (hex) of the four basic attributes, normalised: NFKC, no spaces, one kind of hyphen."""
-    parts = (_normalise(name), _normalise(address), birth_date, _normalise(sex))
+    """SHA-256 (hex) of the four basic attributes in their strict form (``evote_jpki.persons``)."""
+    parts = (strict(name), strict(address), birth_date, strict(sex))
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
@@ -153,16 +155,6 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 def _rejected(faults: Sequence[RowFault]) -> RollRejected:
     return RollRejected(tuple(faults[:MOST_FAULTS]), len(faults))
-
-
-def _normalise(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text)
-    return "".join("-" if _is_hyphen(sign) else sign for sign in folded if not sign.isspace())
-
-
-def _is_hyphen(sign: str) -> bool:
-    # The minus sign is what the full-width hyphen of many input methods becomes.
-    return unicodedata.category(sign) == "Pd" or sign == "\u2212"
 
 
 def _fault(line: int, column: str, code: str, reason: str) -> RowFault:

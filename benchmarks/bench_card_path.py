@@ -1,0 +1,159 @@
+"""How long a resident with a reader waits from "the card is there" to the released credential, and where it goes.
+
+``make bench-card [RELEASES=40]`` starts the whole stack, one virtual reader and one card agent; one voter after the
+other puts a card in, and a simulated resident types as fast as the terminal asks. The parts are told apart from
+outside: by what the chip was sent and when, what the screen showed and when, and what the page saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from evote_jpki.authority import TestAuthority
+from evote_jpki.emulator import EmulatedCard
+from evote_jpki.vpcd import InsertedCard
+from evote_local.card_desk import CardDesk
+from evote_local.latencies import percentiles
+from evote_local.pcsc import PcscDaemon
+from evote_local.ports import LOOPBACK
+from evote_local.referendum import Referendum
+from evote_local.stack import Stack, temporary_directory
+from evote_local.voters import SIGNATURE_PASSWORD, USER_PIN, Voter, open_client
+from evote_platform.clock import utc_now
+from tqdm import tqdm
+
+_CHANGE_S = 0.6  # pcscd looks every 0.4 s whether there is a card
+_KINDS = {0xA4: "selections", 0xB0: "certificate reads", 0x20: "PIN checks and counters", 0x2A: "first signature"}
+TOTAL, NOTICED = "card present to credential", "card put in to card present"
+
+Parts = dict[str, list[float]]
+
+
+class TimedChip:
+    """A card that notes when it was sent what."""
+
+    def __init__(self, card: EmulatedCard) -> None:
+        self._card = card
+        self.commands: list[tuple[float, int]] = []
+
+    def transmit(self, raw: bytes) -> bytes:
+        self.commands.append((time.perf_counter(), raw[1]))
+        return self._card.transmit(raw)
+
+    def reset(self) -> None:
+        self._card.reset()
+
+
+class Lap:
+    """Adds the time since the last lap to a part."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._now: dict[str, float] = defaultdict(float)
+        self.at = time.perf_counter()
+
+    def add(self, part: str, until: float) -> None:
+        self._now[part] += until - self.at
+        self.at = until
+
+    def close(self) -> None:
+        for part, seconds in self._now.items():
+            self._parts[part].append(seconds)
+
+
+async def release(voter: Voter, desk: CardDesk, slot: int, auth: str, page: httpx.AsyncClient, parts: Parts) -> None:
+    """One voter's release, its time added to ``parts``."""
+    chip, put_in = TimedChip(voter.card), time.perf_counter()
+    with InsertedCard(chip, LOOPBACK, slot):
+        while (await desk.status(page))["state"] != "ready":  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
+        present = time.perf_counter()
+        parts[NOTICED].append(present - put_in)
+        lap = Lap(parts)
+        challenge = (await page.post(f"{auth}/challenges")).raise_for_status().json()
+        lap.add("auth: challenge", time.perf_counter())
+        chip.commands.clear()
+        request = asyncio.create_task(desk.request_signatures(page, challenge))
+        asked, typed = await asyncio.to_thread(_consent, desk)
+        answer = (await request).raise_for_status().json()
+        answered = time.perf_counter()
+        add_card_work(lap, chip.commands, asked, typed, answered)
+        (await page.post(f"{auth}/releases", json=answer)).raise_for_status()
+        lap.add("auth: release", time.perf_counter())
+    parts[TOTAL].append(lap.at - present)
+    lap.close()
+    await asyncio.sleep(_CHANGE_S)
+
+
+def _consent(desk: CardDesk) -> tuple[float, float]:
+    """When the question stood on the screen, and when the last key had been pressed."""
+    desk.wait_for("署名の確認")
+    asked = time.perf_counter()
+    desk.consent(USER_PIN, SIGNATURE_PASSWORD)
+    return asked, time.perf_counter()
+
+
+def add_card_work(lap: Lap, commands: list[tuple[float, int]], asked: float, typed: float, answered: float) -> None:
+    """A command's time lasts until the next one: chip, reader, PC/SC and the agent's own steps between them."""
+    meeting = [command for command in commands if command[0] < asked]
+    signing = [command for command in commands if command[0] >= asked]
+    lap.add("agent: connection to the card, twice", meeting[0][0])
+    for (_, kind), (following, _) in zip(meeting, [*meeting[1:], (meeting[-1][0], 0)], strict=True):
+        lap.add(f"card: {_KINDS[kind]}", following)
+    lap.add("agent: opening the question", asked)
+    lap.add("resident: typing (simulated)", typed)
+    lap.add("agent: connection to the card, twice", signing[0][0])
+    for (_, kind), (following, _) in zip(signing, [*signing[1:], (signing[-1][0], 0)], strict=True):
+        lap.add(f"card: {_KINDS[kind]}", following)
+    lap.add("card: second signature, reset; agent: answer", answered)
+
+
+async def measure(stack: Stack, directory: Path, releases: int) -> Parts:
+    """``releases`` voters, one after the other."""
+    parts: Parts = defaultdict(list)
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=releases, seed=1)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        uuid = referendum.officers.election_uuid
+        with running_desk(directory, uuid) as (desk, slot):
+            for voter in tqdm(referendum.voters, desc="releases", unit="card"):
+                await release(voter, desk, slot, f"{stack.auth.url}/elections/{uuid}", client, parts)
+    return parts
+
+
+@contextmanager
+def running_desk(directory: Path, uuid: str) -> Iterator[tuple[CardDesk, int]]:
+    with PcscDaemon(directory / "pcsc", readers=1) as daemon, CardDesk([uuid], pcsc=daemon.environment) as desk:
+        yield desk, daemon.slots[0]
+
+
+def print_table(parts: Parts) -> None:
+    """Percentiles of each part, in milliseconds, in the order in which they happen."""
+    print(f"\n{'':<46}{'p50 ms':>9}{'p95 ms':>9}{'n':>6}")
+    rest = [part for part in parts if part not in (NOTICED, TOTAL)]
+    for part in (NOTICED, *rest, TOTAL):
+        found = percentiles(parts[part])
+        print(f"{part:<46}{found.p50_ms:>9.1f}{found.p95_ms:>9.1f}{found.count:>6}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--releases", type=int, default=40)
+    arguments = parser.parse_args()
+    with temporary_directory() as name:
+        directory = Path(name)
+        with Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print) as stack:
+            print_table(asyncio.run(measure(stack, directory, arguments.releases)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The program on a resident's PC that lets the voting page use the My Number card."""

@@ -1,0 +1,48 @@
+"""What operators see of the checks for revocation. Nothing here tells a certificate or a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from evote_jpki.authorities import RevocationStatus
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Source(StrEnum):
+    """Who was asked."""
+
+    OCSP = "ocsp"
+    CRL = "crl"
+
+
+class NoStatus(StrEnum):
+    """Why a responder said nothing about a certificate."""
+
+    UNREACHABLE = "unreachable"
+    INVALID = "invalid"
+
+
+class RevocationMetrics:
+    """Checks by source and outcome, and when the revocation lists run out."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._checks = Counter(
+            "evote_auth_revocation_checks",
+            "Certificates that were checked for revocation, by source and what it said.",
+            ("source", "outcome"),
+            registry=registry,
+        )
+        self._ends = Gauge(
+            "evote_auth_revocation_lists_end_timestamp_seconds",
+            "When the first revocation list runs out; 0 when one is missing.",
+            registry=registry,
+        )
+
+    def checked(self, source: Source, outcome: RevocationStatus | NoStatus) -> None:
+        """Count one check."""
+        self._checks.labels(source.value, outcome.value).inc()
+
+    def lists_end(self, ends: datetime | None) -> None:
+        """Show when the first list runs out."""
+        self._ends.set(0 if ends is None else ends.timestamp())

@@ -1,0 +1,30 @@
+"""Elections as auth's projection has them, and how far their rolls are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.refusals import UnknownElection
+from . import Connection
+
+
+@dataclass(frozen=True)
+class KnownElection:
+    """An election as auth's projection has it."""
+
+    uuid: str
+    name: str
+    group: str
+    closed: bool
+
+
+async def load_election(connection: Connection, election_uuid: str) -> KnownElection:
+    """The election; ``UnknownElection`` until its draft has been projected."""
+    row = await connection.fetchrow(
+        "SELECT name, group_name, EXISTS (SELECT FROM closed_elections c WHERE c.election_uuid = e.election_uuid)"
+        " AS closed FROM elections e WHERE election_uuid = $1",
+        election_uuid,
+    )
+    if row is None:
+        raise UnknownElection(election_uuid)
+    return KnownElection(election_uuid, row["name"], row["group_name"], row["closed"])

@@ -1,0 +1,368 @@
+"""Releasing credentials by face, over real Kafka and PostgreSQL. Biometric's word is given by ``BiometricStandIn``."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_auth.domain.faces import MOST_ORDERS, ORDER_LIFETIME
+from evote_auth.domain.voting_codes import new_voting_code
+from evote_auth.main import build_app
+from evote_auth.settings import AuthSettings
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import CredentialReleased, VoterAuthenticated
+from evote_face.statements import FacePurpose
+from evote_jpki.authority import Person
+from pydantic import ValidationError
+
+pytestmark = pytest.mark.stack
+
+HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
+ICHIRO = Person("山本 一郎", "茨城県つくば市吾妻2丁目3番地", "1961-12-31", "1")
+H, I = "000001", "000002"
+OTHER_WAYS = ["card", "counter"]
+
+
+def refused(response: httpx.Response, ways: list[str] | None = OTHER_WAYS) -> tuple[int, str]:
+    """Status and type of a refusal of the face way, which always tells the other ways."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    assert response.json().get("other_ways") == ways
+    return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
+
+
+@pytest.fixture
+async def open_town(town):
+    await town.prepare(HANAKO, ICHIRO)
+    return town
+
+
+@pytest.fixture
+async def verdict(open_town) -> str:
+    """Hanako's, by the code of her letter."""
+    return await open_town.verdict((await open_town.letters())[H])
+
+
+async def test_by_face_and_by_card_a_voter_gets_the_same_credential(open_town) -> None:
+    code = (await open_town.letters())[H]
+    by_face = await open_town.release_by_face(await open_town.verdict(code))
+    assert by_face.status_code == 200, by_face.text
+    assert by_face.json() == (await open_town.release(open_town.card(HANAKO))).json()
+    assert by_face.json() == (await open_town.release_by_face(await open_town.verdict(code))).json()
+    assert sorted(event.method for event in await open_town.events(VoterAuthenticated)) == ["card", "face", "face"]
+    assert len({event.voter_ref for event in await open_town.events(CredentialReleased)}) == 1
+
+
+async def test_the_evidence_holds_the_verdict_and_the_second_factor_and_never_the_code(open_town) -> None:
+    await open_town.officer(f"voters/{H}/face-enrolment")
+    code = (await open_town.letters())[H]
+    verdict = await open_town.verdict(code)
+    credential = (await open_town.release_by_face(verdict)).json()["credential"]
+    (evidence,) = await open_town.evidence()
+    assert evidence["method"] == "face" and evidence["verdict"] == verdict
+    factor = evidence["second_factor"]
+    assert (factor["kind"], factor["origin"]) == ("voting-code", "letter")
+    assert factor["issued_at"] <= factor["proven_at"] <= evidence["released_at"]
+    (enrolment,) = evidence["enrolments"]
+    assert (enrolment["by"], enrolment["officer"]) == ("officer", "係長 佐藤")
+    assert code not in str(evidence) and code.replace("-", "") not in str(evidence) and credential not in str(evidence)
+
+
+async def test_a_voter_with_a_card_enrols_and_gets_a_code_that_opens_the_face_way(open_town) -> None:
+    response = await open_town.enrol_by_card(open_town.card(HANAKO))
+    assert response.status_code == 201, response.text
+    assert response.headers["cache-control"] == "no-store"
+    answer = response.json()
+    order = open_town.biometric.order(answer["order"], FacePurpose.ENROL)
+    assert await open_town.events(CredentialReleased) == []
+    released = await open_town.release_by_face(await open_town.verdict(answer["voting_code"]))
+    assert released.status_code == 200, released.text
+    (evidence,) = await open_town.evidence()
+    assert evidence["second_factor"]["origin"] == "card" and evidence["voter_ref"] == order.voter_ref
+    assert [(enrolment["order_id"], enrolment["by"]) for enrolment in evidence["enrolments"]] == [
+        (order.order_id, "card")
+    ]
+
+
+async def test_who_fails_by_card_gets_no_code(open_town) -> None:
+    stranger = replace(HANAKO, name="田中 蓮", address="東京都千代田区1番")
+    assert refused(await open_town.enrol_by_card(open_town.card(stranger))) == (403, "not-on-roll")
+    body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
+    url = f"{open_town.base}/face-enrolments"
+    assert (await open_town.client.post(url, json=body)).status_code == 201
+    assert refused(await open_town.client.post(url, json=body)) == (409, "challenge-replayed")
+
+
+async def test_a_code_is_taken_however_it_is_typed(open_town) -> None:
+    code = (await open_town.letters())[H]
+    typed = code.lower().replace("0", "o").replace("-", "ー")
+    assert (await open_town.face_order(typed)).status_code == 201
+
+
+async def test_a_typing_error_is_told_before_anything_is_counted(open_town) -> None:
+    code = (await open_town.letters())[H]
+    mistyped = code[:-1] + ("0" if code[-1] != "0" else "1")
+    assert refused(await open_town.face_order(mistyped)) == (422, "voting-code-mistyped")
+    assert await wrong_codes(open_town) == 0
+
+
+async def test_codes_of_nobody_or_of_another_election_are_refused_and_counted(open_town) -> None:
+    other = (await open_town.letters())[H]
+    await open_town.prepare(HANAKO, ICHIRO)
+    mine = (await open_town.letters())[H]
+    for code in (new_voting_code(secrets.token_bytes).shown, other):
+        assert refused(await open_town.face_order(code)) == (403, "voting-code-unknown")
+    assert await wrong_codes(open_town) == 2
+    assert (await open_town.face_order(mine)).status_code == 201
+
+
+async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_nobody_out(
+    open_town, replica: httpx.AsyncClient, monkeypatch
+) -> None:
+    code = (await open_town.letters())[H]
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    service = open_town.app.state.service
+    monkeypatch.setattr(open_town.app.state, "service", replace(service, sleep=sleep))
+    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
+    for _ in range(35):
+        assert (await replica.post(f"{open_town.base}/face-orders", json=wrong)).status_code == 403
+    assert (await open_town.face_order(wrong["voting_code"])).status_code == 403
+    assert (await open_town.face_order(code)).status_code == 201, "the right code is let through"
+    assert slept == pytest.approx([0.1, 0.12])
+    open_town.clock.moved = timedelta(minutes=4)
+    assert (await open_town.face_order(code)).status_code == 201
+    assert slept[-1] == 0
+
+
+async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clock) -> None:
+    from .conftest import running_auth
+
+    few = auth_settings.model_copy(update={"address_requests_per_minute": 3})
+    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
+    async with running_auth(build_app(few, clock)) as client:
+        answers = [await client.post(f"{open_town.base}/face-orders", json=wrong) for _ in range(4)]
+    assert [refused(answer)[1] for answer in answers] == ["voting-code-unknown"] * 3 + ["rate-limited"]
+    assert "retry-after" in answers[-1].headers
+
+
+async def test_whoever_has_the_letter_but_not_the_face_gets_so_many_orders_an_hour(open_town) -> None:
+    codes = await open_town.letters()
+    for _ in range(MOST_ORDERS):
+        assert (await open_town.face_order(codes[H])).status_code == 201
+    response = await open_town.face_order(codes[H])
+    assert refused(response) == (429, "too-many-face-orders")
+    assert 3500 < int(response.headers["retry-after"]) <= 3600
+    assert (await open_town.face_order(codes[I])).status_code == 201, "nobody else is held up"
+    assert (await open_town.release(open_town.card(HANAKO))).status_code == 200, "the card still works"
+    open_town.clock.moved = timedelta(minutes=61)
+    assert (await open_town.face_order(codes[H])).status_code == 201
+
+
+async def test_a_verdict_is_good_for_one_release_even_on_two_replicas(
+    open_town, verdict: str, replica: httpx.AsyncClient
+) -> None:
+    answers = await asyncio.gather(open_town.release_by_face(verdict), open_town.release_by_face(verdict, replica))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert refused(max(answers, key=lambda answer: answer.status_code)) == (409, "face-order-used")
+    assert len(await open_town.events(CredentialReleased)) == len(await open_town.evidence()) == 1
+
+
+async def test_a_verdict_that_biometric_did_not_sign_is_refused(open_town, verdict: str) -> None:
+    stranger = replace_key(open_town.biometric)
+    forged = stranger.verdict((await open_town.face_order((await open_town.letters(replaces=1))[H])).json()["order"])
+    assert refused(await open_town.release_by_face(forged)) == (403, "bad-verdict-signature")
+    assert refused(await open_town.release_by_face("{}")) == (422, "malformed-verdict")
+    order = (await open_town.face_order((await open_town.letters(replaces=2))[H])).json()["order"]
+    assert refused(await open_town.release_by_face(order)) == (422, "malformed-verdict")
+    assert refused(await open_town.release_by_face("x" * 3000)) == (422, "invalid-request")
+
+
+def replace_key(biometric):
+    other = type(biometric)(biometric._order_key)
+    other.key = Ed25519PrivateKey.generate()
+    return other
+
+
+async def test_a_verdict_must_answer_an_order_of_this_election_for_this_voter(open_town) -> None:
+    codes = await open_town.letters()
+    unknown = await open_town.verdict(codes[H], order_id="0" * 32)
+    assert refused(await open_town.release_by_face(unknown)) == (404, "face-order-unknown")
+    other_voter = await open_town.verdict(codes[H], voter_ref="0" * 32)
+    assert refused(await open_town.release_by_face(other_voter)) == (403, "verdict-of-another-order")
+    moved = await open_town.verdict(codes[H], election_uuid="4yP2vbZnkbxpPG")
+    assert refused(await open_town.release_by_face(moved)) == (409, "verdict-of-another-election")
+    enrolment = open_town.biometric.order(
+        (await open_town.officer(f"voters/{H}/face-enrolment")).json()["order"], FacePurpose.ENROL
+    )
+    for_enrolment = await open_town.verdict(codes[H], order_id=enrolment.order_id)
+    assert refused(await open_town.release_by_face(for_enrolment)) == (404, "face-order-unknown")
+    here = await open_town.verdict(codes[H])
+    await open_town.prepare(HANAKO)
+    assert refused(await open_town.release_by_face(here)) == (409, "verdict-of-another-election")
+
+
+async def test_old_verdicts_and_old_orders_are_refused(open_town) -> None:
+    code = (await open_town.letters())[H]
+    old = await open_town.verdict(code)
+    order = (await open_town.face_order(code)).json()["order"]
+    open_town.clock.moved = timedelta(minutes=6)
+    assert refused(await open_town.release_by_face(old)) == (409, "verdict-expired")
+    open_town.clock.moved = ORDER_LIFETIME + timedelta(seconds=1)
+    late = open_town.biometric.verdict(order, open_town.clock())
+    assert refused(await open_town.release_by_face(late)) == (409, "face-order-expired")
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"), [(LogUnavailable("away"), 503), (RuntimeError("the process ends here"), 500)]
+)
+async def test_without_the_log_nothing_is_released_and_the_voter_may_try_again(
+    open_town, verdict: str, monkeypatch, stop: Exception, status: int
+) -> None:
+    async def away(event: object) -> None:
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(open_town.app.state.service.releasing.producer, "publish", away)
+        response = await open_town.release_by_face(verdict)
+    assert response.status_code == status and "credential" not in response.json()
+    assert await open_town.events(CredentialReleased) == []
+    assert len(await open_town.evidence()) == 1, "evidence without a release, never a release without evidence"
+    if status == 503:
+        assert refused(response) == (503, "log-unavailable")
+        assert (await open_town.release_by_face(verdict)).status_code == 200
+    else:
+        assert refused(await open_town.release_by_face(verdict)) == (409, "face-order-used")
+        again = await open_town.verdict((await open_town.letters(replaces=1))[H])
+        assert (await open_town.release_by_face(again)).status_code == 200
+
+
+async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> None:
+    town.uuid = await town.draft()
+    code = new_voting_code(secrets.token_bytes).shown
+    assert refused(await town.face_order(code)) == (409, "roll-not-frozen")
+    assert refused(await town.officer("voting-codes"), None) == (409, "roll-not-frozen")
+    await town.prepare(HANAKO)
+    code = (await town.letters())[H]
+    verdict = await town.verdict(code)
+    await town.close()
+    assert refused(await town.face_order(code), []) == (403, "election-closed")
+    assert refused(await town.release_by_face(verdict), []) == (403, "election-closed")
+
+
+async def test_letters_are_void_only_when_the_officer_says_which(open_town) -> None:
+    first = await open_town.letters()
+    assert set(first) == {H, I}
+    again = await open_town.officer("voting-codes")
+    assert refused(again, None) == (409, "voting-codes-issued") and again.json()["issue"] == 1
+    assert refused(await open_town.officer("voting-codes", replaces=2), None) == (409, "no-such-issue")
+    second = await open_town.letters(replaces=1)
+    assert not set(first.values()) & set(second.values())
+    assert refused(await open_town.face_order(first[H])) == (403, "voting-code-unknown")
+    assert (await open_town.face_order(second[H])).status_code == 201
+
+
+async def test_of_two_officers_who_issue_at_once_one_is_told(open_town, replica: httpx.AsyncClient) -> None:
+    body = {"officer": "佐藤", "reason": "発送"}
+    url, headers = f"{open_town.base}/voting-codes", {"Authorization": "Bearer officer-token-of-a-test"}
+    answers = await asyncio.gather(
+        *(client.post(url, json=body, headers=headers) for client in (open_town.client, replica))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_who_has_a_code_by_card_keeps_it_when_letters_are_sent(open_town) -> None:
+    code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
+    assert set(await open_town.letters()) == {I}
+    assert (await open_town.face_order(code)).status_code == 201
+
+
+async def test_a_new_code_voids_the_old_one_and_what_was_begun_with_it(open_town) -> None:
+    old = (await open_town.letters())[H]
+    begun = await open_town.verdict(old)
+    response = await open_town.officer(f"voters/{H}/voting-code")
+    assert response.status_code == 201 and response.headers["cache-control"] == "no-store"
+    assert refused(await open_town.face_order(old)) == (403, "voting-code-unknown")
+    assert refused(await open_town.release_by_face(begun)) == (409, "face-order-used")
+    fresh = await open_town.verdict(response.json()["voting_code"])
+    assert (await open_town.release_by_face(fresh)).status_code == 200
+    (evidence,) = await open_town.evidence()
+    assert evidence["second_factor"]["origin"] == "officer"
+    assert evidence["second_factor"]["officer"] == "係長 佐藤"
+
+
+async def test_only_keyed_hashes_of_codes_are_stored_and_nothing_is_logged(open_town, capsys) -> None:
+    codes = await open_town.letters()
+    code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
+    verdict = await open_town.verdict(code)
+    await open_town.face_order(codes[H])
+    await open_town.release_by_face(verdict)
+    connection = await asyncpg.connect(open_town.settings.database_url.get_secret_value())
+    tables = [
+        row["table_name"]
+        for row in await connection.fetch("SELECT table_name FROM information_schema.tables WHERE table_schema='auth'")
+    ]
+    stored = "".join([str(await connection.fetch(f"SELECT * FROM auth.{table}")) for table in tables])
+    await connection.close()
+    written = "".join(capsys.readouterr())
+    for secret in (code, *codes.values()):
+        for form in (secret, secret.replace("-", "")):
+            assert form not in stored and form not in written
+    assert verdict not in written and "佐藤" not in written
+
+
+async def test_codes_and_enrolments_are_for_officers_only_and_for_voters_of_the_roll(open_town) -> None:
+    for path in ("voting-codes", f"voters/{H}/voting-code", f"voters/{H}/face-enrolment"):
+        response = await open_town.client.post(f"{open_town.base}/{path}", json={"officer": "a", "reason": "b"})
+        assert refused(response, None) == (401, "unauthorized")
+    for path in ("voters/999999/voting-code", "voters/999999/face-enrolment"):
+        assert refused(await open_town.officer(path), None) == (404, "unknown-voter")
+
+
+async def test_without_biometric_the_face_way_says_so_and_the_card_works(
+    open_town, auth_settings: AuthSettings, clock
+) -> None:
+    from .conftest import running_auth
+
+    without = auth_settings.model_copy(update={"face_order_key_file": None, "biometric_public_key_file": None})
+    body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
+    officer = {"Authorization": "Bearer officer-token-of-a-test"}
+    async with running_auth(build_app(without, clock)) as client:
+        for path, sent in (("face-orders", {"voting_code": "x"}), ("face-releases", {"verdict": "x"})):
+            assert refused(await client.post(f"{open_town.base}/{path}", json=sent)) == (404, "face-not-offered")
+        enrolment = await client.post(f"{open_town.base}/face-enrolments", json=body)
+        assert refused(enrolment) == (404, "face-not-offered")
+        for path in ("voting-codes", f"voters/{H}/voting-code", f"voters/{H}/face-enrolment"):
+            act = {"officer": "佐藤", "reason": "発送"}
+            response = await client.post(f"{open_town.base}/{path}", json=act, headers=officer)
+            assert refused(response, None) == (404, "face-not-offered")
+        assert (await client.post(f"{open_town.base}/releases", json=body)).status_code == 200
+
+
+def test_the_keys_of_the_face_way_come_together_and_are_two(auth_settings: AuthSettings, tmp_path: Path) -> None:
+    kept = auth_settings.model_dump()
+    for missing in ("face_order_key_file", "biometric_public_key_file"):
+        with pytest.raises(ValidationError, match="both"):
+            AuthSettings(**{**kept, missing: None})
+    private = auth_settings.face_order_key_file
+    assert private is not None
+    with pytest.raises(ValueError):
+        auth_settings.model_copy(update={"biometric_public_key_file": private}).face_keys()
+
+
+async def wrong_codes(town) -> int:
+    connection = await asyncpg.connect(town.settings.database_url.get_secret_value())
+    count = await connection.fetchval(
+        "SELECT coalesce(sum(wrong), 0) FROM auth.vault_wrong_codes WHERE election_uuid = $1", town.uuid
+    )
+    await connection.close()
+    return int(count)

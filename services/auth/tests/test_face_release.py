@@ -26,7 +26,7 @@ pytestmark = pytest.mark.stack
 
 HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
 ICHIRO = Person("山本 一郎", "茨城県つくば市吾妻2丁目3番地", "1961-12-31", "1")
-H, I = "000001", "000002"
+HANAKO_ID, ICHIRO_ID = "000001", "000002"
 OTHER_WAYS = ["card", "counter"]
 
 
@@ -46,11 +46,11 @@ async def open_town(town):
 @pytest.fixture
 async def verdict(open_town) -> str:
     """Hanako's, by the code of her letter."""
-    return await open_town.verdict((await open_town.letters())[H])
+    return await open_town.verdict((await open_town.letters())[HANAKO_ID])
 
 
 async def test_by_face_and_by_card_a_voter_gets_the_same_credential(open_town) -> None:
-    code = (await open_town.letters())[H]
+    code = (await open_town.letters())[HANAKO_ID]
     by_face = await open_town.release_by_face(await open_town.verdict(code))
     assert by_face.status_code == 200, by_face.text
     assert by_face.json() == (await open_town.release(open_town.card(HANAKO))).json()
@@ -60,8 +60,8 @@ async def test_by_face_and_by_card_a_voter_gets_the_same_credential(open_town) -
 
 
 async def test_the_evidence_holds_the_verdict_and_the_second_factor_and_never_the_code(open_town) -> None:
-    await open_town.officer(f"voters/{H}/face-enrolment")
-    code = (await open_town.letters())[H]
+    await open_town.officer(f"voters/{HANAKO_ID}/face-enrolment")
+    code = (await open_town.letters())[HANAKO_ID]
     verdict = await open_town.verdict(code)
     credential = (await open_town.release_by_face(verdict)).json()["credential"]
     (evidence,) = await open_town.evidence()
@@ -100,22 +100,22 @@ async def test_who_fails_by_card_gets_no_code(open_town) -> None:
 
 
 async def test_a_code_is_taken_however_it_is_typed(open_town) -> None:
-    code = (await open_town.letters())[H]
+    code = (await open_town.letters())[HANAKO_ID]
     typed = code.lower().replace("0", "o").replace("-", "ー")
     assert (await open_town.face_order(typed)).status_code == 201
 
 
 async def test_a_typing_error_is_told_before_anything_is_counted(open_town) -> None:
-    code = (await open_town.letters())[H]
+    code = (await open_town.letters())[HANAKO_ID]
     mistyped = code[:-1] + ("0" if code[-1] != "0" else "1")
     assert refused(await open_town.face_order(mistyped)) == (422, "voting-code-mistyped")
     assert await wrong_codes(open_town) == 0
 
 
 async def test_codes_of_nobody_or_of_another_election_are_refused_and_counted(open_town) -> None:
-    other = (await open_town.letters())[H]
+    other = (await open_town.letters())[HANAKO_ID]
     await open_town.prepare(HANAKO, ICHIRO)
-    mine = (await open_town.letters())[H]
+    mine = (await open_town.letters())[HANAKO_ID]
     for code in (new_voting_code(secrets.token_bytes).shown, other):
         assert refused(await open_town.face_order(code)) == (403, "voting-code-unknown")
     assert await wrong_codes(open_town) == 2
@@ -125,7 +125,7 @@ async def test_codes_of_nobody_or_of_another_election_are_refused_and_counted(op
 async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_nobody_out(
     open_town, replica: httpx.AsyncClient, monkeypatch
 ) -> None:
-    code = (await open_town.letters())[H]
+    code = (await open_town.letters())[HANAKO_ID]
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -158,14 +158,14 @@ async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clo
 async def test_whoever_has_the_letter_but_not_the_face_gets_so_many_orders_an_hour(open_town) -> None:
     codes = await open_town.letters()
     for _ in range(MOST_ORDERS):
-        assert (await open_town.face_order(codes[H])).status_code == 201
-    response = await open_town.face_order(codes[H])
+        assert (await open_town.face_order(codes[HANAKO_ID])).status_code == 201
+    response = await open_town.face_order(codes[HANAKO_ID])
     assert refused(response) == (429, "too-many-face-orders")
     assert 3500 < int(response.headers["retry-after"]) <= 3600
-    assert (await open_town.face_order(codes[I])).status_code == 201, "nobody else is held up"
+    assert (await open_town.face_order(codes[ICHIRO_ID])).status_code == 201, "nobody else is held up"
     assert (await open_town.release(open_town.card(HANAKO))).status_code == 200, "the card still works"
     open_town.clock.moved = timedelta(minutes=61)
-    assert (await open_town.face_order(codes[H])).status_code == 201
+    assert (await open_town.face_order(codes[HANAKO_ID])).status_code == 201
 
 
 async def test_a_verdict_is_good_for_one_release_even_on_two_replicas(
@@ -179,10 +179,12 @@ async def test_a_verdict_is_good_for_one_release_even_on_two_replicas(
 
 async def test_a_verdict_that_biometric_did_not_sign_is_refused(open_town, verdict: str) -> None:
     stranger = replace_key(open_town.biometric)
-    forged = stranger.verdict((await open_town.face_order((await open_town.letters(replaces=1))[H])).json()["order"])
+    forged = stranger.verdict(
+        (await open_town.face_order((await open_town.letters(replaces=1))[HANAKO_ID])).json()["order"]
+    )
     assert refused(await open_town.release_by_face(forged)) == (403, "bad-verdict-signature")
     assert refused(await open_town.release_by_face("{}")) == (422, "malformed-verdict")
-    order = (await open_town.face_order((await open_town.letters(replaces=2))[H])).json()["order"]
+    order = (await open_town.face_order((await open_town.letters(replaces=2))[HANAKO_ID])).json()["order"]
     assert refused(await open_town.release_by_face(order)) == (422, "malformed-verdict")
     assert refused(await open_town.release_by_face("x" * 3000)) == (422, "invalid-request")
 
@@ -195,24 +197,24 @@ def replace_key(biometric):
 
 async def test_a_verdict_must_answer_an_order_of_this_election_for_this_voter(open_town) -> None:
     codes = await open_town.letters()
-    unknown = await open_town.verdict(codes[H], order_id="0" * 32)
+    unknown = await open_town.verdict(codes[HANAKO_ID], order_id="0" * 32)
     assert refused(await open_town.release_by_face(unknown)) == (404, "face-order-unknown")
-    other_voter = await open_town.verdict(codes[H], voter_ref="0" * 32)
+    other_voter = await open_town.verdict(codes[HANAKO_ID], voter_ref="0" * 32)
     assert refused(await open_town.release_by_face(other_voter)) == (403, "verdict-of-another-order")
-    moved = await open_town.verdict(codes[H], election_uuid="4yP2vbZnkbxpPG")
+    moved = await open_town.verdict(codes[HANAKO_ID], election_uuid="4yP2vbZnkbxpPG")
     assert refused(await open_town.release_by_face(moved)) == (409, "verdict-of-another-election")
     enrolment = open_town.biometric.order(
-        (await open_town.officer(f"voters/{H}/face-enrolment")).json()["order"], FacePurpose.ENROL
+        (await open_town.officer(f"voters/{HANAKO_ID}/face-enrolment")).json()["order"], FacePurpose.ENROL
     )
-    for_enrolment = await open_town.verdict(codes[H], order_id=enrolment.order_id)
+    for_enrolment = await open_town.verdict(codes[HANAKO_ID], order_id=enrolment.order_id)
     assert refused(await open_town.release_by_face(for_enrolment)) == (404, "face-order-unknown")
-    here = await open_town.verdict(codes[H])
+    here = await open_town.verdict(codes[HANAKO_ID])
     await open_town.prepare(HANAKO)
     assert refused(await open_town.release_by_face(here)) == (409, "verdict-of-another-election")
 
 
 async def test_old_verdicts_and_old_orders_are_refused(open_town) -> None:
-    code = (await open_town.letters())[H]
+    code = (await open_town.letters())[HANAKO_ID]
     old = await open_town.verdict(code)
     order = (await open_town.face_order(code)).json()["order"]
     open_town.clock.moved = timedelta(minutes=6)
@@ -242,7 +244,7 @@ async def test_without_the_log_nothing_is_released_and_the_voter_may_try_again(
         assert (await open_town.release_by_face(verdict)).status_code == 200
     else:
         assert refused(await open_town.release_by_face(verdict)) == (409, "face-order-used")
-        again = await open_town.verdict((await open_town.letters(replaces=1))[H])
+        again = await open_town.verdict((await open_town.letters(replaces=1))[HANAKO_ID])
         assert (await open_town.release_by_face(again)).status_code == 200
 
 
@@ -252,7 +254,7 @@ async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> No
     assert refused(await town.face_order(code)) == (409, "roll-not-frozen")
     assert refused(await town.officer("voting-codes"), None) == (409, "roll-not-frozen")
     await town.prepare(HANAKO)
-    code = (await town.letters())[H]
+    code = (await town.letters())[HANAKO_ID]
     verdict = await town.verdict(code)
     await town.close()
     assert refused(await town.face_order(code), []) == (403, "election-closed")
@@ -261,14 +263,14 @@ async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> No
 
 async def test_letters_are_void_only_when_the_officer_says_which(open_town) -> None:
     first = await open_town.letters()
-    assert set(first) == {H, I}
+    assert set(first) == {HANAKO_ID, ICHIRO_ID}
     again = await open_town.officer("voting-codes")
     assert refused(again, None) == (409, "voting-codes-issued") and again.json()["issue"] == 1
     assert refused(await open_town.officer("voting-codes", replaces=2), None) == (409, "no-such-issue")
     second = await open_town.letters(replaces=1)
     assert not set(first.values()) & set(second.values())
-    assert refused(await open_town.face_order(first[H])) == (403, "voting-code-unknown")
-    assert (await open_town.face_order(second[H])).status_code == 201
+    assert refused(await open_town.face_order(first[HANAKO_ID])) == (403, "voting-code-unknown")
+    assert (await open_town.face_order(second[HANAKO_ID])).status_code == 201
 
 
 async def test_of_two_officers_who_issue_at_once_one_is_told(open_town, replica: httpx.AsyncClient) -> None:
@@ -282,14 +284,14 @@ async def test_of_two_officers_who_issue_at_once_one_is_told(open_town, replica:
 
 async def test_who_has_a_code_by_card_keeps_it_when_letters_are_sent(open_town) -> None:
     code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
-    assert set(await open_town.letters()) == {I}
+    assert set(await open_town.letters()) == {ICHIRO_ID}
     assert (await open_town.face_order(code)).status_code == 201
 
 
 async def test_a_new_code_voids_the_old_one_and_what_was_begun_with_it(open_town) -> None:
-    old = (await open_town.letters())[H]
+    old = (await open_town.letters())[HANAKO_ID]
     begun = await open_town.verdict(old)
-    response = await open_town.officer(f"voters/{H}/voting-code")
+    response = await open_town.officer(f"voters/{HANAKO_ID}/voting-code")
     assert response.status_code == 201 and response.headers["cache-control"] == "no-store"
     assert refused(await open_town.face_order(old)) == (403, "voting-code-unknown")
     assert refused(await open_town.release_by_face(begun)) == (409, "face-order-used")
@@ -304,7 +306,7 @@ async def test_only_keyed_hashes_of_codes_are_stored_and_nothing_is_logged(open_
     codes = await open_town.letters()
     code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
     verdict = await open_town.verdict(code)
-    await open_town.face_order(codes[H])
+    await open_town.face_order(codes[HANAKO_ID])
     await open_town.release_by_face(verdict)
     connection = await asyncpg.connect(open_town.settings.database_url.get_secret_value())
     tables = [
@@ -321,7 +323,7 @@ async def test_only_keyed_hashes_of_codes_are_stored_and_nothing_is_logged(open_
 
 
 async def test_codes_and_enrolments_are_for_officers_only_and_for_voters_of_the_roll(open_town) -> None:
-    for path in ("voting-codes", f"voters/{H}/voting-code", f"voters/{H}/face-enrolment"):
+    for path in ("voting-codes", f"voters/{HANAKO_ID}/voting-code", f"voters/{HANAKO_ID}/face-enrolment"):
         response = await open_town.client.post(f"{open_town.base}/{path}", json={"officer": "a", "reason": "b"})
         assert refused(response, None) == (401, "unauthorized")
     for path in ("voters/999999/voting-code", "voters/999999/face-enrolment"):
@@ -341,7 +343,7 @@ async def test_without_biometric_the_face_way_says_so_and_the_card_works(
             assert refused(await client.post(f"{open_town.base}/{path}", json=sent)) == (404, "face-not-offered")
         enrolment = await client.post(f"{open_town.base}/face-enrolments", json=body)
         assert refused(enrolment) == (404, "face-not-offered")
-        for path in ("voting-codes", f"voters/{H}/voting-code", f"voters/{H}/face-enrolment"):
+        for path in ("voting-codes", f"voters/{HANAKO_ID}/voting-code", f"voters/{HANAKO_ID}/face-enrolment"):
             act = {"officer": "佐藤", "reason": "発送"}
             response = await client.post(f"{open_town.base}/{path}", json=act, headers=officer)
             assert refused(response, None) == (404, "face-not-offered")

@@ -68,6 +68,7 @@ class FaceDesk:
 
             letters, digests = await asyncio.to_thread(make)
             await voting_codes.keep_letters(connection, election_uuid, digests, now)
+            await face_orders.withdraw_verifications(connection, election_uuid, [ref for ref, _ in voters])
             await voting_codes.keep_issue(connection, election_uuid, issue, act.officer, act.reason)
         return IssuedCodes(issue.number, letters)
 
@@ -85,7 +86,7 @@ class FaceDesk:
             await roll.lock_voter(connection, election_uuid, voter_ref)
             kept = KeptCode(voter_ref, CodeOrigin.OFFICER, self.service.clock(), act.officer, act.reason)
             await voting_codes.keep_code(connection, election_uuid, digest, kept)
-            await face_orders.withdraw_verifications(connection, election_uuid, voter_ref)
+            await face_orders.withdraw_verifications(connection, election_uuid, [voter_ref])
         return code
 
     async def order_enrolment(self, election_uuid: str, voter_id: str, act: Act) -> FaceOrder:

@@ -71,6 +71,10 @@ class FaceDoor:
                 raise VotingCodeUnknown
             async with connection.transaction():
                 await roll.lock_voter(connection, election_uuid, kept.voter_ref)
+                await voting_codes.hold_issues(connection, election_uuid)
+                if await voting_codes.code_of_digest(connection, election_uuid, digest) != kept:
+                    # Replaced since it was looked up, and with it every order that was given for it.
+                    raise VotingCodeUnknown
                 given = await face_orders.verifications_since(
                     connection, election_uuid, kept.voter_ref, now - ORDERS_WITHIN
                 )
@@ -129,7 +133,7 @@ class FaceDoor:
         code = new_voting_code(self.service.random)
         digest = self.service.releasing.master_key.voting_code_digests(uuid)(code)
         await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, voter.now))
-        await face_orders.withdraw_verifications(connection, uuid, voter_ref)
+        await face_orders.withdraw_verifications(connection, uuid, [voter_ref])
         order_id = self.service.random(ORDER_ID_BYTES).hex()
         order = new_order(order_id, uuid, voter_ref, FacePurpose.ENROL, voter.now)
         await face_orders.keep_order(connection, order, ByCard())

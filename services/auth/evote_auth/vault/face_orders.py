@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from asyncpg import Record
@@ -94,12 +95,12 @@ async def give_back_order(connection: Connection, order_id: str) -> None:
     await connection.execute("UPDATE vault_face_orders SET used = false WHERE order_id = $1", order_id)
 
 
-async def withdraw_verifications(connection: Connection, election_uuid: str, voter_ref: str) -> None:
-    """Void the voter's orders to verify: they were given for a code that is void now."""
+async def withdraw_verifications(connection: Connection, election_uuid: str, voter_refs: Sequence[str]) -> None:
+    """Void these voters' orders to verify: they were given for codes that are void now."""
     await connection.execute(
-        "UPDATE vault_face_orders SET used = true WHERE election_uuid = $1 AND voter_ref = $2 AND purpose = $3",
+        "UPDATE vault_face_orders SET used = true WHERE election_uuid = $1 AND voter_ref = ANY($2) AND purpose = $3",
         election_uuid,
-        voter_ref,
+        voter_refs,
         FacePurpose.VERIFY.value,
     )
 

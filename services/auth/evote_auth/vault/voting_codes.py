@@ -70,10 +70,14 @@ async def keep_letters(
     )
 
 
+async def hold_issues(connection: Connection, election_uuid: str) -> None:
+    """Keep issues to all voters out until the transaction ends; they replace what they saw when they began."""
+    await connection.execute("SELECT FROM vault_rolls WHERE election_uuid = $1 FOR SHARE", election_uuid)
+
+
 async def keep_code(connection: Connection, election_uuid: str, digest: str, code: KeptCode) -> None:
     """Make a code the voter's, in the place of any other."""
-    # Behind an issue to all voters that is under way, which must not find a code that it did not see.
-    await connection.execute("SELECT FROM vault_rolls WHERE election_uuid = $1 FOR SHARE", election_uuid)
+    await hold_issues(connection, election_uuid)
     await connection.execute(
         "INSERT INTO vault_voting_codes VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (election_uuid, voter_ref)"
         " DO UPDATE SET code_digest = $3, origin = $4, issued_at = $5, officer = $6, reason = $7",

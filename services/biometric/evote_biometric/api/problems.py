@@ -27,7 +27,7 @@ REASONS: Final[Mapping[RejectionReason, str]] = {
     RejectionReason.SEVERAL_FACES: "ほかの人の顔も写っています。お一人で撮影してください。",
     RejectionReason.FACE_COVERED: "口や鼻が隠れています。マスクなどを外してください。",
     RejectionReason.EYES_COVERED: "目が隠れています。サングラスや前髪をよけてください。",
-    RejectionReason.POOR_PICTURES: "画像が暗い、ぼけているなどのため確認できません。明るい場所で正面から始めてください。",
+    RejectionReason.POOR_PICTURES: "暗い、ぼけているなどのため確認できません。明るい場所で正面から始めてください。",
     RejectionReason.ANOTHER_PERSON_DURING: "途中で別の顔が写りました。はじめから終わりまでお一人で撮影してください。",
     RejectionReason.NOT_GENUINE: "カメラの前の顔と確認できませんでした。画面や写真ではなくご本人を撮影してください。",
     RejectionReason.REPLAYED: "以前に送信された画像が含まれています。新しく撮影してください。",

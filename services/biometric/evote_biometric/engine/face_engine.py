@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
 import dlib
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +17,21 @@ from evote_biometric.engine.appearance import (
     measure_light,
     screen_pattern,
 )
-from evote_biometric.engine.geometry import Points, estimate_pose, eye_openness
+from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.geometry import estimate_pose, eye_openness
 from evote_biometric.engine.picture import Picture, Pixels
-from evote_biometric.engine.weights import LANDMARKS, check_weights, weight_path
+from evote_biometric.engine.weights import check_weights
 
-DETECTION_SIDE = 800
-"""Longest side at which faces are looked for: the detector's time grows with the area (ADR 11)."""
 CHIP_SIDE = 150
 """Side of the aligned face that the recognition model takes, in pixels."""
 _MODEL = "Dlib"
 
-# Where a measure of appearance.py says "as likely as not", and how fast that changes: docs/biometrics.md has the errors.
+# Where a measure of appearance.py says "as likely as not", and how fast that changes; errors: docs/biometrics.md.
 _LIPS, _EYES, _SCREEN = (3.2, 0.8), (27.0, 4.0), (2.1, 0.4)
 
 
 class FaceEngine:
-    """Detector, landmarks and recognition model. Takes seconds to start and 1 GB: one for each worker process."""
+    """Finder and recognition model. Takes seconds to start and 1 GB: one for each worker process."""
 
     def __init__(self, weights: Path) -> None:
         """``weights`` is the folder that :mod:`evote_biometric.engine.weights` fills.
@@ -44,22 +42,21 @@ class FaceEngine:
         check_weights(weights)
         # Read by deepface and TensorFlow when they are imported, and by nobody later.
         os.environ |= {"DEEPFACE_HOME": str(weights), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        os.environ["DEEPFACE_LOG_LEVEL"] = "50"
+        os.environ |= {"DEEPFACE_LOG_LEVEL": "50", "KERAS_HOME": str(weights / ".keras")}
         from deepface import DeepFace
 
         self._represent = DeepFace.represent
-        self._detector = dlib.get_frontal_face_detector()
-        self._landmarks = dlib.shape_predictor(str(weight_path(weights, LANDMARKS)))
+        self._finder = FaceFinder(weights)
         self._embed(np.zeros((CHIP_SIDE, CHIP_SIDE, 3), np.uint8))  # loads the model: the first voter needn't wait
 
     def read(self, picture: Picture) -> FaceReading:
         """Measure the largest face of a picture."""
-        boxes = self._find(picture.pixels)
+        boxes = self._finder.find(picture.pixels)
         if not boxes:
             return _no_face(picture)
         box = max(boxes, key=lambda found: found.area())
-        shape = self._landmarks(picture.pixels, box)
-        points: Points = np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float64)
+        shape = self._finder.shape(picture.pixels, box)
+        points = to_points(shape)
         face, pose = _crop(picture.pixels, box), estimate_pose(points)
         light = measure_light(face)
         return FaceReading(
@@ -80,14 +77,6 @@ class FaceEngine:
             template=self._embed(dlib.get_face_chip(picture.pixels, shape, CHIP_SIDE)),
         )
 
-    def _find(self, pixels: Pixels) -> list[dlib.rectangle]:
-        scale = min(1.0, DETECTION_SIDE / max(pixels.shape[:2]))
-        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return [
-            dlib.rectangle(*(round(edge / scale) for edge in (box.left(), box.top(), box.right(), box.bottom())))
-            for box in self._detector(small, 0)
-        ]
-
     def _embed(self, chip: NDArray[np.uint8]) -> tuple[float, ...]:
         """The model's 128 numbers, scaled to length 1."""
         blue_first = np.ascontiguousarray(chip[:, :, ::-1])
@@ -102,5 +91,20 @@ def _crop(pixels: Pixels, box: dlib.rectangle) -> Pixels:
 
 
 def _no_face(picture: Picture) -> FaceReading:
-    nothing = (0.0,) * 11
-    return FaceReading(0, picture.sent_width, picture.sent_height, 0, *nothing, template=())
+    return FaceReading(
+        faces=0,
+        picture_width=picture.sent_width,
+        picture_height=picture.sent_height,
+        face_width=0,
+        sharpness=0,
+        brightness=0,
+        contrast=0,
+        yaw_deg=0,
+        pitch_deg=0,
+        roll_deg=0,
+        eye_openness=0,
+        mouth_covered=0,
+        eyes_covered=0,
+        genuineness=0,
+        template=(),
+    )

@@ -23,4 +23,4 @@ class Picture:
     @property
     def scale(self) -> float:
         """Pixels here for each pixel as it was sent, at most 1."""
-        return self.pixels.shape[1] / self.sent_width
+        return float(self.pixels.shape[1] / self.sent_width)

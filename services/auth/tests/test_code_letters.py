@@ -17,6 +17,8 @@ from evote_auth.settings import AuthSettings
 from evote_auth.vault import roll
 from evote_jpki.authority import Person
 
+from .conftest import running_auth
+
 pytestmark = pytest.mark.stack
 
 HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
@@ -84,8 +86,6 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 
 
 async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clock) -> None:
-    from .conftest import running_auth
-
     few = auth_settings.model_copy(update={"address_requests_per_minute": 3})
     wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
     async with running_auth(build_app(few, clock)) as client:

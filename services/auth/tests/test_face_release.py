@@ -21,6 +21,8 @@ from evote_face.statements import FacePurpose
 from evote_jpki.authority import Person
 from pydantic import ValidationError
 
+from .conftest import running_auth
+
 pytestmark = pytest.mark.stack
 
 HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
@@ -194,8 +196,6 @@ async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> No
 async def test_without_biometric_the_face_way_says_so_and_the_card_works(
     open_town, auth_settings: AuthSettings, clock
 ) -> None:
-    from .conftest import running_auth
-
     without = auth_settings.model_copy(update={"face_order_key_file": None, "biometric_public_key_file": None})
     body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
     officer = {"Authorization": "Bearer officer-token-of-a-test"}

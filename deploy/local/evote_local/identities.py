@@ -25,6 +25,7 @@ class Identities:
     face_order_key_file: Path
     """auth's, for its orders to biometric."""
     face_order_public_key_file: Path
+    biometric_master_key_file: Path
     verdict_key_file: Path
     """biometric's, for its verdicts to auth."""
     verdict_public_key_file: Path
@@ -49,6 +50,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         master_key_file=directory / "credential-master-key",
         face_order_key_file=directory / "face-order-key.pem",
         face_order_public_key_file=directory / "face-order-public-key.pem",
+        biometric_master_key_file=directory / "biometric-master-key",
         verdict_key_file=directory / "verdict-key.pem",
         verdict_public_key_file=directory / "verdict-public-key.pem",
         auditor_key_file=directory / "auditor-key",
@@ -64,6 +66,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         _write_private(private, _pkcs8(key))
         _write_private(public, _public_pem(key))
     _write_private(identities.master_key_file, base64.b64encode(random(32)))
+    _write_private(identities.biometric_master_key_file, base64.b64encode(random(32)))
     _write_private(identities.auditor_key_file, base64.b64encode(auditor.private_bytes_raw()))
     return identities
 

@@ -169,6 +169,27 @@ class Stack:
             self.announce(f"{service.name} on {service.url}")
             service.wait_ready()
 
+    def start_biometric(self, weights: Path) -> Service:
+        """Start biometric too, and wait until it is ready: it needs the models' ``weights`` and a gigabyte a worker."""
+        keys = self.identities
+        biometric = self._service(
+            "biometric",
+            "evote_biometric.main",
+            {
+                "EVOTE_MASTER_KEY_FILE": str(keys.biometric_master_key_file),
+                "EVOTE_AUTH_PUBLIC_KEY_FILE": str(keys.face_order_public_key_file),
+                "EVOTE_VERDICT_KEY_FILE": str(keys.verdict_key_file),
+                "EVOTE_WEIGHTS_DIR": str(weights),
+                "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+            },
+        )
+        self._migrate(biometric)
+        self.services.append(biometric)
+        biometric.start()
+        biometric.wait_ready(timeout_s=120)
+        return biometric
+
     def stop(self) -> None:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
         for service in reversed(self.services):

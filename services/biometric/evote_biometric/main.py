@@ -44,7 +44,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 def worker_command(settings: BiometricSettings) -> list[str]:
     """How a worker with the real models is started."""
-    return [sys.executable, "-m", "evote_biometric.inference.worker", str(settings.weights_dir)]
+    return [sys.executable, "-m", "evote_biometric.inference", str(settings.weights_dir)]
 
 
 def build_app(

@@ -40,14 +40,16 @@ WHAT_TO_CHANGE: Final[Mapping[QualityFault, str]] = {
 }
 """What a resident reads about each fault."""
 
-CENTRE_YAW_DEG: Final = 12.0
-CENTRE_PITCH_DEG: Final = 12.0
+_MOST_YAW_DEG: Final = 20.0
+_MOST_PITCH_DEG: Final = 18.0
+"""Angles are estimated within several degrees; so far the template hardly changes."""
 _MOST_ROLL_DEG: Final = 20.0
 _LEAST_FACE_PX: Final = 80
 _LEAST_SHARPNESS: Final = 50.0
 _DARKEST, _BRIGHTEST = 50.0, 215.0
 _LEAST_CONTRAST: Final = 18.0
-_OPEN_EYES: Final = 0.2
+_OPEN_EYES: Final = 0.15
+"""Shut ones are below 0.1; narrow open ones must not be refused."""
 COVERED: Final = 0.5
 
 _RULES: Final[Mapping[QualityFault, Callable[[FaceReading], bool]]] = {
@@ -58,7 +60,7 @@ _RULES: Final[Mapping[QualityFault, Callable[[FaceReading], bool]]] = {
     QualityFault.TOO_BRIGHT: lambda r: r.brightness > _BRIGHTEST,
     QualityFault.FLAT_LIGHT: lambda r: r.contrast < _LEAST_CONTRAST,
     QualityFault.TURNED_AWAY: lambda r: (
-        abs(r.yaw_deg) > CENTRE_YAW_DEG or abs(r.pitch_deg) > CENTRE_PITCH_DEG or abs(r.roll_deg) > _MOST_ROLL_DEG
+        abs(r.yaw_deg) > _MOST_YAW_DEG or abs(r.pitch_deg) > _MOST_PITCH_DEG or abs(r.roll_deg) > _MOST_ROLL_DEG
     ),
     QualityFault.EYES_CLOSED: lambda r: r.eye_openness < _OPEN_EYES and r.eyes_covered <= COVERED,
     QualityFault.MOUTH_COVERED: lambda r: r.mouth_covered > COVERED,

@@ -1,4 +1,4 @@
-"""One worker: ``python -m evote_biometric.inference.worker WEIGHTS`` reads pictures on stdin, answers on stdout."""
+"""The worker's side: pictures come on stdin, readings go on stdout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -76,15 +75,3 @@ def _limit_memory() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + _HEADROOM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def main() -> None:
-    """The worker's entry."""
-    from .models import load_models  # the models take seconds to import, and only workers need them
-
-    weights = Path(sys.argv[1])
-    serve_readings(lambda: load_models(weights))
-
-
-if __name__ == "__main__":
-    main()

@@ -78,7 +78,7 @@ class Town:
         self.stack, self.client, self.directory, self.polls = stack, client, directory, polls
         self.uuid = referendum.officers.election_uuid
         self.voters = referendum.voters
-        key = load_pem_private_key(stack.identities.verdict_key_file.read_bytes(), None)
+        key = load_pem_private_key(stack.identities.face_verdict_key_file.read_bytes(), None)
         assert isinstance(key, Ed25519PrivateKey)
         self.biometric = key
         self.base = f"{stack.auth.url}/elections/{self.uuid}"
@@ -106,7 +106,7 @@ class Town:
         await self.evote("audit", "fetch", self.uuid, "--out", str(releases))
         files = ["--releases", str(releases), "--archive", str(self.directory / "final.bel")]
         files += ["--ca-bundle", str(self.stack.directory / "keys" / "test-ca.pem")]
-        files += ["--biometric-key", str(keys.verdict_public_key_file)]
+        files += ["--biometric-key", str(keys.face_verdict_public_key_file)]
         return await self.evote("audit", "releases", "--key-file", str(keys.auditor_key_file), *files)
 
     async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -191,7 +191,9 @@ async def _auth_invents_releases(town: Town) -> list[str]:
     }
     found = []
     for fault, content in planted:
-        position = await _plant(town, connection, ghost, {**common, **content})
+        # Under the pseudonym that it claims, so that it comes behind that voter's own releases in the log.
+        claimed = {**common, **content}
+        position = await _plant(town, connection, str(claimed["voter_ref"]), claimed)
         found.append(f"  {fault}: {position.partition}:{position.offset}")
     await connection.close()
     return found

@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -19,11 +20,13 @@ import pytest
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.weights import install_weights
+from evote_jpki.authority import TestAuthority
 from evote_local.devices import device_pool
 from evote_local.photographs import fetch_photographs
 from evote_local.referendum import Referendum
 from evote_local.stack import Service, Stack
 from evote_local.voters import open_client
+from evote_platform.clock import utc_now
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -59,10 +62,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_resident_enrols_at_the_counter_and_votes_from_home_with_a_letter_and_their_face(
-    stack: Stack, weights: Path, tmp_path: Path
+    weights: Path, tmp_path: Path
 ) -> None:
-    biometric = stack.start_biometric(weights)
-    asyncio.run(_election(stack, biometric, weights, tmp_path))
+    authority = TestAuthority(utc_now, secrets.token_bytes)
+    with (
+        tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name,
+        Stack(Path(name), authority, announce=lambda _: None, weights=weights) as stack,
+    ):
+        asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
 
 
 async def _election(stack: Stack, biometric: Service, weights: Path, directory: Path) -> None:
@@ -118,7 +125,7 @@ async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
 
 
 def _puppet(weights: Path, photo: Path) -> Any:
-    picture = decode(photo.read_bytes(), Limits(longest_side_kept=800))
+    picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000))
     finder = FaceFinder(weights)
     box = finder.find(picture.pixels)[0]
     return puppets.Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
@@ -165,7 +172,7 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.Complet
     await _evote(stack, "audit", "fetch", uuid, "--out", str(releases))
     files = ["--releases", str(releases), "--archive", str(directory / "final.bel")]
     files += ["--ca-bundle", str(stack.directory / "keys" / "test-ca.pem")]
-    files += ["--biometric-key", str(stack.identities.verdict_public_key_file)]
+    files += ["--biometric-key", str(stack.identities.face_verdict_public_key_file)]
     return await _evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
 
 

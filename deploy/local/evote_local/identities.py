@@ -22,14 +22,12 @@ class Identities:
     receipt_key_file: Path
     log_key_file: Path
     master_key_file: Path
-    face_order_key_file: Path
-    """auth's, for its orders to biometric."""
-    face_order_public_key_file: Path
-    biometric_master_key_file: Path
-    verdict_key_file: Path
-    """biometric's, for its verdicts to auth."""
-    verdict_public_key_file: Path
     auditor_key_file: Path
+    face_order_key_file: Path
+    face_order_public_key_file: Path
+    face_verdict_key_file: Path
+    face_verdict_public_key_file: Path
+    template_master_key_file: Path
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
 
@@ -48,25 +46,27 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         receipt_key_file=directory / "receipt-key.pem",
         log_key_file=directory / "log-key.pem",
         master_key_file=directory / "credential-master-key",
-        face_order_key_file=directory / "face-order-key.pem",
-        face_order_public_key_file=directory / "face-order-public-key.pem",
-        biometric_master_key_file=directory / "biometric-master-key",
-        verdict_key_file=directory / "verdict-key.pem",
-        verdict_public_key_file=directory / "verdict-public-key.pem",
         auditor_key_file=directory / "auditor-key",
+        face_order_key_file=directory / "face-order-key.pem",
+        face_order_public_key_file=directory / "face-order-key.pub.pem",
+        face_verdict_key_file=directory / "face-verdict-key.pem",
+        face_verdict_public_key_file=directory / "face-verdict-key.pub.pem",
+        template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
     for path in (identities.receipt_key_file, identities.log_key_file):
         _write_private(path, _pkcs8(Ed25519PrivateKey.generate()))
-    for private, public in (
+    for path, public in (
         (identities.face_order_key_file, identities.face_order_public_key_file),
-        (identities.verdict_key_file, identities.verdict_public_key_file),
+        (identities.face_verdict_key_file, identities.face_verdict_public_key_file),
     ):
         key = Ed25519PrivateKey.generate()
-        _write_private(private, _pkcs8(key))
-        _write_private(public, _public_pem(key))
-    _write_private(identities.master_key_file, base64.b64encode(random(32)))
-    _write_private(identities.biometric_master_key_file, base64.b64encode(random(32)))
+        _write_private(path, _pkcs8(key))
+        public.write_bytes(
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+    for path in (identities.master_key_file, identities.template_master_key_file):
+        _write_private(path, base64.b64encode(random(32)))
     _write_private(identities.auditor_key_file, base64.b64encode(auditor.private_bytes_raw()))
     return identities
 
@@ -75,10 +75,6 @@ def _pkcs8(key: Ed25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _public_pem(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ RELEASES ?= 40
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
-SERVICES := evote-auth evote-ballot evote-ledger-anchor evote-tally
+SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent
 
 .PHONY: help install demo up down test lint format events bench-verify bench-card isolation

@@ -48,3 +48,5 @@ if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]
 fi
 echo "Installing the locked Python packages"
 UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet
+echo "Putting the face models' weights into place"
+.tools/bin/uv run --frozen --no-sync python -m evote_biometric.engine.weights .cache/weights

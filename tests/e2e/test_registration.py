@@ -18,7 +18,7 @@ import pytest
 from evote_auth.domain.credentials import MasterKey
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
-from evote_cli.audit import Remark
+from evote_cli.ledger import Remark
 from evote_jpki.authority import CardKeys, Person, generate_card_keys
 from evote_local.devices import device_pool
 from evote_local.people import make_residents

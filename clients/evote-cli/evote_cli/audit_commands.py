@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificates
 from evote_jpki.authorities import Authorities
 from nacl.public import PrivateKey
@@ -18,7 +20,7 @@ from .client import ServiceClient
 from .errors import AuditFailed, CommandFailed, KeyFileUnreadable
 from .keyfile import read_key, write_new_key
 from .options import AuthUrl, ElectionUuid, Token
-from .release_evidence import read_releases
+from .release_evidence import Trusted, read_releases
 
 app = typer.Typer(help="監査人：交付の証拠と投票された資格情報を突き合わせる。", no_args_is_help=True)
 _console = Console()
@@ -54,11 +56,15 @@ def releases(
     releases: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="fetch で取った記録。")],
     archive: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="公開アーカイブ（.bel）。")],
     ca_bundle: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="認証局の証明書（PEM）。")],
+    biometric_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="生体認証サービスの公開鍵（PEM）。顔による交付があるとき。"),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
 ) -> None:
     """突き合わせる（通信しない）。投票されたすべての資格情報に有効な交付の証拠があるか。不一致は終了コード 1。"""
     key = _auditor_key(key_file)
-    authorities = _authorities(ca_bundle)
+    trusted = Trusted(_authorities(ca_bundle), None if biometric_key is None else _biometric_key(biometric_key))
     with Progress(console=_console, transient=True) as progress:
         task = progress.add_task("アーカイブの検証", total=None)
         election, voted = credentials_that_voted(
@@ -66,16 +72,17 @@ def releases(
             processes=processes,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    report = audit_releases(election.uuid, voted, read_releases(releases), key, authorities)
+    report = audit_releases(election.uuid, voted, read_releases(releases), key, trusted)
     _console.print(f"選挙: {election.uuid}")
-    _console.print(f"交付: {report.releases} 件　証拠のある資格情報: {report.evidenced} 件")
+    _console.print(f"交付: {report.releases} 件（カード {report.by_card} 件、顔 {report.by_face} 件）")
+    _console.print(f"証拠のある資格情報: {report.evidenced} 件")
     _console.print(f"投票された資格情報: {report.voted} 件")
     for remark, positions in report.remarks.items():
         if positions:
             _console.print(f"確認してください: {remark.value} {len(positions)} 件（位置: {'、'.join(positions)}）")
     if report.findings:
         raise AuditFailed([str(finding) for finding in report.findings])
-    _console.print("投票されたすべての資格情報に、本人の署名による交付の証拠があります。")
+    _console.print("投票されたすべての資格情報に、本人のカードの署名または顔の照合による交付の証拠があります。")
 
 
 def _auditor_key(path: Path) -> PrivateKey:
@@ -90,3 +97,13 @@ def _authorities(path: Path) -> Authorities:
         return Authorities(load_pem_x509_certificates(path.read_bytes()), [])
     except (OSError, ValueError) as error:
         raise CommandFailed(f"認証局の証明書を読めません: {path}") from error
+
+
+def _biometric_key(path: Path) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"生体認証サービスの公開鍵を読めません: {path}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise CommandFailed(f"生体認証サービスの公開鍵（Ed25519）ではありません: {path}")
+    return key

@@ -41,6 +41,10 @@ class ServiceClient:
         """Send a command; ``body`` is written as JSON."""
         return self._document(self._send("POST", path, json=body))
 
+    def post_for_text(self, path: str, body: object) -> str:
+        """Send a command whose answer is an exact text."""
+        return self._send("POST", path, json=body).text
+
     def command(self, path: str, body: object) -> None:
         """Send a command that has no answer but success."""
         self._send("POST", path, json=body)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +13,7 @@ from rich.table import Table
 from .client import ServiceClient
 from .errors import CommandFailed
 from .options import ElectionUuid, Token, Url
+from .private_files import new_private_file
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -44,7 +42,7 @@ def draft(
     except ValueError as error:
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
     # The tokens are told once, so the file is there before the election is.
-    with _new_private_file(out) as invitations, ServiceClient(url, token) as client:
+    with new_private_file(out) as invitations, ServiceClient(url, token) as client:
         drafted = client.post("/elections", order)
         invitations.write(json.dumps(drafted, ensure_ascii=False, indent=2) + "\n")
     _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
@@ -135,17 +133,3 @@ def _command(election: str, name: str, url: str, token: str) -> dict[str, Any]:
 def _state(document: dict[str, Any]) -> str:
     state = str(document["state"])
     return _STATES.get(state, state)
-
-
-@contextmanager
-def _new_private_file(path: Path) -> Iterator[TextIO]:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise CommandFailed(f"ファイルを作れません。上書きはしません: {path}（{error.strerror}）") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yield file
-    except CommandFailed:
-        path.unlink()
-        raise

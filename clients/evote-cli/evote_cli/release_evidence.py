@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
     BadSignature,
@@ -24,34 +24,11 @@ from evote_jpki.certificates import (
 from evote_jpki.release_texts import MalformedText, parse_release_texts
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from .errors import ReleasesUnreadable
-
-
-class Fault(StrEnum):
-    """What can be wrong with a release or with a credential that voted."""
-
-    NO_EVIDENCE = "証拠のない資格情報の交付"
-    NOT_THE_LOGGED_EVIDENCE = "証拠が記録されたハッシュと一致しない"
-    EVIDENCE_TWICE = "同じ証拠が二つの交付に使われている"
-    SEALED_TO_ANOTHER = "監査人の鍵で開けない証拠"
-    EVIDENCE_MALFORMED = "証拠の形式が正しくない"
-    OTHER_ELECTION = "別の選挙の証拠"
-    CERTIFICATE_REFUSED = "証明書が有効でない"
-    SIGNATURE_WRONG = "署名が正しくない"
-    TWO_PERSONS = "一つの資格情報が二人に交付されている"
-    CARD_UNRECORDED = "記録のないカードで受け取られている"
-    TWO_CREDENTIALS = "一人に二つの資格情報が交付されている"
-    VOTED_UNRELEASED = "交付の証拠がない資格情報で投票されている"
-
-
-class Faulty(Exception):
-    """A release whose evidence doesn't hold."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.value)
-        self.fault = fault
+from .face_evidence import FaceContent, FaceEvidence, check_face
+from .faults import EvidencePart, Fault, Faulty
 
 
 @dataclass(frozen=True)
@@ -63,36 +40,36 @@ class LoggedRelease:
     sealed: bytes | None = field(repr=False)
 
 
-class _Part(BaseModel):
-    # Later versions may say more: what is checked here stays the same.
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-
-class CardPair(_Part):
+class CardPair(EvidencePart):
     """The fingerprints of a card's two certificates."""
 
     user: str
     signature: str
 
 
-class CardChange(_Part):
+class CardChange(EvidencePart):
     """A card that took another's place; before is None for a lost one that was never used."""
 
     before: CardPair | None = None
     after: CardPair
 
 
-class Match(_Part):
+class Match(EvidencePart):
     """How auth found the person on the roll, by its own account."""
 
     likeness: Literal["exact", "folded", "officer"]
     case: str | None = None
 
 
-class _Content(_Part):
-    """Opened evidence; what evidence of before ``match`` and ``card_changes`` lacks has a default."""
+class CardContent(EvidencePart):
+    """Opened evidence of a release by card.
 
+    What evidence of before ``match`` and ``card_changes`` lacks has a default.
+    """
+
+    method: Literal["card"] = "card"
     election_uuid: str
+    voter_ref: str
     credential: str
     released_at: str
     challenge: str
@@ -106,14 +83,25 @@ class _Content(_Part):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CardEvidence:
     """Evidence that holds: a person, by a card, signed for a credential."""
 
     credential: str
+    voter_ref: str
     person: BasicAttributes = field(repr=False)
     card: CardPair
     match: Match
     card_changes: tuple[CardChange, ...]
+
+
+def _method_of(content: object) -> str:
+    # Evidence of before there was another way in doesn't tell its method.
+    return str(content.get("method", "card")) if isinstance(content, dict) else ""
+
+
+_CONTENT: TypeAdapter[CardContent | FaceContent] = TypeAdapter(
+    Annotated[Annotated[CardContent, Tag("card")] | Annotated[FaceContent, Tag("face")], Discriminator(_method_of)]
+)
 
 
 def read_releases(path: Path) -> Iterator[LoggedRelease]:
@@ -145,11 +133,23 @@ def read_releases(path: Path) -> Iterator[LoggedRelease]:
         raise ReleasesUnreadable(path, "途中で切れています。もう一度取得してください")
 
 
-def open_evidence(release: LoggedRelease, election_uuid: str, key: PrivateKey, authorities: Authorities) -> Evidence:
+@dataclass(frozen=True)
+class Trusted:
+    """Whose signatures the auditor relies upon."""
+
+    authorities: Authorities
+    """Those whose cards were taken; their revocation lists play no part here."""
+    biometric: Ed25519PublicKey | None
+    """The key of verdicts; None where no release by face was offered."""
+
+
+def open_evidence(
+    release: LoggedRelease, election_uuid: str, key: PrivateKey, trusted: Trusted
+) -> CardEvidence | FaceEvidence:
     """Open the evidence of a release and check what it says of itself.
 
-    Steps: it is the evidence that the event names, opens with the auditor's key, is of this election, its certificates
-    were valid at the time of the release, and both keys of the card signed.
+    Steps: it is the evidence that the event names, opens with the auditor's key, and holds as evidence of its method:
+    see :func:`check_card` and :func:`evote_cli.face_evidence.check_face`.
 
     Raises:
         Faulty: the first step that fails.
@@ -159,7 +159,26 @@ def open_evidence(release: LoggedRelease, election_uuid: str, key: PrivateKey, a
     if sha256(release.sealed).hexdigest() != release.evidence_sha256:
         raise Faulty(Fault.NOT_THE_LOGGED_EVIDENCE)
     try:
-        content = _Content.model_validate(json.loads(SealedBox(key).decrypt(release.sealed)))
+        content = _CONTENT.validate_python(json.loads(SealedBox(key).decrypt(release.sealed)))
+    except CryptoError:
+        raise Faulty(Fault.SEALED_TO_ANOTHER) from None
+    except (ValueError, ValidationError):
+        raise Faulty(Fault.EVIDENCE_MALFORMED) from None
+    if isinstance(content, FaceContent):
+        return check_face(content, election_uuid, trusted.biometric)
+    return check_card(content, election_uuid, trusted.authorities)
+
+
+def check_card(content: CardContent, election_uuid: str, authorities: Authorities) -> CardEvidence:
+    """Check what card evidence says of itself.
+
+    Steps: it is of this election, its certificates were valid at the time of the release, and both keys of the card
+    signed.
+
+    Raises:
+        Faulty: the first step that fails.
+    """
+    try:
         released_at = datetime.fromisoformat(content.released_at)
         texts = [content.challenge, content.release_statement]
         signed = parse_release_texts(*texts)
@@ -167,27 +186,25 @@ def open_evidence(release: LoggedRelease, election_uuid: str, key: PrivateKey, a
             parse_certificate(_decode(der)) for der in (content.user_certificate, content.signature_certificate)
         ]
         signatures = [_decode(signature) for signature in (content.challenge_signature, content.statement_signature)]
-    except CryptoError:
-        raise Faulty(Fault.SEALED_TO_ANOTHER) from None
     except CertificateRefused:
         raise Faulty(Fault.CERTIFICATE_REFUSED) from None
-    except (ValueError, ValidationError, MalformedText):
+    except (ValueError, MalformedText):
         raise Faulty(Fault.EVIDENCE_MALFORMED) from None
     if {content.election_uuid, signed.election_uuid} != {election_uuid}:
         raise Faulty(Fault.OTHER_ELECTION)
-    _check_card(certificates, released_at, authorities)
+    _check_certificates(certificates, released_at, authorities)
     try:
         for certificate, signature, text in zip(certificates, signatures, texts, strict=True):
             certificate.verify(signature, text.encode())
     except BadSignature:
         raise Faulty(Fault.SIGNATURE_WRONG) from None
     person = certificates[1].attributes
-    assert person is not None  # noqa: S101 - _check_card: a signature certificate has them
+    assert person is not None  # noqa: S101 - _check_certificates: a signature certificate has them
     card = CardPair(user=certificates[0].fingerprint, signature=certificates[1].fingerprint)
-    return Evidence(content.credential, person, card, content.match, content.card_changes)
+    return CardEvidence(content.credential, content.voter_ref, person, card, content.match, content.card_changes)
 
 
-def _check_card(certificates: list[CardCertificate], then: datetime, authorities: Authorities) -> None:
+def _check_certificates(certificates: list[CardCertificate], then: datetime, authorities: Authorities) -> None:
     expected = [Purpose.USER_AUTHENTICATION, Purpose.DIGITAL_SIGNATURE]
     try:
         if [certificate.purpose for certificate in certificates] != expected:

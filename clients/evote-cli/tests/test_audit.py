@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509 import load_pem_x509_certificates
 from evote_auth.domain.cards import CardPair, Ended
 from evote_auth.domain.cases import Decision
 from evote_auth.domain.evidence import CardChange, MatchRecord, evidence
+from evote_auth.domain.face_evidence import face_evidence
+from evote_auth.domain.faces import ByCard, ByOfficer, Enrolment, SecondFactor
 from evote_auth.domain.matching import Likeness
 from evote_auth.domain.release import CardResponse
-from evote_cli.audit import Remark, audit_releases
+from evote_auth.domain.voting_codes import CodeOrigin, KeptCode
+from evote_cli.audit import AuditReport, audit_releases
 from evote_cli.errors import ReleasesUnreadable
-from evote_cli.release_evidence import Fault, LoggedRelease, read_releases
+from evote_cli.faults import Fault
+from evote_cli.ledger import Remark
+from evote_cli.release_evidence import LoggedRelease, Trusted, read_releases
+from evote_face.statements import FaceVerdict, sign_statement
 from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
@@ -41,6 +48,15 @@ BY_OFFICER = MatchRecord(
 )
 
 
+BIOMETRIC = Ed25519PrivateKey.generate()
+"""The key that stands in for biometric's."""
+
+
+def voter_ref_of(credential: str) -> str:
+    """The pseudonym of a credential's voter."""
+    return sha256(credential.encode()).hexdigest()[:32]
+
+
 def sign(card: EmulatedCard, texts: ReleaseTexts) -> CardResponse:
     client = JpkiCard(card.transmit)
     client.verify_pin(USER_AUTHENTICATION, "1234")
@@ -53,6 +69,20 @@ def sign(card: EmulatedCard, texts: ReleaseTexts) -> CardResponse:
     )
 
 
+def verdict_on(credential: str, key: Ed25519PrivateKey = BIOMETRIC, **changes: object) -> str:
+    """What biometric signs about the voter of a credential."""
+    now = utc_now()
+    verdict = FaceVerdict(
+        election_uuid=UUID,
+        voter_ref=voter_ref_of(credential),
+        issued_at=now - timedelta(minutes=1),
+        expires_at=now + timedelta(minutes=4),
+        order_id=secrets.token_hex(16),
+        verdict_id=secrets.token_hex(16),
+    )
+    return sign_statement(verdict.model_copy(update=changes), key)
+
+
 @dataclass
 class Office:
     """An auth that may lie, and its auditor."""
@@ -63,8 +93,10 @@ class Office:
     offset: int = 0
 
     @property
-    def authorities(self) -> Authorities:
-        return Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), [])
+    def trusted(self) -> Trusted:
+        return Trusted(
+            Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), []), BIOMETRIC.public_key()
+        )
 
     def card(self, person: Person, **options: Any) -> EmulatedCard:
         return self.authority.issue_card(person, self.keys, pin="1234", password="ABC123", **options)
@@ -84,11 +116,33 @@ class Office:
         text = evidence(
             sign(card, texts),
             texts,
-            voter_ref="v",
+            voter_ref=voter_ref_of(credential),
             credential=credential,
             released_at=rfc3339(utc_now()),
             match=match,
             card_changes=changes,
+        )
+        return json.loads(text)
+
+    def by_face(
+        self,
+        credential: str,
+        verdict: str | None = None,
+        origin: CodeOrigin = CodeOrigin.LETTER,
+        enrolments: Sequence[Enrolment] = (),
+        released_at: datetime | None = None,
+    ) -> dict[str, Any]:
+        now = released_at or utc_now()
+        voter_ref = voter_ref_of(credential)
+        code = KeptCode(voter_ref, origin, now - timedelta(days=3))
+        text = face_evidence(
+            verdict or verdict_on(credential),
+            election_uuid=UUID,
+            voter_ref=voter_ref,
+            credential=credential,
+            released_at=rfc3339(now),
+            second_factor=SecondFactor(code, now - timedelta(minutes=2)),
+            enrolments=enrolments,
         )
         return json.loads(text)
 
@@ -98,12 +152,15 @@ class Office:
         return LoggedRelease(f"0:{self.offset}", sha256(sealed).hexdigest(), sealed)
 
     def remarks(self, releases: list[LoggedRelease]) -> dict[Remark, list[str]]:
-        report = audit_releases(UUID, set(), releases, self.auditor, self.authorities)
+        report = audit_releases(UUID, set(), releases, self.auditor, self.trusted)
         assert report.findings == []
         return {remark: positions for remark, positions in report.remarks.items() if positions}
 
+    def report(self, releases: list[LoggedRelease], voted: set[str]) -> AuditReport:
+        return audit_releases(UUID, voted, releases, self.auditor, self.trusted)
+
     def faults(self, releases: list[LoggedRelease], voted: set[str]) -> list[tuple[Fault, str]]:
-        report = audit_releases(UUID, voted, releases, self.auditor, self.authorities)
+        report = audit_releases(UUID, voted, releases, self.auditor, self.trusted)
         assert report.releases == len(releases) and report.voted == len(voted)
         return [(finding.fault, finding.where) for finding in report.findings]
 
@@ -304,6 +361,110 @@ def test_evidence_that_is_not_what_the_log_names_is_found(office: Office, honest
         (Fault.EVIDENCE_TWICE, "1:2"),
         (Fault.SEALED_TO_ANOTHER, "1:3"),
     ]
+
+
+def test_releases_by_card_and_by_face_are_counted_and_a_voter_may_have_both(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    releases = [*honest, office.logged(office.by_face("a")), office.logged(office.by_face("c"))]
+    report = office.report(releases, {"a", "b", "c"})
+    assert report.findings == []
+    assert (report.by_card, report.by_face, report.evidenced) == (3, 2, 3)
+    assert office.report(releases[::-1], {"a", "b", "c"}).findings == []
+
+
+def _verdict(credential: str, **changes: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda content: {**content, "verdict": verdict_on(credential, **changes)}
+
+
+def _factor(**changes: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda content: {**content, "second_factor": {**content["second_factor"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("forge", "fault"),
+    [
+        (_verdict("c", key=Ed25519PrivateKey.generate()), Fault.SIGNATURE_WRONG),
+        (_changed("verdict", "{}"), Fault.EVIDENCE_MALFORMED),
+        (_verdict("b"), Fault.VERDICT_OF_ANOTHER),
+        (_verdict("c", election_uuid="5yP2vbZnkbxpPG"), Fault.OTHER_ELECTION),
+        (_changed("election_uuid", "5yP2vbZnkbxpPG"), Fault.OTHER_ELECTION),
+        (_verdict("c", expires_at=utc_now() - timedelta(seconds=30)), Fault.VERDICT_EXPIRED),
+        (_changed("second_factor", None), Fault.NO_SECOND_FACTOR),
+        (lambda content: {n: v for n, v in content.items() if n != "second_factor"}, Fault.NO_SECOND_FACTOR),
+        (_factor(proven_at=rfc3339(utc_now() + timedelta(hours=1))), Fault.NO_SECOND_FACTOR),
+        (_factor(proven_at=rfc3339(utc_now() - timedelta(hours=1))), Fault.NO_SECOND_FACTOR),
+        (_factor(issued_at=rfc3339(utc_now() + timedelta(hours=1))), Fault.NO_SECOND_FACTOR),
+        (_factor(kind="none"), Fault.EVIDENCE_MALFORMED),
+        (_changed("method", "card"), Fault.EVIDENCE_MALFORMED),
+        (_changed("method", "phone"), Fault.EVIDENCE_MALFORMED),
+        (_changed("method", 7), Fault.EVIDENCE_MALFORMED),
+        (_changed("released_at", "2026-11-24T00:00:00"), Fault.EVIDENCE_MALFORMED),
+    ],
+)
+def test_a_planted_release_by_face_is_found(
+    office: Office, honest: list[LoggedRelease], forge: Callable[[dict[str, Any]], object], fault: Fault
+) -> None:
+    planted = office.logged(forge(office.by_face("c")))
+    assert office.faults([*honest, planted], {"a", "b", "c"}) == [
+        (fault, planted.where),
+        (Fault.VOTED_UNRELEASED, "c"),
+    ]
+
+
+def test_one_verdict_cannot_stand_for_two_credentials(office: Office, honest: list[LoggedRelease]) -> None:
+    verdict = verdict_on("c")
+    first = office.logged(office.by_face("c", verdict))
+    second = office.logged({**office.by_face("c", verdict), "credential": "d"})
+    assert office.faults([*honest, first, second], {"a", "c", "d"}) == [
+        (Fault.VERDICT_TWICE, second.where),
+        (Fault.VOTED_UNRELEASED, "d"),
+    ]
+
+
+def test_two_verdicts_on_one_voter_cannot_stand_for_two_credentials(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    first = office.logged(office.by_face("c"))
+    second = office.logged({**office.by_face("c"), "credential": "d"})
+    assert office.faults([*honest, first, second], {"a"}) == [(Fault.TWO_CREDENTIALS, second.where)]
+    of_the_card = office.logged({**office.by_face("a"), "credential": "d"})
+    assert office.faults([*honest, of_the_card], {"a"}) == [(Fault.TWO_CREDENTIALS, of_the_card.where)]
+
+
+def test_a_strangers_face_cannot_stand_for_a_voter_who_came_by_card(
+    office: Office, honest: list[LoggedRelease]
+) -> None:
+    planted = office.logged({**office.by_face("stranger"), "credential": "a"})
+    assert office.faults([*honest, planted], {"a"}) == [(Fault.TWO_PERSONS, planted.where)]
+
+
+def test_a_verdict_repeated_for_the_same_credential_is_pointed_out(office: Office) -> None:
+    verdict = verdict_on("c")
+    releases = [office.logged(office.by_face("c", verdict)) for _ in range(2)]
+    assert office.faults(releases, {"c"}) == []
+    assert office.remarks(releases) == {Remark.VERDICT_REPEATED: [releases[1].where]}
+
+
+def test_what_rests_on_an_officers_word_is_listed_apart(office: Office) -> None:
+    enrolments = [
+        Enrolment("0" * 32, utc_now(), ByCard()),
+        Enrolment("1" * 32, utc_now(), ByOfficer("佐藤", "窓口で確認")),
+    ]
+    by_card = office.logged(office.by_face("a", enrolments=enrolments[:1]))
+    by_officer = office.logged(office.by_face("b", enrolments=enrolments))
+    reissued = office.logged(office.by_face("c", origin=CodeOrigin.OFFICER))
+    assert office.remarks([by_card, by_officer, reissued]) == {
+        Remark.FACE_BY_OFFICER: [by_officer.where],
+        Remark.CODE_BY_OFFICER: [reissued.where],
+    }
+
+
+def test_without_biometrics_key_no_release_by_face_is_taken_for_good(office: Office) -> None:
+    release = office.logged(office.by_face("a"))
+    trusted = replace(office.trusted, biometric=None)
+    report = audit_releases(UUID, set(), [release], office.auditor, trusted)
+    assert [(finding.fault, finding.where) for finding in report.findings] == [(Fault.NO_BIOMETRIC_KEY, release.where)]
 
 
 GOOD = '{"partition": 1, "offset": 2, "evidence_sha256": "00", "sealed": null}\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evote_cli import election_commands, officer_commands, trustee_commands
+from evote_cli import election_commands, face_commands, officer_commands, trustee_commands
 from evote_cli.client import ServiceClient
 from evote_cli.errors import CommandFailed, ServerRefused, ServerUnreachable
 from evote_cli.main import app, main
@@ -23,7 +23,7 @@ def evote(monkeypatch: pytest.MonkeyPatch):
     """Runs ``evote`` against a transport and raises what went wrong."""
 
     def run(transport: httpx.BaseTransport, token: str, *arguments: str | Path) -> str:
-        for module in (election_commands, officer_commands, trustee_commands):
+        for module in (election_commands, face_commands, officer_commands, trustee_commands):
             monkeypatch.setattr(module, "ServiceClient", lambda url, token: ServiceClient(url, token, transport))
         environment = {"EVOTE_TALLY_URL": URL, "EVOTE_AUTH_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
@@ -181,6 +181,50 @@ def test_an_officers_decision_is_sent_with_name_and_reason(evote, command, path,
     assert request.url.raw_path.decode() == f"/elections/{UUID}/{path}"
     assert json.loads(request.content) == sent
     assert request.headers["Authorization"] == "Bearer o"
+
+
+CODES = '{"voter_id": "甲1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB"}\n{"voting_codes": 1, "issue": 2}\n'
+
+
+def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(201, text=CODES)
+
+    out = tmp_path / "codes.csv"
+    output = evote(httpx.MockTransport(answer), "o", "face", "codes", UUID, "--out", out, "--replaces", "1", *ACT)
+    assert "発行番号 2" in output and "7K3M" not in output
+    assert out.read_bytes().decode() == "voter_id,voting_code\r\n甲1,7K3M-Q0ZT-AAAA-BBBB\r\n"
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert json.loads(requests[0].content) == {**SENT, "replaces": 1}
+    with pytest.raises(CommandFailed, match="上書きはしません"):
+        evote(httpx.MockTransport(answer), "o", "face", "codes", UUID, "--out", out, *ACT)
+    assert len(requests) == 1, "no codes are issued that could not be kept"
+
+
+@pytest.mark.parametrize("text", ["", CODES.splitlines()[0] + "\n", CODES.replace('codes": 1', 'codes": 2'), "[]\n"])
+def test_a_list_of_codes_that_breaks_off_is_told_and_leaves_no_file(evote, tmp_path, text: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(201, text=text))
+    with pytest.raises(CommandFailed, match="途中で切れています"):
+        evote(transport, "o", "face", "codes", UUID, "--out", tmp_path / "codes.csv", *ACT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_officer_makes_one_code_anew_and_orders_an_enrolment(evote, tmp_path) -> None:
+    requests: list[httpx.Request] = []
+    answer = {"voter_id": "甲/1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB", "order": "{}", "expires_at": "t"}
+    voter = ("--voter-id", "甲/1")
+    assert "7K3M-Q0ZT" in evote(answering(201, answer, requests), "o", "face", "reissue", UUID, *voter, *ACT)
+    out = tmp_path / "order.json"
+    evote(answering(201, answer, requests), "o", "face", "enrol", UUID, *voter, "--out", out, *ACT)
+    assert out.read_text() == "{}"
+    assert [request.url.raw_path.decode().rsplit("/", 2)[1:] for request in requests] == [
+        ["%E7%94%B2%2F1", "voting-code"],
+        ["%E7%94%B2%2F1", "face-enrolment"],
+    ]
+    assert all(json.loads(request.content) == SENT for request in requests)
 
 
 def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:

@@ -23,6 +23,11 @@ class Identities:
     log_key_file: Path
     master_key_file: Path
     auditor_key_file: Path
+    face_order_key_file: Path
+    face_order_public_key_file: Path
+    face_verdict_key_file: Path
+    face_verdict_public_key_file: Path
+    template_master_key_file: Path
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
 
@@ -42,11 +47,26 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         log_key_file=directory / "log-key.pem",
         master_key_file=directory / "credential-master-key",
         auditor_key_file=directory / "auditor-key",
+        face_order_key_file=directory / "face-order-key.pem",
+        face_order_public_key_file=directory / "face-order-key.pub.pem",
+        face_verdict_key_file=directory / "face-verdict-key.pem",
+        face_verdict_public_key_file=directory / "face-verdict-key.pub.pem",
+        template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
     for path in (identities.receipt_key_file, identities.log_key_file):
         _write_private(path, _pkcs8(Ed25519PrivateKey.generate()))
-    _write_private(identities.master_key_file, base64.b64encode(random(32)))
+    for path, public in (
+        (identities.face_order_key_file, identities.face_order_public_key_file),
+        (identities.face_verdict_key_file, identities.face_verdict_public_key_file),
+    ):
+        key = Ed25519PrivateKey.generate()
+        _write_private(path, _pkcs8(key))
+        public.write_bytes(
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+    for path in (identities.master_key_file, identities.template_master_key_file):
+        _write_private(path, base64.b64encode(random(32)))
     _write_private(identities.auditor_key_file, base64.b64encode(auditor.private_bytes_raw()))
     return identities
 

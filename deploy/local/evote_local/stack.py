@@ -94,13 +94,19 @@ class Service:
 class Stack:
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
-    def __init__(self, directory: Path, authority: TestAuthority, *, announce: Announce) -> None:
-        """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts."""
+    def __init__(
+        self, directory: Path, authority: TestAuthority, *, announce: Announce, weights: Path | None = None
+    ) -> None:
+        """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts.
+
+        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB.
+        """
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
         directory.chmod(0o755)
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
+        self.weights = weights
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
@@ -118,6 +124,11 @@ class Stack:
     def auth(self) -> Service:
         """The authentication service."""
         return self._named("auth")
+
+    @property
+    def biometric(self) -> Service:
+        """The face service, in a stack with weights."""
+        return self._named("biometric")
 
     @property
     def ballots(self) -> list[Service]:
@@ -245,10 +256,13 @@ class Stack:
                     "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
                     "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
+                    "EVOTE_FACE_ORDER_KEY_FILE": str(keys.face_order_key_file),
+                    "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
                     "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
                 },
             ),
+            *self._define_biometric(),
             self._service("ballot-1", "evote_ballot.main", ballot),
             self._service("ballot-2", "evote_ballot.main", ballot),
             self._service(
@@ -266,6 +280,20 @@ class Stack:
             },
         )
         return [*others, tally]
+
+    def _define_biometric(self) -> list[Service]:
+        if self.weights is None:
+            return []
+        keys = self.identities
+        settings = {
+            "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+            "EVOTE_MASTER_KEY_FILE": str(keys.template_master_key_file),
+            "EVOTE_AUTH_PUBLIC_KEY_FILE": str(keys.face_order_public_key_file),
+            "EVOTE_VERDICT_KEY_FILE": str(keys.face_verdict_key_file),
+            "EVOTE_WEIGHTS_DIR": str(self.weights),
+            "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+        }
+        return [self._service("biometric", "evote_biometric.main", settings)]
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
         port = free_port()

@@ -21,6 +21,7 @@ _TOPIC_MAX_MESSAGE_BYTES = EVENT_MAX_BYTES + 64 * 1024
 DEFAULT_PARTITIONS: Final[Mapping[Topic, int]] = {
     Topic.BALLOTS: 6,
     Topic.IDENTITY: 6,
+    Topic.BIOMETRIC: 6,
     Topic.ELECTIONS: 1,
     Topic.TALLY: 1,
     Topic.LEDGER: 1,

@@ -20,6 +20,7 @@ Schema = dict[str, Any]
 _WRITERS = {
     Topic.ELECTIONS: "tally",
     Topic.IDENTITY: "auth",
+    Topic.BIOMETRIC: "biometric",
     Topic.BALLOTS: "ballot",
     Topic.LEDGER: "ledger-anchor",
     Topic.TALLY: "tally",
@@ -31,6 +32,10 @@ _KEYS = {
     "BallotBoxClosed": "`election_uuid`, but written to every partition by number",
     "VoterAuthenticated": "`voter_ref`",
     "CredentialReleased": "`voter_ref`",
+    "FaceEnrolled": "`voter_ref`",
+    "FaceVerified": "`voter_ref`",
+    "FaceRejected": "`voter_ref`",
+    "TemplateReissued": "`voter_ref`",
     "CheckpointSigned": "`origin`",
     "DeadLetter": "the original topic and partition",
 }

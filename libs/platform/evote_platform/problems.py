@@ -21,6 +21,9 @@ PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
+PROBLEM_MEMBERS_SCOPE_KEY: Final = "evote.problem.members"
+"""Where a route notes in the ASGI scope the members that each of its problems has, such as ``other_ways``."""
+
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
 _PLAIN_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_FIELD_ERRORS = 50
@@ -137,6 +140,7 @@ def answer_refusals(app: FastAPI, refusals: Iterable[type[Exception]], problem_o
 
 def _answer(request: Request, problem: Problem) -> Response:
     request.scope[PROBLEM_SCOPE_KEY] = problem.type_slug
+    problem.extensions = {**request.scope.get(PROBLEM_MEMBERS_SCOPE_KEY, {}), **problem.extensions}
     return problem.response()
 
 

@@ -28,12 +28,14 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from .api.desk import desk
+from .api.faces import face_officers, face_voters
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
 from .handlers import AuthService
 from .metrics import RevocationMetrics
 from .ocsp import OcspClient, open_http
 from .projection import AuthProjection
+from .releasing import Releasing
 from .settings import AuthSettings
 from .trust import Trust, read_authorities
 
@@ -61,7 +63,7 @@ def build_app(settings: AuthSettings | None, clock: Clock = utc_now) -> FastAPI:
         service_name=SERVICE,
         version=version("evote-auth"),
         lifespan=lifespan,
-        routers=[officers, desk, voters],
+        routers=[officers, desk, voters, face_officers, face_voters],
         readiness=readiness,
         registry=registry,
         max_body_bytes=MAX_BODY_BYTES,
@@ -98,12 +100,12 @@ async def _running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    producer=producer,
-                    master_key=settings.master_key(),
+                    releasing=Releasing(producer, settings.master_key(), settings.auditor_key()),
                     trust=trust,
-                    auditor_key=settings.auditor_key(),
+                    face_keys=settings.face_keys(),
                     clock=clock,
                     random=secrets.token_bytes,
+                    sleep=asyncio.sleep,
                     officer_token_sha256=settings.officer_token_sha256,
                 )
         finally:
@@ -124,6 +126,11 @@ def _serve() -> int:
         read_authorities(settings.ca_bundle_file, settings.crl_file, settings.environment)
     except (OSError, ValueError) as error:
         print(f"evote-auth: the authorities can't be used: {error}", file=sys.stderr)
+        return 2
+    try:
+        settings.face_keys()
+    except (OSError, ValueError) as error:
+        print(f"evote-auth: the keys of the face way can't be used: {error}", file=sys.stderr)
         return 2
     configure_logging(SERVICE, settings.log_level)
     return serve(build_app(settings), settings)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from evote_jpki.certificates import Purpose
 from evote_platform.settings import ServiceSettings
 from nacl.public import PublicKey
-from pydantic import Field, HttpUrl
+from pydantic import Field, HttpUrl, model_validator
 
 from .domain.credentials import MasterKey
+from .domain.faces import FaceKeys
 
 
 class Environment(StrEnum):
@@ -45,12 +48,35 @@ class AuthSettings(ServiceSettings):
     """The OCSP responder for signature certificates; without it their list alone is used."""
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which release evidence is sealed."""
+    face_order_key_file: Path | None = None
+    """Ed25519 private key (PEM, PKCS #8) that signs orders to biometric; without it no release by face is offered."""
+    biometric_public_key_file: Path | None = None
+    """Ed25519 public key (PEM) of biometric's verdicts; set both or neither."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
-    """How many challenges and releases one address may ask for, on average and at once, at this replica."""
+    """How many challenges, releases and face orders one address may ask for, on average and at once, at a replica."""
 
     def master_key(self) -> MasterKey:
         """Read the master key."""
         return MasterKey(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
+
+    @model_validator(mode="after")
+    def _both_face_keys_or_neither(self) -> Self:
+        if (self.face_order_key_file is None) != (self.biometric_public_key_file is None):
+            raise ValueError("set both face_order_key_file and biometric_public_key_file, or neither")
+        return self
+
+    def face_keys(self) -> FaceKeys | None:
+        """Read the keys of the face way; None where it isn't offered. ``ValueError`` for a key of another kind."""
+        if self.face_order_key_file is None or self.biometric_public_key_file is None:
+            return None
+        order_key = load_pem_private_key(self.face_order_key_file.read_bytes(), password=None)
+        verdict_key = load_pem_public_key(self.biometric_public_key_file.read_bytes())
+        if not isinstance(order_key, Ed25519PrivateKey) or not isinstance(verdict_key, Ed25519PublicKey):
+            raise ValueError("the keys of the face way must be Ed25519 keys")
+        if order_key.public_key() == verdict_key:
+            # One key for both would let either service sign for the other.
+            raise ValueError("auth and biometric must have keys of their own")
+        return FaceKeys(order_key, verdict_key)
 
     def ocsp_urls(self) -> dict[Purpose, str]:
         """The configured responders."""

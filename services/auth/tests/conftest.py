@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_auth.main import build_app
 from evote_auth.settings import AuthSettings, Environment
 from evote_auth.trust import Trust
@@ -27,18 +32,53 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_face.statements import (
+    FaceOrder,
+    FacePurpose,
+    FaceVerdict,
+    sign_statement,
+    verify_statement_as_of_then,
+)
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_platform.tokens import token_sha256
 from fastapi import FastAPI
-from nacl.public import PrivateKey
+from nacl.public import PrivateKey, SealedBox
 
 OFFICER_TOKEN = "officer-token-of-a-test"
 OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 HEADER = "voter_id,name,address,birth_date,sex"
+
+
+class BiometricStandIn:
+    """Stands in for biometric at auth's edge: says of every order that the face was the enrolled one, and signs it."""
+
+    def __init__(self, order_key: Ed25519PublicKey) -> None:
+        self.key = Ed25519PrivateKey.generate()
+        self._order_key = order_key
+
+    def order(self, text: str, purpose: FacePurpose) -> FaceOrder:
+        """The order, checked as biometric checks it."""
+        order = verify_statement_as_of_then(FaceOrder, text, self._order_key)
+        assert order.purpose is purpose
+        return order
+
+    def verdict(self, text: str, now: datetime | None = None, **changes: object) -> str:
+        """The signed verdict on an order; ``changes`` are what a lying biometric would say instead."""
+        order = self.order(text, FacePurpose.VERIFY)
+        now = now or datetime.now(UTC)
+        verdict = FaceVerdict(
+            election_uuid=order.election_uuid,
+            voter_ref=order.voter_ref,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+            order_id=order.order_id,
+            verdict_id=secrets.token_hex(16),
+        )
+        return sign_statement(verdict.model_copy(update=changes), self.key)
 
 
 class MovableClock:
@@ -92,6 +132,7 @@ class Town:
     auditor: PrivateKey
     producer: EventProducer
     app: FastAPI
+    biometric: BiometricStandIn
     uuid: str = ""
 
     @property
@@ -175,6 +216,42 @@ class Town:
     async def send(self, body: object) -> httpx.Response:
         return await self.client.post(f"{self.base}/releases", json=body)
 
+    async def officer(self, path: str, **body: object) -> httpx.Response:
+        act = {"officer": "係長 佐藤", "reason": "窓口で確認"}
+        return await self.client.post(f"{self.base}/{path}", json={**act, **body}, headers=OFFICER)
+
+    async def letters(self, **body: object) -> dict[str, str]:
+        """Issue voting codes to all: by the voter's number."""
+        response = await self.officer("voting-codes", **body)
+        assert response.status_code == 201, response.text
+        *lines, end = [json.loads(line) for line in response.text.splitlines()]
+        assert end["voting_codes"] == len(lines)
+        return {line["voter_id"]: line["voting_code"] for line in lines}
+
+    async def face_order(self, code: str) -> httpx.Response:
+        return await self.client.post(f"{self.base}/face-orders", json={"voting_code": code})
+
+    async def verdict(self, code: str, **changes: object) -> str:
+        """What a voter carries from biometric who has this code and, the stand-in says, the face."""
+        response = await self.face_order(code)
+        assert response.status_code == 201, response.text
+        return self.biometric.verdict(response.json()["order"], self.clock(), **changes)
+
+    async def release_by_face(self, verdict: str, client: httpx.AsyncClient | None = None) -> httpx.Response:
+        return await (client or self.client).post(f"{self.base}/face-releases", json={"verdict": verdict})
+
+    async def enrol_by_card(self, card: EmulatedCard) -> httpx.Response:
+        body = signed_by(card, await self.challenge())
+        return await self.client.post(f"{self.base}/face-enrolments", json=body)
+
+    async def evidence(self) -> list[dict[str, Any]]:
+        """The opened evidence of this election, in the order of its releases."""
+        connection = await asyncpg.connect(self.settings.database_url.get_secret_value())
+        rows = await connection.fetch("SELECT sealed FROM auth.vault_evidence WHERE election_uuid = $1", self.uuid)
+        await connection.close()
+        opened = [json.loads(SealedBox(self.auditor).decrypt(row["sealed"])) for row in rows]
+        return sorted(opened, key=lambda content: content["released_at"])
+
     async def events(self, kind: type[EventData]) -> list[EventData]:
         """The events of this election in the log, in the order of their partitions."""
         tail = EventTail(self.kafka, {kind.topic})
@@ -211,9 +288,34 @@ def auditor() -> PrivateKey:
     return PrivateKey.generate()
 
 
+@pytest.fixture(scope="session")
+def order_key() -> Ed25519PrivateKey:
+    """auth's."""
+    return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="session")
+def biometric(order_key: Ed25519PrivateKey) -> BiometricStandIn:
+    return BiometricStandIn(order_key.public_key())
+
+
+@pytest.fixture
+def face_key_files(tmp_path: Path, order_key: Ed25519PrivateKey, biometric: BiometricStandIn) -> tuple[Path, Path]:
+    """auth's key for orders, and biometric's public key."""
+    private, public = tmp_path / "face-order-key.pem", tmp_path / "biometric-public-key.pem"
+    private.write_bytes(order_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(biometric.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private, public
+
+
 @pytest.fixture
 def auth_settings(
-    kafka: KafkaSettings, database_url: str, tmp_path: Path, authority: TestAuthority, auditor: PrivateKey
+    kafka: KafkaSettings,
+    database_url: str,
+    tmp_path: Path,
+    authority: TestAuthority,
+    auditor: PrivateKey,
+    face_key_files: tuple[Path, Path],
 ) -> AuthSettings:
     (tmp_path / "master").write_bytes(base64.b64encode(secrets.token_bytes(32)) + b"\n")
     (tmp_path / "ca.pem").write_bytes(authority.ca_bundle_pem())
@@ -229,6 +331,8 @@ def auth_settings(
         ca_bundle_file=tmp_path / "ca.pem",
         crl_file=tmp_path / "crl.pem",
         auditor_public_key=base64.b64encode(bytes(auditor.public_key)).decode(),
+        face_order_key_file=face_key_files[0],
+        biometric_public_key_file=face_key_files[1],
         address_requests_per_minute=100_000,
     )
 
@@ -267,12 +371,13 @@ async def town(
     authority: TestAuthority,
     keys: CardKeys,
     auditor: PrivateKey,
+    biometric: BiometricStandIn,
 ) -> AsyncIterator[Town]:
     producer = EventProducer(kafka, "tally", clock)
     await producer.start()
     try:
         app = build_app(auth_settings, clock)
         async with running_auth(app) as client:
-            yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app)
+            yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
     finally:
         await producer.stop()

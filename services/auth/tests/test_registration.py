@@ -299,7 +299,7 @@ async def test_what_a_release_changed_that_never_reached_the_log_is_in_the_next_
         raise stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(open_town.app.state.service.producer, "publish", away)
+        patch.setattr(open_town.app.state.service.releasing.producer, "publish", away)
         assert (await open_town.send(body)).status_code == status
     assert len(await open_town.events(CredentialReleased)) == 1, "nothing was released"
     again = await (open_town.send(body) if resend else open_town.release(new))

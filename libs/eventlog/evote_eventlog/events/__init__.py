@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .ballots import BallotAccepted, BallotBoxClosed
 from .base import ElectionEventData, ElectionUuid, EventData, Sha256Hex, Topic
+from .biometric import FaceEnrolled, FaceRejected, FaceVerified, TemplateErased, TemplateReissued
 from .dead_letter import DeadLetter
 from .elections import (
     DraftQuestion,
@@ -36,6 +37,11 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     CredentialsPublished,
     VoterAuthenticated,
     CredentialReleased,
+    FaceEnrolled,
+    FaceVerified,
+    FaceRejected,
+    TemplateReissued,
+    TemplateErased,
     BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
@@ -68,6 +74,9 @@ __all__ = [
     "ElectionUuid",
     "EncryptedTallyComputed",
     "EventData",
+    "FaceEnrolled",
+    "FaceRejected",
+    "FaceVerified",
     "GroupName",
     "LogEntry",
     "PartialDecryptionReceived",
@@ -77,6 +86,8 @@ __all__ = [
     "ResultComputed",
     "RollFrozen",
     "Sha256Hex",
+    "TemplateErased",
+    "TemplateReissued",
     "Topic",
     "VoterAuthenticated",
     "VoterRef",

@@ -13,6 +13,7 @@ class Topic(StrEnum):
 
     ELECTIONS = "elections"
     IDENTITY = "identity"
+    BIOMETRIC = "biometric"
     BALLOTS = "ballots"
     LEDGER = "ledger"
     TALLY = "tally"

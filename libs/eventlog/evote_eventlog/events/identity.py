@@ -33,9 +33,12 @@ class VoterAuthenticated(ElectionEventData):
     topic = Topic.IDENTITY
 
     voter_ref: VoterRef
-    method: Literal["card"]
+    method: Literal["card", "face"]
     likeness: Literal["exact", "folded", "officer"] = "exact"
-    """How the card's attributes were found on the roll; before events told it, every match was exact."""
+    """How the card's attributes were found on the roll; before events told it, every match was exact.
+
+    By face there is nothing to be found: it stays at its default.
+    """
 
     def partition_key(self) -> str:
         return self.voter_ref

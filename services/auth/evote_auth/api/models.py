@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from ..domain.release import CardResponse
+
 
 def _is_base64(text: str) -> str:
     try:
@@ -66,6 +68,15 @@ class ReleaseRequest(BaseModel):
     challenge_signature: Base64
     signature_certificate: Base64
     statement_signature: Base64
+
+    def card_response(self) -> CardResponse:
+        """What the card gave, decoded."""
+        return CardResponse(
+            user_certificate=base64.b64decode(self.user_certificate),
+            challenge_signature=base64.b64decode(self.challenge_signature),
+            signature_certificate=base64.b64decode(self.signature_certificate),
+            statement_signature=base64.b64decode(self.statement_signature),
+        )
 
 
 class ReleaseResponse(BaseModel):

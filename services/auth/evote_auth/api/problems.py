@@ -12,6 +12,7 @@ from evote_platform.clock import rfc3339
 from evote_platform.problems import Problem, retry_after, unavailable
 
 from ..domain import refusals
+from .face_problems import FACE_FACTS, FACE_FIXED
 
 _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
     refusals.RollFrozenAlready: ("roll-frozen", "The roll is frozen", 409, "A frozen roll can't be replaced."),
@@ -28,7 +29,6 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         503,
         "The roll was frozen under another master key; the operators have to bring it back.",
     ),
-    refusals.ElectionOver: ("election-closed", "The election is closed", 403, "No credential is released any more."),
     refusals.ChallengeUnknown: ("challenge-unknown", "No such challenge", 404, "Ask for a new challenge."),
     refusals.ChallengeReplayed: (
         "challenge-replayed",
@@ -123,6 +123,7 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         503,
         "Neither the authority's responder nor its list can tell. Ask for a new challenge after Retry-After.",
     ),
+    **FACE_FIXED,
 }
 
 
@@ -141,6 +142,16 @@ def problem_of(error: Exception) -> Problem:
         extensions = None if purpose is None else {"certificate": _CERTIFICATE_NAMES[purpose]}
         return Problem(*fixed, headers=headers, extensions=extensions)
     return _WITH_FACTS[type(error)](error)
+
+
+def _election_over(error: refusals.ElectionOver) -> Problem:
+    return Problem(
+        "election-closed",
+        "The election is closed",
+        403,
+        "No credential is released any more.",
+        extensions={"other_ways": []},
+    )
 
 
 def _unknown_election(error: refusals.UnknownElection) -> Problem:
@@ -221,7 +232,7 @@ def _log_unavailable(error: LogUnavailable) -> Problem:
     return unavailable(
         "log-unavailable",
         "The event log is not available",
-        "Nothing was released. Send the same request again after Retry-After, while the challenge is valid.",
+        "Nothing was released. Send the same request again after Retry-After, while it is valid.",
         error.retry_after_s,
     )
 
@@ -235,7 +246,9 @@ _WITH_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     refusals.RefusedByOfficer: _refused_by_officer,
     refusals.TooManyFailures: _too_many_failures,
     refusals.CaseDecidedOtherwise: _case_decided,
+    refusals.ElectionOver: _election_over,
     LogUnavailable: _log_unavailable,
+    **FACE_FACTS,
 }
 PROBLEM_TYPES = (*_FIXED, *_WITH_FACTS)
 """The exceptions that ``problem_of`` knows."""

@@ -15,7 +15,7 @@ from evote_platform.tokens import verify_bearer
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from ..domain.release import CardResponse
+from ..card_door import CardDoor
 from ..handlers import AuthService
 from ..vault.evidence import EvidencedRelease
 from .bodies import SmallBodyRoute
@@ -54,6 +54,14 @@ def limit_address(request: Request) -> None:
 
 
 officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+
+
+def _card_door(service: Service) -> CardDoor:
+    return CardDoor(service)
+
+
+Door = Annotated[CardDoor, Depends(_card_door)]
+
 voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=SmallBodyRoute)
 
 
@@ -96,9 +104,9 @@ async def releases(election_uuid: ElectionUuidPath, service: Service) -> Streami
 
 
 @voters.post("/elections/{election_uuid}/challenges", status_code=201)
-async def challenge(election_uuid: ElectionUuidPath, service: Service) -> ChallengeResponse:
+async def challenge(election_uuid: ElectionUuidPath, door: Door) -> ChallengeResponse:
     """A challenge for a card, good for one attempt within five minutes."""
-    given, texts = await service.give_challenge(election_uuid)
+    given, texts = await door.give_challenge(election_uuid)
     return ChallengeResponse(
         challenge_id=given.challenge_id,
         challenge=texts.challenge,
@@ -108,15 +116,9 @@ async def challenge(election_uuid: ElectionUuidPath, service: Service) -> Challe
 
 
 @voters.post("/elections/{election_uuid}/releases")
-async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service) -> ReleaseResponse:
+async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: Door) -> ReleaseResponse:
     """Authenticate by card and receive the private credential. May be repeated: it is the same one."""
-    response = CardResponse(
-        user_certificate=base64.b64decode(body.user_certificate),
-        challenge_signature=base64.b64decode(body.challenge_signature),
-        signature_certificate=base64.b64decode(body.signature_certificate),
-        statement_signature=base64.b64decode(body.statement_signature),
-    )
-    credential = await service.release(election_uuid, body.challenge_id, response)
+    credential = await door.release(election_uuid, body.challenge_id, body.card_response())
     return ReleaseResponse(election_uuid=election_uuid, credential=credential)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from evote_belenios.credentials import from_entropy, public_credential
 from evote_belenios.groups import Group
 from evote_eventlog.events import CredentialsPublished
+
+from .voting_codes import VotingCode
 
 MOST_CREDENTIALS_A_PART = 400
 _MOST_CHARACTERS_A_PART = 50_000
@@ -34,6 +37,14 @@ class MasterKey:
     def private_credential(self, group: Group, election_uuid: str, voter_ref: str) -> str:
         """A voter's private credential in one election: HKDF-SHA256 (RFC 5869), the same each time, kept nowhere."""
         return from_entropy(group, self._derive(f"tsukuba-evote credential|{election_uuid}|{voter_ref}", 64))
+
+    def voting_code_digests(self, election_uuid: str) -> Callable[[VotingCode], str]:
+        """Makes what is kept of an election's voting codes: HMAC-SHA256 (hex) under a key of that election alone.
+
+        Who steals the table, without the master key, can't try codes against it.
+        """
+        key = self._derive(f"tsukuba-evote voting codes|{election_uuid}", 32)
+        return lambda code: hmac.digest(key, code.characters.encode(), "sha256").hex()
 
     def _derive(self, info: str, count: int) -> bytes:
         return HKDF(hashes.SHA256(), count, salt=None, info=info.encode()).derive(self._secret)

@@ -163,3 +163,65 @@ class UnknownVoter(Refusal):
 @dataclass
 class NothingBlocked(Refusal):
     """The voter has no blocked card."""
+
+
+@dataclass
+class FaceNotOffered(Refusal):
+    """This deployment has no biometric service."""
+
+
+@dataclass
+class VotingCodeMistyped(Refusal):
+    """The check character says that no such code can have been issued."""
+
+
+@dataclass
+class VotingCodeUnknown(Refusal):
+    """A well-formed code that nobody in this election has."""
+
+
+@dataclass
+class VotingCodesIssued(Refusal):
+    """Codes for all voters have been issued, and the command doesn't say that it replaces that issue."""
+
+    issue: int
+    issued_at: datetime
+
+
+@dataclass
+class NoSuchIssue(Refusal):
+    """The issue of codes that is to be replaced doesn't exist."""
+
+
+@dataclass
+class TooManyFaceOrders(Refusal):
+    """This voter's face has been tried too often lately."""
+
+    retry_after_s: float
+
+
+@dataclass
+class FaceOrderUnknown(Refusal):
+    """The verdict answers no order to verify that was given out."""
+
+
+@dataclass
+class FaceOrderUsed(Refusal):
+    """The order has led to a release already."""
+
+
+@dataclass
+class FaceOrderExpired(Refusal):
+    """The order is too old."""
+
+    expired_at: datetime
+
+
+@dataclass
+class VerdictOfAnotherElection(Refusal):
+    """The verdict, or its order, is for another election."""
+
+
+@dataclass
+class VerdictOfAnotherOrder(Refusal):
+    """The verdict is about another voter than the order that it names."""

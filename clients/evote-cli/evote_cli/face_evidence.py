@@ -1,0 +1,106 @@
+"""The evidence of a release by face, already opened, checked by itself. No network here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_face.statements import (
+    CLOCK_SKEW,
+    FaceVerdict,
+    StatementExpired,
+    StatementMalformed,
+    StatementSignatureWrong,
+    verify_statement,
+)
+from pydantic import AwareDatetime, Field
+
+from .faults import EvidencePart, Fault, Faulty
+
+LONGEST_FROM_CODE_TO_VERDICT = timedelta(minutes=15)
+"""How long auth's orders are good for, which stand between the two factors."""
+
+
+class SecondFactor(EvidencePart):
+    """The voting code that was proven before the face, by auth's account."""
+
+    kind: Literal["voting-code"]
+    origin: Literal["letter", "officer", "card"]
+    issued_at: Annotated[AwareDatetime, Field(strict=False)]
+    proven_at: Annotated[AwareDatetime, Field(strict=False)]
+
+
+class Enrolment(EvidencePart):
+    """On whose word a face was ordered to be enrolled."""
+
+    by: Literal["card", "officer"]
+
+
+class FaceContent(EvidencePart):
+    """Opened evidence of a release by face."""
+
+    method: Literal["face"]
+    election_uuid: str
+    voter_ref: str
+    credential: str
+    released_at: Annotated[AwareDatetime, Field(strict=False)]
+    verdict: str
+    second_factor: SecondFactor | None = None
+    enrolments: Annotated[tuple[Enrolment, ...], Field(strict=False)] = ()
+
+
+@dataclass(frozen=True)
+class FaceEvidence:
+    """Evidence that holds: biometric knew the voter's face, and a voting code had been proven."""
+
+    credential: str
+    voter_ref: str
+    verdict_id: str
+    second_factor: SecondFactor
+    enrolments: tuple[Enrolment, ...]
+
+
+def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey | None) -> FaceEvidence:
+    """Check what face evidence says of itself.
+
+    Steps: it is of this election, biometric signed the verdict, which was valid at the time of the release and is about
+    this election and this voter, and a voting code had been proven before the face, not long before.
+
+    Args:
+        key: biometric's public key; None when the auditor gave none.
+
+    Raises:
+        Faulty: the first step that fails.
+    """
+    if content.election_uuid != election_uuid:
+        raise Faulty(Fault.OTHER_ELECTION)
+    if key is None:
+        raise Faulty(Fault.NO_BIOMETRIC_KEY)
+    verdict = _verdict(content.verdict, key, content.released_at)
+    if verdict.election_uuid != election_uuid:
+        raise Faulty(Fault.OTHER_ELECTION)
+    if verdict.voter_ref != content.voter_ref:
+        raise Faulty(Fault.VERDICT_OF_ANOTHER)
+    factor = content.second_factor
+    if factor is None or not _proven_in_time(factor, verdict):
+        raise Faulty(Fault.NO_SECOND_FACTOR)
+    return FaceEvidence(content.credential, content.voter_ref, verdict.verdict_id, factor, content.enrolments)
+
+
+def _verdict(text: str, key: Ed25519PublicKey, released_at: datetime) -> FaceVerdict:
+    try:
+        return verify_statement(FaceVerdict, text, key, released_at)
+    except StatementSignatureWrong:
+        raise Faulty(Fault.SIGNATURE_WRONG) from None
+    except StatementExpired:
+        raise Faulty(Fault.VERDICT_EXPIRED) from None
+    except StatementMalformed:
+        raise Faulty(Fault.EVIDENCE_MALFORMED) from None
+
+
+def _proven_in_time(factor: SecondFactor, verdict: FaceVerdict) -> bool:
+    if factor.issued_at - factor.proven_at > CLOCK_SKEW:
+        return False
+    return -CLOCK_SKEW <= verdict.issued_at - factor.proven_at <= LONGEST_FROM_CODE_TO_VERDICT + CLOCK_SKEW

@@ -1,0 +1,95 @@
+"""Photographs of faces that published packages ship: fetched for tests and benchmarks, never kept in the repository."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .kafka import default_cache
+from .processes import ProcessFailed
+
+_PIP = Path(__file__).parents[3] / ".tools/bin/pip"
+CROWDS = "crowds"
+"""The folder of photographs of several persons each, none of whom is in another photograph."""
+
+
+@dataclass(frozen=True)
+class PhotographPackage:
+    """A source package, and which of its files are photographs of whom."""
+
+    requirement: str
+    sha256: str
+    files: Mapping[str, str]
+    """Path in the package → path in the folder of photographs, a folder for each person."""
+
+
+_IMAGES = "face_recognition-1.3.0/tests/test_images"
+PACKAGES = (
+    PhotographPackage(
+        "face_recognition==1.3.0",
+        "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec",
+        {
+            f"{_IMAGES}/obama.jpg": "obama/1.jpg",
+            f"{_IMAGES}/obama2.jpg": "obama/2.jpg",
+            f"{_IMAGES}/obama3.jpg": "obama/3.jpg",
+            f"{_IMAGES}/biden.jpg": "biden/1.jpg",
+        },
+    ),
+    PhotographPackage(
+        "insightface==2.1",
+        "776cbd36b70f5f2ae1a026101cfb80387f0b2280a0dbaf073f8d3ed69f554e01",
+        {"insightface-2.1/insightface/data/images/t1.jpg": f"{CROWDS}/1.jpg"},
+    ),
+)
+
+
+def fetch_photographs(cache: Path | None = None) -> Path:
+    """The folder of photographs, fetched unless it is there; it appears by an atomic rename.
+
+    Raises:
+        ProcessFailed: the registry can't be reached, or sends another file than was pinned.
+    """
+    base = cache if cache is not None else default_cache()
+    photographs = base / "photographs-1"
+    if photographs.is_dir():
+        return photographs
+    base.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="photographs-", dir=base) as scratch:
+        found = Path(scratch) / "found"
+        for package in PACKAGES:
+            _extract(_download(package, Path(scratch)), package, found)
+        try:
+            found.rename(photographs)
+        except OSError:
+            if not photographs.is_dir():
+                raise
+    return photographs
+
+
+def _download(package: PhotographPackage, scratch: Path) -> Path:
+    requirements, archives = scratch / "requirements.txt", scratch / package.sha256
+    requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+    options = ["--no-deps", "--no-binary", ":all:", "--require-hashes", "-q", "-d", str(archives)]
+    done = subprocess.run(  # noqa: S603 - a fixed program
+        [str(_PIP), "download", *options, "-r", str(requirements)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise ProcessFailed("pip", f"could not fetch the photographs of {package.requirement}", done.stderr[-2000:])
+    return next(archives.iterdir())
+
+
+def _extract(archive: Path, package: PhotographPackage, folder: Path) -> None:
+    with tarfile.open(archive) as files:
+        for name, target in package.files.items():
+            stream = files.extractfile(name)
+            if stream is None:
+                raise ProcessFailed("pip", f"{package.requirement} lacks {name}", "")
+            path = folder / target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)

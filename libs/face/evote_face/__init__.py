@@ -1,0 +1,1 @@
+"""Signed statements between auth and biometric."""

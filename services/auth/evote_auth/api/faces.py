@@ -1,0 +1,138 @@
+"""Endpoints of the face way: for voters, each of whose refusals tells the other ways to vote, and for officers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any
+
+from evote_face.statements import FaceOrder
+from evote_platform.clock import rfc3339
+from evote_platform.paths import ElectionUuidPath
+from evote_platform.problems import PROBLEM_MEMBERS_SCOPE_KEY
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from ..card_desk import Act
+from ..domain.faces import signed
+from ..face_desk import FaceDesk, IssuedCodes
+from ..face_door import FaceDoor, require_face_keys
+from ..handlers import AuthService
+from .bodies import SmallBodyRoute
+from .desk import VoterIdPath
+from .desk_models import OfficersAct
+from .face_models import (
+    FaceEnrolmentResponse,
+    FaceOrderRequest,
+    FaceOrderResponse,
+    FaceReleaseRequest,
+    VotingCodeResponse,
+    VotingCodesRequest,
+)
+from .models import ReleaseRequest, ReleaseResponse
+from .routes import NDJSON, Service, limit_address, require_officer
+
+OTHER_WAYS = ("card", "counter")
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+class FaceRoute(SmallBodyRoute):
+    """A route of the face way: whoever is refused here, for whatever reason, is told how else to vote."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The small body's handler, with the other ways noted for every problem."""
+        handle = super().get_route_handler()
+
+        async def handle_with_other_ways(request: Request) -> Response:
+            request.scope[PROBLEM_MEMBERS_SCOPE_KEY] = {"other_ways": OTHER_WAYS}
+            return await handle(request)
+
+        return handle_with_other_ways
+
+
+def _door(service: Service) -> FaceDoor:
+    return FaceDoor(service)
+
+
+def _desk(service: Service) -> FaceDesk:
+    return FaceDesk(service)
+
+
+Door = Annotated[FaceDoor, Depends(_door)]
+Desk = Annotated[FaceDesk, Depends(_desk)]
+face_voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=FaceRoute)
+face_officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+
+
+@face_voters.post("/elections/{election_uuid}/face-orders", status_code=201)
+async def order_verification(
+    election_uuid: ElectionUuidPath, body: FaceOrderRequest, service: Service, door: Door
+) -> FaceOrderResponse:
+    """Show a voting code, and receive the order to verify a face that biometric takes at ``/verifications``."""
+    return _order(await door.order_verification(election_uuid, body.voting_code), service)
+
+
+@face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201)
+async def enrol_by_card(
+    election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service, door: Door, response: Response
+) -> FaceEnrolmentResponse:
+    """Authenticate by card as for a release, and receive an order to enrol one's face and a voting code, shown once.
+
+    The code takes the place of any other that the voter had.
+    """
+    response.headers.update(_NOT_STORED)
+    enrolment = await door.enrol_by_card(election_uuid, body.challenge_id, body.card_response())
+    return FaceEnrolmentResponse(**_order(enrolment.order, service).model_dump(), voting_code=enrolment.code.shown)
+
+
+@face_voters.post("/elections/{election_uuid}/face-releases")
+async def release_by_face(election_uuid: ElectionUuidPath, body: FaceReleaseRequest, door: Door) -> ReleaseResponse:
+    """Show biometric's verdict and receive the private credential, the same one as by card."""
+    return ReleaseResponse(election_uuid=election_uuid, credential=await door.release(election_uuid, body.verdict))
+
+
+@face_officers.post(
+    "/elections/{election_uuid}/voting-codes",
+    status_code=201,
+    response_class=StreamingResponse,
+    responses={201: {"content": {NDJSON: {}}}},
+)
+async def issue_voting_codes(
+    election_uuid: ElectionUuidPath, body: VotingCodesRequest, desk: Desk
+) -> StreamingResponse:
+    """New voting codes for all voters, for their letters. This answer is the only place where they can be read.
+
+    A JSON object a line: ``voter_id`` and ``voting_code``. Voters who got a code with their card keep it and are left
+    out. The last line is ``{"voting_codes": n, "issue": number}``: without it the download is incomplete, and a further
+    issue has to replace this one.
+    """
+    issued = await desk.issue_codes(election_uuid, body.replaces, Act(body.officer, body.reason))
+    return StreamingResponse(_lines(issued), status_code=201, media_type=NDJSON, headers=_NOT_STORED)
+
+
+@face_officers.post("/elections/{election_uuid}/voters/{voter_id:path}/voting-code", status_code=201)
+async def reissue_voting_code(
+    election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, desk: Desk, response: Response
+) -> VotingCodeResponse:
+    """A new code for one voter; the old one is void at once."""
+    response.headers.update(_NOT_STORED)
+    code = await desk.reissue_code(election_uuid, voter_id, Act(body.officer, body.reason))
+    return VotingCodeResponse(voter_id=voter_id, voting_code=code.shown)
+
+
+@face_officers.post("/elections/{election_uuid}/voters/{voter_id:path}/face-enrolment", status_code=201)
+async def order_enrolment(
+    election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, service: Service, desk: Desk
+) -> FaceOrderResponse:
+    """An order to enrol the face of a voter at the counter. Officer and reason become part of the sealed evidence."""
+    return _order(await desk.order_enrolment(election_uuid, voter_id, Act(body.officer, body.reason)), service)
+
+
+def _order(order: FaceOrder, service: AuthService) -> FaceOrderResponse:
+    return FaceOrderResponse(order=signed(order, require_face_keys(service)), expires_at=rfc3339(order.expires_at))
+
+
+def _lines(issued: IssuedCodes) -> Iterator[str]:
+    for letter in issued.letters:
+        yield json.dumps({"voter_id": letter.voter_id, "voting_code": letter.code.shown}, ensure_ascii=False) + "\n"
+    yield json.dumps({"voting_codes": len(issued.letters), "issue": issued.issue}) + "\n"

@@ -1,0 +1,140 @@
+"""Voters who vote by face: an order for a voting code, a voting code for a card, and a credential for a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from evote_eventlog.events import VoterAuthenticated
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_statement
+from evote_platform.clock import rfc3339
+
+from .card_door import AdmittedVoter, CardDoor
+from .domain.face_evidence import face_evidence
+from .domain.faces import (
+    ORDERS_WITHIN,
+    ByCard,
+    FaceKeys,
+    KeptOrder,
+    check_orders_so_far,
+    check_verdict,
+    new_order,
+)
+from .domain.refusals import FaceNotOffered, VotingCodeUnknown
+from .domain.release import CardResponse
+from .domain.voting_codes import CodeOrigin, KeptCode, VotingCode, delay_after, new_voting_code, parse_voting_code
+from .handlers import AuthService
+from .releasing import PreparedRelease
+from .vault import Connection, face_orders, roll, voting_codes
+from .vault.elections import KnownElection
+
+ORDER_ID_BYTES = 16
+
+
+@dataclass(frozen=True)
+class EnrolmentByCard:
+    """What a voter gets who authenticated by card: an order for the face, and the code to vote with it later."""
+
+    order: FaceOrder
+    code: VotingCode = field(repr=False)
+
+
+def require_face_keys(service: AuthService) -> FaceKeys:
+    """The keys of the face way; ``FaceNotOffered`` where there is none."""
+    if service.face_keys is None:
+        raise FaceNotOffered
+    return service.face_keys
+
+
+@dataclass(frozen=True)
+class FaceDoor:
+    """The face's way in at one replica."""
+
+    service: AuthService
+
+    async def order_verification(self, election_uuid: str, typed: str) -> FaceOrder:
+        """An order to verify the face of the voter whose voting code this is.
+
+        Raises ``VotingCodeMistyped`` before anything is asked, ``VotingCodeUnknown`` or ``TooManyFaceOrders``.
+        """
+        require_face_keys(self.service)
+        code = parse_voting_code(typed)
+        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)(code)
+        async with self.service.pool.acquire() as connection:
+            await self.service.open_to_voters(connection, election_uuid)
+            wrong = await voting_codes.wrong_codes(connection, election_uuid, self.service.clock())
+        await self.service.sleep(delay_after(wrong).total_seconds())
+        now = self.service.clock()
+        async with self.service.pool.acquire() as connection:
+            kept = await voting_codes.code_of_digest(connection, election_uuid, digest)
+            if kept is None:
+                await voting_codes.count_wrong_code(connection, election_uuid, now)
+                raise VotingCodeUnknown
+            async with connection.transaction():
+                await roll.lock_voter(connection, election_uuid, kept.voter_ref)
+                await voting_codes.hold_issues(connection, election_uuid)
+                if await voting_codes.code_of_digest(connection, election_uuid, digest) != kept:
+                    # Replaced since it was looked up, and with it every order that was given for it.
+                    raise VotingCodeUnknown
+                given = await face_orders.verifications_since(
+                    connection, election_uuid, kept.voter_ref, now - ORDERS_WITHIN
+                )
+                check_orders_so_far(given, now)
+                order_id = self.service.random(ORDER_ID_BYTES).hex()
+                order = new_order(order_id, election_uuid, kept.voter_ref, FacePurpose.VERIFY, now)
+                await face_orders.keep_order(connection, order, kept)
+        return order
+
+    async def enrol_by_card(self, election_uuid: str, challenge_id: str, response: CardResponse) -> EnrolmentByCard:
+        """Authenticate by card as for a release; the new code takes the place of any other that the voter had."""
+        require_face_keys(self.service)
+        return await CardDoor(self.service).admit(election_uuid, challenge_id, response, self._enrol)
+
+    async def release(self, election_uuid: str, text: str) -> str:
+        """Check biometric's signed verdict and return the voter's private credential; see ``releasing`` for the writes.
+
+        Raises a ``StatementRefused``, ``FaceOrderUnknown``, or what ``domain.faces.check_verdict`` raises.
+        """
+        keys = require_face_keys(self.service)
+        now = self.service.clock()
+        async with self.service.pool.acquire() as connection:
+            election = await self.service.open_to_voters(connection, election_uuid)
+        verdict = verify_statement(FaceVerdict, text, keys.verdict_key, now)
+        async with self.service.pool.acquire() as connection, connection.transaction():
+            order = await face_orders.lock_verification(connection, verdict.order_id)
+            check_verdict(verdict, order, election_uuid, now)
+            # Used up together with the evidence: a verdict is good for one release at all replicas.
+            await face_orders.use_order(connection, order.order_id)
+            prepared = await self._prepare_release(connection, election, order, text, rfc3339(now))
+
+        async def give_back() -> None:
+            async with self.service.pool.acquire() as connection:
+                await face_orders.give_back_order(connection, order.order_id)
+
+        return await self.service.releasing.publish(prepared, give_back)
+
+    async def _prepare_release(
+        self, connection: Connection, election: KnownElection, order: KeptOrder, text: str, released_at: str
+    ) -> PreparedRelease:
+        credential = self.service.releasing.credential(election, order.voter_ref)
+        plain = face_evidence(
+            text,
+            election_uuid=election.uuid,
+            voter_ref=order.voter_ref,
+            credential=credential.public,
+            released_at=released_at,
+            second_factor=order.second_factor,
+            enrolments=await face_orders.enrolments_of(connection, election.uuid, order.voter_ref),
+        )
+        authenticated = VoterAuthenticated(election_uuid=election.uuid, voter_ref=order.voter_ref, method="face")
+        return await self.service.releasing.prepare(connection, authenticated, credential, plain)
+
+    async def _enrol(self, connection: Connection, voter: AdmittedVoter) -> EnrolmentByCard:
+        uuid, voter_ref = voter.election.uuid, voter.found.voter_ref
+        code = new_voting_code(self.service.random)
+        digest = self.service.releasing.master_key.voting_code_digests(uuid)(code)
+        await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, voter.now))
+        await face_orders.withdraw_verifications(connection, uuid, [voter_ref])
+        order_id = self.service.random(ORDER_ID_BYTES).hex()
+        order = new_order(order_id, uuid, voter_ref, FacePurpose.ENROL, voter.now)
+        await face_orders.keep_order(connection, order, ByCard())
+        return EnrolmentByCard(order, code)

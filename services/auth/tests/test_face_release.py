@@ -1,0 +1,222 @@
+"""Releasing credentials by face, over real Kafka and PostgreSQL. Biometric's word is given by ``BiometricStandIn``."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_auth.domain.faces import ORDER_LIFETIME
+from evote_auth.domain.voting_codes import new_voting_code
+from evote_auth.main import build_app
+from evote_auth.settings import AuthSettings
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import CredentialReleased, VoterAuthenticated
+from evote_face.statements import FacePurpose
+from evote_jpki.authority import Person
+from pydantic import ValidationError
+
+from .conftest import running_auth
+
+pytestmark = pytest.mark.stack
+
+HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
+ICHIRO = Person("山本 一郎", "茨城県つくば市吾妻2丁目3番地", "1961-12-31", "1")
+HANAKO_ID, ICHIRO_ID = "000001", "000002"
+OTHER_WAYS = ["card", "counter"]
+
+
+def refused(response: httpx.Response, ways: list[str] | None = OTHER_WAYS) -> tuple[int, str]:
+    """Status and type of a refusal of the face way, which always tells the other ways."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    assert response.json().get("other_ways") == ways
+    return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
+
+
+@pytest.fixture
+async def open_town(town):
+    await town.prepare(HANAKO, ICHIRO)
+    return town
+
+
+@pytest.fixture
+async def verdict(open_town) -> str:
+    """Hanako's, by the code of her letter."""
+    return await open_town.verdict((await open_town.letters())[HANAKO_ID])
+
+
+async def test_by_face_and_by_card_a_voter_gets_the_same_credential(open_town) -> None:
+    code = (await open_town.letters())[HANAKO_ID]
+    by_face = await open_town.release_by_face(await open_town.verdict(code))
+    assert by_face.status_code == 200, by_face.text
+    assert by_face.json() == (await open_town.release(open_town.card(HANAKO))).json()
+    assert by_face.json() == (await open_town.release_by_face(await open_town.verdict(code))).json()
+    assert sorted(event.method for event in await open_town.events(VoterAuthenticated)) == ["card", "face", "face"]
+    assert len({event.voter_ref for event in await open_town.events(CredentialReleased)}) == 1
+
+
+async def test_the_evidence_holds_the_verdict_and_the_second_factor_and_never_the_code(open_town) -> None:
+    await open_town.officer(f"voters/{HANAKO_ID}/face-enrolment")
+    code = (await open_town.letters())[HANAKO_ID]
+    verdict = await open_town.verdict(code)
+    credential = (await open_town.release_by_face(verdict)).json()["credential"]
+    (evidence,) = await open_town.evidence()
+    assert evidence["method"] == "face" and evidence["verdict"] == verdict
+    factor = evidence["second_factor"]
+    assert (factor["kind"], factor["origin"]) == ("voting-code", "letter")
+    assert factor["issued_at"] <= factor["proven_at"] <= evidence["released_at"]
+    (enrolment,) = evidence["enrolments"]
+    assert (enrolment["by"], enrolment["officer"]) == ("officer", "係長 佐藤")
+    assert code not in str(evidence) and code.replace("-", "") not in str(evidence) and credential not in str(evidence)
+
+
+async def test_a_voter_with_a_card_enrols_and_gets_a_code_that_opens_the_face_way(open_town) -> None:
+    response = await open_town.enrol_by_card(open_town.card(HANAKO))
+    assert response.status_code == 201, response.text
+    assert response.headers["cache-control"] == "no-store"
+    answer = response.json()
+    order = open_town.biometric.order(answer["order"], FacePurpose.ENROL)
+    assert await open_town.events(CredentialReleased) == []
+    released = await open_town.release_by_face(await open_town.verdict(answer["voting_code"]))
+    assert released.status_code == 200, released.text
+    (evidence,) = await open_town.evidence()
+    assert evidence["second_factor"]["origin"] == "card" and evidence["voter_ref"] == order.voter_ref
+    assert [(enrolment["order_id"], enrolment["by"]) for enrolment in evidence["enrolments"]] == [
+        (order.order_id, "card")
+    ]
+
+
+async def test_who_fails_by_card_gets_no_code(open_town) -> None:
+    stranger = replace(HANAKO, name="田中 蓮", address="東京都千代田区1番")
+    assert refused(await open_town.enrol_by_card(open_town.card(stranger))) == (403, "not-on-roll")
+    body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
+    url = f"{open_town.base}/face-enrolments"
+    assert (await open_town.client.post(url, json=body)).status_code == 201
+    assert refused(await open_town.client.post(url, json=body)) == (409, "challenge-replayed")
+
+
+async def test_a_verdict_is_good_for_one_release_even_on_two_replicas(
+    open_town, verdict: str, replica: httpx.AsyncClient
+) -> None:
+    answers = await asyncio.gather(open_town.release_by_face(verdict), open_town.release_by_face(verdict, replica))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert refused(max(answers, key=lambda answer: answer.status_code)) == (409, "face-order-used")
+    assert len(await open_town.events(CredentialReleased)) == len(await open_town.evidence()) == 1
+
+
+async def test_a_verdict_that_biometric_did_not_sign_is_refused(open_town, verdict: str) -> None:
+    stranger = replace_key(open_town.biometric)
+    forged = stranger.verdict(
+        (await open_town.face_order((await open_town.letters(replaces=1))[HANAKO_ID])).json()["order"]
+    )
+    assert refused(await open_town.release_by_face(forged)) == (403, "bad-verdict-signature")
+    assert refused(await open_town.release_by_face("{}")) == (422, "malformed-verdict")
+    order = (await open_town.face_order((await open_town.letters(replaces=2))[HANAKO_ID])).json()["order"]
+    assert refused(await open_town.release_by_face(order)) == (422, "malformed-verdict")
+    assert refused(await open_town.release_by_face("x" * 3000)) == (422, "invalid-request")
+
+
+def replace_key(biometric):
+    other = type(biometric)(biometric._order_key)
+    other.key = Ed25519PrivateKey.generate()
+    return other
+
+
+async def test_a_verdict_must_answer_an_order_of_this_election_for_this_voter(open_town) -> None:
+    codes = await open_town.letters()
+    unknown = await open_town.verdict(codes[HANAKO_ID], order_id="0" * 32)
+    assert refused(await open_town.release_by_face(unknown)) == (404, "face-order-unknown")
+    other_voter = await open_town.verdict(codes[HANAKO_ID], voter_ref="0" * 32)
+    assert refused(await open_town.release_by_face(other_voter)) == (403, "verdict-of-another-order")
+    moved = await open_town.verdict(codes[HANAKO_ID], election_uuid="4yP2vbZnkbxpPG")
+    assert refused(await open_town.release_by_face(moved)) == (409, "verdict-of-another-election")
+    enrolment = open_town.biometric.order(
+        (await open_town.officer(f"voters/{HANAKO_ID}/face-enrolment")).json()["order"], FacePurpose.ENROL
+    )
+    for_enrolment = await open_town.verdict(codes[HANAKO_ID], order_id=enrolment.order_id)
+    assert refused(await open_town.release_by_face(for_enrolment)) == (404, "face-order-unknown")
+    here = await open_town.verdict(codes[HANAKO_ID])
+    await open_town.prepare(HANAKO)
+    assert refused(await open_town.release_by_face(here)) == (409, "verdict-of-another-election")
+
+
+async def test_old_verdicts_and_old_orders_are_refused(open_town) -> None:
+    code = (await open_town.letters())[HANAKO_ID]
+    old = await open_town.verdict(code)
+    order = (await open_town.face_order(code)).json()["order"]
+    open_town.clock.moved = timedelta(minutes=6)
+    assert refused(await open_town.release_by_face(old)) == (409, "verdict-expired")
+    open_town.clock.moved = ORDER_LIFETIME + timedelta(seconds=1)
+    late = open_town.biometric.verdict(order, open_town.clock())
+    assert refused(await open_town.release_by_face(late)) == (409, "face-order-expired")
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"), [(LogUnavailable("away"), 503), (RuntimeError("the process ends here"), 500)]
+)
+async def test_without_the_log_nothing_is_released_and_the_voter_may_try_again(
+    open_town, verdict: str, monkeypatch, stop: Exception, status: int
+) -> None:
+    async def away(event: object) -> None:
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(open_town.app.state.service.releasing.producer, "publish", away)
+        response = await open_town.release_by_face(verdict)
+    assert response.status_code == status and "credential" not in response.json()
+    assert await open_town.events(CredentialReleased) == []
+    assert len(await open_town.evidence()) == 1, "evidence without a release, never a release without evidence"
+    if status == 503:
+        assert refused(response) == (503, "log-unavailable")
+        assert (await open_town.release_by_face(verdict)).status_code == 200
+    else:
+        assert refused(await open_town.release_by_face(verdict)) == (409, "face-order-used")
+        again = await open_town.verdict((await open_town.letters(replaces=1))[HANAKO_ID])
+        assert (await open_town.release_by_face(again)).status_code == 200
+
+
+async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> None:
+    town.uuid = await town.draft()
+    code = new_voting_code(secrets.token_bytes).shown
+    assert refused(await town.face_order(code)) == (409, "roll-not-frozen")
+    assert refused(await town.officer("voting-codes"), None) == (409, "roll-not-frozen")
+    await town.prepare(HANAKO)
+    code = (await town.letters())[HANAKO_ID]
+    verdict = await town.verdict(code)
+    await town.close()
+    assert refused(await town.face_order(code), []) == (403, "election-closed")
+    assert refused(await town.release_by_face(verdict), []) == (403, "election-closed")
+
+
+async def test_without_biometric_the_face_way_says_so_and_the_card_works(
+    open_town, auth_settings: AuthSettings, clock
+) -> None:
+    without = auth_settings.model_copy(update={"face_order_key_file": None, "biometric_public_key_file": None})
+    body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
+    officer = {"Authorization": "Bearer officer-token-of-a-test"}
+    async with running_auth(build_app(without, clock)) as client:
+        for path, sent in (("face-orders", {"voting_code": "x"}), ("face-releases", {"verdict": "x"})):
+            assert refused(await client.post(f"{open_town.base}/{path}", json=sent)) == (404, "face-not-offered")
+        enrolment = await client.post(f"{open_town.base}/face-enrolments", json=body)
+        assert refused(enrolment) == (404, "face-not-offered")
+        for path in ("voting-codes", f"voters/{HANAKO_ID}/voting-code", f"voters/{HANAKO_ID}/face-enrolment"):
+            act = {"officer": "佐藤", "reason": "発送"}
+            response = await client.post(f"{open_town.base}/{path}", json=act, headers=officer)
+            assert refused(response, None) == (404, "face-not-offered")
+        assert (await client.post(f"{open_town.base}/releases", json=body)).status_code == 200
+
+
+def test_the_keys_of_the_face_way_come_together_and_are_two(auth_settings: AuthSettings, tmp_path: Path) -> None:
+    kept = auth_settings.model_dump()
+    for missing in ("face_order_key_file", "biometric_public_key_file"):
+        with pytest.raises(ValidationError, match="both"):
+            AuthSettings(**{**kept, missing: None})
+    private = auth_settings.face_order_key_file
+    assert private is not None
+    with pytest.raises(ValueError):
+        auth_settings.model_copy(update={"biometric_public_key_file": private}).face_keys()

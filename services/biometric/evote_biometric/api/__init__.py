@@ -1,0 +1,1 @@
+"""HTTP: what browsers and officers send and read."""

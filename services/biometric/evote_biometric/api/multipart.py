@@ -1,0 +1,88 @@
+"""Reading multipart bodies in memory only: a picture of a face never touches a disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from evote_platform.problems import Problem
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from ..domain.liveness import MOST_FRAMES
+
+MAX_BODY_BYTES: Final = 24 * 1024 * 1024
+MAX_PHOTO_BYTES: Final = 12 * 1024 * 1024
+MAX_FRAME_BYTES: Final = 768 * 1024
+_PICTURE_TYPES = frozenset({"image/jpeg", "image/png"})
+_MOST_FIELDS = 4
+
+# It logs bytes of what it can't parse.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
+
+class _InMemoryParser(MultiPartParser):
+    spool_max_size = MAX_BODY_BYTES + 1  # Starlette's own limit is 1 MiB, and what is beyond goes to a file
+
+
+async def read_form(request: Request) -> FormData:
+    """The parts of a multipart/form-data body; 415 for another type, 400 for one that can't be parsed."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        raise unsupported("multipart/form-data で送信してください。")
+    try:
+        parser = _InMemoryParser(request.headers, request.stream(), max_files=MOST_FRAMES, max_fields=_MOST_FIELDS)
+        return await parser.parse()
+    except (MultiPartException, KeyError, ValueError):
+        raise Problem(
+            "malformed-multipart", "The body is not multipart/form-data", 400, "送信された内容を読み取れません。"
+        ) from None
+
+
+def text_part(form: FormData, name: str) -> str:
+    """A text field that must be there once."""
+    values = form.getlist(name)
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise invalid_part(name)
+    return values[0]
+
+
+async def picture_parts(form: FormData, name: str, largest: int) -> tuple[bytes, ...]:
+    """The pictures of a field, in their order; 415 for another type, 413 for one that is too large."""
+    parts: Sequence[UploadFile | str] = form.getlist(name)
+    if not parts:
+        raise invalid_part(name)
+    return tuple([await _picture(part, name, largest) for part in parts])
+
+
+async def _picture(part: UploadFile | str, name: str, largest: int) -> bytes:
+    if isinstance(part, str):
+        raise invalid_part(name)
+    if (part.content_type or "").partition(";")[0].strip().lower() not in _PICTURE_TYPES:
+        raise unsupported("写真は JPEG または PNG で送信してください。")
+    content = await part.read()
+    if len(content) > largest:
+        raise Problem(
+            "picture-too-large",
+            "The picture has too many bytes",
+            413,
+            f"写真が大きすぎます。{largest // 1024} KB 以下にしてください。",
+        )
+    return content
+
+
+def unsupported(detail: str) -> Problem:
+    """415: the body or a part is of a type that isn't taken."""
+    return Problem("unsupported-media-type", "This media type is not taken", 415, detail)
+
+
+def invalid_part(name: str) -> Problem:
+    """422: a part is missing, comes twice or is of the wrong kind."""
+    return Problem(
+        "invalid-part",
+        "A part of the form is missing or wrong",
+        422,
+        "送信された内容に不足があります。",
+        extensions={"part": name},
+    )

@@ -1,0 +1,125 @@
+"""Endpoints of voters and of officers."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from evote_platform.clock import rfc3339
+from evote_platform.paths import ElectionUuidPath
+from evote_platform.problems import Problem
+from evote_platform.ratelimit import TokenBucket
+from evote_platform.tokens import verify_bearer
+from fastapi import APIRouter, Depends, Path, Request
+
+from ..domain.actions import INSTRUCTIONS
+from ..domain.liveness import LEAST_FRAMES
+from ..handlers import BiometricService, SentBurst
+from .models import (
+    ENROLMENT_BODY,
+    FRAMES_BODY,
+    EnrolmentResponse,
+    FaceCountsResponse,
+    ReissueResponse,
+    VerdictResponse,
+    VerificationRequest,
+    VerificationResponse,
+)
+from .multipart import MAX_FRAME_BYTES, MAX_PHOTO_BYTES, invalid_part, picture_parts, read_form, text_part
+from .problems import too_many_requests, with_other_ways
+
+_TIMES = re.compile(r"\d{1,6}(,\d{1,6}){0,99}", re.ASCII)
+IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
+
+
+def _service(request: Request) -> BiometricService:
+    service: BiometricService = request.app.state.service
+    return service
+
+
+Service = Annotated[BiometricService, Depends(_service)]
+
+
+def require_officer(request: Request, service: Service) -> None:
+    """Let only election officers through."""
+    verify_bearer(request, service.officer_token_sha256)
+
+
+def limit_address(request: Request) -> None:
+    """Bound what one address may ask for; a shared address slows down and is never locked out."""
+    limit: TokenBucket = request.app.state.address_limit
+    wait_s = limit.take(request.client.host if request.client else "")
+    if wait_s:
+        raise too_many_requests(wait_s)
+
+
+officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)])
+
+
+@voters.post("/enrolments", status_code=201, openapi_extra=ENROLMENT_BODY)
+async def enrol(request: Request, service: Service) -> EnrolmentResponse:
+    """Enrol the face of a photo for auth's order; only an encrypted template of it is kept."""
+    service.faces.require_room(1)
+    try:
+        form = await read_form(request)
+        order_text = text_part(form, "order")
+        pictures = await picture_parts(form, "photo", MAX_PHOTO_BYTES)
+        if len(pictures) != 1:
+            raise invalid_part("photo")
+    except Problem as problem:
+        raise with_other_ways(problem) from None
+    order = await service.enrol(order_text, pictures[0])
+    return EnrolmentResponse(election_uuid=order.election_uuid, order_id=order.order_id)
+
+
+@voters.post("/verifications", status_code=201)
+async def begin(body: VerificationRequest, service: Service) -> VerificationResponse:
+    """Begin a verification for auth's order: takes one of its attempts, and says what to do before the camera."""
+    begun = await service.begin(body.order)
+    return VerificationResponse(
+        verification_id=begun.verification_id,
+        actions=[action.value for action in begun.actions],
+        instructions=[INSTRUCTIONS[action] for action in begun.actions],
+        nonce=begun.nonce,
+        expires_at=rfc3339(begun.expires_at),
+        attempts_left=begun.attempts_left,
+    )
+
+
+@voters.post("/verifications/{verification_id}/frames", openapi_extra=FRAMES_BODY)
+async def judge(verification_id: IdentifierPath, request: Request, service: Service) -> VerdictResponse:
+    """Judge the frames of a verification; the verdict goes to auth, with the browser."""
+    service.faces.require_room(LEAST_FRAMES)
+    try:
+        burst = await _burst(request)
+    except Problem as problem:
+        raise with_other_ways(problem) from None
+    return VerdictResponse(verdict=await service.judge(verification_id, burst))
+
+
+@officers.get("/elections/{election_uuid}/faces")
+async def faces(election_uuid: ElectionUuidPath, service: Service) -> FaceCountsResponse:
+    """Counts of enrolled, verified and rejected faces, and of erased templates."""
+    counts = await service.counts(election_uuid)
+    return FaceCountsResponse(
+        enrolled=counts.enrolled, verified=counts.verified, rejected=dict(counts.rejected), erased=counts.erased
+    )
+
+
+@officers.post("/elections/{election_uuid}/templates/{voter_ref}/reissue")
+async def reissue(election_uuid: ElectionUuidPath, voter_ref: IdentifierPath, service: Service) -> ReissueResponse:
+    """Give a voter's template a new transform, after a suspicion that it was taken; the voter notices nothing."""
+    return ReissueResponse(version=await service.reissue(election_uuid, voter_ref))
+
+
+async def _burst(request: Request) -> SentBurst:
+    form = await read_form(request)
+    times = text_part(form, "timestamps")
+    if not _TIMES.fullmatch(times):
+        raise invalid_part("timestamps")
+    times_ms = tuple(int(time) for time in times.split(","))
+    frames = await picture_parts(form, "frames", MAX_FRAME_BYTES)
+    if len(frames) != len(times_ms):
+        raise invalid_part("timestamps")
+    return SentBurst(text_part(form, "nonce"), times_ms, frames)

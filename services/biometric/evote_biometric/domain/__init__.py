@@ -1,0 +1,1 @@
+"""The rules of faces: quality, liveness, likeness. No I/O, no models."""

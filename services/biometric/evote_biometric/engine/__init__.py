@@ -1,0 +1,1 @@
+"""The models: pictures in, readings out. Runs in processes of its own."""

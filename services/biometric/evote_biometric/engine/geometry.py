@@ -1,0 +1,68 @@
+"""What 68 landmarks say: where the head points, and whether the eyes are open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+"""One row for each landmark: x to the right, y down, in pixels."""
+
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+"""The person's own right and left, in the order of the iBUG 300-W annotation."""
+
+_POSED = (30, 8, 36, 45, 48, 54)
+_DISTANCE = 5.0
+"""Of the camera, in sizes of the face."""
+_HEAD = np.array(
+    [  # an average adult head in millimetres, x to the picture's right, y down, z away from the camera
+        (0.0, 0.0, 0.0),  # tip of the nose
+        (0.0, 63.6, 12.5),  # chin
+        (-43.3, -32.7, 26.0),  # outer corner of the right eye
+        (43.3, -32.7, 26.0),  # outer corner of the left eye
+        (-28.9, 28.9, 24.1),  # right corner of the mouth
+        (28.9, 28.9, 24.1),  # left corner of the mouth
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the head points, in degrees; see ``FaceReading`` for the signs."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+def estimate_pose(points: Points) -> Pose:
+    """The head's pose by a perspective fit of six landmarks.
+
+    The camera is taken to look straight at the face from about an arm's length. What the real one's focal length and
+    the face's place in the picture change is less than what they would add in noise, for nobody knows them.
+    """
+    centre, extent = points.mean(axis=0), float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
+    camera = np.array([(_DISTANCE * extent, 0, centre[0]), (0, _DISTANCE * extent, centre[1]), (0, 0, 1)])
+    seen = np.ascontiguousarray(points[list(_POSED)], dtype=np.float64)
+    _, rotation, _ = cv2.solvePnP(_HEAD, seen, camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
+    matrix, _ = cv2.Rodrigues(rotation)
+    forward, up = matrix @ (0, 0, -1), matrix @ (0, -1, 0)
+    return Pose(
+        # The person's left is the picture's right.
+        yaw_deg=float(np.degrees(np.arctan2(forward[0], -forward[2]))),
+        pitch_deg=float(np.degrees(np.arcsin(np.clip(-forward[1], -1, 1)))),
+        roll_deg=float(np.degrees(np.arctan2(up[0], -up[1]))),
+    )
+
+
+def eye_openness(points: Points) -> float:
+    """Eye aspect ratio (Soukupová and Čech, 2016): height over width, the mean of both eyes."""
+    return (_aspect(points[RIGHT_EYE]) + _aspect(points[LEFT_EYE])) / 2
+
+
+def _aspect(eye: Points) -> float:
+    height = np.linalg.norm(eye[1] - eye[5]) + np.linalg.norm(eye[2] - eye[4])
+    return float(height / (2 * np.linalg.norm(eye[0] - eye[3])))

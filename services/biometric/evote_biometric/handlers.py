@@ -1,0 +1,270 @@
+"""Commands: enrol, begin and judge a verification, reissue. The order of writes is the design."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
+from evote_eventlog.producer import EventProducer
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, sign_statement, verify_statement
+from evote_platform.clock import Clock
+
+from .domain.actions import choose_actions
+from .domain.attempts import ATTEMPTS_PER_ORDER, PHOTOS_PER_ORDER, wait_after
+from .domain.likeness import Template, is_enrolled_face, transform, transform_back
+from .domain.liveness import require_live, require_plausible_times
+from .domain.quality import quality_faults
+from .domain.refusals import (
+    FaceRefused,
+    NonceWrong,
+    OrderForOtherPurpose,
+    Overloaded,
+    PhotoRefused,
+    PictureUnreadable,
+    RejectionReason,
+    TooManyAttempts,
+    VerificationExpired,
+    VerificationUsed,
+)
+from .inference.pool import FacePool, PicturesUnreadable
+from .keys import ElectionKey, MasterKey, Randomness, SealedTemplate, new_nonce
+from .metrics import FaceMetrics, Operation
+from .projection import FaceCounts, face_counts
+from .vault import orders, templates
+from .vault.elections import election_key, hold_open
+from .vault.verifications import Verification, keep_verification, note_frames, use_verification
+
+VERIFICATION_LIFETIME = timedelta(minutes=2)
+VERDICT_LIFETIME = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class SentBurst:
+    """What a voter's browser sends for a verification; it never prints its frames."""
+
+    nonce: str
+    times_ms: tuple[int, ...]
+    frames: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BiometricService:
+    """A running replica; keeps nothing between requests."""
+
+    pool: asyncpg.Pool
+    producer: EventProducer
+    faces: FacePool
+    metrics: FaceMetrics
+    master_key: MasterKey
+    order_key: Ed25519PublicKey = field(repr=False)
+    verdict_key: Ed25519PrivateKey = field(repr=False)
+    likeness_threshold: float
+    clock: Clock
+    random: Randomness
+    officer_token_sha256: str
+
+    async def enrol(self, order_text: str, photo: bytes) -> FaceOrder:
+        """Enrol the face of a photo; returns the order that asked for it.
+
+        Order of writes: the template is committed, then the event is durable, then the answer goes. A crash in between
+        leaves a template that no event names; the voter enrols again and replaces it.
+        """
+        now = self.clock()
+        order = self._order(order_text, FacePurpose.ENROL, now)
+        async with self.pool.acquire() as connection:
+            await orders.begin_attempt(connection, order, PHOTOS_PER_ORDER, now)
+        async with self._given_back_by_our_fault(order):
+            template = await self._photographed(photo)
+            async with self.pool.acquire() as connection, connection.transaction():
+                await hold_open(connection, order.election_uuid)
+                await orders.finish_order(connection, order.order_id)
+                key = await election_key(connection, order.election_uuid, self.master_key, self.random)
+                version = await templates.next_version(connection, order.election_uuid, order.voter_ref)
+                await self._keep(connection, key, order.election_uuid, order.voter_ref, version, template)
+            await self.producer.publish(FaceEnrolled(election_uuid=order.election_uuid, voter_ref=order.voter_ref))
+        self.metrics.judged(Operation.ENROL, "accepted")
+        return order
+
+    async def begin(self, order_text: str) -> Verification:
+        """Take one of the order's attempts and say what the voter has to do."""
+        now = self.clock()
+        order = self._order(order_text, FacePurpose.VERIFY, now)
+        async with self.pool.acquire() as connection, connection.transaction():
+            await hold_open(connection, order.election_uuid)
+            await templates.load_template(connection, order.election_uuid, order.voter_ref)
+            tried = await orders.attempts_of(connection, order.election_uuid, order.voter_ref)
+            wait = wait_after(tried, now) if tried else timedelta(0)
+            if wait:
+                raise TooManyAttempts(wait.total_seconds())
+            left = await orders.begin_attempt(connection, order, ATTEMPTS_PER_ORDER, now)
+            await orders.count_attempt(connection, order.election_uuid, order.voter_ref, now)
+            verification = Verification(
+                verification_id=self.random(16).hex(),
+                order_id=order.order_id,
+                election_uuid=order.election_uuid,
+                voter_ref=order.voter_ref,
+                actions=choose_actions(self.random),
+                nonce=self.random(16).hex(),
+                attempts_left=left,
+                begun_at=now,
+                expires_at=now + VERIFICATION_LIFETIME,
+                used=False,
+            )
+            await keep_verification(connection, verification)
+        return verification
+
+    async def judge(self, verification_id: str, burst: SentBurst) -> str:
+        """Judge a burst; returns the signed verdict when it shows the enrolled face, live.
+
+        Checks go from cheap to dear. The verification is used up whatever follows; a refusal is an event. The verdict
+        leaves only after its event is durable.
+        """
+        now = self.clock()
+        async with self.pool.acquire() as connection:
+            verification = await use_verification(connection, verification_id)
+        _require_usable(verification, burst.nonce, now)
+        async with self._given_back_by_our_fault(verification):
+            try:
+                await self._require_enrolled_and_live(verification, burst, now)
+            except FaceRefused as refused:
+                refused.attempts_left = verification.attempts_left
+                await self._note_refusal(verification, refused)
+                raise
+            return await self._give_verdict(verification)
+
+    async def reissue(self, election_uuid: str, voter_ref: str) -> int:
+        """Give a voter's template a new transform; returns its new version. Nobody has to be photographed."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await hold_open(connection, election_uuid)
+            version = await templates.next_version(connection, election_uuid, voter_ref)
+            sealed = await templates.load_template(connection, election_uuid, voter_ref)
+            key = await election_key(connection, election_uuid, self.master_key, self.random)
+            turned = key.open(sealed, election_uuid, voter_ref)
+            plain = transform_back(turned, key.transform_seed(voter_ref, sealed.version))
+            await self._keep(connection, key, election_uuid, voter_ref, version, plain)
+        await self.producer.publish(TemplateReissued(election_uuid=election_uuid, voter_ref=voter_ref))
+        return version
+
+    async def counts(self, election_uuid: str) -> FaceCounts:
+        """Counts only."""
+        async with self.pool.acquire() as connection:
+            return await face_counts(connection, election_uuid)
+
+    def _order(self, text: str, purpose: FacePurpose, now: datetime) -> FaceOrder:
+        order = verify_statement(FaceOrder, text, self.order_key, now)
+        if order.purpose is not purpose:
+            raise OrderForOtherPurpose
+        return order
+
+    async def _photographed(self, photo: bytes) -> Template:
+        try:
+            (reading,) = await self.faces.read([photo])
+        except PicturesUnreadable as unreadable:
+            self.metrics.judged(Operation.ENROL, unreadable.fault.value)
+            raise PictureUnreadable(unreadable.fault.value) from None
+        faults = quality_faults(reading)
+        if faults:
+            self.metrics.judged(Operation.ENROL, faults[0].value)
+            raise PhotoRefused(faults)
+        return reading.template
+
+    async def _keep(
+        self,
+        connection: asyncpg.pool.PoolConnectionProxy,
+        key: ElectionKey,
+        election_uuid: str,
+        voter_ref: str,
+        version: int,
+        template: Template,
+    ) -> None:
+        turned = await asyncio.to_thread(transform, template, key.transform_seed(voter_ref, version))
+        sealed = key.seal(turned, election_uuid, voter_ref, version, new_nonce(self.random))
+        await templates.keep_template(connection, election_uuid, voter_ref, sealed)
+
+    async def _require_enrolled_and_live(self, verification: Verification, burst: SentBurst, now: datetime) -> None:
+        require_plausible_times(burst.times_ms, now - verification.begun_at)
+        uuid, voter_ref = verification.election_uuid, verification.voter_ref
+        async with self.pool.acquire() as connection, connection.transaction():
+            await hold_open(connection, uuid)
+            key = await election_key(connection, uuid, self.master_key, self.random)
+            sealed = await templates.load_template(connection, uuid, voter_ref)
+            new = await note_frames(connection, uuid, [key.frame_digest(frame) for frame in burst.frames])
+        if not new:
+            raise FaceRefused(RejectionReason.REPLAYED)
+        try:
+            readings = await self.faces.read(burst.frames)
+        except PicturesUnreadable as unreadable:
+            raise PictureUnreadable(unreadable.fault.value) from None
+        probes = require_live(readings, verification.actions, self.likeness_threshold)
+        if not await asyncio.to_thread(self._is_enrolled, key, sealed, verification, probes):
+            raise FaceRefused(RejectionReason.NOT_THE_ENROLLED_FACE)
+
+    def _is_enrolled(
+        self,
+        key: ElectionKey,
+        sealed: SealedTemplate,
+        verification: Verification,
+        probes: Sequence[Template],
+    ) -> bool:
+        """Compared as it is stored: the probes are turned by the same transform, the template is never turned back."""
+        enrolled = key.open(sealed, verification.election_uuid, verification.voter_ref)
+        seed = key.transform_seed(verification.voter_ref, sealed.version)
+        return is_enrolled_face([transform(probe, seed) for probe in probes], enrolled, self.likeness_threshold)
+
+    async def _note_refusal(self, verification: Verification, refused: FaceRefused) -> None:
+        self.metrics.judged(Operation.VERIFY, refused.reason.value)
+        await self.producer.publish(
+            FaceRejected(
+                election_uuid=verification.election_uuid,
+                voter_ref=verification.voter_ref,
+                reason=refused.reason.value,
+            )
+        )
+
+    async def _give_verdict(self, verification: Verification) -> str:
+        now = self.clock()
+        verdict = FaceVerdict(
+            election_uuid=verification.election_uuid,
+            voter_ref=verification.voter_ref,
+            issued_at=now,
+            expires_at=now + VERDICT_LIFETIME,
+            order_id=verification.order_id,
+            verdict_id=self.random(16).hex(),
+        )
+        async with self.pool.acquire() as connection, connection.transaction():
+            await orders.finish_order(connection, verification.order_id)
+            await orders.forget_attempts(connection, verification.election_uuid, verification.voter_ref)
+        await self.producer.publish(
+            FaceVerified(
+                election_uuid=verdict.election_uuid, voter_ref=verdict.voter_ref, verdict_id=verdict.verdict_id
+            )
+        )
+        self.metrics.judged(Operation.VERIFY, "accepted")
+        return sign_statement(verdict, self.verdict_key)
+
+    @asynccontextmanager
+    async def _given_back_by_our_fault(self, order: FaceOrder | Verification) -> AsyncIterator[None]:
+        """What fails for want of a worker or of the log costs the voter no attempt: nothing has left this service."""
+        try:
+            yield
+        except (Overloaded, LogUnavailable):
+            async with self.pool.acquire() as connection:
+                await orders.give_back_attempt(connection, order)
+            raise
+
+
+def _require_usable(verification: Verification, nonce: str, now: datetime) -> None:
+    if verification.used:
+        raise VerificationUsed
+    if now > verification.expires_at:
+        raise VerificationExpired(verification.expires_at)
+    if not hmac.compare_digest(nonce.encode(), verification.nonce.encode()):
+        raise NonceWrong

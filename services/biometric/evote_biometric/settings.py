@@ -1,0 +1,56 @@
+"""Every environment variable of the service."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from evote_platform.settings import ServiceSettings
+from pydantic import Field
+
+from .domain.liveness import MOST_FRAMES
+from .keys import MasterKey
+
+
+class BiometricSettings(ServiceSettings):
+    """Settings of biometric; each is read from ``EVOTE_`` and its name in capitals."""
+
+    officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 (hex) of the bearer token of the election officers."""
+    master_key_file: Path
+    """Base64 of 32 secret bytes, which wrap the elections' keys."""
+    auth_public_key_file: Path
+    """Ed25519 public key (PEM) of auth's orders."""
+    verdict_key_file: Path
+    """Ed25519 private key (PEM, PKCS #8) that signs verdicts."""
+    weights_dir: Path
+    """The folder of the models' weights, as the set-up puts them into place."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that read faces; each takes about a gigabyte."""
+    queue_length: Annotated[int, Field(ge=MOST_FRAMES, le=10_000)] = 4 * MOST_FRAMES
+    """How many pictures may wait or be read before a request is answered with 503."""
+    likeness_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.07
+    """Cosine distance to the enrolled template below which a face counts as the same."""
+    address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
+    """How many requests one address may send, on average and at once, at this replica."""
+
+    def master_key(self) -> MasterKey:
+        """Read the master key."""
+        return MasterKey(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
+
+    def order_key(self) -> Ed25519PublicKey:
+        """Read auth's key; ``ValueError`` for a key of another kind."""
+        key = load_pem_public_key(self.auth_public_key_file.read_bytes())
+        if not isinstance(key, Ed25519PublicKey):
+            raise ValueError("auth's key must be an Ed25519 key")
+        return key
+
+    def verdict_key(self) -> Ed25519PrivateKey:
+        """Read the verdict key; ``ValueError`` for a key of another kind."""
+        key = load_pem_private_key(self.verdict_key_file.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("the verdict key must be an Ed25519 key")
+        return key

@@ -1,0 +1,136 @@
+"""What the models read from photographs, and from a puppet that moves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from evote_biometric.engine.decoding import Limits, decode
+from evote_biometric.engine.face_engine import FaceEngine
+from evote_biometric.engine.picture import Picture
+from evote_biometric.engine.weights import RECOGNITION, WeightsDifferent, WeightsMissing, check_weights, weight_path
+
+from .puppet import Gesture, Puppet, encode
+
+pytestmark = pytest.mark.slow
+LIMITS = Limits()
+
+
+def distance(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    return 1 - float(np.dot(one, other))
+
+
+def template(engine: FaceEngine, path: Path) -> tuple[float, ...]:
+    return engine.read(decode(path.read_bytes(), LIMITS)).template
+
+
+def shown(puppet: Puppet, gesture: Gesture) -> Picture:
+    return decode(encode(puppet.frame(gesture)), LIMITS)
+
+
+def test_photographs_of_one_person_are_nearer_than_those_of_two(engine: FaceEngine, photographs: Path) -> None:
+    same = [template(engine, path) for path in sorted((photographs / "obama").iterdir())]
+    other = template(engine, photographs / "biden/1.jpg")
+    genuine = [distance(a, b) for number, a in enumerate(same) for b in same[:number]]
+    assert len(genuine) == 3
+    assert max(genuine) < 0.07 < min(distance(one, other) for one in same)
+
+
+def test_a_template_has_length_one_and_is_the_same_each_time(engine: FaceEngine, portrait: Picture) -> None:
+    first = engine.read(portrait)
+    assert len(first.template) == 128
+    assert np.linalg.norm(first.template) == pytest.approx(1)
+    assert engine.read(portrait) == first
+
+
+def test_no_face_reads_as_no_face(engine: FaceEngine) -> None:
+    reading = engine.read(Picture(np.full((480, 640, 3), 128, np.uint8), 640, 480))
+    assert (reading.faces, reading.template, reading.genuineness) == (0, (), 0)
+
+
+def test_every_face_of_a_group_is_counted(engine: FaceEngine, photographs: Path) -> None:
+    assert engine.read(decode((photographs / "crowds/1.jpg").read_bytes(), LIMITS)).faces >= 5
+
+
+def test_sizes_are_those_of_the_picture_as_it_was_sent(engine: FaceEngine, photographs: Path) -> None:
+    content = (photographs / "obama/3.jpg").read_bytes()
+    large, small = (engine.read(decode(content, Limits(longest_side_kept=side))) for side in (1600, 900))
+    assert (large.picture_width, large.picture_height) == (small.picture_width, small.picture_height) == (1434, 2333)
+    assert large.face_width == pytest.approx(small.face_width, rel=0.1)
+
+
+def test_a_head_that_turns_reads_as_turned(engine: FaceEngine, puppet: Puppet) -> None:
+    left, right = (engine.read(shown(puppet, Gesture(yaw_deg=yaw))).yaw_deg for yaw in (20, -20))
+    assert left > 15
+    assert right < -15
+
+
+def test_a_head_that_looks_up_or_down_reads_so(engine: FaceEngine, puppet: Puppet) -> None:
+    up, down = (engine.read(shown(puppet, Gesture(pitch_deg=pitch))).pitch_deg for pitch in (15, -15))
+    assert up - down > 15
+
+
+def test_a_head_that_leans_reads_so(engine: FaceEngine, portrait: Picture) -> None:
+    height, width = portrait.pixels.shape[:2]
+    # Clockwise in the picture: towards the person's left shoulder.
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -15, 1)
+    leaning = np.asarray(cv2.warpAffine(portrait.pixels, turn, (width, height)), np.uint8)
+    roll = engine.read(Picture(leaning, width, height)).roll_deg - engine.read(portrait).roll_deg
+    assert roll == pytest.approx(15, abs=4)
+
+
+def test_closed_eyes_read_as_closed(engine: FaceEngine, puppet: Puppet) -> None:
+    opened = engine.read(shown(puppet, Gesture())).eye_openness
+    closed = engine.read(shown(puppet, Gesture(eyes_closed=1))).eye_openness
+    assert opened > 0.2 > 0.15 > closed
+
+
+def test_the_puppet_stays_the_same_person(engine: FaceEngine, puppet: Puppet) -> None:
+    rest = engine.read(shown(puppet, Gesture())).template
+    for gesture in (Gesture(yaw_deg=20), Gesture(yaw_deg=-20), Gesture(eyes_closed=1)):
+        assert distance(rest, engine.read(shown(puppet, gesture)).template) < 0.05
+
+
+def test_blur_and_dark_read_as_such(engine: FaceEngine, portrait: Picture) -> None:
+    plain = engine.read(portrait)
+    blurred = np.asarray(cv2.GaussianBlur(portrait.pixels, (0, 0), 4), np.uint8)
+    dark = (portrait.pixels * 0.2).astype(np.uint8)
+    assert engine.read(Picture(blurred, portrait.sent_width, portrait.sent_height)).sharpness < plain.sharpness / 5
+    assert engine.read(Picture(dark, portrait.sent_width, portrait.sent_height)).brightness < plain.brightness / 3
+
+
+def test_missing_and_different_weights_keep_the_engine_from_starting(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing):
+        FaceEngine(tmp_path)
+    for source in weight_path(weights, RECOGNITION).parent.iterdir():
+        target = tmp_path / source.relative_to(weights)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    check_weights(tmp_path)
+    with weight_path(tmp_path, RECOGNITION).open("r+b") as stream:
+        stream.write(b"\0")
+    with pytest.raises(WeightsDifferent):
+        FaceEngine(tmp_path)
+
+
+def test_the_engine_reads_without_any_network(weights: Path, photographs: Path) -> None:
+    program = (
+        "import pathlib, socket, sys\n"
+        "assert [name for _, name in socket.if_nameindex()] == ['lo']\n"
+        "from evote_biometric.engine.decoding import Limits, decode\n"
+        "from evote_biometric.engine.face_engine import FaceEngine\n"
+        "picture = decode(pathlib.Path(sys.argv[2]).read_bytes(), Limits())\n"
+        "assert len(FaceEngine(pathlib.Path(sys.argv[1])).read(picture).template) == 128\n"
+    )
+    arguments = [sys.executable, "-c", program, str(weights), str(photographs / "obama/1.jpg")]
+    home = {**os.environ, "HOME": str(weights / "nobody")}
+    done = subprocess.run(
+        ["unshare", "--user", "--net", *arguments], env=home, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not (weights / "nobody").exists()

@@ -1,0 +1,162 @@
+"""What becomes of templates: reissued, erased, and never seen anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import asyncpg
+import pytest
+from evote_biometric.erasure import Eraser
+from evote_biometric.keys import SealedTemplate
+from evote_biometric.main import SERVICE
+from evote_biometric.projection import BiometricProjection
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import TemplateErased, TemplateReissued
+from evote_eventlog.replay import replay
+from evote_platform.logging import configure_logging
+
+pytestmark = pytest.mark.stack
+
+OFFICER = {"Authorization": "Bearer officer-token-of-a-test"}
+VAULT = (
+    "vault_election_keys",
+    "vault_templates",
+    "vault_orders",
+    "vault_verifications",
+    "vault_attempts",
+    "vault_frames",
+)
+
+
+async def rows(pool: asyncpg.Pool, table: str) -> list[tuple]:
+    return sorted(tuple(row) for row in await pool.fetch(f"SELECT * FROM {table}"))
+
+
+async def test_certification_erases_everything_and_the_log_proves_it(booth, eventually) -> None:
+    await booth.enrol()
+    assert (await booth.verify()).status_code == 200
+    pool = booth.app.state.service.pool
+    assert len(await rows(pool, "vault_templates")) == 1
+    await booth.certify()
+
+    async def erased() -> bool:
+        return (await booth.counts())["erased"] == 1
+
+    await eventually(erased)
+    for table in VAULT:
+        assert await rows(pool, table) == [], table
+    (event,) = await booth.events(TemplateErased)
+    assert event.templates == 1
+    for response in (await booth.enrol(), await booth.begin()):
+        assert response.status_code == 410
+        assert response.json()["type"].endswith(":templates-erased")
+    assert await rows(pool, "vault_templates") == []
+
+
+async def test_a_crash_between_erasure_and_event_publishes_the_same_count_later(booth, eventually) -> None:
+    await booth.enrol()
+    pool = booth.app.state.service.pool
+
+    class Away:
+        async def publish(self, data: object) -> None:
+            raise LogUnavailable("away")
+
+    await pool.execute("INSERT INTO certified_elections VALUES ($1)", booth.uuid)
+    with pytest.raises(LogUnavailable):
+        await Eraser(pool, Away()).erase_due()
+    assert await rows(pool, "vault_templates") == []
+    await Eraser(pool, booth.app.state.service.producer).erase_due()
+    await Eraser(pool, booth.app.state.service.producer).erase_due()
+    assert {event.templates for event in await booth.events(TemplateErased)} == {1}
+
+    async def projected() -> bool:
+        return (await booth.counts())["erased"] == 1
+
+    await eventually(projected)
+
+
+async def test_a_reissued_template_fits_the_same_face_and_the_old_one_does_not(booth) -> None:
+    await booth.enrol()
+    pool = booth.app.state.service.pool
+    before = await pool.fetchrow("SELECT * FROM vault_templates")
+    url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
+    assert (await booth.client.post(url)).status_code == 401
+    response = await booth.client.post(url, headers=OFFICER)
+    assert response.json() == {"version": 2}
+    assert len(await booth.events(TemplateReissued)) == 1
+    assert (await booth.verify(person=1)).status_code == 200
+    assert (await booth.verify(person=2)).status_code == 403
+    # Who took the old turned template and can write rows: its transform is gone with its version.
+    service = booth.app.state.service
+    wrapped = await pool.fetchval("SELECT wrapped_key FROM vault_election_keys")
+    key = service.master_key.unwrap(wrapped)
+    stolen = key.open(
+        SealedTemplate(before["version"], before["nonce"], before["ciphertext"]), booth.uuid, booth.voter_ref
+    )
+    planted = key.seal(stolen, booth.uuid, booth.voter_ref, 2, b"\x05" * 12)
+    await pool.execute("UPDATE vault_templates SET nonce = $1, ciphertext = $2", planted.nonce, planted.ciphertext)
+    assert (await booth.verify(person=1)).json()["reason"] == "not-the-enrolled-face"
+    missing = f"/elections/{booth.uuid}/templates/{'0' * 32}/reissue"
+    assert (await booth.client.post(missing, headers=OFFICER)).status_code == 404
+
+
+async def test_a_replay_makes_the_same_tables(booth, eventually) -> None:
+    await booth.enrol()
+    await booth.verify()
+    await booth.verify(person=2)
+    await booth.certify()
+
+    async def erased() -> bool:
+        return (await booth.counts())["erased"] == 1
+
+    await eventually(erased)
+    assert await booth.counts() == {
+        "enrolled": 1,
+        "verified": 1,
+        "rejected": {"not-the-enrolled-face": 1},
+        "erased": 1,
+    }
+    pool = booth.app.state.service.pool
+    before = {table: await rows(pool, table) for table in BiometricProjection.tables}
+    await replay(booth.kafka, pool, BiometricProjection(), lambda *_: None)
+    assert {table: await rows(pool, table) for table in BiometricProjection.tables} == before
+
+
+async def test_nothing_of_a_face_reaches_a_log_a_metric_an_event_or_the_database(booth, reading, spell, capfd) -> None:
+    configure_logging(SERVICE, "debug")
+    photo = spell(reading)
+    await booth.enrol(photo)
+    await booth.verify()
+    await booth.verify(person=2)
+    await booth.enrol(b"bug")
+    printed = capfd.readouterr()
+    metrics = (await booth.client.get("/metrics")).text
+    assert "evote_face_outcomes_total" in metrics
+    events = b"".join(record.value for record in await booth.records())
+    assert b"FaceVerified" in events and b"FaceRejected" in events
+    pool = booth.app.state.service.pool
+    tables = [
+        row["tablename"] for row in await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", SERVICE)
+    ]
+    stored = "".join([repr(await rows(pool, table)) for table in tables])
+    assert "vault_templates" in tables
+    said = printed.out + printed.err + metrics + events.decode() + stored
+    assert any(secret in repr(reading.template) for secret in traces_of(reading.template, photo))  # the search finds
+    for secret in traces_of(reading.template, photo):
+        assert secret not in said
+    assert booth.voter_ref not in printed.out + printed.err + metrics
+
+
+def traces_of(template: tuple[float, ...], photo: bytes) -> list[str]:
+    raw = struct.pack("<128d", *template)
+    return [
+        *(repr(value) for value in template),
+        *(f"{value:.6f}" for value in template),
+        repr(raw)[2:60],
+        raw[:48].hex(),
+        base64.b64encode(raw[:48]).decode(),
+        photo[:80].decode(),
+        base64.b64encode(photo[:60]).decode(),
+        photo[:40].hex(),
+    ]

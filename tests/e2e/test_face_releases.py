@@ -1,0 +1,217 @@
+"""Voters who come by face, and an auth that invents some: the auditor accepts the first and finds the second.
+
+Biometric is a stand-in here: it says yes to every order, and signs with the key that auth knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import csv
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from evote_auth.domain.credentials import MasterKey
+from evote_belenios.credentials import public_credential
+from evote_belenios.groups import group_by_name
+from evote_eventlog.events import CredentialReleased, VoterAuthenticated
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import RecordPosition
+from evote_face.statements import FaceVerdict, sign_statement
+from evote_local.devices import device_pool
+from evote_local.referendum import Referendum
+from evote_local.stack import Stack
+from evote_local.voters import PollingDay, Voter, open_client
+from evote_platform.clock import rfc3339, utc_now
+from nacl.public import PublicKey, SealedBox
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+YES = [[0, 1, 0]]
+GROUP = "Ed25519"
+
+
+def test_the_auditor_accepts_releases_by_face_and_finds_the_planted_ones(stack: Stack, tmp_path: Path) -> None:
+    asyncio.run(_election(stack, tmp_path))
+
+
+async def _election(stack: Stack, directory: Path) -> None:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group=GROUP, voters=4, seed=3)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        with device_pool() as executor:
+            town = Town(stack, referendum, client, directory, await referendum.open_polls(executor))
+            await _voters_come_by_face_and_by_card(town)
+        await referendum.officers.download_archive(directory / "final.bel")
+        honest = await town.audit()
+        assert honest.returncode == 0, honest.stderr
+        assert "交付: 3 件（カード 1 件、顔 2 件）" in honest.stdout
+        assert "投票された資格情報: 3 件" in honest.stdout
+        planted = await _auth_invents_releases(town)
+        async with asyncio.timeout(10):
+            while len((found := await town.audit()).stderr.splitlines()) <= len(planted):  # noqa: ASYNC110 - auth projects soon
+                await asyncio.sleep(0.2)
+        assert found.returncode == 1
+        assert sorted(found.stderr.splitlines()[1:]) == sorted(planted)
+
+
+class Town:
+    """The people of one election and their tools."""
+
+    def __init__(
+        self, stack: Stack, referendum: Referendum, client: httpx.AsyncClient, directory: Path, polls: PollingDay
+    ) -> None:
+        self.stack, self.client, self.directory, self.polls = stack, client, directory, polls
+        self.uuid = referendum.officers.election_uuid
+        self.voters = referendum.voters
+        key = load_pem_private_key(stack.identities.face_verdict_key_file.read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        self.biometric = key
+        self.base = f"{stack.auth.url}/elections/{self.uuid}"
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        response = await self.client.post(f"{self.base}/{path}", json=body)
+        assert response.is_success, response.text
+        document: dict[str, Any] = response.json()
+        return document
+
+    async def vote_by_face(self, voter: Voter, code: str) -> str:
+        """Returns the verdict."""
+        order = json.loads((await self.post("face-orders", {"voting_code": code}))["order"])
+        text = verdict(self.uuid, order["voter_ref"], order["order_id"], self.biometric)
+        voter.credential = (await self.post("face-releases", {"verdict": text}))["credential"]
+        await self.vote(voter)
+        return text
+
+    async def vote(self, voter: Voter) -> None:
+        cast = await self.polls.cast(voter, "はい", YES, self.client)
+        await self.polls.wait_until_logged(cast, self.client, 0)
+
+    async def audit(self) -> subprocess.CompletedProcess[str]:
+        releases, keys = self.directory / "releases.ndjson", self.stack.identities
+        await self.evote("audit", "fetch", self.uuid, "--out", str(releases))
+        files = ["--releases", str(releases), "--archive", str(self.directory / "final.bel")]
+        files += ["--ca-bundle", str(self.stack.directory / "keys" / "test-ca.pem")]
+        files += ["--biometric-key", str(keys.face_verdict_public_key_file)]
+        return await self.evote("audit", "releases", "--key-file", str(keys.auditor_key_file), *files)
+
+    async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        settings = {
+            "EVOTE_TOKEN": self.stack.identities.officer_token,
+            "EVOTE_AUTH_URL": self.stack.auth.url,
+            "COLUMNS": "200",
+        }
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "evote_cli.main", *arguments],
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def verdict(uuid: str, voter_ref: str, order_id: str, key: Ed25519PrivateKey) -> str:
+    now = utc_now()
+    return sign_statement(
+        FaceVerdict(
+            election_uuid=uuid,
+            voter_ref=voter_ref,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+            order_id=order_id,
+            verdict_id=secrets.token_hex(16),
+        ),
+        key,
+    )
+
+
+async def _voters_come_by_face_and_by_card(town: Town) -> None:
+    act = ("--officer", "佐藤", "--reason", "投票所入場券に同封")
+    out = town.directory / "codes.csv"
+    done = await town.evote("face", "codes", town.uuid, "--out", str(out), *act)
+    assert done.returncode == 0, done.stderr
+    with out.open(encoding="utf-8") as file:
+        codes = {row["voter_id"]: row["voting_code"] for row in csv.DictReader(file)}
+    assert len(codes) == 4
+    await town.vote_by_face(town.voters[0], codes["000001"])
+    await town.vote_by_face(town.voters[1], codes["000002"].lower())
+    await town.polls.obtain_credential(town.voters[2], town.client)
+    await town.vote(town.voters[2])
+
+
+async def _auth_invents_releases(town: Town) -> list[str]:
+    """For a voter who never came: what auth's keys and tables make possible, and what the audit says of each."""
+    connection = await asyncpg.connect(town.stack.database_url)
+    refs = {
+        row["voter_id"]: row["voter_ref"]
+        for row in await connection.fetch(
+            "SELECT voter_id, voter_ref FROM auth.vault_voters WHERE election_uuid = $1", town.uuid
+        )
+    }
+    ghost, hanako = refs["000004"], refs["000001"]
+    by_another_key = verdict(town.uuid, ghost, "0" * 32, Ed25519PrivateKey.generate())
+    about_another = verdict(town.uuid, hanako, "0" * 32, town.biometric)
+    without_factor = verdict(town.uuid, ghost, "0" * 32, town.biometric)
+    claims_to_be_hanako = verdict(town.uuid, hanako, "0" * 32, town.biometric)
+    now = rfc3339(utc_now())
+    factor = {"kind": "voting-code", "origin": "letter", "issued_at": now, "proven_at": now}
+    planted = [
+        ("署名が正しくない", {"verdict": by_another_key, "second_factor": factor}),
+        ("顔の照合結果が別の有権者のもの", {"verdict": about_another, "second_factor": factor}),
+        ("顔の照合の前に投票コードが確かめられていない", {"verdict": without_factor}),
+        (
+            "一人に二つの資格情報が交付されている",
+            {"verdict": claims_to_be_hanako, "second_factor": factor, "voter_ref": hanako},
+        ),
+    ]
+    group = group_by_name(GROUP)
+    master = MasterKey(base64.b64decode(town.stack.identities.master_key_file.read_bytes()))
+    private = master.private_credential(group, town.uuid, ghost)
+    common = {
+        "method": "face",
+        "election_uuid": town.uuid,
+        "voter_ref": ghost,
+        "credential": public_credential(private, town.uuid, group),
+        "released_at": now,
+    }
+    found = []
+    for fault, content in planted:
+        # Under the pseudonym that it claims, so that it comes behind that voter's own releases in the log.
+        claimed = {**common, **content}
+        position = await _plant(town, connection, str(claimed["voter_ref"]), claimed)
+        found.append(f"  {fault}: {position.partition}:{position.offset}")
+    await connection.close()
+    return found
+
+
+async def _plant(
+    town: Town, connection: asyncpg.Connection, voter_ref: str, content: Mapping[str, object]
+) -> RecordPosition:
+    auditor = PublicKey(base64.b64decode(town.stack.identities.auditor_public_key))
+    sealed = SealedBox(auditor).encrypt(json.dumps(content).encode())
+    digest = hashlib.sha256(sealed).hexdigest()
+    await connection.execute(
+        "INSERT INTO auth.vault_evidence VALUES ($1, $2, $3, $4)", digest, town.uuid, voter_ref, sealed
+    )
+    producer = EventProducer(town.stack.kafka_settings, "auth", utc_now)
+    await producer.publish(VoterAuthenticated(election_uuid=town.uuid, voter_ref=voter_ref, method="face"))
+    record = await producer.publish(
+        CredentialReleased(election_uuid=town.uuid, voter_ref=voter_ref, evidence_sha256=digest)
+    )
+    await producer.stop()
+    return record.position

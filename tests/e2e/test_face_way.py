@@ -1,0 +1,190 @@
+"""Voting by face through both real services, with the real models. Before the camera sits the puppet, a simulation."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from evote_biometric.engine.decoding import Limits, decode
+from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.weights import install_weights
+from evote_jpki.authority import TestAuthority
+from evote_local.devices import device_pool
+from evote_local.photographs import fetch_photographs
+from evote_local.referendum import Referendum
+from evote_local.stack import Service, Stack
+from evote_local.voters import open_client
+from evote_platform.clock import utc_now
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+ACT = ("--officer", "佐藤", "--reason", "窓口で本人確認")
+FRAME_EVERY_MS = 400
+
+
+def _load_puppet() -> ModuleType:
+    """biometric's own test puppet."""
+    path = Path(__file__).parents[2] / "services/biometric/tests/puppet.py"
+    spec = importlib.util.spec_from_file_location("face_puppet", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+puppets = _load_puppet()
+GESTURES = {
+    "turn-left": puppets.Gesture(yaw_deg=24),
+    "turn-right": puppets.Gesture(yaw_deg=-24),
+    "look-up": puppets.Gesture(pitch_deg=20),
+    "blink": puppets.Gesture(eyes_closed=1),
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("weights")
+    install_weights(directory)
+    return directory
+
+
+def test_a_resident_enrols_at_the_counter_and_votes_from_home_with_a_letter_and_their_face(
+    weights: Path, tmp_path: Path
+) -> None:
+    authority = TestAuthority(utc_now, secrets.token_bytes)
+    with (
+        tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name,
+        Stack(Path(name), authority, announce=lambda _: None, weights=weights) as stack,
+    ):
+        asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
+
+
+async def _election(stack: Stack, biometric: Service, weights: Path, directory: Path) -> None:
+    photographs = fetch_photographs()
+    async with open_client(timeout_s=60) as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=2, seed=5)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        uuid = referendum.officers.election_uuid
+        await _enrol_at_the_counter(stack, biometric, client, uuid, photographs / "obama/1.jpg", directory)
+        code = await _letter(stack, uuid, directory)
+        resident, stranger = (_puppet(weights, photographs / name) for name in ("obama/1.jpg", "biden/1.jpg"))
+
+        _, answer = await _verify(stack, biometric, client, uuid, code, stranger)
+        assert answer.status_code in (403, 422) and "verdict" not in answer.json(), answer.text
+        assert answer.json()["other_ways"] == ["card", "counter"]
+
+        auth, answer = await _verify(stack, biometric, client, uuid, code, resident)
+        assert answer.status_code == 200, answer.text
+        verdict = answer.json()["verdict"]
+        released = await client.post(f"{auth}/face-releases", json={"verdict": verdict})
+        assert released.status_code == 200, released.text
+
+        voter = referendum.voters[0]
+        with device_pool() as executor:
+            polls = await referendum.open_polls(executor)
+            assert await polls.obtain_credential(voter, client) == released.json()["credential"]
+            cast = await polls.cast(voter, "はい", [[0, 1, 0]], client)
+            await polls.wait_until_logged(cast, client, 0)
+        await referendum.officers.download_archive(directory / "final.bel")
+        audit = await _audit(stack, uuid, directory)
+        assert audit.returncode == 0, audit.stderr
+        assert "交付: 2 件（カード 1 件、顔 1 件）" in audit.stdout
+
+
+async def _enrol_at_the_counter(
+    stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, photo: Path, directory: Path
+) -> None:
+    order = directory / "order.json"
+    await _evote(stack, "face", "enrol", uuid, "--voter-id", "000001", "--out", str(order), *ACT)
+    response = await client.post(
+        f"{biometric.url}/enrolments",
+        data={"order": await asyncio.to_thread(order.read_text)},
+        files={"photo": ("photo.jpg", await asyncio.to_thread(photo.read_bytes), "image/jpeg")},
+    )
+    assert response.status_code == 201, response.text
+
+
+async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
+    out = directory / "codes.csv"
+    await _evote(stack, "face", "codes", uuid, "--out", str(out), *ACT)
+    return dict(line.split(",") for line in (await asyncio.to_thread(out.read_text)).split())["000001"]
+
+
+def _puppet(weights: Path, photo: Path) -> Any:
+    picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000))
+    finder = FaceFinder(weights)
+    box = finder.find(picture.pixels)[0]
+    return puppets.Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
+
+
+async def _verify(
+    stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, code: str, puppet: Any
+) -> tuple[str, httpx.Response]:
+    """The page's part: code to auth, order to biometric, frames of what biometric asks for."""
+    auth = f"{stack.auth.url}/elections/{uuid}"
+    ordered = await client.post(f"{auth}/face-orders", json={"voting_code": code})
+    assert ordered.status_code == 201, ordered.text
+    response = await client.post(f"{biometric.url}/verifications", json={"order": ordered.json()["order"]})
+    assert response.status_code == 201, response.text
+    begun = response.json()
+    frames = await asyncio.to_thread(_film, puppet, begun["actions"])
+    await asyncio.sleep(len(frames) * FRAME_EVERY_MS / 1000)
+    return auth, await client.post(
+        f"{biometric.url}/verifications/{begun['verification_id']}/frames",
+        data={
+            "nonce": begun["nonce"],
+            "timestamps": ",".join(str(number * FRAME_EVERY_MS) for number in range(len(frames))),
+        },
+        files=[("frames", (f"{number}.jpg", frame, "image/jpeg")) for number, frame in enumerate(frames)],
+    )
+
+
+def _film(puppet: Any, actions: Sequence[str]) -> list[bytes]:
+    rest = puppets.Gesture()
+    gestures = [rest, rest]
+    for action in actions:
+        gestures += [GESTURES[action], rest]
+    return [puppets.encode(_grain(puppet.frame(gesture))) for gesture in gestures]
+
+
+def _grain(pixels: Any) -> Any:
+    """A camera's noise: no two frames are the same bytes."""
+    noise = np.frombuffer(secrets.token_bytes(pixels.size), np.uint8).reshape(pixels.shape) % 3
+    return np.clip(pixels.astype(np.int16) + noise.astype(np.int16) - 1, 0, 255).astype(np.uint8)
+
+
+async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    releases = directory / "releases.ndjson"
+    await _evote(stack, "audit", "fetch", uuid, "--out", str(releases))
+    files = ["--releases", str(releases), "--archive", str(directory / "final.bel")]
+    files += ["--ca-bundle", str(stack.directory / "keys" / "test-ca.pem")]
+    files += ["--biometric-key", str(stack.identities.face_verdict_public_key_file)]
+    return await _evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
+
+
+async def _evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    settings = {"EVOTE_TOKEN": stack.identities.officer_token, "EVOTE_AUTH_URL": stack.auth.url, "COLUMNS": "200"}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "evote_cli.main", *arguments],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done

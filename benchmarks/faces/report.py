@@ -9,8 +9,8 @@ from .evaluation import Evaluation
 from .statistics import Comparisons
 
 THRESHOLD = 0.07
-"""The recommended one: nearer to the same person's distances, since a false match costs more than a second
-try.""" _THRESHOLDS = (0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12)
+"""The recommended one: a false match costs more than a second try."""
+_THRESHOLDS = (0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12)
 
 
 def render(evaluation: Evaluation, source: str, plots: str) -> str:
@@ -54,10 +54,7 @@ residents will be refused or mistaken.** Read *What this can't show* before any 
 
 
 def _thresholds(plain: Comparisons, plots: str) -> str:
-    rows = "\n".join(
-        f"| {t:.2f} | {plain.fmr(t)} | {plain.fnmr(t)} |"
-        for t in _THRESHOLDS
-    )
+    rows = "\n".join(f"| {t:.2f} | {plain.fmr(t)} | {plain.fnmr(t)} |" for t in _THRESHOLDS)
     rate, place = plain.equal_error()
     genuine, impostor = max(plain.genuine, default=0), min(plain.impostor, default=0)
     return f"""## Threshold

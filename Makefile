@@ -6,13 +6,14 @@ VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
 RELEASES ?= 40
+READS ?= 40
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face eval-face isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,3 +59,10 @@ bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-t
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)
+
+# The puppet is the tests' own simulation of a moving head.
+eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]
+	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
+
+bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face models: make bench-face [READS=40]
+	@$(RUN) python benchmarks/bench_face.py --reads $(READS)

@@ -3,6 +3,9 @@
 Each pixel gets a depth from a coarse model of a head, the head is turned, and the pixels are drawn again from the far
 ones to the near ones. Eyes close by squeezing their rows. It shows what rules and protocol do with a burst of frames;
 it says nothing of how well real people are told from pictures of them. It is also an attack: an animated photograph.
+
+On the fixture's portrait the engine reads up to about 30 degrees to either side for a ``yaw_deg`` of 25, 15 upwards for
+a ``pitch_deg`` of 20, and an eye openness that falls from 0.22 to 0.09 for ``eyes_closed=1``. Beyond 30 it tears.
 """
 
 from __future__ import annotations

@@ -1,0 +1,150 @@
+"""What the face models cost, and why these: ``make bench-face [READS=40]``.
+
+First workers as the service runs them: start, memory, reads one after the other. Then the choices of ADR 11: the side
+to which a picture is scaled before faces are looked for, and who aligns the face before it is recognised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+from evote_biometric.engine.decoding import Decoder, Limits
+from evote_biometric.engine.face_engine import FaceEngine
+from evote_biometric.engine.picture import Picture
+from evote_biometric.engine.weights import RECOGNITION, install_weights, weight_path
+from evote_local.latencies import percentiles
+from evote_local.photographs import fetch_photographs
+
+WEBCAM_SIDE = 1280
+"""Longest side of what a resident's browser sends."""
+_FIVE_LANDMARKS = "shape_predictor_5_face_landmarks.dat"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one worker measured."""
+
+    start_s: float
+    peak_mib: float
+    decode_s: list[float]
+    read_s: list[float]
+
+
+def pictures() -> list[bytes]:
+    """The portraits, as a browser would send them."""
+    contents = []
+    for path in sorted(fetch_photographs().glob("[!c]*/*.jpg")):
+        pixels = cv2.imread(str(path))
+        scale = min(1.0, WEBCAM_SIDE / max(pixels.shape[:2]))
+        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        contents.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    return contents
+
+
+def work(weights: Path, contents: list[bytes], reads: int) -> Work:
+    """One worker's life, in a process of its own."""
+    begun = time.perf_counter()
+    engine = FaceEngine(weights)
+    start_s = time.perf_counter() - begun
+    decode_s, read_s = [], []
+    with Decoder(Limits()) as decoder:
+        decoder.decode(contents[0])
+        for number in range(reads):
+            begun = time.perf_counter()
+            picture = decoder.decode(contents[number % len(contents)])
+            decoded = time.perf_counter()
+            engine.read(picture)
+            decode_s.append(decoded - begun)
+            read_s.append(time.perf_counter() - decoded)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Work(start_s, peak_mib, decode_s, read_s)
+
+
+def print_workers(weights: Path, contents: list[bytes], reads: int) -> None:
+    print(f"\n| workers | start s | peak MiB each | decode p50/p95 ms | read p50/p95 ms | reads/s |\n|{'---|' * 6}")
+    for count in (1, 2):
+        with multiprocessing.get_context("spawn").Pool(count) as pool:
+            done = pool.starmap(work, [(weights, contents, reads)] * count, chunksize=1)
+        decode, read = (percentiles([s for one in done for s in getattr(one, part)]) for part in ("decode_s", "read_s"))
+        rate = sum(reads / (sum(one.decode_s) + sum(one.read_s)) for one in done)
+        print(
+            f"| {count} | {max(one.start_s for one in done):.1f} | {max(one.peak_mib for one in done):.0f} | "
+            f"{decode.p50_ms:.0f} / {decode.p95_ms:.0f} | {read.p50_ms:.0f} / {read.p95_ms:.0f} | {rate:.1f} |"
+        )
+
+
+def print_detection(photographs: list[Picture]) -> None:
+    detector = dlib.get_frontal_face_detector()
+    print(f"\n| longest side | faces found | p50 ms | smallest face it finds, share of the side |\n|{'---|' * 4}")
+    for side in (320, 480, 640, 800, 1200, 1600):
+        found, seconds = 0, []
+        for picture in photographs:
+            scale = min(1.0, side / max(picture.pixels.shape[:2]))
+            begun = time.perf_counter()
+            small = cv2.resize(picture.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            found += len(detector(small, 0))
+            seconds.append(time.perf_counter() - begun)
+        print(f"| {side} | {found} | {percentiles(seconds).p50_ms:.0f} | {80 / side:.0%} |")
+
+
+def print_alignment(weights: Path, people: list[tuple[str, Picture]], engine: FaceEngine) -> None:
+    from deepface import DeepFace
+
+    def whole(picture: Picture) -> np.ndarray:
+        found = DeepFace.represent(
+            np.ascontiguousarray(picture.pixels[:, :, ::-1]), model_name="Dlib", detector_backend="dlib", max_faces=1
+        )
+        return np.array(found[0]["embedding"])
+
+    ways: dict[str, Callable[[Picture], np.ndarray]] = {
+        "68 landmarks, dlib's chip; deepface recognises": lambda picture: np.array(engine.read(picture).template),
+        "deepface's dlib backend does all of it": whole,
+    }
+    print(f"\n| aligned by | same person, largest | different, smallest | ratio | p50 ms |\n|{'---|' * 5}")
+    for name, read in ways.items():
+        templates, seconds = [], []
+        for person, picture in people:
+            begun = time.perf_counter()
+            template = read(picture)
+            seconds.append(time.perf_counter() - begun)
+            templates.append((person, template / np.linalg.norm(template)))
+        same = [1 - a[1] @ b[1] for a, b in combinations(templates, 2) if a[0] == b[0]]
+        other = [1 - a[1] @ b[1] for a, b in combinations(templates, 2) if a[0] != b[0]]
+        print(
+            f"| {name} | {max(same):.3f} | {min(other):.3f} | {min(other) / max(same):.1f} | "
+            f"{percentiles(seconds).p50_ms:.0f} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reads", type=int, default=40)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        weights = Path(name)
+        install_weights(weights)
+        models = Path(str(distribution(RECOGNITION.package).locate_file(RECOGNITION.folder)))
+        shutil.copy(models / _FIVE_LANDMARKS, weight_path(weights, RECOGNITION).parent)  # deepface's backend wants it
+        print_workers(weights, pictures(), arguments.reads)
+        with Decoder(Limits()) as decoder:
+            paths = sorted(fetch_photographs().rglob("*.jpg"))
+            read = [(path.parent.name, decoder.decode(path.read_bytes())) for path in paths]
+        print_detection([picture for _, picture in read])
+        print_alignment(weights, [one for one in read if one[0] != "crowds"], FaceEngine(weights))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Evaluation of face verification: data, conditions, statistics, report."""

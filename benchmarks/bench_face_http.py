@@ -1,7 +1,7 @@
 """How long a resident waits for a face verification over HTTP, what the service reaches, and what it costs.
 
-``make bench-face-http [VERIFICATIONS=20]`` starts the whole stack with biometric, at one and at two workers. A burst is of
-nine to eleven frames of a moving puppet (a simulation from one photograph); time is from sending it to the signed verdict.
+``make bench-face-http [VERIFICATIONS=20]`` starts the stack with biometric, at one and at two workers. A burst has
+8 or 10 frames of a moving puppet (a simulation from one photograph); time is from sending it to the signed verdict.
 """
 
 from __future__ import annotations
@@ -111,9 +111,8 @@ async def _measure(stack: Stack, service: Service, workers: int, verifications: 
             together += await asyncio.gather(*(resident.verify(client) for resident in residents))
     taken = [seconds for status, seconds in alone if status == 200]
     figures = percentiles(taken)
-    print(
-        f"{workers} worker(s): start to ready {start_s:.1f} s; memory {_memory_mb(service)} MB (service and its processes)"
-    )
+    memory = f"{_memory_mb(service)} MB with its processes"
+    print(f"{workers} worker(s): start to ready {start_s:.1f} s; {memory}", flush=True)
     print(f"  one resident after the other: {len(taken)} of {len(alone)} verified, {figures}")
     both = percentiles([seconds for status, seconds in together if status == 200])
     print(f"  {workers} at a time: {sum(s == 200 for s, _ in together)} of {len(together)} verified, {both}")

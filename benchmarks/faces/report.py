@@ -71,7 +71,10 @@ Equal error rate on this set: {rate:.1%}, at {place:.3f}. The largest distance o
 
 ![Distances]({plots}/distances.svg)
 
-![DET curves]({plots}/det.svg)"""
+![DET curves]({plots}/det.svg)
+
+Where a curve runs level, there was no error left to see: it is drawn at half an error, so that its height says how
+few comparisons there were, and nothing of the model."""
 
 
 def _by_condition(evaluation: Evaluation) -> str:
@@ -80,7 +83,7 @@ def _by_condition(evaluation: Evaluation) -> str:
         found = evaluation.comparisons(name)
         rows.append(
             f"| {name} | {evaluation.not_found(name)} | {found.fnmr(THRESHOLD)} | {found.fmr(THRESHOLD)} | "
-            f"{found.equal_error()[0]:.1%} |"
+            f"{found.equal_error()[0]:.1%} | {found.genuine_failed} / {found.impostor_failed} |"
         )
     return f"""## By condition
 
@@ -88,8 +91,8 @@ At {THRESHOLD}: each photograph as it is (enrolled) against each other one under
 are **simulated** from the same photographs (`benchmarks/faces/conditions.py`). The quality rules refuse most
 such pictures before they are compared; here nothing is refused but a picture without a face.
 
-| condition | no face found | false non-match | false match | EER |
-|---|---|---|---|---|
+| condition | no face found | false non-match | false match | EER | pairs lost for want of a face, same / different |
+|---|---|---|---|---|---|
 """ + "\n".join(rows)
 
 

@@ -6,6 +6,7 @@ VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
 RELEASES ?= 40
+VERIFICATIONS ?= 20
 READS ?= 40
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
@@ -13,7 +14,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face eval-face isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,3 +67,6 @@ eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics
 
 bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face models: make bench-face [READS=40]
 	@$(RUN) python benchmarks/bench_face.py --reads $(READS)
+
+bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
+	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)

@@ -1,4 +1,4 @@
-"""biometric among the other services: it runs from the stack's own keys and weights, and keeps to its OpenAPI document."""
+"""biometric among the other services: it runs from the stack's keys, and keeps to its OpenAPI document."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 from evote_biometric.domain.actions import Action
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE, Points
 from evote_biometric.engine.picture import Pixels
 from evote_biometric.main import build_app
 from evote_biometric.settings import BiometricSettings
@@ -108,9 +109,11 @@ async def test_the_enrolled_resident_gets_a_verdict_and_every_trick_its_reason(
     assert await refused(lambda _: [encode(grain(resident.frame(Gesture()))) for _ in range(10)]) == "still-photo"
     assert await refused(lambda asked: filmed(resident, [*asked[1:], asked[0]])) == "wrong-actions"
     assert await refused(lambda asked: filmed(resident, asked, two_faces)) == "several-faces"
-    mask, glasses = covers(resident, weights)
-    assert await refused(lambda asked: filmed(resident, asked, mask)) in ("face-covered", "no-face")
-    assert await refused(lambda asked: filmed(resident, asked, glasses)) in ("eyes-covered", "no-face")
+    assert await refused(lambda asked: filmed(covered(resident, weights, mask), asked)) in ("face-covered", "no-face")
+    assert await refused(lambda asked: filmed(covered(resident, weights, glasses), asked)) in (
+        "eyes-covered",
+        "no-face",
+    )
     swapped = await refused(lambda asked: filmed(resident, asked)[:-1] + filmed(stranger, [])[:1])
     assert swapped == "another-person-during"
     home.voter_ref = secrets.token_hex(16)  # the resident tries to be the stranger
@@ -118,25 +121,25 @@ async def test_the_enrolled_resident_gets_a_verdict_and_every_trick_its_reason(
     assert await refused(lambda asked: filmed(resident, asked)) == "not-the-enrolled-face"
 
 
-def covers(resident: Puppet, weights: Path) -> tuple[Change, Change]:
-    """A mask and sunglasses, painted over the resting face."""
-    finder = FaceFinder(weights)
-    rest = resident.frame(Gesture())
-    points = to_points(finder.shape(rest, finder.find(rest)[0])).astype(np.int32)
-    mouth = np.concatenate([points[2:15], points[29:30]])
-    eyes = [np.concatenate([points[17:22], points[36:42]]), np.concatenate([points[22:27], points[42:48]])]
+def covered(resident: Puppet, weights: Path, paint: Callable[[Pixels, Points], None]) -> Puppet:
+    """The same person behind something painted."""
+    pixels, finder = resident.frame(Gesture()), FaceFinder(weights)
+    points = to_points(finder.shape(pixels, finder.find(pixels)[0]))
+    paint(pixels, points)
+    return Puppet(pixels, points)
 
-    def mask(pixels: Pixels) -> Pixels:
-        return np.asarray(cv2.fillConvexPoly(pixels.copy(), cv2.convexHull(mouth), (225, 230, 235)), np.uint8)
 
-    def glasses(pixels: Pixels) -> Pixels:
-        painted = pixels.copy()
-        for eye in eyes:
-            middle, (width, height) = eye.mean(axis=0).astype(int), np.ptp(eye, axis=0)
-            cv2.ellipse(painted, middle.tolist(), (int(width * 0.7), int(height * 0.9)), 0, 0, 360, (8, 8, 8), -1)
-        return painted
+def mask(pixels: Pixels, points: Points) -> None:
+    outline = np.concatenate([points[2:15], points[29:30]]).astype(np.int32)
+    cv2.fillConvexPoly(pixels, cv2.convexHull(outline), (235, 235, 235))
 
-    return mask, glasses
+
+def glasses(pixels: Pixels, points: Points) -> None:
+    eyes = [points[part].mean(axis=0) for part in (RIGHT_EYE, LEFT_EYE)]
+    span = float(np.linalg.norm(eyes[0] - eyes[1]))
+    for x, y in eyes:
+        size = (int(span * 0.42), int(span * 0.34))
+        cv2.ellipse(pixels, (int(x), int(y + span * 0.1)), size, 0, 0, 360, (25, 25, 28), -1)
 
 
 async def test_bad_pictures_are_refused_over_http_and_the_next_one_is_read(home: Booth, photographs, tmp_path) -> None:

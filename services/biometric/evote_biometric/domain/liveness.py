@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -21,8 +22,8 @@ _LONGEST_GAP = timedelta(seconds=3)
 _CLOCK_TOLERANCE = timedelta(seconds=2)
 _TURNED_DEG: Final = 16.0
 _LOOKING_UP_DEG: Final = 10.0
-_CENTRE_YAW_DEG: Final = 10.0
-_CENTRE_PITCH_DEG: Final = 6.0
+_CENTRE_YAW_DEG: Final = 12.0
+_CENTRE_PITCH_DEG: Final = 8.0
 _CLOSED: Final = 0.65
 """Of the eye's openness at rest."""
 _LEAST_GENUINE: Final = 0.5
@@ -34,6 +35,15 @@ _MOST_LOST_SHARE: Final = 0.25
 
 class _Rest(StrEnum):
     CENTRE = "centre"
+
+
+@dataclass(frozen=True)
+class _RestingFace:
+    """How this person looks straight at this camera."""
+
+    yaw_deg: float
+    pitch_deg: float
+    eye_openness: float
 
 
 _Pose = Action | _Rest | None
@@ -72,13 +82,13 @@ def require_live(readings: Sequence[FaceReading], actions: Sequence[Action], thr
     _require_one_face(readings)
     seen = [reading for reading in readings if reading.faces == 1]
     _require_uncovered(seen)
-    rest = seen[0]
-    faults = set(quality_faults(rest)) - {QualityFault.MOUTH_COVERED, QualityFault.EYES_COVERED}
+    faults = set(quality_faults(seen[0])) - {QualityFault.MOUTH_COVERED, QualityFault.EYES_COVERED}
     if faults:
         raise FaceRefused(RejectionReason.POOR_PICTURES)
     if median(reading.genuineness for reading in seen) < _LEAST_GENUINE:
         raise FaceRefused(RejectionReason.NOT_GENUINE)
     _require_one_person(seen, threshold)
+    rest = _rest_of(seen)
     poses = [_pose(reading, rest) for reading in seen]
     _require_actions(poses, actions)
     return tuple(reading.template for reading, pose in zip(seen, poses, strict=True) if pose is _Rest.CENTRE)
@@ -105,7 +115,16 @@ def _require_one_person(seen: Sequence[FaceReading], threshold: float) -> None:
         raise FaceRefused(RejectionReason.ANOTHER_PERSON_DURING)
 
 
-def _pose(reading: FaceReading, rest: FaceReading) -> _Pose:
+def _rest_of(seen: Sequence[FaceReading]) -> _RestingFace:
+    """The medians: one frame's angles are estimated within several degrees, and most frames show a face at rest."""
+    return _RestingFace(
+        yaw_deg=median(reading.yaw_deg for reading in seen),
+        pitch_deg=median(reading.pitch_deg for reading in seen),
+        eye_openness=median(reading.eye_openness for reading in seen),
+    )
+
+
+def _pose(reading: FaceReading, rest: _RestingFace) -> _Pose:
     yaw, pitch = reading.yaw_deg - rest.yaw_deg, reading.pitch_deg - rest.pitch_deg
     if abs(yaw) >= _TURNED_DEG:
         return Action.TURN_LEFT if yaw > 0 else Action.TURN_RIGHT

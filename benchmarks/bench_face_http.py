@@ -1,0 +1,151 @@
+"""How long a resident waits for a face verification over HTTP, what the service reaches, and what it costs.
+
+``make bench-face-http [VERIFICATIONS=20]`` starts the stack with biometric, at one and at two workers. A burst has
+8 or 10 frames of a moving puppet (a simulation from one photograph); time is from sending it to the signed verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import secrets
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from evote_biometric.domain.actions import Action
+from evote_biometric.engine.decoding import Limits, decode
+from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.picture import Pixels
+from evote_face.statements import FaceOrder, FacePurpose, sign_statement
+from evote_jpki.authority import TestAuthority
+from evote_local.latencies import percentiles
+from evote_local.photographs import fetch_photographs
+from evote_local.stack import Service, Stack, temporary_directory
+from evote_platform.clock import utc_now
+from puppet import Gesture, Puppet, encode
+
+WEIGHTS = Path(".cache/weights")
+GESTURES = {
+    Action.TURN_LEFT: Gesture(yaw_deg=24),
+    Action.TURN_RIGHT: Gesture(yaw_deg=-24),
+    Action.LOOK_UP: Gesture(pitch_deg=20),
+    Action.BLINK: Gesture(eyes_closed=1),
+}
+
+
+class Resident:
+    """One simulated resident with orders from the stack's own key."""
+
+    def __init__(self, stack: Stack) -> None:
+        key = load_pem_private_key(stack.identities.face_order_key_file.read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        self._key = key
+        self._voter_ref = secrets.token_hex(16)
+        picture = decode((fetch_photographs() / "obama/1.jpg").read_bytes(), Limits(longest_side_kept=800))
+        finder = FaceFinder(WEIGHTS)
+        puppet = Puppet(picture.pixels, to_points(finder.shape(picture.pixels, finder.find(picture.pixels)[0])))
+        self._rest = puppet.frame(Gesture())
+        self._poses = {action: puppet.frame(gesture) for action, gesture in GESTURES.items()}
+
+    async def enrol(self, client: httpx.AsyncClient) -> None:
+        response = await client.post(
+            "/enrolments",
+            data={"order": self._order(FacePurpose.ENROL)},
+            files={"photo": ("p.jpg", encode(self._rest), "image/jpeg")},
+        )
+        response.raise_for_status()
+
+    async def verify(self, client: httpx.AsyncClient) -> tuple[int, float]:
+        """Status and seconds of one burst."""
+        begun = (await client.post("/verifications", json={"order": self._order(FacePurpose.VERIFY)})).json()
+        pictures = [self._rest, self._rest]
+        for name in begun["actions"]:
+            pictures += [self._poses[Action(name)], self._rest]
+        frames = await asyncio.to_thread(lambda: [encode(_grain(picture)) for picture in pictures])
+        await asyncio.sleep(2)  # the burst claims to have taken that long
+        began = time.perf_counter()
+        response = await client.post(
+            f"/verifications/{begun['verification_id']}/frames",
+            data={"nonce": begun["nonce"], "timestamps": ",".join(str(n * 200) for n in range(len(frames)))},
+            files=[("frames", (f"{n}.jpg", frame, "image/jpeg")) for n, frame in enumerate(frames)],
+        )
+        return response.status_code, time.perf_counter() - began
+
+    def _order(self, purpose: FacePurpose) -> str:
+        now = utc_now()
+        order = FaceOrder(
+            election_uuid="1" * 14,
+            voter_ref=self._voter_ref,
+            order_id=secrets.token_hex(16),
+            purpose=purpose,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+        )
+        return sign_statement(order, self._key)
+
+
+def _grain(pixels: Pixels) -> Pixels:
+    noise = np.frombuffer(secrets.token_bytes(pixels.size), np.uint8).reshape(pixels.shape) % 3
+    return np.asarray(cv2.add(pixels, noise.astype(np.uint8)), np.uint8)
+
+
+async def _measure(stack: Stack, service: Service, workers: int, verifications: int) -> None:
+    began = time.perf_counter()
+    service.start()
+    service.wait_ready(120)
+    start_s = time.perf_counter() - began
+    async with httpx.AsyncClient(base_url=service.url, timeout=120) as client:
+        residents = [Resident(stack) for _ in range(workers)]
+        for resident in residents:
+            await resident.enrol(client)
+        alone: list[tuple[int, float]] = [await residents[0].verify(client) for _ in range(verifications)]
+        together: list[tuple[int, float]] = []
+        for _ in range(verifications // 2):
+            together += await asyncio.gather(*(resident.verify(client) for resident in residents))
+    taken = [seconds for status, seconds in alone if status == 200]
+    figures = percentiles(taken)
+    memory = f"{_memory_mb(service)} MB with its processes"
+    print(f"{workers} worker(s): start to ready {start_s:.1f} s; {memory}", flush=True)
+    print(f"  one resident after the other: {len(taken)} of {len(alone)} verified, {figures}")
+    both = percentiles([seconds for status, seconds in together if status == 200])
+    print(f"  {workers} at a time: {sum(s == 200 for s, _ in together)} of {len(together)} verified, {both}")
+    service.stop()
+
+
+def _memory_mb(service: Service) -> int:
+    """Resident memory of the service's session: its workers and decoders belong to it."""
+    assert service.process is not None
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == service.process.pid:
+            total += int(fields[21]) * 4096
+    return total // 1_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--verifications", type=int, default=20)
+    verifications: int = parser.parse_args().verifications
+    with temporary_directory() as name:
+        authority = TestAuthority(utc_now, secrets.token_bytes)
+        with Stack(Path(name), authority, announce=lambda _: None, weights=WEIGHTS) as stack:
+            stack.biometric.stop()
+            for workers in (1, 2):
+                environment = {**stack.biometric.environment, "EVOTE_WORKERS": str(workers)}
+                service = dataclasses.replace(stack.biometric, environment=environment)
+                asyncio.run(_measure(stack, service, workers, verifications))
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ GESTURES = {
     Action.TURN_LEFT: Gesture(yaw_deg=24),
     Action.TURN_RIGHT: Gesture(yaw_deg=-24),
     Action.LOOK_UP: Gesture(pitch_deg=20),
-    Action.BLINK: Gesture(eyes_closed=1),
+    Action.BLINK: Gesture(eyes_closed=0.8),
 }
 
 

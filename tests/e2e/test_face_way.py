@@ -50,7 +50,8 @@ GESTURES = {
     "turn-left": puppets.Gesture(yaw_deg=24),
     "turn-right": puppets.Gesture(yaw_deg=-24),
     "look-up": puppets.Gesture(pitch_deg=20),
-    "blink": puppets.Gesture(eyes_closed=1),
+    # Not quite: in a camera's noise the landmarks lose an eye whose last trace is gone.
+    "blink": puppets.Gesture(eyes_closed=0.8),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from .text import UNCARRIABLE
@@ -21,7 +22,7 @@ PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
-PROBLEM_MEMBERS_SCOPE_KEY: Final = "evote.problem.members"
+_MEMBERS_SCOPE_KEY: Final = "evote.problem.members"
 """Where a route notes in the ASGI scope the members that each of its problems has, such as ``other_ways``."""
 
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
@@ -138,9 +139,26 @@ def answer_refusals(app: FastAPI, refusals: Iterable[type[Exception]], problem_o
         app.add_exception_handler(refusal, answer)
 
 
+def route_with_members(base: type[APIRoute], members: Mapping[str, Any]) -> type[APIRoute]:
+    """A kind of route, each of whose problems has these members too, whoever raised it."""
+
+    class RouteWithMembers(base):  # type: ignore[valid-type, misc]
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_noting_members(request: Request) -> Response:
+                request.scope[_MEMBERS_SCOPE_KEY] = members
+                response: Response = await handle(request)
+                return response
+
+            return handle_noting_members
+
+    return RouteWithMembers
+
+
 def _answer(request: Request, problem: Problem) -> Response:
     request.scope[PROBLEM_SCOPE_KEY] = problem.type_slug
-    problem.extensions = {**request.scope.get(PROBLEM_MEMBERS_SCOPE_KEY, {}), **problem.extensions}
+    problem.extensions = {**request.scope.get(_MEMBERS_SCOPE_KEY, {}), **problem.extensions}
     return problem.response()
 
 

@@ -203,6 +203,12 @@ async def test_a_new_enrolment_takes_the_place_of_the_old_one(booth, reading, pe
     problem(await booth.verify(person=1), 403, "face-refused")
 
 
+async def test_a_refusal_that_every_service_shares_names_the_other_ways_too(booth) -> None:
+    response = await booth.client.post("/verifications", json={"unknown": 1})
+    assert response.status_code == 422
+    assert response.json()["other_ways"] == ["card", "counter"]
+
+
 async def test_what_is_no_picture_is_refused_by_its_kind(booth) -> None:
     await booth.enrol()
     problem(await booth.enrol(b"no picture"), 422, "picture-unreadable")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 from evote_face.statements import FaceOrder
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.problems import PROBLEM_MEMBERS_SCOPE_KEY
-from fastapi import APIRouter, Depends, Request, Response
+from evote_platform.problems import route_with_members
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from ..card_desk import Act
@@ -36,18 +36,8 @@ OTHER_WAYS = ("card", "counter")
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 
-class FaceRoute(SmallBodyRoute):
-    """A route of the face way: whoever is refused here, for whatever reason, is told how else to vote."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The small body's handler, with the other ways noted for every problem."""
-        handle = super().get_route_handler()
-
-        async def handle_with_other_ways(request: Request) -> Response:
-            request.scope[PROBLEM_MEMBERS_SCOPE_KEY] = {"other_ways": OTHER_WAYS}
-            return await handle(request)
-
-        return handle_with_other_ways
+# Whoever is refused on the face way, for whatever reason, is told how else to vote.
+FaceRoute = route_with_members(SmallBodyRoute, {"other_ways": OTHER_WAYS})
 
 
 def _door(service: Service) -> FaceDoor:

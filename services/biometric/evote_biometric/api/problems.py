@@ -115,26 +115,25 @@ _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem document of a refusal, with the other ways to vote."""
+    """The problem document of a refusal; its text names the other ways to vote."""
     fixed = _FIXED.get(type(error))
     if fixed is not None:
         headers = {"Retry-After": "60"} if fixed[2] == 503 else None
         problem = Problem(*fixed, headers=headers)
     else:
         problem = _WITH_FACTS[type(error)](error)
-    return with_other_ways(problem)
+    return naming_other_ways(problem)
 
 
-def with_other_ways(problem: Problem) -> Problem:
-    """The same problem, saying how else one can vote."""
-    problem.extensions["other_ways"] = list(OTHER_WAYS)
+def naming_other_ways(problem: Problem) -> Problem:
+    """The same problem, whose text says how else one can vote; voters' routes add ``other_ways`` for programs."""
     problem.detail = f"{problem.detail}{_OTHERWISE}"
     return problem
 
 
 def too_many_requests(retry_after_s: float) -> Problem:
     """429 for an address."""
-    return with_other_ways(
+    return naming_other_ways(
         Problem(
             "rate-limited",
             "Too many requests",

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.problems import Problem
+from evote_platform.problems import Problem, route_with_members
 from evote_platform.ratelimit import TokenBucket
 from evote_platform.tokens import verify_bearer
 from fastapi import APIRouter, Depends, Path, Request
+from fastapi.routing import APIRoute
 
 from ..domain.actions import INSTRUCTIONS
 from ..domain.liveness import LEAST_FRAMES
@@ -26,7 +27,7 @@ from .models import (
     VerificationResponse,
 )
 from .multipart import MAX_FRAME_BYTES, MAX_PHOTO_BYTES, invalid_part, picture_parts, read_form, text_part
-from .problems import too_many_requests, with_other_ways
+from .problems import OTHER_WAYS, naming_other_ways, too_many_requests
 
 _TIMES = re.compile(r"\d{1,6}(,\d{1,6}){0,99}", re.ASCII)
 IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
@@ -54,7 +55,11 @@ def limit_address(request: Request) -> None:
 
 
 officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
-voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)])
+voters = APIRouter(
+    tags=["voter"],
+    dependencies=[Depends(limit_address)],
+    route_class=route_with_members(APIRoute, {"other_ways": OTHER_WAYS}),
+)
 
 
 @voters.post("/enrolments", status_code=201, openapi_extra=ENROLMENT_BODY)
@@ -68,7 +73,7 @@ async def enrol(request: Request, service: Service) -> EnrolmentResponse:
         if len(pictures) != 1:
             raise invalid_part("photo")
     except Problem as problem:
-        raise with_other_ways(problem) from None
+        raise naming_other_ways(problem) from None
     order = await service.enrol(order_text, pictures[0])
     return EnrolmentResponse(election_uuid=order.election_uuid, order_id=order.order_id)
 
@@ -94,7 +99,7 @@ async def judge(verification_id: IdentifierPath, request: Request, service: Serv
     try:
         burst = await _burst(request)
     except Problem as problem:
-        raise with_other_ways(problem) from None
+        raise naming_other_ways(problem) from None
     return VerdictResponse(verdict=await service.judge(verification_id, burst))
 
 

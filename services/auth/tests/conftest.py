@@ -47,6 +47,8 @@ from evote_platform.tokens import token_sha256
 from fastapi import FastAPI
 from nacl.public import PrivateKey, SealedBox
 
+from .face_way import HANAKO, ICHIRO
+
 OFFICER_TOKEN = "officer-token-of-a-test"
 OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
@@ -381,3 +383,10 @@ async def town(
             yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
     finally:
         await producer.stop()
+
+
+@pytest.fixture
+async def open_town(town):
+    """A town that is open to the two voters of ``face_way``."""
+    await town.prepare(HANAKO, ICHIRO)
+    return town

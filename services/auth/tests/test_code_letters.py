@@ -15,29 +15,11 @@ from evote_auth.domain.voting_codes import new_voting_code
 from evote_auth.main import build_app
 from evote_auth.settings import AuthSettings
 from evote_auth.vault import roll
-from evote_jpki.authority import Person
 
 from .conftest import running_auth
+from .face_way import HANAKO, HANAKO_ID, ICHIRO, ICHIRO_ID, refused
 
 pytestmark = pytest.mark.stack
-
-HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
-ICHIRO = Person("山本 一郎", "茨城県つくば市吾妻2丁目3番地", "1961-12-31", "1")
-HANAKO_ID, ICHIRO_ID = "000001", "000002"
-OTHER_WAYS = ["card", "counter"]
-
-
-def refused(response: httpx.Response, ways: list[str] | None = OTHER_WAYS) -> tuple[int, str]:
-    """Status and type of a refusal of the face way, which always tells the other ways."""
-    assert response.headers["content-type"] == "application/problem+json", response.text
-    assert response.json().get("other_ways") == ways
-    return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
-
-
-@pytest.fixture
-async def open_town(town):
-    await town.prepare(HANAKO, ICHIRO)
-    return town
 
 
 async def test_a_code_is_taken_however_it_is_typed(open_town) -> None:

@@ -10,10 +10,8 @@ import base64
 import csv
 import hashlib
 import json
-import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +35,8 @@ from evote_local.stack import Stack
 from evote_local.voters import PollingDay, Voter, open_client
 from evote_platform.clock import rfc3339, utc_now
 from nacl.public import PublicKey, SealedBox
+
+from .evote_command import run_evote
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -110,19 +110,7 @@ class Town:
         return await self.evote("audit", "releases", "--key-file", str(keys.auditor_key_file), *files)
 
     async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        settings = {
-            "EVOTE_TOKEN": self.stack.identities.officer_token,
-            "EVOTE_AUTH_URL": self.stack.auth.url,
-            "COLUMNS": "200",
-        }
-        return await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "evote_cli.main", *arguments],
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return await run_evote(self.stack, *arguments)
 
 
 def verdict(uuid: str, voter_ref: str, order_id: str, key: Ed25519PrivateKey) -> str:

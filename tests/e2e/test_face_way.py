@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import secrets
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from evote_local.referendum import Referendum
 from evote_local.stack import Service, Stack
 from evote_local.voters import open_client
 from evote_platform.clock import utc_now
+
+from .evote_command import run_evote
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -178,14 +179,6 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.Complet
 
 
 async def _evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    settings = {"EVOTE_TOKEN": stack.identities.officer_token, "EVOTE_AUTH_URL": stack.auth.url, "COLUMNS": "200"}
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "evote_cli.main", *arguments],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = await run_evote(stack, *arguments)
     assert done.returncode == 0, done.stderr
     return done

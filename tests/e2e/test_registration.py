@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -25,6 +23,8 @@ from evote_local.people import make_residents
 from evote_local.referendum import Referendum
 from evote_local.stack import Stack
 from evote_local.voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, VoterRefused, open_client
+
+from .evote_command import run_evote
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -100,19 +100,7 @@ class Town:
         return await self.evote("audit", "releases", "--key-file", str(self.stack.identities.auditor_key_file), *files)
 
     async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        settings = {
-            "EVOTE_TOKEN": self.stack.identities.officer_token,
-            "EVOTE_AUTH_URL": self.stack.auth.url,
-            "COLUMNS": "200",
-        }
-        return await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "evote_cli.main", *arguments],
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return await run_evote(self.stack, *arguments)
 
 
 async def _a_card_in_another_spelling_is_taken(town: Town) -> None:

@@ -12,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
-CLIENTS := evote-cli evote-verify evote-card-agent
+CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
 .PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face isolation
 
@@ -39,7 +39,7 @@ test: lint isolation ## Everything: lint, isolated imports, unit, contract, inte
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* deploy/local/evote_local)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local)
 	@$(RUN) lint-imports
 
 format: $(INSTALLED) ## Format the code

@@ -37,6 +37,10 @@ _KEYS = {
     "FaceRejected": "`voter_ref`",
     "TemplateReissued": "`voter_ref`",
     "CheckpointSigned": "`origin`",
+    "CheckpointWitnessed": "`origin`",
+    "CheckpointAnchored": "`origin`",
+    "AnchorVerified": "`origin`",
+    "TamperingDetected": "`origin`",
     "DeadLetter": "the original topic and partition",
 }
 

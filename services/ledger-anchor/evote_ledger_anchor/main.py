@@ -23,7 +23,8 @@ from evote_platform.server import serve
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from .api import LedgerState, router
+from .api import anchors, log
+from .api.log import LedgerState
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
 from .sequencer import TRANSACTIONAL_ID, Sequencer
@@ -51,7 +52,7 @@ def build_app(settings: LedgerSettings | None) -> FastAPI:
         service_name=SERVICE,
         version=version("evote-ledger-anchor"),
         lifespan=lifespan,
-        routers=[router],
+        routers=[log.router, anchors.router],
         readiness=readiness,
         registry=registry,
         max_body_bytes=MAX_BODY_BYTES,

@@ -1,11 +1,19 @@
-"""From events to tables: public records, the log's entries, its tiles and its checkpoints."""
+"""From events to tables: public records, the log's entries, tiles and checkpoints, their anchors, and notices."""
 
 from __future__ import annotations
 
 import asyncpg
 from evote_eventlog.envelope import PoisonError
-from evote_eventlog.events import CheckpointSigned, Topic
+from evote_eventlog.events import (
+    AnchorVerified,
+    CheckpointAnchored,
+    CheckpointSigned,
+    CheckpointWitnessed,
+    TamperingDetected,
+    Topic,
+)
 from evote_eventlog.record import Record
+from evote_platform.clock import rfc3339
 from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from evote_tlog.errors import TlogError
 from evote_tlog.tiles import Tile
@@ -24,7 +32,7 @@ class LedgerProjection:
 
     name = "ledger"
     topics = frozenset({*SOURCE_TOPICS, Topic.LEDGER})
-    tables = ("records", "entries", "tiles", "checkpoints")
+    tables = ("records", "entries", "tiles", "checkpoints", "witnessed", "anchors", "notices")
 
     def __init__(self, key: VerifierKey) -> None:
         """``key`` is the log's own."""
@@ -32,11 +40,19 @@ class LedgerProjection:
 
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Change the tables for one event."""
-        data = record.envelope.data
-        if isinstance(data, CheckpointSigned):
-            await self._apply_checkpoint(connection, data)
-        elif data.topic in SOURCE_TOPICS:
-            await _apply_record(connection, record)
+        match record.envelope.data:
+            case CheckpointSigned() as signed:
+                await self._apply_checkpoint(connection, signed)
+            case CheckpointWitnessed() as witnessed:
+                await self._apply_witnessed(connection, witnessed)
+            case CheckpointAnchored() as anchored:
+                await _apply_anchored(connection, anchored)
+            case AnchorVerified() as verified:
+                await _apply_verified(connection, verified)
+            case TamperingDetected() as tampering:
+                await _apply_notice(connection, record, tampering)
+            case data if data.topic in SOURCE_TOPICS:
+                await _apply_record(connection, record)
 
     async def _apply_checkpoint(self, connection: asyncpg.Connection, event: CheckpointSigned) -> None:
         previous = await newest_size(connection)
@@ -66,6 +82,18 @@ class LedgerProjection:
             "INSERT INTO checkpoints VALUES ($1, $2, $3)", checkpoint.size, checkpoint.root, event.note
         )
 
+    async def _apply_witnessed(self, connection: asyncpg.Connection, event: CheckpointWitnessed) -> None:
+        """Whether the cosignatures hold, and suffice, is for readers to judge: each has a policy of its own."""
+        checkpoint = self._open(event.note)
+        if (checkpoint.origin, checkpoint.size) != (event.origin, event.size):
+            raise PoisonError("the note states another checkpoint than the event")
+        await _demand_checkpoint(connection, checkpoint.size, checkpoint.root)
+        await connection.execute(
+            "INSERT INTO witnessed VALUES ($1, $2) ON CONFLICT (size) DO UPDATE SET note = excluded.note",
+            event.size,
+            event.note,
+        )
+
     def _check(self, event: CheckpointSigned, previous: int) -> Checkpoint:
         if event.previous_size != previous:
             raise PoisonError("the checkpoint does not continue the log")
@@ -73,13 +101,73 @@ class LedgerProjection:
             raise PoisonError("the sizes are not those of the entries")
         if any(entry.topic not in SOURCE_TOPICS for entry in event.entries):
             raise PoisonError("an entry of a topic that is not public")
-        try:
-            checkpoint = open_checkpoint(event.note, self._key)
-        except TlogError as error:
-            raise PoisonError(f"the note is not this log's: {type(error).__name__}") from error
+        checkpoint = self._open(event.note)
         if checkpoint != Checkpoint(event.origin, event.size, bytes.fromhex(event.root)):
             raise PoisonError("the note states another checkpoint than the event")
         return checkpoint
+
+    def _open(self, note: str) -> Checkpoint:
+        try:
+            return open_checkpoint(note, self._key)
+        except TlogError as error:
+            raise PoisonError(f"the note is not this log's: {type(error).__name__}") from error
+
+
+async def _demand_checkpoint(connection: asyncpg.Connection, size: int, root: bytes) -> None:
+    """All these events stand in one partition, so that the checkpoint that one speaks of came before it."""
+    known = await connection.fetchval("SELECT root FROM checkpoints WHERE size = $1", size)
+    if known != root:
+        raise PoisonError("not a checkpoint of this log")
+
+
+async def _apply_anchored(connection: asyncpg.Connection, event: CheckpointAnchored) -> None:
+    root = bytes.fromhex(event.root)
+    await _demand_checkpoint(connection, event.size, root)
+    await connection.execute(
+        "INSERT INTO anchors VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false)"
+        " ON CONFLICT (ledger, size) DO UPDATE SET transaction = excluded.transaction, block = excluded.block,"
+        " block_hash = excluded.block_hash, block_time = excluded.block_time, anchorer = excluded.anchorer"
+        " WHERE NOT anchors.verified",
+        event.ledger,
+        event.size,
+        event.chain,
+        root,
+        event.transaction,
+        event.block,
+        event.block_hash,
+        event.block_time,
+        event.anchorer,
+    )
+
+
+async def _apply_verified(connection: asyncpg.Connection, event: AnchorVerified) -> None:
+    done = await connection.execute(
+        "UPDATE anchors SET verified = true WHERE ledger = $1 AND size = $2 AND root = $3 AND block_hash = $4",
+        event.ledger,
+        event.size,
+        bytes.fromhex(event.root),
+        event.block_hash,
+    )
+    if done == "UPDATE 0":
+        raise PoisonError("verifies an anchor that was not announced")
+    # Anchors are verified in the chain's order: what was announced in an earlier block has been reorganised away.
+    await connection.execute(
+        "DELETE FROM anchors WHERE ledger = $1 AND NOT verified AND block < $2", event.ledger, event.block
+    )
+
+
+async def _apply_notice(connection: asyncpg.Connection, record: Record, event: TamperingDetected) -> None:
+    await connection.execute(
+        "INSERT INTO notices VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (finding) DO NOTHING",
+        record.position.offset,
+        bytes.fromhex(event.finding),
+        event.kind,
+        event.where,
+        event.expected,
+        event.found,
+        event.intact_at,
+        rfc3339(record.envelope.time),
+    )
 
 
 async def _apply_record(connection: asyncpg.Connection, record: Record) -> None:

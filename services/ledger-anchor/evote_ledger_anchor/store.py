@@ -28,6 +28,35 @@ class StoredCheckpoint:
     note: str
 
 
+@dataclass(frozen=True)
+class StoredAnchor:
+    """A row of ``anchors``; the fields are those of the event."""
+
+    ledger: str
+    size: int
+    chain: str
+    root: bytes
+    transaction: str
+    block: int
+    block_hash: str
+    block_time: str
+    anchorer: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class StoredNotice:
+    """A row of ``notices``; ``raised_at`` is RFC 3339 UTC, the rest as in the event."""
+
+    finding: bytes
+    kind: str
+    place: str
+    expected: str
+    found: str
+    intact_at: str | None
+    raised_at: str
+
+
 async def newest_size(connection: Connection) -> int:
     """How many entries the log has."""
     return int(await connection.fetchval("SELECT coalesce(max(size), 0) FROM checkpoints"))
@@ -43,6 +72,40 @@ async def checkpoint_note(connection: Connection, size: int) -> str | None:
     """The signed note of exactly this size, if one was signed."""
     note: str | None = await connection.fetchval("SELECT note FROM checkpoints WHERE size = $1", size)
     return note
+
+
+async def newest_witnessed(connection: Connection) -> StoredCheckpoint | None:
+    """The largest checkpoint that enough witnesses cosigned; its note bears their cosignatures."""
+    row = await connection.fetchrow("SELECT size, note FROM witnessed ORDER BY size DESC LIMIT 1")
+    return None if row is None else StoredCheckpoint(row["size"], row["note"])
+
+
+async def checkpoint_root(connection: Connection, size: int) -> bytes | None:
+    """The root of the checkpoint of exactly this size, if one was signed."""
+    root: bytes | None = await connection.fetchval("SELECT root FROM checkpoints WHERE size = $1", size)
+    return root
+
+
+async def anchors_covering(connection: Connection, size: int) -> list[StoredAnchor]:
+    """On each chain the smallest anchor of at least ``size``."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (ledger) * FROM anchors WHERE size >= $1 ORDER BY ledger, size", size
+    )
+    return [StoredAnchor(**row) for row in rows]
+
+
+async def newest_anchors(connection: Connection) -> list[StoredAnchor]:
+    """The largest anchor on each chain."""
+    rows = await connection.fetch("SELECT DISTINCT ON (ledger) * FROM anchors ORDER BY ledger, size DESC")
+    return [StoredAnchor(**row) for row in rows]
+
+
+async def notices(connection: Connection) -> list[StoredNotice]:
+    """Every notice of tampering, the newest first."""
+    rows = await connection.fetch(
+        "SELECT finding, kind, place, expected, found, intact_at, raised_at FROM notices ORDER BY record_offset DESC"
+    )
+    return [StoredNotice(**row) for row in rows]
 
 
 async def index_of_leaf(connection: Connection, leaf_hash: bytes) -> int | None:

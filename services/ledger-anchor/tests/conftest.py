@@ -28,7 +28,9 @@ from evote_eventlog.events import (
     VoterAuthenticated,
 )
 from evote_eventlog.record import Record, RecordPosition
-from evote_ledger_anchor.api import LedgerState, router
+from evote_ledger_anchor.api import anchors
+from evote_ledger_anchor.api import log as log_api
+from evote_ledger_anchor.api.log import LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
@@ -159,7 +161,7 @@ async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.Asy
         service_name="ledger-anchor",
         version="0",
         lifespan=lifespan,
-        routers=[router],
+        routers=[log_api.router, anchors.router],
         readiness=Readiness(),
         registry=new_registry(),
         max_body_bytes=1024,

@@ -17,7 +17,16 @@ from .elections import (
     RollFrozen,
 )
 from .identity import CredentialReleased, CredentialsPublished, VoterAuthenticated, VoterRef
-from .ledger import CheckpointSigned, LogEntry
+from .ledger import (
+    AnchorVerified,
+    ChainName,
+    CheckpointAnchored,
+    CheckpointSigned,
+    CheckpointWitnessed,
+    LogEntry,
+    TamperingDetected,
+    TamperingKind,
+)
 from .tally import (
     CertificateReceived,
     EncryptedTallyComputed,
@@ -45,6 +54,10 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
+    CheckpointWitnessed,
+    CheckpointAnchored,
+    AnchorVerified,
+    TamperingDetected,
     CertificateReceived,
     PolynomialCommitted,
     PolynomialReceived,
@@ -58,10 +71,14 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
 
 __all__ = [
     "EVENT_CLASSES",
+    "AnchorVerified",
     "BallotAccepted",
     "BallotBoxClosed",
     "CertificateReceived",
+    "ChainName",
+    "CheckpointAnchored",
     "CheckpointSigned",
+    "CheckpointWitnessed",
     "CredentialReleased",
     "CredentialsPublished",
     "DeadLetter",
@@ -86,6 +103,8 @@ __all__ = [
     "ResultComputed",
     "RollFrozen",
     "Sha256Hex",
+    "TamperingDetected",
+    "TamperingKind",
     "TemplateErased",
     "TemplateReissued",
     "Topic",

@@ -27,7 +27,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from .store import (
+from ..store import (
     checkpoint_note,
     index_of_leaf,
     leaf_at,
@@ -41,7 +41,7 @@ from .store import (
 router = APIRouter(tags=["log"])
 
 # A checkpoint is superseded several times a second; hashes and records never change.
-_MUTABLE = {"Cache-Control": "public, max-age=1"}
+MUTABLE = {"Cache-Control": "public, max-age=1"}
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 _OCTETS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/octet-stream": {}}}}
 _RECORDS_AT_ONCE = 16
@@ -83,13 +83,13 @@ async def checkpoint(request: Request) -> PlainTextResponse:
     newest = await newest_checkpoint(_ledger(request).pool)
     if newest is None:
         raise Problem("empty-log", "The log has no entry yet", 404)
-    return PlainTextResponse(newest.note, headers=_MUTABLE)
+    return PlainTextResponse(newest.note, headers=MUTABLE)
 
 
 @router.get("/log-key", response_class=PlainTextResponse)
 async def log_key(request: Request) -> PlainTextResponse:
     """The verifier key of the checkpoints: ``<origin>+<key id>+<key>``."""
-    return PlainTextResponse(_ledger(request).key.text, headers=_MUTABLE)
+    return PlainTextResponse(_ledger(request).key.text, headers=MUTABLE)
 
 
 @router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS)
@@ -138,7 +138,7 @@ async def inclusion_proof(
     leaf = await leaf_at(pool, index)
     if leaf is None:
         raise _no_tile()
-    response.headers.update(_MUTABLE if size is None else _IMMUTABLE)
+    response.headers.update(MUTABLE if size is None else _IMMUTABLE)
     return InclusionProof(
         log_index=index,
         size=tree_size,
@@ -157,7 +157,7 @@ async def consistency_proof(
     tree_size = await _known_size(pool, second)
     if not 0 < first <= tree_size:
         raise Problem("no-such-proof", "No proof joins these sizes", 422, "It needs 0 < first <= second.")
-    response.headers.update(_MUTABLE if second is None else _IMMUTABLE)
+    response.headers.update(MUTABLE if second is None else _IMMUTABLE)
     return ConsistencyProof(
         first=first, second=tree_size, hashes=await _hashes(pool, consistency_ranges(first, tree_size), tree_size)
     )

@@ -1,0 +1,117 @@
+"""Who vouches for the log, over HTTP: witnesses, chains, and the notices of tampering."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from evote_platform.paths import SafeInt
+from evote_platform.problems import Problem
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from ..store import StoredAnchor, anchors_covering, newest_anchors, newest_witnessed, notices
+from .log import MUTABLE, LedgerState
+
+router = APIRouter(tags=["anchors"])
+
+
+class AnchorLine(BaseModel):
+    """A checkpoint of the log in a block of a chain."""
+
+    chain: Annotated[str, Field(description="ethereum or fabric")]
+    ledger: Annotated[str, Field(description="eip155:<chain id>:<contract> or fabric:<channel>:<chaincode>")]
+    size: int
+    root: Annotated[str, Field(description="hexadecimal")]
+    transaction: str
+    block: int
+    block_hash: str
+    block_time: str
+    anchorer: str
+    verified: Annotated[bool, Field(description="read again from the chain when its block was final")]
+
+
+class Anchors(BaseModel):
+    """At most one anchor for each chain."""
+
+    items: list[AnchorLine]
+
+
+class Notice(BaseModel):
+    """Something is not what it was: where, what, and when it was last found intact."""
+
+    finding: Annotated[str, Field(description="hexadecimal; identifies what was found")]
+    kind: str
+    where: str
+    expected: str
+    found: str
+    intact_at: str | None
+    raised_at: str
+
+
+class Notices(BaseModel):
+    """Every notice, the newest first; none is ever taken back."""
+
+    items: list[Notice]
+
+
+@router.get("/checkpoint/witnessed", response_class=PlainTextResponse)
+async def witnessed_checkpoint(request: Request) -> PlainTextResponse:
+    """The newest checkpoint that enough witnesses cosigned, with their cosignatures."""
+    newest = await newest_witnessed(_ledger(request).pool)
+    if newest is None:
+        raise Problem("not-witnessed", "No checkpoint has been cosigned by enough witnesses yet", 404)
+    return PlainTextResponse(newest.note, headers=MUTABLE)
+
+
+@router.get("/anchors")
+async def anchors(
+    request: Request,
+    response: Response,
+    size: Annotated[SafeInt | None, Query(description="for each chain the first anchor that covers this size")] = None,
+) -> Anchors:
+    """Where the log is anchored: the newest anchor of each chain, or the first that covers ``size``."""
+    pool = _ledger(request).pool
+    found = await newest_anchors(pool) if size is None else await anchors_covering(pool, size)
+    response.headers.update(MUTABLE)
+    return Anchors(items=[_line(anchor) for anchor in found])
+
+
+@router.get("/notices")
+async def tampering_notices(request: Request, response: Response) -> Notices:
+    """What monitors found that should not be: empty while everything is intact."""
+    response.headers.update(MUTABLE)
+    return Notices(
+        items=[
+            Notice(
+                finding=notice.finding.hex(),
+                kind=notice.kind,
+                where=notice.place,
+                expected=notice.expected,
+                found=notice.found,
+                intact_at=notice.intact_at,
+                raised_at=notice.raised_at,
+            )
+            for notice in await notices(_ledger(request).pool)
+        ]
+    )
+
+
+def _ledger(request: Request) -> LedgerState:
+    ledger: LedgerState = request.app.state.ledger
+    return ledger
+
+
+def _line(anchor: StoredAnchor) -> AnchorLine:
+    return AnchorLine(
+        chain=anchor.chain,
+        ledger=anchor.ledger,
+        size=anchor.size,
+        root=anchor.root.hex(),
+        transaction=anchor.transaction,
+        block=anchor.block,
+        block_hash=anchor.block_hash,
+        block_time=anchor.block_time,
+        anchorer=anchor.anchorer,
+        verified=anchor.verified,
+    )

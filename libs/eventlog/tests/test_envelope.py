@@ -25,6 +25,8 @@ def values_of(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy
         return st.just(schema["const"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of([values_of(option, root) for option in schema["anyOf"]])
     match schema["type"]:
         case "string" if "pattern" in schema:
             return st.from_regex(schema["pattern"].replace("$", r"\Z")).map(lambda s: s[:64])
@@ -32,6 +34,8 @@ def values_of(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy
             return TEXT.filter(lambda s: len(s) >= schema.get("minLength", 0))
         case "integer":
             return st.integers(schema.get("minimum", -(2**53) + 1), 2**53 - 1)
+        case "null":
+            return st.none()
         case "boolean":
             return st.booleans()
         case "array":

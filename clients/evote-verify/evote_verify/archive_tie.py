@@ -23,6 +23,7 @@ from evote_belenios.archive import (
     CastBallot,
     EndBallots,
     EventType,
+    NotAnArchive,
     OwnedDecryption,
     PublishedResult,
     PublishedTally,
@@ -65,11 +66,13 @@ def tie_archive(path: Path, logged: LoggedElections, size: int) -> Finding:
 
 
 def election_of(path: Path) -> str | None:
-    """The identifier of an archive's election, if it can be read."""
+    """The identifier of an archive's election, if it can be read; raises ``OSError`` and ``NotAnArchive``."""
     try:
         with ArchiveReader(path) as archive:
             setup = next(iter(archive)).content
         return parse_election(setup.election).uuid if isinstance(setup, Setup) else None
+    except NotAnArchive:
+        raise
     except (BeleniosError, StopIteration):
         return None
 

@@ -1,13 +1,13 @@
-"""The chains that an auditor names, opened for reading; no key is needed."""
+"""The chains that an auditor names, to be opened for reading."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from evote_anchors.anchor import AnchorReader
+from .chains import NamedChain
 
 
-def open_chains(arguments: argparse.Namespace) -> Sequence[AnchorReader]:
-    """The readers of the chains that were asked for; raises :class:`evote_verify.findings.Unusable`."""
+def named_chains(arguments: argparse.Namespace) -> Sequence[NamedChain]:
+    """The chains that were asked for; raises :class:`evote_verify.findings.Unusable`."""
     return ()

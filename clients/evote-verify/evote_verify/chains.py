@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +39,15 @@ class ChainEvidence:
 
 
 @dataclass(frozen=True)
+class NamedChain:
+    """A chain that an auditor named; ``open`` gives a reader that is closed behind the block it is used in."""
+
+    name: str
+    """``ethereum`` or ``fabric``."""
+    open: Callable[[], AbstractAsyncContextManager[AnchorReader]]
+
+
+@dataclass(frozen=True)
 class Part:
     """A part of the log that an auditor wants to know covered: its first ``size`` records."""
 
@@ -45,14 +55,14 @@ class Part:
     size: int
 
 
-async def read_chain(reader: AnchorReader, origin: str, now: Callable[[], datetime]) -> ChainEvidence:
+async def read_chain(chain: NamedChain, origin: str, now: Callable[[], datetime]) -> ChainEvidence:
     """Step 1; raises :class:`evote_anchors.errors.ChainError`."""
-    head = await reader.head()
-    anchors = tuple(await reader.anchors(origin, 0, head.block))
-    newest = await reader.newest(origin)
-    return ChainEvidence(
-        reader.chain, reader.ledger, origin, head, newest, anchors, now().isoformat(timespec="seconds")
-    )
+    async with chain.open() as reader:
+        head = await reader.head()
+        anchors = tuple(await reader.anchors(origin, 0, head.block))
+        newest = await reader.newest(origin)
+        read_at = now().isoformat(timespec="seconds")
+        return ChainEvidence(chain.name, reader.ledger, origin, head, newest, anchors, read_at)
 
 
 def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +83,9 @@ def read_file(path: Path) -> bytes:
         raise Unusable(f"{path} can't be read: {error.strerror or type(error).__name__}") from error
 
 
-def log_source(place: str, client: httpx.Client) -> LogSource:
+def log_source(place: str, client: httpx.Client, sleep: Callable[[float], None]) -> LogSource:
     """A server's URL, or a folder."""
-    return HttpSource(client, place) if place.startswith(("http://", "https://")) else FolderSource(Path(place))
+    return HttpSource(client, place, sleep) if place.startswith(("http://", "https://")) else FolderSource(Path(place))
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from evote_anchors.anchor import AnchorReader
 from evote_belenios.archive import NotAnArchive
 from evote_belenios.verify import VerificationReport, verify_archive
 from evote_tlog.policy import log_policy
 from tqdm import tqdm
 
 from . import archive_tie, inputs
-from .chain_access import open_chains
+from .chain_access import named_chains
+from .chains import NamedChain
 from .findings import Finding, Outcome, Tie, Unusable
 from .proof_file import read_proof, tie_proof, tie_to_record
 from .receipt import Receipt, parse_receipt, tie_signature
@@ -36,14 +37,20 @@ from .verification import LogTask, verify_log
 VERIFIED, FAILED, UNUSABLE, UNFINISHED = 0, 1, 2, 3
 
 
-OpenChains = Callable[[argparse.Namespace], Sequence[AnchorReader]]
+@dataclass(frozen=True)
+class Outside:
+    """What the program needs of the world besides files and the log's server."""
+
+    chains: Callable[[argparse.Namespace], Sequence[NamedChain]] = named_chains
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
-def verify(arguments: argparse.Namespace, chains: OpenChains = open_chains) -> int:
+def verify(arguments: argparse.Namespace, outside: Outside) -> int:
     """Verify what was given, print the report, and return the exit status."""
     try:
         receipt = None if arguments.receipt is None else parse_receipt(inputs.read_file(arguments.receipt))
-        findings = [*_receipt(arguments, receipt), *_log(arguments, receipt, chains)]
+        findings = [*_receipt(arguments, receipt), *_log(arguments, receipt, outside)]
         archive, seconds = _archive(arguments)
         report = Report(archive, seconds, tuple(findings))
     except Unusable as error:
@@ -64,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     inputs.check_combination(arguments, parser)
     try:
-        sys.exit(verify(arguments))
+        sys.exit(verify(arguments, Outside()))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -93,32 +100,32 @@ def _receipt(arguments: argparse.Namespace, receipt: Receipt | None) -> Iterator
         yield tie_to_archive(receipt, archive_tie.election_of(arguments.archive), arguments.archive)
 
 
-def _log(arguments: argparse.Namespace, receipt: Receipt | None, chains: OpenChains) -> list[Finding]:
+def _log(arguments: argparse.Namespace, receipt: Receipt | None, outside: Outside) -> list[Finding]:
     if arguments.log is None:
         return []
     try:
-        return _read_log(arguments, receipt, chains)
+        return _read_log(arguments, receipt, outside)
     except SourceUnavailable as error:
         return [Finding(Tie.RECORDS, Outcome.UNFINISHED, (error.reason,))]
 
 
-def _read_log(arguments: argparse.Namespace, receipt: Receipt | None, chains: OpenChains) -> list[Finding]:
+def _read_log(arguments: argparse.Namespace, receipt: Receipt | None, outside: Outside) -> list[Finding]:
     election_uuid = None if arguments.archive is None else archive_tie.election_of(arguments.archive)
     with httpx.Client() as client, _bar("reading the log", "records") as show:
-        source = inputs.log_source(arguments.log, client)
+        source = inputs.log_source(arguments.log, client, outside.sleep)
         trust = inputs.log_trust(arguments.log_key, arguments.witness_policy, source)
         save = None if arguments.save is None else SavedLog(arguments.save)
         seen = [] if source.freshness is Freshness.LIVE else [SavedLog(Path(arguments.log))]
         task = LogTask(
             source=source,
             trust=trust,
-            readers=chains(arguments),
+            chains=outside.chains(arguments),
             kept=tuple(dict.fromkeys([*seen, *([] if save is None else [save])])),
             save=save,
             receipt=receipt,
             archive=arguments.archive,
             election_uuid=election_uuid,
-            now=lambda: datetime.now(UTC),
+            now=outside.now,
             progress=show,
         )
         return verify_log(task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,7 +69,7 @@ class HttpSource:
 
     freshness = Freshness.LIVE
 
-    def __init__(self, client: httpx.Client, url: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: httpx.Client, url: str, sleep: Callable[[float], None]) -> None:
         self._client = client
         self.place = url.rstrip("/")
         self._sleep = sleep

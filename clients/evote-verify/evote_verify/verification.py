@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from evote_anchors.anchor import AnchorReader
-from evote_anchors.errors import ChainError, WrongContract
+from evote_anchors.errors import ChainError, ChainUnavailable, WrongContract
 from evote_tlog.checkpoint import VerifierKey
 
 from . import archive_tie
-from .chains import ChainEvidence, Part, read_chain, tie_chain
+from .chains import ChainEvidence, NamedChain, Part, read_chain, tie_chain
 from .elections import LoggedElections
 from .findings import CHAIN_TIES, Finding, Outcome, Tie, Unusable
 from .inputs import LogTrust
@@ -45,7 +44,7 @@ class LogTask:
 
     source: LogSource
     trust: LogTrust
-    readers: Sequence[AnchorReader]
+    chains: Sequence[NamedChain]
     kept: tuple[SavedLog, ...]
     """Folders with what was seen before."""
     save: SavedLog | None
@@ -71,7 +70,7 @@ class _ReadLog:
 
 def verify_log(task: LogTask) -> list[Finding]:
     """Steps 2 to 9, in their order; raises ``Unusable``, and what reading an archive raises."""
-    chains = [_ask(reader, task) for reader in task.readers]
+    answers = [_ask(chain, task) for chain in task.chains]
     seen = {name: note for folder in task.kept for name, note in folder.kept_checkpoints()}
     try:
         log = _read(task)
@@ -90,20 +89,23 @@ def verify_log(task: LogTask) -> list[Finding]:
         _rules_finding(log.elections),
         earlier,
         *([] if task.trust.policy is None else [tie_witnesses(log.witnessed, task.trust.policy, log.tree)]),
-        *_chain_findings(task, log, chains),
+        *_chain_findings(task, log, answers),
         *_receipt_findings(task, log),
         *([] if task.archive is None else [archive_tie.tie_archive(task.archive, log.elections, log.tree.size)]),
     ]
 
 
-def _ask(reader: AnchorReader, task: LogTask) -> ChainEvidence | Finding:
+def _ask(chain: NamedChain, task: LogTask) -> ChainEvidence | Finding:
     """Step 2."""
     try:
-        evidence = asyncio.run(read_chain(reader, task.trust.key.name, task.now))
+        evidence = asyncio.run(read_chain(chain, task.trust.key.name, task.now))
     except WrongContract as error:
-        raise Unusable(f"{reader.ledger}: {error.reason}") from error
+        raise Unusable(f"{chain.name}: {error.reason}") from error
+    except ChainUnavailable as error:
+        return Finding(CHAIN_TIES[chain.name], Outcome.UNFINISHED, (error.reason,))
     except ChainError as error:
-        return Finding(CHAIN_TIES[reader.chain], Outcome.UNFINISHED, (error.reason,))
+        # A block or a signature that is not what the chain's own rules make it.
+        return Finding(CHAIN_TIES[chain.name], Outcome.FAILS, (error.reason,))
     if task.save is not None:
         task.save.keep_chain(evidence)
     return evidence

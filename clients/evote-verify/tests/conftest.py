@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from threading import Thread
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
-from evote_anchors.errors import ChainUnavailable
+from evote_anchors.errors import ChainError
 from evote_ballot.domain.receipt import Acceptance, receipt
 from evote_belenios.archive import ArchiveWriter
 from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
@@ -52,6 +53,7 @@ from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, entries_path, join_entries
 from evote_verify import inputs, main
+from evote_verify.chains import NamedChain
 
 ORIGIN = "vote.city.example/log"
 MOMENT = datetime(2026, 11, 24, 9, 0, 0, 123000, UTC)
@@ -222,10 +224,12 @@ class LogServer:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.status: dict[str, int] = {}
+        self.asked: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(handler) -> None:  # noqa: N805 - the library's name; self is the server here
                 path = handler.path.removeprefix("/")
+                self.asked.append(path)
                 content = self.files.get(path)
                 handler.send_response(self.status.get(path, 404 if content is None else 200))
                 body = content or b""
@@ -254,11 +258,11 @@ class FakeChain:
     heads: list[Anchor] = field(default_factory=list)
     chain: str = "ethereum"
     ledger: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
-    away: bool = False
+    trouble: ChainError | None = None
 
     async def head(self) -> ChainHead:
-        if self.away:
-            raise ChainUnavailable("no endpoint answered")
+        if self.trouble:
+            raise self.trouble
         return ChainHead(len(self.heads), len(self.heads) - 1)
 
     async def newest(self, origin: str) -> Anchor | None:
@@ -348,23 +352,20 @@ def receipt_key_text(receipt_key: Ed25519PrivateKey) -> str:
 
 
 @pytest.fixture
-def evote_verify(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+def evote_verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """Runs the program in this process; ``chains`` stand for those that the command line would name."""
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
 
     def run(*arguments: object, chains: Sequence[FakeChain] = ()) -> Answer:
         parser = inputs.parser()
         parsed = parser.parse_args(["--processes", "1", *map(str, arguments)])
         inputs.check_combination(parsed, parser)
-        status = main.verify(parsed, partial(_given, chains))
+        named = [NamedChain(chain.chain, partial(nullcontext, chain)) for chain in chains]
+        outside = main.Outside(chains=lambda _: named, sleep=lambda _: None, now=lambda: MOMENT)
+        status = main.verify(parsed, outside)
         said = capsys.readouterr()
         return Answer(status, said.out, said.err)
 
     return run
-
-
-def _given(chains: Sequence[FakeChain], _arguments: object) -> Sequence[FakeChain]:
-    return chains
 
 
 @pytest.fixture

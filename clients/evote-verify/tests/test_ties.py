@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_anchors.anchor import Anchor
+from evote_anchors.errors import ChainError
 from evote_belenios.ballots import tracker_of
 from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.events import VoterAuthenticated
@@ -184,6 +185,10 @@ class TestLogThatLies:
 
     def test_anchors_that_shrink(self, evote_verify, log, anchored) -> None:
         self.failing(evote_verify("--log", log.url, chains=[anchored(9, 5)]), "checkpoint - ethereum", "comes after 9")
+
+    def test_a_block_that_the_chain_did_not_make(self, evote_verify, log, make) -> None:
+        answer = evote_verify("--log", log.url, chains=[make.chain(trouble=ChainError("block 7 is forged"))])
+        self.failing(answer, "checkpoint - ethereum", "block 7 is forged")
 
     def test_a_chain_without_any_anchor(self, evote_verify, log, make) -> None:
         answer = evote_verify("--log", log.url, chains=[make.chain()])

@@ -258,6 +258,8 @@ class FakeChain:
     heads: list[Anchor] = field(default_factory=list)
     chain: str = "ethereum"
     ledger: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    contract: Anchor | None = None
+    """What the contract says it holds, where that is not the last head."""
     trouble: ChainError | None = None
 
     async def head(self) -> ChainHead:
@@ -266,7 +268,7 @@ class FakeChain:
         return ChainHead(len(self.heads), len(self.heads) - 1)
 
     async def newest(self, origin: str) -> Anchor | None:
-        return self.heads[-1] if self.heads else None
+        return self.contract or (self.heads[-1] if self.heads else None)
 
     async def anchors(self, origin: str, first_block: int, last_block: int) -> Sequence[AnchoredHead]:
         return [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from evote_anchors.anchor import Anchor
 from evote_belenios.ballots import tracker_of
+from evote_belenios.jsontext import dump, load
 from evote_eventlog.envelope import Envelope, decode, encode
 
 
@@ -57,6 +59,12 @@ def test_an_election_of_another_text(evote_verify, forged, held, archive) -> Non
     other = held.election_json.replace('"administrator":"a"', '"administrator":"b"')
     answer = evote_verify(archive, "--log", forged("ElectionOpened", election_json=other))
     assert answer.status == 1 and "the election's text" in answer.tie("archive - log")
+
+
+def test_an_archive_with_another_list_of_credentials(evote_verify, log, held, tmp_path) -> None:
+    shortened = dataclasses.replace(held, credentials_json=dump(load(held.credentials_json)[:-1]))
+    answer = evote_verify(shortened.write_archive(tmp_path / "forged.bel"), "--log", log.url)
+    assert answer.status == 1 and "the public credentials" in answer.tie("archive - log")
 
 
 def test_a_repeated_event_changes_nothing(evote_verify, server, held, log_key, make, archive) -> None:

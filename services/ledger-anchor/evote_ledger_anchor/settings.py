@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_eventlog.kafka import KafkaSettings
 from evote_platform.settings import ServiceSettings
-from evote_tlog.checkpoint import SigningKey
+from evote_tlog.checkpoint import SigningKey, VerifierKey
+from evote_tlog.errors import MalformedPolicy
+from evote_tlog.policy import Policy, parse_policy
 from pydantic import Field
 
 
@@ -21,6 +23,15 @@ class UnusableLogKey(Exception):
         self.path = path
 
 
+class UnusableWitnessPolicy(Exception):
+    """``EVOTE_WITNESS_POLICY_FILE`` is no policy that this log can follow. Fields: ``path`` and ``reason``."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is no witness policy for this log: {reason}")
+        self.path = path
+        self.reason = reason
+
+
 class LedgerSettings(ServiceSettings):
     """Settings of ledger-anchor. Key and origin name one log for its whole life: never change them."""
 
@@ -30,6 +41,11 @@ class LedgerSettings(ServiceSettings):
     """The log's name in checkpoints: its public URL without the scheme, such as ``vote.city.example/log``."""
     batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.25
     """How long new records wait, at most, for others to share their checkpoint, in seconds."""
+
+    witness_policy_file: Path | None = None
+    """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""
+    witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
+    """How often the witnesses are asked, at the most, in seconds."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
@@ -44,3 +60,19 @@ class LedgerSettings(ServiceSettings):
         if not isinstance(key, Ed25519PrivateKey):
             raise UnusableLogKey(self.log_key_file)
         return SigningKey(self.log_origin, key)
+
+    def witness_policy(self, key: VerifierKey) -> Policy | None:
+        """Read the policy, if there is one, for the log with ``key``; raises ``UnusableWitnessPolicy``, ``OSError``."""
+        path = self.witness_policy_file
+        if path is None:
+            return None
+        try:
+            policy = parse_policy(path.read_bytes())
+        except MalformedPolicy as error:
+            raise UnusableWitnessPolicy(path, str(error)) from error
+        if key.text not in [log.key.text for log in policy.logs]:
+            raise UnusableWitnessPolicy(path, f"add the line 'log {key.text}'")
+        mute = [witness.name for witness in policy.witnesses if witness.url is None]
+        if mute:
+            raise UnusableWitnessPolicy(path, f"add the URLs of the witnesses {', '.join(mute)}")
+        return policy

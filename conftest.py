@@ -13,6 +13,7 @@ from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
 from evote_local.kafka import KafkaNode
 from evote_local.postgres import PostgresServer
+from evote_local.softhsm import SoftToken
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
@@ -58,3 +59,13 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def soft_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
+    """One PKCS#11 token for the whole run: a process can load its module, with its settings, only once."""
+    token = SoftToken(tmp_path_factory.mktemp("softhsm"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in token.environment.items():
+            patch.setenv(name, value)
+        yield token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -105,9 +106,14 @@ class TokenKey:
         self._key: pkcs11.PrivateKey | None = None
 
     def sign(self, message: bytes) -> bytes:
+        digest = hashlib.sha256(message).digest()
         try:
-            key = self._open()
-            raw = key.sign(hashlib.sha256(message).digest(), mechanism=pkcs11.Mechanism.ECDSA)
+            try:
+                raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
+            except pkcs11.PKCS11Error:
+                # A session ends when its token restarts, and when another one of this process logs out.
+                self.close()
+                raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
         except (pkcs11.PKCS11Error, OSError) as error:
             self.close()
             reason = str(error) or type(error).__name__
@@ -118,13 +124,17 @@ class TokenKey:
         """Log out of the token; the next signature logs in again."""
         session, self._session, self._key = self._session, None, None
         if session is not None:
-            session.close()
+            with suppress(pkcs11.PKCS11Error):  # a session that is lost can't be closed
+                session.close()
 
     def _open(self) -> pkcs11.PrivateKey:
         if self._key is None:
             settings = self._settings
             token = pkcs11.lib(str(settings.module)).get_token(token_label=settings.token_label)
-            self._session = token.open(user_pin=settings.pin_file.read_text().strip())
+            try:
+                self._session = token.open(user_pin=settings.pin_file.read_text().strip())
+            except pkcs11.exceptions.UserAlreadyLoggedIn:
+                self._session = token.open()  # a token knows one login of a process, whichever session made it
             self._key = self._session.get_key(
                 object_class=pkcs11.ObjectClass.PRIVATE_KEY, key_type=pkcs11.KeyType.EC, label=settings.key_label
             )

@@ -14,6 +14,8 @@ from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedNote, MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
 
+from .chain_access import add_options as add_chain_options
+from .chain_access import check_options as check_chain_options
 from .findings import Unusable
 from .receipt import parse_receipt_key
 from .sources import LOG_KEY, FolderSource, HttpSource, LogSource, NotServed
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("--save", type=Path, metavar="FOLDER", help="keep the log, its checkpoints and what the chains said")
     add("--receipt", type=Path, metavar="FILE", help="a voter's receipt (JSON)")
     add("--receipt-key", metavar="KEY|FILE", help="the ballot service's key (its /receipt-key)")
+    add_chain_options(parsed)
     add("--proof", type=Path, metavar="FILE", help="the receipt's proof that --save wrote, instead of --log")
     add(
         "--processes",
@@ -63,6 +66,7 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     """End the program with status 2 unless the options make sense together."""
     if arguments.archive is None and arguments.log is None and arguments.proof is None:
         parsed.error("give an ARCHIVE, a --log or a --proof")
+    check_chain_options(arguments, parsed)
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
     if arguments.proof is not None and arguments.log is not None:

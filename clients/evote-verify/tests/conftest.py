@@ -53,6 +53,7 @@ from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, entries_path, join_entries
 from evote_verify import inputs, main
+from evote_verify.chain_access import named_chains
 from evote_verify.chains import NamedChain
 
 ORIGIN = "vote.city.example/log"
@@ -355,14 +356,16 @@ def receipt_key_text(receipt_key: Ed25519PrivateKey) -> str:
 
 @pytest.fixture
 def evote_verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Runs the program in this process; ``chains`` stand for those that the command line would name."""
+    """Runs the program in this process; ``chains`` stand for those that the command line names otherwise."""
 
     def run(*arguments: object, chains: Sequence[FakeChain] = ()) -> Answer:
         parser = inputs.parser()
         parsed = parser.parse_args(["--processes", "1", *map(str, arguments)])
         inputs.check_combination(parsed, parser)
         named = [NamedChain(chain.chain, partial(nullcontext, chain)) for chain in chains]
-        outside = main.Outside(chains=lambda _: named, sleep=lambda _: None, now=lambda: MOMENT)
+        outside = main.Outside(
+            chains=lambda options: named or named_chains(options), sleep=lambda _: None, now=lambda: MOMENT
+        )
         status = main.verify(parsed, outside)
         said = capsys.readouterr()
         return Answer(status, said.out, said.err)

@@ -139,6 +139,10 @@ class TestUnfinished:
         ["a.bel", "--witness-policy", "p"],
         ["a.bel", "--receipt-key", "k"],
         ["a.bel", "--processes", "0"],
+        ["--log", "l", "--ethereum", "http://127.0.0.1:9"],
+        ["--log", "l", "--contract", "eip155:1:0x5FbDB2315678afecb367f032d93F642f64180aa3"],
+        ["--log", "l", "--ethereum", "http://127.0.0.1:9", "--contract", "0x5FbDB2315678afecb367f032d93F642f64180aa3"],
+        ["a.bel", "--fabric", "connection.json"],
     ],
 )
 def test_options_that_make_no_sense_together_give_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--ethereum", metavar="URL", action="append", help="a JSON-RPC endpoint; give several to go on without one")
     add("--contract", metavar="CAIP-10", help="the anchor contract, such as eip155:1:0x…")
+    add("--contract-block", type=int, default=0, metavar="BLOCK", help="the block that the contract was made in")
     add(
         "--finality-depth",
         type=int,
@@ -47,8 +48,8 @@ def check_options(arguments: argparse.Namespace, parser: argparse.ArgumentParser
         parser.error("--ethereum and --contract belong together")
     if arguments.contract is not None and not _CAIP_10.fullmatch(arguments.contract):
         parser.error("--contract is a CAIP-10 account: eip155:<chain id>:<address>")
-    if arguments.finality_depth < 0:
-        parser.error("--finality-depth is a number of blocks")
+    if arguments.finality_depth < 0 or arguments.contract_block < 0:
+        parser.error("blocks are counted from 0")
     if arguments.log is None and (arguments.ethereum is not None or arguments.fabric is not None):
         parser.error("a chain is held against a --log")
 
@@ -79,7 +80,7 @@ def _ethereum(arguments: argparse.Namespace) -> Iterator[NamedChain]:
         finally:
             await reader.close()
 
-    yield NamedChain("ethereum", opened)
+    yield NamedChain("ethereum", opened, arguments.contract_block)
 
 
 def _fabric(arguments: argparse.Namespace) -> Iterator[NamedChain]:
@@ -101,4 +102,4 @@ def _fabric(arguments: argparse.Namespace) -> Iterator[NamedChain]:
         finally:
             await reader.close()
 
-    yield NamedChain("fabric", opened)
+    yield NamedChain("fabric", opened, first_block=0)

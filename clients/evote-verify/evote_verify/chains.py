@@ -32,6 +32,7 @@ class ChainEvidence:
     chain: str
     ledger: str
     origin: str
+    first_block: int
     head: ChainHead
     newest: Anchor | None
     anchors: tuple[AnchoredHead, ...]
@@ -45,6 +46,8 @@ class NamedChain:
     name: str
     """``ethereum`` or ``fabric``."""
     open: Callable[[], AbstractAsyncContextManager[AnchorReader]]
+    first_block: int
+    """Where anchors are searched from: the contract's own block, or 0."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ async def read_chain(chain: NamedChain, origin: str, now: Callable[[], datetime]
     """Step 1; raises :class:`evote_anchors.errors.ChainError`."""
     async with chain.open() as reader:
         head = await reader.head()
-        anchors = tuple(await reader.anchors(origin, 0, head.block))
+        anchors = tuple(await reader.anchors(origin, chain.first_block, head.block))
         newest = await reader.newest(origin)
         read_at = now().isoformat(timespec="seconds")
-        return ChainEvidence(chain.name, reader.ledger, origin, head, newest, anchors, read_at)
+        return ChainEvidence(chain.name, reader.ledger, origin, chain.first_block, head, newest, anchors, read_at)
 
 
 def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:
@@ -134,7 +137,9 @@ def _place(anchored: AnchoredHead) -> str:
 
 
 def _coverage(evidence: ChainEvidence, tree: LogTree, parts: Iterable[Part]) -> list[str]:
-    lines = [f"{len(evidence.anchors)} anchors, each the head of this log at its size"]
+    lines = [
+        f"{len(evidence.anchors)} anchors from block {evidence.first_block} on, each the head of this log at its size"
+    ]
     final = [anchored for anchored in evidence.anchors if anchored.block <= evidence.head.final_block]
     covered = 0
     if final:

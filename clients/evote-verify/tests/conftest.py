@@ -362,7 +362,7 @@ def evote_verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
         parser = inputs.parser()
         parsed = parser.parse_args(["--processes", "1", *map(str, arguments)])
         inputs.check_combination(parsed, parser)
-        named = [NamedChain(chain.chain, partial(nullcontext, chain)) for chain in chains]
+        named = [NamedChain(chain.chain, partial(nullcontext, chain), first_block=0) for chain in chains]
         outside = main.Outside(
             chains=lambda options: named or named_chains(options), sleep=lambda _: None, now=lambda: MOMENT
         )

@@ -82,6 +82,12 @@ class TestUnusable:
         chain = make.chain(trouble=WrongContract("there is no contract at 0x0"))
         self.refused(evote_verify("--log", log.url, chains=[chain]), "no contract")
 
+    def test_a_connection_profile_that_is_none(self, evote_verify, log, tmp_path) -> None:
+        path = tmp_path / "connection.json"
+        self.refused(evote_verify("--log", log.url, "--fabric", path), "connection.json")
+        path.write_text("{}")
+        self.refused(evote_verify("--log", log.url, "--fabric", path), "connection.json", "is missing")
+
     def test_saved_evidence_of_a_chain_that_is_none(self, evote_verify, log, tmp_path) -> None:
         folder = tmp_path / "saved"
         assert evote_verify("--log", log.url, "--save", folder).status == 0
@@ -143,6 +149,7 @@ class TestUnfinished:
         ["--log", "l", "--contract", "eip155:1:0x5FbDB2315678afecb367f032d93F642f64180aa3"],
         ["--log", "l", "--ethereum", "http://127.0.0.1:9", "--contract", "0x5FbDB2315678afecb367f032d93F642f64180aa3"],
         ["a.bel", "--fabric", "connection.json"],
+        ["--log", "l", "--finality-depth", "-1"],
     ],
 )
 def test_options_that_make_no_sense_together_give_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

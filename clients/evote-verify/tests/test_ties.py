@@ -49,7 +49,7 @@ def test_every_tie_of_an_honest_election_holds(
     assert "certified byte for byte" in answer.tie("archive - log")
     assert "5 of the election's 5 logged ballots" in answer.tie("archive - log")
     ethereum = answer.tie("checkpoint - ethereum")
-    assert "3 anchors" in ethereum and "newest in a final block: size 9, block 2" in ethereum
+    assert "3 anchors from block 0" in ethereum and "newest in a final block: size 9, block 2" in ethereum
     assert "1 anchors are in blocks that are not final yet" in ethereum
     assert "the receipt's ballot: covered" in ethereum
     assert "everything that the log has of it: not covered yet" in ethereum

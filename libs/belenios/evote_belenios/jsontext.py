@@ -15,6 +15,9 @@ _NATURAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD]")
 _CONVENTIONS = "Conventions"
 
+_MOST_LEVELS = 64
+_BRACKET = re.compile(r"[\[\]{}]")
+
 MOST_CHARACTERS = 1 << 27
 """More than the list of public credentials of a city of 200,000 voters takes in the larger group."""
 
@@ -32,15 +35,16 @@ def load(text: str) -> Json:
     """
     if len(text) > MOST_CHARACTERS:
         raise EncodingError("json", _CONVENTIONS, f"longer than {MOST_CHARACTERS} characters")
+    if _levels(text) > _MOST_LEVELS:
+        raise EncodingError("json", _CONVENTIONS, "not acceptable JSON: nested too deep")
     try:
         text.encode()
         value: Json = json.loads(text, object_pairs_hook=_object, parse_float=_no_fraction, parse_constant=_no_fraction)
         if _SURROGATE_ESCAPE.search(text):
             # Raises for half a pair, which is no character and has no UTF-8.
             dump(value).encode()
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise EncodingError("json", _CONVENTIONS, f"not acceptable JSON: {reason}") from None
+    except ValueError as error:
+        raise EncodingError("json", _CONVENTIONS, f"not acceptable JSON: {error}") from None
     return value
 
 
@@ -132,6 +136,23 @@ def parse_exponent(text: str, order: int, what: str) -> int:
     if number >= order:
         raise EncodingError("number", _CONVENTIONS, f"{what} is not reduced modulo q")
     return number
+
+
+def _levels(text: str) -> int:
+    """How deep a JSON text is nested, or a little more.
+
+    Python's own limit can't be relied upon: a library that web3 imports raises it beyond what the C stack of the JSON
+    parser bears, and a nested text would then end the process.
+    """
+    openings = text.count("[") + text.count("{")
+    if openings <= _MOST_LEVELS:
+        return openings
+    outside_strings = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    level = deepest = 0
+    for bracket in _BRACKET.findall(outside_strings):
+        level += 1 if bracket in "[{" else -1
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 import pytest
@@ -52,6 +53,27 @@ def test_ambiguous_or_malformed_json_is_refused(text: str) -> None:
     with pytest.raises(EncodingError) as refusal:
         load(text)
     assert refusal.value.rule == "json"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '[{"\\\\":' * 100_000, '["\\"[",' * 100_000])
+def test_nesting_is_refused_even_where_a_library_has_raised_python_s_own_limit(
+    text: str,
+) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        with pytest.raises(EncodingError, match="nested too deep"):
+            load(text)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_only_brackets_outside_of_strings_nest() -> None:
+    for value in (["[" * 1000], ['\\"{' * 1000], [["{", "\\"] for _ in range(1000)], {"[" * 99: "\\" * 99}):
+        assert load(dump(value)) == value
+    assert load("[" * 64 + "]" * 64)
+    with pytest.raises(EncodingError, match="nested too deep"):
+        load("[" * 65 + "]" * 65)
 
 
 def test_an_escaped_pair_is_one_character() -> None:

@@ -25,3 +25,41 @@ class SequencerMetrics:
             buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 5, 10, 60),
             registry=registry,
         )
+
+
+class AnchoringMetrics:
+    """The metrics of one process's anchoring; only the replica that leads in a chain's anchoring moves them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics in ``registry``."""
+        self.up = Gauge(
+            "evote_anchor_up",
+            "1 while this replica leads in anchoring and the chain answers.",
+            ["chain"],
+            registry=registry,
+        )
+        self.verified_size = Gauge(
+            "evote_anchor_verified_size", "Size of the log at the newest final anchor.", ["chain"], registry=registry
+        )
+        self.lag_entries = Gauge(
+            "evote_anchor_lag_entries",
+            "Entries of the log that no final anchor covers yet.",
+            ["chain"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "evote_anchor_lag_seconds",
+            "How long the oldest checkpoint that no final anchor covers has been waiting.",
+            ["chain"],
+            registry=registry,
+        )
+        self.anchors = Counter(
+            "evote_anchors", "Final anchors that this replica announced.", ["chain"], registry=registry
+        )
+        self.delay = Histogram(
+            "evote_anchor_delay_seconds",
+            "Time from when a checkpoint was there to be anchored until a final anchor covered it.",
+            ["chain"],
+            buckets=(0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 900, 3600),
+            registry=registry,
+        )

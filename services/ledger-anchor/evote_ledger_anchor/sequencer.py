@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
@@ -22,7 +22,7 @@ from evote_eventlog.errors import Fenced, LogUnavailable
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.projection import TRANSIENT, Batch
+from evote_eventlog.projection import Batch
 from evote_eventlog.record import LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock
@@ -32,7 +32,7 @@ from evote_tlog.merkle import Frontier, leaf_hash
 from pydantic import SecretStr
 
 from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
-from .leadership import LeadershipLost, leadership
+from .leadership import keep_leading
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
 from .store import newest_size, next_offsets, read_tiles, sequenced
@@ -43,7 +43,6 @@ MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
 
 _QUEUED_BATCHES = 4
 _PROJECTION_POLL_S = 0.05
-_RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -100,47 +99,23 @@ class Sequencer:
 
     async def run(self) -> None:
         """Run until cancelled; outages of Kafka and of the database are waited out."""
-        while True:
-            try:
-                await self._tenure()
-            except* (Fenced, LeadershipLost, *TRANSIENT) as interrupted:
-                causes = sorted(set(_type_names(interrupted)))
-                self._trouble = f"interrupted: {', '.join(causes)}"
-                _log.warning("sequencing-interrupted", causes=causes)
-            await asyncio.sleep(_RETRY_S)
+        await keep_leading(self._database_url, "sequencer", self._lead, (Fenced,), self._report)
 
-    async def _tenure(self) -> None:
-        """Lead once, in a task of its own.
-
-        A TaskGroup that fails may swallow a cancellation of the same moment, or leave a stale one behind
-        (Python 3.11): both then end with the tenure.
-        """
-        tenure = asyncio.create_task(self._lead_once())
-        try:
-            await asyncio.wait([tenure])
-        except asyncio.CancelledError:
-            tenure.cancel()
-            await asyncio.wait([tenure])
-            raise
-        if not tenure.cancelled():
-            tenure.result()
+    def _report(self, causes: list[str]) -> None:
+        self._trouble = f"interrupted: {', '.join(causes)}" if causes else None
 
     async def check(self) -> None:
         """For ``/readyz``: this replica leads, or stands by for the one that does."""
         if self._trouble is not None:
             raise NotReady(self._trouble)
 
-    async def _lead_once(self) -> None:
-        self._trouble = None
-        async with leadership(self._database_url) as lock:
-            self._trouble = "taking over"
-            try:
-                async with asyncio.TaskGroup() as tenure:
-                    tenure.create_task(lock.lost())
-                    tenure.create_task(self._sequence())
-            finally:
-                self._metrics.leading.set(0)
-                await self._writer.stop()
+    async def _lead(self) -> None:
+        self._trouble = "taking over"
+        try:
+            await self._sequence()
+        finally:
+            self._metrics.leading.set(0)
+            await self._writer.stop()
 
     async def _sequence(self) -> None:
         await self._writer.start()
@@ -227,14 +202,6 @@ class Sequencer:
         self._metrics.size.set(head.frontier.size)
         head.pending.clear()
         head.arrivals.clear()
-
-
-def _type_names(error: BaseException) -> Iterator[str]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _type_names(inner)
-    else:
-        yield type(error).__name__
 
 
 async def _next_before(arrived: asyncio.Queue[Batch], due: float) -> Batch | None:

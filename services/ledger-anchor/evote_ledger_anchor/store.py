@@ -94,6 +94,16 @@ async def anchors_covering(connection: Connection, size: int) -> list[StoredAnch
     return [StoredAnchor(**row) for row in rows]
 
 
+async def open_anchors(connection: Connection, ledger: str) -> list[StoredAnchor]:
+    """The largest verified anchor on a ledger, and those that are not verified yet."""
+    rows = await connection.fetch(
+        "SELECT * FROM anchors WHERE ledger = $1 AND (NOT verified OR size ="
+        " (SELECT max(size) FROM anchors WHERE ledger = $1 AND verified))",
+        ledger,
+    )
+    return [StoredAnchor(**row) for row in rows]
+
+
 async def newest_anchors(connection: Connection) -> list[StoredAnchor]:
     """The largest anchor on each chain."""
     rows = await connection.fetch("SELECT DISTINCT ON (ledger) * FROM anchors ORDER BY ledger, size DESC")

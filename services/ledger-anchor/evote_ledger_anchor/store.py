@@ -45,6 +45,15 @@ class StoredAnchor:
 
 
 @dataclass(frozen=True)
+class LedgerCoverage:
+    """The largest sizes of the log on a ledger: in a block, and in a final one."""
+
+    ledger: str
+    anchored: int
+    verified: int
+
+
+@dataclass(frozen=True)
 class StoredNotice:
     """A row of ``notices``; ``raised_at`` is RFC 3339 UTC, the rest as in the event."""
 
@@ -108,6 +117,15 @@ async def newest_anchors(connection: Connection) -> list[StoredAnchor]:
     """The largest anchor on each chain."""
     rows = await connection.fetch("SELECT DISTINCT ON (ledger) * FROM anchors ORDER BY ledger, size DESC")
     return [StoredAnchor(**row) for row in rows]
+
+
+async def coverage_of_chains(connection: Connection) -> list[LedgerCoverage]:
+    """How far each ledger is."""
+    rows = await connection.fetch(
+        "SELECT ledger, max(size) AS anchored, coalesce(max(size) FILTER (WHERE verified), 0) AS verified"
+        " FROM anchors GROUP BY ledger"
+    )
+    return [LedgerCoverage(**row) for row in rows]
 
 
 async def notices(connection: Connection) -> list[StoredNotice]:

@@ -17,7 +17,7 @@ import evote_ledger_anchor
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
+from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from evote_anchors.errors import AnchorRefused, ChainUnavailable
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
@@ -32,7 +32,7 @@ from evote_eventlog.events import (
 from evote_eventlog.record import Record, RecordPosition
 from evote_ledger_anchor.api import anchors
 from evote_ledger_anchor.api import log as log_api
-from evote_ledger_anchor.api.log import LedgerState
+from evote_ledger_anchor.api.log import LedgerOnChain, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
@@ -126,7 +126,7 @@ class LogBuilder:
 class FakeChain:
     """A chain in memory, named for what it is: an AnchorWriter that mines a block for each anchor."""
 
-    chain = "ethereum"
+    chain: ChainName = "ethereum"
     ledger = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
     def __init__(self, *, finality_depth: int = 0) -> None:
@@ -235,7 +235,7 @@ async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.Asy
         registry=new_registry(),
         max_body_bytes=1024,
     )
-    app.state.ledger = LedgerState(pool, key.verifier)
+    app.state.ledger = LedgerState(pool, key.verifier, (LedgerOnChain(FakeChain.chain, FakeChain.ledger),))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
         yield client

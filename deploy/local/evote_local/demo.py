@@ -158,6 +158,7 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         ballots_per_s=casts / times.voting_s,
         cast=percentiles(measured.cast_s),
         logged=percentiles(measured.logged_s),
+        anchored=percentiles(measured.anchored_s),
         release=percentiles(measured.release_s) if measured.release_s else None,
         at_readers=held.seats.voters,
         no_readers_because=held.seats.missing,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -14,13 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from .errors import MalformedNote, SignatureError
 from .merkle import HASH_BYTES
+from .text import check_key_name, decode_base64, encode_base64, format_vkey, key_id, parse_decimal, parse_vkey
 
 MAX_NOTE_BYTES: Final = 64 * 1024
-_MAX_SIGNATURES = 64
+MAX_SIGNATURES: Final = 64
 _ED25519 = b"\x01"  # signed-note, "Signature types"
 _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>\S+) (?P<signature>[A-Za-z0-9+/]+={0,2})")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_KEY_ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The note text: three lines, each ended by a newline."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode('ascii')}\n"
+        return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n"
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,11 @@ class NoteSignature:
     key_id: bytes
     signature: bytes
 
+    @property
+    def line(self) -> str:
+        """As it stands in a note, with its newline."""
+        return f"\u2014 {self.key_name} {encode_base64(self.key_id + self.signature)}\n"
+
 
 @dataclass(frozen=True)
 class Note:
@@ -53,37 +54,31 @@ class Note:
     text: str
     signatures: tuple[NoteSignature, ...]
 
+    def of(self, key_name: str, key_id: bytes) -> tuple[NoteSignature, ...]:
+        """The signatures that claim to be of one key."""
+        return tuple(given for given in self.signatures if (given.key_name, given.key_id) == (key_name, key_id))
+
 
 class VerifierKey:
     """A named Ed25519 key that notes are checked against."""
 
     def __init__(self, name: str, public_key: Ed25519PublicKey) -> None:
         """``name`` must not be empty nor hold white space or ``+``; raises :class:`MalformedNote`."""
-        _check_name(name)
+        check_key_name(name)
         self.name = name
         self._public_key = public_key
-        self._raw = public_key.public_bytes_raw()
-        self.key_id = hashlib.sha256(name.encode() + b"\n" + _ED25519 + self._raw).digest()[:4]
+        self.public_bytes = public_key.public_bytes_raw()
+        self.key_id = key_id(name, _ED25519, self.public_bytes)
 
     @property
     def text(self) -> str:
         """``<name>+<key id in hexadecimal>+<base64 of the type byte and the key>``, as Go's note package."""
-        encoded = base64.b64encode(_ED25519 + self._raw).decode("ascii")
-        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+        return format_vkey(self.name, _ED25519, self.public_bytes)
 
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
         """The inverse of :attr:`text`; raises :class:`MalformedNote`."""
-        parts = text.split("+", 2)
-        if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
-            raise MalformedNote("not a verifier key: <name>+<key id>+<key>")
-        encoded = _decode_base64(parts[2])
-        if len(encoded) != 33 or encoded[:1] != _ED25519:
-            raise MalformedNote("not an Ed25519 verifier key")
-        key = cls(parts[0], Ed25519PublicKey.from_public_bytes(encoded[1:]))
-        if key.key_id.hex() != parts[1]:
-            raise MalformedNote("the key id does not belong to the key")
-        return key
+        return cls(*parse_vkey(text, _ED25519))
 
     def verify(self, note: Note) -> None:
         """Demand this key's signature.
@@ -91,7 +86,7 @@ class VerifierKey:
         Raises:
             SignatureError: the note has none, or one that does not hold.
         """
-        ours = [given for given in note.signatures if (given.key_name, given.key_id) == (self.name, self.key_id)]
+        ours = note.of(self.name, self.key_id)
         if not ours:
             raise SignatureError(self.name, "the note bears no signature of this key")
         for given in ours:
@@ -117,8 +112,8 @@ class SigningKey:
         if "\n" in checkpoint.origin or not checkpoint.origin:
             raise MalformedNote("an origin is one line that is not empty")
         text = checkpoint.text
-        signature = self.verifier.key_id + self._private_key.sign(text.encode())
-        return f"{text}\n\u2014 {self.verifier.name} {base64.b64encode(signature).decode('ascii')}\n"
+        signature = NoteSignature(self.verifier.name, self.verifier.key_id, self._private_key.sign(text.encode()))
+        return f"{text}\n{signature.line}"
 
 
 def parse_note(note: str | bytes) -> Note:
@@ -140,8 +135,8 @@ def parse_note(note: str | bytes) -> Note:
     if not separator or not lines.endswith("\n"):
         raise MalformedNote("no signatures after an empty line")
     signature_lines = lines[:-1].split("\n")
-    if len(signature_lines) > _MAX_SIGNATURES:
-        raise MalformedNote(f"more than {_MAX_SIGNATURES} signatures")
+    if len(signature_lines) > MAX_SIGNATURES:
+        raise MalformedNote(f"more than {MAX_SIGNATURES} signatures")
     return Note(body + "\n", tuple(_parse_signature(line) for line in signature_lines))
 
 
@@ -155,12 +150,10 @@ def parse_checkpoint(note: Note) -> Checkpoint:
     if len(lines) < 4 or "" in lines[:-1]:
         raise MalformedNote("a checkpoint has three lines or more, none empty")
     origin, size, root = lines[:3]
-    if not _SIZE.fullmatch(size):
-        raise MalformedNote("a tree size is a decimal number without leading zeros")
-    root_bytes = _decode_base64(root)
+    root_bytes = decode_base64(root)
     if len(root_bytes) != HASH_BYTES:
         raise MalformedNote("a root has 32 bytes")
-    return Checkpoint(origin, int(size), root_bytes)
+    return Checkpoint(origin, parse_decimal(size), root_bytes)
 
 
 def open_checkpoint(note: str | bytes, key: VerifierKey) -> Checkpoint:
@@ -182,23 +175,8 @@ def _parse_signature(line: str) -> NoteSignature:
     match = _SIGNATURE_LINE.fullmatch(line)
     if match is None:
         raise MalformedNote("not a signature line")
-    _check_name(match["name"])
-    content = _decode_base64(match["signature"])
+    check_key_name(match["name"])
+    content = decode_base64(match["signature"])
     if len(content) < 5:
         raise MalformedNote("a signature without content")
     return NoteSignature(match["name"], content[:4], content[4:])
-
-
-def _check_name(name: str) -> None:
-    if not name or "+" in name or any(character.isspace() or character < " " for character in name):
-        raise MalformedNote("a key name is not empty and has no white space and no '+'")
-
-
-def _decode_base64(text: str) -> bytes:
-    try:
-        decoded = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedNote("not base64") from error
-    if base64.b64encode(decoded).decode("ascii") != text:
-        raise MalformedNote("not the canonical base64")
-    return decoded

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import asyncpg
 from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
 from evote_eventlog.producer import EventProducer, TransactionalProducer
 from evote_eventlog.replay import replay_with_bar
@@ -20,15 +21,17 @@ from evote_platform.database import database_check, migrate, open_pool
 from evote_platform.health import Readiness
 from evote_platform.logging import configure_logging
 from evote_platform.server import serve
+from evote_tlog.policy import Policy
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from .api import anchors, log
 from .api.log import LedgerState
-from .metrics import SequencerMetrics
+from .metrics import SequencerMetrics, WitnessMetrics
 from .projection import LedgerProjection
 from .sequencer import TRANSACTIONAL_ID, Sequencer
 from .settings import LedgerSettings
+from .witnessing import Witnessing
 
 SERVICE = "ledger-anchor"
 SCHEMA = "ledger"
@@ -64,6 +67,7 @@ async def _running(
     settings: LedgerSettings, readiness: Readiness, registry: CollectorRegistry
 ) -> AsyncIterator[LedgerState]:
     key = settings.signing_key()
+    policy = settings.witness_policy(key.verifier)
     await asyncio.to_thread(migrate, settings.database_url, SCHEMA, _MIGRATIONS)
     kafka = settings.kafka()
     async with await open_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
@@ -80,6 +84,7 @@ async def _running(
             metrics=SequencerMetrics(registry),
             batch_interval_s=settings.batch_interval_s,
         )
+        witnessing = None if policy is None else _witnessing(settings, policy, pool, producer, registry)
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
@@ -89,9 +94,25 @@ async def _running(
             async with background_tasks(readiness) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("sequencer", sequencer.run())
+                if witnessing is not None:
+                    tasks.start("witnessing", witnessing.run())
                 yield LedgerState(pool, key.verifier)
         finally:
             await producer.stop()
+
+
+def _witnessing(
+    settings: LedgerSettings, policy: Policy, pool: asyncpg.Pool, producer: EventProducer, registry: CollectorRegistry
+) -> Witnessing:
+    return Witnessing(
+        database_url=settings.database_url,
+        pool=pool,
+        producer=producer,
+        policy=policy,
+        clock=utc_now,
+        metrics=WitnessMetrics(registry),
+        interval_s=settings.witness_interval_s,
+    )
 
 
 def _serve() -> int:

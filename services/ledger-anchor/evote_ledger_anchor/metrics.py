@@ -5,6 +5,27 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
+class WitnessMetrics:
+    """How far the witnesses are behind, as the replica sees it that asks them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics in ``registry``."""
+        self.lag = Gauge(
+            "evote_witness_lag_entries",
+            "Entries in the newest signed checkpoint that are in no checkpoint for which the witness policy holds.",
+            registry=registry,
+        )
+        self.requests = Counter(
+            "evote_witness_requests", "Requests to a witness, by outcome.", ["witness", "outcome"], registry=registry
+        )
+        self.last_success = Gauge(
+            "evote_witness_last_success_timestamp_seconds",
+            "When a witness cosigned last, in seconds since 1970; 0: not since this replica started.",
+            ["witness"],
+            registry=registry,
+        )
+
+
 class SequencerMetrics:
     """The metrics of one process's sequencer."""
 

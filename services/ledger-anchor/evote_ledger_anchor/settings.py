@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_eventlog.kafka import KafkaSettings
 from evote_platform.settings import ServiceSettings
-from evote_tlog.checkpoint import SigningKey
+from evote_tlog.checkpoint import SigningKey, VerifierKey
+from evote_tlog.errors import MalformedPolicy
+from evote_tlog.policy import Policy, parse_policy
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class UnusableLogKey(Exception):
@@ -23,59 +23,13 @@ class UnusableLogKey(Exception):
         self.path = path
 
 
-class EthereumAccount(BaseSettings):
-    """Who sends transactions to which Ethereum chain: enough to deploy the contract."""
+class UnusableWitnessPolicy(Exception):
+    """``EVOTE_WITNESS_POLICY_FILE`` is no policy that this log can follow. Fields: ``path`` and ``reason``."""
 
-    model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
-
-    ethereum_rpc_urls: Annotated[str, Field(min_length=1)]
-    """JSON-RPC endpoints, separated by commas; the next is asked when one fails."""
-    ethereum_chain_id: Annotated[int, Field(ge=1)]
-    """EIP-155 id that the endpoints must have, such as 1 for the main network."""
-    ethereum_key_file: Path
-    """The anchorer's key: 32 bytes in hexadecimal, or an encrypted keystore (version 3)."""
-    ethereum_key_password_file: Path | None = None
-    """The keystore's password."""
-    ethereum_max_fee_gwei: Annotated[float, Field(gt=0)] = 50
-    """The most that a unit of gas may cost. Above it anchors wait, and the lag shows."""
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Read the process's environment; raises ``pydantic.ValidationError``, which ``cli.run`` reports."""
-        return cls()
-
-
-class EthereumSettings(EthereumAccount):
-    """Anchoring on Ethereum. What it costs an election is ``interval_s``; how late it is, that and the finality."""
-
-    ethereum_contract: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
-    """The anchor contract's address, as ``evote-ledger-anchor deploy-contract`` printed it."""
-    ethereum_first_block: Annotated[int, Field(ge=0)] = 0
-    """The block that it was deployed in: nothing before is read."""
-    ethereum_finality_depth: Annotated[int, Field(ge=0)] = 64
-    """How many blocks must follow an anchor before it counts; 64 is two epochs of the main network, 0 a chain of ours."""
-    ethereum_interval_s: Annotated[float, Field(ge=0.05)] = 60
-    """Seconds from one anchor to the next, at least."""
-    ethereum_poll_s: Annotated[float, Field(ge=0.05)] = 4
-    """Seconds from one look at the chain's blocks to the next."""
-
-
-class FabricSettings(BaseSettings):
-    """Anchoring on Hyperledger Fabric."""
-
-    model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
-
-    fabric_connection_file: Path
-    """JSON: channel, chaincode, gateway peers and the anchorer's identity (``libs/anchors``)."""
-    fabric_interval_s: Annotated[float, Field(ge=0.05)] = 0.5
-    """Seconds from one anchor to the next, at least."""
-    fabric_poll_s: Annotated[float, Field(ge=0.05)] = 0.2
-    """Seconds from one look at the chain's blocks to the next."""
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Read the process's environment; raises ``pydantic.ValidationError``, which ``cli.run`` reports."""
-        return cls()
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is no witness policy for this log: {reason}")
+        self.path = path
+        self.reason = reason
 
 
 class LedgerSettings(ServiceSettings):
@@ -87,6 +41,10 @@ class LedgerSettings(ServiceSettings):
     """The log's name in checkpoints: its public URL without the scheme, such as ``vote.city.example/log``."""
     batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.25
     """How long new records wait, at most, for others to share their checkpoint, in seconds."""
+    witness_policy_file: Path | None = None
+    """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""
+    witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
+    """How long the witnesses are left alone between two checkpoints, in seconds."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
@@ -102,12 +60,18 @@ class LedgerSettings(ServiceSettings):
             raise UnusableLogKey(self.log_key_file)
         return SigningKey(self.log_origin, key)
 
-    @staticmethod
-    def ethereum() -> EthereumSettings | None:
-        """Anchoring on Ethereum, when ``EVOTE_ETHEREUM_RPC_URLS`` asks for it."""
-        return EthereumSettings.from_environment() if os.environ.get("EVOTE_ETHEREUM_RPC_URLS") else None
-
-    @staticmethod
-    def fabric() -> FabricSettings | None:
-        """Anchoring on Fabric, when ``EVOTE_FABRIC_CONNECTION_FILE`` asks for it."""
-        return FabricSettings.from_environment() if os.environ.get("EVOTE_FABRIC_CONNECTION_FILE") else None
+    def witness_policy(self, key: VerifierKey) -> Policy | None:
+        """Read the policy, if there is one, for the log with ``key``; raises ``UnusableWitnessPolicy``, ``OSError``."""
+        path = self.witness_policy_file
+        if path is None:
+            return None
+        try:
+            policy = parse_policy(path.read_bytes())
+        except MalformedPolicy as error:
+            raise UnusableWitnessPolicy(path, str(error)) from error
+        if key.text not in [log.key.text for log in policy.logs]:
+            raise UnusableWitnessPolicy(path, f"add the line 'log {key.text}'")
+        mute = [witness.name for witness in policy.witnesses if witness.url is None]
+        if mute:
+            raise UnusableWitnessPolicy(path, f"add the URLs of the witnesses {', '.join(mute)}")
+        return policy

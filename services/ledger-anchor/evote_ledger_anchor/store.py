@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,9 +10,11 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from evote_eventlog.events import Topic
 from evote_eventlog.record import LogPartition
-from evote_tlog.errors import MissingTile
-from evote_tlog.merkle import HASH_BYTES
-from evote_tlog.tiles import Tile
+from evote_tlog.errors import MissingTile, QuorumMissed, SignatureError
+from evote_tlog.merkle import HASH_BYTES, complete_subtrees
+from evote_tlog.policy import Policy, verify_policy
+from evote_tlog.proof import Range, range_hash
+from evote_tlog.tiles import Tile, TileTree, tile_source, tiles_for
 
 from .domain import BallotId, Sequenced
 
@@ -87,6 +89,23 @@ async def newest_witnessed(connection: Connection) -> StoredCheckpoint | None:
     """The largest checkpoint that enough witnesses cosigned; its note bears their cosignatures."""
     row = await connection.fetchrow("SELECT size, note FROM witnessed ORDER BY size DESC LIMIT 1")
     return None if row is None else StoredCheckpoint(row["size"], row["note"])
+
+
+async def newest_counted(connection: Connection, policy: Policy | None) -> StoredCheckpoint | None:
+    """The newest checkpoint that counts: with a policy one that holds for it, without one the newest signed.
+
+    A policy that has changed, or a false event, leaves nothing that counts until the witnesses have cosigned anew.
+    """
+    if policy is None:
+        return await newest_checkpoint(connection)
+    newest = await newest_witnessed(connection)
+    if newest is None:
+        return None
+    try:
+        verify_policy(newest.note, policy)
+    except (QuorumMissed, SignatureError):
+        return None
+    return newest
 
 
 async def checkpoint_root(connection: Connection, size: int) -> bytes | None:
@@ -172,6 +191,19 @@ async def read_tiles(connection: Connection, tiles: Iterable[Tile]) -> dict[Tile
             raise MissingTile(tile.path)
         contents[tile] = content
     return contents
+
+
+async def range_hashes(connection: Connection, ranges: Sequence[Range], size: int) -> list[bytes]:
+    """The heads over ranges of leaves in the tree of ``size``, from the tiles that they need, read at once.
+
+    Raises:
+        MissingTile: the log is not that large.
+    """
+    subtrees = [
+        (height, (start >> height) + index) for start, end in ranges for height, index in complete_subtrees(end - start)
+    ]
+    tree = TileTree(size, tile_source(await read_tiles(connection, tiles_for(subtrees, size))))
+    return [range_hash(tree, leaves) for leaves in ranges]
 
 
 async def record_sizes(connection: Connection, start: int, end: int) -> list[int | None]:

@@ -12,18 +12,8 @@ from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem, unavailable
 from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedTile, MissingTile
-from evote_tlog.merkle import complete_subtrees
-from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges, range_hash
-from evote_tlog.tiles import (
-    MAX_ENTRY_BYTES,
-    TILE_WIDTH,
-    Tile,
-    TileTree,
-    parse_index,
-    parse_level,
-    tile_source,
-    tiles_for,
-)
+from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
+from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
@@ -34,6 +24,7 @@ from ..store import (
     leaf_at,
     newest_checkpoint,
     newest_size,
+    range_hashes,
     read_records,
     read_tiles,
     record_sizes,
@@ -189,12 +180,7 @@ async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
 
 
 async def _hashes(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> list[str]:
-    """The heads over the ranges, from the tiles that they need, fetched at once."""
-    subtrees = [
-        (height, (start >> height) + index) for start, end in ranges for height, index in complete_subtrees(end - start)
-    ]
-    tree = TileTree(size, tile_source(await read_tiles(pool, tiles_for(subtrees, size))))
-    return [range_hash(tree, leaves).hex() for leaves in ranges]
+    return [given.hex() for given in await range_hashes(pool, ranges, size)]
 
 
 async def _bundle(request: Request, place: str, length_bytes: Literal[2, 4]) -> Response:

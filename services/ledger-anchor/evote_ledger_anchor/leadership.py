@@ -1,4 +1,4 @@
-"""One sequencer at a time: an advisory lock of PostgreSQL, held by a connection of its own."""
+"""One replica at a time does a job: an advisory lock of PostgreSQL, held by a connection of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import asyncpg
 from pydantic import SecretStr
 
-_LOCK_KEY = int.from_bytes(hashlib.sha256(b"tsukuba-evote ledger sequencer").digest()[:8], "big", signed=True)
 _ASK_AGAIN_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -33,12 +32,12 @@ class Leadership:
 
 
 @asynccontextmanager
-async def leadership(database_url: SecretStr) -> AsyncIterator[Leadership]:
-    """Wait until no other replica leads, and lead while the block runs.
+async def leadership(database_url: SecretStr, name: str) -> AsyncIterator[Leadership]:
+    """Wait until no other replica leads in the job ``name``, and lead while the block runs.
 
-    The lock alone makes nothing safe: a leader may be cut off from the database without noticing. It
-    keeps replicas from fencing each other in turns; that only one can write is Kafka's transactional
-    id (:class:`evote_eventlog.producer.TransactionalProducer`).
+    The lock alone makes nothing safe: a leader may be cut off from the database without noticing. For the
+    sequencer it keeps replicas from fencing each other in turns; that only one can write is Kafka's
+    transactional id (:class:`evote_eventlog.producer.TransactionalProducer`).
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away.
@@ -47,7 +46,7 @@ async def leadership(database_url: SecretStr) -> AsyncIterator[Leadership]:
         database_url.get_secret_value(),
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
-            "application_name": "evote-ledger-sequencer",
+            "application_name": f"evote-ledger-{name}",
             # A leader that vanished without a word keeps the lock for 15 s at the most.
             "tcp_keepalives_idle": "5",
             "tcp_keepalives_interval": "5",
@@ -55,8 +54,12 @@ async def leadership(database_url: SecretStr) -> AsyncIterator[Leadership]:
         },
     )
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):  # noqa: ASYNC110
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock_key(name)):  # noqa: ASYNC110
             await asyncio.sleep(_ASK_AGAIN_S)
         yield Leadership(connection)
     finally:
         connection.terminate()
+
+
+def _lock_key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"tsukuba-evote ledger {name}".encode()).digest()[:8], "big", signed=True)

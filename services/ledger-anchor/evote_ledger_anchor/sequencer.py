@@ -132,7 +132,7 @@ class Sequencer:
 
     async def _lead_once(self) -> None:
         self._trouble = None
-        async with leadership(self._database_url) as lock:
+        async with leadership(self._database_url, "sequencer") as lock:
             self._trouble = "taking over"
             try:
                 async with asyncio.TaskGroup() as tenure:

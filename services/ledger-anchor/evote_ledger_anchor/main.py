@@ -25,7 +25,8 @@ from prometheus_client import CollectorRegistry
 
 from .api import anchors, log
 from .api.log import LedgerState
-from .metrics import SequencerMetrics
+from .metrics import MonitorMetrics, SequencerMetrics
+from .monitor.task import Monitor
 from .projection import LedgerProjection
 from .sequencer import TRANSACTIONAL_ID, Sequencer
 from .settings import LedgerSettings
@@ -80,6 +81,18 @@ async def _running(
             metrics=SequencerMetrics(registry),
             batch_interval_s=settings.batch_interval_s,
         )
+        monitor = Monitor(
+            kafka=kafka,
+            database_url=settings.database_url,
+            pool=pool,
+            producer=producer,
+            key=key.verifier,
+            chains=[],
+            clock=utc_now,
+            metrics=MonitorMetrics(registry),
+            interval_s=settings.monitor_interval_s,
+            state_file=settings.monitor_state_file,
+        )
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
@@ -87,8 +100,9 @@ async def _running(
         await producer.start()
         try:
             async with background_tasks(readiness) as tasks:
-                tasks.start("projection", runner.run())
+                tasks.start("projection", monitor.reporting_truncation(runner.run()))
                 tasks.start("sequencer", sequencer.run())
+                tasks.start("monitor", monitor.run())
                 yield LedgerState(pool, key.verifier)
         finally:
             await producer.stop()

@@ -11,6 +11,7 @@ from evote_ledger_anchor.monitor.domain import (
     Entry,
     Finding,
     Numbered,
+    check_order,
     compare_entries,
     compare_records,
     compare_rows,
@@ -57,6 +58,7 @@ sizes = st.integers(1, 40)
 @given(sizes)
 def test_what_is_intact_has_no_finding(size: int) -> None:
     tiles = grow(0, {}, [entry.leaf for entry in log_of(size)])
+    assert check_order(log_of(size), "log") == []
     assert compare_entries(log_of(size), rows(log_of(size)), "entries") == []
     assert compare_records(records(size), bodies(size), "ballots/0") == []
     assert compare_tiles(tiles, dict(tiles), "tiles") == []
@@ -123,6 +125,15 @@ def test_an_entry_that_nobody_signed_is_found(size: int, beyond: int) -> None:
     findings = compare_entries(log_of(size), held, "entries")
     assert the_finding(findings) == ("entry-changed", f"entries, log index {size + beyond}")
     assert findings[0].expected == "nothing"
+
+
+@given(st.integers(2, 40), st.data())
+def test_a_record_that_the_log_lists_twice_is_found_at_its_second_index(size: int, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, size - 1))
+    log = [*log_of(size), log_of(size)[at]]
+    assert the_finding(check_order(log, "log")) == ("entries-reordered", f"log index {size}")
+    held = {index: entry for index, entry in rows(log).items() if index != at}
+    assert the_finding(compare_entries(log, held, "entries")) == ("entry-dropped", f"entries, log index {at}")
 
 
 @given(sizes, st.data())

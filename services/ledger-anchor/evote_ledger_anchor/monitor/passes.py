@@ -18,7 +18,7 @@ from evote_eventlog.record import LogPartition, read_record
 from evote_tlog.merkle import leaf_hash
 
 from .chains import ChainReading, ChainWatch
-from .domain import Finding, Numbered, compare_records
+from .domain import Finding, Numbered, check_order, compare_records
 from .kafka_log import CorruptBatch, KafkaLog, Span, open_kafka_log
 from .ledger import SIGNED, SOURCE, Claim, SignedLog, judge_claims, judge_end
 from .notes import Notes
@@ -106,7 +106,7 @@ def _take_all(log: SignedLog, kafka: KafkaSettings, messages: Sequence[ConsumerR
 
 def _judge_log(log: SignedLog, served: ServedLog) -> list[Finding]:
     """The log against itself, and against the largest head that the tables know to be signed."""
-    findings = [*log.findings, *judge_claims(log, log.claims)]
+    findings = [*log.findings, *check_order(log.entries, SOURCE), *judge_claims(log, log.claims)]
     if served.checkpoints:
         newest = max(served.checkpoints)
         findings += judge_end(log, Claim(newest, served.checkpoints[newest], "ledger.checkpoints", SIGNED, SOURCE))

@@ -42,7 +42,7 @@ from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_checkpoint, newest_size
 from evote_local.kafka import KafkaNode
 from evote_tlog.checkpoint import SigningKey
-from evote_tlog.merkle import Frontier
+from evote_tlog.merkle import Frontier, leaf_hash
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -251,6 +251,9 @@ async def test_a_busy_system_has_no_finding(system: System, events: Any) -> None
     async def cast() -> None:
         for number in range(100_000):
             await system.producer.publish(events.ballot(number))
+            await system.producer.publish(events.ballot(number // 2))
+            await system.producer.publish(events.authenticated(number))
+            await system.producer.publish(events.credentials(number))
 
     async with system.running():
         casting = asyncio.create_task(cast())
@@ -279,6 +282,7 @@ UPDATE records SET value = other.value FROM records other
 WHERE (records.topic, records.partition) = (other.topic, other.partition) AND records.topic = 'elections'
 AND records.record_offset + other.record_offset = 1"""
 AT_3 = "(topic, partition, record_offset) = (SELECT topic, partition, record_offset FROM entries WHERE log_index = 3)"
+AT_BALLOT = "(topic, partition, record_offset) IN (SELECT 'ballots', partition, record_offset FROM entries LIMIT 4)"
 TABLES = "PostgreSQL ledger."
 
 
@@ -289,6 +293,11 @@ TABLES = "PostgreSQL ledger."
             f"UPDATE records SET value = value || '\\x00' WHERE {AT_3}",
             "entry-changed",
             "records {record} (log index 3)",
+        ),
+        (
+            f"UPDATE records SET ballot_digest = NULL, ballot_election = NULL WHERE {AT_BALLOT}",
+            "entry-changed",
+            "records ballots/",
         ),
         (f"DELETE FROM records WHERE {AT_3}", "entry-dropped", "records {record} (log index 3)"),
         (SWAP_RECORDS, "entries-reordered", "records elections/0 offset 0 (log index "),
@@ -463,6 +472,30 @@ async def delete_records(kafka: KafkaSettings, topic: str, partition: int, befor
         await admin.delete_records({place: RecordsToDelete(before_offset=before)})
     finally:
         await admin.close()
+
+
+async def test_a_ballot_that_the_sequencer_passed_by_is_found(
+    system: System, events: Any, client: httpx.AsyncClient
+) -> None:
+    """A sequencer that leaves one out, and follows its rules otherwise."""
+    records = [await system.producer.publish(event, partition=0) for event in map(events.ballot, range(4))]
+    records.append(await system.producer.publish(events.ballot(1), partition=0))
+    records.append(await system.producer.publish(events.marker(0), partition=0))
+    records.append(await system.producer.publish(events.ballot(20), partition=0))
+    records.append(await system.producer.publish(events.marker(0, election=events.other_election), partition=0))
+    listed = [
+        LogEntry(topic="ballots", partition=0, offset=record.position.offset, leaf_hash=leaf_hash(record.value).hex())
+        for number, record in enumerate(records)
+        if number not in (2, 4, 6)
+    ]
+    for event in sign_checkpoints(Frontier(), listed, system.key):
+        await system.publish(event)
+    async with system.running():
+        finding = await system.finding("entry-dropped")
+        await check_notice(client, finding)
+        await system.completed_passes(2)
+    assert finding.where == f"Kafka ballots/0 offset {records[2].position.offset}"
+    assert len(await system.findings()) == 1
 
 
 async def test_ballots_that_are_deleted_from_kafka_are_found(

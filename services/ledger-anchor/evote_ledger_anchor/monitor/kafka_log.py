@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CorruptRecordException, KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import ConsumerRecord
 from evote_eventlog.errors import LogUnavailable
-from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.reading import consumer_options, kafka_partition, partitions_of, stop_consumer
 from evote_eventlog.record import LogPartition
@@ -44,15 +43,14 @@ class KafkaLog:
         self._kafka = kafka
         self._consumer = consumer
 
-    async def partitions(self, topic: Topic) -> list[LogPartition]:
-        """Those that the topic has; none when there is no such topic."""
+    async def current_span(self, partition: LogPartition) -> Span:
+        """Where a partition begins and ends now, for readers of committed records."""
         try:
-            return await partitions_of(self._kafka, self._consumer, [topic])
+            existing = await partitions_of(self._kafka, self._consumer, [partition.topic])
         except UnknownTopicOrPartitionError:
-            return []
-
-    async def span(self, partition: LogPartition) -> Span:
-        """Where a partition that exists begins and ends now, for readers of committed records."""
+            existing = []
+        if partition not in existing:
+            return Span(0, 0)
         assigned = kafka_partition(self._kafka, partition)
         self._consumer.assign([assigned])
         begins = await self._consumer.beginning_offsets([assigned])

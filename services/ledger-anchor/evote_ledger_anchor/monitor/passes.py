@@ -7,7 +7,7 @@ read last, can only have more. How far the tables have come is in them, as the n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -15,18 +15,18 @@ from aiokafka.structs import ConsumerRecord
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import LogPartition, read_record
-from evote_tlog.merkle import leaf_hash
 
 from .chains import ChainReading, ChainWatch
-from .domain import Finding, Numbered, check_order, compare_records
+from .domain import Finding, check_order
 from .kafka_log import CorruptBatch, KafkaLog, Span, open_kafka_log
+from .labels import Labels
 from .ledger import SIGNED, SOURCE, Claim, SignedLog, judge_claims, judge_end
 from .notes import Notes
+from .partitions import CORRUPT, PartitionCheck, partition_name
 from .served import RECORDS, TABLES, Comparable, compare_tables, wanted_records
 from .tables import ServedLog, read_tables
 
 _LEDGER = LogPartition(Topic.LEDGER, 0)
-_CORRUPT = "a batch whose checksum does not hold"
 
 
 @dataclass
@@ -44,38 +44,48 @@ class PassReport:
     """Of the newest checkpoint; None: there is none, or it does not continue what is remembered."""
 
 
-async def run_pass(
-    kafka: KafkaSettings, pool: asyncpg.Pool, notes: Notes, remembered: str | None, watches: Sequence[ChainWatch]
-) -> PassReport:
-    """Look at everything once.
+class Passes:
+    """What passes need, and what they keep from one to the next so that the next costs less."""
 
-    Args:
-        remembered: the note of a checkpoint that was seen intact before.
+    def __init__(self, kafka: KafkaSettings, pool: asyncpg.Pool, notes: Notes, watches: Sequence[ChainWatch]) -> None:
+        """``pool`` reaches the projection's schema."""
+        self._kafka = kafka
+        self._pool = pool
+        self._notes = notes
+        self._watches = watches
+        self._labels = Labels()
+        self._partitions = PartitionCheck(kafka)
 
-    Raises:
-        LogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError: try again later.
-    """
-    report = PassReport()
-    readings = [(watch, await watch.read()) for watch in watches]
-    served = await read_tables(pool, notes)
-    async with open_kafka_log(kafka) as kafka_log:
-        log, span = await _read_ledger(kafka, kafka_log, notes, served)
-        wanted = await asyncio.to_thread(wanted_records, log)
-        forgotten = await asyncio.to_thread(_judge_memory, log, notes, remembered)
-        report.findings += [*await asyncio.to_thread(_judge_log, log, served), *forgotten]
-        comparable = _comparable(log, span, served)
-        report.findings += await asyncio.to_thread(compare_tables, log, served, wanted, comparable)
-        report.findings += await asyncio.to_thread(_judge_chains, readings, log, served)
-        served.records.clear()
-        for (topic, partition), records in wanted.items():
-            place = LogPartition(Topic(topic), partition)
-            report.findings += await _compare_partition(kafka_log, place, records)
-            report.sources |= {_name(place), f"{RECORDS} {topic}/{partition}"}
-    report.sources |= {SOURCE, *TABLES, *(watch.ledger for watch, reading in readings if reading is not None)}
-    report.unreadable_chains = {watch.ledger for watch, reading in readings if reading is None}
-    report.raised, report.size = log.raised, log.size
-    report.note = None if forgotten or log.blind else log.note
-    return report
+    async def run(self, remembered: str | None) -> PassReport:
+        """Look at everything once.
+
+        Args:
+            remembered: the note of a checkpoint that was seen intact before.
+
+        Raises:
+            LogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError: try again later.
+        """
+        report = PassReport()
+        readings = [(watch, await watch.read()) for watch in self._watches]
+        served = await read_tables(self._pool, self._notes, self._labels)
+        async with open_kafka_log(self._kafka) as kafka_log:
+            log, span = await _read_ledger(self._kafka, kafka_log, self._notes, served)
+            wanted = await asyncio.to_thread(wanted_records, log)
+            forgotten = await asyncio.to_thread(_judge_memory, log, self._notes, remembered)
+            report.findings += [*await asyncio.to_thread(_judge_log, log, served), *forgotten]
+            comparable = _comparable(log, span, served)
+            report.findings += await asyncio.to_thread(compare_tables, log, served, wanted, comparable)
+            report.findings += await asyncio.to_thread(_judge_chains, readings, log, served)
+            served.records.clear()
+            for (topic, partition), records in wanted.items():
+                place = LogPartition(Topic(topic), partition)
+                report.findings += await self._partitions.compare(kafka_log, place, records)
+                report.sources |= {partition_name(place), f"{RECORDS} {topic}/{partition}"}
+        report.sources |= {SOURCE, *TABLES, *(watch.ledger for watch, reading in readings if reading is not None)}
+        report.unreadable_chains = {watch.ledger for watch, reading in readings if reading is None}
+        report.raised, report.size = log.raised, log.size
+        report.note = None if forgotten or log.blind else log.note
+        return report
 
 
 async def _read_ledger(
@@ -83,13 +93,13 @@ async def _read_ledger(
 ) -> tuple[SignedLog, Span]:
     projected_to = served.projected_to.get((_LEDGER.topic.value, _LEDGER.partition), 0)
     log = SignedLog(notes, served.entries, projected_to)
-    span = await _span(kafka_log, _LEDGER)
+    span = await kafka_log.current_span(_LEDGER)
     try:
         async for messages in kafka_log.records(_LEDGER, span):
             await asyncio.to_thread(_take_all, log, kafka, messages)
     except CorruptBatch as corrupt:
         where = f"{SOURCE} offset {corrupt.offset}"
-        log.findings.append(Finding("entry-changed", where, "records of the log", _CORRUPT, SOURCE))
+        log.findings.append(Finding("entry-changed", where, "records of the log", CORRUPT, SOURCE))
         log.blind = True
     if span.end < projected_to:
         expected = f"offset {projected_to}, before which every record was projected"
@@ -137,36 +147,3 @@ def _judge_chains(
         if reading is not None
         for finding in watch.judge(reading, log, served.checkpoints)
     ]
-
-
-async def _compare_partition(kafka_log: KafkaLog, place: LogPartition, wanted: Mapping[int, Numbered]) -> list[Finding]:
-    name = _name(place)
-    span = await _span(kafka_log, place)
-    findings: list[Finding] = []
-    held: dict[int, bytes] = {}
-    readable = span.end
-    try:
-        async for messages in kafka_log.records(place, span):
-            for message in messages:
-                held[message.offset] = leaf_hash(message.value or b"")
-    except CorruptBatch as corrupt:
-        readable = corrupt.offset
-        findings.append(Finding("entry-changed", f"{name} offset {readable}", "records of the log", _CORRUPT, name))
-    beyond = [offset for offset in wanted if offset >= span.end]
-    if beyond:
-        index, leaf = wanted[min(beyond)]
-        expected = f"offset {min(beyond)} (log index {index}), leaf {leaf.hex()}"
-        findings.append(Finding("log-rolled-back", name, expected, "a partition that ends before", name))
-    within = {offset: record for offset, record in wanted.items() if offset < readable}
-    findings += await asyncio.to_thread(compare_records, within, held, name)
-    return findings
-
-
-async def _span(kafka_log: KafkaLog, place: LogPartition) -> Span:
-    if place in await kafka_log.partitions(place.topic):
-        return await kafka_log.span(place)
-    return Span(0, 0)
-
-
-def _name(place: LogPartition) -> str:
-    return f"Kafka {place.topic.value}/{place.partition}"

@@ -77,9 +77,13 @@ def _records(served: ServedLog, wanted: Mapping[PartitionName, Mapping[int, Numb
     for name, records in wanted.items():
         # What is not projected yet is on its way.
         projected = {at: record for at, record in records.items() if at < served.projected_to.get(name, 0)}
-        topic, partition = name
-        found = compare_records(projected, served.records.get(name, {}), f"{RECORDS} {topic}/{partition}")
-        findings += found
+        held = served.records.get(name, {})
+        source = f"{RECORDS} {name[0]}/{name[1]}"
+        findings += compare_records(projected, held, source)
+        for offset in served.mislabelled.get(name, ()):
+            if offset in projected and held[offset] == projected[offset].leaf:
+                where = f"{source} offset {offset} (log index {projected[offset].log_index})"
+                findings.append(Finding("entry-changed", where, "the labels of its record", "other labels", source))
     return findings
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Final, cast
 
 import asyncpg
 from evote_tlog.checkpoint import Checkpoint
-from evote_tlog.merkle import leaf_hash
 
 from ..projection import LedgerProjection
 from ..store import Connection, StoredAnchor
 from .domain import Entry
+from .labels import Label, Labels
 from .ledger import notice_text
 from .notes import Notes
 
@@ -35,6 +36,8 @@ class ServedLog:
     entries: dict[int, Entry] = field(default_factory=dict)
     records: dict[PartitionName, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     """Leaf hashes, made of the stored records, by offset."""
+    mislabelled: dict[PartitionName, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Offsets of the records whose other columns don't follow from them."""
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """Contents by level and index."""
     checkpoints: dict[int, bytes] = field(default_factory=dict)
@@ -48,7 +51,7 @@ class ServedLog:
     notices: dict[str, str] = field(default_factory=dict)
 
 
-async def read_tables(pool: asyncpg.Pool, notes: Notes) -> ServedLog:
+async def read_tables(pool: asyncpg.Pool, notes: Notes, labels: Labels) -> ServedLog:
     """Read every table of the projection as of one moment.
 
     Raises:
@@ -61,7 +64,7 @@ async def read_tables(pool: asyncpg.Pool, notes: Notes) -> ServedLog:
         rows = await connection.fetch(offsets, LedgerProjection.name)
         served = ServedLog({(row["topic"], row["partition"]): row["next_offset"] for row in rows})
         await _read_entries(connection, served)
-        await _read_records(connection, served)
+        await _read_records(connection, served, labels)
         async for row in _rows(connection, "SELECT level, tile_index, hashes FROM tiles", _ROWS_AT_ONCE):
             served.tiles[row["level"], row["tile_index"]] = row["hashes"]
         await _read_heads(connection, served, notes)
@@ -76,10 +79,21 @@ async def _read_entries(connection: Connection, served: ServedLog) -> None:
         served.entries[row[0]] = Entry(intern(row[1]), row[2], row[3], row[4])
 
 
-async def _read_records(connection: Connection, served: ServedLog) -> None:
-    query = "SELECT topic, partition, record_offset, value FROM records"
-    async for row in _rows(connection, query, _RECORDS_AT_ONCE):
-        served.records[row[0], row[1]][row[2]] = leaf_hash(row[3])
+async def _read_records(connection: Connection, served: ServedLog, labels: Labels) -> None:
+    columns = "ballot_election, ballot_digest, closes_election"
+    query = f"SELECT topic, partition, record_offset, value, {columns} FROM records"  # noqa: S608 - constants
+    async for rows in _chunks(connection, query, _RECORDS_AT_ONCE):
+        await asyncio.to_thread(_take_records, rows, served, labels)
+
+
+def _take_records(rows: Sequence[asyncpg.Record], served: ServedLog, labels: Labels) -> None:
+    for row in rows:
+        partition = row["topic"], row["partition"]
+        label = Label(row["ballot_election"], row["ballot_digest"], row["closes_election"])
+        leaf, right = labels.leaf(row["value"], row["partition"], label)
+        served.records[partition][row["record_offset"]] = leaf
+        if not right:
+            served.mislabelled[partition].append(row["record_offset"])
 
 
 async def _read_heads(connection: Connection, served: ServedLog, notes: Notes) -> None:
@@ -102,8 +116,13 @@ async def _read_notices(connection: Connection, served: ServedLog) -> None:
 
 
 async def _rows(connection: Connection, query: str, at_once: int) -> AsyncIterator[asyncpg.Record]:
+    async for rows in _chunks(connection, query, at_once):
+        for row in rows:
+            yield row
+
+
+async def _chunks(connection: Connection, query: str, at_once: int) -> AsyncIterator[Sequence[asyncpg.Record]]:
     """The rows of a query, a few at a time: in short commands, so that a large table does not time out."""
     cursor = await cast(asyncpg.Connection, connection).cursor(query)
     while rows := await cursor.fetch(at_once):
-        for row in rows:
-            yield row
+        yield rows

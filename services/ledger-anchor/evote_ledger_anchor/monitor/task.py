@@ -30,7 +30,7 @@ from .chains import ChainWatch
 from .domain import Finding
 from .memory import Memory, load_memory, save_memory
 from .notes import Notes
-from .passes import PassReport, run_pass
+from .passes import Passes, PassReport
 
 MAX_RAISED_A_PASS: Final = 100
 """Whoever changes a whole table must not fill the log with findings: the rest come with the passes after it."""
@@ -81,6 +81,7 @@ class Monitor:
         self._notes = Notes(key)
         self._memory = Memory() if state_file is None else load_memory(state_file, self._notes)
         self._watches = [ChainWatch(reader, key.name) for reader in chains]
+        self._look = Passes(kafka, pool, self._notes, self._watches)
         self._counted: set[str] = set()
         self._unpublished: dict[str, TamperingDetected] = {}
 
@@ -141,7 +142,7 @@ class Monitor:
 
     async def _pass(self) -> None:
         began, started = self._clock(), time.monotonic()
-        report = await run_pass(self._kafka, self._pool, self._notes, self._memory.note, self._watches)
+        report = await self._look.run(self._memory.note)
         self._raise(finding for finding in report.findings if finding.id not in report.raised)
         await self._remember(report, rfc3339(began))
         self._show(report, began.timestamp(), time.monotonic() - started)

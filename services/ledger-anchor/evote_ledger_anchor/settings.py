@@ -46,6 +46,12 @@ class LedgerSettings(ServiceSettings):
     witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
     """How long the witnesses are left alone between two checkpoints, in seconds."""
 
+    monitor_interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 60
+    """How long the monitor waits between two passes, in seconds."""
+    monitor_state_file: Path | None = None
+    """Where the monitor keeps what it saw intact, on a disk that neither Kafka nor the database is on; without it,
+    it remembers nothing of before its start."""
+
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
         return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)

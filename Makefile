@@ -8,18 +8,19 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+RATE ?= 50
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face bench-gas contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(INSTALLED): deploy/local/install.sh uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -55,11 +56,17 @@ isolation: $(INSTALLED) ## Import each deployable from an environment with only 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events
 	@$(RUN) python -m evote_eventlog.schemas docs/events
 
+contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
+	@$(RUN) python contracts/ethereum/compile.py
+
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)
+
+bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=50, ballots a second]
+	@$(RUN) python benchmarks/bench_ethereum_gas.py --rate $(RATE)
 
 # The puppet is the tests' own simulation of a moving head.
 eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]

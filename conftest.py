@@ -1,4 +1,4 @@
-"""Fixtures that every package may use: a real Kafka and a real PostgreSQL, started once when first needed."""
+"""Fixtures that every package may use: one real Kafka and one real PostgreSQL for a run, and a chain for a test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_local.anvil import AnvilNode
 from evote_local.kafka import KafkaNode
 from evote_local.postgres import PostgresServer
 
@@ -58,3 +59,12 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> Iterator[AnvilNode]:
+    """An Ethereum chain of this test alone, with a block for each transaction."""
+    node = AnvilNode(tmp_path / "anvil")
+    node.start()
+    yield node
+    node.kill()

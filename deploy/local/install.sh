@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make` needs on Debian 12: system packages (only those that are missing), uv, and the
-# locked Python workspace. Safe to repeat; needs root or sudo only when a package is missing.
+# locked Python and npm packages. Safe to repeat; needs root or sudo only when a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,6 +14,7 @@ command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 command -v belenios-tool >/dev/null || missing+=(belenios-tool)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
+command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # The card's stack: PC/SC with a virtual reader, OpenSC as the judge of the emulated card, and what pyscard is built with.
 for package in pcscd vsmartcard-vpcd opensc libpcsclite-dev swig gcc libc6-dev; do
@@ -50,3 +51,12 @@ echo "Installing the locked Python packages"
 UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet
 echo "Putting the face models' weights into place"
 .tools/bin/uv run --frozen --no-sync python -m evote_biometric.engine.weights .cache/weights
+# npm starts from nothing each time, so it only runs when what is there was made from another lock file.
+if ! cmp -s deploy/local/package-lock.json .tools/node/installed-lock.json; then
+  echo "Installing the development chain"
+  mkdir -p .tools/node
+  cp deploy/local/package.json deploy/local/package-lock.json .tools/node/
+  # The packages' own scripts fetch what a package manager left out; the lock file leaves nothing out.
+  npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp deploy/local/package-lock.json .tools/node/installed-lock.json
+fi

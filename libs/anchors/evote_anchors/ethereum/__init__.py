@@ -1,0 +1,1 @@
+"""Anchors on Ethereum, in the contract ``contracts/ethereum/AnchorLog.vy``."""

@@ -1,0 +1,127 @@
+"""Reading anchors back from Ethereum: needs no key, and believes no single block until it is deep enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+from eth_typing import BlockNumber
+from web3.exceptions import Web3Exception
+from web3.types import FilterParams, LogReceipt
+
+from ..anchor import Anchor, AnchoredHead, ChainHead
+from ..errors import ChainUnavailable
+from .contract import ContractAt, anchored_topics, newest_call, read_anchored, read_newest, verify_code
+from .endpoints import Endpoints, Web3
+
+T = TypeVar("T")
+
+_MOST_BLOCKS = 10_000
+"""Of one search: what most providers allow. Where one allows less, the range is halved until it answers."""
+_CALLS_AT_ONCE = 8
+
+
+class NodeRefused(ChainUnavailable):
+    """A node understood a call and answered with an error."""
+
+
+class EthereumReader:
+    """Reads one contract; implements :class:`evote_anchors.anchor.AnchorReader`.
+
+    Besides ``ChainUnavailable``, every method raises ``WrongContract`` when all endpoints answer and none has the
+    anchor contract at the address on the configured chain.
+    """
+
+    chain: Literal["ethereum"] = "ethereum"
+
+    def __init__(self, contract: ContractAt, clock: Callable[[], float]) -> None:
+        """``clock`` gives seconds that never go back, such as ``time.monotonic``. Nothing is asked yet."""
+        self._address = contract.checksummed
+        self._ledger = contract.ledger
+        self._finality_depth = contract.finality_depth
+        self._endpoints = Endpoints(
+            contract.rpc_urls,
+            contract.chain_id,
+            timeout_s=contract.call_timeout_s,
+            admit=self._admit,
+            clock=clock,
+        )
+
+    @property
+    def ledger(self) -> str:
+        """The contract as a CAIP-10 account, with the address as EIP-55 writes it."""
+        return self._ledger
+
+    async def head(self) -> ChainHead:
+        """How far the chain is now."""
+        block = await self._ask(lambda web3: web3.eth.block_number)
+        return ChainHead(block, max(block - self._finality_depth, -1))
+
+    async def newest(self, origin: str) -> Anchor | None:
+        """The anchor that the contract holds for a log in the newest block; None: it has none."""
+        return read_newest(
+            origin, await self._ask(lambda web3: web3.eth.call(newest_call(self._address, origin), "latest"))
+        )
+
+    async def anchors(self, origin: str, first_block: int, last_block: int) -> Sequence[AnchoredHead]:
+        """Every anchor of a log in the blocks from first to last (inclusive), in the chain's order."""
+        logs: list[LogReceipt] = []
+        at, length = first_block, _MOST_BLOCKS
+        while at <= last_block:
+            end = min(at + length - 1, last_block)
+            try:
+                logs += await self._ask(self._search(origin, at, end))
+            except NodeRefused:
+                if end == at:
+                    raise
+                length = (end - at + 1) // 2
+            else:
+                at = end + 1
+        return await self._complete(origin, logs)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._endpoints.close()
+
+    async def _ask(self, what: Callable[[Web3], Awaitable[T]]) -> T:
+        try:
+            return await self._endpoints.call(what)
+        except Web3Exception as error:
+            raise NodeRefused(f"the node's answer is an error: {error}") from error
+
+    async def _admit(self, web3: Web3) -> None:
+        verify_code(await web3.eth.get_code(self._address), self._address)
+
+    def _search(self, origin: str, first: int, last: int) -> Callable[[Web3], Awaitable[list[LogReceipt]]]:
+        wanted: FilterParams = {
+            "address": self._address,
+            "topics": anchored_topics(origin),
+            "fromBlock": BlockNumber(first),
+            "toBlock": BlockNumber(last),
+        }
+        return lambda web3: web3.eth.get_logs(wanted)
+
+    async def _complete(self, origin: str, logs: Sequence[LogReceipt]) -> list[AnchoredHead]:
+        slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+
+        async def one(log: LogReceipt) -> AnchoredHead:
+            async with slots:
+                return await self._complete_one(origin, log)
+
+        return list(await asyncio.gather(*map(one, logs)))
+
+    async def _complete_one(self, origin: str, log: LogReceipt) -> AnchoredHead:
+        """Block and transaction are asked for by hash: a reorganisation meanwhile can't mix two histories."""
+        block = await self._ask(lambda web3: web3.eth.get_block(log["blockHash"]))
+        transaction = await self._ask(lambda web3: web3.eth.get_transaction(log["transactionHash"]))
+        size, root = read_anchored(log["data"])
+        return AnchoredHead(
+            anchor=Anchor(origin, size, root),
+            transaction=log["transactionHash"].to_0x_hex(),
+            block=log["blockNumber"],
+            block_hash=log["blockHash"].to_0x_hex(),
+            block_time=datetime.fromtimestamp(block["timestamp"], UTC),
+            anchorer=transaction["from"],
+        )

@@ -47,7 +47,7 @@ format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
 isolation: $(INSTALLED) ## Import each deployable from an environment with only its declared dependencies
-	@set -e; for package in $(SERVICES) $(CLIENTS); do \
+	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode; do \
 	  environment=$$(mktemp -d); \
 	  UV_PROJECT_ENVIRONMENT=$$environment .tools/bin/uv sync --package $$package --no-dev --frozen --quiet; \
 	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \

@@ -14,6 +14,7 @@ from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topic
 from evote_local.anvil import AnvilNode
 from evote_local.kafka import KafkaNode
 from evote_local.postgres import PostgresServer
+from evote_local.softhsm import SoftToken
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
@@ -68,3 +69,13 @@ def anvil(tmp_path: Path) -> Iterator[AnvilNode]:
     node.start()
     yield node
     node.kill()
+
+
+@pytest.fixture(scope="session")
+def soft_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
+    """One PKCS#11 token for the whole run: a process can load its module, with its settings, only once."""
+    token = SoftToken(tmp_path_factory.mktemp("softhsm"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in token.environment.items():
+            patch.setenv(name, value)
+        yield token

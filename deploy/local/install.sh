@@ -20,6 +20,8 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 for package in pcscd vsmartcard-vpcd opensc libpcsclite-dev swig gcc libc6-dev; do
   have_package "$package" || missing+=("$package")
 done
+# A PKCS#11 token in software, for the tests of keys that never leave their token.
+have_package softhsm2 || missing+=(softhsm2)
 # What the tests of the card agent's window type into.
 for package in xvfb xdotool; do
   have_package "$package" || missing+=("$package")

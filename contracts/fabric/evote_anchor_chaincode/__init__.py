@@ -1,1 +1,1 @@
-"""The anchor contract on Hyperledger Fabric."""
+"""The anchor contract on Hyperledger Fabric, run as chaincode as a service."""

@@ -1,0 +1,5 @@
+"""The chaincode process."""
+
+from .main import main
+
+main()

@@ -44,7 +44,7 @@ class LedgerSettings(ServiceSettings):
     witness_policy_file: Path | None = None
     """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""
     witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
-    """How long the witnesses are left alone between two checkpoints, in seconds."""
+    """How often the witnesses are asked, at the most, in seconds."""
 
     monitor_interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 60
     """How long the monitor waits between two passes, in seconds."""

@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     FORGED = "forged"
     """Its cosignature does not hold."""
     SLOW = "slow"
-    """No answer in time, or only after the quorum was reached without it."""
+    """No answer in time."""
     UNREACHABLE = "unreachable"
 
 

@@ -29,7 +29,7 @@ from .metrics import WitnessMetrics
 from .store import StoredCheckpoint, newest_checkpoint, newest_counted, range_hashes
 from .witness_client import Outcome, WitnessClient, WitnessFailed
 
-GRACE_S: Final = 0.5
+GRACE_S: Final = 0.2
 """How long witnesses beyond the quorum may still add their cosignatures: some readers trust just them."""
 
 _PROJECTION_POLL_S = 0.02
@@ -52,7 +52,7 @@ class Witnessing:
         metrics: WitnessMetrics,
         interval_s: float,
     ) -> None:
-        """``policy``: every witness has a URL. ``interval_s``: seconds between two rounds of questions."""
+        """``policy``: every witness has a URL. ``interval_s``: seconds from one round of questions to the next."""
         self._database_url = database_url
         self._pool = pool
         self._producer = producer
@@ -60,6 +60,8 @@ class Witnessing:
         self._clock = clock
         self._metrics = metrics
         self._interval_s = interval_s
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        """Who has been asked and has not answered, by name."""
         for witness in policy.witnesses:
             metrics.last_success.labels(witness.name)
 
@@ -72,11 +74,14 @@ class Witnessing:
             async with httpx.AsyncClient() as http:
                 await self._rounds([WitnessClient(witness, http) for witness in self._policy.witnesses])
         finally:
+            await _cancel(self._busy.values())
+            self._busy.clear()
             self._metrics.lag.set(0)  # the replica that leads shows it
 
     async def _rounds(self, clients: Sequence[WitnessClient]) -> None:
         cosigned = _Cosigned()
         while True:
+            due = time.monotonic() + self._interval_s
             try:
                 cosigned = await self._round(clients, cosigned)
             except TRANSIENT:
@@ -84,7 +89,7 @@ class Witnessing:
             except Exception as error:
                 # An answer may be made to break whoever reads it: that must not stop the sequencer beside this task.
                 _log.error("witnessing-failed", **exception_facts(error))
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _round(self, clients: Sequence[WitnessClient], cosigned: _Cosigned) -> _Cosigned:
         """Ask for the newest checkpoint; returns the cosignatures so far, which are not asked for again."""
@@ -104,29 +109,31 @@ class Witnessing:
         return cosigned
 
     async def _collect(self, clients: Iterable[WitnessClient], target: StoredCheckpoint, cosigned: _Cosigned) -> None:
-        """Ask all at once; once the quorum is reached, the rest have :data:`GRACE_S` left."""
-        now = time.monotonic()
-        asked = {
-            asyncio.create_task(self._ask(client, target, cosigned)): client
-            for client in clients
-            if client.name not in cosigned.signatures and client.backoff.until <= now
-        }
-        waiting = set(asked)
+        """Ask all at once; once the quorum is reached, the rest have :data:`GRACE_S` left for this checkpoint."""
+        waiting = {self._start(client, target, cosigned) for client in clients if self._may_ask(client, cosigned)}
         deadline = None
-        try:
-            while waiting:
-                if deadline is None and self._policy.satisfied_by(cosigned.signatures):
-                    deadline = time.monotonic() + GRACE_S
-                patience = None if deadline is None else max(0.0, deadline - time.monotonic())
-                done, waiting = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-                if not done:
-                    break
-        finally:
-            await _cancel(waiting)
-        for task in waiting:
-            self._failed(asked[task], Outcome.SLOW, "the quorum was reached without it")
+        while waiting:
+            if deadline is None and self._policy.satisfied_by(cosigned.signatures):
+                deadline = time.monotonic() + GRACE_S
+            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+            done, waiting = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._busy.pop(task.get_name()).result()
+            if not done:
+                return  # a late witness may finish: it is not asked again before
+
+    def _may_ask(self, client: WitnessClient, cosigned: _Cosigned) -> bool:
+        busy = self._busy.get(client.name)
+        if busy is not None:
+            if not busy.done():
+                return False
+            self._busy.pop(client.name).result()
+        return client.name not in cosigned.signatures and client.backoff.until <= time.monotonic()
+
+    def _start(self, client: WitnessClient, target: StoredCheckpoint, cosigned: _Cosigned) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._ask(client, target, cosigned), name=client.name)
+        self._busy[client.name] = task
+        return task
 
     async def _ask(self, client: WitnessClient, target: StoredCheckpoint, cosigned: _Cosigned) -> None:
         try:

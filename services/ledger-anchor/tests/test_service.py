@@ -23,6 +23,9 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.ports import free_port
+from evote_local.witnesses import define_witnesses, majority_policy
+from evote_tlog.checkpoint import SigningKey
+from evote_tlog.policy import Policy, parse_policy, verify_policy
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -172,6 +175,50 @@ async def test_killing_leaders_under_load_neither_loses_nor_doubles_an_entry(
     assert len(acknowledged) > 300
     await _stop_gracefully(replicas)
     await _replay_gives_the_same(environment, postgres_server)
+
+
+async def test_the_log_grows_while_the_witnesses_are_away_and_they_catch_up(
+    kafka: KafkaSettings, events: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    key = SigningKey("vote.city.example/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32)))).verifier
+    witnesses = define_witnesses(tmp_path / "witnesses", 3, key)
+    policy_file = tmp_path / "policy"
+    policy_file.write_text(majority_policy(witnesses, key))
+    policy = parse_policy(policy_file.read_bytes())
+    settings = {"EVOTE_WITNESS_POLICY_FILE": str(policy_file), "EVOTE_WITNESS_INTERVAL_S": "0.1"}
+    replicas = [Replica({**environment, **settings}, tmp_path / f"witnessed-{number}.log") for number in range(2)]
+    try:
+        for replica in replicas:
+            await until(replica.ready)
+        async with load(kafka, events) as acknowledged:
+            await until(lambda: _grown(replicas[0], 0))  # nobody has cosigned: no witness was started
+            assert await _witnessed(replicas[0], policy) == 0
+            for witness in witnesses[:2]:
+                witness.start()
+            await until(lambda: _is_witnessed(replicas[0], policy, 20))
+            replicas[0].kill()  # the leader, or not: the other takes over either way
+            witnesses[0].kill()
+            witnesses[0].start()
+            replicas[0].start()
+            size = await replicas[1].size()
+            await until(lambda: _is_witnessed(replicas[1], policy, size + 20))
+        for replica in replicas:
+            await until(replica.ready)
+            await until(lambda replica=replica: _is_witnessed(replica, policy, len(acknowledged)))
+        await _stop_gracefully(replicas)
+    finally:
+        for process in (*replicas, *witnesses):
+            process.kill()
+
+
+async def _witnessed(replica: Replica, policy: Policy) -> int:
+    """The size for which the policy holds, as anyone can check who has the policy."""
+    shown = await replica.client.get("/checkpoint/witnessed")
+    return verify_policy(shown.text, policy).size if shown.status_code == 200 else 0
+
+
+async def _is_witnessed(replica: Replica, policy: Policy, size: int) -> bool:
+    return await _witnessed(replica, policy) >= size
 
 
 async def _grown(replica: Replica, size: int) -> bool:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import CheckpointWitnessed, EventData
+from evote_ledger_anchor import witness_client
 from evote_ledger_anchor.metrics import WitnessMetrics
 from evote_ledger_anchor.settings import LedgerSettings, UnusableWitnessPolicy
 from evote_ledger_anchor.store import checkpoint_note, newest_counted, newest_size
@@ -309,12 +310,22 @@ async def test_no_lie_of_a_witness_is_taken_nor_holds_up_the_others(
 
 
 async def test_a_hanging_witness_is_left_behind_once_there_is_a_quorum(
-    log: Any, events: Any, database_url: str
+    log: Any, events: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(witness_client, "ANSWER_TIMEOUT_S", 3600)
+    async with asking_a_liar(log, database_url, None) as asking:
+        for number in range(3):
+            await log.append([events.ballot(number)])
+            await until(asking.counts)
+
+
+async def test_a_witness_that_does_not_answer_in_time_has_failed(
+    log: Any, events: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witness_client, "ANSWER_TIMEOUT_S", 0.01)
     await log.append([events.ballot(0)])
     async with asking_a_liar(log, database_url, None) as asking:
-        await until(asking.counts)
-        assert asking.outcomes("liar", "slow") == 1
+        await until(asking.saw("liar", "slow"))
 
 
 async def test_two_histories_of_the_log_never_count_both(

@@ -27,14 +27,16 @@ from evote_eventlog.record import LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady
-from evote_tlog.checkpoint import SigningKey
-from evote_tlog.merkle import Frontier, leaf_hash
+from evote_tlog.checkpoint import Checkpoint, SigningKey
+from evote_tlog.errors import MissingTile
+from evote_tlog.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from pydantic import SecretStr
 
 from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
 from .leadership import LeadershipLost, leadership
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
+from .signed_head import TablesDisagree, newest_signed
 from .store import newest_size, next_offsets, read_tiles, sequenced
 
 TRANSACTIONAL_ID: Final = "ledger-sequencer"
@@ -103,7 +105,7 @@ class Sequencer:
         while True:
             try:
                 await self._tenure()
-            except* (Fenced, LeadershipLost, *TRANSIENT) as interrupted:
+            except* (Fenced, LeadershipLost, TablesDisagree, MissingTile, *TRANSIENT) as interrupted:
                 causes = sorted(set(_type_names(interrupted)))
                 self._trouble = f"interrupted: {', '.join(causes)}"
                 _log.warning("sequencing-interrupted", causes=causes)
@@ -146,6 +148,7 @@ class Sequencer:
         await self._writer.start()
         await self._wait_for_projection()
         head, start = await self._load()
+        await self._check_head(head.frontier)
         _log.info("sequencing", size=head.frontier.size)
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)
@@ -175,6 +178,13 @@ class Sequencer:
             rules = await sequenced(connection)
             start = await next_offsets(connection)
         return _Head(frontier_of(size, partial), rules), start
+
+    async def _check_head(self, frontier: Frontier) -> None:
+        """Who changes the tables must not get the log's key to sign another history: Kafka says what was signed."""
+        shown = Checkpoint(self._key.verifier.name, frontier.size, frontier.root())
+        signed = await newest_signed(self._kafka, self._key.verifier)
+        if shown != (signed or Checkpoint(self._key.verifier.name, 0, EMPTY_ROOT)):
+            raise TablesDisagree(signed, shown)
 
     async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
         tail = EventTail(self._kafka, SOURCE_TOPICS)

@@ -25,6 +25,8 @@ class EthereumAccount(BaseSettings):
     """The keystore's password."""
     ethereum_max_fee_gwei: Annotated[float, Field(gt=0)] = 50
     """The most that a unit of gas may cost. Above it anchors wait, and the lag shows."""
+    ethereum_priority_fee_gwei: Annotated[float, Field(gt=0)] = 1
+    """What whoever builds the block gets for a unit of gas."""
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -43,6 +45,8 @@ class EthereumSettings(EthereumAccount):
     """How many blocks must follow an anchor before it counts; 64 is two epochs of the main network."""
     ethereum_interval_s: Annotated[float, Field(ge=0.05)] = 60
     """Seconds from one anchor to the next, at least."""
+    ethereum_replace_after_s: Annotated[float, Field(ge=1)] = 60
+    """Seconds until an anchor that no block takes is outbid: several blocks' time."""
     ethereum_poll_s: Annotated[float, Field(ge=0.05)] = 4
     """Seconds from one look at the chain's blocks to the next."""
 
@@ -57,8 +61,8 @@ class FabricSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
 
-    fabric_connection_file: Path
-    """JSON: channel, chaincode, gateway peers and the anchorer's identity (``libs/anchors``)."""
+    fabric_profile_file: Path
+    """The connection profile (JSON): channel, chaincode, gateway peers, organisations and the anchorer's identity."""
     fabric_interval_s: Annotated[float, Field(ge=0.05)] = 0.5
     """Seconds from one anchor to the next, at least."""
     fabric_poll_s: Annotated[float, Field(ge=0.05)] = 0.2
@@ -66,5 +70,5 @@ class FabricSettings(BaseSettings):
 
     @classmethod
     def if_wanted(cls) -> Self | None:
-        """The settings, when ``EVOTE_FABRIC_CONNECTION_FILE`` asks for anchoring."""
-        return cls() if os.environ.get("EVOTE_FABRIC_CONNECTION_FILE") else None
+        """The settings, when ``EVOTE_FABRIC_PROFILE_FILE`` asks for anchoring."""
+        return cls() if os.environ.get("EVOTE_FABRIC_PROFILE_FILE") else None

@@ -1,4 +1,4 @@
-"""``evote-ledger-anchor serve | migrate | replay | openapi``: wiring only."""
+"""``evote-ledger-anchor serve | migrate | replay | openapi | deploy-contract``: wiring only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from evote_anchors.errors import ChainError
+from evote_anchors.ethereum.key import UnusableKey
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry
-from evote_platform.cli import Commands, run
+from evote_platform.cli import Commands, OwnCommand, run
 from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
 from evote_platform.logging import configure_logging
@@ -18,6 +20,8 @@ from evote_platform.server import serve
 from fastapi import FastAPI
 
 from .api import anchors, log
+from .chain_settings import EthereumAccount
+from .chains import deploy
 from .projection import LedgerProjection
 from .settings import LedgerSettings
 from .wiring import MIGRATIONS, SCHEMA, SERVICE, running
@@ -71,9 +75,34 @@ async def _replay_all(settings: LedgerSettings) -> None:
         await replay_with_bar(settings.kafka(), pool, projection)
 
 
+def _deploy_contract() -> int:
+    try:
+        deployed = asyncio.run(deploy(EthereumAccount.from_environment()))
+    except (ChainError, UnusableKey, OSError) as error:
+        print(f"evote-ledger-anchor: {error}", file=sys.stderr)
+        return 1
+    print(f"EVOTE_ETHEREUM_CONTRACT={deployed.address}")
+    print(f"EVOTE_ETHEREUM_FIRST_BLOCK={deployed.block}")
+    print(
+        f"{deployed.ledger} takes anchors of {deployed.anchorer} only; {deployed.gas_used} gas, {deployed.transaction}",
+        file=sys.stderr,
+    )
+    return 0
+
+
 def main() -> None:
     """The program's entry."""
-    commands = Commands(serve=_serve, migrate=_migrate, replay=_replay, openapi=lambda: build_app(None))
+    commands = Commands(
+        serve=_serve,
+        migrate=_migrate,
+        replay=_replay,
+        openapi=lambda: build_app(None),
+        own={
+            "deploy-contract": OwnCommand(
+                "put the anchor contract on the Ethereum chain; prints the settings that name it", _deploy_contract
+            )
+        },
+    )
     sys.exit(run("evote-ledger-anchor", commands))
 
 

@@ -27,14 +27,16 @@ from evote_eventlog.record import LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady
-from evote_tlog.checkpoint import SigningKey
-from evote_tlog.merkle import Frontier, leaf_hash
+from evote_tlog.checkpoint import Checkpoint, SigningKey
+from evote_tlog.errors import MissingTile
+from evote_tlog.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from pydantic import SecretStr
 
 from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
 from .leadership import keep_leading
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
+from .signed_head import TablesDisagree, newest_signed
 from .store import newest_size, next_offsets, read_tiles, sequenced
 
 TRANSACTIONAL_ID: Final = "ledger-sequencer"
@@ -99,7 +101,8 @@ class Sequencer:
 
     async def run(self) -> None:
         """Run until cancelled; outages of Kafka and of the database are waited out."""
-        await keep_leading(self._database_url, "sequencer", self._lead, (Fenced,), self._report)
+        passing = (Fenced, TablesDisagree, MissingTile)
+        await keep_leading(self._database_url, "sequencer", self._lead, passing, self._report)
 
     def _report(self, causes: list[str]) -> None:
         self._trouble = f"interrupted: {', '.join(causes)}" if causes else None
@@ -121,6 +124,7 @@ class Sequencer:
         await self._writer.start()
         await self._wait_for_projection()
         head, start = await self._load()
+        await self._check_head(head.frontier)
         _log.info("sequencing", size=head.frontier.size)
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)
@@ -150,6 +154,13 @@ class Sequencer:
             rules = await sequenced(connection)
             start = await next_offsets(connection)
         return _Head(frontier_of(size, partial), rules), start
+
+    async def _check_head(self, frontier: Frontier) -> None:
+        """Who changes the tables must not get the log's key to sign another history: Kafka says what was signed."""
+        shown = Checkpoint(self._key.verifier.name, frontier.size, frontier.root())
+        signed = await newest_signed(self._kafka, self._key.verifier)
+        if shown != (signed or Checkpoint(self._key.verifier.name, 0, EMPTY_ROOT)):
+            raise TablesDisagree(signed, shown)
 
     async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
         tail = EventTail(self._kafka, SOURCE_TOPICS)

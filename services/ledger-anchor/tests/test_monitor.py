@@ -36,6 +36,7 @@ from evote_eventlog.tail import EventTail
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.metrics import MonitorMetrics, SequencerMetrics
 from evote_ledger_anchor.monitor.memory import UnusableMonitorState
+from evote_ledger_anchor.monitor.partitions import CORRUPT
 from evote_ledger_anchor.monitor.task import Monitor
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
@@ -633,6 +634,55 @@ async def test_a_checkpoint_that_is_edited_in_kafkas_files_is_found(
     assert len(await system.findings()) == 1
 
 
+async def test_a_byte_that_is_edited_without_its_checksum_is_found(
+    own_system: System, own_node: KafkaNode, events: Any, client: httpx.AsyncClient
+) -> None:
+    system = own_system
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(1)
+
+    def edit(data: Path) -> None:
+        segment = data / "evote.ballots-0" / SEGMENT
+        segment.write_bytes(segment.read_bytes().replace(b'\\"number\\":3,', b'\\"number\\":4,'))
+
+    await restart(system, own_node, edit)
+    async with system.running():
+        finding = await system.finding("entry-changed")
+        await check_notice(client, finding)
+    _, _, offset, _ = await system.entry(3)
+    assert (finding.where, finding.found) == (f"Kafka ballots/0 offset {offset}", CORRUPT)
+
+
+async def test_a_segment_that_was_cut_off_is_found_though_the_projection_ends(
+    own_system: System, own_node: KafkaNode, events: Any
+) -> None:
+    system = own_system
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+    await restart(system, own_node, lambda data: cut_off_last_batch(data / "evote.ballots-0" / SEGMENT))
+    async with system.running() as tasks:
+        with pytest.raises(LogTruncated):
+            await tasks["projection"]
+        await until(lambda: _raised_at(system, "Kafka ballots/0"))
+        await system.completed_passes(1)
+    _, _, offset, leaf = await system.entry(BALLOTS - 1)
+    expected = [finding.expected for finding in await system.findings() if finding.where == "Kafka ballots/0"]
+    assert f"offset {offset} (log index {BALLOTS - 1}), leaf {leaf.hex()}" in expected
+
+
+def cut_off_last_batch(segment: Path) -> None:
+    content = segment.read_bytes()
+    at = last = 0
+    while at < len(content):
+        last, at = at, at + 12 + int.from_bytes(content[at + 8 : at + 12], "big")
+    segment.write_bytes(content[:last])
+
+
+async def _raised_at(system: System, where: str) -> bool:
+    return any(finding.where == where for finding in await system.findings())
+
+
 async def test_kafka_put_back_to_an_older_copy_is_found_though_the_projection_ends(
     own_system: System, own_node: KafkaNode, events: Any, tmp_path: Path
 ) -> None:
@@ -677,6 +727,50 @@ async def _roll_kafka_back(system: System, node: KafkaNode, events: Any, tmp_pat
         shutil.copytree(copy, data)
 
     await restart(system, node, put_back)
+
+
+async def test_one_replica_monitors_and_another_takes_over(system: System, events: Any) -> None:
+    first, metrics = system.monitor, system.registry
+    system.new_monitor()
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(1)
+        other = asyncio.create_task(first.run())
+        try:
+            await system.completed_passes(3)
+            assert not metrics.get_sample_value("evote_ledger_monitor_leading")
+            await system.pool.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evote-ledger-monitor'"
+                " AND datname = current_database()"
+                " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
+            )
+            await until(lambda: _leads(metrics))
+        finally:
+            other.cancel()
+            await asyncio.wait([other])
+
+
+async def _leads(metrics: CollectorRegistry) -> bool:
+    return metrics.get_sample_value("evote_ledger_monitor_leading") == 1
+
+
+async def test_rows_that_break_the_looking_do_not_end_the_service(system: System, events: Any) -> None:
+    async with system.running() as tasks:
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(1)
+        await system.pool.execute("INSERT INTO consumer_offsets VALUES ('ledger', 'no such topic', 0, 5)")
+        await system.pool.execute("INSERT INTO records VALUES ('no such topic', 0, 0, '')")
+        await system.pool.execute("INSERT INTO entries VALUES (-5, 'none', -1, -1, '')")
+        await system.pool.execute("INSERT INTO tiles VALUES (-1, -1, '\\x00')")
+        await system.pool.execute("INSERT INTO checkpoints VALUES (-1, '', '')")
+        await system.completed_passes(2)
+        assert not any(task.done() for task in tasks.values())
+    places = {finding.where for finding in await system.findings()}
+    assert places == {
+        "PostgreSQL ledger.entries, log index -5",
+        "PostgreSQL ledger.tiles, tile/-1/-01 hash 0",
+        "PostgreSQL ledger.checkpoints, size -1",
+    }
 
 
 async def test_a_memory_that_was_changed_is_refused(system: System, events: Any) -> None:

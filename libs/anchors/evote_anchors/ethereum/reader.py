@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from eth_typing import BlockNumber
 from web3.exceptions import Web3Exception
 from web3.types import FilterParams, LogReceipt
 
-from ..anchor import Anchor, AnchoredHead, ChainHead
+from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import ChainUnavailable
 from .contract import ContractAt, anchored_topics, newest_call, read_anchored, read_newest, verify_code
 from .endpoints import Endpoints, Web3
@@ -34,7 +34,7 @@ class EthereumReader:
     anchor contract at the address on the configured chain.
     """
 
-    chain: Literal["ethereum"] = "ethereum"
+    chain: ChainName = "ethereum"
 
     def __init__(self, contract: ContractAt, clock: Callable[[], float]) -> None:
         """``clock`` gives seconds that never go back, such as ``time.monotonic``. Nothing is asked yet."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fabric_protos.common import ledger_pb2
 from google.protobuf.message import DecodeError
 
-from ..anchor import Anchor, AnchoredHead, ChainHead
+from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import WrongContract
 from .blocks import ReadBlock, read_block, verify_follows
 from .contract import STATE_PREFIX, decode_head, newest_call
@@ -36,7 +36,7 @@ class FabricReader:
         self._last_read: tuple[int, bytes] | None = None
 
     @property
-    def chain(self) -> str:
+    def chain(self) -> ChainName:
         """``fabric``."""
         return "fabric"
 

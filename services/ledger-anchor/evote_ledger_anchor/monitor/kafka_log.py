@@ -67,12 +67,16 @@ class KafkaLog:
         assigned = kafka_partition(self._kafka, partition)
         self._consumer.assign([assigned])
         self._consumer.seek(assigned, span.begin)
-        position, moved_at = span.begin, monotonic()
+        position, moved_at, at_once = span.begin, monotonic(), _RECORDS_AT_ONCE
         while position < span.end:
             try:
-                fetched = await self._consumer.getmany(assigned, timeout_ms=_POLL_MS, max_records=_RECORDS_AT_ONCE)
+                fetched = await self._consumer.getmany(assigned, timeout_ms=_POLL_MS, max_records=at_once)
             except CorruptRecordException as error:
-                raise CorruptBatch(await self._consumer.position(assigned)) from error
+                if at_once == 1:
+                    raise CorruptBatch(position) from error
+                at_once = 1  # what stands before it can be read, one by one
+                self._consumer.seek(assigned, position)
+                continue
             messages = [message for message in fetched.get(assigned, []) if message.offset < span.end]
             if messages:
                 yield messages

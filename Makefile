@@ -8,6 +8,7 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+SECONDS ?= 60
 RATE ?= 50
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
@@ -15,7 +16,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face bench-gas contracts isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-gas contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +62,9 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
+
+bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
+	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)

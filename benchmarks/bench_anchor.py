@@ -14,7 +14,6 @@ import asyncio
 import base64
 import hashlib
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +23,13 @@ from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_local.anchoring import AnchoringCorner
-from evote_local.identities import create_identities
+from evote_local.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
+from evote_local.identities import LOG_ORIGIN, create_identities
 from evote_local.kafka import KafkaNode
 from evote_local.latencies import Percentiles, percentiles
 from evote_local.postgres import PostgresServer
-from evote_local.stack import Service, ledger_anchor_service
+from evote_local.stack import define_service
+from evote_local.vouching import Vouching
 from evote_platform.clock import utc_now
 from tqdm import tqdm
 
@@ -124,14 +124,26 @@ def run(directory: Path, arguments: argparse.Namespace) -> None:
         kafka = KafkaSettings(kafka_node.bootstrap_servers)
         asyncio.run(create_topics(kafka))
         identities = create_identities(directory / "keys")
-        corner = AnchoringCorner(directory, identities, with_fabric=arguments.fabric)
-        running.callback(corner.stop)
-        corner.start()
-        common: Mapping[str, str] = {
-            "EVOTE_KAFKA_BOOTSTRAP": kafka_node.bootstrap_servers,
-            "EVOTE_DATABASE_URL": postgres.create_database("bench"),
-        }
-        service: Service = ledger_anchor_service(common, corner.settings, directory / "ledger-anchor.log")
+        chain: DevelopmentChain = (
+            FabricDevelopmentChain(directory / "fabric")
+            if arguments.fabric
+            else EthereumDevelopmentChain(directory / "anvil")
+        )
+        vouching = Vouching(directory / "witnesses", identities.log_key, chain)
+        running.callback(vouching.stop)
+        vouching.start()
+        service = define_service(
+            "ledger-anchor",
+            "evote_ledger_anchor.main",
+            directory,
+            kafka_node,
+            postgres.create_database("bench"),
+            {
+                "EVOTE_LOG_KEY_FILE": str(identities.log_key_file),
+                "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                **vouching.settings,
+            },
+        )
         running.callback(service.stop)
         service.start()
         service.wait_ready()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 import pydantic_core
-import rfc8785
 from pydantic import ValidationError
 
+from .canonical import canonical_json
 from .errors import PoisonError
 from .events import EVENT_CLASSES, EventData
 
@@ -69,7 +69,7 @@ def encode(envelope: Envelope) -> bytes:
     Raises:
         ValueError: an integer beyond ±(2**53 - 1) or a string that is no Unicode text.
     """
-    return rfc8785.dumps(
+    return canonical_json(
         {
             "specversion": "1.0",
             "id": envelope.id,
@@ -98,7 +98,7 @@ def decode(value: bytes | None) -> Envelope:
     if attributes["specversion"] != "1.0" or attributes["datacontenttype"] != "application/json":
         raise PoisonError("not CloudEvents 1.0 with JSON data")
     try:
-        canonical = rfc8785.dumps(attributes)
+        canonical = canonical_json(attributes)
     except ValueError as error:
         raise PoisonError("a value that canonical JSON can't carry") from error
     if canonical != value:
@@ -147,7 +147,7 @@ def _data(type_name: str, data: Any) -> EventData:
         raise PoisonError(f"unknown event type {shown}")
     try:
         # Through JSON text: only there does pydantic's strict mode take an array for a tuple.
-        return event_class.model_validate_json(json.dumps(data))
+        return event_class.model_validate_json(orjson.dumps(data))
     except ValidationError as error:
         faults = sorted({_describe(fault["type"], fault["loc"]) for fault in error.errors()})
         raise PoisonError("; ".join(faults[:10])) from error

@@ -7,7 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import pydantic_core
 import pytest
+import rfc8785
 from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
 from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, EventData
 from hypothesis import HealthCheck, given, settings
@@ -128,6 +130,34 @@ def test_a_changed_byte_is_refused_or_another_canonical_event(data: st.DataObjec
     value[at] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PoisonError):
         assert encode(decode(bytes(value))) == bytes(value)
+
+
+def is_canonical_by_definition(value: bytes) -> bool:
+    """What ``decode`` has to find, with nothing but the writer that defines canonical JSON."""
+    try:
+        return rfc8785.dumps(pydantic_core.from_json(value, allow_inf_nan=False)) == value
+    except ValueError:
+        return False
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ENVELOPES, st.data())
+def test_every_reader_agrees_about_what_is_canonical(envelope: Envelope, data: st.DataObject) -> None:
+    """A record that one reader takes and another calls poison would be in the log and not on the board."""
+    value = bytearray(encode(envelope))
+    at = data.draw(st.integers(0, len(value)))
+    value[at : at + data.draw(st.integers(0, 2))] = data.draw(
+        st.sampled_from(
+            [b"", b" ", b"1", b"-0", b"1.0", b"1e3", b"9007199254740992", b'"', b"\\u0000", b"\\u00e9", b"\xff"]
+        )
+    )
+    try:
+        decode(bytes(value))
+    except PoisonError as poison:
+        if poison.reason == "not the canonical JSON (RFC 8785) of the event":
+            assert not is_canonical_by_definition(bytes(value))
+    else:
+        assert is_canonical_by_definition(bytes(value))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _is_written_alike(value: Any) -> bool:
             continue
         if kind is list:
             pending += item
-        elif kind is dict and all(type(key) is str and key.isascii() for key in item):
+        elif kind is dict and "".join(item).isascii():
             pending += item.values()
         else:
             return False

@@ -29,7 +29,7 @@ TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
 
 _POLL_MS = 250
-_BATCH_RECORDS = 500
+_BATCH_RECORDS = 2000
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -162,8 +162,9 @@ class ProjectionRunner:
             if end < place.offset:  # Kafka reset us: there is no such offset
                 raise LogTruncated(*self._of(partition), place.offset, end)
             if end > place.offset or messages:
-                records = [read_record(self._kafka, message) for message in messages]
-                batches.append((partition, place, Batch(self._of(partition), place.offset, end, records)))
+                source = self._of(partition)
+                records = [read_record(source.topic, message) for message in messages]
+                batches.append((partition, place, Batch(source, place.offset, end, records)))
         return batches
 
     async def _check_connection(self) -> None:

@@ -54,8 +54,9 @@ class Envelope:
             raise ValueError(f"type {self.type!r} does not belong to {self.data.type_name()}")
         if self.time.tzinfo is None:
             raise ValueError("the time of an event needs a time zone")
-        utc = self.time.astimezone(UTC)
-        object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
+        if self.time.tzinfo is not UTC or self.time.microsecond % 1000:  # not so for any that was read
+            utc = self.time.astimezone(UTC)
+            object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
 
     @classmethod
     def wrap(cls, data: EventData, *, id: str, source: str, time: datetime) -> Envelope:

@@ -27,6 +27,7 @@ from typing import Any
 
 import asyncpg
 import evote_ledger_anchor
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
@@ -258,7 +259,7 @@ def main() -> None:
                 await apart(bench)
                 await together(bench, arguments.pace, arguments.seconds, arguments.entries)
 
-            asyncio.run(run())
+            uvloop.run(run())  # as the service does
         finally:
             server.kill()
             node.kill()

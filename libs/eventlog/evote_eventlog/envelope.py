@@ -147,7 +147,10 @@ def _data(type_name: str, data: Any) -> EventData:
         shown = type_name if _SHOWABLE_TYPE.match(type_name) else "(unprintable)"
         raise PoisonError(f"unknown event type {shown}")
     try:
-        # Through JSON text: only there does pydantic's strict mode take an array for a tuple.
+        return event_class.model_validate(data)
+    except ValidationError:
+        pass  # decided by the JSON text: only there does pydantic's strict mode take an array for a tuple
+    try:
         return event_class.model_validate_json(orjson.dumps(data))
     except ValidationError as error:
         faults = sorted({_describe(fault["type"], fault["loc"]) for fault in error.errors()})

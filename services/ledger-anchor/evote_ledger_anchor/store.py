@@ -14,7 +14,7 @@ from evote_tlog.errors import MissingTile
 from evote_tlog.merkle import HASH_BYTES
 from evote_tlog.tiles import Tile
 
-from .domain import BallotId, Sequenced
+from .domain import Sequenced
 
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]"
 """Any of them runs a query."""
@@ -173,23 +173,36 @@ async def read_records(connection: Connection, start: int, end: int) -> list[byt
 
 async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
     """For each source partition, the offset after the last record that is in the log."""
+    # From one partition to the next in the index of places: a GROUP BY would read every entry.
     rows = await connection.fetch(
-        "SELECT topic, partition, max(record_offset) + 1 AS next FROM entries GROUP BY topic, partition"
+        "WITH RECURSIVE last AS ("
+        " (SELECT topic, partition, record_offset FROM entries"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1)"
+        " UNION ALL"
+        " SELECT earlier.* FROM last, LATERAL (SELECT topic, partition, record_offset FROM entries"
+        "  WHERE (topic, partition) < (last.topic, last.partition)"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1) AS earlier"
+        ") SELECT topic, partition, record_offset + 1 AS next FROM last"
     )
     return {LogPartition(Topic(row["topic"]), row["partition"]): row["next"] for row in rows}
 
 
 async def sequenced(connection: Connection) -> Sequenced:
     """What the sequencing rules need to remember of the log. Every record in it must be projected."""
+    # One value for each election: rows for millions of ballots would take ten times the memory.
     ballots = await connection.fetch(
-        "SELECT ballot_election, ballot_digest FROM entries JOIN records USING (topic, partition, record_offset)"
-        " WHERE ballot_digest IS NOT NULL"
+        "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
+        " FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
     )
     markers = await connection.fetch(
         "SELECT DISTINCT closes_election, partition FROM entries JOIN records USING (topic, partition, record_offset)"
         " WHERE closes_election IS NOT NULL"
     )
-    return Sequenced(
-        {BallotId(row["ballot_election"], row["ballot_digest"]) for row in ballots},
-        {(row["closes_election"], row["partition"]) for row in markers},
-    )
+    rules = Sequenced(closed={(row["closes_election"], row["partition"]) for row in markers})
+    for row in ballots:
+        digests = row["digests"]
+        rules.ballots[row["ballot_election"]].update(
+            digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
+        )
+    return rules

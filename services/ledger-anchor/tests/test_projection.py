@@ -51,6 +51,30 @@ async def test_the_tables_tell_a_new_leader_what_the_old_one_knew(log: Any, even
     }
 
 
+async def test_many_records_at_once_leave_the_rows_of_one_after_the_other(
+    log: Any, events: Any, pool: asyncpg.Pool
+) -> None:
+    ballots = [log.record(events.ballot(number, size=number * 100), 1) for number in range(50)]
+    ballots += [
+        log.record(event, 1) for event in (events.marker(1), events.marker(2), events.ballot(9, tracker="false"))
+    ]
+    identity = [
+        log.record(events.authenticated(1)),
+        log.record(events.credentials(0)),
+        log.record(events.authenticated(2)),
+    ]
+    batches = [ballots, identity, [log.record(events.closed())], await log.checkpoints([*ballots, *identity])]
+    for record in [record for batch in batches for record in batch]:
+        await log.apply(record)
+    expected = await dump(pool)
+    assert len(expected["records"]) == 53
+    await pool.execute("TRUNCATE records, entries, tiles, checkpoints")
+    for batch in batches:
+        async with pool.acquire() as connection, connection.transaction():
+            await log.projection.apply_all(connection, batch)
+    assert await dump(pool) == expected
+
+
 async def test_events_about_a_voter_are_not_stored(log: Any, events: Any, pool: asyncpg.Pool) -> None:
     await log.apply(log.record(events.authenticated(1)))
     assert await pool.fetchval("SELECT count(*) FROM records") == 0

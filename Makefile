@@ -10,13 +10,15 @@ VERIFICATIONS ?= 20
 READS ?= 40
 SECONDS ?= 60
 RATE ?= 50
+ENTRIES ?= 50000
+SIZES ?= 10000 100000 1000000
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test lint format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-gas contracts isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,3 +83,9 @@ bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face mo
 
 bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
 	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
+
+bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
+	@$(RUN) python services/ledger-anchor/benchmarks/bench_log.py --entries $(ENTRIES)
+
+bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
+	@$(RUN) python services/ledger-anchor/benchmarks/bench_proofs.py --sizes $(SIZES)

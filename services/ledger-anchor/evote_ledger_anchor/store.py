@@ -16,7 +16,7 @@ from evote_tlog.policy import Policy, verify_policy
 from evote_tlog.proof import Range, range_hash
 from evote_tlog.tiles import Tile, TileTree, tile_source, tiles_for
 
-from .domain import BallotId, Sequenced
+from .domain import Sequenced
 
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]"
 """Any of them runs a query."""
@@ -157,7 +157,12 @@ async def notices(connection: Connection) -> list[StoredNotice]:
 
 async def index_of_leaf(connection: Connection, leaf_hash: bytes) -> int | None:
     """The first index at which this leaf stands."""
-    index: int | None = await connection.fetchval("SELECT min(log_index) FROM entries WHERE leaf_hash = $1", leaf_hash)
+    # The subquery keeps the planner from walking the whole log in its order, which min() alone invites it to do.
+    index: int | None = await connection.fetchval(
+        "WITH found AS MATERIALIZED (SELECT log_index FROM entries WHERE leaf_hash = $1)"
+        " SELECT min(log_index) FROM found",
+        leaf_hash,
+    )
     return index
 
 
@@ -233,23 +238,36 @@ async def read_records(connection: Connection, start: int, end: int) -> list[byt
 
 async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
     """For each source partition, the offset after the last record that is in the log."""
+    # From one partition to the next in the index of places: a GROUP BY would read every entry.
     rows = await connection.fetch(
-        "SELECT topic, partition, max(record_offset) + 1 AS next FROM entries GROUP BY topic, partition"
+        "WITH RECURSIVE last AS ("
+        " (SELECT topic, partition, record_offset FROM entries"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1)"
+        " UNION ALL"
+        " SELECT earlier.* FROM last, LATERAL (SELECT topic, partition, record_offset FROM entries"
+        "  WHERE (topic, partition) < (last.topic, last.partition)"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1) AS earlier"
+        ") SELECT topic, partition, record_offset + 1 AS next FROM last"
     )
     return {LogPartition(Topic(row["topic"]), row["partition"]): row["next"] for row in rows}
 
 
 async def sequenced(connection: Connection) -> Sequenced:
     """What the sequencing rules need to remember of the log. Every record in it must be projected."""
+    # One value for each election: rows for millions of ballots would take ten times the memory.
     ballots = await connection.fetch(
-        "SELECT ballot_election, ballot_digest FROM entries JOIN records USING (topic, partition, record_offset)"
-        " WHERE ballot_digest IS NOT NULL"
+        "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
+        " FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
     )
     markers = await connection.fetch(
         "SELECT DISTINCT closes_election, partition FROM entries JOIN records USING (topic, partition, record_offset)"
         " WHERE closes_election IS NOT NULL"
     )
-    return Sequenced(
-        {BallotId(row["ballot_election"], row["ballot_digest"]) for row in ballots},
-        {(row["closes_election"], row["partition"]) for row in markers},
-    )
+    rules = Sequenced(closed={(row["closes_election"], row["partition"]) for row in markers})
+    for row in ballots:
+        digests = row["digests"]
+        rules.ballots[row["ballot_election"]].update(
+            digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
+        )
+    return rules

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiokafka.structs import ConsumerRecord
-from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.events import Topic
 from evote_eventlog.record import LogPartition, Record, read_record
 from evote_tlog.merkle import leaf_hash
 
@@ -21,8 +21,7 @@ CORRUPT: Final = "a batch whose checksum does not hold"
 class PartitionCheck:
     """Compares source partitions with the log, pass after pass."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
+    def __init__(self) -> None:
         self._kept_out: set[bytes] = set()
 
     async def compare(self, kafka_log: KafkaLog, place: LogPartition, wanted: Mapping[int, Numbered]) -> list[Finding]:
@@ -71,7 +70,7 @@ class PartitionCheck:
             return []
         rules, omitted = Sequenced(), set[int]()
         async for messages in kafka_log.records(place, Span(span.begin, turn)):
-            offsets = await asyncio.to_thread(self._admitted, rules, messages)
+            offsets = await asyncio.to_thread(_admitted, rules, place.topic, messages)
             omitted |= offsets.intersection(unlisted)
         self._kept_out |= {leaf for offset, leaf in unlisted.items() if offset not in omitted}
         name = partition_name(place)
@@ -86,14 +85,15 @@ class PartitionCheck:
             for offset in sorted(omitted)
         ]
 
-    def _admitted(self, rules: Sequenced, messages: Sequence[ConsumerRecord]) -> set[int]:
-        """The offsets of those that the sequencing rules let into the log."""
-        offsets = set()
-        for message in messages:
-            record = read_record(self._kafka, message)
-            if isinstance(record, Record) and rules.admit(record.envelope.data, message.partition) is None:
-                offsets.add(message.offset)
-        return offsets
+
+def _admitted(rules: Sequenced, topic: Topic, messages: Sequence[ConsumerRecord]) -> set[int]:
+    """The offsets of those that the sequencing rules let into the log."""
+    offsets = set()
+    for message in messages:
+        record = read_record(topic, message)
+        if isinstance(record, Record) and rules.admit(record.envelope.data, message.partition) is None:
+            offsets.add(message.offset)
+    return offsets
 
 
 def partition_name(place: LogPartition) -> str:

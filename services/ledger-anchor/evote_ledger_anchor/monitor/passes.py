@@ -54,7 +54,7 @@ class Passes:
         self._notes = notes
         self._watches = watches
         self._labels = Labels()
-        self._partitions = PartitionCheck(kafka)
+        self._partitions = PartitionCheck()
 
     async def run(self, remembered: str | None) -> PassReport:
         """Look at everything once.
@@ -69,7 +69,7 @@ class Passes:
         readings = [(watch, await watch.read()) for watch in self._watches]
         served = await read_tables(self._pool, self._notes, self._labels)
         async with open_kafka_log(self._kafka) as kafka_log:
-            log, span = await _read_ledger(self._kafka, kafka_log, self._notes, served)
+            log, span = await _read_ledger(kafka_log, self._notes, served)
             wanted = await asyncio.to_thread(wanted_records, log)
             forgotten = await asyncio.to_thread(_judge_memory, log, self._notes, remembered)
             report.findings += [*await asyncio.to_thread(_judge_log, log, served), *forgotten]
@@ -88,15 +88,13 @@ class Passes:
         return report
 
 
-async def _read_ledger(
-    kafka: KafkaSettings, kafka_log: KafkaLog, notes: Notes, served: ServedLog
-) -> tuple[SignedLog, Span]:
+async def _read_ledger(kafka_log: KafkaLog, notes: Notes, served: ServedLog) -> tuple[SignedLog, Span]:
     projected_to = served.projected_to.get((_LEDGER.topic.value, _LEDGER.partition), 0)
     log = SignedLog(notes, served.entries, projected_to)
     span = await kafka_log.current_span(_LEDGER)
     try:
         async for messages in kafka_log.records(_LEDGER, span):
-            await asyncio.to_thread(_take_all, log, kafka, messages)
+            await asyncio.to_thread(_take_all, log, messages)
     except CorruptBatch as corrupt:
         where = f"{SOURCE} offset {corrupt.offset}"
         log.findings.append(Finding("entry-changed", where, "records of the log", CORRUPT, SOURCE))
@@ -109,9 +107,9 @@ async def _read_ledger(
     return log, span
 
 
-def _take_all(log: SignedLog, kafka: KafkaSettings, messages: Sequence[ConsumerRecord]) -> None:
+def _take_all(log: SignedLog, messages: Sequence[ConsumerRecord]) -> None:
     for message in messages:
-        log.take(read_record(kafka, message))
+        log.take(read_record(Topic.LEDGER, message))
 
 
 def _judge_log(log: SignedLog, served: ServedLog) -> list[Finding]:

@@ -72,7 +72,7 @@ async def test_an_account_without_funds_says_so_and_goes_on_when_it_has_some(
     writer: EthereumWriter, chain: Any, key: AnchorerKey, anchored: Anchored, clock: Any
 ) -> None:
     await chain.rpc("anvil_setBalance", key.address, "0x1")
-    for _ in range(3):
+    for _ in range(40):  # what was refused is not outbid, up to the cap
         with pytest.raises(AccountTooPoor, match=key.address):
             await writer.submit(head_of(1))
         clock.now += REPLACE_AFTER_S
@@ -301,6 +301,78 @@ async def test_a_broadcast_of_unknown_outcome_anchors_once(
         await chain.mine()
     assert await sizes(anchored) == [1]
     assert await chain.transactions_in_blocks() == before + 1
+
+
+async def test_a_broadcast_whose_answer_is_lost_does_not_hold_up_the_next(
+    contract: ContractAt, new_writer: NewWriter, chain: Any, doorway: Any, anchored: Anchored
+) -> None:
+    writer = new_writer(ContractAt((doorway.url,), contract.chain_id, contract.address, finality_depth=0))
+    await chain.stop_mining()
+    doorway.rule = lambda method, params: "lose" if method == "eth_sendRawTransaction" else "pass"
+    with pytest.raises(ChainUnavailable):
+        await writer.submit(head_of(1))
+    doorway.rule = lambda method, params: "pass"
+    await writer.submit(head_of(2))
+    await chain.mine()
+    assert await sizes(anchored) == [1, 2]
+
+
+async def test_a_predecessor_that_offered_more_is_outbid_all_the_same(
+    writer: EthereumWriter, new_writer: NewWriter, chain: Any, clock: Any, anchored: Anchored
+) -> None:
+    await chain.stop_mining()
+    await new_writer(fees=FeePolicy(cap_wei=50 * GWEI, priority_wei=20 * GWEI)).submit(head_of(1))
+    (old,) = (await chain.waiting()).values()
+    await writer.submit(head_of(2))
+    clock.now += REPLACE_AFTER_S
+    await writer.submit(head_of(2))
+    (new,) = (await chain.waiting()).values()
+    assert int(old["maxFeePerGas"], 16) < int(new["maxFeePerGas"], 16) <= 100 * GWEI
+    await chain.mine()
+    assert await sizes(anchored) == [2]
+
+
+async def test_a_replacement_that_is_refused_leaves_what_it_stood_in_for(
+    contract: ContractAt, new_writer: NewWriter, chain: Any, doorway: Any, clock: Any, anchored: Anchored
+) -> None:
+    writer = new_writer(ContractAt((doorway.url,), contract.chain_id, contract.address, finality_depth=0))
+    await chain.stop_mining()
+    await writer.submit(head_of(1))
+    clock.now += REPLACE_AFTER_S
+    refused = {"error": {"code": -32000, "message": "replacement transaction underpriced"}}
+    doorway.rule = lambda method, params: refused if method == "eth_sendRawTransaction" else "pass"
+    with pytest.raises(FeeCapReached):
+        await writer.submit(head_of(2))
+    doorway.rule = lambda method, params: "pass"
+    await writer.submit(head_of(2))  # an eighth above what is there, not above what was refused
+    (waiting,) = (await chain.waiting()).values()
+    assert int(waiting["maxFeePerGas"], 16) < 10 * GWEI
+    await chain.mine()
+    assert await sizes(anchored) == [2]
+
+
+async def test_a_nonce_that_was_taken_while_we_looked_is_looked_up_again(
+    contract: ContractAt, new_writer: NewWriter, chain: Any, doorway: Any, key: AnchorerKey, anchored: Anchored
+) -> None:
+    writer = new_writer(ContractAt((doorway.url,), contract.chain_id, contract.address, finality_depth=0))
+    before = await chain.rpc("eth_getTransactionCount", key.address, "latest")
+    await writer.submit(head_of(1))
+    stale = 2
+
+    def rule(method: str, params: list[Any]) -> Any:
+        nonlocal stale
+        if method != "eth_getTransactionCount" or stale == 0:
+            return "pass"
+        stale -= 1
+        return {"result": before}
+
+    doorway.rule = rule
+    await writer.submit(head_of(2))
+    assert await sizes(anchored) == [1, 2]
+    stale = 1000
+    with pytest.raises(ChainUnavailable, match="another program"):
+        await writer.submit(head_of(3))
+    assert await sizes(anchored) == [1, 2]
 
 
 @pytest.mark.parametrize("calls_before_it_ends", range(12))

@@ -8,13 +8,14 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+SUBMITS ?= 50
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face isolation
+.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face test-fabric bench-fabric isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +36,10 @@ down: $(INSTALLED) ## Stop what `make up` started
 
 test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
 	@$(RUN) pytest -q
+
+# Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
+test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric FABRIC_BIN=(the bin folder of a Fabric 3 release)
+	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) pytest -q contracts/fabric libs/anchors/tests/fabric tests/integration/test_fabric.py
 
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
@@ -70,3 +75,6 @@ bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face mo
 
 bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
 	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
+
+bench-fabric: $(INSTALLED) ## Time until an anchor is on Fabric: make bench-fabric FABRIC_BIN=(as for test-fabric) [SUBMITS=50]
+	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) python benchmarks/bench_fabric_anchor.py --submits $(SUBMITS)

@@ -111,6 +111,8 @@ class TokenKey:
             try:
                 raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
             except pkcs11.PKCS11Error:
+                if self._key is None:  # not opened: a wrong PIN tried twice is locked out sooner
+                    raise
                 # A session ends when its token restarts, and when another one of this process logs out.
                 self.close()
                 raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)

@@ -316,11 +316,11 @@ async def test_a_key_in_a_token_anchors(
 ) -> None:
     path = network.write_profile(tmp_path / "connection.json", CITY, network.city_peers)
     document = json.loads(path.read_text())
-    soft_token.import_key(Path(document["identity"].pop("key_file")), "anchorer")
+    soft_token.import_key(Path(document["identity"].pop("key_file")), "network-anchorer")
     document["identity"]["token"] = {
         "module": str(soft_token.module),
         "token_label": soft_token.label,
-        "key_label": "anchorer",
+        "key_label": "network-anchorer",
         "pin_file": str(soft_token.pin_file),
     }
     path.write_text(json.dumps(document))

@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import cProfile
 import hashlib
 import json
 import os
-import pstats
 import random
 import resource
 import statistics
@@ -90,8 +88,8 @@ def ballot(number: int) -> BallotAccepted:
 class Bench:
     """One Kafka and one PostgreSQL; each part of the log in topics and a database of its own."""
 
-    def __init__(self, node: KafkaNode, server: PostgresServer, entries: int, profile: bool) -> None:
-        self._node, self._server, self._entries, self._profile = node, server, entries, profile
+    def __init__(self, node: KafkaNode, server: PostgresServer, entries: int) -> None:
+        self._node, self._server, self._entries = node, server, entries
 
     @asynccontextmanager
     async def fresh(self, name: str) -> AsyncIterator[tuple[KafkaSettings, EventProducer]]:
@@ -118,13 +116,7 @@ class Bench:
     async def running(self, *works: Work) -> AsyncIterator[None]:
         """The works as tasks, until the block ends."""
         tasks = [asyncio.create_task(work()) for work in works]
-        profile = cProfile.Profile() if self._profile else None
-        if profile:
-            profile.enable()
         yield
-        if profile:
-            profile.disable()
-            pstats.Stats(profile).sort_stats("tottime").print_stats(45)
         while not all(task.done() for task in tasks):
             for task in tasks:
                 task.cancel()
@@ -239,7 +231,6 @@ def parse_arguments() -> Any:
     parser.add_argument("--entries", type=int, default=50_000)
     parser.add_argument("--pace", type=int, default=50, help="ballots a second")
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--profile", action="store_true", help="print where the time of this process goes")
     return parser.parse_args()
 
 
@@ -253,7 +244,7 @@ def main() -> None:
             node.start()
             server.start()
             print(f"{os.cpu_count()} cores; {arguments.entries:,} ballots; Kafka and PostgreSQL on the same machine")
-            bench = Bench(node, server, arguments.entries, arguments.profile)
+            bench = Bench(node, server, arguments.entries)
 
             async def run() -> None:
                 await apart(bench)

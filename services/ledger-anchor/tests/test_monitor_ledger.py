@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
 from evote_anchors.errors import ChainUnavailable
 from evote_eventlog.envelope import Envelope
-from evote_eventlog.events import AnchorVerified, CheckpointSigned, EventData, LogEntry, Topic
+from evote_eventlog.events import AnchorVerified, CheckpointAnchored, CheckpointSigned, EventData, LogEntry, Topic
 from evote_eventlog.record import PoisonRecord, Record, RecordPosition
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.chains import PATIENCE, READ_ALL_EVERY, ChainWatch
@@ -200,8 +201,8 @@ class FakeChain:
         return [held for held in self.anchored if first_block <= held.block <= last_block]
 
 
-def verified(held: AnchoredHead) -> AnchorVerified:
-    return AnchorVerified(
+def announced(held: AnchoredHead) -> CheckpointAnchored:
+    return CheckpointAnchored(
         origin=held.anchor.origin,
         chain="ethereum",
         ledger=CHAIN,
@@ -210,7 +211,37 @@ def verified(held: AnchoredHead) -> AnchorVerified:
         transaction=held.transaction,
         block=held.block,
         block_hash=held.block_hash,
+        block_time="2026-11-25T00:00:00.000Z",
+        anchorer=held.anchorer,
     )
+
+
+def verified(held: AnchoredHead) -> list[EventData]:
+    event = announced(held)
+    return [event, AnchorVerified(**event.model_dump(exclude={"block_time", "anchorer"}))]
+
+
+def test_the_fold_keeps_the_anchors_that_the_projection_keeps(chain: FakeChain) -> None:
+    whole = checkpoints([3, 4, 5])
+    first = chain.anchor(3, whole[0].root)
+    moved = replace(first, block=2, block_hash="0x22")
+    lost, last = chain.anchor(7, whole[1].root), replace(chain.anchor(12, whole[2].root), block=5)
+    late = replace(lost, block=6, block_hash="0x66")
+    other = replace(first, block=9, block_hash="0x99")
+    log = fold(
+        [
+            *whole,
+            announced(first),
+            *verified(moved),
+            announced(lost),
+            *verified(last),
+            verified(lost)[1],
+            *verified(other),
+            *verified(late),
+        ]
+    )
+    assert [(event.size, event.block) for event in log.rows.verified.values()] == [(3, 2), (12, 5), (7, 6)]
+    assert [event.block for event in log.verified] == [2, 5, 6]
 
 
 @pytest.fixture
@@ -232,7 +263,7 @@ async def look(watch: ChainWatch, log: SignedLog, lost: Mapping[int, bytes] | No
 async def test_anchors_of_signed_checkpoints_are_no_finding(chain: FakeChain, watch: ChainWatch) -> None:
     whole = checkpoints([3, 4])
     held = [chain.anchor(event.size, event.root) for event in whole]
-    log = fold([*whole, *(verified(anchor) for anchor in held)])
+    log = fold([*whole, *(event for anchor in held for event in verified(anchor))])
     assert [await look(watch, log) for _ in range(2 * READ_ALL_EVERY)] == [[]] * (2 * READ_ALL_EVERY)
     assert chain.asked.count((0, 2)) == 2
 
@@ -273,7 +304,7 @@ async def test_an_anchor_in_a_block_that_is_not_final_is_not_judged_yet(chain: F
 async def test_a_verified_anchor_that_left_its_block_disagrees(chain: FakeChain, watch: ChainWatch) -> None:
     whole = checkpoints([3, 4])
     held = chain.anchor(3, whole[0].root)
-    log = fold([*whole, verified(held)])
+    log = fold([*whole, *verified(held)])
     chain.anchored[0] = AnchoredHead(held.anchor, held.transaction, 1, "0x" + "f" * 64, MOMENT, "0xabc")
     (finding,) = await look(watch, log)
     assert (finding.kind, finding.where) == ("chain-disagrees", f"{CHAIN} block 1")
@@ -308,7 +339,7 @@ async def test_a_contract_that_forgot_its_newest_anchor_disagrees_when_it_does_s
 async def test_a_node_that_lags_behind_for_a_moment_is_no_finding(chain: FakeChain, watch: ChainWatch) -> None:
     whole = checkpoints([3, 4])
     held = [chain.anchor(event.size, event.root) for event in whole]
-    log = fold([*whole, *(verified(anchor) for anchor in held)])
+    log = fold([*whole, *(event for anchor in held for event in verified(anchor))])
     for _ in range(3):
         chain.block = chain.final_block = 1
         chain.contract = held[0].anchor

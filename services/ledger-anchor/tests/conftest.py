@@ -29,6 +29,7 @@ from evote_eventlog.events import (
     LogEntry,
     VoterAuthenticated,
 )
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record, RecordPosition
 from evote_ledger_anchor.api import anchors
 from evote_ledger_anchor.api import log as log_api
@@ -45,6 +46,8 @@ from evote_tlog.proof import tree_head
 from evote_tlog.tiles import TileTree, split_entries, split_hashes, tile_source, tiles_of
 from fastapi import FastAPI
 from pydantic import SecretStr
+
+from .running_monitor import System
 
 MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
 ELECTION, OTHER_ELECTION = "1" * 14, "2" * 14
@@ -269,3 +272,13 @@ async def _get(client: httpx.AsyncClient, path: str) -> bytes:
 @pytest.fixture
 def whole_log() -> Callable[[httpx.AsyncClient], object]:
     return read_whole_log
+
+
+@pytest.fixture
+async def system(
+    kafka: KafkaSettings, database_url: str, pool: asyncpg.Pool, key: SigningKey, tmp_path: Path
+) -> AsyncIterator[System]:
+    system = System(kafka, database_url, pool, key, tmp_path / "monitor.json")
+    await system.producer.start()
+    yield system
+    await system.producer.stop()

@@ -1,71 +1,24 @@
-"""The fold of ``evote.ledger`` with records damaged, dropped, forged and forked; and chains that disagree with it."""
+"""The fold of ``evote.ledger`` with records damaged, dropped, forged and forked."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import contextlib
+import random
 from typing import Any
 
+import asyncpg
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
-from evote_anchors.errors import ChainUnavailable
-from evote_eventlog.envelope import Envelope
-from evote_eventlog.events import AnchorVerified, CheckpointSigned, EventData, LogEntry, Topic
-from evote_eventlog.record import PoisonRecord, Record, RecordPosition
-from evote_ledger_anchor.domain import sign_checkpoints
-from evote_ledger_anchor.monitor.chains import PATIENCE, READ_ALL_EVERY, ChainWatch
-from evote_ledger_anchor.monitor.domain import Entry, Finding
+from evote_eventlog.errors import PoisonError
+from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
+from evote_ledger_anchor.monitor.domain import Finding
 from evote_ledger_anchor.monitor.ledger import Claim, SignedLog, judge_claims, judge_end
-from evote_ledger_anchor.monitor.notes import Notes
-from evote_tlog.checkpoint import SigningKey
-from evote_tlog.merkle import Frontier
 from hypothesis import given
 from hypothesis import strategies as st
 
-KEY = SigningKey("vote.city.example/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
-CHAIN = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+from .fake_chain import CHAIN
+from .signed_logs import KEY, checkpoints, fold, log_entry, served_by
 
 growths = st.lists(st.integers(1, 5), min_size=2, max_size=8)
-
-
-def log_entry(number: int, salt: str = "") -> LogEntry:
-    leaf = hashlib.sha256(f"{salt}{number}".encode()).hexdigest()
-    return LogEntry(topic="ballots", partition=0, offset=number, leaf_hash=leaf)
-
-
-def checkpoints(growth: Sequence[int], salt: str = "", shared: int = 0) -> list[CheckpointSigned]:
-    """One for each growth; with ``salt``, of another log that shares the first entries."""
-    frontier = Frontier()
-    events: list[CheckpointSigned] = []
-    for count in growth:
-        numbers = range(frontier.size, frontier.size + count)
-        entries = [log_entry(number, salt if number >= shared else "") for number in numbers]
-        events += sign_checkpoints(frontier, entries, KEY)
-    return events
-
-
-def served_by(events: Sequence[CheckpointSigned]) -> dict[int, Entry]:
-    """What the projection makes of them."""
-    entries = [entry for event in events for entry in event.entries]
-    return {
-        index: Entry(entry.topic, entry.partition, entry.offset, bytes.fromhex(entry.leaf_hash))
-        for index, entry in enumerate(entries)
-    }
-
-
-def fold(events: Sequence[EventData | None], served: Mapping[int, Entry] | None = None) -> SignedLog:
-    """None is a record that can't be read; a record that is gone is left out."""
-    log = SignedLog(Notes(KEY.verifier), served or {}, projected_to=1000)
-    for offset, event in enumerate(events):
-        position = RecordPosition(Topic.LEDGER, 0, offset)
-        if event is None:
-            log.take(PoisonRecord(position, b"", "not JSON"))
-        else:
-            log.take(Record(position, Envelope.wrap(event, id="1", source="test", time=MOMENT), b"", MOMENT))
-    return log
 
 
 def found_in(log: SignedLog) -> list[Finding]:
@@ -165,159 +118,32 @@ def test_a_log_that_is_smaller_than_what_was_seen_was_rolled_back(growth: list[i
     assert finding.kind == "log-rolled-back"
 
 
-class FakeChain:
-    """A chain as a list of anchors: stands for a node where none runs."""
-
-    chain, ledger = "ethereum", CHAIN
-
-    def __init__(self) -> None:
-        self.anchored: list[AnchoredHead] = []
-        self.block = self.final_block = 0
-        self.contract: Anchor | None = None
-        self.down = False
-        self.asked: list[tuple[int, int]] = []
-
-    def anchor(self, size: int, root: str) -> AnchoredHead:
-        self.block += 1
-        self.final_block = self.block
-        self.contract = Anchor(KEY.verifier.name, size, bytes.fromhex(root))
-        block_hash, transaction = f"0x{self.block:064x}", f"0x{size:064x}"
-        self.anchored.append(AnchoredHead(self.contract, transaction, self.block, block_hash, MOMENT, "0xabc"))
-        return self.anchored[-1]
-
-    async def head(self) -> ChainHead:
-        if self.down:
-            raise ChainUnavailable("down")
-        return ChainHead(self.block, self.final_block)
-
-    async def newest(self, origin: str) -> Anchor | None:
-        if self.down:
-            raise ChainUnavailable("down")
-        return self.contract
-
-    async def anchors(self, origin: str, first_block: int, last_block: int) -> list[AnchoredHead]:
-        self.asked.append((first_block, last_block))
-        return [held for held in self.anchored if first_block <= held.block <= last_block]
-
-
-def verified(held: AnchoredHead) -> AnchorVerified:
-    return AnchorVerified(
-        origin=held.anchor.origin,
-        chain="ethereum",
-        ledger=CHAIN,
-        size=held.anchor.size,
-        root=held.anchor.root.hex(),
-        transaction=held.transaction,
-        block=held.block,
-        block_hash=held.block_hash,
-    )
-
-
-@pytest.fixture
-def chain() -> FakeChain:
-    return FakeChain()
-
-
-@pytest.fixture
-def watch(chain: FakeChain) -> ChainWatch:
-    return ChainWatch(chain, KEY.verifier.name)
-
-
-async def look(watch: ChainWatch, log: SignedLog, lost: Mapping[int, bytes] | None = None) -> list[Finding]:
-    reading = await watch.read()
-    assert reading is not None
-    return watch.judge(reading, log, lost or {})
-
-
-async def test_anchors_of_signed_checkpoints_are_no_finding(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    held = [chain.anchor(event.size, event.root) for event in whole]
-    log = fold([*whole, *(verified(anchor) for anchor in held)])
-    assert [await look(watch, log) for _ in range(2 * READ_ALL_EVERY)] == [[]] * (2 * READ_ALL_EVERY)
-    assert chain.asked.count((0, 2)) == 2
-
-
-async def test_an_anchor_of_a_size_that_was_never_signed_was_not_asked_for(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    held = chain.anchor(5, "5" * 64)
-    (finding,) = await look(watch, fold(whole))
-    where = f"{CHAIN} block 1 transaction {held.transaction}"
-    assert (finding.kind, finding.where) == ("anchor-unrequested", where)
-
-
-async def test_an_anchor_with_another_root_disagrees(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    chain.anchor(3, "5" * 64)
-    (finding,) = await look(watch, fold(whole))
-    assert (finding.kind, finding.expected) == ("chain-disagrees", f"root {whole[0].root}")
-
-
-async def test_an_anchor_beyond_the_log_says_what_is_known_of_it(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    chain.anchor(7, whole[1].root)
-    (unknown,) = await look(watch, fold(whole[:1]))
-    assert unknown.kind == "anchor-unrequested"
-    assert "cut off, or never was so large" in unknown.found
-    (known,) = await look(watch, fold(whole[:1]), {7: bytes.fromhex(whole[1].root)})
-    assert known.kind == "log-rolled-back"
-
-
-async def test_an_anchor_in_a_block_that_is_not_final_is_not_judged_yet(chain: FakeChain, watch: ChainWatch) -> None:
-    chain.anchor(5, "5" * 64)
-    chain.final_block = 0
-    assert await look(watch, fold(checkpoints([3, 4]))) == []
-    chain.final_block = 1
-    assert [finding.kind for finding in await look(watch, fold(checkpoints([3, 4])))] == ["anchor-unrequested"]
-
-
-async def test_a_verified_anchor_that_left_its_block_disagrees(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    held = chain.anchor(3, whole[0].root)
-    log = fold([*whole, verified(held)])
-    chain.anchored[0] = AnchoredHead(held.anchor, held.transaction, 1, "0x" + "f" * 64, MOMENT, "0xabc")
-    (finding,) = await look(watch, log)
-    assert (finding.kind, finding.where) == ("chain-disagrees", f"{CHAIN} block 1")
-    assert held.block_hash in finding.expected
-
-
-async def test_a_final_anchor_that_is_gone_when_all_blocks_are_read_again_disagrees(
-    chain: FakeChain, watch: ChainWatch
-) -> None:
-    whole = checkpoints([3, 4])
-    for event in whole:
-        chain.anchor(event.size, event.root)
-    found = [await look(watch, fold(whole))]
-    del chain.anchored[0]
-    found += [await look(watch, fold(whole)) for _ in range(READ_ALL_EVERY)]
-    assert [finding.kind for findings in found for finding in findings] == ["chain-disagrees"]
-
-
-@pytest.mark.parametrize("contract", [None, Anchor(KEY.verifier.name, 3, bytes(32)), Anchor("", 900, bytes(32))])
-async def test_a_contract_that_forgot_its_newest_anchor_disagrees_when_it_does_so_for_long(
-    chain: FakeChain, watch: ChainWatch, contract: Any
-) -> None:
-    whole = checkpoints([3, 4])
-    for event in whole:
-        chain.anchor(event.size, event.root)
-    chain.contract = contract
-    found = [await look(watch, fold(whole)) for _ in range(PATIENCE)]
-    assert found[:-1] == [[]] * (PATIENCE - 1)
-    assert [(finding.kind, finding.where) for finding in found[-1]] == [("chain-disagrees", f"{CHAIN} newest anchor")]
-
-
-async def test_a_node_that_lags_behind_for_a_moment_is_no_finding(chain: FakeChain, watch: ChainWatch) -> None:
-    whole = checkpoints([3, 4])
-    held = [chain.anchor(event.size, event.root) for event in whole]
-    log = fold([*whole, *(verified(anchor) for anchor in held)])
-    for _ in range(3):
-        chain.block = chain.final_block = 1
-        chain.contract = held[0].anchor
-        assert await look(watch, log) == []
-        chain.block = chain.final_block = 2
-        chain.contract = held[1].anchor
-        assert await look(watch, log) == []
-
-
-async def test_a_chain_that_is_down_is_not_judged(chain: FakeChain, watch: ChainWatch) -> None:
-    chain.down = True
-    assert await watch.read() is None
+@pytest.mark.stack
+@pytest.mark.parametrize("seed", range(8))
+async def test_the_fold_keeps_the_anchors_that_the_projection_keeps(log: Any, pool: asyncpg.Pool, seed: int) -> None:
+    """Announced, moved, verified and forgotten in a random order."""
+    draw = random.Random(seed)
+    whole = checkpoints([3, 4, 5])
+    events: list[EventData] = [*whole]
+    for _ in range(60):
+        place, block = draw.choice(whole), draw.randrange(1, 8)
+        facts = {
+            "origin": KEY.verifier.name,
+            "chain": "ethereum",
+            "ledger": draw.choice([CHAIN, "fabric:tsukuba:anchor"]),
+            "size": place.size,
+            "root": draw.choice([place.root, place.root, "0" * 64]),
+            "transaction": "0x1",
+            "block": block,
+            "block_hash": f"0x{block}",
+        }
+        events.append(CheckpointAnchored(**facts, block_time="2026-11-25T00:00:00.000Z", anchorer="0xabc"))
+        if draw.random() < 0.5:
+            events.append(AnchorVerified(**facts))
+    for event in events:
+        with contextlib.suppress(PoisonError):
+            await log.apply(log.record(event))
+    rows = await pool.fetch("SELECT ledger, size, block_hash FROM anchors WHERE verified")
+    folded = {(*place, event.block_hash) for place, event in fold(events).rows.verified.items()}
+    assert folded == {tuple(row) for row in rows}
+    assert folded

@@ -83,6 +83,8 @@ class SignedLog:
         """The ids of the findings that are published already."""
         self.verified: list[AnchorVerified] = []
         self._contradictions: list[Claim] = []
+        self._standing: dict[tuple[str, int], CheckpointAnchored] = {}
+        self._settled: dict[tuple[str, int], CheckpointAnchored] = {}
         self.rows = ProjectedRows()
         self.findings: list[Finding] = []
 
@@ -107,9 +109,7 @@ class SignedLog:
                 if projected:
                     self._witnessed(witnessed)
             case CheckpointAnchored() as anchored:
-                if projected and self.roots.get(anchored.size) == bytes.fromhex(anchored.root):
-                    anchor = (anchored.ledger, anchored.size, anchored.transaction, anchored.block_hash)
-                    self.rows.announced.add(anchor)
+                self._announced(anchored, projected)
             case AnchorVerified() as verified:
                 self._verified(verified, projected)
             case TamperingDetected() as tampering:
@@ -208,11 +208,30 @@ class SignedLog:
         text = notice_text(event.kind, event.where, event.expected, event.found, event.intact_at)
         self.rows.notices.setdefault(f"finding {event.finding}", text)
 
+    def _announced(self, event: CheckpointAnchored, projected: bool) -> None:
+        place = event.ledger, event.size
+        if self.roots.get(event.size) != bytes.fromhex(event.root):
+            return
+        if projected:
+            self.rows.announced.add((*place, event.transaction, event.block_hash))
+        if place not in self._settled:
+            self._standing[place] = event
+
     def _verified(self, event: AnchorVerified, projected: bool) -> None:
-        if self.roots.get(event.size) == bytes.fromhex(event.root):
-            self.verified.append(event)
-            if projected:
-                self.rows.verified[event.ledger, event.size] = event
+        """As the projection: of several announcements the last stands, until the block of one is final."""
+        place = event.ledger, event.size
+        standing = self._settled.get(place) or self._standing.get(place)
+        if standing is None or (standing.root, standing.block_hash) != (event.root, event.block_hash):
+            return
+        self._settled[place] = standing
+        self.verified.append(event)
+        if projected:
+            self.rows.verified[place] = event
+        self._standing = {
+            other: announced
+            for other, announced in self._standing.items()
+            if other != place and (other[0] != event.ledger or announced.block >= event.block)
+        }
 
 
 def notice_text(kind: str, where: str, expected: str, found: str, intact_at: str | None) -> str:

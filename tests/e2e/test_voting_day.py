@@ -57,6 +57,7 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
 
         await _the_board_lists_every_receipt(stack, client, referendum)
         await _the_log_proves_every_receipt(stack, client, referendum)
+        await _the_auditor_ties_receipt_log_and_archive_together(stack, client, referendum, directory)
         await _a_late_ballot_is_refused(stack, client, referendum)
         await _the_auditor_finds_exactly_what_was_planted(stack, uuid, directory)
 
@@ -126,6 +127,24 @@ async def _the_log_proves_every_receipt(stack: Stack, client: httpx.AsyncClient,
             hashes = [bytes.fromhex(text) for text in proof["hashes"]]
             verify_inclusion(leaf_hash(records[index]), index, size, hashes, checkpoint.root)
             assert json.loads(records[index])["data"]["tracker"] == cast.tracker
+
+
+async def _the_auditor_ties_receipt_log_and_archive_together(
+    stack: Stack, client: httpx.AsyncClient, referendum: Referendum, directory: Path
+) -> None:
+    receipt, receipt_key, log_key = (directory / name for name in ("receipt.json", "receipt.key", "log.key"))
+    receipt.write_text(json.dumps(referendum.voters[0].casts[-1].receipt))
+    receipt_key.write_text((await client.get(f"{stack.ballots[0].url}/receipt-key")).text)
+    log_key.write_text((await client.get(f"{stack.ledger_anchor.url}/log-key")).text)
+    archive, saved = directory / "final.bel", directory / "saved"
+    options = ("--log-key", log_key, "--receipt", receipt, "--receipt-key", receipt_key)
+    ties = ("receipt - ballot service", "receipt - archive", "receipt - log", "archive", "archive - log")
+    for where in (("--log", stack.ledger_anchor.url, "--save", saved), ("--log", saved)):
+        verdict = await asyncio.to_thread(run_evote_verify, archive, *where, *options)
+        assert verdict.accepted, verdict.output
+        for tie in (*ties, "log - its rules", "records - checkpoint"):
+            assert f"holds        {tie:<27}" in verdict.output, verdict.output
+        assert "certified byte for byte" in verdict.output
 
 
 def _records(bundle: bytes) -> list[bytes]:

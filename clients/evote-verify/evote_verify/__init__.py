@@ -1,1 +1,1 @@
-"""The auditor's program: verifies an election archive."""
+"""The auditor's program: ties receipt, ballot, log, checkpoint, chains and archive together."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from evote_belenios.archive import EventType
 from evote_belenios.election import Question
 from evote_belenios.trustees import SingleTrustee, Trustees
 from evote_belenios.verify import VerificationReport
+
+from .findings import Finding, Outcome, Tie
+
+_OUTCOME_WIDTH, _TIE_WIDTH = 13, 27
 
 _STAGES = {
     EventType.SETUP: "set up; no ballot yet",
@@ -17,17 +23,84 @@ _STAGES = {
 }
 
 
-def describe(report: VerificationReport, seconds: float) -> str:
-    """The whole report: what the archive is, what was found, and the result."""
-    lines = [*_election(report), *_counts(report, seconds)]
-    if report.failures:
-        lines += ["", "FAILED: this archive must not be relied upon"]
-        lines += [f"  {failure}" for failure in report.failures]
-        return "\n".join(lines)
-    lines += _result(report)
-    complete = report.stage is EventType.RESULT
-    verdict = "VERIFIED: everything holds" if complete else "VERIFIED so far: everything holds up to this stage"
-    return "\n".join([*lines, "", verdict])
+_HOW_TO_CHECK = {
+    Tie.RECEIPT_LOG: "give --receipt, and --log or --proof",
+    Tie.ARCHIVE: "give the ARCHIVE",
+    Tie.ARCHIVE_LOG: "give the ARCHIVE and --log",
+    Tie.RECORDS: "give --log",
+    Tie.WITNESSES: "give --log and --witness-policy",
+    Tie.ETHEREUM: "give --log, --ethereum and --contract",
+    Tie.FABRIC: "give --log and --fabric",
+}
+"""The ties that a report never passes over in silence."""
+_REST_ON_LOG = frozenset({Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.ETHEREUM, Tie.FABRIC})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found: of the archive, if one was given, and of every tie that was checked, in their order."""
+
+    archive: VerificationReport | None
+    seconds: float
+    """How long the archive's verification took."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst that was found."""
+        outcomes = {finding.outcome for finding in self.findings}
+        if Outcome.FAILS in outcomes or (self.archive is not None and self.archive.failures):
+            return Outcome.FAILS
+        return Outcome.UNFINISHED if Outcome.UNFINISHED in outcomes else Outcome.HOLDS
+
+
+def describe(report: Report) -> str:
+    """The whole report: what the archive is, what was found, what was not looked at, and the verdict."""
+    lines: list[str] = []
+    if report.archive is not None:
+        lines += [*_election(report.archive), *_counts(report.archive, report.seconds)]
+        if not report.archive.failures:
+            lines += _result(report.archive)
+        lines.append("")
+    found = {finding.tie: finding for finding in [*_archive_finding(report.archive), *report.findings]}
+    for tie in Tie:
+        if tie in found:
+            lines += _tie(found[tie])
+        elif tie in _HOW_TO_CHECK:
+            records = found.get(Tie.RECORDS)
+            broken = tie in _REST_ON_LOG and records is not None and records.outcome is not Outcome.HOLDS
+            how = f"it rests on the log ({Tie.RECORDS})" if broken else _HOW_TO_CHECK[tie]
+            lines += _tie(Finding(tie, Outcome.NOT_CHECKED, (how,)))
+    return "\n".join([*lines, "", _verdict(report)])
+
+
+def _archive_finding(archive: VerificationReport | None) -> list[Finding]:
+    if archive is None:
+        return []
+    if archive.failures:
+        return [Finding(Tie.ARCHIVE, Outcome.FAILS, tuple(str(failure) for failure in archive.failures))]
+    return [Finding(Tie.ARCHIVE, Outcome.HOLDS, ("everything that it claims, as far as it goes",))]
+
+
+def _tie(finding: Finding) -> list[str]:
+    first, *others = finding.lines
+    indent = " " * (_OUTCOME_WIDTH + _TIE_WIDTH)
+    head = f"{finding.outcome:<{_OUTCOME_WIDTH}}{finding.tie:<{_TIE_WIDTH}}{first}"
+    return [head, *(f"{indent}{line}" for line in others)]
+
+
+def _verdict(report: Report) -> str:
+    if report.outcome is Outcome.FAILS:
+        failing = [finding.tie for finding in report.findings if finding.outcome is Outcome.FAILS]
+        if report.archive is not None and report.archive.failures:
+            return "FAILED: this archive must not be relied upon" + "".join(f"; {tie}" for tie in failing)
+        return f"FAILED: {'; '.join(failing)}"
+    if report.outcome is Outcome.UNFINISHED:
+        return "UNFINISHED: what was checked holds, but not all could be reached; run it again"
+    everything = "everything that was checked holds" if report.findings else "everything holds"
+    if report.archive is not None and report.archive.stage is not EventType.RESULT:
+        return f"VERIFIED so far: {everything} up to this stage"
+    return f"VERIFIED: {everything}"
 
 
 def _election(report: VerificationReport) -> list[str]:

@@ -22,11 +22,10 @@ class Verdict:
     output: str
 
 
-def run_evote_verify(archive: Path) -> Verdict:
+def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
     """Run ``evote-verify`` as an auditor would; its progress bar goes to our standard error."""
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "evote_verify.main", str(archive)], stdout=subprocess.PIPE, text=True, check=False
-    )
+    command = [sys.executable, "-m", "evote_verify.main", str(archive), *map(str, options)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own program
     return Verdict("evote-verify", done.returncode == 0, done.stdout.strip())
 
 

@@ -1,0 +1,193 @@
+"""What the log says of each election: folded from its records, by the rules that everybody who reads the log follows.
+
+An event stands when it is the first of its kind that comes after what it builds on; a repetition changes nothing. The
+sequencer promises more of ballots, and a log that breaks it is broken: a ballot's tracker is its hash, no ballot
+stands twice, and none behind the close markers of all partitions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from evote_belenios.errors import BeleniosError
+from evote_belenios.jsontext import Fields, dump, load
+
+from .records import (
+    BallotAccepted,
+    BallotBoxClosed,
+    CeremonyMessage,
+    CredentialsPublished,
+    ElectionClosed,
+    ElectionDrafted,
+    ElectionOpened,
+    EncryptedTallyComputed,
+    Event,
+    MalformedRecord,
+    PartialDecryptionReceived,
+    ResultCertified,
+    ResultComputed,
+    RollFrozen,
+    parse_record,
+)
+
+MOST_FAULTS = 20
+EventT = TypeVar("EventT", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged(Generic[EventT]):
+    """An event that stands, its index in the log, and its time."""
+
+    index: int
+    time: str
+    event: EventT
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedBallot:
+    """A ballot in the log; ``digest`` is the SHA-256 of its text, ``time`` when it was accepted."""
+
+    index: int
+    digest: bytes
+    credential: str
+    time: str
+
+    @property
+    def tracker(self) -> str:
+        """The smart ballot tracker."""
+        return tracker_of_digest(self.digest)
+
+
+def tracker_of_digest(digest: bytes) -> str:
+    """The smart ballot tracker: unpadded base64 of the SHA-256 of a ballot's text."""
+    return b64encode(digest).decode("ascii").rstrip("=")
+
+
+@dataclass
+class LoggedElection:
+    """One election, as far as the log goes."""
+
+    drafted: Logged[ElectionDrafted] | None = None
+    roll: Logged[RollFrozen] | None = None
+    opened: Logged[ElectionOpened] | None = None
+    closed: Logged[ElectionClosed] | None = None
+    certified: Logged[ResultCertified] | None = None
+    tally: Logged[EncryptedTallyComputed] | None = None
+    result: Logged[ResultComputed] | None = None
+    decryptions: dict[int, Logged[PartialDecryptionReceived]] = field(default_factory=dict)
+    """By trustee, in the log's order; what came after the result does not stand."""
+    ballots: list[LoggedBallot] = field(default_factory=list)
+    """In the log's order."""
+    markers: dict[int, int] = field(default_factory=dict)
+    """The index of the first close marker of each partition."""
+    partitions: int = 0
+    last_index: int = 0
+    """Of the last record about this election."""
+    _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
+    _digests: set[bytes] = field(default_factory=set)
+
+    @property
+    def box_closed_at(self) -> int | None:
+        """The index of the last partition's first close marker; None while the box is open."""
+        if not self.partitions or any(partition not in self.markers for partition in range(self.partitions)):
+            return None
+        return max(self.markers[partition] for partition in range(self.partitions))
+
+    def credentials_text(self, sha256: str) -> str | None:
+        """The list of this hash, from its parts; None unless the log holds it whole."""
+        parts = sorted((part, text) for (of, part), text in self._credential_parts.items() if of == sha256)
+        text = f"[{','.join(text for _, text in parts if text)}]"
+        return text if hashlib.sha256(text.encode()).hexdigest() == sha256 else None
+
+    def add(self, index: int, time: str, event: Event) -> None:
+        """Take the next event; raises :class:`MalformedRecord` when it breaks a rule of the log."""
+        self.last_index = index
+        match event:
+            case BallotAccepted():
+                self._add_ballot(index, time, event)
+            case BallotBoxClosed():
+                self.partitions = max(self.partitions, event.partitions)
+                self.markers.setdefault(event.partition, index)
+            case CredentialsPublished():
+                key = (event.credentials_sha256, event.part)
+                self._credential_parts.setdefault(key, dump(event.credentials)[1:-1])
+            case EncryptedTallyComputed() | PartialDecryptionReceived() | ResultComputed():
+                self._add_count(index, time, event)
+            case CeremonyMessage():
+                pass
+            case _:
+                self._add_life_cycle(index, time, event)
+
+    def _add_life_cycle(
+        self,
+        index: int,
+        time: str,
+        event: ElectionDrafted | RollFrozen | ElectionOpened | ElectionClosed | ResultCertified,
+    ) -> None:
+        match event:
+            case ElectionDrafted():
+                self.drafted = self.drafted or Logged(index, time, event)
+            case RollFrozen() if self.drafted:
+                self.roll = self.roll or Logged(index, time, event)
+            case ElectionOpened() if self.roll:
+                if event.credentials_sha256 != self.roll.event.credentials_sha256:
+                    raise MalformedRecord("the election is opened with another list of credentials than was frozen")
+                self.opened = self.opened or Logged(index, time, event)
+            case ElectionClosed() if self.opened:
+                self.closed = self.closed or Logged(index, time, event)
+            case ResultCertified() if self.closed:
+                self.certified = self.certified or Logged(index, time, event)
+
+    def _add_count(
+        self, index: int, time: str, event: EncryptedTallyComputed | PartialDecryptionReceived | ResultComputed
+    ) -> None:
+        match event:
+            case EncryptedTallyComputed():
+                self.tally = self.tally or Logged(index, time, event)
+            case PartialDecryptionReceived() if self.tally and not self.result:
+                self.decryptions.setdefault(event.trustee, Logged(index, time, event))
+            case ResultComputed() if self.tally:
+                self.result = self.result or Logged(index, time, event)
+
+    def _add_ballot(self, index: int, time: str, event: BallotAccepted) -> None:
+        digest = hashlib.sha256(event.ballot.encode()).digest()
+        if event.tracker != tracker_of_digest(digest):
+            raise MalformedRecord("the ballot's tracker is not the hash of its text")
+        if digest in self._digests:
+            raise MalformedRecord(f"the ballot {event.tracker} stands in the log a second time")
+        if self.box_closed_at is not None:
+            raise MalformedRecord(f"the ballot {event.tracker} stands behind the close marker of every partition")
+        if credential_of(event.ballot) != event.credential:
+            raise MalformedRecord(f"the ballot {event.tracker} is of another credential than its event says")
+        self._digests.add(digest)
+        self.ballots.append(LoggedBallot(index, digest, event.credential, time))
+
+
+class LoggedElections:
+    """Every election in the log, and what is wrong with the records."""
+
+    def __init__(self) -> None:
+        self.by_uuid: dict[str, LoggedElection] = {}
+        self.faults: list[str] = []
+        """The first ones, each with the index of its record."""
+
+    def add(self, index: int, value: bytes) -> None:
+        """Take the next record of the log."""
+        try:
+            record = parse_record(value)
+            election = self.by_uuid.setdefault(record.event.election_uuid, LoggedElection())
+            election.add(index, record.time, record.event)
+        except MalformedRecord as error:
+            if len(self.faults) < MOST_FAULTS:
+                self.faults.append(f"record {index}: {error.reason}")
+
+
+def credential_of(ballot: str) -> str:
+    """Whether the rest of it is right, the archive's verification tells."""
+    try:
+        return Fields(load(ballot), "the ballot").text("credential")
+    except BeleniosError as error:
+        raise MalformedRecord(f"it holds no ballot: {error.detail}") from None

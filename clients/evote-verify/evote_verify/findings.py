@@ -1,0 +1,53 @@
+"""What was found about each tie of the chain of trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How it stands with a tie."""
+
+    HOLDS = "holds"
+    FAILS = "FAILS"
+    UNFINISHED = "unfinished"
+    """Something out of reach kept it from being checked: try again."""
+    NOT_CHECKED = "not checked"
+
+
+class Tie(StrEnum):
+    """What holds two things together, from the voter to the chains."""
+
+    RECEIPT_SERVICE = "receipt - ballot service"
+    RECEIPT_ARCHIVE = "receipt - archive"
+    RECEIPT_LOG = "receipt - log"
+    PROOF = "proof - checkpoint"
+    ARCHIVE = "archive"
+    ARCHIVE_LOG = "archive - log"
+    RULES = "log - its rules"
+    RECORDS = "records - checkpoint"
+    EARLIER = "checkpoint - earlier ones"
+    WITNESSES = "checkpoint - witnesses"
+    ETHEREUM = "checkpoint - ethereum"
+    FABRIC = "checkpoint - fabric"
+
+
+CHAIN_TIES = {"ethereum": Tie.ETHEREUM, "fabric": Tie.FABRIC}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tie: which, how it stands, and what an auditor should know about it, a line each."""
+
+    tie: Tie
+    outcome: Outcome
+    lines: tuple[str, ...]
+
+
+class Unusable(Exception):
+    """What was given can't be used: it is not what it should be, or can't be read. Field: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,315 @@
+"""The log's records, read without the code that wrote them.
+
+A record is a CloudEvents 1.0 event in canonical JSON. What this reader does not know, a type, a version or a field, it
+refuses: what a record means must not depend on who reads it. Source: ``docs/events/``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from evote_belenios.errors import BeleniosError
+from evote_belenios.jsontext import Fields, load
+
+from .canonical import canonical_json
+
+_TYPE = "jp.tsukuba.evote."
+_UUID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{14,64}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_SHOWABLE_TYPE = re.compile(r"[A-Za-z0-9.-]{1,100}", re.ASCII)
+_LARGEST = 2**53 - 1
+
+
+class MalformedRecord(Exception):
+    """A record is not an event that belongs into the public log. Field: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionDrafted:
+    """The election is written down; ``threshold`` trustees will decrypt."""
+
+    election_uuid: str
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollFrozen:
+    """The list of public credentials is fixed by its hash."""
+
+    election_uuid: str
+    roll_size: int
+    credentials_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionOpened:
+    """The exact texts of the election."""
+
+    election_uuid: str
+    election_json: str
+    trustees_json: str
+    credentials_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionClosed:
+    """No ballot is taken any more."""
+
+    election_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCertified:
+    """The officers certify the archive of this hash."""
+
+    election_uuid: str
+    archive_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsPublished:
+    """One of the ``parts`` parts of the list of public credentials."""
+
+    election_uuid: str
+    part: int
+    parts: int
+    credentials: tuple[str, ...]
+    credentials_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BallotAccepted:
+    """A ballot's exact text, and the credential and tracker that the intake gives for it."""
+
+    election_uuid: str
+    credential: str
+    tracker: str
+    ballot: str
+
+
+@dataclass(frozen=True, slots=True)
+class BallotBoxClosed:
+    """The close marker of one of the ``partitions`` partitions."""
+
+    election_uuid: str
+    partition: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class CeremonyMessage:
+    """A message of the key ceremony: the trustees' programs check it, and its outcome is in ``trustees.json``."""
+
+    election_uuid: str
+    trustee: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedTallyComputed:
+    """The product of the ballots that count, computed from the first ``log_size`` records."""
+
+    election_uuid: str
+    sized_encrypted_tally: str
+    encrypted_tally: str
+    log_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDecryptionReceived:
+    """A trustee's partial decryption."""
+
+    election_uuid: str
+    trustee: int
+    partial_decryption: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultComputed:
+    """The election's result."""
+
+    election_uuid: str
+    result: str
+
+
+Event = (
+    ElectionDrafted
+    | RollFrozen
+    | ElectionOpened
+    | ElectionClosed
+    | ResultCertified
+    | CredentialsPublished
+    | BallotAccepted
+    | BallotBoxClosed
+    | CeremonyMessage
+    | EncryptedTallyComputed
+    | PartialDecryptionReceived
+    | ResultComputed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event, and when its service wrote it (RFC 3339 UTC with milliseconds, as it stands in the record)."""
+
+    time: str
+    event: Event
+
+
+def parse_record(value: bytes) -> Record:
+    """Read a record strictly; raises :class:`MalformedRecord` for anything but a known public event."""
+    try:
+        return _record(value)
+    except BeleniosError as error:
+        raise MalformedRecord(error.detail) from None
+    except UnicodeDecodeError:
+        raise MalformedRecord("it is not UTF-8 text") from None
+
+
+def _record(value: bytes) -> Record:
+    fields = Fields(content := load(value.decode()), "the event")
+    if canonical_json(content) != value:
+        raise MalformedRecord("it is not the canonical JSON (RFC 8785) of its content")
+    if fields.text("specversion") != "1.0" or fields.text("datacontenttype") != "application/json":
+        raise MalformedRecord("it is not a CloudEvents 1.0 event with JSON data")
+    if not fields.text("id") or not fields.text("source"):
+        raise MalformedRecord("the event has no id or no source")
+    kind, time = fields.text("type"), _time(fields.text("time"))
+    data = Fields(fields.value("data"), "data")
+    fields.end()
+    parse = _PARSERS.get(kind.removeprefix(_TYPE)) if kind.startswith(_TYPE) else None
+    if parse is None:
+        shown = kind if _SHOWABLE_TYPE.fullmatch(kind) else "(unprintable)"
+        raise MalformedRecord(
+            f"events of the type {shown} don't belong into the public log, or are newer than this program"
+        )
+    event = parse(data)
+    data.end()
+    return Record(time, event)
+
+
+def _time(text: str) -> str:
+    try:
+        if _TIME.fullmatch(text):
+            datetime.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise MalformedRecord("its time is not an RFC 3339 UTC time with milliseconds")
+
+
+def _uuid(data: Fields) -> str:
+    text = data.text("election_uuid")
+    if not _UUID.fullmatch(text):
+        raise MalformedRecord("election_uuid is not an election's identifier")
+    return text
+
+
+def _sha256(data: Fields, name: str) -> str:
+    text = data.text(name)
+    if not _SHA256.fullmatch(text):
+        raise MalformedRecord(f"{name} is not a SHA-256 in hexadecimal")
+    return text
+
+
+def _count(data: Fields, name: str) -> int:
+    number = data.integer(name)
+    if not 0 <= number <= _LARGEST:
+        raise MalformedRecord(f"{name} is out of range")
+    return number
+
+
+def _drafted(data: Fields) -> Event:
+    for name in ("name", "description", "group", "administrator", "opens_at", "closes_at"):
+        data.text(name)
+    for name in ("questions", "trustees"):
+        data.array(name)
+    return ElectionDrafted(_uuid(data), _count(data, "threshold"))
+
+
+def _frozen(data: Fields) -> Event:
+    return RollFrozen(_uuid(data), _count(data, "roll_size"), _sha256(data, "credentials_sha256"))
+
+
+def _opened(data: Fields) -> Event:
+    for name in ("opens_at", "closes_at"):
+        data.text(name)
+    return ElectionOpened(
+        _uuid(data), data.text("election_json"), data.text("trustees_json"), _sha256(data, "credentials_sha256")
+    )
+
+
+def _closed(data: Fields) -> Event:
+    data.text("reason")
+    return ElectionClosed(_uuid(data))
+
+
+def _certified(data: Fields) -> Event:
+    return ResultCertified(_uuid(data), _sha256(data, "archive_sha256"))
+
+
+def _credentials(data: Fields) -> Event:
+    return CredentialsPublished(
+        _uuid(data),
+        _count(data, "part"),
+        _count(data, "parts"),
+        data.texts("credentials"),
+        _sha256(data, "credentials_sha256"),
+    )
+
+
+def _ballot(data: Fields) -> Event:
+    return BallotAccepted(_uuid(data), data.text("credential"), data.text("tracker"), data.text("ballot"))
+
+
+def _box_closed(data: Fields) -> Event:
+    return BallotBoxClosed(_uuid(data), _count(data, "partition"), _count(data, "partitions"))
+
+
+def _ceremony(message: str) -> Callable[[Fields], Event]:
+    def parse(data: Fields) -> Event:
+        data.text(message)
+        return CeremonyMessage(_uuid(data), _count(data, "trustee"))
+
+    return parse
+
+
+def _tally(data: Fields) -> Event:
+    sized, tally = data.text("sized_encrypted_tally"), data.text("encrypted_tally")
+    return EncryptedTallyComputed(_uuid(data), sized, tally, _count(data, "log_size"))
+
+
+def _decryption(data: Fields) -> Event:
+    return PartialDecryptionReceived(_uuid(data), _count(data, "trustee"), data.text("partial_decryption"))
+
+
+def _result(data: Fields) -> Event:
+    return ResultComputed(_uuid(data), data.text("result"))
+
+
+_PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
+    "elections.ElectionDrafted.v1": _drafted,
+    "elections.RollFrozen.v1": _frozen,
+    "elections.ElectionOpened.v1": _opened,
+    "elections.ElectionClosed.v1": _closed,
+    "elections.ResultCertified.v1": _certified,
+    "identity.CredentialsPublished.v1": _credentials,
+    "ballots.BallotAccepted.v1": _ballot,
+    "ballots.BallotBoxClosed.v1": _box_closed,
+    "tally.CertificateReceived.v1": _ceremony("certificate"),
+    "tally.PolynomialCommitted.v1": _ceremony("commitment"),
+    "tally.PolynomialReceived.v1": _ceremony("polynomial"),
+    "tally.VoutputReceived.v1": _ceremony("voutput"),
+    "tally.EncryptedTallyComputed.v1": _tally,
+    "tally.PartialDecryptionReceived.v1": _decryption,
+    "tally.ResultComputed.v1": _result,
+}
+"""The events that the sequencer takes into the log: of ``identity`` only the public credentials."""

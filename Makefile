@@ -8,14 +8,18 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+SECONDS ?= 60
 RATE ?= 50
+ENTRIES ?= 50000
+SIZES ?= 10000 100000 1000000
+SUBMITS ?= 50
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test lint format events bench-verify bench-card bench-face bench-face-http eval-face bench-gas contracts isolation
+.PHONY: help install demo up down test test-fabric lint format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +40,10 @@ down: $(INSTALLED) ## Stop what `make up` started
 
 test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
 	@$(RUN) pytest -q
+
+# Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
+test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric FABRIC_BIN=(the bin folder of a Fabric 3 release)
+	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) pytest -q contracts/fabric libs/anchors/tests/fabric tests/integration/test_fabric.py
 
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
@@ -62,6 +70,9 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
 
+bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
+	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)
+
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)
 
@@ -77,3 +88,12 @@ bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face mo
 
 bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
 	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
+
+bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
+	@$(RUN) python services/ledger-anchor/benchmarks/bench_log.py --entries $(ENTRIES)
+
+bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
+	@$(RUN) python services/ledger-anchor/benchmarks/bench_proofs.py --sizes $(SIZES)
+
+bench-fabric: $(INSTALLED) ## Time until an anchor is on Fabric: make bench-fabric FABRIC_BIN=(as for test-fabric) [SUBMITS=50]
+	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) python benchmarks/bench_fabric_anchor.py --submits $(SUBMITS)

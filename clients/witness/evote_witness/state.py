@@ -120,6 +120,11 @@ class WitnessState:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def check(self) -> None:
+        """Raises ``sqlite3.Error`` when the file can't be read."""
+        with self._lock:
+            self._connection.execute("SELECT vkey FROM witness").fetchone()
+
     def note(self, origin: str) -> str | None:
         """The last cosigned checkpoint of a log."""
         with self._lock:

@@ -56,7 +56,7 @@ class Witness:
 
     def check(self) -> None:
         """Raises ``sqlite3.Error`` when the state can't be read."""
-        self._state.forks()
+        self._state.check()
 
     def _answer(self, turn: Turn, request: AddCheckpoint, checkpoint: Checkpoint, kept: str) -> str | ForkedCheckpoint:
         try:

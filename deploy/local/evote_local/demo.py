@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from .card_corner import READERS, CardCorner
 from .devices import device_pool
+from .final_anchor import FinalAnchor, anchor_text, final_anchor
 from .latencies import percentiles
 from .officers import ANSWERS, BLANK, QUESTION
 from .pcsc import why_no_pcscd
@@ -58,6 +59,7 @@ class _Held:
     measured: Measurements
     seats: _Seats
     counts: list[int]
+    anchor: FinalAnchor
 
 
 def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None:
@@ -105,7 +107,9 @@ async def _hold(
         counts = await referendum.close_and_count()
         times.count_s = time.perf_counter() - counting
         await referendum.officers.download_archive(output / "archive.bel")
-    return _Held(referendum, polls.measured, seats, counts)
+        console.rule("台帳 / the final checkpoint on the chain")
+        anchor = await final_anchor(client, stack.ledger_anchor.url)
+    return _Held(referendum, polls.measured, seats, counts, anchor)
 
 
 def _seat_at_readers(referendum: Referendum, directory: Path, running: ExitStack) -> _Seats:
@@ -158,6 +162,7 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         ballots_per_s=casts / times.voting_s,
         cast=percentiles(measured.cast_s),
         logged=percentiles(measured.logged_s),
+        anchored=percentiles(measured.anchored_s),
         release=percentiles(measured.release_s) if measured.release_s else None,
         at_readers=held.seats.voters,
         no_readers_because=held.seats.missing,
@@ -167,10 +172,11 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         wall_s=time.perf_counter() - began,
     )
     said = "\n\n".join(f"$ {verdict.program}\n{verdict.output}" for verdict in verdicts)
-    write_report(output, figures=figures, results=results, verification=said)
+    write_report(output, figures=figures, results=f"{results}\n\n{anchor_text(held.anchor)}", verification=said)
     console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.rule("結果 / result")
     console.print(results, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\n{anchor_text(held.anchor)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"\n{figures_table(figures)}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{output}/: archive.bel, report.txt, figures.json, logs/", markup=False, highlight=False, soft_wrap=True

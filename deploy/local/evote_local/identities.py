@@ -12,6 +12,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from evote_tlog.checkpoint import VerifierKey
+
+LOG_ORIGIN = "local.tsukuba-evote.example/log"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Identities:
     officer_token: str = field(repr=False)
     receipt_key_file: Path
     log_key_file: Path
+    log_key: VerifierKey
+    """With which anybody verifies the log's checkpoints."""
     master_key_file: Path
     auditor_key_file: Path
     face_order_key_file: Path
@@ -39,12 +44,13 @@ class Identities:
 def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    auditor = X25519PrivateKey.generate()
+    auditor, log_key = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
         officer_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
         receipt_key_file=directory / "receipt-key.pem",
         log_key_file=directory / "log-key.pem",
+        log_key=VerifierKey(LOG_ORIGIN, log_key.public_key()),
         master_key_file=directory / "credential-master-key",
         auditor_key_file=directory / "auditor-key",
         face_order_key_file=directory / "face-order-key.pem",
@@ -54,8 +60,8 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
-    for path in (identities.receipt_key_file, identities.log_key_file):
-        _write_private(path, _pkcs8(Ed25519PrivateKey.generate()))
+    _write_private(identities.receipt_key_file, _pkcs8(Ed25519PrivateKey.generate()))
+    _write_private(identities.log_key_file, _pkcs8(log_key))
     for path, public in (
         (identities.face_order_key_file, identities.face_order_public_key_file),
         (identities.face_verdict_key_file, identities.face_verdict_public_key_file),

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from . import demo, inserting, standing
+from .final_anchor import NotAnchored
 from .processes import ProcessFailed
 
 
@@ -41,7 +42,7 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("中断しました / interrupted; everything has been stopped")
         return 130
-    except (ProcessFailed, demo.DemoFailed, standing.StandingFailed, inserting.CardNotInserted) as error:
+    except (ProcessFailed, demo.DemoFailed, NotAnchored, standing.StandingFailed, inserting.CardNotInserted) as error:
         console.print(f"失敗しました / failed: {error}", markup=False, style="red")
         return 1
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -20,14 +19,14 @@ from .officers import ANSWERS, BLANK, Officers
 from .people import make_residents, roll_csv
 from .stack import Stack
 from .trustees import LocalTrustee
-from .voters import SIGNATURE_PASSWORD, USER_PIN, Answering, PollingDay, Voter, open_client
+from .voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3
 _VOTERS_AT_ONCE = 8
 # Making RSA keys for thousands of cards takes minutes: cards of a simulation share a few pairs.
 _CARD_KEY_PAIRS = 20
-_LOGGED_SAMPLE = 20
+_FOLLOWED_SAMPLE = 20
 _WINDOW_HOURS = 12
 _CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
 _WEIGHTS = (52, 40, 8)
@@ -126,15 +125,19 @@ class Referendum:
         # A voter's second visit starts after the first has ended, or it wouldn't be the later ballot.
         busy = {voter.number: asyncio.Lock() for voter in self.voters}
 
+        async def follow(cast: Cast) -> None:
+            async with open_client() as client:
+                await polls.wait_until_anchored(cast, client)
+
         async def booth() -> None:
             for number, visit in queue:
                 async with busy[visit.voter.number], open_client() as client:
                     if visit.voter.credential is None:
                         await polls.obtain_credential(visit.voter, client)
-                    started = time.perf_counter()
                     cast = await polls.cast(visit.voter, visit.choice, [_CHOICES[visit.choice]], client)
-                    if number % _LOGGED_SAMPLE == 0:
-                        await polls.wait_until_logged(cast, client, started)
+                    if number % _FOLLOWED_SAMPLE == 0:
+                        booths.create_task(follow(cast))
+                        await polls.wait_until_logged(cast, client)
                 step()
 
         async with asyncio.TaskGroup() as booths:

@@ -27,6 +27,8 @@ class Figures:
     """Ballot POST to receipt."""
     logged: Percentiles
     """Ballot POST to coverage by a signed checkpoint, sampled."""
+    anchored: Percentiles
+    """Ballot POST to coverage by a final anchor on the chain, sampled."""
     release: Percentiles | None
     """Challenge to released credential with a card emulated in the voter's process; None: nobody did."""
     at_readers: int
@@ -58,6 +60,7 @@ def figures_table(figures: Figures) -> str:
         ("ballots taken in", f"{figures.ballots_per_s:.1f}/s over {figures.voting_s:.1f} s"),
         ("ballot POST", _percentiles(figures.cast)),
         ("cast to signed checkpoint", _percentiles(figures.logged)),
+        ("cast to anchored", _percentiles(figures.anchored)),
         ("card to credential", _percentiles(figures.release)),
         ("by reader and card agent", figures.no_readers_because or f"{figures.at_readers} voters"),
         ("stack start", f"{figures.start_s:.1f} s"),

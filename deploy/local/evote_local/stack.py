@@ -1,4 +1,4 @@
-"""The whole platform on one machine: Kafka, PostgreSQL and the services, each a process of its own."""
+"""The whole platform on one machine: Kafka, PostgreSQL, witnesses, a chain and the services, each its own process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from typing import Self
 from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_jpki.authority import OCSP_PATH, TestAuthority
 
-from .identities import Identities, create_identities
+from .chains import EthereumDevelopmentChain
+from .identities import LOG_ORIGIN, Identities, create_identities
 from .kafka import KafkaNode
 from .ports import LOOPBACK, free_port, is_listening
 from .postgres import PostgresServer
 from .processes import ChildProcess, ProcessFailed
+from .vouching import Vouching
 
 Announce = Callable[[str], None]
-LOG_ORIGIN = "local.tsukuba-evote.example/log"
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"
@@ -111,6 +112,9 @@ class Stack:
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
+        self.vouching = Vouching(
+            directory / "witnesses", self.identities.log_key, EthereumDevelopmentChain(directory / "anvil")
+        )
         self.services: list[Service] = []
         self._authority_port = free_port()
         self._authority_server: ChildProcess | None = None
@@ -169,6 +173,8 @@ class Stack:
         self.announce("Apache Kafka")
         self.kafka.start()
         asyncio.run(create_topics(self.kafka_settings))
+        self.announce("witnesses and Ethereum development chain")
+        self.vouching.start()
         self.announce(f"test authority on {self.authority_url}")
         self._start_authority()
         self.services = self._define_services()
@@ -186,6 +192,7 @@ class Stack:
             service.stop()
         if self._authority_server is not None:
             self._authority_server.stop()
+        self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
 
@@ -268,7 +275,11 @@ class Stack:
             self._service(
                 "ledger-anchor",
                 "evote_ledger_anchor.main",
-                {"EVOTE_LOG_KEY_FILE": str(keys.log_key_file), "EVOTE_LOG_ORIGIN": LOG_ORIGIN},
+                {
+                    "EVOTE_LOG_KEY_FILE": str(keys.log_key_file),
+                    "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                    **self.vouching.settings,
+                },
             ),
         ]
         tally = self._service(
@@ -296,17 +307,24 @@ class Stack:
         return [self._service("biometric", "evote_biometric.main", settings)]
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
-        port = free_port()
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "C.UTF-8",
-            "EVOTE_KAFKA_BOOTSTRAP": self.kafka.bootstrap_servers,
-            "EVOTE_DATABASE_URL": self.database_url,
-            "EVOTE_HOST": LOOPBACK,
-            "EVOTE_PORT": str(port),
-            **settings,
-        }
-        return Service(name, module, port, environment, self.directory / "logs" / f"{name}.log")
+        return define_service(name, module, self.directory / "logs", self.kafka, self.database_url, settings)
+
+
+def define_service(
+    name: str, module: str, logs: Path, kafka: KafkaNode, database_url: str, settings: Mapping[str, str]
+) -> Service:
+    """A replica on a free port, not started yet; it writes its log into the folder ``logs``."""
+    port = free_port()
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "EVOTE_KAFKA_BOOTSTRAP": kafka.bootstrap_servers,
+        "EVOTE_DATABASE_URL": database_url,
+        "EVOTE_HOST": LOOPBACK,
+        "EVOTE_PORT": str(port),
+        **settings,
+    }
+    return Service(name, module, port, environment, logs / f"{name}.log")
 
 
 def temporary_directory() -> tempfile.TemporaryDirectory[str]:

@@ -49,6 +49,7 @@ class Measurements:
     """Of voters whose card is emulated in their own process: the others type, and wait for a reader."""
     cast_s: list[float] = field(default_factory=list)
     logged_s: list[float] = field(default_factory=list)
+    anchored_s: list[float] = field(default_factory=list)
     unavailable: int = 0
     """How often a service said 503 or did not answer, and the voter tried again."""
 
@@ -61,6 +62,8 @@ class Cast:
     choice: str
     """What the voter meant, in words; known to the simulation alone."""
     receipt: dict[str, object]
+    sent_at: float
+    """When it was first posted, by ``time.perf_counter``."""
 
 
 @dataclass
@@ -141,20 +144,30 @@ class PollingDay:
         self.measured.cast_s.append(time.perf_counter() - started)
         receipt = response.json()
         await self._check_receipt(receipt, ballot, client)
-        cast = Cast(tracker_of(ballot), choice, receipt)
+        cast = Cast(tracker_of(ballot), choice, receipt, started)
         voter.casts.append(cast)
         return cast
 
-    async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient, started: float) -> None:
+    async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a signed checkpoint covers the ballot; record how long it took."""
+        await self._wait_for(cast, client, lambda status: status["state"] != "accepted")
+        self.measured.logged_s.append(time.perf_counter() - cast.sent_at)
+
+    async def wait_until_anchored(self, cast: Cast, client: httpx.AsyncClient) -> None:
+        """Ask for the status until a final block of a chain covers the ballot; record how long it took."""
+        await self._wait_for(cast, client, lambda status: status["state"] == "anchored")
+        self.measured.anchored_s.append(time.perf_counter() - cast.sent_at)
+
+    async def _wait_for(
+        self, cast: Cast, client: httpx.AsyncClient, reached: Callable[[dict[str, object]], bool]
+    ) -> None:
         url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{cast.tracker}"
         for _ in range(1200):
             response = await client.get(url)
-            if response.status_code == 200 and response.json()["state"] == "logged":
-                self.measured.logged_s.append(time.perf_counter() - started)
+            if response.status_code == 200 and reached(response.json()):
                 return
             await asyncio.sleep(0.05)
-        raise TimeoutError(f"ballot {cast.tracker} was not logged within a minute")
+        raise TimeoutError(f"ballot {cast.tracker} stood still for a minute")
 
     async def _check_receipt(self, receipt: dict[str, object], ballot: str, client: httpx.AsyncClient) -> None:
         if self._receipt_key is None:

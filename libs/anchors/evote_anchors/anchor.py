@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+ChainName = Literal["ethereum", "fabric"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class AnchorReader(Protocol):
     """Reads anchors back; needs no key. Every method raises :class:`evote_anchors.errors.ChainUnavailable`."""
 
     @property
-    def chain(self) -> str:
-        """``ethereum`` or ``fabric``."""
+    def chain(self) -> ChainName:
+        """Which kind of chain it is."""
 
     @property
     def ledger(self) -> str:
@@ -78,8 +80,9 @@ class AnchorWriter(AnchorReader, Protocol):
         """Take care that this head, or a larger one that is submitted later, gets into a block.
 
         Returns when the chain's node has taken it; whether it is in a block is read with ``anchors``.
-        Repeating a head that is on its way sends nothing new, unless it is stuck: then it is sent again at
-        a better price, with the newest head in its place. Safe to call again after any crash.
+        Repeating a head that the chain holds, or that is on its way, sends nothing new, unless it is stuck:
+        then it is sent again at a better price, with the newest head in its place. Safe to call again after
+        any crash.
 
         Raises:
             AnchorRefused: the contract would not take it.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 import pydantic_core
-import rfc8785
 from pydantic import ValidationError
 
+from .canonical import canonical_json
 from .errors import PoisonError
 from .events import EVENT_CLASSES, EventData
 
@@ -54,8 +54,9 @@ class Envelope:
             raise ValueError(f"type {self.type!r} does not belong to {self.data.type_name()}")
         if self.time.tzinfo is None:
             raise ValueError("the time of an event needs a time zone")
-        utc = self.time.astimezone(UTC)
-        object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
+        if self.time.tzinfo is not UTC or self.time.microsecond % 1000:  # not so for any that was read
+            utc = self.time.astimezone(UTC)
+            object.__setattr__(self, "time", utc.replace(microsecond=utc.microsecond // 1000 * 1000))
 
     @classmethod
     def wrap(cls, data: EventData, *, id: str, source: str, time: datetime) -> Envelope:
@@ -69,7 +70,7 @@ def encode(envelope: Envelope) -> bytes:
     Raises:
         ValueError: an integer beyond ±(2**53 - 1) or a string that is no Unicode text.
     """
-    return rfc8785.dumps(
+    return canonical_json(
         {
             "specversion": "1.0",
             "id": envelope.id,
@@ -98,7 +99,7 @@ def decode(value: bytes | None) -> Envelope:
     if attributes["specversion"] != "1.0" or attributes["datacontenttype"] != "application/json":
         raise PoisonError("not CloudEvents 1.0 with JSON data")
     try:
-        canonical = rfc8785.dumps(attributes)
+        canonical = canonical_json(attributes)
     except ValueError as error:
         raise PoisonError("a value that canonical JSON can't carry") from error
     if canonical != value:
@@ -146,8 +147,11 @@ def _data(type_name: str, data: Any) -> EventData:
         shown = type_name if _SHOWABLE_TYPE.match(type_name) else "(unprintable)"
         raise PoisonError(f"unknown event type {shown}")
     try:
-        # Through JSON text: only there does pydantic's strict mode take an array for a tuple.
-        return event_class.model_validate_json(json.dumps(data))
+        return event_class.model_validate(data)
+    except ValidationError:
+        pass  # decided by the JSON text: only there does pydantic's strict mode take an array for a tuple
+    try:
+        return event_class.model_validate_json(orjson.dumps(data))
     except ValidationError as error:
         faults = sorted({_describe(fault["type"], fault["loc"]) for fault in error.errors()})
         raise PoisonError("; ".join(faults[:10])) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import asyncpg
 import structlog
@@ -58,6 +58,19 @@ class Projection(Protocol):
         """
 
 
+@runtime_checkable
+class BulkProjection(Projection, Protocol):
+    """A projection that can write the rows of many records at once."""
+
+    async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+        """Do what :meth:`apply` would do for each of these records of one partition, in their order.
+
+        Raises:
+            PoisonError, or what the database raises: ``apply`` refuses one of them. Which one need not show:
+                everything is rolled back and applied again, record by record.
+        """
+
+
 @dataclass(frozen=True)
 class Batch:
     """Consecutive records of one partition: all that there are from ``start`` up to ``end`` (exclusive).
@@ -89,7 +102,11 @@ class OffsetMovedBack(Exception):
 
 
 class BatchApplier:
-    """Applies batches of one projection, each in one transaction, with a savepoint for each event."""
+    """Applies batches of one projection, each in one transaction.
+
+    Nearly every batch is free of events that the projection refuses, so the whole of it is tried under
+    one savepoint. When that fails, each event gets a savepoint of its own and shows whether it is poison.
+    """
 
     def __init__(
         self,
@@ -116,26 +133,48 @@ class BatchApplier:
         name, partition = self._projection.name, batch.partition
         if batch.records and batch.records[0].position.offset < batch.start:
             raise LogTruncated(*partition, batch.start, batch.records[0].position.offset)
-        events: Counter[str] = Counter()
-        poison = 0
         async with self._pool.acquire() as pooled, pooled.transaction():
             connection = cast(asyncpg.Connection, pooled)
             next_offset = await lock_offset(connection, name, partition)
             if next_offset < batch.start:
                 raise OffsetMovedBack(next_offset)
-            for record in batch.records:
-                if record.position.offset < next_offset:
-                    continue
-                refused = await self._apply_one(connection, record)
-                if refused is None:
-                    events[cast(Record, record).envelope.type] += 1
-                else:
-                    poison += 1
-                    await self._on_poison(refused)
+            records = [record for record in batch.records if record.position.offset >= next_offset]
+            poison = await self._poison_of(connection, records)
+            for refused in poison:
+                await self._on_poison(refused)
             if batch.end > next_offset:
                 next_offset = batch.end
                 await store_offset(connection, name, partition, next_offset)
-        return Applied(events, poison, next_offset)
+        places = {refused.position for refused in poison}
+        events = Counter(
+            record.envelope.type for record in records if isinstance(record, Record) and record.position not in places
+        )
+        return Applied(events, len(poison), next_offset)
+
+    async def _poison_of(
+        self, connection: asyncpg.Connection, records: Sequence[Record | PoisonRecord]
+    ) -> list[PoisonRecord]:
+        """Apply the records; those that can't be read or applied, in their order."""
+        readable = [record for record in records if isinstance(record, Record)]
+        if not readable or await self._apply_together(connection, readable):
+            return [record for record in records if isinstance(record, PoisonRecord)]
+        outcomes = [await self._apply_one(connection, record) for record in records]
+        return [refused for refused in outcomes if refused is not None]
+
+    async def _apply_together(self, connection: asyncpg.Connection, records: Sequence[Record]) -> bool:
+        """Whether all could be applied; otherwise nothing is."""
+        try:
+            async with connection.transaction():
+                if isinstance(self._projection, BulkProjection):
+                    await self._projection.apply_all(connection, records)
+                else:
+                    for record in records:
+                        await self._projection.apply(connection, record)
+        except Exception as error:
+            if _poison_reason(error) is None:
+                raise
+            return False
+        return True
 
     async def _apply_one(self, connection: asyncpg.Connection, record: Record | PoisonRecord) -> PoisonRecord | None:
         if isinstance(record, PoisonRecord):

@@ -11,7 +11,6 @@ from aiokafka.structs import ConsumerRecord
 from .envelope import Envelope, decode
 from .errors import PoisonError
 from .events import Topic
-from .kafka import KafkaSettings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,9 +54,8 @@ def kafka_time(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def read_record(kafka: KafkaSettings, message: ConsumerRecord) -> Record | PoisonRecord:
-    """Decode what Kafka served; a value that is no event of this topic becomes a :class:`PoisonRecord`."""
-    topic = kafka.topic_of(message.topic)
+def read_record(topic: Topic, message: ConsumerRecord) -> Record | PoisonRecord:
+    """Decode what Kafka served of ``topic``; a value that is no event of it becomes a :class:`PoisonRecord`."""
     position = RecordPosition(topic, message.partition, message.offset)
     try:
         envelope = decode(message.value)

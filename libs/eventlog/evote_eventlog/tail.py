@@ -22,7 +22,7 @@ Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""
 
 _POLL_MS = 200
-_BATCH_RECORDS = 1000
+_BATCH_RECORDS = 2000
 
 
 class EventTail:
@@ -76,7 +76,7 @@ class EventTail:
                     limit = end if until is None else min(end, until.get(partition, end))
                     if limit > begin:
                         messages = [message for message in fetched.get(assignment, []) if message.offset < limit]
-                        records = [read_record(self._kafka, message) for message in messages]
+                        records = [read_record(partition.topic, message) for message in messages]
                         yield Batch(partition, begin, limit, records)
 
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:

@@ -7,11 +7,14 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import pydantic_core
 import pytest
+import rfc8785
 from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
 from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, EventData
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -128,6 +131,65 @@ def test_a_changed_byte_is_refused_or_another_canonical_event(data: st.DataObjec
     value[at] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PoisonError):
         assert encode(decode(bytes(value))) == bytes(value)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.just([]) | st.just({})
+
+
+@st.composite
+def data_with_a_strange_leaf(draw: st.DrawFn) -> tuple[type[EventData], dict[str, Any]]:
+    """An event's data as a parser gives it, with one value of another type."""
+    data = draw(EVENTS)
+    value = json.loads(data.model_dump_json())
+    place: Any = value
+    while True:
+        at = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not place[at] or not isinstance(place[at], dict | list) or draw(st.booleans()):
+            place[at] = draw(LEAVES)
+            return type(data), value
+        place = place[at]
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data_with_a_strange_leaf())
+def test_a_value_that_is_taken_without_its_json_text_is_taken_with_it(
+    given_: tuple[type[EventData], dict[str, Any]],
+) -> None:
+    """``decode`` asks pydantic about the parsed value first: it must never be laxer than about the text."""
+    cls, value = given_
+    try:
+        quick = cls.model_validate(value)
+    except ValidationError:
+        return
+    assert cls.model_validate_json(json.dumps(value)) == quick
+
+
+def is_canonical_by_definition(value: bytes) -> bool:
+    """What ``decode`` has to find, with nothing but the writer that defines canonical JSON."""
+    try:
+        return rfc8785.dumps(pydantic_core.from_json(value, allow_inf_nan=False)) == value
+    except ValueError:
+        return False
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ENVELOPES, st.data())
+def test_every_reader_agrees_about_what_is_canonical(envelope: Envelope, data: st.DataObject) -> None:
+    """A record that one reader takes and another calls poison would be in the log and not on the board."""
+    value = bytearray(encode(envelope))
+    at = data.draw(st.integers(0, len(value)))
+    value[at : at + data.draw(st.integers(0, 2))] = data.draw(
+        st.sampled_from(
+            [b"", b" ", b"1", b"-0", b"1.0", b"1e3", b"9007199254740992", b'"', b"\\u0000", b"\\u00e9", b"\xff"]
+        )
+    )
+    try:
+        decode(bytes(value))
+    except PoisonError as poison:
+        if poison.reason == "not the canonical JSON (RFC 8785) of the event":
+            assert not is_canonical_by_definition(bytes(value))
+    else:
+        assert is_canonical_by_definition(bytes(value))
 
 
 @pytest.mark.parametrize(

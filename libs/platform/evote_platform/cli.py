@@ -1,15 +1,23 @@
-"""The command line that every service has: serve, migrate, replay, openapi."""
+"""The command line that every service has: serve, migrate, replay, openapi, and what is its own."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from pydantic import ValidationError
+
+
+@dataclass(frozen=True)
+class OwnCommand:
+    """A subcommand that one service has beside the common ones."""
+
+    help: str
+    run: Callable[[], int]
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,7 @@ class Commands:
     replay: Callable[[], int]
     openapi: Callable[[], FastAPI]
     """Makes the app without settings: its lifespan is never entered."""
+    own: Mapping[str, OwnCommand] = field(default_factory=dict)
 
 
 def run(program: str, commands: Commands, arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +43,16 @@ def run(program: str, commands: Commands, arguments: Sequence[str] | None = None
     subcommands.add_parser("migrate", help="bring the database schema up to date")
     subcommands.add_parser("replay", help="empty the projection and make it again from the event log")
     subcommands.add_parser("openapi", help="print the OpenAPI document")
+    for name, own in commands.own.items():
+        subcommands.add_parser(name, help=own.help)
     command = parser.parse_args(arguments).command
     try:
         if command == "openapi":
             json.dump(commands.openapi().openapi(), sys.stdout, indent=2, sort_keys=True)
             sys.stdout.write("\n")
             return 0
+        if command in commands.own:
+            return commands.own[command].run()
         return {"serve": commands.serve, "migrate": commands.migrate, "replay": commands.replay}[command]()
     except ValidationError as error:
         for fault in error.errors(include_input=False, include_url=False):

@@ -7,9 +7,11 @@ import json
 import asyncpg
 from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import (
+    AnchorVerified,
     BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
+    CheckpointWitnessed,
     CredentialsPublished,
     ElectionClosed,
     ElectionOpened,
@@ -23,7 +25,7 @@ from .domain.refusals import InvalidBallot
 
 
 class BallotProjection:
-    """What ballot knows of the log: elections, credentials, ballots and their order."""
+    """What ballot knows of the log: elections, credentials, ballots, their order, and who vouches for it."""
 
     name = "ballot"
     topics = frozenset({Topic.ELECTIONS, Topic.IDENTITY, Topic.BALLOTS, Topic.LEDGER})
@@ -36,6 +38,8 @@ class BallotProjection:
         "close_markers",
         "log_entries",
         "checkpoints",
+        "witnessed_sizes",
+        "verified_anchors",
     )
 
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
@@ -61,6 +65,19 @@ class BallotProjection:
                 )
             case CheckpointSigned() as checkpoint:
                 await _apply_checkpoint(connection, checkpoint)
+            case CheckpointWitnessed() as witnessed:
+                await connection.execute(
+                    "INSERT INTO witnessed_sizes VALUES ($1) ON CONFLICT DO NOTHING", witnessed.size
+                )
+            case AnchorVerified() as anchor:
+                await connection.execute(
+                    "INSERT INTO verified_anchors VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                    anchor.ledger,
+                    anchor.size,
+                    anchor.chain,
+                    anchor.transaction,
+                    anchor.block,
+                )
 
 
 async def _apply_opened(connection: asyncpg.Connection, opened: ElectionOpened) -> None:

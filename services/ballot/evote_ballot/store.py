@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -25,13 +26,36 @@ class OpenElection:
 
 
 @dataclass(frozen=True)
+class AnchoredAt:
+    """The first final anchor on a chain that covers a ballot; the fields are those of the event."""
+
+    chain: str
+    ledger: str
+    size: int
+    transaction: str
+    block: int
+
+
+@dataclass(frozen=True)
 class Standing:
-    """Where a ballot stands: its acceptance, and once a signed checkpoint covers it, index and checkpoint size."""
+    """Where a ballot stands: its acceptance and, once a signed checkpoint covers it, place and vouchers."""
 
     acceptance: Acceptance
-    log_index: int | None
-    checkpoint_size: int | None
-    superseded_by: str | None
+    log_index: int | None = None
+    checkpoint_size: int | None = None
+    witnessed_size: int | None = None
+    """The first checkpoint that covers it and that enough witnesses cosigned."""
+    anchors: tuple[AnchoredAt, ...] = ()
+    superseded_by: str | None = None
+
+    @property
+    def state(self) -> Literal["accepted", "logged", "witnessed", "anchored"]:
+        """The furthest state that is reached."""
+        if self.anchors:
+            return "anchored"
+        if self.witnessed_size is not None:
+            return "witnessed"
+        return "accepted" if self.log_index is None else "logged"
 
 
 @dataclass(frozen=True)
@@ -147,7 +171,7 @@ async def find_standing(connection: Connection, election_uuid: str, tracker: str
         tracker,
     )
     if row is None:
-        return Standing(acceptance, None, None, None)
+        return Standing(acceptance)
     last = await connection.fetchrow(
         "SELECT b.tracker, e.log_index FROM ballots b JOIN log_entries e USING (partition, log_offset)"
         " WHERE b.election_uuid = $1 AND b.credential = $2 ORDER BY e.log_index DESC LIMIT 1",
@@ -155,7 +179,24 @@ async def find_standing(connection: Connection, election_uuid: str, tracker: str
         row["credential"],
     )
     superseded_by = last["tracker"] if last is not None and last["log_index"] > row["log_index"] else None
-    return Standing(acceptance, row["log_index"], row["checkpoint_size"], superseded_by)
+    size = row["log_index"] + 1
+    return Standing(
+        acceptance,
+        row["log_index"],
+        row["checkpoint_size"],
+        await connection.fetchval("SELECT min(size) FROM witnessed_sizes WHERE size >= $1", size),
+        await _anchors_covering(connection, size),
+        superseded_by,
+    )
+
+
+async def _anchors_covering(connection: Connection, size: int) -> tuple[AnchoredAt, ...]:
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (ledger) chain, ledger, size, transaction, block FROM verified_anchors"
+        " WHERE size >= $1 ORDER BY ledger, size",
+        size,
+    )
+    return tuple(AnchoredAt(**row) for row in rows)
 
 
 async def ballot_text(connection: Connection, election_uuid: str, tracker: str) -> str | None:

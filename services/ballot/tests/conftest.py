@@ -23,9 +23,11 @@ from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
 from evote_eventlog.events import (
+    AnchorVerified,
     BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
+    CheckpointWitnessed,
     CredentialsPublished,
     ElectionClosed,
     ElectionOpened,
@@ -118,6 +120,25 @@ class StandInServices:
             )
         )
         self.sequenced += len(positions)
+
+    async def publish_witnessed(self, size: int) -> None:
+        """As ledger-anchor: enough witnesses cosigned the checkpoint of this size."""
+        await self.producer.publish(CheckpointWitnessed(origin="test/log", size=size, note="a note"))
+
+    async def publish_verified(self, size: int) -> None:
+        """As ledger-anchor: the checkpoint of this size is in a final block."""
+        await self.producer.publish(
+            AnchorVerified(
+                origin="test/log",
+                chain="ethereum",
+                ledger="eip155:1:0xA",
+                size=size,
+                root="0" * 64,
+                transaction=f"0x{size}",
+                block=size,
+                block_hash="0xb",
+            )
+        )
 
     async def records(self, uuid: str, kind: type[EventData]) -> list[Record]:
         """The election's records of a kind in evote.ballots, partition by partition."""

@@ -31,6 +31,38 @@ async def test_the_board_is_paged_in_log_order(place) -> None:
     assert page["log_size"] == 4
 
 
+async def test_a_ballot_is_witnessed_and_anchored_by_the_first_that_covers_it(place) -> None:
+    first, second = [await place.cast(voter) for voter in (0, 1)]
+    await place.log(first)
+    await place.log(second)
+    await place.services.publish_witnessed(1)
+    await place.services.publish_verified(2)
+    await place.services.publish_witnessed(2)
+
+    async def both_known() -> bool:
+        status = await place.status(second["tracker"])
+        return status["state"] == "anchored" and "witnessed_size" in status
+
+    await place.eventually(both_known)
+    statuses = [await place.status(receipt["tracker"]) for receipt in (first, second)]
+    assert [status["witnessed_size"] for status in statuses] == [1, 2]
+    anchor = {"chain": "ethereum", "ledger": "eip155:1:0xA", "size": 2, "transaction": "0x2", "block": 2}
+    assert [status["anchors"] for status in statuses] == [[anchor], [anchor]]
+
+
+async def test_no_state_is_shown_before_it_is_reached(place) -> None:
+    receipts = [await place.cast(voter) for voter in (0, 1, 2)]
+    await place.services.publish_witnessed(1)
+    await place.log(*receipts[:2])
+    await place.services.publish_verified(1)
+
+    async def anchored() -> bool:
+        return (await place.status(receipts[0]["tracker"]))["state"] == "anchored"
+
+    await place.eventually(anchored)
+    assert [(await place.status(receipt["tracker"]))["state"] for receipt in receipts[1:]] == ["logged", "accepted"]
+
+
 async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
     receipts = [await place.cast(voter) for voter in (0, 0, 1)]
     await place.log(*receipts[:2])

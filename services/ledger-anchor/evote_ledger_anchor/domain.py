@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from evote_eventlog.events import (
     BallotAccepted,
@@ -42,16 +44,14 @@ class Skip(StrEnum):
     """The event contradicts itself: its tracker is not its ballot's, or its partition is not where it stands."""
 
 
-@dataclass(frozen=True)
-class BallotId:
+class BallotId(NamedTuple):
     """A ballot of an election: the election's uuid and SHA-256 of the ballot's text."""
 
     election_uuid: str
     digest: bytes
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What the rules need to know of a public record."""
 
     ballot: BallotId | None = None
@@ -80,7 +80,8 @@ def facts_of(event: EventData, partition: int) -> Facts | Skip:
 class Sequenced:
     """What is in the log, as far as the rules look back."""
 
-    ballots: set[BallotId] = field(default_factory=set)
+    ballots: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    """The digests of each election's ballots: nothing but bytes, since there may be millions."""
     closed: set[tuple[str, int]] = field(default_factory=set)
     """(election, partition) whose close marker is in the log."""
 
@@ -96,9 +97,10 @@ class Sequenced:
         if facts.ballot is not None:
             if (facts.ballot.election_uuid, partition) in self.closed:
                 return Skip.AFTER_CLOSE
-            if facts.ballot in self.ballots:
+            known = self.ballots[facts.ballot.election_uuid]
+            if facts.ballot.digest in known:
                 return Skip.DUPLICATE
-            self.ballots.add(facts.ballot)
+            known.add(facts.ballot.digest)
         if facts.closes is not None:
             self.closed.add((facts.closes, partition))
         return None

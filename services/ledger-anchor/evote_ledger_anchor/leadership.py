@@ -1,17 +1,23 @@
-"""One replica at a time does a job: an advisory lock of PostgreSQL, held by a connection of its own."""
+"""One replica at a time does a piece of work: an advisory lock of PostgreSQL, held by a connection of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import asyncpg
+import structlog
+from evote_eventlog.projection import TRANSIENT
 from pydantic import SecretStr
 
 _ASK_AGAIN_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
+_RETRY_S = 1.0
+
+_log = structlog.get_logger(__name__)
 
 
 class LeadershipLost(Exception):
@@ -32,21 +38,22 @@ class Leadership:
 
 
 @asynccontextmanager
-async def leadership(database_url: SecretStr, name: str) -> AsyncIterator[Leadership]:
-    """Wait until no other replica leads in the job ``name``, and lead while the block runs.
+async def leadership(database_url: SecretStr, work: str) -> AsyncIterator[Leadership]:
+    """Wait until no other replica leads in this ``work``, and lead while the block runs.
 
-    The lock alone makes nothing safe: a leader may be cut off from the database without noticing. For the
-    sequencer it keeps replicas from fencing each other in turns; that only one can write is Kafka's
-    transactional id (:class:`evote_eventlog.producer.TransactionalProducer`).
+    The lock alone makes nothing safe: a leader may be cut off from the database without noticing. It
+    keeps replicas from doing the same at once. That only one can write the log is Kafka's transactional
+    id (:class:`evote_eventlog.producer.TransactionalProducer`); that a size is anchored once, the contract.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away.
     """
+    key = int.from_bytes(hashlib.sha256(f"tsukuba-evote ledger {work}".encode()).digest()[:8], "big", signed=True)
     connection = await asyncpg.connect(
         database_url.get_secret_value(),
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
-            "application_name": f"evote-ledger-{name}",
+            "application_name": f"evote-ledger {work}"[:63],
             # A leader that vanished without a word keeps the lock for 15 s at the most.
             "tcp_keepalives_idle": "5",
             "tcp_keepalives_interval": "5",
@@ -54,12 +61,64 @@ async def leadership(database_url: SecretStr, name: str) -> AsyncIterator[Leader
         },
     )
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock_key(name)):  # noqa: ASYNC110
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):  # noqa: ASYNC110
             await asyncio.sleep(_ASK_AGAIN_S)
         yield Leadership(connection)
     finally:
         connection.terminate()
 
 
-def _lock_key(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"tsukuba-evote ledger {name}".encode()).digest()[:8], "big", signed=True)
+async def keep_leading(
+    database_url: SecretStr,
+    work: str,
+    tenure: Callable[[], Coroutine[None, None, None]],
+    passing: tuple[type[Exception], ...] = (),
+    report: Callable[[list[str]], None] = lambda _: None,
+) -> NoReturn:
+    """Do ``tenure`` whenever this replica leads in ``work``, until cancelled.
+
+    Outages of Kafka and of the database, a lost lock and the errors of ``passing`` end a tenure, never the
+    replica: ``report`` hears their names, and no name when it stands by again, a second later. Any other error is
+    raised.
+    """
+    survived: tuple[type[Exception], ...] = (LeadershipLost, *TRANSIENT, *passing)
+    while True:
+        report([])
+        try:
+            await _in_a_task(_lead_once(database_url, work, tenure))
+        except* survived as error:
+            causes = sorted(set(_type_names(error)))
+            report(causes)
+            _log.warning("tenure-interrupted", work=work, causes=causes)
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _lead_once(database_url: SecretStr, work: str, tenure: Callable[[], Coroutine[None, None, None]]) -> None:
+    async with leadership(database_url, work) as lock, asyncio.TaskGroup() as tasks:
+        tasks.create_task(lock.lost())
+        tasks.create_task(tenure())
+
+
+async def _in_a_task(once: Coroutine[None, None, None]) -> None:
+    """A task of its own for each tenure.
+
+    A TaskGroup that fails may swallow a cancellation of the same moment, or leave a stale one behind
+    (Python 3.11): both then end with the tenure.
+    """
+    task = asyncio.create_task(once)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    if not task.cancelled():
+        task.result()
+
+
+def _type_names(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _type_names(inner)
+    else:
+        yield type(error).__name__

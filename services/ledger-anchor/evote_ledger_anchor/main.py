@@ -1,4 +1,4 @@
-"""``evote-ledger-anchor serve | migrate | replay | openapi``: wiring only."""
+"""``evote-ledger-anchor serve | migrate | replay | openapi | deploy-contract``: wiring only."""
 
 from __future__ import annotations
 
@@ -7,36 +7,26 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
-import asyncpg
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_anchors.errors import ChainError
+from evote_anchors.ethereum.key import UnusableKey
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry
-from evote_platform.background import background_tasks
-from evote_platform.cli import Commands, run
-from evote_platform.clock import utc_now
-from evote_platform.database import database_check, migrate, open_pool
+from evote_platform.cli import Commands, OwnCommand, run
+from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
 from evote_platform.logging import configure_logging
 from evote_platform.server import serve
-from evote_tlog.policy import Policy
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from .api import anchors, log
-from .api.log import LedgerState
-from .metrics import SequencerMetrics, WitnessMetrics
+from .chain_settings import EthereumAccount
+from .chains import deploy
 from .projection import LedgerProjection
-from .sequencer import TRANSACTIONAL_ID, Sequencer
 from .settings import LedgerSettings
-from .witnessing import Witnessing
+from .wiring import MIGRATIONS, SCHEMA, SERVICE, running
 
-SERVICE = "ledger-anchor"
-SCHEMA = "ledger"
 MAX_BODY_BYTES = 1024  # nothing here takes a body
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def build_app(settings: LedgerSettings | None) -> FastAPI:
@@ -47,7 +37,7 @@ def build_app(settings: LedgerSettings | None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings is None:
             raise RuntimeError("an app without settings can't be served")
-        async with _running(settings, readiness, registry) as state:
+        async with running(settings, readiness, registry) as state:
             app.state.ledger = state
             yield
 
@@ -62,59 +52,6 @@ def build_app(settings: LedgerSettings | None) -> FastAPI:
     )
 
 
-@asynccontextmanager
-async def _running(
-    settings: LedgerSettings, readiness: Readiness, registry: CollectorRegistry
-) -> AsyncIterator[LedgerState]:
-    key = settings.signing_key()
-    policy = settings.witness_policy(key.verifier)
-    await asyncio.to_thread(migrate, settings.database_url, SCHEMA, _MIGRATIONS)
-    kafka = settings.kafka()
-    async with await open_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
-        producer = EventProducer(kafka, SERVICE, utc_now)
-        projection = LedgerProjection(key.verifier)
-        runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
-        sequencer = Sequencer(
-            kafka=kafka,
-            database_url=settings.database_url,
-            pool=pool,
-            writer=TransactionalProducer(kafka, SERVICE, utc_now, TRANSACTIONAL_ID),
-            key=key,
-            clock=utc_now,
-            metrics=SequencerMetrics(registry),
-            batch_interval_s=settings.batch_interval_s,
-        )
-        witnessing = None if policy is None else _witnessing(settings, policy, pool, producer, registry)
-        readiness.register("database", database_check(pool))
-        readiness.register("kafka", producer.check)
-        readiness.register("projection", runner.caught_up)
-        readiness.register("sequencer", sequencer.check)
-        await producer.start()
-        try:
-            async with background_tasks(readiness) as tasks:
-                tasks.start("projection", runner.run())
-                tasks.start("sequencer", sequencer.run())
-                if witnessing is not None:
-                    tasks.start("witnessing", witnessing.run())
-                yield LedgerState(pool, key.verifier)
-        finally:
-            await producer.stop()
-
-
-def _witnessing(
-    settings: LedgerSettings, policy: Policy, pool: asyncpg.Pool, producer: EventProducer, registry: CollectorRegistry
-) -> Witnessing:
-    return Witnessing(
-        database_url=settings.database_url,
-        pool=pool,
-        producer=producer,
-        policy=policy,
-        clock=utc_now,
-        metrics=WitnessMetrics(registry),
-        interval_s=settings.witness_interval_s,
-    )
-
-
 def _serve() -> int:
     settings = LedgerSettings.from_environment()
     configure_logging(SERVICE, settings.log_level)
@@ -122,7 +59,7 @@ def _serve() -> int:
 
 
 def _migrate() -> int:
-    migrate(LedgerSettings.from_environment().database_url, SCHEMA, _MIGRATIONS)
+    migrate(LedgerSettings.from_environment().database_url, SCHEMA, MIGRATIONS)
     return 0
 
 
@@ -132,15 +69,40 @@ def _replay() -> int:
 
 
 async def _replay_all(settings: LedgerSettings) -> None:
-    await asyncio.to_thread(migrate, settings.database_url, SCHEMA, _MIGRATIONS)
+    await asyncio.to_thread(migrate, settings.database_url, SCHEMA, MIGRATIONS)
     projection = LedgerProjection(settings.signing_key().verifier)
     async with await open_pool(settings.database_url, SCHEMA) as pool:
         await replay_with_bar(settings.kafka(), pool, projection)
 
 
+def _deploy_contract() -> int:
+    try:
+        deployed = asyncio.run(deploy(EthereumAccount.from_environment()))
+    except (ChainError, UnusableKey, OSError) as error:
+        print(f"evote-ledger-anchor: {error}", file=sys.stderr)
+        return 1
+    print(f"EVOTE_ETHEREUM_CONTRACT={deployed.address}")
+    print(f"EVOTE_ETHEREUM_FIRST_BLOCK={deployed.block}")
+    print(
+        f"{deployed.ledger} takes anchors of {deployed.anchorer} only; {deployed.gas_used} gas, {deployed.transaction}",
+        file=sys.stderr,
+    )
+    return 0
+
+
 def main() -> None:
     """The program's entry."""
-    commands = Commands(serve=_serve, migrate=_migrate, replay=_replay, openapi=lambda: build_app(None))
+    commands = Commands(
+        serve=_serve,
+        migrate=_migrate,
+        replay=_replay,
+        openapi=lambda: build_app(None),
+        own={
+            "deploy-contract": OwnCommand(
+                "put the anchor contract on the Ethereum chain; prints the settings that name it", _deploy_contract
+            )
+        },
+    )
     sys.exit(run("evote-ledger-anchor", commands))
 
 

@@ -1,7 +1,10 @@
-"""What the sequencer shows to Prometheus."""
+"""What the sequencer and the monitor show to Prometheus."""
 
 from __future__ import annotations
 
+from typing import get_args
+
+from evote_eventlog.events import TamperingKind
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -46,3 +49,88 @@ class SequencerMetrics:
             buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 5, 10, 60),
             registry=registry,
         )
+
+
+class AnchoringMetrics:
+    """The metrics of one process's anchoring; only the replica that leads in a chain's anchoring moves them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics in ``registry``."""
+        self.up = Gauge(
+            "evote_anchor_up",
+            "1 while this replica leads in anchoring and the chain answers.",
+            ["chain"],
+            registry=registry,
+        )
+        self.verified_size = Gauge(
+            "evote_anchor_verified_size", "Size of the log at the newest final anchor.", ["chain"], registry=registry
+        )
+        self.lag_entries = Gauge(
+            "evote_anchor_lag_entries",
+            "Entries of the log that no final anchor covers yet.",
+            ["chain"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "evote_anchor_lag_seconds",
+            "How long the oldest checkpoint that no final anchor covers has been waiting.",
+            ["chain"],
+            registry=registry,
+        )
+        self.anchors = Counter(
+            "evote_anchors", "Final anchors that this replica announced.", ["chain"], registry=registry
+        )
+        self.delay = Histogram(
+            "evote_anchor_delay_seconds",
+            "Time from when a checkpoint was there to be anchored until a final anchor covered it.",
+            ["chain"],
+            buckets=(0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 900, 3600),
+            registry=registry,
+        )
+
+
+class MonitorMetrics:
+    """The metrics of one process's monitor. A monitor that stopped shows a last pass that grows old."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics in ``registry``."""
+        self.detected = Counter(
+            "evote_ledger_tampering_detected",
+            "Findings that this replica raised, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.standing = Gauge(
+            "evote_ledger_tampering_standing",
+            "Findings of the last completed pass, by kind, whether raised now or before.",
+            ["kind"],
+            registry=registry,
+        )
+        self.unpublished = Gauge(
+            "evote_ledger_tampering_unpublished",
+            "Findings that are not in Kafka yet.",
+            registry=registry,
+        )
+        self.leading = Gauge("evote_ledger_monitor_leading", "1 while this replica is the monitor.", registry=registry)
+        self.last_pass = Gauge(
+            "evote_ledger_monitor_last_pass_timestamp_seconds",
+            "When the last completed pass of this replica began, in seconds since 1970.",
+            registry=registry,
+        )
+        self.seconds = Gauge("evote_ledger_monitor_pass_seconds", "How long that pass took.", registry=registry)
+        self.entries = Gauge("evote_ledger_monitor_entries", "Entries that it checked.", registry=registry)
+        self.failures = Counter(
+            "evote_ledger_monitor_failures",
+            "Passes that were not completed, by what kept them.",
+            ["reason"],
+            registry=registry,
+        )
+        self.chain_readable = Gauge(
+            "evote_ledger_monitor_chain_readable",
+            "1 if the chain answered in the last completed pass.",
+            ["ledger"],
+            registry=registry,
+        )
+        for kind in get_args(TamperingKind):
+            self.detected.labels(kind)
+            self.standing.labels(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
 from evote_eventlog.envelope import PoisonError
 from evote_eventlog.events import (
@@ -52,7 +54,15 @@ class LedgerProjection:
             case TamperingDetected() as tampering:
                 await _apply_notice(connection, record, tampering)
             case data if data.topic in SOURCE_TOPICS:
-                await _apply_record(connection, record)
+                await _insert_records(connection, [record])
+
+    async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+        """Change the tables for consecutive events of one partition; source records go in by one COPY."""
+        if records[0].position.topic in SOURCE_TOPICS:
+            await _insert_records(connection, records)
+        else:
+            for record in records:
+                await self.apply(connection, record)
 
     async def _apply_checkpoint(self, connection: asyncpg.Connection, event: CheckpointSigned) -> None:
         previous = await newest_size(connection)
@@ -170,12 +180,12 @@ async def _apply_notice(connection: asyncpg.Connection, record: Record, event: T
     )
 
 
-async def _apply_record(connection: asyncpg.Connection, record: Record) -> None:
+def _row(record: Record) -> tuple[object, ...] | None:
+    """The row of ``records``, or None for a record that is not public or can never be in the log."""
     facts = facts_of(record.envelope.data, record.position.partition)
     if isinstance(facts, Skip):
-        return
-    await connection.execute(
-        "INSERT INTO records VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        return None
+    return (
         record.position.topic.value,
         record.position.partition,
         record.position.offset,
@@ -184,6 +194,12 @@ async def _apply_record(connection: asyncpg.Connection, record: Record) -> None:
         facts.ballot and facts.ballot.digest,
         facts.closes,
     )
+
+
+async def _insert_records(connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+    rows = [row for record in records if (row := _row(record)) is not None]
+    if rows:
+        await connection.copy_records_to_table("records", records=rows)
 
 
 def _partial_after(size: int, partial: dict[Tile, bytes], changed: dict[tuple[int, int], bytes]) -> dict[Tile, bytes]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
@@ -22,19 +22,21 @@ from evote_eventlog.errors import Fenced, LogUnavailable
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.projection import TRANSIENT, Batch
+from evote_eventlog.projection import Batch
 from evote_eventlog.record import LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady
-from evote_tlog.checkpoint import SigningKey
-from evote_tlog.merkle import Frontier, leaf_hash
+from evote_tlog.checkpoint import Checkpoint, SigningKey
+from evote_tlog.errors import MissingTile
+from evote_tlog.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from pydantic import SecretStr
 
 from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
-from .leadership import LeadershipLost, leadership
+from .leadership import keep_leading
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
+from .signed_head import TablesDisagree, newest_signed
 from .store import newest_size, next_offsets, read_tiles, sequenced
 
 TRANSACTIONAL_ID: Final = "ledger-sequencer"
@@ -43,7 +45,6 @@ MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
 
 _QUEUED_BATCHES = 4
 _PROJECTION_POLL_S = 0.05
-_RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -100,52 +101,30 @@ class Sequencer:
 
     async def run(self) -> None:
         """Run until cancelled; outages of Kafka and of the database are waited out."""
-        while True:
-            try:
-                await self._tenure()
-            except* (Fenced, LeadershipLost, *TRANSIENT) as interrupted:
-                causes = sorted(set(_type_names(interrupted)))
-                self._trouble = f"interrupted: {', '.join(causes)}"
-                _log.warning("sequencing-interrupted", causes=causes)
-            await asyncio.sleep(_RETRY_S)
+        passing = (Fenced, TablesDisagree, MissingTile)
+        await keep_leading(self._database_url, "sequencer", self._lead, passing, self._report)
 
-    async def _tenure(self) -> None:
-        """Lead once, in a task of its own.
-
-        A TaskGroup that fails may swallow a cancellation of the same moment, or leave a stale one behind
-        (Python 3.11): both then end with the tenure.
-        """
-        tenure = asyncio.create_task(self._lead_once())
-        try:
-            await asyncio.wait([tenure])
-        except asyncio.CancelledError:
-            tenure.cancel()
-            await asyncio.wait([tenure])
-            raise
-        if not tenure.cancelled():
-            tenure.result()
+    def _report(self, causes: list[str]) -> None:
+        self._trouble = f"interrupted: {', '.join(causes)}" if causes else None
 
     async def check(self) -> None:
         """For ``/readyz``: this replica leads, or stands by for the one that does."""
         if self._trouble is not None:
             raise NotReady(self._trouble)
 
-    async def _lead_once(self) -> None:
-        self._trouble = None
-        async with leadership(self._database_url, "sequencer") as lock:
-            self._trouble = "taking over"
-            try:
-                async with asyncio.TaskGroup() as tenure:
-                    tenure.create_task(lock.lost())
-                    tenure.create_task(self._sequence())
-            finally:
-                self._metrics.leading.set(0)
-                await self._writer.stop()
+    async def _lead(self) -> None:
+        self._trouble = "taking over"
+        try:
+            await self._sequence()
+        finally:
+            self._metrics.leading.set(0)
+            await self._writer.stop()
 
     async def _sequence(self) -> None:
         await self._writer.start()
         await self._wait_for_projection()
         head, start = await self._load()
+        await self._check_head(head.frontier)
         _log.info("sequencing", size=head.frontier.size)
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)
@@ -175,6 +154,13 @@ class Sequencer:
             rules = await sequenced(connection)
             start = await next_offsets(connection)
         return _Head(frontier_of(size, partial), rules), start
+
+    async def _check_head(self, frontier: Frontier) -> None:
+        """Who changes the tables must not get the log's key to sign another history: Kafka says what was signed."""
+        shown = Checkpoint(self._key.verifier.name, frontier.size, frontier.root())
+        signed = await newest_signed(self._kafka, self._key.verifier)
+        if shown != (signed or Checkpoint(self._key.verifier.name, 0, EMPTY_ROOT)):
+            raise TablesDisagree(signed, shown)
 
     async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
         tail = EventTail(self._kafka, SOURCE_TOPICS)
@@ -227,14 +213,6 @@ class Sequencer:
         self._metrics.size.set(head.frontier.size)
         head.pending.clear()
         head.arrivals.clear()
-
-
-def _type_names(error: BaseException) -> Iterator[str]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _type_names(inner)
-    else:
-        yield type(error).__name__
 
 
 async def _next_before(arrived: asyncio.Queue[Batch], due: float) -> Batch | None:

@@ -41,11 +41,16 @@ class LedgerSettings(ServiceSettings):
     """The log's name in checkpoints: its public URL without the scheme, such as ``vote.city.example/log``."""
     batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.25
     """How long new records wait, at most, for others to share their checkpoint, in seconds."""
-
     witness_policy_file: Path | None = None
     """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""
     witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
     """How often the witnesses are asked, at the most, in seconds."""
+
+    monitor_interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 60
+    """How long the monitor waits between two passes, in seconds."""
+    monitor_state_file: Path | None = None
+    """Where the monitor keeps what it saw intact, on a disk that neither Kafka nor the database is on; without it,
+    it remembers nothing of before its start."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -16,10 +16,17 @@ from evote_tlog.policy import Policy, verify_policy
 from evote_tlog.proof import Range, range_hash
 from evote_tlog.tiles import Tile, TileTree, tile_source, tiles_for
 
-from .domain import BallotId, Sequenced
+from .domain import Sequenced
 
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]"
 """Any of them runs a query."""
+
+# OFFSET 0 keeps the lookup a lookup: after a replay the planner's statistics are stale, and it would start parallel
+# workers for the 256 records of a tile.
+_RECORD_OF_ENTRY: Final = (
+    "SELECT value FROM records WHERE topic = entries.topic AND partition = entries.partition"
+    " AND record_offset = entries.record_offset OFFSET 0"
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,15 @@ class StoredAnchor:
     block_time: str
     anchorer: str
     verified: bool
+
+
+@dataclass(frozen=True)
+class LedgerCoverage:
+    """The largest sizes of the log on a ledger: in a block, and in a final one."""
+
+    ledger: str
+    anchored: int
+    verified: int
 
 
 @dataclass(frozen=True)
@@ -113,10 +129,29 @@ async def anchors_covering(connection: Connection, size: int) -> list[StoredAnch
     return [StoredAnchor(**row) for row in rows]
 
 
+async def open_anchors(connection: Connection, ledger: str) -> list[StoredAnchor]:
+    """The largest verified anchor on a ledger, and those that are not verified yet."""
+    rows = await connection.fetch(
+        "SELECT * FROM anchors WHERE ledger = $1 AND (NOT verified OR size ="
+        " (SELECT max(size) FROM anchors WHERE ledger = $1 AND verified))",
+        ledger,
+    )
+    return [StoredAnchor(**row) for row in rows]
+
+
 async def newest_anchors(connection: Connection) -> list[StoredAnchor]:
     """The largest anchor on each chain."""
     rows = await connection.fetch("SELECT DISTINCT ON (ledger) * FROM anchors ORDER BY ledger, size DESC")
     return [StoredAnchor(**row) for row in rows]
+
+
+async def coverage_of_chains(connection: Connection) -> list[LedgerCoverage]:
+    """How far each ledger is."""
+    rows = await connection.fetch(
+        "SELECT ledger, max(size) AS anchored, coalesce(max(size) FILTER (WHERE verified), 0) AS verified"
+        " FROM anchors GROUP BY ledger"
+    )
+    return [LedgerCoverage(**row) for row in rows]
 
 
 async def notices(connection: Connection) -> list[StoredNotice]:
@@ -129,7 +164,12 @@ async def notices(connection: Connection) -> list[StoredNotice]:
 
 async def index_of_leaf(connection: Connection, leaf_hash: bytes) -> int | None:
     """The first index at which this leaf stands."""
-    index: int | None = await connection.fetchval("SELECT min(log_index) FROM entries WHERE leaf_hash = $1", leaf_hash)
+    # The subquery keeps the planner from walking the whole log in its order, which min() alone invites it to do.
+    index: int | None = await connection.fetchval(
+        "WITH found AS MATERIALIZED (SELECT log_index FROM entries WHERE leaf_hash = $1)"
+        " SELECT min(log_index) FROM found",
+        leaf_hash,
+    )
     return index
 
 
@@ -184,7 +224,7 @@ async def record_sizes(connection: Connection, start: int, end: int) -> list[int
     Fewer than asked for when the log ends before ``end``.
     """
     rows = await connection.fetch(
-        "SELECT octet_length(value) AS size FROM entries LEFT JOIN records USING (topic, partition, record_offset)"
+        f"SELECT octet_length(value) AS size FROM entries LEFT JOIN LATERAL ({_RECORD_OF_ENTRY}) AS record ON true"  # noqa: S608 - a constant
         " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
         start,
         end,
@@ -195,7 +235,7 @@ async def record_sizes(connection: Connection, start: int, end: int) -> list[int
 async def read_records(connection: Connection, start: int, end: int) -> list[bytes]:
     """The records themselves, in log order."""
     rows = await connection.fetch(
-        "SELECT value FROM entries JOIN records USING (topic, partition, record_offset)"
+        f"SELECT value FROM entries JOIN LATERAL ({_RECORD_OF_ENTRY}) AS record ON true"  # noqa: S608 - a constant
         " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
         start,
         end,
@@ -205,23 +245,36 @@ async def read_records(connection: Connection, start: int, end: int) -> list[byt
 
 async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
     """For each source partition, the offset after the last record that is in the log."""
+    # From one partition to the next in the index of places: a GROUP BY would read every entry.
     rows = await connection.fetch(
-        "SELECT topic, partition, max(record_offset) + 1 AS next FROM entries GROUP BY topic, partition"
+        "WITH RECURSIVE last AS ("
+        " (SELECT topic, partition, record_offset FROM entries"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1)"
+        " UNION ALL"
+        " SELECT earlier.* FROM last, LATERAL (SELECT topic, partition, record_offset FROM entries"
+        "  WHERE (topic, partition) < (last.topic, last.partition)"
+        "  ORDER BY topic DESC, partition DESC, record_offset DESC LIMIT 1) AS earlier"
+        ") SELECT topic, partition, record_offset + 1 AS next FROM last"
     )
     return {LogPartition(Topic(row["topic"]), row["partition"]): row["next"] for row in rows}
 
 
 async def sequenced(connection: Connection) -> Sequenced:
     """What the sequencing rules need to remember of the log. Every record in it must be projected."""
+    # One value for each election: rows for millions of ballots would take ten times the memory.
     ballots = await connection.fetch(
-        "SELECT ballot_election, ballot_digest FROM entries JOIN records USING (topic, partition, record_offset)"
-        " WHERE ballot_digest IS NOT NULL"
+        "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
+        " FROM entries JOIN records USING (topic, partition, record_offset)"
+        " WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
     )
     markers = await connection.fetch(
         "SELECT DISTINCT closes_election, partition FROM entries JOIN records USING (topic, partition, record_offset)"
         " WHERE closes_election IS NOT NULL"
     )
-    return Sequenced(
-        {BallotId(row["ballot_election"], row["ballot_digest"]) for row in ballots},
-        {(row["closes_election"], row["partition"]) for row in markers},
-    )
+    rules = Sequenced(closed={(row["closes_election"], row["partition"]) for row in markers})
+    for row in ballots:
+        digests = row["digests"]
+        rules.ballots[row["ballot_election"]].update(
+            digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
+        )
+    return rules

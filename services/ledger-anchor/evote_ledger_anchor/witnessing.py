@@ -24,7 +24,7 @@ from evote_tlog.policy import Policy, verify_policy
 from evote_tlog.proof import consistency_ranges
 from pydantic import SecretStr
 
-from .leadership import LeadershipLost, leadership
+from .leadership import keep_leading
 from .metrics import WitnessMetrics
 from .store import StoredCheckpoint, newest_checkpoint, newest_counted, range_hashes
 from .witness_client import Outcome, WitnessClient, WitnessFailed
@@ -32,7 +32,6 @@ from .witness_client import Outcome, WitnessClient, WitnessFailed
 GRACE_S: Final = 0.2
 """How long witnesses beyond the quorum may still add their cosignatures: some readers trust just them."""
 
-_RETRY_S = 1.0
 _PROJECTION_POLL_S = 0.02
 _PROJECTION_PATIENCE_S = 5.0
 
@@ -68,26 +67,16 @@ class Witnessing:
 
     async def run(self) -> None:
         """Run until cancelled; outages of Kafka, the database and the witnesses are waited out."""
-        while True:
-            try:
-                await self._lead()
-            except (LeadershipLost, *TRANSIENT) as interrupted:
-                _log.warning("witnessing-interrupted", error=type(interrupted).__name__)
-            finally:
-                self._metrics.lag.set(0)  # the replica that leads shows it
-            await asyncio.sleep(_RETRY_S)
+        await keep_leading(self._database_url, "witnessing", self._lead)
 
     async def _lead(self) -> None:
-        async with leadership(self._database_url, "witnessing") as lock, httpx.AsyncClient() as http:
-            clients = [WitnessClient(witness, http) for witness in self._policy.witnesses]
-            tasks = [asyncio.create_task(lock.lost()), asyncio.create_task(self._rounds(clients))]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                await _cancel([*tasks, *self._busy.values()])
-                self._busy.clear()
+        try:
+            async with httpx.AsyncClient() as http:
+                await self._rounds([WitnessClient(witness, http) for witness in self._policy.witnesses])
+        finally:
+            await _cancel(self._busy.values())
+            self._busy.clear()
+            self._metrics.lag.set(0)  # the replica that leads shows it
 
     async def _rounds(self, clients: Sequence[WitnessClient]) -> None:
         cosigned = _Cosigned()

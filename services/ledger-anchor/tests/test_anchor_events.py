@@ -55,6 +55,21 @@ async def test_the_first_anchor_that_covers_a_size_is_found(log: Any, events: An
     assert [line["size"] for line in (await client.get("/anchors")).json()["items"]] == [4]
 
 
+async def test_the_coverage_tells_how_far_each_is_behind(log: Any, events: Any, client: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await log.append([events.ballot(number)])
+    shown = {"chain": "ethereum", "ledger": LEDGER, "anchored_size": 0, "verified_size": 0}
+    assert (await client.get("/coverage")).json() == {"size": 3, "witnessed_size": 0, "chains": [shown]}
+    note = await checkpoint_note(log.pool, 2)
+    assert note is not None
+    await log.apply(log.record(CheckpointWitnessed(origin=log.key.verifier.name, size=2, note=note)))
+    first, second = await anchored(log, 1, 1), await anchored(log, 2, 2)
+    for event in (first, second, verified(first)):
+        await log.apply(log.record(event))
+    shown |= {"anchored_size": 2, "verified_size": 1}
+    assert (await client.get("/coverage")).json() == {"size": 3, "witnessed_size": 2, "chains": [shown]}
+
+
 async def test_an_anchor_that_was_reorganised_away_goes_when_a_later_block_is_verified(
     log: Any, events: Any, pool: asyncpg.Pool
 ) -> None:

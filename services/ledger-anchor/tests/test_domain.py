@@ -66,7 +66,7 @@ def test_events_about_a_voter_never_enter_the_public_log(events: Any) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(-2, 5)), max_size=60), st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_new_leader_decides_as_the_old_one_would_have(
     events: Any, script: list[tuple[int, int]], data: st.DataObject
 ) -> None:

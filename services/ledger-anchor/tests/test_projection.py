@@ -7,7 +7,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.envelope import PoisonError
 from evote_eventlog.events import CheckpointSigned
-from evote_ledger_anchor.domain import BallotId, Sequenced
 from evote_ledger_anchor.store import newest_checkpoint, next_offsets, sequenced
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier
@@ -45,13 +44,35 @@ async def test_the_tables_tell_a_new_leader_what_the_old_one_knew(log: Any, even
     known = await sequenced(pool)
     assert known == log.rules
     assert known.closed == {(events.election, 1)}
-    assert len(known.ballots) == 3
+    assert {election: len(digests) for election, digests in known.ballots.items()} == {events.election: 3}
     assert {(p.topic.value, p.partition): at for p, at in (await next_offsets(pool)).items()} == {
         ("ballots", 1): 4,
         ("elections", 0): 1,
     }
-    assert isinstance(known, Sequenced)
-    assert all(isinstance(ballot, BallotId) for ballot in known.ballots)
+
+
+async def test_many_records_at_once_leave_the_rows_of_one_after_the_other(
+    log: Any, events: Any, pool: asyncpg.Pool
+) -> None:
+    ballots = [log.record(events.ballot(number, size=number * 100), 1) for number in range(50)]
+    ballots += [
+        log.record(event, 1) for event in (events.marker(1), events.marker(2), events.ballot(9, tracker="false"))
+    ]
+    identity = [
+        log.record(events.authenticated(1)),
+        log.record(events.credentials(0)),
+        log.record(events.authenticated(2)),
+    ]
+    batches = [ballots, identity, [log.record(events.closed())], await log.checkpoints([*ballots, *identity])]
+    for record in [record for batch in batches for record in batch]:
+        await log.apply(record)
+    expected = await dump(pool)
+    assert len(expected["records"]) == 53
+    await pool.execute("TRUNCATE records, entries, tiles, checkpoints")
+    for batch in batches:
+        async with pool.acquire() as connection, connection.transaction():
+            await log.projection.apply_all(connection, batch)
+    assert await dump(pool) == expected
 
 
 async def test_events_about_a_voter_are_not_stored(log: Any, events: Any, pool: asyncpg.Pool) -> None:

@@ -303,7 +303,7 @@ async def test_a_leader_whose_lock_is_gone_stops_and_nothing_is_doubled(stack: S
             await until(lambda size=round_ * 20 + 1: _at_least(stack, size))
             killed = await stack.pool.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE application_name = 'evote-ledger-sequencer' AND datname = current_database()"
+                " WHERE application_name = 'evote-ledger sequencer' AND datname = current_database()"
                 " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
             )
             assert killed == 1
@@ -343,3 +343,32 @@ async def test_a_forged_checkpoint_in_kafka_stops_nobody(stack: Stack, events: A
         await stack.publish(events.ballot(3))
         await until(lambda: _at_least(stack, 3))
     assert await stack.pool.fetchval("SELECT count(*) FROM entries") == 3
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE tiles SET hashes = set_byte(hashes, 0, 1 - get_byte(hashes, 0) % 2)",
+        "DELETE FROM tiles; DELETE FROM entries; DELETE FROM checkpoints",
+        "UPDATE checkpoints SET size = size + 1",
+    ],
+)
+async def test_a_leader_signs_nothing_over_tables_that_were_changed(stack: Stack, events: Any, tampering: str) -> None:
+    for number in range(3):
+        await stack.publish(events.ballot(number))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await until(lambda: _at_least(stack, 3))
+    signed = await stack.log_of_kafka()
+    await stack.pool.execute(tampering)
+    writer = FaultyWriter(stack.writer(), [])
+    sequencer = stack.sequencer(writer)
+    async with stack.running(stack.projection(), sequencer):
+        await stack.publish(events.ballot(9))
+        await until(lambda: _started(writer, 3))
+        with pytest.raises(NotReady):
+            await sequencer.check()
+    assert await stack.log_of_kafka() == signed
+
+
+async def _started(writer: FaultyWriter, times: int) -> bool:
+    return writer.starts >= times

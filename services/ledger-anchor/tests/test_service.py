@@ -36,12 +36,12 @@ class Replica:
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self._environment = {**environment, "EVOTE_PORT": str(self.port)}
-        self._log = log
+        self.log = log
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self.start()
 
     def start(self) -> None:
-        with self._log.open("ab") as output:
+        with self.log.open("ab") as output:
             command = [sys.executable, "-m", "evote_ledger_anchor.main", "serve"]
             self.process = subprocess.Popen(command, env=self._environment, stderr=output)
 
@@ -49,7 +49,7 @@ class Replica:
         try:
             return (await self.client.get("/readyz")).status_code == 200
         except httpx.TransportError:
-            assert self.process.poll() is None, self._log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
             return False
 
     async def leads(self) -> bool:
@@ -254,6 +254,38 @@ async def _replay_gives_the_same(environment: dict[str, str], postgres_server: A
             assert replayed[table] == live[table], table
         ends = {(row[1], row[2]): row[3] for row in replayed["consumer_offsets"]}
         assert all(ends[row[1], row[2]] >= row[3] for row in live["consumer_offsets"])
+
+
+async def test_tampering_is_on_the_public_page_and_in_the_metrics_of_the_service(
+    kafka: KafkaSettings, events: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    settings = {"EVOTE_MONITOR_INTERVAL_S": "0.2", "EVOTE_MONITOR_STATE_FILE": str(tmp_path / "monitor.json")}
+    replica = Replica({**environment, **settings}, tmp_path / "replica.log")
+    try:
+        await until(replica.ready)
+        async with load(kafka, events) as acknowledged:
+            await until(lambda: _has(replica, 20))
+        await until(lambda: _has(replica, len(acknowledged)))
+        assert (await replica.client.get("/notices")).json() == {"items": []}
+        connection = await asyncpg.connect(environment["EVOTE_DATABASE_URL"])
+        await connection.execute("DELETE FROM ledger.entries WHERE log_index = 3")
+        await connection.close()
+        await until(lambda: _notices(replica))
+        [notice] = (await replica.client.get("/notices")).json()["items"]
+        assert (notice["kind"], notice["where"]) == ("entry-dropped", "PostgreSQL ledger.entries, log index 3")
+        metrics = (await replica.client.get("/metrics")).text
+        assert 'evote_ledger_tampering_detected_total{kind="entry-dropped"} 1.0' in metrics
+        assert '"level": "error"' in next(line for line in _log_lines(replica) if "tampering-detected" in line)
+    finally:
+        replica.kill()
+
+
+async def _notices(replica: Replica) -> bool:
+    return bool((await replica.client.get("/notices")).json()["items"])
+
+
+def _log_lines(replica: Replica) -> list[str]:
+    return replica.log.read_text().splitlines()
 
 
 def test_a_key_that_is_none_is_named(environment: dict[str, str], tmp_path: Path) -> None:

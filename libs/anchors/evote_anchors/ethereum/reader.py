@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from eth_typing import BlockNumber
 from web3.exceptions import Web3Exception
 from web3.types import FilterParams, LogReceipt
 
-from ..anchor import Anchor, AnchoredHead, ChainHead
+from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import ChainUnavailable
 from .contract import ContractAt, anchored_topics, newest_call, read_anchored, read_newest, verify_code
 from .endpoints import Endpoints, Web3
+from .provider import EndpointFailed
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class EthereumReader:
     anchor contract at the address on the configured chain.
     """
 
-    chain: Literal["ethereum"] = "ethereum"
+    chain: ChainName = "ethereum"
 
     def __init__(self, contract: ContractAt, clock: Callable[[], float]) -> None:
         """``clock`` gives seconds that never go back, such as ``time.monotonic``. Nothing is asked yet."""
@@ -66,7 +67,10 @@ class EthereumReader:
         )
 
     async def anchors(self, origin: str, first_block: int, last_block: int) -> Sequence[AnchoredHead]:
-        """Every anchor of a log in the blocks from first to last (inclusive), in the chain's order."""
+        """Every anchor of a log in the blocks from first to last (inclusive), in the chain's order.
+
+        ``last_block`` is one that :meth:`head` gave: an endpoint that hasn't got it is left for another.
+        """
         logs: list[LogReceipt] = []
         at, length = first_block, _MOST_BLOCKS
         while at <= last_block:
@@ -101,7 +105,16 @@ class EthereumReader:
             "fromBlock": BlockNumber(first),
             "toBlock": BlockNumber(last),
         }
-        return lambda web3: web3.eth.get_logs(wanted)
+
+        async def search(web3: Web3) -> list[LogReceipt]:
+            # Most nodes answer for the blocks that they have, and say nothing of those that they don't have yet: the
+            # anchors in them would seem to be missing from the chain.
+            newest = await web3.eth.block_number
+            if newest < last:
+                raise EndpointFailed(f"is at block {newest}, and block {last} was asked for")
+            return await web3.eth.get_logs(wanted)
+
+        return search
 
     async def _complete(self, origin: str, logs: Sequence[LogReceipt]) -> list[AnchoredHead]:
         slots = asyncio.Semaphore(_CALLS_AT_ONCE)

@@ -191,6 +191,10 @@ class Gateway:
 
         return await self._on_a_peer(ask)
 
+    def pass_over(self) -> None:
+        """Ask the next peer first from now on."""
+        self._current = (self._current + 1) % len(self._peers)
+
     async def _on_a_peer(self, ask: Callable[[_Peer], Awaitable[T]]) -> T:
         failures = []
         for _ in self._peers:
@@ -203,7 +207,7 @@ class Gateway:
                 failures.append(f"{peer.address}: {error.code().name}: {_reasons(error)}")
             except _PeerAnswered as error:
                 failures.append(f"{peer.address}: {error}")
-            self._current = (self._current + 1) % len(self._peers)
+            self.pass_over()
         raise ChainUnavailable("; ".join(failures))
 
 

@@ -111,6 +111,8 @@ class TokenKey:
             try:
                 raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
             except pkcs11.PKCS11Error:
+                if self._key is None:  # not opened: a wrong PIN tried twice is locked out sooner
+                    raise
                 # A session ends when its token restarts, and when another one of this process logs out.
                 self.close()
                 raw = self._open().sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
@@ -135,10 +137,23 @@ class TokenKey:
                 self._session = token.open(user_pin=settings.pin_file.read_text().strip())
             except pkcs11.exceptions.UserAlreadyLoggedIn:
                 self._session = token.open()  # a token knows one login of a process, whichever session made it
-            self._key = self._session.get_key(
-                object_class=pkcs11.ObjectClass.PRIVATE_KEY, key_type=pkcs11.KeyType.EC, label=settings.key_label
-            )
+            self._key = self._find(self._session)
         return self._key
+
+    def _find(self, session: pkcs11.Session) -> pkcs11.PrivateKey:
+        # To the end of the search: left open, it would fail when its session is gone.
+        keys = list(
+            session.get_objects(
+                {
+                    pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY,
+                    pkcs11.Attribute.KEY_TYPE: pkcs11.KeyType.EC,
+                    pkcs11.Attribute.LABEL: self._settings.key_label,
+                }
+            )
+        )
+        if len(keys) != 1:
+            raise pkcs11.NoSuchKey(f"{len(keys)} private keys for ECDSA are called {self._settings.key_label!r}")
+        return keys[0]
 
 
 def verify_key_fits(certificate: x509.Certificate, signer: Signer) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fabric_protos.common import ledger_pb2
+from fabric_protos.common import common_pb2, ledger_pb2
 from google.protobuf.message import DecodeError
 
-from ..anchor import Anchor, AnchoredHead, ChainHead
+from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import WrongContract
 from .blocks import ReadBlock, read_block, verify_follows
 from .contract import STATE_PREFIX, decode_head, newest_call
@@ -15,7 +15,7 @@ from .errors import BlockForged
 from .gateway import DEFAULT_TIMEOUTS, Gateway, Timeouts
 from .profile import Profile
 from .proposal import Author, Call, Clock, Random
-from .transactions import ContractTransaction, EvidenceInvalid, read_transaction, verify_evidence
+from .transactions import ContractTransaction, EvidenceInvalid, Members, read_transaction, verify_evidence
 
 _LEDGER_CHAINCODE = "qscc"  # the peers' own, for questions about the ledger
 _BLOCKS_AT_ONCE = 200
@@ -33,10 +33,11 @@ class FabricReader:
         """``random`` as :func:`secrets.token_bytes`; ``now`` must be within 15 minutes of the peers' clocks."""
         self._profile = profile
         self._gateway = Gateway(profile.peers, Author(profile.identity, random, now), timeouts)
+        self._members = Members(profile.organisations)
         self._last_read: tuple[int, bytes] | None = None
 
     @property
-    def chain(self) -> str:
+    def chain(self) -> ChainName:
         """``fabric``."""
         return "fabric"
 
@@ -81,13 +82,22 @@ class FabricReader:
         for first in range(first_block, last_block + 1, _BLOCKS_AT_ONCE):
             last = min(first + _BLOCKS_AT_ONCE - 1, last_block)
             blocks = await self._gateway.blocks(self._profile.channel, first, last)
-            if len(blocks) != last - first + 1:
-                raise BlockForged(first, f"asked for blocks {first} to {last}, the peer showed {len(blocks)}")
-            for number, raw in enumerate(blocks, first):
-                block = read_block(raw)
-                verify_follows(block, number, self._hash_before(number))
-                self._last_read = (number, block.hash)
-                found += self._anchors_in(block, origin)
+            try:
+                found += self._anchors_of(blocks, origin, first, last)
+            except BlockForged:
+                self._gateway.pass_over()  # one peer that lies must not keep the others from being read
+                raise
+        return found
+
+    def _anchors_of(self, blocks: list[common_pb2.Block], origin: str, first: int, last: int) -> list[AnchoredHead]:
+        if len(blocks) != last - first + 1:
+            raise BlockForged(first, f"asked for blocks {first} to {last}, the peer showed {len(blocks)}")
+        found = []
+        for number, raw in enumerate(blocks, first):
+            block = read_block(raw)
+            verify_follows(block, number, self._hash_before(number))
+            found += self._anchors_in(block, origin)
+            self._last_read = (number, block.hash)
         return found
 
     def _hash_before(self, number: int) -> bytes | None:
@@ -102,7 +112,7 @@ class FabricReader:
                 transaction = read_transaction(envelope, self._profile.channel, self._profile.chaincode)
                 if transaction is None:
                     continue
-                verify_evidence(transaction, self._profile.organisations)
+                verify_evidence(transaction, self._members)
             except (EvidenceInvalid, DecodeError, ValueError) as error:
                 raise BlockForged(block.number, str(error)) from error
             found += [head for head in self._heads(block, transaction) if head.anchor.origin == origin]

@@ -109,47 +109,80 @@ def read_transaction(envelope: bytes, channel: str, chaincode: str) -> ContractT
     )
 
 
-def verify_evidence(transaction: ContractTransaction, organisations: Sequence[Organisation]) -> None:
+def verify_evidence(transaction: ContractTransaction, members: Members) -> None:
     """See that a transaction's author is a member of one of the organisations, and that a peer of each endorsed it.
 
     Raises:
         EvidenceInvalid: a signature is missing or wrong, or a certificate is not the organisation's.
     """
-    by_id = {organisation.msp_id: organisation for organisation in organisations}
-    _verify_signature(transaction.author, by_id, transaction.time)
+    _verify_signature(transaction.author, members, transaction.time)
     endorsers = set()
     for endorsement in transaction.endorsements:
-        msp_id, certificate = _verify_signature(endorsement, by_id, transaction.time)
-        units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-        if any(unit.value == _PEER_ROLE for unit in units):
-            endorsers.add(msp_id)
-    if missing := by_id.keys() - endorsers:
+        member = _verify_signature(endorsement, members, transaction.time)
+        if member.is_peer:
+            endorsers.add(member.msp_id)
+    if missing := members.msp_ids - endorsers:
         raise EvidenceInvalid(f"no peer of {', '.join(sorted(missing))} has endorsed it")
 
 
-def _verify_signature(
-    signed: Signature, organisations: dict[str, Organisation], time: datetime
-) -> tuple[str, x509.Certificate]:
-    identity = identities_pb2.SerializedIdentity.FromString(signed.creator)
-    organisation = organisations.get(identity.mspid)
-    if organisation is None:
-        raise EvidenceInvalid(f"{identity.mspid} is none of the organisations that were named")
+@dataclass(frozen=True)
+class Member:
+    """A certificate that one of an organisation's authorities has issued."""
+
+    msp_id: str
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePublicKey
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether the organisation's node OUs make it a peer."""
+        units = self.certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        return any(unit.value == _PEER_ROLE for unit in units)
+
+
+class Members:
+    """Recognises the members of some organisations; remembers them, as the same few sign every anchor."""
+
+    def __init__(self, organisations: Sequence[Organisation]) -> None:
+        self._organisations = {organisation.msp_id: organisation for organisation in organisations}
+        self._known: dict[bytes, Member] = {}
+
+    @property
+    def msp_ids(self) -> frozenset[str]:
+        """The organisations' ids."""
+        return frozenset(self._organisations)
+
+    def recognise(self, creator: bytes) -> Member:
+        """The member that a serialised identity is; raises :class:`EvidenceInvalid` when it is none."""
+        if creator not in self._known:
+            self._known[creator] = self._read(identities_pb2.SerializedIdentity.FromString(creator))
+        return self._known[creator]
+
+    def _read(self, identity: identities_pb2.SerializedIdentity) -> Member:
+        organisation = self._organisations.get(identity.mspid)
+        if organisation is None:
+            raise EvidenceInvalid(f"{identity.mspid} is none of the organisations that were named")
+        try:
+            certificate = x509.load_pem_x509_certificate(identity.id_bytes)
+        except ValueError as error:
+            raise EvidenceInvalid(f"a member of {identity.mspid} shows no certificate: {error}") from error
+        if not any(_issued(authority, certificate) for authority in organisation.authorities):
+            raise EvidenceInvalid(f"a certificate is not {identity.mspid}'s")
+        key = certificate.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise EvidenceInvalid(f"a certificate of {identity.mspid} is not for ECDSA")
+        return Member(identity.mspid, certificate, key)
+
+
+def _verify_signature(signed: Signature, members: Members, time: datetime) -> Member:
+    member = members.recognise(signed.creator)
+    if not member.certificate.not_valid_before_utc <= time <= member.certificate.not_valid_after_utc:
+        raise EvidenceInvalid(f"a certificate of {member.msp_id} was not valid at {time.isoformat()}")
     try:
-        certificate = x509.load_pem_x509_certificate(identity.id_bytes)
-    except ValueError as error:
-        raise EvidenceInvalid(f"a member of {identity.mspid} shows no certificate: {error}") from error
-    if not any(_issued(authority, certificate) for authority in organisation.authorities):
-        raise EvidenceInvalid(f"a certificate is not {identity.mspid}'s")
-    if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-        raise EvidenceInvalid(f"a certificate of {identity.mspid} was not valid at {time.isoformat()}")
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise EvidenceInvalid(f"a certificate of {identity.mspid} is not for ECDSA")
-    try:
-        key.verify(signed.signature, signed.message, ec.ECDSA(hashes.SHA256()))
+        member.key.verify(signed.signature, signed.message, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature as error:
-        raise EvidenceInvalid(f"a signature of {identity.mspid} does not verify") from error
-    return identity.mspid, certificate
+        raise EvidenceInvalid(f"a signature of {member.msp_id} does not verify") from error
+    return member
 
 
 def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -106,6 +106,16 @@ def test_what_is_not_there_is_said(settings: TokenSettings, change: dict[str, st
         TokenKey(replace(settings, **change)).sign(b"message")
 
 
+def test_a_label_of_two_keys_says_so(settings: TokenSettings, soft_token: SoftToken, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        (tmp_path / name).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        soft_token.import_key(tmp_path / name, "twins")
+
+    with pytest.raises(ChainUnavailable, match="2 private keys for ECDSA are called 'twins'"):
+        TokenKey(replace(settings, key_label="twins")).sign(b"message")
+
+
 def test_a_certificate_of_another_key_is_refused(member: Member) -> None:
     with pytest.raises(ValueError, match="another key"):
         verify_key_fits(member.certificate, PemKey(ec.generate_private_key(ec.SECP256R1())))

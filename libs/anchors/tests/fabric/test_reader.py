@@ -274,6 +274,28 @@ async def test_a_block_in_another_ones_place_is_seen(
         await reader.anchors(ORIGIN, 1, 1)
 
 
+async def test_after_a_forged_block_the_next_peer_is_read(
+    writer: FabricWriter, reader: FabricReader, peers: list[StandInPeer]
+) -> None:
+    await writer.submit(HEAD)
+    await show(peers, without_signature, number=1)
+    with pytest.raises(BlockForged):
+        await everything(reader)
+
+    assert [each.anchor for each in await everything(reader)] == [HEAD]
+
+
+async def test_blocks_that_are_left_out_are_missed(
+    writer: FabricWriter, reader: FabricReader, peers: list[StandInPeer]
+) -> None:
+    for size in (7, 9):
+        await writer.submit(Anchor(ORIGIN, size, bytes(32)))
+    peers[0].blocks = peers[0].blocks[:2]
+
+    with pytest.raises(BlockForged, match="asked for blocks 0 to 2, the peer showed 2"):
+        await reader.anchors(ORIGIN, 0, 2)
+
+
 async def test_a_block_that_is_not_there_yet_is_no_answer(reader: FabricReader) -> None:
     with pytest.raises(ChainUnavailable, match="NOT_FOUND"):
         await reader.anchors(ORIGIN, 5, 6)

@@ -9,7 +9,7 @@ from evote_anchors.anchor import Anchor
 from evote_anchors.fabric.contract import anchor_call, encode_head
 from evote_anchors.fabric.profile import Organisation
 from evote_anchors.fabric.proposal import Author
-from evote_anchors.fabric.transactions import EvidenceInvalid, Write, read_transaction, verify_evidence
+from evote_anchors.fabric.transactions import EvidenceInvalid, Members, Write, read_transaction, verify_evidence
 from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +44,7 @@ def writes_proven_by(envelope: bytes, chaincode: str = "anchor") -> tuple[Write,
         transaction = read_transaction(envelope, "anchors", chaincode)
         if transaction is None:
             return ()
-        verify_evidence(transaction, honest()[1])
+        verify_evidence(transaction, Members(honest()[1]))
     except (EvidenceInvalid, DecodeError, ValueError):
         return ()
     return transaction.writes

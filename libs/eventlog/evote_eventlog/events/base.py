@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,6 +36,7 @@ class EventData(BaseModel):
     version: ClassVar[int] = 1
 
     @classmethod
+    @cache
     def type_name(cls) -> str:
         """The CloudEvents ``type``, such as ``jp.tsukuba.evote.ballots.BallotAccepted.v1``."""
         return f"jp.tsukuba.evote.{cls.topic.value}.{cls.__name__}.v{cls.version}"

@@ -32,15 +32,34 @@ class ReceiptKey(BaseModel):
     """Base64 of the 32 bytes of RFC 8032."""
 
 
+class AnchorOfBallot(BaseModel):
+    """The first final anchor on a chain that covers the ballot."""
+
+    chain: str
+    """``ethereum`` or ``fabric``."""
+    ledger: str
+    """``eip155:<chain id>:<contract>`` or ``fabric:<channel>:<chaincode>``."""
+    size: int
+    """The size of the log at the anchored checkpoint."""
+    transaction: str
+    block: int
+
+
 class Status(BaseModel):
-    """How far a ballot is: ``accepted`` is durable, ``logged`` is covered by a signed checkpoint."""
+    """How far a ballot is.
+
+    ``accepted`` is durable, ``logged`` is covered by a signed checkpoint, ``witnessed`` by one that enough witnesses
+    cosigned, ``anchored`` by one in a final block of a chain.
+    """
 
     tracker: str
-    state: Literal["accepted", "logged"]
+    state: Literal["accepted", "logged", "witnessed", "anchored"]
     position: Position
     accepted_at: str
     log_index: int | None = None
     checkpoint_size: int | None = None
+    witnessed_size: int | None = None
+    anchors: list[AnchorOfBallot] = []
     superseded_by: str | None = None
     """The tracker of the last logged ballot of the same credential, when that is another one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from time import perf_counter
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from ..domain.refusals import Overloaded, UnknownTracker
 from ..service import BallotService
 from ..store import Standing
 from ..turnout import TurnoutAsOf
-from .models import Board, BoardLine, Position, Receipt, ReceiptKey, Status, TurnoutResponse
+from .models import AnchorOfBallot, Board, BoardLine, Position, Receipt, ReceiptKey, Status, TurnoutResponse
 
 router = APIRouter(tags=["public"])
 _BALLOT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -91,16 +92,18 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         await store.load_election(connection, election_uuid)
         standing = await store.find_standing(connection, election_uuid, tracker)
     if standing is None and in_memory is not None:
-        standing = Standing(in_memory, None, None, None)
+        standing = Standing(in_memory)
     if standing is None:
         raise UnknownTracker
     return Status(
         tracker=tracker,
-        state="accepted" if standing.log_index is None else "logged",
+        state=standing.state,
         position=Position(partition=standing.acceptance.partition, offset=standing.acceptance.offset),
         accepted_at=standing.acceptance.accepted_at,
         log_index=standing.log_index,
         checkpoint_size=standing.checkpoint_size,
+        witnessed_size=standing.witnessed_size,
+        anchors=[AnchorOfBallot(**asdict(anchor)) for anchor in standing.anchors],
         superseded_by=standing.superseded_by,
     )
 

@@ -10,7 +10,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from ..store import StoredAnchor, anchors_covering, newest_anchors, newest_witnessed, notices
+from ..store import (
+    StoredAnchor,
+    anchors_covering,
+    coverage_of_chains,
+    newest_anchors,
+    newest_size,
+    newest_witnessed,
+    notices,
+)
 from .log import MUTABLE, LedgerState
 
 router = APIRouter(tags=["anchors"])
@@ -35,6 +43,23 @@ class Anchors(BaseModel):
     """At most one anchor for each chain."""
 
     items: list[AnchorLine]
+
+
+class ChainCoverage(BaseModel):
+    """How far one chain covers the log: ``size`` minus ``verified_size`` entries still wait for it."""
+
+    chain: Annotated[str, Field(description="ethereum or fabric")]
+    ledger: str
+    anchored_size: Annotated[int, Field(description="in a block; 0: nothing yet")]
+    verified_size: Annotated[int, Field(description="in a final block; 0: nothing yet")]
+
+
+class Coverage(BaseModel):
+    """How much of the log others vouch for."""
+
+    size: Annotated[int, Field(description="of the newest signed checkpoint")]
+    witnessed_size: Annotated[int, Field(description="of the newest that enough witnesses cosigned; 0: none yet")]
+    chains: list[ChainCoverage]
 
 
 class Notice(BaseModel):
@@ -75,6 +100,29 @@ async def anchors(
     found = await newest_anchors(pool) if size is None else await anchors_covering(pool, size)
     response.headers.update(MUTABLE)
     return Anchors(items=[_line(anchor) for anchor in found])
+
+
+@router.get("/coverage")
+async def coverage(request: Request, response: Response) -> Coverage:
+    """How far witnesses and chains are behind the log; voting goes on however far they are."""
+    ledger = _ledger(request)
+    async with ledger.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        size, witnessed = await newest_size(connection), await newest_witnessed(connection)
+        reached = {line.ledger: line for line in await coverage_of_chains(connection)}
+    response.headers.update(MUTABLE)
+    return Coverage(
+        size=size,
+        witnessed_size=0 if witnessed is None else witnessed.size,
+        chains=[
+            ChainCoverage(
+                chain=place.chain,
+                ledger=place.ledger,
+                anchored_size=reached[place.ledger].anchored if place.ledger in reached else 0,
+                verified_size=reached[place.ledger].verified if place.ledger in reached else 0,
+            )
+            for place in ledger.chains
+        ],
+    )
 
 
 @router.get("/notices")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
+from evote_anchors.anchor import ChainName
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem, unavailable
 from evote_tlog.checkpoint import VerifierKey
@@ -43,11 +44,21 @@ SizeQuery = Annotated[SafeInt | None, Query()]
 
 
 @dataclass(frozen=True)
+class LedgerOnChain:
+    """A contract on a chain, as the events name both."""
+
+    chain: ChainName
+    ledger: str
+
+
+@dataclass(frozen=True)
 class LedgerState:
     """What the endpoints need; at ``app.state.ledger``."""
 
     pool: asyncpg.Pool
     key: VerifierKey
+    chains: tuple[LedgerOnChain, ...] = ()
+    """Where this deployment anchors."""
 
 
 class InclusionProof(BaseModel):

@@ -130,6 +130,19 @@ async def test_an_endpoint_that_falls_behind_is_left_within_half_a_minute(
     assert (await reader.head()).block == stopped + 10
 
 
+async def test_anchors_are_not_read_from_an_endpoint_that_has_not_got_their_blocks(
+    writer: EthereumWriter, new_reader: Callable[..., EthereumReader], chain: Any, doorway: Any
+) -> None:
+    await writer.submit(HEAD)
+    last = (await writer.head()).block
+    doorway.rule = lambda method, params: {"result": hex(last - 1)} if method == "eth_blockNumber" else "pass"
+    reader = new_reader(rpc_urls=(doorway.url, chain.node.rpc_url))
+    assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]
+    assert "eth_getLogs" not in doorway.calls
+    with pytest.raises(ChainUnavailable, match=f"block {last}"):
+        await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)
+
+
 async def test_all_endpoints_failing_is_said_without_their_tokens(
     new_reader: Callable[..., EthereumReader], doorway: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

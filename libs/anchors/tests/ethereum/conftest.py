@@ -121,7 +121,8 @@ class Doorway:
         if fate == "pass":
             passed = await self._client.post(self._url, json=call)
             return web.Response(body=passed.content, content_type="application/json")
-        request.transport and request.transport.abort()
+        if request.transport is not None:
+            request.transport.abort()
         return web.Response()
 
     @asynccontextmanager

@@ -26,7 +26,7 @@ def head_of(size: int, origin: str = ORIGIN) -> Anchor:
 
 async def test_a_log_without_anchors_has_none(reader: EthereumReader) -> None:
     assert await reader.newest(ORIGIN) is None
-    assert await reader.anchors(ORIGIN, 0, 100) == []
+    assert await reader.anchors(ORIGIN, 0, (await reader.head()).block) == []
 
 
 async def test_what_was_anchored_is_read_back_with_its_block(

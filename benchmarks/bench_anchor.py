@@ -1,0 +1,164 @@
+"""How soon a ballot is covered by a checkpoint, by witnesses, and by a chain: percentiles at a steady pace.
+
+    python benchmarks/bench_anchor.py [--pace 50] [--seconds 60] [--fabric]
+
+Starts Kafka, PostgreSQL, ledger-anchor, three witnesses and a development chain of its own: anvil with one-second
+blocks, or with --fabric a Fabric network (FABRIC_BIN names a release's programs). A ballot's time begins with its
+record in Kafka, which is when a voter gets the receipt; every end is the time of the event that says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evote_eventlog.events import AnchorVerified, BallotAccepted, CheckpointSigned, CheckpointWitnessed, Topic
+from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_local.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
+from evote_local.identities import LOG_ORIGIN, create_identities
+from evote_local.kafka import KafkaNode
+from evote_local.latencies import Percentiles, percentiles
+from evote_local.postgres import PostgresServer
+from evote_local.stack import define_service
+from evote_local.vouching import Vouching
+from evote_platform.clock import utc_now
+from tqdm import tqdm
+
+BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
+
+
+@dataclass
+class Seen:
+    """What the log says: the time of each ballot's record, its index, and when what covered which size."""
+
+    cast_s: dict[tuple[int, int], float] = field(default_factory=dict)
+    index: dict[tuple[int, int], int] = field(default_factory=dict)
+    signed: list[tuple[int, float]] = field(default_factory=list)
+    witnessed: list[tuple[int, float]] = field(default_factory=list)
+    anchored: list[tuple[int, float]] = field(default_factory=list)
+
+    def delays(self, covering: list[tuple[int, float]]) -> Percentiles:
+        """From each ballot's record to the first event that covers it."""
+        delays = []
+        for place, cast_s in self.cast_s.items():
+            delays.append(min(at for size, at in covering if size > self.index[place]) - cast_s)
+        return percentiles(delays)
+
+
+def ballot(number: int) -> BallotAccepted:
+    text = f"{number:010}".ljust(BALLOT_BYTES, "x")
+    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+
+
+async def cast(kafka: KafkaSettings, pace: int, seconds: int) -> dict[tuple[int, int], float]:
+    producer = EventProducer(kafka, "bench", utc_now)
+    await producer.start()
+    published: dict[tuple[int, int], float] = {}
+
+    async def publish(number: int) -> None:
+        record = await producer.publish(ballot(number))
+        published[record.position.partition, record.position.offset] = record.timestamp.timestamp()
+
+    async with asyncio.TaskGroup() as publishing:
+        for number in tqdm(range(pace * seconds), desc="casting", unit="ballot", mininterval=5):
+            publishing.create_task(publish(number))
+            await asyncio.sleep(1 / pace)
+    await producer.stop()
+    return published
+
+
+async def read_ledger(kafka: KafkaSettings, seen: Seen) -> None:
+    tail = EventTail(kafka, [Topic.LEDGER])
+    seen.signed, seen.witnessed, seen.anchored = [], [], []
+    async for record in tail.read("earliest", until=await tail.end_offsets()):
+        if not isinstance(record, Record):
+            continue
+        at = record.timestamp.timestamp()
+        match record.envelope.data:
+            case CheckpointSigned() as signed:
+                seen.signed.append((signed.size, at))
+                for number, entry in enumerate(signed.entries):
+                    seen.index[entry.partition, entry.offset] = signed.previous_size + number
+            case CheckpointWitnessed() as witnessed:
+                seen.witnessed.append((witnessed.size, at))
+            case AnchorVerified() as anchored:
+                seen.anchored.append((anchored.size, at))
+
+
+async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
+    seen = Seen()
+    seen.cast_s = await cast(kafka, arguments.pace, arguments.seconds)
+    while not seen.anchored or seen.anchored[-1][0] < len(seen.cast_s):
+        await asyncio.sleep(1)
+        await read_ledger(kafka, seen)
+    chain = "Fabric" if arguments.fabric else "anvil, one-second blocks"
+    rows = [("signed checkpoint", seen.signed), ("witnessed", seen.witnessed), (f"anchored ({chain})", seen.anchored)]
+    print(f"{len(seen.cast_s)} ballots at {arguments.pace}/s; from the ballot's record to")
+    for name, covering in rows:
+        found = seen.delays(covering)
+        print(
+            f"  {name:<36} p50 {found.p50_ms:5.0f} ms, p95 {found.p95_ms:5.0f} ms, p99 {found.p99_ms:5.0f} ms, "
+            f"max {found.max_ms:5.0f} ms"
+        )
+    print(f"  checkpoints {len(seen.signed)}, anchors {len(seen.anchored)}")
+
+
+def run(directory: Path, arguments: argparse.Namespace) -> None:
+    directory.chmod(0o755)  # PostgreSQL's unprivileged user has to enter
+    with ExitStack() as running:
+        kafka_node, postgres = KafkaNode(directory / "kafka"), PostgresServer(directory / "postgres")
+        running.callback(kafka_node.kill)
+        running.callback(postgres.kill)
+        kafka_node.start()
+        postgres.start()
+        kafka = KafkaSettings(kafka_node.bootstrap_servers)
+        asyncio.run(create_topics(kafka))
+        identities = create_identities(directory / "keys")
+        chain: DevelopmentChain = (
+            FabricDevelopmentChain(directory / "fabric")
+            if arguments.fabric
+            else EthereumDevelopmentChain(directory / "anvil")
+        )
+        vouching = Vouching(directory / "witnesses", identities.log_key, chain)
+        running.callback(vouching.stop)
+        vouching.start()
+        service = define_service(
+            "ledger-anchor",
+            "evote_ledger_anchor.main",
+            directory,
+            kafka_node,
+            postgres.create_database("bench"),
+            {
+                "EVOTE_LOG_KEY_FILE": str(identities.log_key_file),
+                "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                **vouching.settings,
+            },
+        )
+        running.callback(service.stop)
+        service.start()
+        service.wait_ready()
+        asyncio.run(measure(kafka, arguments))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pace", type=int, default=50, help="ballots a second")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--fabric", action="store_true", help="anchor on a Fabric network instead of anvil")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:
+        run(Path(folder), arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What anchoring on Ethereum costs, in gas: deployment, a log's first anchor, each later one, and 10,000 ballots.
+
+``make bench-gas [RATE=50]`` starts a development chain of its own and reads the gas from receipts, so that the figures
+are exact; a root's zero bytes make the difference between one anchor and another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+from eth_account import Account
+from evote_anchors.anchor import Anchor, AnchoredHead
+from evote_anchors.ethereum.contract import ContractAt
+from evote_anchors.ethereum.deploy import deploy_contract
+from evote_anchors.ethereum.fees import FeePolicy
+from evote_anchors.ethereum.key import AnchorerKey
+from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
+from evote_local.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+
+ORIGIN = "vote.city.example/log"
+FEES = FeePolicy(cap_wei=100 * 10**9, priority_wei=10**9)
+BALLOTS = 10_000
+
+
+async def measure(node: AnvilNode, anchors: int) -> tuple[int, list[int]]:
+    """The gas of the deployment, and of each anchor; the first one opens the log."""
+    key, urls = AnchorerKey(Account.from_key(DEVELOPMENT_KEY)), (node.rpc_url,)
+    deployed = await deploy_contract(urls, CHAIN_ID, key, FEES, anchorer=key.address, within_s=30, clock=time.monotonic)
+    contract = ContractAt(urls, CHAIN_ID, deployed.address, finality_depth=0)
+    writer = EthereumWriter(contract, key, SendingPolicy(FEES, replace_after_s=60), time.monotonic)
+    used = []
+    for number in range(anchors):
+        await writer.submit(Anchor(ORIGIN, (number + 1) * 50, secrets.token_bytes(32)))
+        used.append(await gas_of(node, await writer.anchors(ORIGIN, 0, (await writer.head()).block)))
+    await writer.close()
+    return deployed.gas_used, used
+
+
+async def gas_of(node: AnvilNode, anchors: Sequence[AnchoredHead]) -> int:
+    """What the newest anchor's receipt says."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionReceipt", "params": [anchors[-1].transaction]}
+    async with httpx.AsyncClient() as client:
+        return int((await client.post(node.rpc_url, json=body)).json()["result"]["gasUsed"], 16)
+
+
+def report(deployment: int, used: list[int], rate: float, intervals_s: list[float]) -> str:
+    later = used[1:]
+    median = statistics.median(later)
+    lines = [
+        f"deployment                 {deployment:>12,} gas",
+        f"first anchor of a log      {used[0]:>12,} gas",
+        f"each later anchor          {median:>12,.0f} gas (median of {len(later)}; {min(later):,} to {max(later):,})",
+        "",
+        f"{BALLOTS:,} ballots at {rate:g} ballots/s, one anchor every",
+    ]
+    for interval_s in intervals_s:
+        anchors = math.ceil(BALLOTS / rate / interval_s)
+        gas = used[0] + (anchors - 1) * median
+        lines.append(
+            f"{interval_s:>8g} s {anchors:>8,} anchors {gas:>14,.0f} gas {gas / BALLOTS:>8,.0f} gas a ballot"
+            f" {gas * 10 / 10**9:>8.4f} ETH at 10 gwei"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=50, help="ballots a second")
+    parser.add_argument("--intervals", type=float, nargs="+", default=[1, 12, 60, 600], help="seconds between anchors")
+    parser.add_argument("--anchors", type=int, default=21, help="how many to measure")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-gas-") as name:
+        node = AnvilNode(Path(name))
+        node.start()
+        try:
+            deployment, used = asyncio.run(measure(node, options.anchors))
+        finally:
+            node.kill()
+    sys.stdout.write(report(deployment, used, options.rate, options.intervals) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""How many entries a second the log takes, part by part, and how soon a checkpoint covers a ballot at a steady pace.
+
+``make bench-log [ENTRIES=50000]`` starts a Kafka and a PostgreSQL of its own in a temporary folder. Each part works off
+a backlog that stands in Kafka when it starts; its clock runs from the first record it touches to the last commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import evote_ledger_anchor
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
+from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_ledger_anchor.metrics import SequencerMetrics
+from evote_ledger_anchor.projection import LedgerProjection
+from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
+from evote_ledger_anchor.store import newest_size
+from evote_local.kafka import KafkaNode
+from evote_local.postgres import PostgresServer
+from evote_platform.clock import utc_now
+from evote_platform.database import migrate, open_pool
+from evote_tlog.checkpoint import SigningKey
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from tqdm import tqdm
+
+MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
+KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+BATCH_INTERVAL_S = 0.25
+Work = Callable[[], Coroutine[Any, Any, None]]
+Progress = tuple[int, ...]
+"""How many entries each part of the work has done."""
+
+
+def ballot_template() -> str:
+    """JSON of the shape and size of an Ed25519 ballot with three answers; ``%s`` stands for its number."""
+    source = random.Random(1)  # noqa: S311 - the same ballots each time
+
+    def scalar() -> str:
+        return str(source.getrandbits(252))
+
+    def proof() -> dict[str, str]:
+        return {"challenge": scalar(), "response": scalar()}
+
+    choices = [{"alpha": source.randbytes(32).hex(), "beta": source.randbytes(32).hex()} for _ in range(3)]
+    answer = {
+        "choices": choices,
+        "individual_proofs": [[proof(), proof()] for _ in choices],
+        "overall_proof": [proof()],
+    }
+    signature = {"hash": "%s", **proof()}
+    ballot = {"election_uuid": "1" * 14, "credential": source.randbytes(32).hex(), "answers": [answer]}
+    return json.dumps({**ballot, "signature": signature}, separators=(",", ":"))
+
+
+TEMPLATE = ballot_template()
+
+
+def ballot(number: int) -> BallotAccepted:
+    """The event of one voter's ballot."""
+    text = TEMPLATE % number
+    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+
+
+class Bench:
+    """One Kafka and one PostgreSQL; each part of the log in topics and a database of its own."""
+
+    def __init__(self, node: KafkaNode, server: PostgresServer, entries: int) -> None:
+        self._node, self._server, self._entries = node, server, entries
+
+    @asynccontextmanager
+    async def fresh(self, name: str) -> AsyncIterator[tuple[KafkaSettings, EventProducer]]:
+        """Topics with a backlog of ballots, and a producer for them."""
+        kafka = KafkaSettings(self._node.bootstrap_servers, f"{name}.")
+        await create_topics(kafka)
+        producer = EventProducer(kafka, "bench", utc_now)
+        await producer.start()
+        for start in tqdm(range(0, self._entries, 500), desc=f"{name}: publishing", unit="×500", mininterval=1):
+            numbers = range(start, min(start + 500, self._entries))
+            await asyncio.gather(*(producer.publish(ballot(number)) for number in numbers))
+        yield kafka, producer
+        await producer.stop()
+
+    @asynccontextmanager
+    async def database(self, name: str) -> AsyncIterator[tuple[SecretStr, asyncpg.Pool]]:
+        """An empty database with the tables of ledger-anchor."""
+        url = SecretStr(await asyncio.to_thread(self._server.create_database, name))
+        await asyncio.to_thread(migrate, url, "ledger", MIGRATIONS)
+        async with await open_pool(url, "ledger") as pool:
+            yield url, pool
+
+    @asynccontextmanager
+    async def running(self, *works: Work) -> AsyncIterator[None]:
+        """The works as tasks, until the block ends."""
+        tasks = [asyncio.create_task(work()) for work in works]
+        yield
+        while not all(task.done() for task in tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1)
+
+    async def measure(self, part: str, progress: Callable[[], Awaitable[Progress]]) -> None:
+        """Wait until all is done and print the rate, from the last moment at which nothing was."""
+        began, cpu = time.perf_counter(), time.process_time()
+        while max(await progress()) == 0:
+            began, cpu = time.perf_counter(), time.process_time()
+            await asyncio.sleep(0.005)
+        while min(await progress()) < self._entries:  # noqa: ASYNC110 - another task's work
+            await asyncio.sleep(0.02)
+        seconds, busy = time.perf_counter() - began, time.process_time() - cpu
+        print(
+            f"{part}: {self._entries / seconds:,.0f} entries/s ({seconds:.2f} s, "
+            f"{busy / seconds:.0%} of a core in this process)",
+            flush=True,
+        )
+
+
+def sequencer(kafka: KafkaSettings, url: SecretStr, pool: asyncpg.Pool, metrics: SequencerMetrics) -> Sequencer:
+    """As the service runs it."""
+    return Sequencer(
+        kafka=kafka,
+        database_url=url,
+        pool=pool,
+        writer=TransactionalProducer(kafka, "bench", utc_now, TRANSACTIONAL_ID),
+        key=KEY,
+        clock=utc_now,
+        metrics=metrics,
+        batch_interval_s=BATCH_INTERVAL_S,
+    )
+
+
+def projection(kafka: KafkaSettings, pool: asyncpg.Pool, producer: EventProducer) -> ProjectionRunner:
+    """As the service runs it."""
+    metrics = ProjectionMetrics(CollectorRegistry())
+    return ProjectionRunner(kafka, pool, LedgerProjection(KEY.verifier), producer, metrics)
+
+
+async def projected(pool: asyncpg.Pool) -> Progress:
+    """How many entries and how many ballots the tables show."""
+    row = await pool.fetchrow(
+        "SELECT coalesce((SELECT max(size) FROM checkpoints), 0)::bigint AS entries,"
+        " coalesce((SELECT sum(next_offset) FROM consumer_offsets WHERE topic = $1), 0)::bigint AS ballots",
+        Topic.BALLOTS.value,
+    )
+    return row["entries"], row["ballots"]
+
+
+async def apart(bench: Bench) -> None:
+    """The sequencer without a projection, then the projection of what it wrote."""
+    async with bench.fresh("apart") as (kafka, producer):
+        async with bench.database("sequencer") as (url, pool):
+            metrics = SequencerMetrics(CollectorRegistry())
+
+            async def sequenced() -> Progress:
+                return (int(metrics.size._value.get()),)
+
+            async with bench.running(sequencer(kafka, url, pool, metrics).run):
+                await bench.measure("sequencer alone", sequenced)
+        async with bench.database("projection") as (_, pool), bench.running(projection(kafka, pool, producer).run):
+            await bench.measure("projection alone", partial(projected, pool))
+
+
+async def together(bench: Bench, pace: int, seconds: int, entries: int) -> None:
+    """Both in one process, as the service runs them, and then a steady pace."""
+    async with bench.fresh("together") as (kafka, producer), bench.database("together") as (url, pool):
+        works = (
+            projection(kafka, pool, producer).run,
+            sequencer(kafka, url, pool, SequencerMetrics(CollectorRegistry())).run,
+        )
+        async with bench.running(*works):
+            await bench.measure("both in one process", partial(projected, pool))
+            await steady(kafka, producer, pool, range(entries, entries + pace * seconds), pace)
+
+
+async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Pool, numbers: range, pace: int) -> None:
+    """From Kafka's time of a ballot to Kafka's time of the checkpoint over it."""
+    published: dict[tuple[int, int], float] = {}
+
+    async def publish(number: int) -> None:
+        record = await producer.publish(ballot(number))
+        published[record.position.partition, record.position.offset] = record.timestamp.timestamp()
+
+    async with asyncio.TaskGroup() as publishing:
+        for number in tqdm(numbers, desc="pacing", unit="ballot", mininterval=1):
+            publishing.create_task(publish(number))
+            await asyncio.sleep(1 / pace)
+    while await newest_size(pool) < numbers.stop:  # noqa: ASYNC110 - another task's work
+        await asyncio.sleep(0.02)
+    moments = await covered(kafka)
+    delays = sorted(moments[place] - at for place, at in published.items())
+    cut = statistics.quantiles(delays, n=100)
+    print(f"{pace} ballots/s: cast to checkpoint p50 {cut[49]:.3f} s, p99 {cut[98]:.3f} s, at most {delays[-1]:.3f} s")
+
+
+async def covered(kafka: KafkaSettings) -> dict[tuple[int, int], float]:
+    """When (Kafka's time, seconds) the checkpoint over each ballot was written."""
+    tail = EventTail(kafka, [Topic.LEDGER])
+    moments: dict[tuple[int, int], float] = {}
+    async for record in tail.read("earliest", until=await tail.end_offsets()):
+        if isinstance(record, Record) and isinstance(event := record.envelope.data, CheckpointSigned):
+            at = record.timestamp.timestamp()
+            moments |= {(entry.partition, entry.offset): at for entry in event.entries}
+    return moments
+
+
+def parse_arguments() -> Any:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--entries", type=int, default=50_000)
+    parser.add_argument("--pace", type=int, default=50, help="ballots a second")
+    parser.add_argument("--seconds", type=int, default=20)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:
+        directory = Path(folder)
+        directory.chmod(0o755)  # PostgreSQL's unprivileged user has to enter
+        node, server = KafkaNode(directory / "kafka"), PostgresServer(directory / "postgres")
+        try:
+            node.start()
+            server.start()
+            print(f"{os.cpu_count()} cores; {arguments.entries:,} ballots; Kafka and PostgreSQL on the same machine")
+            bench = Bench(node, server, arguments.entries)
+
+            async def run() -> None:
+                await apart(bench)
+                await together(bench, arguments.pace, arguments.seconds, arguments.entries)
+
+            uvloop.run(run())  # as the service does
+        finally:
+            server.kill()
+            node.kill()
+    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Keeps one chain up with the log: sends the newest checkpoint that counts, and follows the chain's blocks.
+
+Chains are never on the path of a cast: this reads what is signed already, and an outage only makes it lag.
+
+Which crash survives what: nothing is remembered but events. What the chain holds is read from the chain, so that a
+checkpoint whose sending was interrupted is found there, or sent again; that no size stands there twice is the
+contract's rule. An announcement that was lost is made again from the same blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+import asyncpg
+import structlog
+from evote_anchors.anchor import Anchor, AnchoredHead, AnchorWriter
+from evote_anchors.errors import ChainError
+from evote_eventlog.events import AnchorVerified, CheckpointAnchored
+from evote_eventlog.producer import EventProducer
+from evote_platform.clock import Clock, rfc3339
+from evote_tlog.checkpoint import parse_checkpoint, parse_note
+from pydantic import SecretStr
+
+from .leadership import keep_leading
+from .metrics import AnchoringMetrics
+from .store import Connection, StoredCheckpoint, checkpoint_root, newest_size, open_anchors
+
+NewestCounted = Callable[[Connection], Awaitable[StoredCheckpoint | None]]
+"""The largest checkpoint that counts: as the witness policy says."""
+
+_MOST_WAITING = 10_000
+_RETRY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class ChainAhead(ChainError):
+    """The chain holds a larger size than the tables show: they are behind, or the log was rolled back."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a chain is used.
+
+    Args:
+        interval_s: seconds from one sending to the next, at least; what it costs an election, and how late it is.
+        poll_s: seconds from one look at the chain's blocks to the next.
+        first_block: the block that the contract was deployed in: none before is read.
+    """
+
+    interval_s: float
+    poll_s: float
+    first_block: int
+
+
+class Anchoring:
+    """Anchors the log on one chain; one replica at a time, for ever."""
+
+    def __init__(
+        self,
+        *,
+        database_url: SecretStr,
+        pool: asyncpg.Pool,
+        producer: EventProducer,
+        writer: AnchorWriter,
+        origin: str,
+        newest_counted: NewestCounted,
+        pace: Pace,
+        clock: Clock,
+        metrics: AnchoringMetrics,
+    ) -> None:
+        """``pool`` reaches the schema of :class:`evote_ledger_anchor.projection.LedgerProjection`."""
+        self._database_url = database_url
+        self._pool = pool
+        self._producer = producer
+        self._writer = writer
+        self._origin = origin
+        self._newest_counted = newest_counted
+        self._pace = pace
+        self._clock = clock
+        self._metrics = metrics
+        self._announced: dict[int, str] = {}
+        """Size → hash of the block that its anchor was announced in."""
+        self._verified = 0
+        self._on_chain = 0
+        self._first_block = pace.first_block
+        self._trouble: str | None = None
+        self._newest = 0
+        self._waiting: deque[tuple[int, datetime]] = deque()
+        """Sizes that were there to be anchored, and since when; smallest first."""
+
+    async def run(self) -> None:
+        """Run until cancelled; outages of the chain, of Kafka and of the database are waited out."""
+        await keep_leading(self._database_url, f"anchors {self._writer.ledger}", self._lead)
+
+    async def _lead(self) -> None:
+        await self._recall()
+        try:
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self._repeat(self._send, self._pace.interval_s))
+                work.create_task(self._repeat(self._follow, self._pace.poll_s))
+        finally:
+            self._metrics.up.labels(self._writer.chain).set(0)
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]], pause_s: float) -> NoReturn:
+        """The chain's faults end a step and nothing else, so that the lag shows while it is down."""
+        while True:
+            try:
+                await step()
+            except ChainError as error:
+                self._metrics.up.labels(self._writer.chain).set(0)
+                trouble = f"{type(error).__name__}: {error.reason}"
+                if trouble != self._trouble:
+                    _log.warning("chain-trouble", chain=self._writer.chain, trouble=trouble)
+                self._trouble = trouble
+                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(pause_s)
+
+    async def _recall(self) -> None:
+        """What was announced, by whichever replica."""
+        known = await open_anchors(self._pool, self._writer.ledger)
+        self._announced = {anchor.size: anchor.block_hash for anchor in known}
+        verified = [anchor for anchor in known if anchor.verified]
+        self._verified = self._on_chain = max((anchor.size for anchor in verified), default=0)
+        self._first_block = max((anchor.block for anchor in verified), default=self._pace.first_block)
+
+    async def _send(self) -> None:
+        newest = await self._newest_counted(self._pool)
+        if newest is None:
+            return
+        self._note_newest(newest.size)
+        if newest.size > self._on_chain:
+            checkpoint = parse_checkpoint(parse_note(newest.note))
+            await self._writer.submit(Anchor(self._origin, checkpoint.size, checkpoint.root))
+
+    async def _follow(self) -> None:
+        """Read the blocks that are not final once more: a reorganisation moves anchors, or drops them."""
+        head = await self._writer.head()
+        found: Sequence[AnchoredHead] = []
+        if head.block >= self._first_block:
+            found = await self._writer.anchors(self._origin, self._first_block, head.block)
+        ours = [anchored for anchored in found if await self._is_ours(anchored)]
+        for anchored in ours:
+            await self._announce(anchored)
+            if anchored.block <= head.final_block:
+                await self._verify(anchored)
+        self._on_chain = max([self._verified, *(anchored.anchor.size for anchored in ours)])
+        self._first_block = max(self._first_block, head.final_block + 1)
+        self._trouble = None
+        self._metrics.up.labels(self._writer.chain).set(1)
+        self._show_lag()
+
+    async def _is_ours(self, anchored: AnchoredHead) -> bool:
+        size = anchored.anchor.size
+        if self._announced.get(size) == anchored.block_hash:
+            return True
+        root = await checkpoint_root(self._pool, size)
+        if root is None and size > await newest_size(self._pool):
+            raise ChainAhead(f"the chain holds size {size}, which the tables don't show")
+        if root != anchored.anchor.root:
+            # To raise the alarm is the monitor's: it reads the chain for itself.
+            _log.error("anchor-not-of-this-log", chain=self._writer.chain, transaction=anchored.transaction)
+            return False
+        return True
+
+    async def _announce(self, anchored: AnchoredHead) -> None:
+        size = anchored.anchor.size
+        if size <= self._verified or self._announced.get(size) == anchored.block_hash:
+            return
+        await self._producer.publish(
+            CheckpointAnchored(
+                origin=self._origin,
+                chain=self._writer.chain,
+                ledger=self._writer.ledger,
+                size=size,
+                root=anchored.anchor.root.hex(),
+                transaction=anchored.transaction,
+                block=anchored.block,
+                block_hash=anchored.block_hash,
+                block_time=rfc3339(anchored.block_time),
+                anchorer=anchored.anchorer,
+            )
+        )
+        self._announced[size] = anchored.block_hash
+
+    async def _verify(self, anchored: AnchoredHead) -> None:
+        size = anchored.anchor.size
+        if size <= self._verified:
+            return
+        await self._producer.publish(
+            AnchorVerified(
+                origin=self._origin,
+                chain=self._writer.chain,
+                ledger=self._writer.ledger,
+                size=size,
+                root=anchored.anchor.root.hex(),
+                transaction=anchored.transaction,
+                block=anchored.block,
+                block_hash=anchored.block_hash,
+            )
+        )
+        self._verified = size
+        self._metrics.anchors.labels(self._writer.chain).inc()
+        while self._waiting and self._waiting[0][0] <= size:
+            _, since = self._waiting.popleft()
+            self._metrics.delay.labels(self._writer.chain).observe((self._clock() - since).total_seconds())
+
+    def _note_newest(self, size: int) -> None:
+        self._newest = size
+        last = self._waiting[-1][0] if self._waiting else self._verified
+        if size > last and len(self._waiting) < _MOST_WAITING:
+            self._waiting.append((size, self._clock()))
+        self._show_lag()
+
+    def _show_lag(self) -> None:
+        chain = self._writer.chain
+        oldest = self._waiting[0][1] if self._waiting else None
+        self._metrics.verified_size.labels(chain).set(self._verified)
+        self._metrics.lag_entries.labels(chain).set(max(0, self._newest - self._verified))
+        self._metrics.lag.labels(chain).set((self._clock() - oldest).total_seconds() if oldest else 0)

@@ -1,0 +1,219 @@
+"""The monitor as a task: one replica looks, again and again, and raises what it finds until it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, get_args
+
+import asyncpg
+import structlog
+from evote_anchors.anchor import AnchorReader
+from evote_eventlog.errors import LogTruncated, LogUnavailable
+from evote_eventlog.events import TamperingDetected, TamperingKind, Topic
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.projection import TRANSIENT
+from evote_eventlog.record import Record
+from evote_eventlog.tail import EventTail
+from evote_platform.clock import Clock, rfc3339
+from evote_platform.logging import exception_facts
+from evote_tlog.checkpoint import VerifierKey
+from pydantic import SecretStr
+
+from ..leadership import keep_leading
+from ..metrics import MonitorMetrics
+from .chains import ChainWatch
+from .domain import Finding
+from .memory import Memory, load_memory, save_memory
+from .notes import Notes
+from .passes import Passes, PassReport
+
+MAX_RAISED_A_PASS: Final = 100
+"""Whoever changes a whole table must not fill the log with findings: the rest come with the passes after it."""
+
+_RETRY_S = 1.0
+_LAST_ATTEMPTS = 3
+
+_log = structlog.get_logger(__name__)
+
+
+class Monitor:
+    """Stands by until no other replica monitors, then makes pass after pass."""
+
+    def __init__(
+        self,
+        *,
+        kafka: KafkaSettings,
+        database_url: SecretStr,
+        pool: asyncpg.Pool,
+        producer: EventProducer,
+        key: VerifierKey,
+        chains: Sequence[AnchorReader],
+        clock: Clock,
+        metrics: MonitorMetrics,
+        interval_s: float,
+        state_file: Path | None,
+    ) -> None:
+        """Load what was seen intact before.
+
+        Args:
+            pool: reaches the schema of :class:`evote_ledger_anchor.projection.LedgerProjection`.
+            key: the log's own.
+            interval_s: the time between two passes, in seconds.
+            state_file: where the memory is kept, outside of Kafka and of the database; None: in this process only.
+
+        Raises:
+            UnusableMonitorState, OSError: the memory can't be read.
+        """
+        self._kafka = kafka
+        self._database_url = database_url
+        self._pool = pool
+        self._producer = producer
+        self._origin = key.name
+        self._clock = clock
+        self._metrics = metrics
+        self._interval_s = interval_s
+        self._state_file = state_file
+        self._notes = Notes(key)
+        self._memory = Memory() if state_file is None else load_memory(state_file, self._notes)
+        self._watches = [ChainWatch(reader, key.name) for reader in chains]
+        self._look = Passes(kafka, pool, self._notes, self._watches)
+        self._counted: set[str] = set()
+        self._unpublished: dict[str, TamperingDetected] = {}
+
+    async def run(self) -> None:
+        """Run until cancelled; outages are waited out, and shown by a last pass that grows old."""
+        await keep_leading(self._database_url, "monitor", self._lead)
+
+    async def reporting_truncation(self, projection: Awaitable[None]) -> None:
+        """Await the projection, which ends for good when Kafka lost what it had applied: raise that before.
+
+        The service ends with the projection, and no pass may come to its end before.
+
+        Raises:
+            LogTruncated: what the projection raised, when the finding is in Kafka or can't get there.
+        """
+        try:
+            await projection
+        except LogTruncated as truncated:
+            source = f"Kafka {truncated.topic}/{truncated.partition}"
+            expected = f"offset {truncated.applied}, before which every record was projected"
+            finding = Finding("log-rolled-back", source, expected, "a log that ends before", source)
+            await self._raise_at_the_end(finding)
+            raise
+
+    async def _lead(self) -> None:
+        self._metrics.leading.set(1)
+        try:
+            await self._passes()
+        finally:
+            self._metrics.leading.set(0)
+
+    async def _passes(self) -> None:
+        while True:
+            try:
+                await self._pass()
+            except Exception as error:
+                # What is looked at may have been written to break the looking: that must not stop the sequencer.
+                self._fail(error)
+            await self._publish_until(time.monotonic() + self._interval_s)
+
+    def _fail(self, error: Exception) -> None:
+        self._metrics.failures.labels(type(error).__name__).inc()
+        log = _log.warning if isinstance(error, TRANSIENT) else _log.error
+        log("monitor-pass-failed", **exception_facts(error))
+
+    async def _pass(self) -> None:
+        began, started = self._clock(), time.monotonic()
+        report = await self._look.run(self._memory.note)
+        self._raise(finding for finding in report.findings if finding.id not in report.raised)
+        await self._remember(report, rfc3339(began))
+        self._show(report, began.timestamp(), time.monotonic() - started)
+
+    def _raise(self, findings: Iterable[Finding]) -> None:
+        """Say it at once where Kafka is not needed, and queue it for Kafka."""
+        new = {finding.id: finding for finding in findings if finding.id not in self._unpublished}
+        for finding in list(new.values())[:MAX_RAISED_A_PASS]:
+            event = self._event(finding)
+            self._unpublished[finding.id] = event
+            if finding.id not in self._counted:
+                self._counted.add(finding.id)
+                self._metrics.detected.labels(finding.kind).inc()
+                _log.error("tampering-detected", **event.model_dump(exclude={"origin"}))
+        self._metrics.unpublished.set(len(self._unpublished))
+
+    def _event(self, finding: Finding) -> TamperingDetected:
+        return TamperingDetected(
+            origin=self._origin,
+            finding=finding.id,
+            kind=finding.kind,
+            where=finding.where,
+            expected=finding.expected,
+            found=finding.found,
+            intact_at=self._memory.intact_at.get(finding.source),
+        )
+
+    async def _remember(self, report: PassReport, moment: str) -> None:
+        """What is intact moves the memory on.
+
+        The note moves also when another part of the log is damaged for good: a rollback must still be seen.
+        """
+        touched = {finding.source for finding in report.findings}
+        self._memory.intact_at |= dict.fromkeys(report.sources - touched, moment)
+        if report.note is not None:
+            self._memory.note = report.note
+        if self._state_file is not None:
+            await asyncio.to_thread(save_memory, self._state_file, self._memory)
+
+    def _show(self, report: PassReport, began: float, seconds: float) -> None:
+        self._metrics.last_pass.set(began)
+        self._metrics.seconds.set(seconds)
+        self._metrics.entries.set(report.size)
+        kinds = Counter(finding.kind for finding in report.findings)
+        for kind in get_args(TamperingKind):
+            self._metrics.standing.labels(kind).set(kinds[kind])
+        for watch in self._watches:
+            self._metrics.chain_readable.labels(watch.ledger).set(int(watch.ledger not in report.unreadable_chains))
+
+    async def _publish_until(self, deadline: float) -> None:
+        """Wait for the next pass; until every finding is in Kafka, go on trying."""
+        await self._publish()
+        while (remaining := deadline - time.monotonic()) > 0:
+            await asyncio.sleep(min(_RETRY_S, remaining) if self._unpublished else remaining)
+            await self._publish()
+
+    async def _publish(self) -> None:
+        for finding, event in list(self._unpublished.items()):
+            try:
+                await self._producer.publish(event)
+            except LogUnavailable as error:
+                _log.error("finding-not-published", finding=finding, reason=error.reason)
+                break
+            del self._unpublished[finding]
+        self._metrics.unpublished.set(len(self._unpublished))
+
+    async def _raise_at_the_end(self, finding: Finding) -> None:
+        """For a service that is about to end: a restart comes here again, so a few attempts are enough."""
+        for _ in range(_LAST_ATTEMPTS):
+            try:
+                if await self._is_raised(finding.id):
+                    return
+                self._raise([finding])
+                await self._publish()
+            except LogUnavailable as error:
+                _log.error("finding-not-published", finding=finding.id, reason=error.reason)
+            if not self._unpublished:
+                return
+            await asyncio.sleep(_RETRY_S)
+
+    async def _is_raised(self, finding: str) -> bool:
+        tail = EventTail(self._kafka, [Topic.LEDGER])
+        return finding in [
+            record.envelope.data.finding
+            async for record in tail.read("earliest", until=await tail.end_offsets())
+            if isinstance(record, Record) and isinstance(record.envelope.data, TamperingDetected)
+        ]

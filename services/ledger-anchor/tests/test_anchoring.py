@@ -1,0 +1,228 @@
+"""Anchoring over real PostgreSQL and the real projection; Kafka and the chain are played by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import asyncpg
+import pytest
+from evote_anchors.anchor import Anchor
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import EventData
+from evote_ledger_anchor.anchoring import Anchoring, Pace
+from evote_ledger_anchor.metrics import AnchoringMetrics
+from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+
+class HandPlayedLog:
+    """An EventProducer whose events are projected at once; some publishes fail as its script says."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self.script: Iterator[str] = iter(())
+
+    async def publish(self, data: EventData) -> None:
+        fault = next(self.script, "works")
+        if fault != "lost":
+            await self._log.apply(self._log.record(data))
+        if fault != "works":
+            raise LogUnavailable(fault)
+
+
+class Place:
+    """One replica's anchoring, which can be restarted."""
+
+    def __init__(self, log: Any, events: Any, chain: Any, database_url: str) -> None:
+        self.log, self.events, self.chain = log, events, chain
+        self.producer = HandPlayedLog(log)
+        self.registry = CollectorRegistry()
+        self._metrics = AnchoringMetrics(self.registry)
+        self._url = SecretStr(database_url)
+        self._ballots = 0
+
+    async def grow(self) -> int:
+        self._ballots += 1
+        await self.log.append([self.events.ballot(self._ballots)])
+        return self._ballots
+
+    @asynccontextmanager
+    async def anchoring(self) -> AsyncIterator[None]:
+        anchoring = Anchoring(
+            database_url=self._url,
+            pool=self.log.pool,
+            producer=self.producer,  # type: ignore[arg-type]
+            writer=self.chain,
+            origin=self.log.key.verifier.name,
+            newest_counted=newest_checkpoint,
+            pace=Pace(interval_s=0.01, poll_s=0.01, first_block=0),
+            clock=lambda: datetime.now(UTC),
+            metrics=self._metrics,
+        )
+        task = asyncio.create_task(anchoring.run())
+        try:
+            yield
+            assert not task.done(), task.exception()
+        finally:
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=1)
+
+    async def rows(self) -> list[tuple[int, bool]]:
+        rows = await self.log.pool.fetch("SELECT size, verified FROM anchors ORDER BY size")
+        return [(row["size"], row["verified"]) for row in rows]
+
+    async def verified(self, size: int) -> bool:
+        return (size, True) in await self.rows()
+
+    def metric(self, name: str) -> float:
+        value = self.registry.get_sample_value(name, {"chain": "ethereum"})
+        return -1 if value is None else value
+
+
+@pytest.fixture
+def place(log: Any, events: Any, chain: Any, database_url: str, pool: asyncpg.Pool) -> Place:
+    return Place(log, events, chain, database_url)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what must come; the limit only ends a test that has failed."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_the_newest_checkpoint_is_anchored_and_verified(place: Place) -> None:
+    async with place.anchoring():
+        for _ in range(3):
+            size = await place.grow()
+            await until(lambda size=size: place.verified(size))
+    anchored = [anchor for _, anchors in place.chain.blocks for anchor in anchors]
+    origin = place.log.key.verifier.name
+    assert anchored == [Anchor(origin, size, await checkpoint_root(place.log.pool, size)) for size in (1, 2, 3)]
+    assert place.metric("evote_anchor_lag_entries") == 0
+
+
+async def test_checkpoints_that_come_while_the_chain_is_down_share_one_anchor(place: Place) -> None:
+    place.chain.down = True
+    async with place.anchoring():
+        for _ in range(5):
+            await place.grow()
+
+        async def lags() -> bool:
+            return place.metric("evote_anchor_lag_entries") == 5 and place.metric("evote_anchor_up") == 0
+
+        await until(lags)
+        place.chain.down = False
+        await until(lambda: place.verified(5))
+    assert place.chain.sizes() == [5]
+
+
+async def test_an_anchor_is_verified_only_when_its_block_is_final(place: Place) -> None:
+    place.chain.finality_depth = 2
+    async with place.anchoring():
+        size = await place.grow()
+        for final in (False, False, True):
+
+            async def shown(final: bool = final) -> bool:
+                return await place.rows() == [(size, final)]
+
+            await until(shown)
+            place.chain.mine()
+
+
+async def test_what_a_reorganisation_drops_is_anchored_again(place: Place) -> None:
+    place.chain.finality_depth = 2
+    async with place.anchoring():
+        size = await place.grow()
+        await until(lambda: _is(place, [(size, False)]))
+        place.chain.reorganise(1)
+        await until(lambda: _async(place.chain.sizes() == [size]))
+        place.chain.mine()
+        place.chain.mine()
+        await until(lambda: place.verified(size))
+    assert place.chain.submitted.count(place.chain.submitted[0]) >= 2
+
+
+async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_block(place: Place) -> None:
+    place.chain.finality_depth = 2
+    async with place.anchoring():
+        size = await place.grow()
+        await until(lambda: _is(place, [(size, False)]))
+        place.chain.mining = False
+        anchor = place.chain.submitted[0]
+        place.chain.reorganise(1)
+        place.chain.mempool.clear()
+        place.chain.mine(anchor)
+        place.chain.mine()
+        place.chain.mine()
+        await until(lambda: place.verified(size))
+    block = await place.log.pool.fetchval("SELECT block FROM anchors")
+    assert block == next(number for number, (_, anchors) in enumerate(place.chain.blocks) if anchors)
+
+
+@pytest.mark.parametrize("script", [["lost"], ["landed"], ["works", "lost"], ["works", "landed"], ["lost", "landed"]])
+async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[str]) -> None:
+    place.producer.script = iter(script)
+    async with place.anchoring():
+        size = await place.grow()
+        await until(lambda: place.verified(size))
+    assert place.chain.sizes() == [size]
+
+
+async def test_an_anchor_that_we_never_signed_is_not_announced(place: Place) -> None:
+    await place.grow()
+    place.chain.mine(Anchor(place.log.key.verifier.name, 1, bytes(32)))
+    async with place.anchoring():
+        size = await place.grow()
+        await until(lambda: place.verified(size))
+    assert await place.rows() == [(2, True)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_happens_no_size_is_anchored_twice_and_the_log_is_caught_up(place: Place, seed: int) -> None:
+    random = Random(seed)
+    place.chain.finality_depth = 2
+    size = await place.grow()
+    for _ in range(6):
+        place.producer.script = iter(random.choices(["works", "lost", "landed"], [6, 1, 1], k=20))
+        async with place.anchoring():
+            for _ in range(random.randrange(8)):
+                match random.randrange(5):
+                    case 0 | 1:
+                        size = await place.grow()
+                    case 2:
+                        place.chain.mine()
+                    case 3:
+                        place.chain.reorganise(min(random.randrange(1, 3), len(place.chain.blocks) - 1))
+                    case 4:
+                        place.chain.down = not place.chain.down
+                await asyncio.sleep(random.random() / 20)
+    place.chain.down = False
+    async with place.anchoring():
+        await until(lambda: _mined_until_verified(place, size))
+    sizes = place.chain.sizes()
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == size
+    verified = {size for size, verified in await place.rows() if verified}
+    assert verified <= set(sizes)
+
+
+async def _mined_until_verified(place: Place, size: int) -> bool:
+    place.chain.mine()
+    await asyncio.sleep(0.05)
+    return await place.verified(size)
+
+
+async def _is(place: Place, rows: list[tuple[int, bool]]) -> bool:
+    return await place.rows() == rows
+
+
+async def _async(value: bool) -> bool:
+    return value

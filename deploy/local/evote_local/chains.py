@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
+
+from evote_anchors.ethereum.contract import ContractAt
 
 from .anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
 from .fabric.binaries import find_binaries
@@ -61,6 +63,19 @@ class EthereumDevelopmentChain:
     def stop(self) -> None:
         """As :class:`DevelopmentChain`."""
         self.node.stop()
+
+    @property
+    def contract(self) -> ContractAt:
+        """Where the contract is, once the chain has started."""
+        settings = self.settings
+        return ContractAt((self.node.rpc_url,), CHAIN_ID, settings["EVOTE_ETHEREUM_CONTRACT"], finality_depth=0)
+
+    @property
+    def auditor_options(self) -> Sequence[str]:
+        """How ``evote-verify`` is told to read this chain."""
+        block = self.settings["EVOTE_ETHEREUM_FIRST_BLOCK"]
+        place = ("--ethereum", self.node.rpc_url, "--contract", self.contract.ledger)
+        return (*place, "--contract-block", block, "--finality-depth", "0")
 
     @property
     def _account(self) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from .processes import ProcessFailed
 from .referendum import Referendum
 from .report import Figures, chart, figures_table, write_report
 from .stack import Stack, temporary_directory
-from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, run_evote_verify
+from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, verify_from_public_data
 from .voters import Measurements, open_client
 
 _VOTERS_AT_READERS = 12
@@ -60,6 +60,7 @@ class _Held:
     seats: _Seats
     counts: list[int]
     anchor: FinalAnchor
+    verdict: Verdict
 
 
 def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None:
@@ -109,7 +110,11 @@ async def _hold(
         await referendum.officers.download_archive(output / "archive.bel")
         console.rule("台帳 / the final checkpoint on the chain")
         anchor = await final_anchor(client, stack.ledger_anchor.url)
-    return _Held(referendum, polls.measured, seats, counts, anchor)
+        console.rule("検証 / verification")
+        verifying = time.perf_counter()
+        verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[-1], output)
+        times.verify_s = time.perf_counter() - verifying
+    return _Held(referendum, polls.measured, seats, counts, anchor, verdict)
 
 
 def _seat_at_readers(referendum: Referendum, directory: Path, running: ExitStack) -> _Seats:
@@ -144,13 +149,9 @@ def _advance(bar: tqdm[NoReturn]) -> None:
 
 def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str, console: Console) -> None:
     referendum, measured, counts = held.referendum, held.measured, held.counts
-    console.rule("検証 / verification")
-    archive = output / "archive.bel"
-    verifying = time.perf_counter()
-    verdicts = [run_evote_verify(archive)]
-    times.verify_s = time.perf_counter() - verifying
+    verdicts = [held.verdict]
     if group in GROUPS_OF_BELENIOS_TOOL:
-        verdicts.append(run_belenios_tool(archive, referendum.officers.election_uuid))
+        verdicts.append(run_belenios_tool(output / "archive.bel", referendum.officers.election_uuid))
     results = chart(QUESTION, list(zip((BLANK, *ANSWERS), counts, strict=True)))
     casts = sum(len(voter.casts) for voter in referendum.voters)
     figures = Figures(
@@ -179,7 +180,10 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
     console.print(f"\n{anchor_text(held.anchor)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"\n{figures_table(figures)}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(
-        f"{output}/: archive.bel, report.txt, figures.json, logs/", markup=False, highlight=False, soft_wrap=True
+        f"{output}/: archive.bel, public-log/, report.txt, figures.json, logs/",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
     _require(referendum, counts, verdicts)
 

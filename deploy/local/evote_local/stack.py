@@ -112,9 +112,8 @@ class Stack:
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
-        self.vouching = Vouching(
-            directory / "witnesses", self.identities.log_key, EthereumDevelopmentChain(directory / "anvil")
-        )
+        self.chain = EthereumDevelopmentChain(directory / "anvil")
+        self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
         self.services: list[Service] = []
         self._authority_port = free_port()
         self._authority_server: ChildProcess | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +11,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
+
+from .stack import Stack
+from .voters import Cast
 
 GROUPS_OF_BELENIOS_TOOL = frozenset({"BELENIOS-2048"})
 
@@ -27,6 +34,26 @@ def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
     command = [sys.executable, "-m", "evote_verify.main", str(archive), *map(str, options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own program
     return Verdict("evote-verify", done.returncode == 0, done.stdout.strip())
+
+
+async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
+    """Verify a running stack's archive, log, witnesses and chain, and one voter's receipt, as an auditor would.
+
+    What it needs is written into ``output`` beside ``archive.bel``, so that the same can be asked again: the keys, the
+    policy, the receipt, and in ``public-log`` all that was read.
+    """
+    receipt_key = (await client.get(f"{stack.ballots[0].url}/receipt-key")).text
+    given = {
+        "--log-key": ("log-key", stack.identities.log_key.text),
+        "--witness-policy": ("witness-policy", stack.vouching.policy_file.read_text()),
+        "--receipt": ("receipt.json", json.dumps(cast.receipt)),
+        "--receipt-key": ("receipt-key", receipt_key),
+    }
+    options: list[str | Path] = ["--log", stack.ledger_anchor.url, "--save", output / "public-log"]
+    for option, (name, text) in given.items():
+        (output / name).write_text(text)
+        options += [option, output / name]
+    return await asyncio.to_thread(run_evote_verify, output / "archive.bel", *options, *stack.chain.auditor_options)
 
 
 def run_belenios_tool(archive: Path, election_uuid: str) -> Verdict:

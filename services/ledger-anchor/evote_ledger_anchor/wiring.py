@@ -23,6 +23,7 @@ from .anchoring import Anchoring
 from .api.log import LedgerOnChain, LedgerState
 from .chains import OpenChain, open_chains
 from .metrics import AnchoringMetrics, MonitorMetrics, SequencerMetrics, WitnessMetrics
+from .monitor.chains import WatchedContract
 from .monitor.task import Monitor
 from .projection import LedgerProjection
 from .sequencer import TRANSACTIONAL_ID, Sequencer
@@ -141,7 +142,7 @@ def _monitor(means: _Means) -> Monitor:
         pool=means.pool,
         producer=means.producer,
         key=means.key.verifier,
-        chains=[chain.writer for chain in means.chains],
+        contracts=[WatchedContract(chain.writer, chain.pace.first_block) for chain in means.chains],
         clock=utc_now,
         metrics=MonitorMetrics(means.registry),
         interval_s=means.settings.monitor_interval_s,

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,6 @@ import evote_ledger_anchor
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead, ChainName
-from evote_anchors.errors import AnchorRefused, ChainUnavailable
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
     BallotAccepted,
@@ -47,6 +45,7 @@ from evote_tlog.tiles import TileTree, split_entries, split_hashes, tile_source,
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from .fake_chain import CHAIN
 from .running_monitor import System
 
 MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
@@ -126,73 +125,6 @@ class LogBuilder:
         return records
 
 
-class FakeChain:
-    """A chain in memory, named for what it is: an AnchorWriter that mines a block for each anchor."""
-
-    chain: ChainName = "ethereum"
-    ledger = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
-
-    def __init__(self, *, finality_depth: int = 0) -> None:
-        self.finality_depth = finality_depth
-        self.blocks: list[tuple[str, list[Anchor]]] = [("genesis", [])]
-        self.mempool: list[Anchor] = []
-        self.submitted: list[Anchor] = []
-        self.down = False
-        self.mining = True
-        self._hashes = 0
-
-    def mine(self, *anchors: Anchor) -> None:
-        self._hashes += 1
-        self.blocks.append((f"0x{self._hashes:064x}", [*self.mempool, *anchors]))
-        self.mempool.clear()
-
-    def reorganise(self, depth: int) -> None:
-        """The last blocks never were; what they held is forgotten."""
-        del self.blocks[-depth:]
-        for _ in range(depth):
-            self.mine()
-
-    def sizes(self) -> list[int]:
-        return [anchor.size for _, anchors in self.blocks for anchor in anchors]
-
-    async def submit(self, anchor: Anchor) -> None:
-        self._answer()
-        self.submitted.append(anchor)
-        if anchor in self.mempool or anchor == await self.newest(anchor.origin):
-            return
-        if self.sizes() and anchor.size <= self.sizes()[-1]:
-            raise AnchorRefused("the size does not grow")
-        self.mempool.append(anchor)
-        if self.mining:
-            self.mine()
-
-    async def head(self) -> ChainHead:
-        self._answer()
-        return ChainHead(len(self.blocks) - 1, len(self.blocks) - 1 - self.finality_depth)
-
-    async def newest(self, origin: str) -> Anchor | None:
-        self._answer()
-        return next((anchor for _, anchors in reversed(self.blocks) for anchor in reversed(anchors)), None)
-
-    async def anchors(self, origin: str, first_block: int, last_block: int) -> Sequence[AnchoredHead]:
-        self._answer()
-        return [
-            AnchoredHead(anchor, f"0x{anchor.size:064x}", number, block_hash, MOMENT, "0xA")
-            for number, (block_hash, anchors) in enumerate(self.blocks)
-            if first_block <= number <= last_block
-            for anchor in anchors
-        ]
-
-    def _answer(self) -> None:
-        if self.down:
-            raise ChainUnavailable("down")
-
-
-@pytest.fixture
-def chain() -> FakeChain:
-    return FakeChain()
-
-
 @pytest.fixture
 def events() -> Events:
     return Events()
@@ -238,7 +170,7 @@ async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.Asy
         registry=new_registry(),
         max_body_bytes=1024,
     )
-    app.state.ledger = LedgerState(pool, key.verifier, (LedgerOnChain(FakeChain.chain, FakeChain.ledger),))
+    app.state.ledger = LedgerState(pool, key.verifier, (LedgerOnChain("ethereum", CHAIN),))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
         yield client

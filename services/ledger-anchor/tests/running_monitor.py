@@ -25,6 +25,7 @@ from evote_eventlog.producer import EventProducer, TransactionalProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_ledger_anchor.metrics import MonitorMetrics, SequencerMetrics
+from evote_ledger_anchor.monitor.chains import WatchedContract
 from evote_ledger_anchor.monitor.task import Monitor
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
@@ -71,7 +72,7 @@ class System:
             pool=self.pool,
             producer=producer or self.producer,
             key=self.key.verifier,
-            chains=[self.chain],
+            contracts=[WatchedContract(self.chain, 0)],
             clock=utc_now,
             metrics=MonitorMetrics(self.registry),
             interval_s=0.05,

@@ -20,6 +20,8 @@ from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from .fake_chain import FakeMiningChain
+
 
 class HandPlayedLog:
     """An EventProducer whose events are projected at once; some publishes fail as its script says."""
@@ -39,7 +41,7 @@ class HandPlayedLog:
 class Place:
     """One replica's anchoring, which can be restarted."""
 
-    def __init__(self, log: Any, events: Any, chain: Any, database_url: str) -> None:
+    def __init__(self, log: Any, events: Any, chain: FakeMiningChain, database_url: str) -> None:
         self.log, self.events, self.chain = log, events, chain
         self.producer = HandPlayedLog(log)
         self.registry = CollectorRegistry()
@@ -87,7 +89,12 @@ class Place:
 
 
 @pytest.fixture
-def place(log: Any, events: Any, chain: Any, database_url: str, pool: asyncpg.Pool) -> Place:
+def chain() -> FakeMiningChain:
+    return FakeMiningChain()
+
+
+@pytest.fixture
+def place(log: Any, events: Any, chain: FakeMiningChain, database_url: str, pool: asyncpg.Pool) -> Place:
     return Place(log, events, chain, database_url)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from evote_anchors.anchor import Anchor, AnchoredHead
+from evote_anchors.errors import WrongContract
 from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
-from evote_ledger_anchor.monitor.chains import PATIENCE, READ_ALL_EVERY, ChainWatch
+from evote_ledger_anchor.monitor.chains import PATIENCE, READ_ALL_EVERY, ChainWatch, WatchedContract
 from evote_ledger_anchor.monitor.domain import Finding
 from evote_ledger_anchor.monitor.ledger import SignedLog
 
@@ -70,7 +71,7 @@ def chain() -> FakeChain:
 
 @pytest.fixture
 def watch(chain: FakeChain) -> ChainWatch:
-    return ChainWatch(chain, KEY.verifier.name)
+    return ChainWatch(WatchedContract(chain, 0), KEY.verifier.name)
 
 
 async def look(watch: ChainWatch, log: SignedLog, lost: Mapping[int, bytes] | None = None) -> list[Finding]:
@@ -171,3 +172,33 @@ async def test_a_node_that_lags_behind_for_a_moment_is_no_finding(chain: FakeCha
 async def test_a_chain_that_is_down_is_not_judged(chain: FakeChain, watch: ChainWatch) -> None:
     chain.down = True
     assert await watch.read() is None
+
+
+async def test_forged_blocks_are_a_finding_when_pass_after_pass_shows_them(
+    chain: FakeChain, watch: ChainWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forged(*_: object) -> list[AnchoredHead]:
+        raise WrongContract("what stands there is not the anchor contract")
+
+    chain.anchor(3, bytes(32))
+    monkeypatch.setattr(chain, "anchors", forged)
+    found = []
+    for _ in range(PATIENCE):
+        assert await watch.read() is None
+        found.append([(finding.kind, finding.found) for finding in watch.judge_answers()])
+    assert found[:-1] == [[]] * (PATIENCE - 1)
+    assert found[-1] == [("chain-disagrees", "what stands there is not the anchor contract")]
+
+
+async def test_a_chain_that_is_down_is_no_finding_however_long(chain: FakeChain, watch: ChainWatch) -> None:
+    chain.down = True
+    for _ in range(PATIENCE + 1):
+        assert await watch.read() is None
+        assert watch.judge_answers() == []
+
+
+async def test_no_block_before_the_contract_is_read(chain: FakeChain) -> None:
+    chain.block = chain.final_block = 41
+    chain.anchor(3, bytes(32))
+    await ChainWatch(WatchedContract(chain, 40), KEY.verifier.name).read()
+    assert chain.asked == [(40, 42)]

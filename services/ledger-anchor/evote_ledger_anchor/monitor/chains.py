@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 from evote_anchors.anchor import Anchor, AnchoredHead, AnchorReader, ChainHead
-from evote_anchors.errors import ChainError
+from evote_anchors.errors import ChainError, ChainUnavailable
 from evote_eventlog.events import AnchorVerified
 
 from .domain import NOTHING, Finding
@@ -20,6 +20,7 @@ READ_ALL_EVERY: Final = 20
 PATIENCE: Final = 3
 """How many passes in a row must see a chain's node contradict itself: one that lags behind does, for a while."""
 
+_MOST_REASON: Final = 300
 _log = structlog.get_logger(__name__)
 
 
@@ -36,32 +37,49 @@ class ChainReading:
     """Read from final blocks before, and not there any more."""
 
 
+@dataclass(frozen=True)
+class WatchedContract:
+    """A contract on a chain, and the block that it was deployed in: nothing before is read."""
+
+    reader: AnchorReader
+    first_block: int
+
+
 class ChainWatch:
     """One chain, and what it answered before."""
 
-    def __init__(self, reader: AnchorReader, origin: str) -> None:
+    def __init__(self, contract: WatchedContract, origin: str) -> None:
         """``origin`` is the log's own."""
-        self.ledger = reader.ledger
-        self._reader = reader
+        self.ledger = contract.reader.ledger
+        self._reader = contract.reader
+        self._first_block = contract.first_block
         self._origin = origin
         self._final: list[AnchoredHead] = []
-        self._final_block = -1
+        self._final_block = contract.first_block - 1
         self._passes = 0
         self._oddity: tuple[str, str] | None = None
         self._seen = 0
+        self._forged: str | None = None
+        self._forged_passes = 0
 
     async def read(self) -> ChainReading | None:
-        """Ask the chain; None when it does not answer, which is no tampering."""
+        """Ask the chain; None when it gives no answer that can be compared: :meth:`judge_answers` says whether
+        that is tampering."""
         try:
             # The newest first: a block that comes in between must not make it look unknown.
             newest = await self._reader.newest(self._origin)
             head = await self._reader.head()
             known = [] if self._passes % READ_ALL_EVERY == 0 else self._final
-            first = self._final_block + 1 if known else 0
+            first = self._final_block + 1 if known else self._first_block
             read = await self._reader.anchors(self._origin, first, head.block) if first <= head.block else []
         except ChainError as error:
             _log.warning("chain-not-read", ledger=self.ledger, error=type(error).__name__, reason=error.reason)
+            # Not to answer is no tampering. A forged block is, and so is another contract in the place of ours.
+            forged = None if isinstance(error, ChainUnavailable) else error.reason
+            self._forged_passes = self._forged_passes + 1 if forged is not None and forged == self._forged else 1
+            self._forged = forged
             return None
+        self._forged = None
         anchors = [*known, *read]
         vanished = [old for old in self._final if old.block <= head.block and old not in anchors]
         self._passes += 1
@@ -69,6 +87,13 @@ class ChainWatch:
             self._final = [anchor for anchor in anchors if anchor.block <= head.final_block]
             self._final_block = head.final_block
         return ChainReading(self.ledger, head, newest, anchors, vanished)
+
+    def judge_answers(self) -> list[Finding]:
+        """What the chain answered that can't be true, pass after pass: one node alone may have gone wrong."""
+        if self._forged is None or self._forged_passes < PATIENCE:
+            return []
+        expected = "the anchor contract, in blocks that hold"
+        return [Finding("chain-disagrees", self.ledger, expected, self._forged[:_MOST_REASON], self.ledger)]
 
     def judge(self, reading: ChainReading, log: SignedLog, lost: Mapping[int, bytes]) -> list[Finding]:
         """Compare what was read with the log, and its newest anchor with its own blocks.

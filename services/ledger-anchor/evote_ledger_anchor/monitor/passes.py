@@ -76,6 +76,7 @@ class Passes:
             comparable = _comparable(log, span, served)
             report.findings += await asyncio.to_thread(compare_tables, log, served, wanted, comparable)
             report.findings += await asyncio.to_thread(_judge_chains, readings, log, served)
+            report.findings += [finding for watch in self._watches for finding in watch.judge_answers()]
             served.records.clear()
             for (topic, partition), records in wanted.items():
                 place = LogPartition(Topic(topic), partition)

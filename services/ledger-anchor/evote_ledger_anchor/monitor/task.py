@@ -11,7 +11,6 @@ from typing import Final, get_args
 
 import asyncpg
 import structlog
-from evote_anchors.anchor import AnchorReader
 from evote_eventlog.errors import LogTruncated, LogUnavailable
 from evote_eventlog.events import TamperingDetected, TamperingKind, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -26,7 +25,7 @@ from pydantic import SecretStr
 
 from ..leadership import keep_leading
 from ..metrics import MonitorMetrics
-from .chains import ChainWatch
+from .chains import ChainWatch, WatchedContract
 from .domain import Finding
 from .memory import Memory, load_memory, save_memory
 from .notes import Notes
@@ -52,7 +51,7 @@ class Monitor:
         pool: asyncpg.Pool,
         producer: EventProducer,
         key: VerifierKey,
-        chains: Sequence[AnchorReader],
+        contracts: Sequence[WatchedContract],
         clock: Clock,
         metrics: MonitorMetrics,
         interval_s: float,
@@ -80,7 +79,7 @@ class Monitor:
         self._state_file = state_file
         self._notes = Notes(key)
         self._memory = Memory() if state_file is None else load_memory(state_file, self._notes)
-        self._watches = [ChainWatch(reader, key.name) for reader in chains]
+        self._watches = [ChainWatch(contract, key.name) for contract in contracts]
         self._look = Passes(kafka, pool, self._notes, self._watches)
         self._counted: set[str] = set()
         self._unpublished: dict[str, TamperingDetected] = {}

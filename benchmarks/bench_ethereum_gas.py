@@ -41,7 +41,9 @@ async def measure(node: AnvilNode, anchors: int) -> tuple[int, list[int]]:
     used = []
     for number in range(anchors):
         await writer.submit(Anchor(ORIGIN, (number + 1) * 50, secrets.token_bytes(32)))
-        used.append(await gas_of(node, await writer.anchors(ORIGIN, 0, (await writer.head()).block)))
+        while len(held := await writer.anchors(ORIGIN, 0, (await writer.head()).block)) <= number:
+            await asyncio.sleep(0.05)
+        used.append(await gas_of(node, held))
     await writer.close()
     return deployed.gas_used, used
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import secrets
@@ -28,6 +29,8 @@ from evote_local.fabric.organisations import Organisation as NetworkOrganisation
 from evote_local.fabric.readiness import until_endorsing
 from evote_local.softhsm import SoftToken
 from evote_platform.clock import utc_now
+from evote_verify.chain_access import add_options, named_chains
+from evote_verify.chains import read_chain
 from fabric_protos.common import ledger_pb2
 from fabric_protos.msp import identities_pb2
 
@@ -353,3 +356,22 @@ async def _submit_until_taken(writer: FabricWriter, anchor: Anchor) -> None:
             return await writer.submit(anchor)
         except ChainUnavailable:
             await asyncio.sleep(0.2)
+
+
+async def test_an_auditor_of_the_audit_office_reads_what_the_city_anchored(
+    network: FabricNetwork, new_writer: Callable[[], FabricWriter], origin: str, tmp_path: Path
+) -> None:
+    """As ``evote-verify --fabric``: through the office's own peer, whose word is checked."""
+    writer = new_writer()
+    sizes = [3, 5, 9]
+    for size in sizes:
+        await writer.submit(head(origin, size))
+    path = network.write_profile(tmp_path / "audit.json", AUDIT, [network.audit_peer])
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    (chain,) = named_chains(parser.parse_args(["--fabric", str(path)]))
+    while (evidence := await read_chain(chain, origin, utc_now)).newest != head(origin, sizes[-1]):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)  # the office's peer takes the block a moment after the city's
+    assert [anchored.anchor for anchored in evidence.anchors] == [head(origin, size) for size in sizes]
+    assert {anchored.anchorer for anchored in evidence.anchors} == {CITY.msp_id}
+    assert evidence.ledger == writer.ledger

@@ -44,12 +44,6 @@ class _Place:
     """Where one tenure of a partition stands. A seek or a new assignment makes another one."""
 
     offset: int
-    """Everything before it is applied."""
-    fetched: int
-    """Everything before it was fetched, and is applied or in hand."""
-
-
-_Fetch = list[tuple[TopicPartition, _Place, Batch]]
 
 
 class ProjectionRunner:
@@ -137,50 +131,40 @@ class ProjectionRunner:
             self._consumer = consumer
             if self._target is None:
                 self._target = await self._ends()
-            fetched: _Fetch = []
             while self._assignment_failure is None:
-                fetched = await self._poll(consumer, fetched)
+                await self._poll(consumer)
+                await self._check_connection()
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
 
-    async def _poll(self, consumer: AIOKafkaConsumer, fetched: _Fetch) -> _Fetch:
-        """Apply one fetch, and take down the next while the database is at work."""
-        following = asyncio.create_task(self._fetch(consumer))
-        try:
-            for partition, place, batch in fetched:
-                await self._apply(consumer, partition, place, batch)
-            self._show_lag(consumer)
-            await self._check_connection()
-            return await following
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)  # after an error: it must not outlive the consumer
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        async with asyncio.timeout(_FETCH_WITHIN_S):
+            batches = await self._fetch(consumer)
+        for partition, place, batch in batches:
+            await self._apply(consumer, partition, place, batch)
+        self._show_lag(consumer)
 
-    async def _fetch(self, consumer: AIOKafkaConsumer) -> _Fetch:
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> list[tuple[TopicPartition, _Place, Batch]]:
         """Take down everything about a fetch before any of it is applied.
 
         A rebalance while the first batch is applied must not mix with the second.
         """
-        async with asyncio.timeout(_FETCH_WITHIN_S):
-            fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
-            batches: _Fetch = []
-            for partition, place in list(self._places.items()):
-                messages = fetched.get(partition, [])
-                try:
-                    end = await consumer.position(partition)
-                except IllegalStateError:
-                    continue  # revoked since; the next owner starts from the database
-                if self._places.get(partition) is not place:
-                    continue  # sought elsewhere since: what was fetched is fetched again from there
-                if end < place.fetched:  # Kafka reset us: there is no such offset
-                    raise LogTruncated(*self._of(partition), place.fetched, end)
-                if end > place.fetched or messages:
-                    source = self._of(partition)
-                    records = [read_record(source.topic, message) for message in messages]
-                    batches.append((partition, place, Batch(source, place.fetched, end, records)))
-                    place.fetched = end
+        fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
+        batches = []
+        for partition, place in list(self._places.items()):
+            messages = fetched.get(partition, [])
+            try:
+                end = await consumer.position(partition)
+            except IllegalStateError:
+                continue  # revoked since; the next owner starts from the database
+            if end < place.offset:  # Kafka reset us: there is no such offset
+                raise LogTruncated(*self._of(partition), place.offset, end)
+            if end > place.offset or messages:
+                source = self._of(partition)
+                records = [read_record(source.topic, message) for message in messages]
+                batches.append((partition, place, Batch(source, place.offset, end, records)))
         return batches
 
     async def _check_connection(self) -> None:
@@ -230,7 +214,7 @@ class ProjectionRunner:
     def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
         if partition in consumer.assignment():
             consumer.seek(partition, offset)
-            self._places[partition] = _Place(offset, offset)
+            self._places[partition] = _Place(offset)
 
     async def _ends(self) -> dict[LogPartition, int]:
         if self._consumer is None:

@@ -41,7 +41,7 @@ async def measure(node: AnvilNode, anchors: int) -> tuple[int, list[int]]:
     used = []
     for number in range(anchors):
         await writer.submit(Anchor(ORIGIN, (number + 1) * 50, secrets.token_bytes(32)))
-        while len(held := await writer.anchors(ORIGIN, 0, (await writer.head()).block)) <= number:
+        while len(held := await writer.anchors(ORIGIN, 0, (await writer.head()).block)) <= number:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         used.append(await gas_of(node, held))
     await writer.close()

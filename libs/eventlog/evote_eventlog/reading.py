@@ -65,7 +65,13 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     aiokafka's ``stop`` may then wait for ever, or end with the cancellation of a fetch, which would look
     like a cancellation of its caller; either way its heartbeat and its reconnecting would go on.
     """
-    for close in (consumer.stop, consumer._client.close):
+    # A stop that was cut off while it left the group has not come to the fetcher, whose tasks would fetch on.
+    closes = [
+        consumer.stop,
+        *([consumer._fetcher.close] if consumer._fetcher is not None else []),
+        consumer._client.close,
+    ]
+    for close in closes:
         task = asyncio.ensure_future(close())
         await asyncio.wait([task], timeout=_STOP_TIMEOUT_S)
         if task.done() and not task.cancelled():

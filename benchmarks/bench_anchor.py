@@ -28,7 +28,7 @@ from evote_local.identities import LOG_ORIGIN, create_identities
 from evote_local.kafka import KafkaNode
 from evote_local.latencies import Percentiles, percentiles
 from evote_local.postgres import PostgresServer
-from evote_local.stack import define_service
+from evote_local.service import define_service
 from evote_local.vouching import Vouching
 from evote_platform.clock import utc_now
 from tqdm import tqdm

@@ -22,7 +22,8 @@ from evote_belenios.ballots import tracker_of
 from evote_eventlog.events import Topic
 from evote_local.devices import device_pool
 from evote_local.referendum import Referendum
-from evote_local.stack import Service, Stack
+from evote_local.service import Service
+from evote_local.stack import Stack
 from evote_local.voters import PollingDay, encrypt, open_client
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]

@@ -23,7 +23,8 @@ from evote_jpki.authority import TestAuthority
 from evote_local.devices import device_pool
 from evote_local.photographs import fetch_photographs
 from evote_local.referendum import Referendum
-from evote_local.stack import Service, Stack
+from evote_local.service import Service
+from evote_local.stack import Stack
 from evote_local.voters import open_client
 from evote_platform.clock import utc_now
 

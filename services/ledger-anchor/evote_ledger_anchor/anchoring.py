@@ -172,43 +172,34 @@ class Anchoring:
         size = anchored.anchor.size
         if size <= self._verified or self._announced.get(size) == anchored.block_hash:
             return
-        await self._producer.publish(
-            CheckpointAnchored(
-                origin=self._origin,
-                chain=self._writer.chain,
-                ledger=self._writer.ledger,
-                size=size,
-                root=anchored.anchor.root.hex(),
-                transaction=anchored.transaction,
-                block=anchored.block,
-                block_hash=anchored.block_hash,
-                block_time=rfc3339(anchored.block_time),
-                anchorer=anchored.anchorer,
-            )
-        )
+        await self._producer.publish(self._announcement(anchored))
         self._announced[size] = anchored.block_hash
 
     async def _verify(self, anchored: AnchoredHead) -> None:
         size = anchored.anchor.size
         if size <= self._verified:
             return
-        await self._producer.publish(
-            AnchorVerified(
-                origin=self._origin,
-                chain=self._writer.chain,
-                ledger=self._writer.ledger,
-                size=size,
-                root=anchored.anchor.root.hex(),
-                transaction=anchored.transaction,
-                block=anchored.block,
-                block_hash=anchored.block_hash,
-            )
-        )
+        announced = self._announcement(anchored).model_dump(exclude={"block_time", "anchorer"})
+        await self._producer.publish(AnchorVerified.model_validate(announced))
         self._verified = size
         self._metrics.anchors.labels(self._writer.chain).inc()
         while self._waiting and self._waiting[0][0] <= size:
             _, since = self._waiting.popleft()
             self._metrics.delay.labels(self._writer.chain).observe((self._clock() - since).total_seconds())
+
+    def _announcement(self, anchored: AnchoredHead) -> CheckpointAnchored:
+        return CheckpointAnchored(
+            origin=self._origin,
+            chain=self._writer.chain,
+            ledger=self._writer.ledger,
+            size=anchored.anchor.size,
+            root=anchored.anchor.root.hex(),
+            transaction=anchored.transaction,
+            block=anchored.block,
+            block_hash=anchored.block_hash,
+            block_time=rfc3339(anchored.block_time),
+            anchorer=anchored.anchorer,
+        )
 
     def _note_newest(self, size: int) -> None:
         self._newest = size

@@ -65,6 +65,10 @@ def stand(*, voters: int, group: str, console: Console) -> None:
             uuid = asyncio.run(_open_and_vote(stack, directory, voters, group))
             addresses = {service.name: service.url for service in stack.services}
             addresses["test authority"] = stack.authority_url
+            addresses["Ethereum chain"] = stack.chain.node.rpc_url
+            addresses["anchor contract"] = stack.chain.contract.ledger
+            addresses["log key"] = stack.identities.log_key.text
+            addresses["witness policy"] = str(stack.vouching.policy_file)
             addresses["election"] = f"{stack.tally.url}/elections/{uuid}"
             addresses["board"] = f"{stack.ballots[0].url}/elections/{uuid}/ballots"
             addresses["officer token"] = stack.identities.officer_token

@@ -99,7 +99,7 @@ class Town:
 
     async def vote(self, voter: Voter) -> None:
         cast = await self.polls.cast(voter, "はい", YES, self.client)
-        await self.polls.wait_until_logged(cast, self.client, 0)
+        await self.polls.wait_until_logged(cast, self.client)
 
     async def audit(self) -> subprocess.CompletedProcess[str]:
         releases, keys = self.directory / "releases.ndjson", self.stack.identities

@@ -101,7 +101,7 @@ async def _election(stack: Stack, biometric: Service, weights: Path, directory: 
             polls = await referendum.open_polls(executor)
             assert await polls.obtain_credential(voter, client) == released.json()["credential"]
             cast = await polls.cast(voter, "はい", [[0, 1, 0]], client)
-            await polls.wait_until_logged(cast, client, 0)
+            await polls.wait_until_logged(cast, client)
         await referendum.officers.download_archive(directory / "final.bel")
         audit = await _audit(stack, uuid, directory)
         assert audit.returncode == 0, audit.stderr

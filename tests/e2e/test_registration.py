@@ -142,5 +142,5 @@ async def _auth_votes_for_somebody_who_never_came(town: Town) -> str:
     private = master.private_credential(group, town.uuid, voter_ref)
     ghost = Voter(4, town.voter(4, town.person(4)).card, credential=private)
     cast = await town.polls.cast(ghost, "はい", YES, town.client)
-    await town.polls.wait_until_logged(cast, town.client, 0)
+    await town.polls.wait_until_logged(cast, town.client)
     return public_credential(private, town.uuid, group)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import logging
 import struct
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
+import structlog
 from evote_biometric.erasure import Eraser
 from evote_biometric.keys import SealedTemplate
 from evote_biometric.main import SERVICE
@@ -123,8 +126,21 @@ async def test_a_replay_makes_the_same_tables(booth, eventually) -> None:
     assert {table: await rows(pool, table) for table in BiometricProjection.tables} == before
 
 
-async def test_nothing_of_a_face_reaches_a_log_a_metric_an_event_or_the_database(booth, reading, spell, capfd) -> None:
+@pytest.fixture
+def logging_everything(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """As the service logs, into ``capfd`` and for one test alone: a process's logging outlives a test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
     configure_logging(SERVICE, "debug")
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_nothing_of_a_face_reaches_a_log_a_metric_an_event_or_the_database(
+    booth, reading, spell, logging_everything, capfd
+) -> None:
     photo = spell(reading)
     await booth.enrol(photo)
     await booth.verify()

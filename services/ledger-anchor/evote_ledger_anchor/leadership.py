@@ -53,7 +53,7 @@ async def leadership(database_url: SecretStr, work: str) -> AsyncIterator[Leader
         database_url.get_secret_value(),
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={
-            "application_name": f"evote-ledger {work}"[:63],
+            "application_name": f"evote-ledger-{work}"[:63],
             # A leader that vanished without a word keeps the lock for 15 s at the most.
             "tcp_keepalives_idle": "5",
             "tcp_keepalives_interval": "5",

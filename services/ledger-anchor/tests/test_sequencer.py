@@ -303,7 +303,7 @@ async def test_a_leader_whose_lock_is_gone_stops_and_nothing_is_doubled(stack: S
             await until(lambda size=round_ * 20 + 1: _at_least(stack, size))
             killed = await stack.pool.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE application_name = 'evote-ledger sequencer' AND datname = current_database()"
+                " WHERE application_name = 'evote-ledger-sequencer' AND datname = current_database()"
                 " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
             )
             assert killed == 1

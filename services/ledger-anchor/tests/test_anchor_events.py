@@ -53,6 +53,11 @@ async def test_the_first_anchor_that_covers_a_size_is_found(log: Any, events: An
     sizes = [(await client.get("/anchors", params={"size": size})).json()["items"] for size in (1, 2, 3, 4, 5)]
     assert [[line["size"] for line in lines] for lines in sizes] == [[2], [2], [4], [4], []]
     assert [line["size"] for line in (await client.get("/anchors")).json()["items"]] == [4]
+    other = (await anchored(log, 3, 1)).model_copy(update={"chain": "fabric", "ledger": "fabric:anchors:anchor"})
+    await log.apply(log.record(other))
+    found = {size: (await client.get("/anchors", params={"size": size})).json()["items"] for size in (1, 3, 4)}
+    assert {size: [line["size"] for line in lines] for size, lines in found.items()} == {1: [2, 3], 3: [4, 3], 4: [4]}
+    assert [line["size"] for line in (await client.get("/anchors")).json()["items"]] == [4, 3]
 
 
 async def test_the_coverage_tells_how_far_each_is_behind(log: Any, events: Any, client: httpx.AsyncClient) -> None:

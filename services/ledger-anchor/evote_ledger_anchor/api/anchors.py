@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from ..store import (
     StoredAnchor,
     anchors_covering,
-    coverage_of_chains,
+    coverage_of,
     newest_anchors,
     newest_size,
     newest_witnessed,
@@ -108,19 +108,16 @@ async def coverage(request: Request, response: Response) -> Coverage:
     ledger = _ledger(request)
     async with ledger.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         size, witnessed = await newest_size(connection), await newest_witnessed(connection)
-        reached = {line.ledger: line for line in await coverage_of_chains(connection)}
+        reached = [(place, await coverage_of(connection, place.ledger)) for place in ledger.chains]
     response.headers.update(MUTABLE)
     return Coverage(
         size=size,
         witnessed_size=0 if witnessed is None else witnessed.size,
         chains=[
             ChainCoverage(
-                chain=place.chain,
-                ledger=place.ledger,
-                anchored_size=reached[place.ledger].anchored if place.ledger in reached else 0,
-                verified_size=reached[place.ledger].verified if place.ledger in reached else 0,
+                chain=place.chain, ledger=place.ledger, anchored_size=found.anchored, verified_size=found.verified
             )
-            for place in ledger.chains
+            for place, found in reached
         ],
     )
 

@@ -22,7 +22,9 @@ from evote_anchors.anchor import Anchor, AnchoredHead, AnchorWriter
 from evote_anchors.errors import ChainError
 from evote_eventlog.events import AnchorVerified, CheckpointAnchored
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.projection import TRANSIENT
 from evote_platform.clock import Clock, rfc3339
+from evote_platform.logging import exception_facts
 from evote_tlog.checkpoint import parse_checkpoint, parse_note
 from pydantic import SecretStr
 
@@ -112,14 +114,23 @@ class Anchoring:
         while True:
             try:
                 await step()
+            except TRANSIENT:
+                raise
             except ChainError as error:
-                self._metrics.up.labels(self._writer.chain).set(0)
-                trouble = f"{type(error).__name__}: {error.reason}"
-                if trouble != self._trouble:
-                    _log.warning("chain-trouble", chain=self._writer.chain, trouble=trouble)
-                self._trouble = trouble
+                self._note_trouble(f"{type(error).__name__}: {error.reason}")
+                await asyncio.sleep(_RETRY_S)
+            except Exception as error:
+                # An answer may be made to break whoever reads it: that must not stop the sequencer beside this task.
+                self._note_trouble(f"unreadable: {type(error).__name__}")
+                _log.error("anchoring-failed", chain=self._writer.chain, **exception_facts(error))
                 await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(pause_s)
+
+    def _note_trouble(self, trouble: str) -> None:
+        self._metrics.up.labels(self._writer.chain).set(0)
+        if trouble != self._trouble:
+            _log.warning("chain-trouble", chain=self._writer.chain, trouble=trouble)
+        self._trouble = trouble
 
     async def _recall(self) -> None:
         """What was announced, by whichever replica."""
@@ -141,6 +152,8 @@ class Anchoring:
     async def _follow(self) -> None:
         """Read the blocks that are not final once more: a reorganisation moves anchors, or drops them."""
         head = await self._writer.head()
+        if head.block < self._first_block - 1:
+            await self._recall()  # a node that told of blocks that there never were must not hide the next ones
         found: Sequence[AnchoredHead] = []
         if head.block >= self._first_block:
             found = await self._writer.anchors(self._origin, self._first_block, head.block)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,8 +16,8 @@ class EthereumAccount(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
 
-    ethereum_rpc_urls: Annotated[str, Field(min_length=1)]
-    """JSON-RPC endpoints, separated by commas; the next is asked when one fails."""
+    ethereum_rpc_urls: Annotated[SecretStr, Field(min_length=1)]
+    """JSON-RPC endpoints, separated by commas; the next is asked when one fails. They may hold access tokens."""
     ethereum_chain_id: Annotated[int, Field(ge=1)]
     """EIP-155 id that the endpoints must have, such as 1 for the main network."""
     ethereum_key_file: Path
@@ -50,11 +51,6 @@ class EthereumSettings(EthereumAccount):
     ethereum_poll_s: Annotated[float, Field(ge=0.05)] = 4
     """Seconds from one look at the chain's blocks to the next."""
 
-    @classmethod
-    def if_wanted(cls) -> Self | None:
-        """The settings, when ``EVOTE_ETHEREUM_RPC_URLS`` asks for anchoring."""
-        return cls.from_environment() if os.environ.get("EVOTE_ETHEREUM_RPC_URLS") else None
-
 
 class FabricSettings(BaseSettings):
     """Anchoring on Hyperledger Fabric."""
@@ -68,7 +64,27 @@ class FabricSettings(BaseSettings):
     fabric_poll_s: Annotated[float, Field(ge=0.05)] = 0.2
     """Seconds from one look at the chain's blocks to the next."""
 
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Where this deployment anchors; None: not on that chain."""
+
+    ethereum: EthereumSettings | None = None
+    fabric: FabricSettings | None = None
+
     @classmethod
-    def if_wanted(cls) -> Self | None:
-        """The settings, when ``EVOTE_FABRIC_PROFILE_FILE`` asks for anchoring."""
-        return cls() if os.environ.get("EVOTE_FABRIC_PROFILE_FILE") else None
+    def from_environment(cls) -> Self:
+        """Read the settings of each chain that a variable speaks of.
+
+        Raises:
+            pydantic.ValidationError: one of them is missing or wrong; ``cli.run`` reports it.
+        """
+        return cls(
+            EthereumSettings() if _spoken_of("EVOTE_ETHEREUM_") else None,
+            FabricSettings() if _spoken_of("EVOTE_FABRIC_") else None,
+        )
+
+
+def _spoken_of(prefix: str) -> bool:
+    """Any variable will do: a chain that is named by half must be an error, not a chain left out."""
+    return any(name.upper().startswith(prefix) for name in os.environ)

@@ -19,7 +19,7 @@ from evote_anchors.fabric.writer import FabricWriter
 from evote_platform.clock import utc_now
 
 from .anchoring import Pace
-from .chain_settings import EthereumAccount, EthereumSettings, FabricSettings
+from .chain_settings import ChainSettings, EthereumAccount, EthereumSettings
 
 _WEI = 10**9
 _DEPLOYED_WITHIN_S = 300
@@ -34,9 +34,9 @@ class OpenChain:
 
 
 @asynccontextmanager
-async def open_chains() -> AsyncIterator[Sequence[OpenChain]]:
+async def open_chains(settings: ChainSettings) -> AsyncIterator[Sequence[OpenChain]]:
     """Every chain of the settings, closed when the block ends. No chain has to answer for this."""
-    ethereum, fabric = EthereumSettings.if_wanted(), FabricSettings.if_wanted()
+    ethereum, fabric = settings.ethereum, settings.fabric
     async with AsyncExitStack() as opened:
         chains: list[OpenChain] = []
         if ethereum is not None:
@@ -79,7 +79,7 @@ def _ethereum_writer(settings: EthereumSettings) -> EthereumWriter:
 
 
 def _urls(account: EthereumAccount) -> tuple[str, ...]:
-    return tuple(url.strip() for url in account.ethereum_rpc_urls.split(",") if url.strip())
+    return tuple(url.strip() for url in account.ethereum_rpc_urls.get_secret_value().split(",") if url.strip())
 
 
 def _fees(account: EthereumAccount) -> FeePolicy:

@@ -20,7 +20,7 @@ from evote_platform.server import serve
 from fastapi import FastAPI
 
 from .api import anchors, log
-from .chain_settings import EthereumAccount
+from .chain_settings import ChainSettings, EthereumAccount
 from .chains import deploy
 from .projection import LedgerProjection
 from .settings import LedgerSettings
@@ -29,7 +29,7 @@ from .wiring import MIGRATIONS, SCHEMA, SERVICE, running
 MAX_BODY_BYTES = 1024  # nothing here takes a body
 
 
-def build_app(settings: LedgerSettings | None) -> FastAPI:
+def build_app(settings: LedgerSettings | None, chains: ChainSettings) -> FastAPI:
     """The service; without settings only its OpenAPI document can be asked for."""
     readiness, registry = Readiness(), new_registry()
 
@@ -37,7 +37,7 @@ def build_app(settings: LedgerSettings | None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings is None:
             raise RuntimeError("an app without settings can't be served")
-        async with running(settings, readiness, registry) as state:
+        async with running(settings, chains, readiness, registry) as state:
             app.state.ledger = state
             yield
 
@@ -53,9 +53,9 @@ def build_app(settings: LedgerSettings | None) -> FastAPI:
 
 
 def _serve() -> int:
-    settings = LedgerSettings.from_environment()
+    settings, chains = LedgerSettings.from_environment(), ChainSettings.from_environment()
     configure_logging(SERVICE, settings.log_level)
-    return serve(build_app(settings), settings)
+    return serve(build_app(settings, chains), settings)
 
 
 def _migrate() -> int:
@@ -96,7 +96,7 @@ def main() -> None:
         serve=_serve,
         migrate=_migrate,
         replay=_replay,
-        openapi=lambda: build_app(None),
+        openapi=lambda: build_app(None, ChainSettings()),
         own={
             "deploy-contract": OwnCommand(
                 "put the anchor contract on the Ethereum chain; prints the settings that name it", _deploy_contract

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from .anchoring import Anchoring
 from .api.log import LedgerOnChain, LedgerState
+from .chain_settings import ChainSettings
 from .chains import OpenChain, open_chains
 from .metrics import AnchoringMetrics, MonitorMetrics, SequencerMetrics, WitnessMetrics
 from .monitor.chains import WatchedContract
@@ -51,7 +52,7 @@ class _Means:
 
 @asynccontextmanager
 async def running(
-    settings: LedgerSettings, readiness: Readiness, registry: CollectorRegistry
+    settings: LedgerSettings, chain_settings: ChainSettings, readiness: Readiness, registry: CollectorRegistry
 ) -> AsyncIterator[LedgerState]:
     """Everything runs while the block does. Chains and witnesses may be down at any time: it is ready without them."""
     key = settings.signing_key()
@@ -59,7 +60,7 @@ async def running(
     await asyncio.to_thread(migrate, settings.database_url, SCHEMA, MIGRATIONS)
     async with (
         await open_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
-        open_chains() as chains,
+        open_chains(chain_settings) as chains,
     ):
         producer = EventProducer(settings.kafka(), SERVICE, utc_now)
         means = _Means(settings, key, policy, pool, producer, chains, registry)

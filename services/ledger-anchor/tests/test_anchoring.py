@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from evote_anchors.anchor import Anchor
+from evote_anchors.anchor import Anchor, ChainHead
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import EventData
 from evote_ledger_anchor.anchoring import Anchoring, Pace
@@ -181,6 +181,43 @@ async def test_an_announcement_that_fails_is_made_again(place: Place, script: li
         size = await place.grow()
         await until(lambda: place.verified(size))
     assert place.chain.sizes() == [size]
+
+
+async def test_an_answer_that_breaks_the_reading_stops_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nonsense(*_: object) -> ChainHead:
+        raise ValueError("not a number")
+
+    honest = place.chain.head
+    monkeypatch.setattr(place.chain, "head", nonsense)
+    async with place.anchoring():
+        size = await place.grow()
+
+        async def sent() -> bool:
+            return place.chain.sizes() == [size] and place.metric("evote_anchor_up") == 0
+
+        await until(sent)
+        monkeypatch.setattr(place.chain, "head", honest)
+        await until(lambda: place.verified(size))
+
+
+async def test_blocks_that_a_node_made_up_do_not_hide_the_ones_that_come(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def far_ahead() -> ChainHead:
+        asked.set()
+        return ChainHead(10**9, 10**9)
+
+    honest = place.chain.head
+    monkeypatch.setattr(place.chain, "head", far_ahead)
+    async with place.anchoring():
+        async with asyncio.timeout(30):
+            await asked.wait()
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(place.chain, "head", honest)
+        size = await place.grow()
+        await until(lambda: place.verified(size))
 
 
 async def test_an_anchor_that_we_never_signed_is_not_announced(place: Place) -> None:

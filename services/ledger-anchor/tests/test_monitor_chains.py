@@ -202,3 +202,28 @@ async def test_no_block_before_the_contract_is_read(chain: FakeChain) -> None:
     chain.anchor(3, bytes(32))
     await ChainWatch(WatchedContract(chain, 40), KEY.verifier.name).read()
     assert chain.asked == [(40, 42)]
+
+
+async def test_an_answer_that_breaks_the_reading_does_not_blind_the_pass(
+    chain: FakeChain, watch: ChainWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nonsense(*_: object) -> list[AnchoredHead]:
+        raise ValueError("not an address")
+
+    monkeypatch.setattr(chain, "newest", nonsense)
+    assert await watch.read() is None
+    assert watch.judge_answers() == []
+
+
+async def test_final_blocks_that_a_node_made_up_are_forgotten_with_the_next_whole_reading(
+    chain: FakeChain, watch: ChainWatch
+) -> None:
+    (event,) = checkpoints([3])
+    held, log = chain.anchor(3, bytes.fromhex(event.root)), fold([event])
+    chain.final_block = 10**9
+    await watch.read()
+    chain.final_block = chain.block
+    for _ in range(READ_ALL_EVERY):
+        assert await look(watch, log) == []
+    reading = await watch.read()
+    assert reading is not None and list(reading.anchors) == [held]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -31,7 +31,7 @@ class ContractAt:
         call_timeout_s: how long one endpoint may take to answer one call.
     """
 
-    rpc_urls: tuple[str, ...]
+    rpc_urls: tuple[str, ...] = field(repr=False)
     chain_id: int
     address: str
     finality_depth: int

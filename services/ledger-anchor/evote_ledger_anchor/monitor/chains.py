@@ -10,6 +10,7 @@ import structlog
 from evote_anchors.anchor import Anchor, AnchoredHead, AnchorReader, ChainHead
 from evote_anchors.errors import ChainError, ChainUnavailable
 from evote_eventlog.events import AnchorVerified
+from evote_platform.logging import exception_facts
 
 from .domain import NOTHING, Finding
 from .ledger import SignedLog
@@ -79,11 +80,16 @@ class ChainWatch:
             self._forged_passes = self._forged_passes + 1 if forged is not None and forged == self._forged else 1
             self._forged = forged
             return None
+        except Exception as error:
+            # An answer may be made to break whoever reads it: that must not blind the rest of the pass.
+            _log.error("chain-unreadable", ledger=self.ledger, **exception_facts(error))
+            return None
         self._forged = None
         anchors = [*known, *read]
         vanished = [old for old in self._final if old.block <= head.block and old not in anchors]
         self._passes += 1
-        if head.final_block >= self._final_block:
+        # All anew when all was read: a node may once have told of final blocks that there never were.
+        if not known or head.final_block >= self._final_block:
             self._final = [anchor for anchor in anchors if anchor.block <= head.final_block]
             self._final_block = head.final_block
         return ChainReading(self.ledger, head, newest, anchors, vanished)

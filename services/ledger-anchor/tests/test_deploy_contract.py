@@ -61,19 +61,3 @@ def test_a_key_that_can_not_be_used_is_never_shown(anvil: AnvilNode, key_file: P
     done = deploy(RPC_URLS=anvil.rpc_url, CHAIN_ID=str(CHAIN_ID), KEY_FILE=str(key_file))
     assert done.returncode == 1
     assert "ab" * 5 not in done.stderr + done.stdout
-
-
-def test_a_chain_that_is_named_by_half_keeps_the_service_from_starting(tmp_path: Path) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "EVOTE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none",
-        "EVOTE_LOG_KEY_FILE": str(tmp_path / "none"),
-        "EVOTE_LOG_ORIGIN": "vote.city.example/log",
-        "EVOTE_PORT": "0",
-        "EVOTE_ETHEREUM_CONTRACT": "0x" + "a" * 40,
-    }
-    command = [sys.executable, "-m", "evote_ledger_anchor.main", "serve"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "setting EVOTE_ETHEREUM_RPC_URLS: Field required" in done.stderr

@@ -215,15 +215,19 @@ async def test_an_answer_that_breaks_the_reading_does_not_blind_the_pass(
     assert watch.judge_answers() == []
 
 
-async def test_final_blocks_that_a_node_made_up_are_forgotten_with_the_next_whole_reading(
+async def test_final_blocks_that_a_node_made_up_do_not_hide_the_ones_that_come(
     chain: FakeChain, watch: ChainWatch
 ) -> None:
-    (event,) = checkpoints([3])
-    held, log = chain.anchor(3, bytes.fromhex(event.root)), fold([event])
-    chain.final_block = 10**9
-    await watch.read()
+    whole = checkpoints([3, 4])
+    log = fold(whole)
+    chain.anchor(3, bytes.fromhex(whole[0].root))
+    honest, chain.block = chain.block, 10**9
     chain.final_block = chain.block
+    await watch.read()
+    chain.block = chain.final_block = honest
+    chain.anchor(7, bytes.fromhex(whole[1].root))
     for _ in range(READ_ALL_EVERY):
-        assert await look(watch, log) == []
-    reading = await watch.read()
-    assert reading is not None and list(reading.anchors) == [held]
+        reading = await watch.read()
+        assert reading is not None
+        assert [held.anchor.size for held in reading.anchors] == [3, 7]
+        assert watch.judge(reading, log, {}) == []

@@ -70,7 +70,9 @@ class ChainWatch:
             # The newest first: a block that comes in between must not make it look unknown.
             newest = await self._reader.newest(self._origin)
             head = await self._reader.head()
-            known = [] if self._passes % READ_ALL_EVERY == 0 else self._final
+            # A node may have told of final blocks that there never were: those that come must not be passed over.
+            anew = self._passes % READ_ALL_EVERY == 0 or head.block < self._final_block
+            known = [] if anew else self._final
             first = self._final_block + 1 if known else self._first_block
             read = await self._reader.anchors(self._origin, first, head.block) if first <= head.block else []
         except ChainError as error:
@@ -88,9 +90,9 @@ class ChainWatch:
         anchors = [*known, *read]
         vanished = [old for old in self._final if old.block <= head.block and old not in anchors]
         self._passes += 1
-        # All anew when all was read: a node may once have told of final blocks that there never were.
-        if not known or head.final_block >= self._final_block:
-            self._final = [anchor for anchor in anchors if anchor.block <= head.final_block]
+        if anew or head.final_block >= self._final_block:
+            beyond = [old for old in self._final if old.block > head.block]
+            self._final = [*(anchor for anchor in anchors if anchor.block <= head.final_block), *beyond]
             self._final_block = head.final_block
         return ChainReading(self.ledger, head, newest, anchors, vanished)
 

@@ -79,21 +79,20 @@ bench-card: $(INSTALLED) ## From the card in the reader to the credential, and w
 bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=50, ballots a second]
 	@$(RUN) python benchmarks/bench_ethereum_gas.py --rate $(RATE)
 
-# The puppet is the tests' own simulation of a moving head.
 eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]
-	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
+	@$(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
 
 bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face models: make bench-face [READS=40]
 	@$(RUN) python benchmarks/bench_face.py --reads $(READS)
 
 bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
-	@PYTHONPATH=services/biometric/tests $(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
+	@$(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
 
 bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
-	@$(RUN) python services/ledger-anchor/benchmarks/bench_log.py --entries $(ENTRIES)
+	@$(RUN) python benchmarks/bench_log.py --entries $(ENTRIES)
 
 bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
-	@$(RUN) python services/ledger-anchor/benchmarks/bench_proofs.py --sizes $(SIZES)
+	@$(RUN) python benchmarks/bench_proofs.py --sizes $(SIZES)
 
 bench-fabric: $(INSTALLED) ## Time until an anchor is on Fabric: make bench-fabric FABRIC_BIN=(as for test-fabric) [SUBMITS=50]
 	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) python benchmarks/bench_fabric_anchor.py --submits $(SUBMITS)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
-from evote_local.anvil import AnvilNode
-from evote_local.kafka import KafkaNode
-from evote_local.postgres import PostgresServer
-from evote_local.softhsm import SoftToken
+from evote_local.nodes.anvil import AnvilNode
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.postgres import PostgresServer
+from evote_local.nodes.softhsm import SoftToken
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 

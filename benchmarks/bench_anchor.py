@@ -23,13 +23,13 @@ from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_local.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
-from evote_local.identities import LOG_ORIGIN, create_identities
-from evote_local.kafka import KafkaNode
-from evote_local.latencies import Percentiles, percentiles
-from evote_local.postgres import PostgresServer
-from evote_local.service import define_service
-from evote_local.vouching import Vouching
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.postgres import PostgresServer
+from evote_local.people.latencies import Percentiles, percentiles
+from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
+from evote_local.stack.identities import LOG_ORIGIN, create_identities
+from evote_local.stack.service import define_service
+from evote_local.stack.vouching import Vouching
 from evote_platform.clock import utc_now
 from tqdm import tqdm
 

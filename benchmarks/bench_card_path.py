@@ -20,13 +20,13 @@ import httpx
 from evote_jpki.authority import TestAuthority
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.vpcd import InsertedCard
-from evote_local.card_desk import CardDesk
-from evote_local.latencies import percentiles
-from evote_local.pcsc import PcscDaemon
-from evote_local.ports import LOOPBACK
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack, temporary_directory
-from evote_local.voters import SIGNATURE_PASSWORD, USER_PIN, Voter, open_client
+from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.nodes.ports import LOOPBACK
+from evote_local.people.latencies import percentiles
+from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, Voter, open_client
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.card_desk import CardDesk
+from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from tqdm import tqdm
 

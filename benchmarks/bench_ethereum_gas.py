@@ -25,7 +25,7 @@ from evote_anchors.ethereum.deploy import deploy_contract
 from evote_anchors.ethereum.fees import FeePolicy
 from evote_anchors.ethereum.key import AnchorerKey
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
-from evote_local.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
 
 ORIGIN = "vote.city.example/log"
 FEES = FeePolicy(cap_wei=100 * 10**9, priority_wei=10**9)

@@ -24,7 +24,7 @@ from evote_local.fabric.binaries import FabricBinaries, find_binaries
 from evote_local.fabric.network import FabricNetwork
 from evote_local.fabric.organisations import CITY
 from evote_local.fabric.readiness import until_endorsing
-from evote_local.latencies import percentiles
+from evote_local.people.latencies import percentiles
 from evote_platform.clock import utc_now
 
 BATCH_TIMEOUTS_MS = (50, 100, 200, 500, 1000)

@@ -25,8 +25,8 @@ from evote_biometric.engine.decoding import Decoder, Limits
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import RECOGNITION, install_weights, weight_path
-from evote_local.latencies import percentiles
-from evote_local.photographs import fetch_photographs
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.latencies import percentiles
 
 WEBCAM_SIDE = 1280
 """Longest side of what a resident's browser sends."""

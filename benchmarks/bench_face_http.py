@@ -25,11 +25,11 @@ from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.picture import Pixels
 from evote_face.statements import FaceOrder, FacePurpose, sign_statement
 from evote_jpki.authority import TestAuthority
-from evote_local.latencies import percentiles
-from evote_local.photographs import fetch_photographs
-from evote_local.stack import Service, Stack, temporary_directory
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.latencies import percentiles
+from evote_local.people.puppet import Gesture, Puppet, encode
+from evote_local.stack.stack import Service, Stack, temporary_directory
 from evote_platform.clock import utc_now
-from puppet import Gesture, Puppet, encode
 
 WEIGHTS = Path(".cache/weights")
 GESTURES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.finding import FaceFinder
-from evote_local.photographs import PACKAGES, fetch_photographs
+from evote_local.nodes.photographs import PACKAGES, fetch_photographs
 from faces.conditions import CONDITIONS
 from faces.data import load
 from faces.evaluation import evaluate

@@ -14,8 +14,8 @@ import pytest
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.vpcd import Chip, InsertedCard
-from evote_local.pcsc import PcscDaemon, why_no_pcscd
-from evote_local.stack import Stack
+from evote_local.nodes.pcsc import PcscDaemon, why_no_pcscd
+from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 
 

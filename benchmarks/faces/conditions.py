@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE
 from evote_biometric.engine.picture import Pixels
-from puppet import Gesture, Puppet
+from evote_local.people.puppet import Gesture, Puppet
 
 from .data import Sample
 

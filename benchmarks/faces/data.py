@@ -11,7 +11,7 @@ from evote_biometric.engine.decoding import Decoder, Limits, PictureRefused
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.geometry import Points
 from evote_biometric.engine.picture import Pixels
-from evote_local.photographs import CROWDS
+from evote_local.nodes.photographs import CROWDS
 
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 

@@ -20,11 +20,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_eventlog.events import Topic
-from evote_local.devices import device_pool
-from evote_local.referendum import Referendum
-from evote_local.service import Service
-from evote_local.stack import Stack
-from evote_local.voters import PollingDay, encrypt, open_client
+from evote_local.people.voters import PollingDay, encrypt, open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.service import Service
+from evote_local.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

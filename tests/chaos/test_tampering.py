@@ -15,11 +15,11 @@ from evote_anchors.anchor import Anchor
 from evote_anchors.ethereum.fees import FeePolicy
 from evote_anchors.ethereum.key import load_key
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
-from evote_local.devices import device_pool
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.verification import Verdict, verify_from_public_data
-from evote_local.voters import Cast, PollingDay, open_client
+from evote_local.people.voters import Cast, PollingDay, open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.verification import Verdict, verify_from_public_data
+from evote_local.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

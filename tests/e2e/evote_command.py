@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from evote_local.stack import Stack
+from evote_local.stack.stack import Stack
 
 
 async def run_evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:

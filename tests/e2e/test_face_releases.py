@@ -29,10 +29,10 @@ from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import RecordPosition
 from evote_face.statements import FaceVerdict, sign_statement
-from evote_local.devices import device_pool
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.voters import PollingDay, Voter, open_client
+from evote_local.people.voters import PollingDay, Voter, open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
 from evote_platform.clock import rfc3339, utc_now
 from nacl.public import PublicKey, SealedBox
 

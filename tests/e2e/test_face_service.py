@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_biometric.engine.weights import install_weights
 from evote_face.statements import FaceOrder, FacePurpose, sign_statement
 from evote_jpki.authority import TestAuthority
-from evote_local.photographs import fetch_photographs
-from evote_local.stack import Stack
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

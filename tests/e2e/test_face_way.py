@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import secrets
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
@@ -20,12 +17,13 @@ from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.weights import install_weights
 from evote_jpki.authority import TestAuthority
-from evote_local.devices import device_pool
-from evote_local.photographs import fetch_photographs
-from evote_local.referendum import Referendum
-from evote_local.service import Service
-from evote_local.stack import Stack
-from evote_local.voters import open_client
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.puppet import Gesture, Puppet, encode
+from evote_local.people.voters import open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.service import Service
+from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 
 from .evote_command import run_evote
@@ -36,24 +34,12 @@ ACT = ("--officer", "佐藤", "--reason", "窓口で本人確認")
 FRAME_EVERY_MS = 400
 
 
-def _load_puppet() -> ModuleType:
-    """biometric's own test puppet."""
-    path = Path(__file__).parents[2] / "services/biometric/tests/puppet.py"
-    spec = importlib.util.spec_from_file_location("face_puppet", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-puppets = _load_puppet()
 GESTURES = {
-    "turn-left": [puppets.Gesture(yaw_deg=24)],
-    "turn-right": [puppets.Gesture(yaw_deg=-24)],
-    "look-up": [puppets.Gesture(pitch_deg=20)],
+    "turn-left": [Gesture(yaw_deg=24)],
+    "turn-right": [Gesture(yaw_deg=-24)],
+    "look-up": [Gesture(pitch_deg=20)],
     # For a second, as residents are asked to, so in two frames: noise may cost one of them.
-    "blink": [puppets.Gesture(eyes_closed=0.9)] * 2,
+    "blink": [Gesture(eyes_closed=0.9)] * 2,
 }
 
 
@@ -127,15 +113,15 @@ async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
     return dict(line.split(",") for line in (await asyncio.to_thread(out.read_text)).split())["000001"]
 
 
-def _puppet(weights: Path, photo: Path) -> Any:
+def _puppet(weights: Path, photo: Path) -> Puppet:
     picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000))
     finder = FaceFinder(weights)
     box = finder.find(picture.pixels)[0]
-    return puppets.Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
+    return Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
 
 
 async def _verify(
-    stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, code: str, puppet: Any
+    stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, code: str, puppet: Puppet
 ) -> tuple[str, httpx.Response]:
     """The page's part: code to auth, order to biometric, frames of what biometric asks for."""
     auth = f"{stack.auth.url}/elections/{uuid}"
@@ -156,12 +142,12 @@ async def _verify(
     )
 
 
-def _film(puppet: Any, actions: Sequence[str]) -> list[bytes]:
-    rest = puppets.Gesture()
+def _film(puppet: Puppet, actions: Sequence[str]) -> list[bytes]:
+    rest = Gesture()
     gestures = [rest, rest]
     for action in actions:
         gestures += [*GESTURES[action], rest]
-    return [puppets.encode(_grain(puppet.frame(gesture))) for gesture in gestures]
+    return [encode(_grain(puppet.frame(gesture))) for gesture in gestures]
 
 
 def _grain(pixels: Any) -> Any:

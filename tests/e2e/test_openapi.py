@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.voters import open_client
+from evote_local.people.voters import open_client
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode

@@ -18,11 +18,11 @@ from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_cli.ledger import Remark
 from evote_jpki.authority import CardKeys, Person, generate_card_keys
-from evote_local.devices import device_pool
-from evote_local.people import make_residents
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, VoterRefused, open_client
+from evote_local.people.residents import make_residents
+from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, VoterRefused, open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
 
 from .evote_command import run_evote
 

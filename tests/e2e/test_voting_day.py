@@ -13,11 +13,11 @@ import httpx
 import pytest
 from evote_eventlog.events import CredentialReleased
 from evote_eventlog.producer import EventProducer
-from evote_local.devices import device_pool
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.verification import run_belenios_tool, run_evote_verify
-from evote_local.voters import PollingDay, Voter, VoterRefused, encrypt, open_client
+from evote_local.people.voters import PollingDay, Voter, VoterRefused, encrypt, open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.verification import run_belenios_tool, run_evote_verify
+from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from evote_jpki.release_texts import ReleaseTexts
-from evote_local.card_desk import CardDesk
-from evote_local.pcsc import PcscDaemon
+from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.stack.card_desk import CardDesk
 
 UUID = "2" * 14
 

@@ -21,8 +21,8 @@ from evote_auth.api.models import ReleaseRequest
 from evote_jpki.authority import Person, TestAuthority
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.release_texts import ReleaseTexts
-from evote_local.card_desk import PAGE
-from evote_local.pcsc import PcscDaemon
+from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.stack.card_desk import PAGE
 from evote_platform.clock import utc_now
 
 from .conftest import UUID, Page, new_texts

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from evote_jpki.release_texts import ReleaseTexts
-from evote_local.card_desk import PAGE
+from evote_local.stack.card_desk import PAGE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -20,7 +20,7 @@ import pytest
 from evote_auth.api.models import ReleaseRequest
 from evote_card_agent.questions import CANCELLED, Question
 from evote_jpki.emulator import EmulatedCard
-from evote_local.ports import free_port
+from evote_local.nodes.ports import free_port
 
 from .conftest import UUID, new_texts
 

@@ -7,13 +7,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from evote_local.card_corner import READERS, CardCorner
-from evote_local.devices import device_pool
-from evote_local.pcsc import why_no_pcscd
-from evote_local.referendum import Referendum
-from evote_local.stack import Stack
-from evote_local.verification import run_evote_verify
-from evote_local.voters import open_client
+from evote_local.nodes.pcsc import why_no_pcscd
+from evote_local.people.voters import open_client
+from evote_local.referendum.card_corner import READERS, CardCorner
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.verification import run_evote_verify
+from evote_local.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

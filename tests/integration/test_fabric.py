@@ -27,7 +27,7 @@ from evote_local.fabric.network import FabricNetwork, FabricPeer
 from evote_local.fabric.organisations import AUDIT, CITY
 from evote_local.fabric.organisations import Organisation as NetworkOrganisation
 from evote_local.fabric.readiness import until_endorsing
-from evote_local.softhsm import SoftToken
+from evote_local.nodes.softhsm import SoftToken
 from evote_platform.clock import utc_now
 from evote_verify.chain_access import add_options, named_chains
 from evote_verify.chains import read_chain

@@ -21,7 +21,7 @@ from evote_jpki.authority import CardKeys, generate_card_keys
 from evote_jpki.cardfile import load_card, save_card
 from evote_jpki.emulator import EmulatedCard, KeySlot
 from evote_jpki.vpcd import Chip, InsertedCard
-from evote_local.pcsc import PcscDaemon
+from evote_local.nodes.pcsc import PcscDaemon
 
 pytestmark = pytest.mark.pcsc
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.weights import install_weights
-from evote_local.photographs import fetch_photographs
+from evote_local.nodes.photographs import fetch_photographs
 
 from ..data import load
 

@@ -13,7 +13,7 @@ from evote_anchors.ethereum.deploy import deploy_contract
 from evote_anchors.ethereum.fees import FeePolicy
 from evote_anchors.ethereum.key import AnchorerKey
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
-from evote_local.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
 
 pytestmark = pytest.mark.stack
 

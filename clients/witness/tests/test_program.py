@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_local.ports import LOOPBACK
-from evote_local.witnesses import LocalWitness
+from evote_local.nodes.ports import LOOPBACK
+from evote_local.stack.witnesses import LocalWitness
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_checkpoint, parse_note
 from evote_tlog.witness import MAX_REQUEST_BYTES, AddCheckpoint, format_add_checkpoint
 

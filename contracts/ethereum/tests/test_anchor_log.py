@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from evote_local.anvil import AnvilNode
+from evote_local.nodes.anvil import AnvilNode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web3 import HTTPProvider, Web3

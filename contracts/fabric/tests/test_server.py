@@ -19,7 +19,7 @@ from evote_anchor_chaincode.contract import ANCHORED
 from evote_anchor_chaincode.errors import SettingsInvalid
 from evote_anchor_chaincode.server import make_server
 from evote_anchor_chaincode.settings import Settings, Tls
-from evote_local.ports import LOOPBACK, free_port
+from evote_local.nodes.ports import LOOPBACK, free_port
 from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage as Message
 
 from .fake_peer import FakePeer, response, transaction

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import demo, inserting, standing
-from .final_anchor import NotAnchored
-from .processes import ProcessFailed
+from .nodes.processes import ProcessFailed
+from .referendum import demo, inserting, standing
+from .referendum.final_anchor import NotAnchored
 
 
 def main() -> int:

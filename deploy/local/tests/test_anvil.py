@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from evote_local.anvil import CHAIN_ID, AnvilNode
-from evote_local.ports import is_listening
-from evote_local.processes import ProcessFailed
+from evote_local.nodes.anvil import CHAIN_ID, AnvilNode
+from evote_local.nodes.ports import is_listening
+from evote_local.nodes.processes import ProcessFailed
 
 pytestmark = pytest.mark.stack
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from evote_jpki.authority import SIGNATURE_LIST, USER_LIST, Person, TestAuthority, generate_card_keys
-from evote_local.ports import LOOPBACK, free_port, is_listening
-from evote_local.processes import ChildProcess
+from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
+from evote_local.nodes.processes import ChildProcess
 from evote_platform.clock import utc_now
 
 PERSON = Person("筑波花子", "茨城県つくば市研究学園一丁目１番地１", "1980-02-29", "2")
@@ -55,7 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 authority.revoke(slot.certificate)
     (folder / "ca.pem").write_bytes(authority.ca_bundle_pem())
     (folder / "lists.pem").write_bytes(authority.crl_pem())
-    command = [sys.executable, "-m", "evote_local.authority_server", "--port", str(port)]
+    command = [sys.executable, "-m", "evote_local.nodes.authority_server", "--port", str(port)]
     command += ["--lists", str(folder / "lists.pem")]
     for kind, identity in zip(("user", "signature"), authority.responders(), strict=True):
         (folder / f"{kind}-ca.pem").write_bytes(identity.issuer.public_bytes(Encoding.PEM))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from evote_jpki.authority import Person, TestAuthority, generate_card_keys
 from evote_jpki.cardfile import save_card
-from evote_local.inserting import CardNotInserted, insert_card
+from evote_local.referendum.inserting import CardNotInserted, insert_card
 from evote_platform.clock import utc_now
 from rich.console import Console
 

@@ -1,5 +1,5 @@
 import pytest
-from evote_local.latencies import percentiles
+from evote_local.people.latencies import percentiles
 from hypothesis import given
 from hypothesis import strategies as st
 

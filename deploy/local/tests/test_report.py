@@ -1,4 +1,4 @@
-from evote_local.report import chart
+from evote_local.referendum.report import chart
 
 
 def test_a_bar_is_as_long_as_its_share_of_the_largest() -> None:

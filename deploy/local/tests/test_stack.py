@@ -13,10 +13,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings, create_topics
-from evote_local.kafka import KafkaNode
-from evote_local.ports import free_port, is_listening
-from evote_local.postgres import PostgresServer
-from evote_local.processes import ChildProcess, ProcessFailed
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.ports import free_port, is_listening
+from evote_local.nodes.postgres import PostgresServer
+from evote_local.nodes.processes import ChildProcess, ProcessFailed
 
 
 def test_a_child_is_stopped_by_its_id_with_its_whole_group(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_child_that_ends_too_early_is_reported_with_its_log(tmp_path: Path) ->
 def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys, time\n"
-        "from evote_local.processes import ChildProcess\n"
+        "from evote_local.nodes.processes import ChildProcess\n"
         "child = ChildProcess('c', ['sleep', '100'], log_path=pathlib.Path(sys.argv[1]))\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(100)\n"

@@ -18,7 +18,7 @@ from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
-from evote_local.kafka import KafkaNode
+from evote_local.nodes.kafka import KafkaNode
 from prometheus_client import CollectorRegistry
 
 ELECTION = "1" * 14

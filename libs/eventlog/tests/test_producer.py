@@ -22,8 +22,8 @@ from evote_eventlog.producer import (
 )
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail, PoisonRecord
-from evote_local.kafka import KafkaNode
-from evote_local.ports import free_port
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.ports import free_port
 
 pytestmark = pytest.mark.stack
 

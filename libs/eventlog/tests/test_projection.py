@@ -21,9 +21,9 @@ from evote_eventlog.projection import BatchApplier, Projection
 from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
-from evote_local.kafka import KafkaNode
-from evote_local.postgres import PostgresServer
-from evote_local.processes import ChildProcess
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.postgres import PostgresServer
+from evote_local.nodes.processes import ChildProcess
 
 pytestmark = pytest.mark.stack
 

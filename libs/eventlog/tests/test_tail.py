@@ -14,7 +14,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
 from evote_eventlog.tail import EventTail
-from evote_local.ports import free_port
+from evote_local.nodes.ports import free_port
 
 pytestmark = pytest.mark.stack
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evote_local.ports import free_port
+from evote_local.nodes.ports import free_port
 
 SERVICE = Path(__file__).with_name("example_service.py")
 

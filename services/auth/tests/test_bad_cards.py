@@ -21,8 +21,8 @@ from evote_auth.settings import AuthSettings
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_jpki.authority import OCSP_PATH, Person, TestAuthority
 from evote_jpki.emulator import EmulatedCard
-from evote_local.authority_server import PublishedAuthority, authority_server
-from evote_local.ports import LOOPBACK, free_port
+from evote_local.nodes.authority_server import PublishedAuthority, authority_server
+from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_platform.clock import utc_now
 from pydantic import HttpUrl
 

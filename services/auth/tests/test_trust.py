@@ -37,8 +37,8 @@ from evote_jpki.certificates import (
 )
 from evote_jpki.ocsp import LARGEST_RESPONSE
 from evote_jpki.responder import answer
-from evote_local.ports import LOOPBACK, free_port
-from evote_local.processes import ChildProcess
+from evote_local.nodes.ports import LOOPBACK, free_port
+from evote_local.nodes.processes import ChildProcess
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
 from prometheus_client import CollectorRegistry

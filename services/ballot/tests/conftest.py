@@ -39,7 +39,7 @@ from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topic
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_local.kafka import KafkaNode
+from evote_local.nodes.kafka import KafkaNode
 from evote_platform.clock import rfc3339
 from fastapi import FastAPI
 

@@ -15,7 +15,7 @@ from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
 from evote_belenios.proofs import prove_knowledge
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
-from evote_local.kafka import KafkaNode
+from evote_local.nodes.kafka import KafkaNode
 
 pytestmark = pytest.mark.stack
 NO = [[0, 0, 1]]

@@ -33,11 +33,10 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose, sign_statement
-from evote_local.photographs import fetch_photographs
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.puppet import Puppet
 from evote_platform.tokens import token_sha256
 from fastapi import FastAPI
-
-from .puppet import Puppet
 
 OFFICER_TOKEN = "officer-token-of-a-test"
 OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}

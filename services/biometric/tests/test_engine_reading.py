@@ -14,8 +14,7 @@ from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import RECOGNITION, WeightsDifferent, WeightsMissing, check_weights, weight_path
-
-from .puppet import Gesture, Puppet, encode
+from evote_local.people.puppet import Gesture, Puppet, encode
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits()

@@ -17,10 +17,10 @@ from evote_biometric.engine.picture import Pixels
 from evote_biometric.main import build_app
 from evote_biometric.settings import BiometricSettings
 from evote_eventlog.producer import EventProducer
+from evote_local.people.puppet import Gesture, Puppet, encode
 from PIL import Image
 
 from .conftest import Booth, MovableClock, running
-from .puppet import Gesture, Puppet, encode
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from evote_anchors.ethereum.contract import ContractAt
 from evote_anchors.ethereum.reader import EthereumReader
-from evote_local.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
-from evote_local.ports import free_port
+from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from evote_local.nodes.ports import free_port
 
 pytestmark = pytest.mark.stack
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from evote_ledger_anchor.store import StoredCheckpoint, checkpoint_note, range_hashes
 from evote_ledger_anchor.witness_client import Outcome, WitnessClient, WitnessFailed
-from evote_local.ports import LOOPBACK, free_port, is_listening
-from evote_local.processes import ChildProcess
+from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
+from evote_local.nodes.processes import ChildProcess
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
 from evote_tlog.cosignature import CosignerKey
 from evote_tlog.policy import PolicyWitness

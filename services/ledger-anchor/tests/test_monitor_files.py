@@ -20,7 +20,7 @@ from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topic
 from evote_eventlog.replay import replay
 from evote_ledger_anchor.monitor.partitions import CORRUPT
 from evote_ledger_anchor.projection import LedgerProjection
-from evote_local.kafka import KafkaNode
+from evote_local.nodes.kafka import KafkaNode
 from evote_tlog.checkpoint import SigningKey
 
 from .running_monitor import BALLOTS, System, check_notice, until

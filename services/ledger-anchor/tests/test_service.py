@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
-from evote_local.ports import free_port
-from evote_local.witnesses import define_witnesses, majority_policy
+from evote_local.nodes.ports import free_port
+from evote_local.stack.witnesses import define_witnesses, majority_policy
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.policy import Policy, parse_policy, verify_policy
 

@@ -19,8 +19,8 @@ from evote_ledger_anchor.settings import LedgerSettings, UnusableWitnessPolicy
 from evote_ledger_anchor.store import checkpoint_note, newest_counted, newest_size
 from evote_ledger_anchor.witness_client import Backoff
 from evote_ledger_anchor.witnessing import Witnessing
-from evote_local.ports import LOOPBACK
-from evote_local.witnesses import LocalWitness, define_witnesses, majority_policy
+from evote_local.nodes.ports import LOOPBACK
+from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
 from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
 from evote_tlog.cosignature import Cosigner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..ports import LOOPBACK
+from ..nodes.ports import LOOPBACK
 from .binaries import FabricBinaries, run
 from .keys import KeyFolder
 from .organisations import AUDIT, CITY, Organisation

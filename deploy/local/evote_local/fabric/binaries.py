@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..processes import ProcessFailed
+from ..nodes.processes import ProcessFailed
 
 _NAMES = ("peer", "orderer", "configtxgen", "cryptogen", "osnadmin")
 

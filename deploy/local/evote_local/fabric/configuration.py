@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..ports import LOOPBACK
+from ..nodes.ports import LOOPBACK
 from .keys import KeyFolder
 from .organisations import CHAINCODE_HOST, ORDERER_DOMAIN, ORDERER_HOST, ORDERER_MSP_ID, ORGANISATIONS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..ports import LOOPBACK, free_ports
+from ..nodes.ports import LOOPBACK, free_ports
 from .administration import CHAINCODE, CHANNEL, Administration, PeerAddress
 from .binaries import FabricBinaries, run
 from .configuration import channel_config, crypto_config, orderer_config, write

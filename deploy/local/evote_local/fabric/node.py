@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..ports import is_listening
-from ..processes import ChildProcess
+from ..nodes.ports import is_listening
+from ..nodes.processes import ChildProcess
 
 
 @dataclass(frozen=True)

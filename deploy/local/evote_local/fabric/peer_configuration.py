@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..ports import LOOPBACK
+from ..nodes.ports import LOOPBACK
 from .configuration import Json
 
 

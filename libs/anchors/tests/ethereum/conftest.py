@@ -19,8 +19,8 @@ from evote_anchors.ethereum.fees import FeePolicy
 from evote_anchors.ethereum.key import AnchorerKey
 from evote_anchors.ethereum.reader import EthereumReader
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
-from evote_local.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
-from evote_local.ports import LOOPBACK, free_port
+from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from evote_local.nodes.ports import LOOPBACK, free_port
 
 GWEI = 10**9
 ORIGIN = "vote.city.example/log"

@@ -13,8 +13,8 @@ from evote_anchors.errors import ChainUnavailable, WrongContract
 from evote_anchors.ethereum.contract import ContractAt
 from evote_anchors.ethereum.reader import EthereumReader
 from evote_anchors.ethereum.writer import EthereumWriter
-from evote_local.anvil import AnvilNode
-from evote_local.ports import LOOPBACK, free_port
+from evote_local.nodes.anvil import AnvilNode
+from evote_local.nodes.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.stack
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from evote_anchors.fabric.identity import Identity, PemKey
-from evote_local.ports import LOOPBACK
+from evote_local.nodes.ports import LOOPBACK
 
 _DAY = timedelta(days=1)
 

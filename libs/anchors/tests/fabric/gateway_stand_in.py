@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 from evote_anchor_chaincode.errors import Refused
-from evote_local.ports import LOOPBACK, free_port
+from evote_local.nodes.ports import LOOPBACK, free_port
 from fabric_protos.common import common_pb2, ledger_pb2
 from fabric_protos.gateway import gateway_pb2, gateway_pb2_grpc
 from fabric_protos.orderer import ab_pb2

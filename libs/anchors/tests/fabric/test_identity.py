@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from evote_anchors.errors import ChainUnavailable
 from evote_anchors.fabric import low_s
 from evote_anchors.fabric.identity import PemKey, TokenKey, TokenSettings, verify_key_fits
-from evote_local.softhsm import SoftToken
+from evote_local.nodes.softhsm import SoftToken
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evote_anchors.fabric.errors import ProfileInvalid
 from evote_anchors.fabric.identity import TokenKey
 from evote_anchors.fabric.profile import load_profile
-from evote_local.softhsm import SoftToken
+from evote_local.nodes.softhsm import SoftToken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .kafka import KafkaNode
-from .ports import LOOPBACK, free_port
-from .processes import ChildProcess, ProcessFailed
+from ..nodes.kafka import KafkaNode
+from ..nodes.ports import LOOPBACK, free_port
+from ..nodes.processes import ChildProcess, ProcessFailed
 
 
 @dataclass

@@ -2,7 +2,7 @@ from datetime import date
 from random import Random
 
 from evote_auth.domain.roll import parse_roll
-from evote_local.people import make_residents, roll_csv
+from evote_local.people.residents import make_residents, roll_csv
 
 
 def test_the_roll_of_the_simulation_is_one_that_auth_takes() -> None:

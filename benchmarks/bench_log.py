@@ -37,8 +37,8 @@ from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_size
-from evote_local.kafka import KafkaNode
-from evote_local.postgres import PostgresServer
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.postgres import PostgresServer
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
 from evote_tlog.checkpoint import SigningKey
@@ -56,7 +56,7 @@ Progress = tuple[int, ...]
 
 def ballot_template() -> str:
     """JSON of the shape and size of an Ed25519 ballot with three answers; ``%s`` stands for its number."""
-    source = random.Random(1)  # noqa: S311 - the same ballots each time
+    source = random.Random(1)
 
     def scalar() -> str:
         return str(source.getrandbits(252))

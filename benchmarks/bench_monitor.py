@@ -1,6 +1,6 @@
 """How long one pass of the monitor takes, and how long it keeps other tasks waiting.
 
-    python services/ledger-anchor/benchmarks/bench_monitor.py [--entries 10000] [--entries-each 5]
+    python benchmarks/bench_monitor.py [--entries 10000] [--entries-each 5]
 
 Starts a Kafka and a PostgreSQL of its own in a temporary folder, and fills them with a log.
 """
@@ -26,8 +26,8 @@ from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.notes import Notes
 from evote_ledger_anchor.monitor.passes import Passes
 from evote_ledger_anchor.projection import LedgerProjection
-from evote_local.kafka import KafkaNode
-from evote_local.postgres import PostgresServer
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.postgres import PostgresServer
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
 from evote_tlog.checkpoint import SigningKey

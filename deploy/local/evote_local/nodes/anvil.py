@@ -13,7 +13,7 @@ CHAIN_ID = 31337
 DEVELOPMENT_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 """The first account of anvil's published mnemonic, rich on every development chain and on no other."""
 
-_PACKAGES = Path(__file__).parents[3] / ".tools/node/node_modules/@foundry-rs"
+_PACKAGES = Path(__file__).parents[4] / ".tools/node/node_modules/@foundry-rs"
 
 
 class AnvilNode:

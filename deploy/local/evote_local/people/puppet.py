@@ -14,9 +14,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE, Points
-from evote_biometric.engine.picture import Pixels
 from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""Rows, columns, then red, green, blue."""
+Points = NDArray[np.float64]
+"""68 landmarks in the order of the iBUG 300-W annotation: x to the right, y down, in pixels."""
+
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+"""The person's own right and left. The puppet stands for whoever is outside, so it knows nothing of the service."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class Puppet:
 def encode(pixels: Pixels) -> bytes:
     """As a camera would send it: JPEG of quality 92."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
-    assert done
+    if not done:
+        raise ValueError("OpenCV could not write the picture as JPEG")
     return data.tobytes()
 
 
@@ -81,7 +88,7 @@ def _head_depth(width: int, height: int, points: Points) -> NDArray[np.float32]:
     ridge = np.exp(-((columns - nose[0]) ** 2) / (2 * size**2))
     rise = np.where(rows < nose[1], np.exp(-((rows - nose[1]) ** 2) / (2 * (size * 2.2) ** 2)), 0)
     fall = np.where(rows >= nose[1], np.exp(-((rows - nose[1]) ** 2) / (2 * (size * 0.7) ** 2)), 0)
-    return (ball + ridge * (rise + fall) * half_width * 0.35).astype(np.float32)
+    return np.asarray(ball + ridge * (rise + fall) * half_width * 0.35, np.float32)
 
 
 def _turned(pixels: Pixels, depth: NDArray[np.float32], points: Points, gesture: Gesture) -> Pixels:

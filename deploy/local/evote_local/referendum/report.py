@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .latencies import Percentiles
+from ..people.latencies import Percentiles
 
 _BAR_WIDTH = 32
 

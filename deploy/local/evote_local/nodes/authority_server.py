@@ -1,6 +1,7 @@
 """The test authority over HTTP: OCSP (RFC 6960, appendix A) and revocation lists. For tests and demonstrations only.
 
-``python -m evote_local.authority_server --port PORT --lists FILE --responder FILE…``; every answer says what it is.
+``python -m evote_local.nodes.authority_server --port PORT --lists FILE --responder FILE…``; every answer says what it
+is.
 """
 
 from __future__ import annotations

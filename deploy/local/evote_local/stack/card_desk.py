@@ -19,8 +19,8 @@ from typing import Any, Self
 
 import httpx
 
-from .ports import LOOPBACK, free_port
-from .processes import ProcessFailed, die_with_parent
+from ..nodes.ports import LOOPBACK, free_port
+from ..nodes.processes import ProcessFailed, die_with_parent
 
 PAGE = "https://vote.tsukuba.example"
 """The voting page that the agents here serve; their simulated residents need no browser to speak for it."""

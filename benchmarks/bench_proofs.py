@@ -29,7 +29,7 @@ from evote_ledger_anchor.api import log as log_api
 from evote_ledger_anchor.api.log import LedgerState
 from evote_ledger_anchor.domain import frontier_of, grow, partial_tiles
 from evote_ledger_anchor.store import newest_size, next_offsets, read_tiles, sequenced
-from evote_local.postgres import PostgresServer
+from evote_local.nodes.postgres import PostgresServer
 from evote_platform.app import create_app, new_registry
 from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
@@ -54,7 +54,7 @@ STEP = 2048
 PARTITIONS = 6
 SAMPLES = 300
 REQUESTS = 200
-RANDOM = random.Random(1)  # noqa: S311 - the same samples each time
+RANDOM = random.Random(1)
 
 
 def leaf(index: int) -> bytes:
@@ -201,7 +201,7 @@ async def endpoints(pool: asyncpg.Pool, size: int) -> None:
                 began = time.perf_counter()
                 response = await http.get(url(at))
                 seconds.append(time.perf_counter() - began)
-                assert response.status_code == (404 if "unknown" in name else 200), response.text  # noqa: S101
+                assert response.status_code == (404 if "unknown" in name else 200), response.text
             cut = statistics.quantiles(seconds, n=100)
             print(f"| GET {name} | p50 {cut[49] * 1e3:.1f} ms | p99 {cut[98] * 1e3:.1f} ms |")
 
@@ -222,7 +222,7 @@ async def takeover(pool: asyncpg.Pool) -> None:
     rules_began = time.perf_counter()
     rules = await sequenced(pool)
     ended = time.perf_counter()
-    assert sum(map(len, rules.ballots.values())) == size  # noqa: S101
+    assert sum(map(len, rules.ballots.values())) == size
     print(
         f"| takeover | {ended - began:.2f} s, of it offsets {rules_began - offsets_began:.3f} s"
         f" | {resident_mb() - before:.0f} MB kept for the digests of all ballots |"

@@ -7,7 +7,7 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 
-from .processes import die_with_parent
+from ..nodes.processes import die_with_parent
 
 
 def device_pool() -> ProcessPoolExecutor:

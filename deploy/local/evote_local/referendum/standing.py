@@ -17,11 +17,11 @@ from evote_jpki.cardfile import save_card
 from evote_platform.clock import utc_now
 from rich.console import Console
 
+from ..nodes.processes import log_tail
+from ..people.voters import open_client
+from ..stack.stack import Stack, temporary_directory
 from .devices import device_pool
-from .processes import log_tail
 from .referendum import Referendum
-from .stack import Stack, temporary_directory
-from .voters import open_client
 
 STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES = STATE / "pid", STATE / "log", STATE / "addresses.json"

@@ -8,7 +8,7 @@ from evote_jpki.cardfile import CardFileDamaged, load_card
 from evote_jpki.vpcd import InsertedCard
 from rich.console import Console
 
-from .ports import LOOPBACK
+from ..nodes.ports import LOOPBACK
 
 READER_HOST, READER_PORT = LOOPBACK, 35963
 """Where Debian's pcscd with vsmartcard-vpcd waits for a card."""

@@ -13,10 +13,10 @@ import httpx
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.vpcd import InsertedCard
 
-from .card_desk import CardDesk
-from .pcsc import PcscDaemon
-from .ports import LOOPBACK
-from .voters import SIGNATURE_PASSWORD, USER_PIN, VoterRefused, open_client
+from ..nodes.pcsc import PcscDaemon
+from ..nodes.ports import LOOPBACK
+from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, VoterRefused, open_client
+from ..stack.card_desk import CardDesk
 
 READERS = 4
 _READY_WITHIN_S = 10.0

@@ -11,8 +11,8 @@ from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.cosignature import CosignerKey
 from evote_tlog.policy import Group, Policy, PolicyLog, PolicyWitness, format_policy
 
-from .ports import LOOPBACK, free_port, is_listening
-from .processes import ChildProcess, ProcessFailed
+from ..nodes.ports import LOOPBACK, free_port, is_listening
+from ..nodes.processes import ChildProcess, ProcessFailed
 
 _QUORUM = "quorum"
 

@@ -14,12 +14,12 @@ from typing import Self
 from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_jpki.authority import OCSP_PATH, TestAuthority
 
+from ..nodes.kafka import KafkaNode
+from ..nodes.ports import LOOPBACK, free_port, is_listening
+from ..nodes.postgres import PostgresServer
+from ..nodes.processes import ChildProcess, ProcessFailed
 from .chains import EthereumDevelopmentChain
 from .identities import LOG_ORIGIN, Identities, create_identities
-from .kafka import KafkaNode
-from .ports import LOOPBACK, free_port, is_listening
-from .postgres import PostgresServer
-from .processes import ChildProcess, ProcessFailed
 from .service import Service, define_service
 from .vouching import Vouching
 
@@ -165,7 +165,7 @@ class Stack:
 
     def _start_authority(self) -> None:
         self.publish_lists()
-        command = [sys.executable, "-m", "evote_local.authority_server", "--port", str(self._authority_port)]
+        command = [sys.executable, "-m", "evote_local.nodes.authority_server", "--port", str(self._authority_port)]
         command += ["--lists", str(self._lists_file)]
         for number, identity in enumerate(self.authority.responders()):
             file = self.directory / "keys" / f"test-responder-{number}.pem"

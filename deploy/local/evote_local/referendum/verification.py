@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from .stack import Stack
-from .voters import Cast
+from ..people.voters import Cast
+from ..stack.stack import Stack
 
 GROUPS_OF_BELENIOS_TOOL = frozenset({"BELENIOS-2048"})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from .kafka import default_cache
 from .processes import ProcessFailed
 
-_PIP = Path(__file__).parents[3] / ".tools/bin/pip"
+_PIP = Path(__file__).parents[4] / ".tools/bin/pip"
 CROWDS = "crowds"
 """The folder of photographs of several persons each, none of whom is in another photograph."""
 

@@ -15,11 +15,11 @@ from random import Random
 import httpx
 from evote_jpki.authority import Person, generate_card_keys
 
-from .officers import ANSWERS, BLANK, Officers
-from .people import make_residents, roll_csv
-from .stack import Stack
-from .trustees import LocalTrustee
-from .voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
+from ..people.officers import ANSWERS, BLANK, Officers
+from ..people.residents import make_residents, roll_csv
+from ..people.trustees import LocalTrustee
+from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
+from ..stack.stack import Stack
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from evote_anchors.ethereum.contract import ContractAt
 
-from .anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
-from .fabric.binaries import find_binaries
-from .fabric.network import FabricNetwork
-from .fabric.organisations import CITY
-from .processes import ProcessFailed
+from ..fabric.binaries import find_binaries
+from ..fabric.network import FabricNetwork
+from ..fabric.organisations import CITY
+from ..nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from ..nodes.processes import ProcessFailed
 
 
 class DevelopmentChain(Protocol):

@@ -17,18 +17,18 @@ from evote_platform.clock import utc_now
 from rich.console import Console
 from tqdm import tqdm
 
+from ..nodes.pcsc import why_no_pcscd
+from ..nodes.processes import ProcessFailed
+from ..people.latencies import percentiles
+from ..people.officers import ANSWERS, BLANK, QUESTION
+from ..people.voters import Measurements, open_client
+from ..stack.stack import Stack, temporary_directory
 from .card_corner import READERS, CardCorner
 from .devices import device_pool
 from .final_anchor import FinalAnchor, anchor_text, final_anchor
-from .latencies import percentiles
-from .officers import ANSWERS, BLANK, QUESTION
-from .pcsc import why_no_pcscd
-from .processes import ProcessFailed
 from .referendum import Referendum
 from .report import Figures, chart, figures_table, write_report
-from .stack import Stack, temporary_directory
 from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, verify_from_public_data
-from .voters import Measurements, open_client
 
 _VOTERS_AT_READERS = 12
 

@@ -1,0 +1,1 @@
+"""What a stack runs on: brokers, databases, chains, readers and the processes themselves."""

@@ -18,9 +18,10 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from evote_auth.domain.environment import Environment
 from evote_auth.main import build_app
-from evote_auth.settings import AuthSettings, Environment
-from evote_auth.trust import Trust
+from evote_auth.revocation.trust import Trust
+from evote_auth.settings import AuthSettings
 from evote_eventlog.events import (
     DraftQuestion,
     DraftTrustee,

@@ -33,18 +33,13 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_face.statements import (
-    FaceOrder,
-    FacePurpose,
-    FaceVerdict,
-    sign_statement,
-    verify_statement_as_of_then,
-)
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement_as_of_then
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_platform.tokens import token_sha256
+from evote_statements.signed import sign_statement
 from fastapi import FastAPI
 from nacl.public import PrivateKey, SealedBox
 
@@ -65,7 +60,7 @@ class BiometricStandIn:
 
     def order(self, text: str, purpose: FacePurpose) -> FaceOrder:
         """The order, checked as biometric checks it."""
-        order = verify_statement_as_of_then(FaceOrder, text, self._order_key)
+        order = verify_face_statement_as_of_then(FaceOrder, text, self._order_key)
         assert order.purpose is purpose
         return order
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, sign_statement
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict
+from evote_statements.signed import sign_statement
 
 from .refusals import (
     FaceOrderExpired,

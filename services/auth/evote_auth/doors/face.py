@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evote_eventlog.events import VoterAuthenticated
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_statement
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.clock import rfc3339
 
 from ..domain.face_evidence import face_evidence
@@ -89,7 +89,7 @@ class FaceDoor:
         now = self.service.clock()
         async with self.service.pool.acquire() as connection:
             election = await self.service.open_to_voters(connection, election_uuid)
-        verdict = verify_statement(FaceVerdict, text, keys.verdict_key, now)
+        verdict = verify_face_statement(FaceVerdict, text, keys.verdict_key, now)
         async with self.service.pool.acquire() as connection, connection.transaction():
             order = await face_orders.lock_verification(connection, verdict.order_id)
             check_verdict(verdict, order, election_uuid, now)

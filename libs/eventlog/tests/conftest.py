@@ -31,6 +31,7 @@ def utc_now() -> datetime:
 class BallotsProjection:
     """One row for each application: an event applied twice shows as two rows."""
 
+    mended = False
     name = "ballots-test"
     topics = frozenset({Topic.BALLOTS, Topic.ELECTIONS})
     tables = ("applied",)
@@ -46,7 +47,7 @@ class BallotsProjection:
             )
             if data.tracker == "poison":
                 raise PoisonError("the tracker is poison")
-            if data.tracker == "bug":
+            if data.tracker == "bug" and not self.mended:
                 raise KeyError("a bug of the projection")
 
 

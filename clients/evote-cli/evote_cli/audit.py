@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evote_belenios.archive import ArchiveReader, CastBallot, Setup
+from evote_belenios.archive import ArchiveReader, CastBallot, Setup, open_archive
 from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
@@ -50,13 +50,14 @@ def credentials_that_voted(
     Raises:
         ArchiveRejected: it doesn't verify, so that nothing in it can be relied upon.
     """
-    report = verify_archive(archive, processes=processes, progress=progress)
-    if report.failures:
-        raise ArchiveRejected([str(failure) for failure in report.failures])
     election: Election | None = None
     voted = set()
-    with ArchiveReader(archive) as events:
-        for event in events:
+    # One open file: the ballots that are read are those that were verified, whatever takes the file's name meanwhile.
+    with open_archive(archive) as file:
+        report = verify_archive(file, processes=processes, progress=progress)
+        if report.failures:
+            raise ArchiveRejected([str(failure) for failure in report.failures])
+        for event in ArchiveReader(file):
             if isinstance(event.content, Setup):
                 election = parse_election(event.content.election)
             elif isinstance(event.content, CastBallot) and election is not None:

@@ -17,9 +17,10 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from evote_auth.domain.environment import Environment
 from evote_auth.main import build_app
-from evote_auth.settings import AuthSettings, Environment
-from evote_auth.trust import Trust
+from evote_auth.revocation.trust import Trust
+from evote_auth.settings import AuthSettings
 from evote_eventlog.events import (
     DraftQuestion,
     DraftTrustee,
@@ -31,19 +32,14 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_face.statements import (
-    FaceOrder,
-    FacePurpose,
-    FaceVerdict,
-    sign_statement,
-    verify_statement_as_of_then,
-)
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement_as_of_then
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.tokens import token_sha256
+from evote_statements.signed import sign_statement
 from fastapi import FastAPI
 from nacl.public import PrivateKey, SealedBox
 
@@ -64,7 +60,7 @@ class BiometricStandIn:
 
     def order(self, text: str, purpose: FacePurpose) -> FaceOrder:
         """The order, checked as biometric checks it."""
-        order = verify_statement_as_of_then(FaceOrder, text, self._order_key)
+        order = verify_face_statement_as_of_then(FaceOrder, text, self._order_key)
         assert order.purpose is purpose
         return order
 

@@ -31,11 +31,12 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_face.statements import FaceOrder, FacePurpose, sign_statement
+from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.puppet import Puppet
 from evote_local.testbed import MovableClock, running_app
 from evote_platform.tokens import token_sha256
+from evote_statements.signed import sign_statement
 from fastapi import FastAPI
 
 OFFICER_TOKEN = "officer-token-of-a-test"

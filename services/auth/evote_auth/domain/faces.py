@@ -19,6 +19,7 @@ from .refusals import (
 )
 from .voting_codes import KeptCode
 
+ORDER_ID_BYTES = 16
 ORDER_LIFETIME = timedelta(minutes=15)
 """From the code to the credential; a burst of frames may have to be repeated meanwhile."""
 MOST_ORDERS = 10

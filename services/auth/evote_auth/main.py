@@ -32,13 +32,13 @@ from .api.desk import desk
 from .api.faces import face_officers, face_voters
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
-from .handlers import AuthService
 from .metrics import RevocationMetrics
-from .ocsp import OcspClient, open_http
 from .projection import AuthProjection
 from .releasing import Releasing
+from .revocation.ocsp import OcspClient, open_http
+from .revocation.trust import Trust, read_authorities
+from .service import AuthService
 from .settings import AuthSettings
-from .trust import Trust, read_authorities
 
 SERVICE = "auth"
 MAX_BODY_BYTES = 64 * 1024 * 1024

@@ -18,9 +18,9 @@ from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
 from nacl.public import PrivateKey
 
+from .credential_register import CredentialRegister, Finding, Remark
 from .errors import ArchiveRejected
 from .faults import Fault, Faulty
-from .ledger import Finding, Ledger, Remark
 from .release_evidence import LoggedRelease, Trusted, open_evidence
 
 
@@ -82,16 +82,18 @@ def audit_releases(
         trusted: whose signatures evidence rests on.
     """
     findings, seen, count = [], set(), 0
-    ledger = Ledger()
+    register = CredentialRegister()
     for release in releases:
         count += 1
         try:
             if release.evidence_sha256 in seen:
                 raise Faulty(Fault.EVIDENCE_TWICE)
             seen.add(release.evidence_sha256)
-            ledger.enter(release.where, open_evidence(release, election_uuid, key, trusted))
+            register.enter(release.where, open_evidence(release, election_uuid, key, trusted))
         except Faulty as faulty:
             findings.append(Finding(faulty.fault, release.where))
-    findings += ledger.unrecorded_cards()
-    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - ledger.of.keys())]
-    return AuditReport(count, ledger.by_card, ledger.by_face, len(ledger.of), len(voted), findings, ledger.remarks)
+    findings += register.unrecorded_cards()
+    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - register.of.keys())]
+    return AuditReport(
+        count, register.by_card, register.by_face, len(register.of), len(voted), findings, register.remarks
+    )

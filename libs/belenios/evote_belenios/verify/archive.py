@@ -18,16 +18,16 @@ from ..archive import (
     PublishedTally,
     Setup,
 )
+from ..box import BallotBox, BallotFacts
 from ..decryption import verify_partial_decryption
 from ..election import Election, parse_election
 from ..errors import ArchiveError, BeleniosError, TallyError
 from ..jsontext import load, texts
 from ..result import parse_result, verify_result
-from ..tally import parse_sized_encrypted_tally, verify_encrypted_tally
+from ..tally import BallotCiphertexts, EncryptedTallyAccumulator, parse_sized_encrypted_tally, verify_encrypted_tally
 from ..trustees import Trustees, parse_trustees, verify_election_key
-from .box import BallotBox
 from .report import VerificationReport
-from .workers import CHUNK, BallotFacts, Workers, check_ballots, check_credentials
+from .workers import CHUNK, Workers, check_ballots, check_credentials
 
 _PUBLIC_DATA, _DECRYPTIONS = "Public data", "Partial decryptions"
 _CREDENTIALS_AT_ONCE = 250
@@ -74,6 +74,7 @@ class _Verification:
         self._election: Election | None = None
         self._trustees: Trustees | None = None
         self._box = BallotBox()
+        self._counted: dict[str, BallotCiphertexts] = {}
         self._tally: PublishedTally | None = None
         self._decryptions: dict[int, str] = {}
         self._result: tuple[tuple[int, ...], ...] | None = None
@@ -108,7 +109,7 @@ class _Verification:
             trustees=self._trustees,
             voters=self._box.voters,
             ballots=self._box.ballots,
-            counted=self._box.counted,
+            counted=len(self._counted),
             decrypted_by=tuple(sorted(self._decryptions)),
             result=self._result,
             failures=tuple(sorted(self._failures, key=lambda failure: failure.event_index)),
@@ -150,7 +151,7 @@ class _Verification:
                 try:
                     if isinstance(verdict, BeleniosError):
                         raise verdict
-                    self._box.admit(*verdict)
+                    self._box.enrol(*verdict)
                 except BeleniosError as error:
                     self._fail_at(event, error)
         self._on_event(event)
@@ -189,6 +190,7 @@ class _Verification:
                 if isinstance(verdict, BeleniosError):
                     raise verdict
                 self._box.add(verdict)
+                self._counted[verdict.credential] = verdict.ciphertexts
             except BeleniosError as error:
                 self._fail_at(event, error)
             self._on_event(event)
@@ -200,7 +202,7 @@ class _Verification:
         try:
             match content:
                 case PublishedTally():
-                    verify_encrypted_tally(self._box.tally(election), content.encrypted_tally, content.sized)
+                    verify_encrypted_tally(self._tally_of(election), content.encrypted_tally, content.sized)
                     self._tally = content
                 case OwnedDecryption() if self._tally is not None:
                     if content.owner in self._decryptions:
@@ -218,6 +220,13 @@ class _Verification:
                     self._result = parse_result(election, content.text)
         except BeleniosError as error:
             self._fail_at(event, error)
+
+    def _tally_of(self, election: Election) -> EncryptedTallyAccumulator:
+        """The sum of each credential's last ballot."""
+        accumulator = EncryptedTallyAccumulator(election)
+        for credential, ciphertexts in self._counted.items():
+            accumulator.add_ciphertexts(ciphertexts, self._box.weight(credential))
+        return accumulator
 
     def _fail_at(self, event: ArchivedEvent, error: BeleniosError) -> None:
         self._fail(ArchiveError(error.rule, error.section, error.detail, event.index, event.type))

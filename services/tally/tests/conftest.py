@@ -36,7 +36,7 @@ from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock, rfc3339
 from evote_platform.tokens import token_sha256
-from evote_tally.main import build_app
+from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
 
 OFFICER_TOKEN = "officer-token-of-a-test"
@@ -299,7 +299,7 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    app = build_app(settings, clock)
+    app = PROGRAM.app(settings, clock)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

@@ -28,12 +28,13 @@ from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import RecordPosition
-from evote_face.statements import FaceVerdict, sign_statement
+from evote_face.statements import FaceVerdict
 from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 from evote_platform.clock import rfc3339, utc_now
+from evote_statements.signed import sign_statement
 from nacl.public import PublicKey, SealedBox
 
 from .evote_command import run_evote

@@ -14,11 +14,12 @@ import schemathesis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_biometric.engine.weights import install_weights
-from evote_face.statements import FaceOrder, FacePurpose, sign_statement
+from evote_face.statements import FaceOrder, FacePurpose
 from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
+from evote_statements.signed import sign_statement
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode

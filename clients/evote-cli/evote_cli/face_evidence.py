@@ -7,14 +7,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from evote_face.statements import (
-    CLOCK_SKEW,
-    FaceVerdict,
-    StatementExpired,
-    StatementMalformed,
-    StatementSignatureWrong,
-    verify_statement,
-)
+from evote_face.statements import CLOCK_SKEW, FaceVerdict, StatementExpired, verify_face_statement
+from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 from pydantic import AwareDatetime, Field
 
 from .faults import EvidencePart, Fault, Faulty
@@ -91,7 +85,7 @@ def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey |
 
 def _verdict(text: str, key: Ed25519PublicKey, released_at: datetime) -> FaceVerdict:
     try:
-        return verify_statement(FaceVerdict, text, key, released_at)
+        return verify_face_statement(FaceVerdict, text, key, released_at)
     except StatementSignatureWrong:
         raise Faulty(Fault.SIGNATURE_WRONG) from None
     except StatementExpired:

@@ -24,11 +24,11 @@ from evote_auth.domain.matching import Likeness
 from evote_auth.domain.release import CardResponse
 from evote_auth.domain.voting_codes import CodeOrigin, KeptCode
 from evote_cli.audit import AuditReport, audit_releases
+from evote_cli.credential_register import Remark
 from evote_cli.errors import ReleasesUnreadable
 from evote_cli.faults import Fault
-from evote_cli.ledger import Remark
 from evote_cli.release_evidence import LoggedRelease, Trusted, read_releases
-from evote_face.statements import FaceVerdict, sign_statement
+from evote_face.statements import FaceVerdict
 from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
 from evote_jpki.card import JpkiCard
@@ -36,6 +36,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_jpki.release_texts import ReleaseTexts
 from evote_platform.clock import rfc3339, utc_now
+from evote_statements.signed import sign_statement
 from nacl.public import PrivateKey, SealedBox
 
 UUID = "4yP2vbZnkbxpPG"

@@ -14,13 +14,10 @@ from evote_face.statements import (
     FacePurpose,
     FaceVerdict,
     StatementExpired,
-    StatementMalformed,
-    StatementRefused,
-    StatementSignatureWrong,
-    sign_statement,
-    verify_statement,
-    verify_statement_as_of_then,
+    verify_face_statement,
+    verify_face_statement_as_of_then,
 )
+from evote_statements.signed import StatementMalformed, StatementRefused, StatementSignatureWrong, sign_statement
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,30 +35,30 @@ SIGNED = sign_statement(ORDER, KEY)
 
 
 def test_a_signed_statement_comes_back_as_it_was_said() -> None:
-    assert verify_statement(FaceOrder, SIGNED, KEY.public_key(), NOW) == ORDER
+    assert verify_face_statement(FaceOrder, SIGNED, KEY.public_key(), NOW) == ORDER
 
 
 def test_another_key_is_refused() -> None:
     other = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32).public_key()
     with pytest.raises(StatementSignatureWrong):
-        verify_statement(FaceOrder, SIGNED, other, NOW)
+        verify_face_statement(FaceOrder, SIGNED, other, NOW)
 
 
 @pytest.mark.parametrize("now", [NOW - CLOCK_SKEW - timedelta(seconds=1), NOW + timedelta(minutes=5, seconds=1)])
 def test_a_statement_is_good_within_its_validity_only(now: datetime) -> None:
     with pytest.raises(StatementExpired):
-        verify_statement(FaceOrder, SIGNED, KEY.public_key(), now)
-    assert verify_statement_as_of_then(FaceOrder, SIGNED, KEY.public_key()) == ORDER
+        verify_face_statement(FaceOrder, SIGNED, KEY.public_key(), now)
+    assert verify_face_statement_as_of_then(FaceOrder, SIGNED, KEY.public_key()) == ORDER
 
 
 def test_an_order_does_not_pass_for_a_verdict() -> None:
     with pytest.raises(StatementMalformed):
-        verify_statement(FaceVerdict, SIGNED, KEY.public_key(), NOW)
+        verify_face_statement(FaceVerdict, SIGNED, KEY.public_key(), NOW)
     fields = json.loads(SIGNED)
     fields["kind"], fields["verdict_id"] = FaceVerdict.kind, "ef" * 16
     del fields["purpose"]
     with pytest.raises(StatementSignatureWrong):
-        verify_statement(FaceVerdict, json.dumps(fields), KEY.public_key(), NOW)
+        verify_face_statement(FaceVerdict, json.dumps(fields), KEY.public_key(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +75,17 @@ def test_an_order_does_not_pass_for_a_verdict() -> None:
 def test_every_field_is_signed(field: str, value: str) -> None:
     fields = {**json.loads(SIGNED), field: value}
     with pytest.raises(StatementSignatureWrong):
-        verify_statement(FaceOrder, json.dumps(fields), KEY.public_key(), NOW)
+        verify_face_statement(FaceOrder, json.dumps(fields), KEY.public_key(), NOW)
 
 
 @given(st.one_of(st.text(max_size=300), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))
 def test_whatever_is_no_statement_is_refused(text: str) -> None:
     with pytest.raises(StatementRefused):
-        verify_statement(FaceOrder, text, KEY.public_key(), NOW)
+        verify_face_statement(FaceOrder, text, KEY.public_key(), NOW)
 
 
 @given(st.integers(0, len(SIGNED) - 1), st.characters(codec="utf-8"))
 def test_a_changed_character_changes_nothing_or_refuses(place: int, sign: str) -> None:
     changed = SIGNED[:place] + sign + SIGNED[place + 1 :]
     with contextlib.suppress(StatementRefused):
-        assert verify_statement(FaceOrder, changed, KEY.public_key(), NOW) == ORDER
+        assert verify_face_statement(FaceOrder, changed, KEY.public_key(), NOW) == ORDER

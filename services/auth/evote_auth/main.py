@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry
@@ -31,13 +32,13 @@ from .api.desk import desk
 from .api.faces import face_officers, face_voters
 from .api.problems import PROBLEM_TYPES, problem_of
 from .api.routes import officers, voters
-from .handlers import AuthService
 from .metrics import RevocationMetrics
-from .ocsp import OcspClient, open_http
 from .projection import AuthProjection
 from .releasing import Releasing
+from .revocation.ocsp import OcspClient, open_http
+from .revocation.trust import Trust, read_authorities
+from .service import AuthService
 from .settings import AuthSettings
-from .trust import Trust, read_authorities
 
 SERVICE = "auth"
 MAX_BODY_BYTES = 64 * 1024 * 1024

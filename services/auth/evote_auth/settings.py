@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -15,14 +14,8 @@ from nacl.public import PublicKey
 from pydantic import Field, HttpUrl, model_validator
 
 from .domain.credentials import MasterKey
+from .domain.environment import Environment
 from .domain.faces import FaceKeys
-
-
-class Environment(StrEnum):
-    """What this deployment is for."""
-
-    PRODUCTION = "production"
-    TEST = "test"
 
 
 class AuthSettings(ServiceSettings):

@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from evote_auth.domain.environment import Environment
 from evote_auth.metrics import RevocationMetrics
-from evote_auth.ocsp import TIMEOUT_S, OcspClient, open_http
-from evote_auth.settings import AuthSettings, Environment
-from evote_auth.trust import ForTestsOnly, Trust, read_authorities
+from evote_auth.revocation.ocsp import TIMEOUT_S, OcspClient, open_http
+from evote_auth.revocation.trust import ForTestsOnly, Trust, read_authorities
+from evote_auth.settings import AuthSettings
 from evote_jpki.authority import CardKeys, Person, TestAuthority
 from evote_jpki.certificates import (
     CardCertificate,

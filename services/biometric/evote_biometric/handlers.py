@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
 from evote_eventlog.producer import EventProducer
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, sign_statement, verify_statement
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.clock import Clock
+from evote_statements.signed import sign_statement
 
 from .domain.actions import choose_actions
 from .domain.attempts import ATTEMPTS_PER_ORDER, PHOTOS_PER_ORDER, wait_after
@@ -159,7 +160,7 @@ class BiometricService:
             return await face_counts(connection, election_uuid)
 
     def _order(self, text: str, purpose: FacePurpose, now: datetime) -> FaceOrder:
-        order = verify_statement(FaceOrder, text, self.order_key, now)
+        order = verify_face_statement(FaceOrder, text, self.order_key, now)
         if order.purpose is not purpose:
             raise OrderForOtherPurpose
         return order

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_biometric.domain.attempts import ATTEMPTS_PER_ORDER, FREE_ATTEMPTS, PHOTOS_PER_ORDER
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified
-from evote_face.statements import FacePurpose, FaceVerdict, sign_statement, verify_statement
+from evote_face.statements import FacePurpose, FaceVerdict, verify_face_statement
+from evote_statements.signed import sign_statement
 
 pytestmark = pytest.mark.stack
 
@@ -36,7 +37,9 @@ async def test_the_enrolled_face_gets_a_verdict_that_auth_can_check(booth) -> No
     assert len(begun["instructions"]) == len(begun["actions"])
     response = await booth.send(begun, [json_of(reading) for reading in booth.act(begun)])
     assert response.status_code == 200, response.text
-    verdict = verify_statement(FaceVerdict, response.json()["verdict"], booth.verdict_key.public_key(), booth.clock())
+    verdict = verify_face_statement(
+        FaceVerdict, response.json()["verdict"], booth.verdict_key.public_key(), booth.clock()
+    )
     assert verdict.order_id == json.loads(order)["order_id"]
     assert (verdict.election_uuid, verdict.voter_ref) == (booth.uuid, booth.voter_ref)
     (event,) = await booth.events(FaceVerified)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.background import background_tasks

@@ -17,7 +17,8 @@ from .authorities import TestOrganisation
 from .channel_stand_in import StandInChannel
 from .gateway_stand_in import StandInPeer
 
-NOW = datetime(2026, 11, 25, 9, 0, 0, tzinfo=UTC)
+# The real time, as TLS checks the stand-ins' certificates by no other clock; in whole seconds, as they count.
+NOW = datetime.now(UTC).replace(microsecond=0)
 # A stand-in answers within milliseconds: what takes longer was told to be silent.
 TIMEOUTS = Timeouts(call_s=1.0, commit_s=0.5)
 

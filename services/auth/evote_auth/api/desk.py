@@ -9,9 +9,11 @@ from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Path, Response
 
-from ..card_desk import Act, CardDesk, ShownCase
+from ..desks.cards import CardDesk, ShownCase
+from ..domain.acts import Act
 from ..domain.cases import CASE_DIGITS
 from ..domain.matching import RollPerson
+from .access import Service, require_officer
 from .desk_models import (
     ApproveCard,
     CandidateResponse,
@@ -22,14 +24,13 @@ from .desk_models import (
     OfficersAct,
     PendingCasesResponse,
     PersonResponse,
+    VoterIdPath,
 )
-from .routes import Service, require_officer
 
 desk = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
 CaseNumberPath = Annotated[
     str, Path(pattern=rf"^[0-9]{{{CASE_DIGITS}}}$", description="The reception number that the voter was told.")
 ]
-VoterIdPath = Annotated[str, Path(min_length=1, max_length=64, description="The voter's number on the roll.")]
 
 
 def _desk(service: Service) -> CardDesk:

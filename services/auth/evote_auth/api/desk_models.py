@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from evote_platform.text import PlainText
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 _OfficerName = Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")]
 _Reason = Annotated[PlainText, Field(min_length=1, max_length=1000, pattern=r"\S")]
+VoterIdPath = Annotated[str, Path(min_length=1, max_length=64, description="The voter's number on the roll.")]
 
 
 class OfficersAct(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from evote_face.statements import LARGEST_STATEMENT
+from evote_face.statements import LARGEST_FACE_STATEMENT
 from evote_platform.text import PlainText
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,7 +39,7 @@ class FaceReleaseRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    verdict: Annotated[PlainText, Field(min_length=1, max_length=LARGEST_STATEMENT)]
+    verdict: Annotated[PlainText, Field(min_length=1, max_length=LARGEST_FACE_STATEMENT)]
 
 
 class VotingCodesRequest(OfficersAct):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evote_face import statements
+from evote_face.statements import StatementExpired
 from evote_platform.clock import rfc3339
 from evote_platform.problems import Problem, retry_after
+from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 
 from ..domain import refusals
 
@@ -55,19 +56,19 @@ FACE_FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
         403,
         "Begin again with the voting code.",
     ),
-    statements.StatementMalformed: (
+    StatementMalformed: (
         "malformed-verdict",
         "Not a verdict of biometric",
         422,
         "Send the text of verdict exactly as biometric gave it.",
     ),
-    statements.StatementSignatureWrong: (
+    StatementSignatureWrong: (
         "bad-verdict-signature",
         "The verdict is not signed by biometric",
         403,
         "Send the text of verdict exactly as biometric gave it.",
     ),
-    statements.StatementExpired: (
+    StatementExpired: (
         "verdict-expired",
         "The verdict is not valid now",
         409,

@@ -13,14 +13,14 @@ from evote_platform.problems import route_with_members
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
-from ..card_desk import Act
+from ..desks.faces import FaceDesk, IssuedCodes
+from ..domain.acts import Act
 from ..domain.faces import signed
-from ..face_desk import FaceDesk, IssuedCodes
-from ..face_door import FaceDoor, require_face_keys
-from ..handlers import AuthService
+from ..doors.face import FaceDoor
+from ..service import AuthService
+from .access import NDJSON, Service, limit_address, require_officer
 from .bodies import SmallBodyRoute
-from .desk import VoterIdPath
-from .desk_models import OfficersAct
+from .desk_models import OfficersAct, VoterIdPath
 from .face_models import (
     FaceEnrolmentResponse,
     FaceOrderRequest,
@@ -30,7 +30,6 @@ from .face_models import (
     VotingCodesRequest,
 )
 from .models import ReleaseRequest, ReleaseResponse
-from .routes import NDJSON, Service, limit_address, require_officer
 
 OTHER_WAYS = ("card", "counter")
 _NOT_STORED = {"Cache-Control": "no-store"}
@@ -119,7 +118,7 @@ async def order_enrolment(
 
 
 def _order(order: FaceOrder, service: AuthService) -> FaceOrderResponse:
-    return FaceOrderResponse(order=signed(order, require_face_keys(service)), expires_at=rfc3339(order.expires_at))
+    return FaceOrderResponse(order=signed(order, service.require_face_keys()), expires_at=rfc3339(order.expires_at))
 
 
 def _lines(issued: IssuedCodes) -> Iterator[str]:

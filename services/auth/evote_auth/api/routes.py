@@ -9,15 +9,14 @@ from typing import Annotated
 
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.problems import Problem, rate_limited
-from evote_platform.ratelimit import TokenBucket
-from evote_platform.tokens import verify_bearer
+from evote_platform.problems import Problem
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from ..card_door import CardDoor
-from ..handlers import AuthService
+from ..desks.roll import RollDesk
+from ..doors.card import CardDoor
 from ..vault.evidence import EvidencedRelease
+from .access import NDJSON, Service, limit_address, require_officer
 from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,
@@ -28,64 +27,44 @@ from .models import (
     RollStateResponse,
 )
 
-NDJSON = "application/x-ndjson"
 _CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-def _service(request: Request) -> AuthService:
-    service: AuthService = request.app.state.service
-    return service
-
-
-Service = Annotated[AuthService, Depends(_service)]
-
-
-def require_officer(request: Request, service: Service) -> None:
-    """Let only election officers through."""
-    verify_bearer(request, service.officer_token_sha256)
-
-
-def limit_address(request: Request) -> None:
-    """Bound what one address may ask for; a shared address slows down and is never locked out."""
-    limit: TokenBucket = request.app.state.address_limit
-    wait_s = limit.take(request.client.host if request.client else "")
-    if wait_s:
-        raise rate_limited(wait_s)
-
-
-officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
-
-
-def _card_door(service: Service) -> CardDoor:
+def _door(service: Service) -> CardDoor:
     return CardDoor(service)
 
 
-Door = Annotated[CardDoor, Depends(_card_door)]
+def _desk(service: Service) -> RollDesk:
+    return RollDesk(service)
 
+
+Door = Annotated[CardDoor, Depends(_door)]
+Desk = Annotated[RollDesk, Depends(_desk)]
+officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
 voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=SmallBodyRoute)
 
 
 @officers.post("/elections/{election_uuid}/roll", openapi_extra=_CSV_BODY)
-async def import_roll(election_uuid: ElectionUuidPath, request: Request, service: Service) -> RollImported:
+async def import_roll(election_uuid: ElectionUuidPath, request: Request, desk: Desk) -> RollImported:
     """Replace the roll by a CSV file with the columns voter_id, name, address, birth_date, sex.
 
     The header ``Content-Type: text/csv; charset=utf-8`` or ``shift_jis`` says how it is encoded.
     """
-    count = await service.import_roll(election_uuid, await request.body(), _charset(request))
+    count = await desk.import_roll(election_uuid, await request.body(), _charset(request))
     return RollImported(imported=count, roll_size=count)
 
 
 @officers.post("/elections/{election_uuid}/roll/freeze")
-async def freeze_roll(election_uuid: ElectionUuidPath, service: Service) -> RollFrozenResponse:
+async def freeze_roll(election_uuid: ElectionUuidPath, desk: Desk) -> RollFrozenResponse:
     """Freeze the roll and publish the public credentials; safe to repeat."""
-    size, digest = await service.freeze_roll(election_uuid)
+    size, digest = await desk.freeze_roll(election_uuid)
     return RollFrozenResponse(roll_size=size, credentials_sha256=digest)
 
 
 @officers.get("/elections/{election_uuid}/roll")
-async def roll(election_uuid: ElectionUuidPath, service: Service) -> RollStateResponse:
+async def roll(election_uuid: ElectionUuidPath, desk: Desk) -> RollStateResponse:
     """How far the roll is; counts only."""
-    state = await service.roll_state(election_uuid)
+    state = await desk.roll_state(election_uuid)
     return RollStateResponse(roll_size=state.voters, frozen=state.frozen, releases=state.releases)
 
 
@@ -94,13 +73,13 @@ async def roll(election_uuid: ElectionUuidPath, service: Service) -> RollStateRe
     response_class=StreamingResponse,
     responses={200: {"content": {NDJSON: {}}}},
 )
-async def releases(election_uuid: ElectionUuidPath, service: Service) -> StreamingResponse:
+async def releases(election_uuid: ElectionUuidPath, desk: Desk) -> StreamingResponse:
     """Every release with its sealed evidence, for the auditor, who alone can open it.
 
     A JSON object a line: ``partition``, ``offset`` and ``evidence_sha256`` of the event, ``sealed`` (base64; null when
     the vault has no such evidence). The last line is ``{"releases": n}``: without it the download is incomplete.
     """
-    return StreamingResponse(_lines(await service.evidenced_releases(election_uuid)), media_type=NDJSON)
+    return StreamingResponse(_lines(await desk.evidenced_releases(election_uuid)), media_type=NDJSON)
 
 
 @voters.post("/elections/{election_uuid}/challenges", status_code=201)

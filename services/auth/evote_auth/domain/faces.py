@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, sign_statement
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict
+from evote_statements.signed import sign_statement
 
 from .refusals import (
     FaceOrderExpired,
@@ -18,6 +19,7 @@ from .refusals import (
 )
 from .voting_codes import KeptCode
 
+ORDER_ID_BYTES = 16
 ORDER_LIFETIME = timedelta(minutes=15)
 """From the code to the credential; a burst of frames may have to be repeated meanwhile."""
 MOST_ORDERS = 10

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from evote_face.statements import LARGEST_STATEMENT
+from evote_face.statements import LARGEST_FACE_STATEMENT
 from evote_platform.text import PlainText
 from pydantic import BaseModel, Field
 
-_ORDER = {"type": "string", "maxLength": LARGEST_STATEMENT, "description": "auth's FaceOrder, exactly as it gave it"}
+_ORDER = {
+    "type": "string",
+    "maxLength": LARGEST_FACE_STATEMENT,
+    "description": "auth's FaceOrder, exactly as it gave it",
+}
 _PICTURE = {"type": "string", "format": "binary"}
 
 
@@ -43,7 +47,7 @@ class EnrolmentResponse(BaseModel):
 class VerificationRequest(BaseModel):
     """auth's order to verify, exactly as it gave it."""
 
-    order: Annotated[PlainText, Field(max_length=LARGEST_STATEMENT)]
+    order: Annotated[PlainText, Field(max_length=LARGEST_FACE_STATEMENT)]
 
 
 class VerificationResponse(BaseModel):

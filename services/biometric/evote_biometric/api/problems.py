@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from evote_eventlog.errors import LogUnavailable
-from evote_face import statements
+from evote_face.statements import StatementExpired
 from evote_platform.clock import rfc3339
 from evote_platform.problems import Problem, retry_after
+from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 
 from ..domain import refusals
 from ..domain.quality import WHAT_TO_CHANGE
@@ -39,19 +40,19 @@ _STATUS = {RejectionReason.REPLAYED: 409, RejectionReason.TOO_FEW_FRAMES: 422, R
 _UNREADABLE_STATUS = {"wrong-format": 415, "too-large": 413}
 
 _FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
-    statements.StatementMalformed: (
+    StatementMalformed: (
         "malformed-order",
         "Not an order of auth",
         422,
         "手続きの情報を読み取れません。はじめからやり直してください。",
     ),
-    statements.StatementSignatureWrong: (
+    StatementSignatureWrong: (
         "bad-order-signature",
         "The order is not signed by auth",
         403,
         "手続きの情報が正しくありません。はじめからやり直してください。",
     ),
-    statements.StatementExpired: (
+    StatementExpired: (
         "order-expired",
         "The order has expired",
         409,

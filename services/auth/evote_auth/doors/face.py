@@ -5,29 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evote_eventlog.events import VoterAuthenticated
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_statement
+from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.clock import rfc3339
 
-from .card_door import AdmittedVoter, CardDoor
-from .domain.face_evidence import face_evidence
-from .domain.faces import (
+from ..domain.face_evidence import face_evidence
+from ..domain.faces import (
+    ORDER_ID_BYTES,
     ORDERS_WITHIN,
     ByCard,
-    FaceKeys,
     KeptOrder,
     check_orders_so_far,
     check_verdict,
     new_order,
 )
-from .domain.refusals import FaceNotOffered, VotingCodeUnknown
-from .domain.release import CardResponse
-from .domain.voting_codes import CodeOrigin, KeptCode, VotingCode, delay_after, new_voting_code, parse_voting_code
-from .handlers import AuthService
-from .releasing import PreparedRelease
-from .vault import Connection, face_orders, roll, voting_codes
-from .vault.elections import KnownElection
-
-ORDER_ID_BYTES = 16
+from ..domain.refusals import VotingCodeUnknown
+from ..domain.release import CardResponse
+from ..domain.voting_codes import CodeOrigin, KeptCode, VotingCode, delay_after, new_voting_code, parse_voting_code
+from ..releasing import PreparedRelease
+from ..service import AuthService
+from ..vault import Connection, face_orders, roll, voting_codes
+from ..vault.elections import KnownElection
+from .admission import AdmittedVoter, admit
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,6 @@ class EnrolmentByCard:
 
     order: FaceOrder
     code: VotingCode = field(repr=False)
-
-
-def require_face_keys(service: AuthService) -> FaceKeys:
-    """The keys of the face way; ``FaceNotOffered`` where there is none."""
-    if service.face_keys is None:
-        raise FaceNotOffered
-    return service.face_keys
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class FaceDoor:
 
         Raises ``VotingCodeMistyped`` before anything is asked, ``VotingCodeUnknown`` or ``TooManyFaceOrders``.
         """
-        require_face_keys(self.service)
+        self.service.require_face_keys()
         code = parse_voting_code(typed)
         digest = self.service.releasing.master_key.voting_code_digests(election_uuid)(code)
         async with self.service.pool.acquire() as connection:
@@ -86,19 +77,19 @@ class FaceDoor:
 
     async def enrol_by_card(self, election_uuid: str, challenge_id: str, response: CardResponse) -> EnrolmentByCard:
         """Authenticate by card as for a release; the new code takes the place of any other that the voter had."""
-        require_face_keys(self.service)
-        return await CardDoor(self.service).admit(election_uuid, challenge_id, response, self._enrol)
+        self.service.require_face_keys()
+        return await admit(self.service, election_uuid, challenge_id, response, self._enrol)
 
     async def release(self, election_uuid: str, text: str) -> str:
         """Check biometric's signed verdict and return the voter's private credential; see ``releasing`` for the writes.
 
         Raises a ``StatementRefused``, ``FaceOrderUnknown``, or what ``domain.faces.check_verdict`` raises.
         """
-        keys = require_face_keys(self.service)
+        keys = self.service.require_face_keys()
         now = self.service.clock()
         async with self.service.pool.acquire() as connection:
             election = await self.service.open_to_voters(connection, election_uuid)
-        verdict = verify_statement(FaceVerdict, text, keys.verdict_key, now)
+        verdict = verify_face_statement(FaceVerdict, text, keys.verdict_key, now)
         async with self.service.pool.acquire() as connection, connection.transaction():
             order = await face_orders.lock_verification(connection, verdict.order_id)
             check_verdict(verdict, order, election_uuid, now)

@@ -24,9 +24,9 @@ from evote_jpki.ocsp import OcspAnswerInvalid
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady
 
-from .metrics import NoStatus, RevocationMetrics, Source
+from ..domain.environment import Environment
+from ..metrics import NoStatus, RevocationMetrics, Source
 from .ocsp import OcspClient, OcspUnreachable
-from .settings import Environment
 
 _LOOK_EVERY_S = 10.0
 

@@ -9,14 +9,13 @@ from datetime import datetime
 
 from evote_face.statements import FaceOrder, FacePurpose
 
-from .card_desk import Act
-from .domain.faces import ByOfficer, new_order
-from .domain.refusals import NoSuchIssue, VotingCodesIssued
-from .domain.voting_codes import CodeOrigin, KeptCode, VotingCode, new_voting_code
-from .face_door import ORDER_ID_BYTES, require_face_keys
-from .handlers import AuthService
-from .vault import face_orders, roll, voting_codes
-from .vault.voting_codes import Issue
+from ..domain.acts import Act
+from ..domain.faces import ORDER_ID_BYTES, ByOfficer, new_order
+from ..domain.refusals import NoSuchIssue, VotingCodesIssued
+from ..domain.voting_codes import CodeOrigin, KeptCode, VotingCode, new_voting_code
+from ..service import AuthService
+from ..vault import face_orders, roll, voting_codes
+from ..vault.voting_codes import Issue
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class FaceDesk:
 
         Raises ``VotingCodesIssued`` or ``NoSuchIssue``.
         """
-        require_face_keys(self.service)
+        self.service.require_face_keys()
         now = self.service.clock()
         digest = self.service.releasing.master_key.voting_code_digests(election_uuid)
         async with self.service.pool.acquire() as connection, connection.transaction():
@@ -77,7 +76,7 @@ class FaceDesk:
 
         Raises ``UnknownVoter``.
         """
-        require_face_keys(self.service)
+        self.service.require_face_keys()
         code = new_voting_code(self.service.random)
         digest = self.service.releasing.master_key.voting_code_digests(election_uuid)(code)
         async with self.service.pool.acquire() as connection, connection.transaction():
@@ -91,7 +90,7 @@ class FaceDesk:
 
     async def order_enrolment(self, election_uuid: str, voter_id: str, act: Act) -> FaceOrder:
         """An order to enrol the face of a voter whom the officer sees at the counter. Raises ``UnknownVoter``."""
-        require_face_keys(self.service)
+        self.service.require_face_keys()
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import asyncpg
 from evote_platform.clock import Clock
 
-from .domain.cases import Case, Decision, decide
-from .domain.matching import RollPerson
-from .domain.refusals import NotACandidate, UnknownVoter
-from .vault import cards, cases, elections, roll
-from .vault.cards import Block
+from ..domain.acts import Act
+from ..domain.cases import Case, Decision, decide
+from ..domain.matching import RollPerson
+from ..domain.refusals import NotACandidate, UnknownVoter
+from ..vault import cards, cases, elections, roll
+from ..vault.cards import Block
 
 MOST_CASES = 200
 """How many pending cases an answer lists, oldest first; it also says how many there are."""
@@ -32,14 +33,6 @@ class PendingCases:
 
     shown: Sequence[ShownCase]
     pending: int
-
-
-@dataclass(frozen=True)
-class Act:
-    """Who decides, and why; it goes into the sealed evidence."""
-
-    officer: str = field(repr=False)
-    reason: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from evote_jpki.certificates import (
     parse_certificate,
 )
 
-from .domain.cards import (
+from ..domain.cards import (
     Approval,
     AskOfficer,
     Binding,
@@ -26,13 +26,13 @@ from .domain.cards import (
     Replace,
     bind,
 )
-from .domain.cases import Case, CaseKind, Decision, new_case_number
-from .domain.evidence import CardChange, MatchRecord
-from .domain.matching import Found, Likeness, Nobody, match_person
-from .domain.refusals import CardBlocked, CardOfAnother, MatchPending, NotOnRoll, RefusedByOfficer
-from .domain.release import AuthenticatedCard
-from .trust import Trust
-from .vault import Connection, cards, cases, roll
+from ..domain.cases import Case, CaseKind, Decision, new_case_number
+from ..domain.evidence import CardChange, MatchRecord
+from ..domain.matching import Found, Likeness, Nobody, match_person
+from ..domain.refusals import CardBlocked, CardOfAnother, MatchPending, NotOnRoll, RefusedByOfficer
+from ..domain.release import AuthenticatedCard
+from ..revocation.trust import Trust
+from ..vault import Connection, cards, cases, roll
 
 
 @dataclass(frozen=True)

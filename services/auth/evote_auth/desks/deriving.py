@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 from evote_belenios.groups import group_by_name
 
-from .domain.credentials import MasterKey, public_credentials
+from ..domain.credentials import MasterKey, public_credentials
 
 _VOTERS_A_TASK = 250
 _PR_SET_PDEATHSIG = 1

@@ -1,0 +1,1 @@
+"""What election officers do: about the roll, about cards, about faces and voting codes."""

@@ -1,0 +1,68 @@
+"""What officers do about the roll: import it, freeze it, see how far it is, and hand its releases to the auditor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..domain.credentials import list_parts, list_sha256
+from ..domain.roll import decode_roll, parse_roll
+from ..service import AuthService
+from ..vault import elections, roll
+from ..vault.evidence import EvidencedRelease, evidenced_releases
+from .deriving import derive_public_list
+
+
+@dataclass(frozen=True)
+class RollDesk:
+    """The officers' side of the roll at one replica."""
+
+    service: AuthService
+
+    async def import_roll(self, election_uuid: str, content: bytes, charset: str) -> int:
+        """Replace the roll by a CSV file; returns how many voters it has. All of it or nothing."""
+        today = self.service.clock().date()
+        async with self.service.pool.acquire() as connection:
+            await elections.load_election(connection, election_uuid)
+
+        def read() -> list[roll.RollRow]:
+            return roll.roll_rows(election_uuid, parse_roll(decode_roll(content, charset), today), self.service.random)
+
+        rows = await asyncio.to_thread(read)
+        async with self.service.pool.acquire() as connection:
+            await roll.replace_roll(connection, election_uuid, rows)
+        return len(rows)
+
+    async def freeze_roll(self, election_uuid: str) -> tuple[int, str]:
+        """Freeze the roll and publish the public credentials; returns their number and the list's SHA-256.
+
+        The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
+        same list, and readers keep the first of equal parts.
+        """
+        async with self.service.pool.acquire() as connection:
+            election = await elections.load_election(connection, election_uuid)
+            voter_refs = await roll.freeze_roll(connection, election_uuid, self.service.releasing.master_key.key_id)
+        credentials = await derive_public_list(
+            self.service.releasing.master_key, election.group, election_uuid, voter_refs, os.cpu_count() or 1
+        )
+        digest = list_sha256(credentials)
+        async with self.service.pool.acquire() as connection:
+            published = await roll.is_published(connection, election_uuid, digest)
+        if not published:
+            for part in list_parts(election_uuid, credentials):
+                await self.service.releasing.producer.publish(part)
+        return len(credentials), digest
+
+    async def roll_state(self, election_uuid: str) -> roll.RollState:
+        """Counts only."""
+        async with self.service.pool.acquire() as connection:
+            await elections.load_election(connection, election_uuid)
+            return await roll.roll_state(connection, election_uuid)
+
+    async def evidenced_releases(self, election_uuid: str) -> AsyncIterator[EvidencedRelease]:
+        """Every release in the log with its sealed evidence, as of one moment."""
+        async with self.service.pool.acquire() as connection:
+            await elections.load_election(connection, election_uuid)
+        return evidenced_releases(self.service.pool, election_uuid)

@@ -1,0 +1,1 @@
+"""The voters' ways in: by card and by face, and what both need."""

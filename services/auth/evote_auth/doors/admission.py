@@ -1,0 +1,143 @@
+"""Admitting a voter who comes with a card, whatever for: its signatures, its revocation, its voter, its binding."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import asyncpg
+from evote_jpki.certificates import CertificateRefused, RevocationUnknown
+from evote_jpki.release_texts import ReleaseTexts
+
+from ..domain.attempts import wait_after
+from ..domain.refusals import (
+    CardBlocked,
+    CardMismatch,
+    CardOfAnother,
+    NotOnRoll,
+    RefusedByOfficer,
+    StatementSignatureWrong,
+    TooManyFailures,
+)
+from ..domain.release import (
+    AuthenticatedCard,
+    CardResponse,
+    authenticate_card,
+    authenticate_user,
+    check_challenge,
+    release_texts,
+)
+from ..service import AuthService
+from ..vault import Connection, attempts, challenges
+from ..vault.cards import bound_card
+from ..vault.elections import KnownElection
+from .registration import (
+    BoundMeanwhile,
+    FoundVoter,
+    Registration,
+    WaitsForOfficer,
+    ended_certificates,
+    find_voter,
+    register_card,
+)
+
+_FAILURES = (CertificateRefused, StatementSignatureWrong, NotOnRoll, CardOfAnother, CardBlocked, RefusedByOfficer)
+"""What counts against a card once its user-authentication key has signed: see ``domain.attempts``."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AdmittedVoter:
+    """A voter whose card signed, was found on the roll, and is bound in the transaction under way."""
+
+    election: KnownElection
+    response: CardResponse = field(repr=False)
+    texts: ReleaseTexts = field(repr=False)
+    found: FoundVoter
+    registration: Registration
+    now: datetime
+
+
+async def admit(
+    service: AuthService,
+    election_uuid: str,
+    challenge_id: str,
+    response: CardResponse,
+    then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
+) -> T:
+    """Authenticate by card, and do ``then`` in the transaction that binds the card; both are committed, or neither.
+
+    Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
+    us ask a responder. No connection to the database is held meanwhile.
+    """
+    now = service.clock()
+    async with service.pool.acquire() as connection:
+        election = await service.open_to_voters(connection, election_uuid)
+        # Used up whatever follows: a challenge is good for one attempt.
+        challenge = await challenges.use_challenge(connection, challenge_id)
+        check_challenge(challenge, election_uuid, now)
+    texts = release_texts(challenge, election.name)
+    authorities = service.trust.authorities
+    user = await asyncio.to_thread(authenticate_user, response, texts, authorities, now)
+    async with service.pool.acquire() as connection:
+        await _check_failures(connection, election_uuid, user.fingerprint, now)
+    try:
+        card = await asyncio.to_thread(authenticate_card, response, user, texts, service.trust.authorities, now)
+        await _require_unrevoked(service, card, now)
+        return await _bind(service, election, card, response, texts, now, then)
+    except _FAILURES as failure:
+        if not isinstance(failure, RevocationUnknown):
+            async with service.pool.acquire() as connection:
+                await attempts.count_failure(connection, election_uuid, user.fingerprint, now)
+        raise
+
+
+async def _bind(
+    service: AuthService,
+    election: KnownElection,
+    card: AuthenticatedCard,
+    response: CardResponse,
+    texts: ReleaseTexts,
+    now: datetime,
+    then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
+) -> T:
+    """Find the voter and bind the card, or leave nothing but an officer's case."""
+    while True:
+        async with service.pool.acquire() as connection:
+            voter = await find_voter(connection, election.uuid, card, service.random, now)
+            bound = await bound_card(connection, election.uuid, voter.voter_ref)
+        ended = await ended_certificates(bound, card.pair, service.trust, now)
+        try:
+            async with service.pool.acquire() as connection, connection.transaction():
+                registered = await register_card(
+                    connection, election.uuid, voter.voter_ref, card, bound, ended, service.random, now
+                )
+                if not isinstance(registered, WaitsForOfficer):
+                    done = await then(connection, AdmittedVoter(election, response, texts, voter, registered, now))
+                    await attempts.forget_failures(connection, election.uuid, card.pair.user)
+                    return done
+        except BoundMeanwhile:
+            continue
+        except asyncpg.UniqueViolationError:
+            # Two voters were bound to one certificate at the same moment: the other came first.
+            raise CardOfAnother from None
+        raise CardMismatch(registered.case_number)
+
+
+async def _require_unrevoked(service: AuthService, card: AuthenticatedCard, now: datetime) -> None:
+    """Both certificates at the same time; the first one's refusal comes first."""
+    checks = [service.trust.require_valid(certificate, now) for certificate in (card.user, card.signature)]
+    for refusal in await asyncio.gather(*checks, return_exceptions=True):
+        if refusal is not None:
+            raise refusal
+
+
+async def _check_failures(connection: Connection, election_uuid: str, fingerprint: str, now: datetime) -> None:
+    failures = await attempts.failures_of(connection, election_uuid, fingerprint)
+    wait = wait_after(failures, now) if failures else timedelta(0)
+    if wait:
+        raise TooManyFailures(wait.total_seconds())

@@ -1,0 +1,1 @@
+"""Whether a card's certificates may be relied upon now."""

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from evote_ballot.main import build_app
+from evote_ballot.main import PROGRAM
 from evote_ballot.settings import BallotSettings
 from evote_belenios.ballots import generate_ballot
 from evote_belenios.credentials import generate, public_credential
@@ -235,7 +235,7 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running_app(build_app(settings, clock)) as first:
+        async with running_app(PROGRAM.app(settings, clock)) as first:
             election, credentials = await services.open_election(voters)
             place = PollingPlace([first], services, clock, settings, election, credentials)
 
@@ -247,7 +247,7 @@ async def polling_place(
             if replicas == 1:
                 yield place
                 return
-            async with running_app(build_app(settings, clock)) as second:
+            async with running_app(PROGRAM.app(settings, clock)) as second:
                 place.replicas.append(second)
                 yield place
     finally:

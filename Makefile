@@ -19,7 +19,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric lint format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric lint structure format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local)
 	@$(RUN) lint-imports
+
+structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: make structure [TREE=another checkout]
+	@$(RUN) python benchmarks/structure.py $(if $(TREE),--tree $(TREE))
 
 format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .

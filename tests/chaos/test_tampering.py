@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -20,8 +20,12 @@ from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import Verdict, verify_from_public_data
 from evote_local.stack.stack import Stack
+from evote_local.testbed import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+patiently = partial(eventually, within_s=120)
+"""For several programs that start, stop and catch up."""
 
 VOTERS = 9
 _CHOICE, _ENCODED = "賛成", [[0, 1, 0]]
@@ -71,13 +75,6 @@ class Place:
         return await verify_from_public_data(self.stack, self.client, cast, self.directory)
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(90):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
-
-
 def test_outages_of_chain_and_witnesses_delay_nothing_and_tampering_is_seen(stack: Stack, tmp_path: Path) -> None:
     _look_every_second(stack)
     asyncio.run(_story(stack, tmp_path))
@@ -114,7 +111,7 @@ async def _story(stack: Stack, directory: Path) -> None:
 
 async def _everything_down_and_back(place: Place) -> Cast:
     before = await place.vote(0)
-    await until(lambda: _is_anchored(place, before))
+    await patiently(lambda: _is_anchored(place, before))
 
     place.stack.chain.node.stop()
     for witness in place.stack.vouching.witnesses:
@@ -130,8 +127,8 @@ async def _everything_down_and_back(place: Place) -> Cast:
         witness.start()
     place.stack.chain.node.start()
     for cast in during:
-        await until(lambda cast=cast: _is_anchored(place, cast))
-    await until(place.all_covered)
+        await patiently(lambda cast=cast: _is_anchored(place, cast))
+    await patiently(place.all_covered)
     return during[0]
 
 
@@ -144,7 +141,7 @@ async def _a_changed_ballot_is_seen(place: Place, cast: Cast) -> None:
     changed = original[:200] + bytes([original[200] ^ 1]) + original[201:]
     await connection.execute("UPDATE ledger.records SET value = $2 WHERE value = $1", original, changed)
     began = time.time()
-    await until(lambda: _is_raised(place, "entry-changed"))
+    await patiently(lambda: _is_raised(place, "entry-changed"))
     (notice,) = [notice for notice in await place.notices() if notice["kind"] == "entry-changed"]
     assert notice["intact_at"] is not None
     assert notice["raised_at"] >= time.strftime("%Y-%m-%dT%H:%M", time.gmtime(began))
@@ -160,7 +157,7 @@ async def _a_dropped_ballot_is_seen(place: Place, cast: Cast) -> None:
     row = await connection.fetchrow("SELECT * FROM ledger.entries ORDER BY log_index DESC LIMIT 1")
     assert row is not None
     await connection.execute("DELETE FROM ledger.entries WHERE log_index = $1", row["log_index"])
-    await until(lambda: _is_raised(place, "entry-dropped"))
+    await patiently(lambda: _is_raised(place, "entry-dropped"))
     await connection.execute("INSERT INTO ledger.entries VALUES ($1, $2, $3, $4, $5)", *row.values())
     await connection.close()
     assert (await place.audit(cast)).accepted
@@ -172,7 +169,7 @@ async def _an_anchor_that_nobody_asked_for_is_seen(place: Place, cast: Cast) -> 
     policy = SendingPolicy(FeePolicy(100 * 10**9, 10**9), replace_after_s=30)
     thief = EthereumWriter(place.stack.chain.contract, stolen, policy, time.monotonic)
     await thief.submit(Anchor(place.stack.identities.log_key.name, 10**6, bytes(32)))
-    await until(lambda: _is_raised(place, "anchor-unrequested"))
+    await patiently(lambda: _is_raised(place, "anchor-unrequested"))
     await thief.close()
     verdict = await place.audit(cast)
     assert not verdict.accepted

@@ -30,7 +30,7 @@ from evote_local.fabric.readiness import until_endorsing
 from evote_local.nodes.softhsm import SoftToken
 from evote_platform.clock import utc_now
 from evote_verify.chain_access import add_options, named_chains
-from evote_verify.chains import read_chain
+from evote_verify.reading.chains import read_chain
 from fabric_protos.common import ledger_pb2
 from fabric_protos.msp import identities_pb2
 
@@ -374,4 +374,4 @@ async def test_an_auditor_of_the_audit_office_reads_what_the_city_anchored(
         await asyncio.sleep(0.1)  # the office's peer takes the block a moment after the city's
     assert [anchored.anchor for anchored in evidence.anchors] == [head(origin, size) for size in sizes]
     assert {anchored.anchorer for anchored in evidence.anchors} == {CITY.msp_id}
-    assert evidence.ledger == writer.ledger
+    assert evidence.anchor_contract == writer.anchor_contract

@@ -370,13 +370,79 @@ def refused_ballots(good: Any) -> list[Any]:
     ]
 
 
+# --- Not Belenios': the order statement (libs/belenios/README.md, "Order of a voter's ballots")
+
+
+def order_statement(stream: Stream, credential: str, tracker: str, number: int, domain: str = "evote-order") -> Any:
+    x, nonce = secret(credential), stream.number()
+    commitment = text(exp(G, nonce))
+    challenge = hash_mod_q(f"{domain}|{UUID}|{tracker}|{number}|{text(exp(G, x))}|{commitment}")
+    signature = {"challenge": str(challenge), "response": str((nonce - x * challenge) % Q)}
+    return {"number": number, "signature": signature}
+
+
+def order_vectors(accepted_ballots: list[Any]) -> Any:
+    accepted = []
+    for index, (ballot, number) in enumerate(zip(accepted_ballots, [1, 2, 3, 99, 2**32, 2**53 - 1], strict=False)):
+        seed = hashlib.sha256(f"order {index}".encode()).hexdigest()
+        accepted.append(
+            {
+                "credential": ballot["credential"],
+                "public_credential": text(exp(G, secret(ballot["credential"]))),
+                "tracker": ballot["tracker"],
+                "random_seed": seed,
+                "order": order_statement(Stream(seed), ballot["credential"], ballot["tracker"], number),
+            }
+        )
+    return {"election_uuid": UUID, "accepted": accepted, "refused": refused_orders(accepted)}
+
+
+def refused_orders(accepted: list[Any]) -> list[Any]:
+    """Changes of the second statement, each with the rule that finds it; ``about`` is what it is held against."""
+    good, other = accepted[1], accepted[2]
+    about = {name: good[name] for name in ("public_credential", "tracker")}
+    order, signature = good["order"], good["order"]["signature"]
+    ballots_own = order_statement(Stream("01"), good["credential"], good["tracker"], 2, "sig")
+    return [
+        {"why": "another number", "rule": "order-signature", **about, "order": {**order, "number": 3}},
+        {"why": "another ballot", "rule": "order-signature", **about, "tracker": other["tracker"], "order": order},
+        {
+            "why": "another credential",
+            "rule": "order-signature",
+            **about,
+            "public_credential": other["public_credential"],
+            "order": order,
+        },
+        {"why": "a ballot's own domain", "rule": "order-signature", **about, "order": ballots_own},
+        {"why": "number 0", "rule": "order-number", **about, "order": {**order, "number": 0}},
+        {"why": "number 2^53", "rule": "order-number", **about, "order": {**order, "number": 2**53}},
+        {"why": "a number as text", "rule": "schema", **about, "order": {**order, "number": "2"}},
+        {"why": "an unknown field", "rule": "schema", **about, "order": {**order, "more": 1}},
+        {
+            "why": "a response that is not reduced modulo q",
+            "rule": "number",
+            **about,
+            "order": {**order, "signature": {**signature, "response": str(int(signature["response"]) + Q)}},
+        },
+        {
+            "why": "a credential that is the identity",
+            "rule": "group-element",
+            **about,
+            "public_credential": text(ONE),
+            "order": order,
+        },
+    ]
+
+
 def main() -> None:
     folder = Path(__file__).parent / "ed25519"
     folder.mkdir(exist_ok=True)
+    ballots = ballot_vectors()
     for name, value in (
         ("group", group_vectors()),
         ("credentials", credential_vectors()),
-        ("ballots", ballot_vectors()),
+        ("ballots", ballots),
+        ("orders", order_vectors(ballots["accepted"])),
     ):
         (folder / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 

@@ -19,7 +19,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
 from evote_anchors.errors import ChainError
-from evote_ballot.domain.receipt import Acceptance, receipt
+from evote_ballot.api import models
+from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_belenios.archive import ArchiveWriter
 from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
@@ -54,7 +55,7 @@ from evote_tlog.merkle import Frontier, leaf_hash
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, entries_path, join_entries
 from evote_verify import inputs, main
 from evote_verify.chain_access import named_chains
-from evote_verify.chains import NamedChain
+from evote_verify.reading.chains import NamedChain
 
 ORIGIN = "vote.city.example/log"
 MOMENT = datetime(2026, 11, 24, 9, 0, 0, 123000, UTC)
@@ -109,7 +110,8 @@ class HeldElection:
     def receipt(self, number: int, key: Ed25519PrivateKey) -> dict[str, object]:
         """The receipt of a ballot, by its place among the ballots."""
         time = rfc3339(self.time(self.ballot_indexes[number]))
-        return receipt(Acceptance(self.uuid, tracker_of(self.ballots[number]), 0, number, time), key)
+        acceptance = Acceptance(self.uuid, tracker_of(self.ballots[number]), 0, number, time)
+        return models.Receipt.of(sign_receipt(acceptance, key)).model_dump()
 
 
 def hold_election(uuid: str, folder: Path) -> HeldElection:
@@ -226,11 +228,14 @@ class LogServer:
         self.files: dict[str, bytes] = {}
         self.status: dict[str, int] = {}
         self.asked: list[str] = []
+        self.when_asked: Callable[[], object] = lambda: None
+        """What happens before every answer."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(handler) -> None:  # noqa: N805 - the library's name; self is the server here
                 path = handler.path.removeprefix("/")
                 self.asked.append(path)
+                self.when_asked()
                 content = self.files.get(path)
                 handler.send_response(self.status.get(path, 404 if content is None else 200))
                 body = content or b""
@@ -258,7 +263,7 @@ class FakeChain:
 
     heads: list[Anchor] = field(default_factory=list)
     chain: str = "ethereum"
-    ledger: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    anchor_contract: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
     contract: Anchor | None = None
     """What the contract says it holds, where that is not the last head."""
     trouble: ChainError | None = None
@@ -363,7 +368,7 @@ def evote_verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
         parsed = parser.parse_args(["--processes", "1", *map(str, arguments)])
         inputs.check_combination(parsed, parser)
         named = [NamedChain(chain.chain, partial(nullcontext, chain), first_block=0) for chain in chains]
-        outside = main.Outside(
+        outside = inputs.Outside(
             chains=lambda options: named or named_chains(options), sleep=lambda _: None, now=lambda: MOMENT
         )
         status = main.verify(parsed, outside)

@@ -7,7 +7,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
+from evote_eventlog.envelope import Envelope, decode, encode
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,
@@ -21,8 +22,8 @@ from evote_eventlog.events import (
     ResultComputed,
     RollFrozen,
 )
-from evote_verify.canonical import canonical_json
-from evote_verify.records import MalformedRecord, parse_record
+from evote_verify.reading.canonical import canonical_json
+from evote_verify.reading.records import MalformedRecord, parse_record
 from hypothesis import given
 from hypothesis import strategies as st
 

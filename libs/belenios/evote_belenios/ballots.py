@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,10 @@ from .jsontext import Fields, Json, dump, load
 from .proofs import Proof, knowledge_holds, parse_proof, prove_knowledge
 
 _BALLOTS, _SIGNATURES = "Ballots", "Signatures"
+_CLAIMS = re.compile(
+    r'\{"election_uuid":"([1-9A-HJ-NP-Za-km-z]{14,64})","election_hash":"[A-Za-z0-9+/]{43}","credential":"([0-9a-f]{1,617})",',
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,19 @@ class Ballot:
 def tracker_of(text: str) -> str:
     """The smart ballot tracker: unpadded base64 of SHA-256 of the ballot's exact text."""
     return _digest(text)
+
+
+def claims_of(text: str) -> tuple[str, str]:
+    """The election's uuid and the credential that a ballot names; nothing else is read, and nothing verified.
+
+    A ballot has one text, which begins with them and has no other characters than JSON's and those of numbers and
+    names. Raises ``BallotError`` (``ballot-canonical``) otherwise.
+    """
+    claims = _CLAIMS.match(text)
+    # Other characters, a NUL above all, could not be stored everywhere: one reader would have the ballot, another not.
+    if claims is None or not (text.isascii() and text.isprintable()):
+        raise BallotError("ballot-canonical", _BALLOTS, "not a ballot: it doesn't begin as one")
+    return claims[1], claims[2]
 
 
 def generate_ballot(election: Election, credential: str, choices: Sequence[Sequence[int]], random: Random) -> str:

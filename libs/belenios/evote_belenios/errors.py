@@ -7,7 +7,8 @@ class BeleniosError(Exception):
     """A message breaks a rule of the protocol.
 
     Fields: ``rule`` (a stable kebab-case name, such as ``ballot-signature``), ``section`` (the title of the
-    section of the Belenios specification 2.5.1 that states it) and ``detail`` (what was found).
+    section of the Belenios specification 2.5.1 that states it, or of this library's README where Belenios has no such
+    rule) and ``detail`` (what was found).
     """
 
     def __init__(self, rule: str, section: str, detail: str) -> None:
@@ -35,6 +36,10 @@ class ElectionError(BeleniosError):
 
 class BallotError(BeleniosError):
     """A ballot breaks a rule."""
+
+
+class OrderError(BeleniosError):
+    """An order statement, or the place of a ballot among those of its credential, breaks a rule."""
 
 
 class TrusteeError(BeleniosError):

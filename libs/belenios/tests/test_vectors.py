@@ -13,11 +13,14 @@ from evote_belenios.credentials import parse, public_credential, secret_exponent
 from evote_belenios.election import parse_election
 from evote_belenios.errors import BeleniosError, CredentialError, EncodingError
 from evote_belenios.groups import ED25519, Random, hash_to_exponent
+from evote_belenios.jsontext import dump, load
+from evote_belenios.order import parse_order, sign_order, verify_order
 
 FOLDER = Path(__file__).parents[3] / "tests" / "vectors" / "ed25519"
 GROUP: dict[str, Any] = json.loads((FOLDER / "group.json").read_text())
 CREDENTIALS: dict[str, Any] = json.loads((FOLDER / "credentials.json").read_text())
 BALLOTS: dict[str, Any] = json.loads((FOLDER / "ballots.json").read_text())
+ORDERS: dict[str, Any] = json.loads((FOLDER / "orders.json").read_text())
 
 
 def test_constants() -> None:
@@ -83,4 +86,26 @@ def test_ballots_are_refused_by_their_rule(case: dict[str, str]) -> None:
     election = parse_election(BALLOTS["accepted"][0]["election"])
     with pytest.raises(BeleniosError) as refusal:
         verify_ballot(election, parse_ballot(election, case["ballot"]))
+    assert refusal.value.rule == case["rule"]
+
+
+@pytest.mark.parametrize("case", ORDERS["accepted"], ids=lambda case: str(case["order"]["number"]))
+def test_order_statements_are_accepted_and_made_again(case: dict[str, Any], stream: Callable[[bytes], Random]) -> None:
+    uuid, tracker = ORDERS["election_uuid"], case["tracker"]
+    statement = parse_order(case["order"], ED25519)
+    verify_order(statement, election_uuid=uuid, tracker=tracker, credential=case["public_credential"])
+    random = stream(bytes.fromhex(case["random_seed"]))
+    assert sign_order(case["credential"], uuid, ED25519, tracker, statement.number, random) == statement
+    assert load(dump(statement.to_json())) == case["order"]
+
+
+@pytest.mark.parametrize("case", ORDERS["refused"], ids=lambda case: case["why"])
+def test_order_statements_are_refused_by_their_rule(case: dict[str, Any]) -> None:
+    with pytest.raises(BeleniosError) as refusal:
+        verify_order(
+            parse_order(case["order"], ED25519),
+            election_uuid=ORDERS["election_uuid"],
+            tracker=case["tracker"],
+            credential=case["public_credential"],
+        )
     assert refusal.value.rule == case["rule"]

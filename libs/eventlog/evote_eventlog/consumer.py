@@ -14,16 +14,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from .dead_letters import publish_dead_letter
-from .errors import LogUnavailable
+from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
-from .offsets import OFFSETS_TABLE_SQL, stored_offsets
+from .offsets import stored_offsets
 from .producer import EventProducer
-from .projection import OUTAGES, TRANSIENT, Applied, ApplyFailed, BatchApplier, OffsetMovedBack, Projection
+from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
 from .reading import LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
 from .record import Batch, LogPartition
-
-__all__ = ["OFFSETS_TABLE_SQL", "TOLERATED_LAG", "Projection", "ProjectionMetrics", "ProjectionRunner"]
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
@@ -199,7 +197,7 @@ class ProjectionRunner:
             _log.error(
                 "projection-stuck",
                 projection=self._projection.name,
-                position=str(failed.position),
+                position=failed.place,
                 type=failed.type_name,
                 exc_info=failed,
             )

@@ -111,3 +111,34 @@ class LogTruncated(ReaderStopped):
         self.partition = partition
         self.applied = applied
         self.found = found
+
+
+class TopicsUnavailable(Exception):
+    """Kafka refused to create the topics. Fields: ``topic`` (Kafka name), ``reason``."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"topic {topic} can't be created: {reason}")
+        self.topic = topic
+        self.reason = reason
+
+
+class ApplyFailed(Exception):
+    """A projection failed on a record for a reason that is not the record's: a bug, or a surprise of the database.
+
+    What stands before it is applied. Fields: ``place`` and ``offset`` of the record and its ``type_name``; what
+    happened is the cause.
+    """
+
+    def __init__(self, place: str, offset: int, type_name: str) -> None:
+        super().__init__(f"{place} ({type_name}) can't be applied")
+        self.place = place
+        self.offset = offset
+        self.type_name = type_name
+
+
+class OffsetMovedBack(Exception):
+    """The database knows less than this consumer applied: it was replayed or restored. Seek there."""
+
+    def __init__(self, next_offset: int) -> None:
+        super().__init__(f"the projection is back at offset {next_offset}")
+        self.next_offset = next_offset

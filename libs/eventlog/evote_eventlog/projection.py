@@ -9,10 +9,10 @@ from typing import Final, Protocol, cast, runtime_checkable
 
 import asyncpg
 
-from .errors import LogUnavailable, PoisonError
+from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack, PoisonError
 from .events import Topic
 from .offsets import lock_offset, store_offset
-from .record import Batch, PoisonRecord, Record, RecordPosition
+from .record import Batch, PoisonRecord, Record
 
 TRANSIENT: Final = (
     asyncpg.PostgresError,
@@ -91,26 +91,6 @@ class Applied:
     next_offset: int
 
 
-class OffsetMovedBack(Exception):
-    """The database knows less than this consumer applied: it was replayed or restored. Seek there."""
-
-    def __init__(self, next_offset: int) -> None:
-        super().__init__(f"the projection is back at offset {next_offset}")
-        self.next_offset = next_offset
-
-
-class ApplyFailed(Exception):
-    """A projection failed on a record for a reason that is not the record's: a bug, or a surprise of the database.
-
-    What stands before it is applied. Fields: ``position`` and ``type_name``; the cause is in ``__cause__``.
-    """
-
-    def __init__(self, record: Record) -> None:
-        super().__init__(f"{record.position} ({record.envelope.type}) can't be applied")
-        self.position: RecordPosition = record.position
-        self.type_name = record.envelope.type
-
-
 class BatchApplier:
     """Applies batches of one projection, each in one transaction.
 
@@ -150,7 +130,7 @@ class BatchApplier:
             poison, failed = await self._apply(connection, records)
             for refused in poison:
                 await self._on_poison(refused)
-            end = batch.end if failed is None else failed.position.offset
+            end = batch.end if failed is None else failed.offset
             if end > next_offset:
                 next_offset = end
                 await store_offset(connection, name, partition, next_offset)
@@ -207,5 +187,5 @@ class BatchApplier:
         except Exception as error:
             # Only a rule of the projection's own sets a record aside. Who lost a table, or forgot a case, must not
             # lose ballots by it.
-            raise ApplyFailed(record) from error
+            raise ApplyFailed(str(record.position), record.position.offset, record.envelope.type) from error
         return None

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
-from evote_eventlog.consumer import OFFSETS_TABLE_SQL, ProjectionRunner
-from evote_eventlog.envelope import PoisonError
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.offsets import OFFSETS_TABLE_SQL
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.nodes.kafka import KafkaNode
+from evote_platform.clock import utc_now
 from prometheus_client import CollectorRegistry
 
 ELECTION = "1" * 14
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class BallotsProjection:
@@ -72,13 +70,6 @@ def election_closed() -> ElectionClosed:
     return ElectionClosed(election_uuid=ELECTION, reason="officer")
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - the condition is another system's
-            await asyncio.sleep(0.05)
-
-
 @pytest.fixture
 def new_ballot() -> Callable[..., BallotAccepted]:
     return ballot
@@ -87,11 +78,6 @@ def new_ballot() -> Callable[..., BallotAccepted]:
 @pytest.fixture
 def new_close() -> Callable[[], ElectionClosed]:
     return election_closed
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
-    return until
 
 
 @pytest.fixture

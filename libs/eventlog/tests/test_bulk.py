@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 from evote_eventlog.envelope import Envelope, encode
-from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.errors import ApplyFailed, LogUnavailable
 from evote_eventlog.events import BallotAccepted, Topic
-from evote_eventlog.projection import ApplyFailed, BatchApplier, Projection
+from evote_eventlog.projection import BatchApplier, Projection
 from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record, RecordPosition
 
 pytestmark = pytest.mark.stack
@@ -129,7 +129,7 @@ async def test_a_record_that_fails_for_no_reason_of_its_own_stays_and_so_does_al
 
         with pytest.raises(ApplyFailed) as failed:
             await BatchApplier(pool, each, note).apply(given)
-        assert failed.value.position == RecordPosition(*PARTITION, at)
+        assert failed.value.offset == at
         assert [tuple(row) for row in await pool.fetch('SELECT * FROM applied ORDER BY partition, "offset"')] == rows
         assert noted == refused
         assert await pool.fetchval("SELECT next_offset FROM consumer_offsets") == at

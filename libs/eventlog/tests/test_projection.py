@@ -16,20 +16,21 @@ from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import BatchApplier, Projection
 from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
+from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
 Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
-Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 async def rows(pool: asyncpg.Pool) -> list[tuple[int, int]]:
@@ -71,7 +72,6 @@ async def test_events_written_before_and_after_the_start_are_applied_once(
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     written = [await producer.publish(new_ballot(number)) for number in range(20)]
     async with running(kafka, pool):
@@ -89,7 +89,6 @@ async def test_replicas_that_come_and_go_apply_each_event_once(
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     written: list[Record] = []
 
@@ -143,7 +142,6 @@ async def test_poison_goes_to_the_dead_letters_with_its_reason_and_stops_nobody(
     running: Running,
     new_ballot: NewBallot,
     new_close: Callable[[], ElectionClosed],
-    eventually: Eventually,
 ) -> None:
     foreign = (await producer.publish(new_close())).value
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, max_request_size=2**21) as raw:
@@ -179,7 +177,6 @@ async def test_a_bug_or_a_surprise_of_the_database_holds_the_projection_up_aloud
     projection: Projection,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     """The ballot was acknowledged: who forgot a case or lost a table must not lose it too."""
     written = [await producer.publish(new_ballot(number), partition=0) for number in range(5)]
@@ -215,7 +212,6 @@ async def test_a_replay_gives_the_same_tables(
     new_ballot: NewBallot,
     new_close: Callable[[], ElectionClosed],
     clock: Callable[[], datetime],
-    eventually: Eventually,
 ) -> None:
     for number in range(30):
         await producer.publish(new_ballot(number, tracker="poison" if number == 7 else None))
@@ -248,7 +244,6 @@ async def test_a_replay_under_a_running_service_leaves_each_event_applied_once(
     running: Running,
     projection: Projection,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     written = [await producer.publish(new_ballot(number)) for number in range(100)]
     async with running(kafka, pool):
@@ -265,7 +260,6 @@ async def test_a_database_that_lost_its_tables_is_filled_again_by_the_running_se
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     written = [await producer.publish(new_ballot(number)) for number in range(30)]
     async with running(kafka, pool):
@@ -283,7 +277,6 @@ async def test_an_aborted_transaction_is_neither_applied_nor_waited_for(
     running: Running,
     new_ballot: NewBallot,
     clock: Callable[[], datetime],
-    eventually: Eventually,
 ) -> None:
     writer = TransactionalProducer(kafka, "test", clock, "writer")
     await writer.start()
@@ -328,7 +321,6 @@ async def test_a_projection_is_not_caught_up_before_it_has_applied_the_log(
     running: Running,
     projection: Projection,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     gate = asyncio.Event()
 
@@ -361,7 +353,6 @@ async def test_a_consumer_killed_in_the_middle_leaves_each_event_applied_once(
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     program = (
         "import asyncio, runpy, sys, asyncpg\n"
@@ -399,7 +390,6 @@ async def test_the_projection_goes_on_when_the_database_was_killed(
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     server = PostgresServer(stack_directory / "projection-postgres")
     server.start()
@@ -427,7 +417,6 @@ async def test_the_projection_goes_on_when_kafka_was_killed(
     broker_settings: KafkaSettings,
     pool: asyncpg.Pool,
     new_ballot: NewBallot,
-    eventually: Eventually,
     own_running: Running,
     clock: Callable[[], datetime],
 ) -> None:
@@ -456,7 +445,6 @@ async def test_poison_found_while_the_dead_letters_are_away_waits_for_them(
     new_ballot: NewBallot,
     producer: EventProducer,
     clock: Callable[[], datetime],
-    eventually: Eventually,
 ) -> None:
     """The offset may move past a poison record only when its dead letter is durable."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +37,7 @@ from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.tokens import token_sha256
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
@@ -79,16 +79,6 @@ class BiometricStandIn:
         return sign_statement(verdict.model_copy(update=changes), self.key)
 
 
-class MovableClock:
-    """The real time, moved."""
-
-    def __init__(self) -> None:
-        self.moved = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.moved
-
-
 def roll_csv(*people: Person) -> str:
     rows = (f"{n:06d},{p.name},{p.address},{p.birth_date},{p.sex}" for n, p in enumerate(people, start=1))
     return "\r\n".join([HEADER, *rows, ""])
@@ -109,12 +99,6 @@ def signed_by(card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
         "challenge_id": challenge["challenge_id"],
         **{name: base64.b64encode(part).decode() for name, part in parts.items()},
     }
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110 - the state is in another process
-            await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -335,29 +319,10 @@ def auth_settings(
     )
 
 
-@asynccontextmanager
-async def running_auth(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A replica of the service in this process, served without a socket."""
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
-            base_url="http://auth.example",
-            timeout=60,
-        ) as client,
-    ):
-
-        async def ready() -> bool:
-            return (await client.get("/readyz")).status_code == 200
-
-        await eventually(ready)
-        yield client
-
-
 @pytest.fixture
 async def replica(auth_settings: AuthSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """A second replica."""
-    async with running_auth(build_app(auth_settings, clock)) as client:
+    async with running_app(build_app(auth_settings, clock)) as client:
         yield client
 
 
@@ -375,7 +340,7 @@ async def town(
     await producer.start()
     try:
         app = build_app(auth_settings, clock)
-        async with running_auth(app) as client:
+        async with running_app(app) as client:
             yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
     finally:
         await producer.stop()

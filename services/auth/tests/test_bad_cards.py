@@ -23,6 +23,7 @@ from evote_jpki.authority import OCSP_PATH, Person, TestAuthority
 from evote_jpki.emulator import EmulatedCard
 from evote_local.nodes.authority_server import PublishedAuthority, authority_server
 from evote_local.nodes.ports import LOOPBACK, free_port
+from evote_local.testbed import running_app
 from evote_platform.clock import utc_now
 from pydantic import HttpUrl
 
@@ -154,10 +155,7 @@ async def test_a_challenge_counts_where_clocks_differ_by_less_than_its_lifetime(
     card = town.card(HANAKO, valid_from=datetime.now(UTC) - timedelta(days=1))
     body = town.sign(card, await town.challenge())
     other = build_app(auth_settings, lambda: datetime.now(UTC) + timedelta(minutes=ahead))
-    async with (
-        other.router.lifespan_context(other),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app=other), base_url="http://other.example") as client,
-    ):
+    async with running_app(other) as client:
         response = await client.post(f"{town.base}/releases", json=body)
     assert response.status_code == expected, response.text
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from evote_ballot.main import build_app
+from evote_ballot.main import PROGRAM
 from evote_ballot.settings import BallotSettings
 from evote_belenios.ballots import generate_ballot
 from evote_belenios.credentials import generate, public_credential
@@ -40,20 +39,10 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_local.nodes.kafka import KafkaNode
+from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
-from fastapi import FastAPI
 
 YES, NO, BLANK = [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]]
-
-
-class MovableClock:
-    """The real time, moved."""
-
-    def __init__(self) -> None:
-        self.moved = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.moved
 
 
 @dataclass
@@ -203,9 +192,6 @@ class PollingPlace:
         response = await self.post(body, replica, uuid)
         return response.status_code, self.slug(response)
 
-    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        await eventually(holds)
-
     async def log(self, *receipts: dict) -> None:
         """Have a checkpoint cover these ballots, and wait until every replica shows it."""
         await self.services.sign_checkpoint([position(receipt) for receipt in receipts])
@@ -218,12 +204,6 @@ class PollingPlace:
 
 def position(receipt: dict) -> tuple[int, int]:
     return receipt["position"]["partition"], receipt["position"]["offset"]
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(40):
-        while not await holds():  # noqa: ASYNC110 - the state is in another process
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -248,23 +228,6 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A replica in this process, served without a socket."""
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://ballot", timeout=60
-        ) as client,
-    ):
-
-        async def ready() -> bool:
-            return (await client.get("/readyz")).status_code == 200
-
-        await eventually(ready)
-        yield client
-
-
-@asynccontextmanager
 async def polling_place(
     kafka: KafkaSettings, settings: BallotSettings, clock: MovableClock, *, replicas: int, voters: int = 3
 ) -> AsyncIterator[PollingPlace]:
@@ -272,7 +235,7 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running(build_app(settings, clock)) as first:
+        async with running_app(PROGRAM.app(settings, clock)) as first:
             election, credentials = await services.open_election(voters)
             place = PollingPlace([first], services, clock, settings, election, credentials)
 
@@ -284,7 +247,7 @@ async def polling_place(
             if replicas == 1:
                 yield place
                 return
-            async with running(build_app(settings, clock)) as second:
+            async with running_app(PROGRAM.app(settings, clock)) as second:
                 place.replicas.append(second)
                 yield place
     finally:

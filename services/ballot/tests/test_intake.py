@@ -16,6 +16,7 @@ from evote_belenios.groups import ED25519
 from evote_belenios.proofs import prove_knowledge
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_local.nodes.kafka import KafkaNode
+from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
 NO = [[0, 0, 1]]
@@ -166,7 +167,7 @@ async def test_nothing_is_taken_before_the_opening(place) -> None:
     async def known() -> bool:
         return (await place.client.get(f"{place.base}/turnout")).status_code == 200
 
-    await place.eventually(known)
+    await eventually(known)
     assert await place.refused(ballot) == (403, "election-not-open")
     place.clock.moved = timedelta(hours=2)
     assert (await place.post(ballot)).status_code == 201
@@ -180,7 +181,7 @@ async def test_after_the_close_new_ballots_are_refused_and_receipts_given_again(
     async def closed() -> bool:
         return (await place.post(place.ballot(1))).status_code == 403
 
-    await place.eventually(closed)
+    await eventually(closed)
     assert await place.refused(place.ballot(1)) == (403, "election-closed")
     again = await place.post(ballot)
     assert (again.status_code, again.json()) == (200, receipt)
@@ -214,7 +215,7 @@ async def test_markers_close_every_partition_once_with_two_replicas(two_replicas
     async def marked() -> bool:
         return len(await place.services.records(place.election.uuid, BallotBoxClosed)) >= 3
 
-    await place.eventually(marked)
+    await eventually(marked)
     await asyncio.sleep(1.5)
     markers = await place.services.records(place.election.uuid, BallotBoxClosed)
     assert [marker.position.partition for marker in markers] == [0, 1, 2]
@@ -270,9 +271,9 @@ async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
         async def healed() -> bool:
             return (await place.post(ballot)).status_code in (200, 201)
 
-        await place.eventually(healed)
+        await eventually(healed)
 
         async def ready() -> bool:
             return (await place.client.get("/readyz")).status_code == 200
 
-        await place.eventually(ready)
+        await eventually(ready)

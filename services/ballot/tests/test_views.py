@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
-from evote_ballot.main import SERVICE
 from evote_ballot.projection import BallotProjection
+from evote_ballot.service import SERVICE
 from evote_eventlog.replay import replay
+from evote_local.testbed import eventually
 from evote_platform.database import open_pool
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ async def test_a_ballot_is_witnessed_and_anchored_by_the_first_that_covers_it(pl
         status = await place.status(second["tracker"])
         return status["state"] == "anchored" and "witnessed_size" in status
 
-    await place.eventually(both_known)
+    await eventually(both_known)
     statuses = [await place.status(receipt["tracker"]) for receipt in (first, second)]
     assert [status["witnessed_size"] for status in statuses] == [1, 2]
     anchor = {"chain": "ethereum", "ledger": "eip155:1:0xA", "size": 2, "transaction": "0x2", "block": 2}
@@ -59,7 +60,7 @@ async def test_no_state_is_shown_before_it_is_reached(place) -> None:
     async def anchored() -> bool:
         return (await place.status(receipts[0]["tracker"]))["state"] == "anchored"
 
-    await place.eventually(anchored)
+    await eventually(anchored)
     assert [(await place.status(receipt["tracker"]))["state"] for receipt in receipts[1:]] == ["logged", "accepted"]
 
 
@@ -72,7 +73,7 @@ async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
         counts = (turnout["accepted"], turnout["logged"], turnout["voters"], turnout["roll_size"])
         return counts == (3, 2, 1, 3)
 
-    await place.eventually(counted)
+    await eventually(counted)
 
 
 async def test_unknown_things_are_not_found(place) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -35,6 +34,7 @@ from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.puppet import Puppet
+from evote_local.testbed import MovableClock, running_app
 from evote_platform.tokens import token_sha256
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
@@ -89,22 +89,6 @@ def acted(actions: Sequence[Action], person: int = 1) -> list[FaceReading]:
     for action in actions:
         readings += [replace(rest, **_POSES[action]), rest]
     return readings + [rest] * max(0, 8 - len(readings))
-
-
-class MovableClock:
-    """The real time, moved."""
-
-    def __init__(self) -> None:
-        self.moved = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.moved
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110 - the state is in another process
-            await asyncio.sleep(0.05)
 
 
 def spelled(reading: FaceReading) -> bytes:
@@ -241,30 +225,6 @@ def biometric_settings(
     )
 
 
-@asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A replica in this process, served without a socket."""
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
-            base_url="http://biometric.example",
-            timeout=60,
-        ) as client,
-    ):
-
-        async def ready() -> bool:
-            return (await client.get("/readyz")).status_code == 200
-
-        await until(ready)
-        yield client
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
-    return until
-
-
 @pytest.fixture
 async def booth(
     kafka: KafkaSettings,
@@ -277,7 +237,7 @@ async def booth(
     await tally.start()
     try:
         app = build_app(biometric_settings, clock, WORKER)
-        async with running(app) as client:
+        async with running_app(app) as client:
             yield Booth(client, app, kafka, biometric_settings, clock, auth_key, verdict_key, tally)
     finally:
         await tally.stop()
@@ -286,7 +246,7 @@ async def booth(
 @pytest.fixture
 async def replica(biometric_settings: BiometricSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """A second replica."""
-    async with running(build_app(biometric_settings, clock, WORKER)) as client:
+    async with running_app(build_app(biometric_settings, clock, WORKER)) as client:
         yield client
 
 

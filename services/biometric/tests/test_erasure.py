@@ -17,6 +17,7 @@ from evote_biometric.projection import BiometricProjection
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import TemplateErased, TemplateReissued
 from evote_eventlog.replay import replay
+from evote_local.testbed import eventually
 from evote_platform.logging import configure_logging
 
 pytestmark = pytest.mark.stack
@@ -36,7 +37,7 @@ async def rows(pool: asyncpg.Pool, table: str) -> list[tuple]:
     return sorted(tuple(row) for row in await pool.fetch(f"SELECT * FROM {table}"))
 
 
-async def test_certification_erases_everything_and_the_log_proves_it(booth, eventually) -> None:
+async def test_certification_erases_everything_and_the_log_proves_it(booth) -> None:
     await booth.enrol()
     assert (await booth.verify()).status_code == 200
     pool = booth.app.state.service.pool
@@ -57,7 +58,7 @@ async def test_certification_erases_everything_and_the_log_proves_it(booth, even
     assert await rows(pool, "vault_templates") == []
 
 
-async def test_a_crash_between_erasure_and_event_publishes_the_same_count_later(booth, eventually) -> None:
+async def test_a_crash_between_erasure_and_event_publishes_the_same_count_later(booth) -> None:
     await booth.enrol()
     pool = booth.app.state.service.pool
 
@@ -104,7 +105,7 @@ async def test_a_reissued_template_fits_the_same_face_and_the_old_one_does_not(b
     assert (await booth.client.post(missing, headers=OFFICER)).status_code == 404
 
 
-async def test_a_replay_makes_the_same_tables(booth, eventually) -> None:
+async def test_a_replay_makes_the_same_tables(booth) -> None:
     await booth.enrol()
     await booth.verify()
     await booth.verify(person=2)

@@ -18,9 +18,10 @@ from evote_biometric.main import build_app
 from evote_biometric.settings import BiometricSettings
 from evote_eventlog.producer import EventProducer
 from evote_local.people.puppet import Gesture, Puppet, encode
+from evote_local.testbed import MovableClock, running_app
 from PIL import Image
 
-from .conftest import Booth, MovableClock, running
+from .conftest import Booth
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -79,7 +80,7 @@ async def home(
     settings = biometric_settings.model_copy(update={"weights_dir": weights})
     tally = EventProducer(kafka, "tally", clock)
     app = build_app(settings, clock)
-    async with running(app) as client:
+    async with running_app(app) as client:
         booth = Booth(client, app, kafka, settings, clock, auth_key, verdict_key, tally)
         response = await booth.enrol((photographs / "obama/3.jpg").read_bytes())
         assert response.status_code == 201, response.text

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 from evote_anchors.anchor import AnchoredHead
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.events import (
     AnchorVerified,
     CheckpointAnchored,
@@ -21,15 +20,19 @@ from evote_eventlog.events import (
     Topic,
 )
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import MonitorMetrics, SequencerMetrics
 from evote_ledger_anchor.monitor.chains import WatchedContract
 from evote_ledger_anchor.monitor.task import Monitor
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_checkpoint, newest_size
+from evote_local.testbed import eventually
+from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import SigningKey
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -38,17 +41,6 @@ from .fake_chain import CHAIN, FakeChain
 
 BALLOTS = 12
 """How many a test casts before it tampers."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 class System:
@@ -122,7 +114,7 @@ class System:
         goal = await newest_size(self.pool) + len(numbers)
         for number in numbers:
             await self.producer.publish(events.ballot(number))
-        await until(lambda: self.has(goal))
+        await eventually(lambda: self.has(goal))
 
     async def has(self, size: int) -> bool:
         return await newest_size(self.pool) >= size
@@ -131,7 +123,7 @@ class System:
         """So many passes that began from now on."""
         for _ in range(count):
             moment = utc_now().timestamp()
-            await until(lambda moment=moment: self._passed(moment))  # type: ignore[misc]
+            await eventually(lambda moment=moment: self._passed(moment))  # type: ignore[misc]
 
     async def _passed(self, moment: float) -> bool:
         return self.metric("evote_ledger_monitor_last_pass_timestamp_seconds") > moment
@@ -145,7 +137,7 @@ class System:
 
     async def finding(self, kind: str) -> TamperingDetected:
         """Wait for a finding of this kind, in Kafka and in the metric."""
-        await until(lambda: self._raised(kind))
+        await eventually(lambda: self._raised(kind))
         assert self.metric("evote_ledger_tampering_detected_total", kind=kind) >= 1
         return next(finding for finding in await self.findings() if finding.kind == kind)
 
@@ -188,7 +180,7 @@ async def notice(client: httpx.AsyncClient, finding: TamperingDetected) -> dict[
     async def shown() -> bool:
         return finding.finding in {item["finding"] for item in (await client.get("/notices")).json()["items"]}
 
-    await until(shown)
+    await eventually(shown)
     items = (await client.get("/notices")).json()["items"]
     return next(item for item in items if item["finding"] == finding.finding)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import Random
@@ -17,6 +17,7 @@ from evote_eventlog.events import EventData
 from evote_ledger_anchor.anchoring import Anchoring, Pace
 from evote_ledger_anchor.metrics import AnchoringMetrics
 from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
+from evote_local.testbed import eventually
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -98,18 +99,11 @@ def place(log: Any, events: Any, chain: FakeMiningChain, database_url: str, pool
     return Place(log, events, chain, database_url)
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 async def test_the_newest_checkpoint_is_anchored_and_verified(place: Place) -> None:
     async with place.anchoring():
         for _ in range(3):
             size = await place.grow()
-            await until(lambda size=size: place.verified(size))
+            await eventually(lambda size=size: place.verified(size))
     anchored = [anchor for _, anchors in place.chain.blocks for anchor in anchors]
     origin = place.log.key.verifier.name
     assert anchored == [Anchor(origin, size, await checkpoint_root(place.log.pool, size)) for size in (1, 2, 3)]
@@ -125,9 +119,9 @@ async def test_checkpoints_that_come_while_the_chain_is_down_share_one_anchor(pl
         async def lags() -> bool:
             return place.metric("evote_anchor_lag_entries") == 5 and place.metric("evote_anchor_up") == 0
 
-        await until(lags)
+        await eventually(lags)
         place.chain.down = False
-        await until(lambda: place.verified(5))
+        await eventually(lambda: place.verified(5))
     assert place.chain.sizes() == [5]
 
 
@@ -140,7 +134,7 @@ async def test_an_anchor_is_verified_only_when_its_block_is_final(place: Place) 
             async def shown(final: bool = final) -> bool:
                 return await place.rows() == [(size, final)]
 
-            await until(shown)
+            await eventually(shown)
             place.chain.mine()
 
 
@@ -148,12 +142,12 @@ async def test_what_a_reorganisation_drops_is_anchored_again(place: Place) -> No
     place.chain.finality_depth = 2
     async with place.anchoring():
         size = await place.grow()
-        await until(lambda: _is(place, [(size, False)]))
+        await eventually(lambda: _is(place, [(size, False)]))
         place.chain.reorganise(1)
-        await until(lambda: _async(place.chain.sizes() == [size]))
+        await eventually(lambda: _async(place.chain.sizes() == [size]))
         place.chain.mine()
         place.chain.mine()
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
     assert place.chain.submitted.count(place.chain.submitted[0]) >= 2
 
 
@@ -161,7 +155,7 @@ async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_blo
     place.chain.finality_depth = 2
     async with place.anchoring():
         size = await place.grow()
-        await until(lambda: _is(place, [(size, False)]))
+        await eventually(lambda: _is(place, [(size, False)]))
         place.chain.mining = False
         anchor = place.chain.submitted[0]
         place.chain.reorganise(1)
@@ -169,7 +163,7 @@ async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_blo
         place.chain.mine(anchor)
         place.chain.mine()
         place.chain.mine()
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
     block = await place.log.pool.fetchval("SELECT block FROM anchors")
     assert block == next(number for number, (_, anchors) in enumerate(place.chain.blocks) if anchors)
 
@@ -179,7 +173,7 @@ async def test_an_announcement_that_fails_is_made_again(place: Place, script: li
     place.producer.script = iter(script)
     async with place.anchoring():
         size = await place.grow()
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
     assert place.chain.sizes() == [size]
 
 
@@ -195,9 +189,9 @@ async def test_an_answer_that_breaks_the_reading_stops_nothing(place: Place, mon
         async def sent() -> bool:
             return place.chain.sizes() == [size] and place.metric("evote_anchor_up") == 0
 
-        await until(sent)
+        await eventually(sent)
         monkeypatch.setattr(place.chain, "head", honest)
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
 
 
 async def test_blocks_that_a_node_made_up_do_not_hide_the_ones_that_come(
@@ -217,7 +211,7 @@ async def test_blocks_that_a_node_made_up_do_not_hide_the_ones_that_come(
         await asyncio.sleep(0.05)
         monkeypatch.setattr(place.chain, "head", honest)
         size = await place.grow()
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
 
 
 async def test_an_anchor_that_we_never_signed_is_not_announced(place: Place) -> None:
@@ -225,7 +219,7 @@ async def test_an_anchor_that_we_never_signed_is_not_announced(place: Place) -> 
     place.chain.mine(Anchor(place.log.key.verifier.name, 1, bytes(32)))
     async with place.anchoring():
         size = await place.grow()
-        await until(lambda: place.verified(size))
+        await eventually(lambda: place.verified(size))
     assert await place.rows() == [(2, True)]
 
 
@@ -250,7 +244,7 @@ async def test_whatever_happens_no_size_is_anchored_twice_and_the_log_is_caught_
                 await asyncio.sleep(random.random() / 20)
     place.chain.down = False
     async with place.anchoring():
-        await until(lambda: _mined_until_verified(place, size))
+        await eventually(lambda: _mined_until_verified(place, size))
     sizes = place.chain.sizes()
     assert sizes == sorted(set(sizes))
     assert sizes[-1] == size

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import Fenced, LogUnavailable
 from evote_eventlog.events import CheckpointSigned, EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_size
+from evote_local.testbed import eventually
+from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
@@ -30,17 +33,6 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 pytestmark = pytest.mark.stack
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 class FaultyWriter:
@@ -174,9 +166,9 @@ async def test_the_rules_hold_end_to_end(stack: Stack, events: Any) -> None:
     await stack.publish(events.ballot(21))
     expected.append(await stack.publish(events.ballot(1, election=events.other_election)))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, len(expected)))
+        await eventually(lambda: _at_least(stack, len(expected)))
         late = await stack.publish(events.closed(election=events.other_election))
-        await until(lambda: _at_least(stack, len(expected) + 1))
+        await eventually(lambda: _at_least(stack, len(expected) + 1))
     await stack.check_log([*expected, late])
 
 
@@ -202,8 +194,8 @@ async def test_a_broken_write_neither_loses_nor_doubles_an_entry(stack: Stack, e
             await stack.publish(events.ballot(number))
             number += 1
             await asyncio.sleep(0.02)
-        await until(lambda: _at_least(stack, number))
-        await until(lambda: _started(writer, 1 + writer.broken))
+        await eventually(lambda: _at_least(stack, number))
+        await eventually(lambda: _started(writer, 1 + writer.broken))
     await stack.check_log(stack.published)
 
 
@@ -215,20 +207,20 @@ async def test_a_duplicate_is_known_after_a_restart(stack: Stack, events: Any) -
     for number in range(5):
         await stack.publish(events.ballot(number))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, 5))
+        await eventually(lambda: _at_least(stack, 5))
     expected = list(stack.published)
     expected.append(await stack.publish(events.marker(0), 0))
     for number in range(5):
         await stack.publish(events.ballot(number))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, 6))
+        await eventually(lambda: _at_least(stack, 6))
     expected.append(await stack.publish(events.closed()))
     for number in range(100, 130):
         record = await stack.publish(events.ballot(number))
         if record.position.partition != 0:
             expected.append(record)
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, len(expected)))
+        await eventually(lambda: _at_least(stack, len(expected)))
     await stack.check_log(expected)
 
 
@@ -241,11 +233,11 @@ class EntriesOnly(LedgerProjection):
 async def test_a_new_leader_waits_for_what_the_tables_do_not_show_yet(stack: Stack, events: Any) -> None:
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
         await stack.publish(events.ballot(0))
-        await until(lambda: _at_least(stack, 1))
+        await eventually(lambda: _at_least(stack, 1))
     async with stack.running(stack.sequencer(first_writer := FaultyWriter(stack.writer(), []))):
         for number in range(1, 6):
             await stack.publish(events.ballot(number))
-        await until(lambda: _entries_in_kafka(stack, 6))
+        await eventually(lambda: _entries_in_kafka(stack, 6))
     assert first_writer.starts == 1
     assert await stack.logged() == 1, "nobody projects"
     expected = list(stack.published)
@@ -253,13 +245,13 @@ async def test_a_new_leader_waits_for_what_the_tables_do_not_show_yet(stack: Sta
     expected.append(await stack.publish(events.ballot(7)))
     second = stack.sequencer(writer := FaultyWriter(stack.writer(), []))
     async with stack.running(second):
-        await until(lambda: _started(writer, 1))
+        await eventually(lambda: _started(writer, 1))
         await asyncio.sleep(0.5)  # time to do the wrong thing
         async with stack.running(stack.projection(EntriesOnly(stack.key.verifier))):
-            await until(lambda: _at_least(stack, 6))
+            await eventually(lambda: _at_least(stack, 6))
             await asyncio.sleep(0.5)
         async with stack.running(stack.projection()):
-            await until(lambda: _at_least(stack, 7))
+            await eventually(lambda: _at_least(stack, 7))
     await stack.check_log(expected)
 
 
@@ -272,17 +264,17 @@ async def test_of_two_sequencers_one_leads_and_the_other_takes_over(stack: Stack
     first, second = (stack.sequencer(writer) for writer in writers)
     async with stack.running(stack.projection()), AsyncExitStack() as leading:
         await leading.enter_async_context(stack.running(first))
-        await until(lambda: _ready(first))
+        await eventually(lambda: _ready(first))
         async with stack.running(second):
             for number in range(20):
                 await stack.publish(events.ballot(number))
-            await until(lambda: _at_least(stack, 20))
+            await eventually(lambda: _at_least(stack, 20))
             await second.check()
             assert [writer.starts for writer in writers] == [1, 0]
             await leading.aclose()
             for number in range(20, 40):
                 await stack.publish(events.ballot(number))
-            await until(lambda: _at_least(stack, 40))
+            await eventually(lambda: _at_least(stack, 40))
             assert [writer.starts for writer in writers] == [1, 1]
     await stack.check_log(stack.published)
 
@@ -300,14 +292,14 @@ async def test_a_leader_whose_lock_is_gone_stops_and_nothing_is_doubled(stack: S
         for round_ in range(3):
             for number in range(20):
                 await stack.publish(events.ballot(round_ * 20 + number))
-            await until(lambda size=round_ * 20 + 1: _at_least(stack, size))
+            await eventually(lambda size=round_ * 20 + 1: _at_least(stack, size))
             killed = await stack.pool.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE application_name = 'evote-ledger-sequencer' AND datname = current_database()"
                 " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
             )
             assert killed == 1
-        await until(lambda: _at_least(stack, 60))
+        await eventually(lambda: _at_least(stack, 60))
     assert sum(writer.starts for writer in writers) >= 3
     await stack.check_log(stack.published)
 
@@ -319,11 +311,11 @@ async def test_a_zombie_that_still_believes_to_lead_cannot_write(stack: Stack, e
     zombie = stack.writer()
     await zombie.start()
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, 3))
+        await eventually(lambda: _at_least(stack, 3))
         with pytest.raises((Fenced, LogUnavailable)):
             await zombie.publish_all([events.closed()])
         await stack.publish(events.ballot(3))
-        await until(lambda: _at_least(stack, 4))
+        await eventually(lambda: _at_least(stack, 4))
     await zombie.stop()
     await stack.check_log(stack.published)
 
@@ -331,17 +323,17 @@ async def test_a_zombie_that_still_believes_to_lead_cannot_write(stack: Stack, e
 async def test_a_forged_checkpoint_in_kafka_stops_nobody(stack: Stack, events: Any) -> None:
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
         await stack.publish(events.ballot(1))
-        await until(lambda: _at_least(stack, 1))
+        await eventually(lambda: _at_least(stack, 1))
         await stack.producer.publish(
             CheckpointSigned(
                 origin=stack.key.verifier.name, previous_size=1, size=1, root="0" * 64, note="forged", entries=()
             )
         )
         await stack.publish(events.ballot(2))
-        await until(lambda: _at_least(stack, 2))
+        await eventually(lambda: _at_least(stack, 2))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
         await stack.publish(events.ballot(3))
-        await until(lambda: _at_least(stack, 3))
+        await eventually(lambda: _at_least(stack, 3))
     assert await stack.pool.fetchval("SELECT count(*) FROM entries") == 3
 
 
@@ -357,14 +349,14 @@ async def test_a_leader_signs_nothing_over_tables_that_were_changed(stack: Stack
     for number in range(3):
         await stack.publish(events.ballot(number))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
-        await until(lambda: _at_least(stack, 3))
+        await eventually(lambda: _at_least(stack, 3))
     signed = await stack.log_of_kafka()
     await stack.pool.execute(tampering)
     writer = FaultyWriter(stack.writer(), [])
     sequencer = stack.sequencer(writer)
     async with stack.running(stack.projection(), sequencer):
         await stack.publish(events.ballot(9))
-        await until(lambda: _started(writer, 3))
+        await eventually(lambda: _started(writer, 3))
         with pytest.raises(NotReady):
             await sequencer.check()
     assert await stack.log_of_kafka() == signed

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.nodes.ports import free_port
 from evote_local.stack.witnesses import define_witnesses, majority_policy
+from evote_local.testbed import eventually
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.policy import Policy, parse_policy, verify_policy
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+patiently = partial(eventually, within_s=120)
+"""For several programs that start, stop and catch up."""
 
 
 class Replica:
@@ -68,13 +73,6 @@ class Replica:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-async def until(condition: Any) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(90):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -144,23 +142,23 @@ async def test_killing_leaders_under_load_neither_loses_nor_doubles_an_entry(
     postgres_server: Any,
 ) -> None:
     for replica in replicas:
-        await until(replica.ready)
+        await patiently(replica.ready)
     async with load(kafka, events) as acknowledged:
         for _ in range(2):
             leaders = [replica for replica in replicas if await replica.leads()]
             assert len(leaders) == 1
             [leader] = leaders
             before = await leader.size()
-            await until(lambda leader=leader, before=before: _grown(leader, before))
+            await patiently(lambda leader=leader, before=before: _grown(leader, before))
             leader.kill()
             leader.start()
             [other] = [replica for replica in replicas if replica is not leader]
-            await until(other.leads)
+            await patiently(other.leads)
             size = await other.size()
-            await until(lambda other=other, size=size: _grown(other, size))
-            await until(leader.ready)
+            await patiently(lambda other=other, size=size: _grown(other, size))
+            await patiently(leader.ready)
     for replica in replicas:
-        await until(lambda replica=replica: _has(replica, len(acknowledged)))
+        await patiently(lambda replica=replica: _has(replica, len(acknowledged)))
         values = await whole_log(replica.client)
         assert Counter(values) >= Counter(record.value for record in acknowledged)
         assert max(Counter(values).values()) == 1
@@ -189,22 +187,22 @@ async def test_the_log_grows_while_the_witnesses_are_away_and_they_catch_up(
     replicas = [Replica({**environment, **settings}, tmp_path / f"witnessed-{number}.log") for number in range(2)]
     try:
         for replica in replicas:
-            await until(replica.ready)
+            await patiently(replica.ready)
         async with load(kafka, events) as acknowledged:
-            await until(lambda: _grown(replicas[0], 0))  # nobody has cosigned: no witness was started
+            await patiently(lambda: _grown(replicas[0], 0))  # nobody has cosigned: no witness was started
             assert await _witnessed(replicas[0], policy) == 0
             for witness in witnesses[:2]:
                 witness.start()
-            await until(lambda: _is_witnessed(replicas[0], policy, 20))
+            await patiently(lambda: _is_witnessed(replicas[0], policy, 20))
             replicas[0].kill()  # the leader, or not: the other takes over either way
             witnesses[0].kill()
             witnesses[0].start()
             replicas[0].start()
             size = await replicas[1].size()
-            await until(lambda: _is_witnessed(replicas[1], policy, size + 20))
+            await patiently(lambda: _is_witnessed(replicas[1], policy, size + 20))
         for replica in replicas:
-            await until(replica.ready)
-            await until(lambda replica=replica: _is_witnessed(replica, policy, len(acknowledged)))
+            await patiently(replica.ready)
+            await patiently(lambda replica=replica: _is_witnessed(replica, policy, len(acknowledged)))
         await _stop_gracefully(replicas)
     finally:
         for process in (*replicas, *witnesses):
@@ -262,15 +260,15 @@ async def test_tampering_is_on_the_public_page_and_in_the_metrics_of_the_service
     settings = {"EVOTE_MONITOR_INTERVAL_S": "0.2", "EVOTE_MONITOR_STATE_FILE": str(tmp_path / "monitor.json")}
     replica = Replica({**environment, **settings}, tmp_path / "replica.log")
     try:
-        await until(replica.ready)
+        await patiently(replica.ready)
         async with load(kafka, events) as acknowledged:
-            await until(lambda: _has(replica, 20))
-        await until(lambda: _has(replica, len(acknowledged)))
+            await patiently(lambda: _has(replica, 20))
+        await patiently(lambda: _has(replica, len(acknowledged)))
         assert (await replica.client.get("/notices")).json() == {"items": []}
         connection = await asyncpg.connect(environment["EVOTE_DATABASE_URL"])
         await connection.execute("DELETE FROM ledger.entries WHERE log_index = 3")
         await connection.close()
-        await until(lambda: _notices(replica))
+        await patiently(lambda: _notices(replica))
         [notice] = (await replica.client.get("/notices")).json()["items"]
         assert (notice["kind"], notice["where"]) == ("entry-dropped", "PostgreSQL ledger.entries, log index 3")
         metrics = (await replica.client.get("/metrics")).text

@@ -21,6 +21,7 @@ from evote_ledger_anchor.witness_client import Backoff
 from evote_ledger_anchor.witnessing import Witnessing
 from evote_local.nodes.ports import LOOPBACK
 from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
+from evote_local.testbed import eventually
 from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
 from evote_tlog.cosignature import Cosigner
@@ -43,13 +44,6 @@ pytestmark = pytest.mark.stack
 INTERVAL_S = 0.05
 LIAR = Cosigner("liar.example", Ed25519PrivateKey.from_private_bytes(b"l" * 32))
 STRANGER = Cosigner("liar.example", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 class Publisher:
@@ -135,7 +129,7 @@ async def test_a_checkpoint_counts_when_the_witnesses_have_cosigned_it(
     async with Asking(log, database_url, policy).running() as asking:
         for number in range(5):
             await log.append([events.ballot(3 * number + part) for part in range(3)])
-            await until(asking.counts)
+            await eventually(asking.counts)
         shown = (await client.get("/checkpoint/witnessed")).text
         assert verify_policy(shown, policy).size == 15
         assert await asking.cosigned_by() == {"witness-1", "witness-2", "witness-3"}
@@ -152,12 +146,12 @@ async def test_a_quorum_is_enough_while_a_witness_is_down(
     witnesses[1].kill()
     async with Asking(log, database_url, policy).running() as asking:
         await log.append([events.ballot(1)])
-        await until(asking.counts)
+        await eventually(asking.counts)
         assert await asking.cosigned_by() == {"witness-1", "witness-3"}
         assert asking.outcomes("witness-2", "unreachable") == 1
         for number in range(2, 6):
             await log.append([events.ballot(number)])
-            await until(asking.counts)
+            await eventually(asking.counts)
         assert asking.outcomes("witness-2", "unreachable") < 5  # it is left alone for a while
 
 
@@ -166,7 +160,7 @@ async def test_without_a_quorum_the_lag_shows_and_the_return_of_one_witness_cove
 ) -> None:
     async with Asking(log, database_url, policy).running() as asking:
         await log.append([events.ballot(0)])
-        await until(asking.counts)
+        await eventually(asking.counts)
         for witness in witnesses[:2]:
             witness.kill()
         for number in range(1, 8):
@@ -175,11 +169,11 @@ async def test_without_a_quorum_the_lag_shows_and_the_return_of_one_witness_cove
         async def lag_shows() -> bool:
             return asking.lag() == 7
 
-        await until(lag_shows)
-        await until(asking.saw("witness-3", "cosigned"))
+        await eventually(lag_shows)
+        await eventually(asking.saw("witness-3", "cosigned"))
         assert not await asking.counts()
         witnesses[0].start()
-        await until(asking.counts)
+        await eventually(asking.counts)
         assert asking.publisher.events[-1].size == 8
         assert len(asking.publisher.events) == 2
 
@@ -190,14 +184,14 @@ async def test_a_replica_that_was_not_asking_goes_on_where_the_witnesses_are(
     async with AsyncExitStack() as first:
         one = await first.enter_async_context(Asking(log, database_url, policy).running())
         await log.append([events.ballot(0), events.ballot(1)])
-        await until(one.counts)
+        await eventually(one.counts)
         async with Asking(log, database_url, policy).running() as other:
             await log.append([events.ballot(2)])
-            await until(one.counts)
+            await eventually(one.counts)
             assert not other.publisher.events  # one replica asks at a time
             await first.aclose()
             await log.append([events.ballot(3)])
-            await until(other.counts)
+            await eventually(other.counts)
             assert [event.size for event in other.publisher.events] == [4]
             assert await other.cosigned_by() == {"witness-1", "witness-2", "witness-3"}
 
@@ -276,9 +270,9 @@ async def test_a_lying_witness_is_seen_through_beside_real_ones(
     async with LyingWitness(over_another_checkpoint).serving("liar", LIAR) as liar:
         with_liar = majority((*policy.witnesses[:2], liar), log.key)
         async with Asking(log, database_url, with_liar).running() as asking:
-            await until(asking.counts)
+            await eventually(asking.counts)
             assert await asking.cosigned_by() == {"witness-1", "witness-2"}
-            await until(asking.saw("liar", "forged"))
+            await eventually(asking.saw("liar", "forged"))
 
 
 @asynccontextmanager
@@ -303,9 +297,9 @@ async def test_no_lie_of_a_witness_is_taken_nor_holds_up_the_others(
     answer, outcome = LIES[lie]
     await log.append([events.ballot(0), events.ballot(1)])
     async with asking_a_liar(log, database_url, answer) as asking:
-        await until(asking.counts)
+        await eventually(asking.counts)
         assert await asking.cosigned_by() == set(BLIND)
-        await until(asking.saw("liar", outcome))
+        await eventually(asking.saw("liar", outcome))
         assert asking.outcomes("liar", "cosigned") == 0
 
 
@@ -316,7 +310,7 @@ async def test_a_hanging_witness_is_left_behind_once_there_is_a_quorum(
     async with asking_a_liar(log, database_url, None) as asking:
         for number in range(3):
             await log.append([events.ballot(number)])
-            await until(asking.counts)
+            await eventually(asking.counts)
 
 
 async def test_a_witness_that_does_not_answer_in_time_has_failed(
@@ -325,7 +319,7 @@ async def test_a_witness_that_does_not_answer_in_time_has_failed(
     monkeypatch.setattr(witness_client, "ANSWER_TIMEOUT_S", 0.01)
     await log.append([events.ballot(0)])
     async with asking_a_liar(log, database_url, None) as asking:
-        await until(asking.saw("liar", "slow"))
+        await eventually(asking.saw("liar", "slow"))
 
 
 async def test_two_histories_of_the_log_never_count_both(
@@ -339,9 +333,9 @@ async def test_two_histories_of_the_log_never_count_both(
             assert (await http.post(f"{witness.url}/add-checkpoint", content=body)).status_code == 200
     await log.append([events.ballot(0)])
     async with Asking(log, database_url, policy).running() as asking:
-        await until(asking.saw("witness-1", "inconsistent"))
-        await until(asking.saw("witness-2", "inconsistent"))
-        await until(asking.saw("witness-3", "cosigned"))
+        await eventually(asking.saw("witness-1", "inconsistent"))
+        await eventually(asking.saw("witness-2", "inconsistent"))
+        await eventually(asking.saw("witness-3", "cosigned"))
         assert not asking.publisher.events
         assert asking.lag() == 1
 
@@ -352,10 +346,10 @@ async def test_a_log_that_was_rolled_back_is_told_so_by_the_witnesses(
     async with Asking(log, database_url, policy).running() as asking:
         for number in range(3):
             await log.append([events.ballot(number)])
-        await until(asking.counts)
+        await eventually(asking.counts)
     await pool.execute("DELETE FROM checkpoints WHERE size > 1; DELETE FROM witnessed")
     async with Asking(log, database_url, policy).running() as asking:
-        await until(asking.saw("witness-1", "ahead"))
+        await eventually(asking.saw("witness-1", "ahead"))
         assert not asking.publisher.events
 
 

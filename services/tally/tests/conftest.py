@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,17 +34,14 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_platform.clock import Clock, rfc3339
+from evote_local.testbed import MovableClock, eventually, running_app
+from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.tokens import token_sha256
-from evote_tally.main import build_app
+from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
 
 OFFICER_TOKEN = "officer-token-of-a-test"
 BALLOT_PARTITIONS = 3
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -218,9 +215,6 @@ class Officer:
         assert response.status_code == 200, response.text
         return (await self.get("/election.json")).text
 
-    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        await eventually(holds)
-
     async def freezes(self, voters: int) -> bool:
         return (await self.post("/roll/freeze", {"expected_size": voters})).status_code == 200
 
@@ -270,22 +264,6 @@ def draft_body(trustees: int = 3, threshold: int = 2, group: str = "Ed25519") ->
     }
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens in other processes
-            await asyncio.sleep(0.1)
-
-
-@dataclass
-class MovableClock:
-    """The machine's clock, and what a test moves it ahead by."""
-
-    ahead: timedelta = field(default_factory=timedelta)
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-
 @asynccontextmanager
 async def running_tally(
     kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
@@ -299,20 +277,7 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    app = build_app(settings, clock)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
-            base_url="http://tally.example",
-            timeout=60,
-        ) as client,
-    ):
-
-        async def ready() -> bool:
-            return (await client.get("/readyz")).status_code == 200
-
-        await eventually(ready)
+    async with running_app(PROGRAM.app(settings, clock)) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from evote_local.testbed import eventually
 from evote_platform.clock import rfc3339
 
 pytestmark = pytest.mark.stack
@@ -39,7 +40,7 @@ async def test_a_roll_that_is_not_published_is_not_frozen(officer, stand_ins) ->
         refused = await officer.post("/roll/freeze", {"expected_size": 3})
         return refused.json()["missing"] == ["4 credentials were published, 3 were expected"]
 
-    await officer.eventually(counted)
+    await eventually(counted)
     assert (await officer.post("/roll/freeze", {"expected_size": 4})).json()["roll_size"] == 4
     assert (await officer.post("/roll/freeze", {"expected_size": 4})).status_code == 200
 
@@ -64,10 +65,10 @@ async def test_an_election_closes_by_itself_at_its_closing_time(officer, stand_i
     closes_at = datetime.now(UTC) + timedelta(hours=1)
     await officer.draft(closes_at=rfc3339(closes_at))
     await officer.open_with(stand_ins, 2, "Ed25519")
-    officer.clock.ahead = timedelta(minutes=58)
+    officer.clock.moved = timedelta(minutes=58)
     await asyncio.sleep(1)
     assert await officer.state() == "open"
-    officer.clock.ahead = timedelta(minutes=60)
+    officer.clock.moved = timedelta(minutes=60)
     await officer.until("closed")
     closed = (await officer.get("")).json()
     assert closed["close_reason"] == "closing-time"
@@ -114,7 +115,7 @@ async def test_two_replicas_that_take_the_same_command_publish_it_once(
 ) -> None:
     await officer.draft()
     await stand_ins.auth.publish_credentials(officer.uuid, "Ed25519", 3)
-    await officer.eventually(lambda: officer.freezes(3))
+    await eventually(lambda: officer.freezes(3))
     await officer.hold_ceremony()
     headers = {"Authorization": "Bearer officer-token-of-a-test"}
     path = f"/elections/{officer.uuid}/open"

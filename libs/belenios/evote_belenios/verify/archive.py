@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from pathlib import Path
+from typing import BinaryIO
 
 from ..archive import (
     ArchivedEvent,
@@ -17,16 +18,16 @@ from ..archive import (
     PublishedTally,
     Setup,
 )
+from ..box import BallotBox, BallotFacts
 from ..decryption import verify_partial_decryption
 from ..election import Election, parse_election
 from ..errors import ArchiveError, BeleniosError, TallyError
 from ..jsontext import load, texts
 from ..result import parse_result, verify_result
-from ..tally import parse_sized_encrypted_tally, verify_encrypted_tally
+from ..tally import BallotCiphertexts, EncryptedTallyAccumulator, parse_sized_encrypted_tally, verify_encrypted_tally
 from ..trustees import Trustees, parse_trustees, verify_election_key
-from .box import BallotBox
 from .report import VerificationReport
-from .workers import CHUNK, BallotFacts, Workers, check_ballots, check_credentials
+from .workers import CHUNK, Workers, check_ballots, check_credentials
 
 _PUBLIC_DATA, _DECRYPTIONS = "Public data", "Partial decryptions"
 _CREDENTIALS_AT_ONCE = 250
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], None]
 MOST_FAILURES = 20
 
 
-def verify_archive(path: Path, *, processes: int, progress: Progress) -> VerificationReport:
+def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> VerificationReport:
     """Verify everything that an archive claims.
 
     What is wrong is in the report's ``failures``, the first 20 of them. A phase of the election (its setup, its
@@ -43,19 +44,19 @@ def verify_archive(path: Path, *, processes: int, progress: Progress) -> Verific
     check it against otherwise.
 
     Args:
-        path: the archive; it may grow meanwhile.
+        file: the archive, from ``open_archive``, so that what was verified can be read again, whatever its name stands
+            for by then; it may grow meanwhile.
         processes: how many verify ballots at once.
         progress: called with the bytes verified and the bytes in all.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: it can't be read.
         NotAnArchive: it doesn't begin as an archive does.
         BrokenProcessPool: a process was ended from outside.
     """
-    size = path.stat().st_size or 1
+    size = os.fstat(file.fileno()).st_size or 1
     verification = _Verification(lambda event: progress(event.end, size))
-    with ArchiveReader(path) as events:
-        verification.run(events, processes)
+    verification.run(ArchiveReader(file), processes)
     return verification.report()
 
 
@@ -73,6 +74,7 @@ class _Verification:
         self._election: Election | None = None
         self._trustees: Trustees | None = None
         self._box = BallotBox()
+        self._counted: dict[str, BallotCiphertexts] = {}
         self._tally: PublishedTally | None = None
         self._decryptions: dict[int, str] = {}
         self._result: tuple[tuple[int, ...], ...] | None = None
@@ -107,7 +109,7 @@ class _Verification:
             trustees=self._trustees,
             voters=self._box.voters,
             ballots=self._box.ballots,
-            counted=self._box.counted,
+            counted=len(self._counted),
             decrypted_by=tuple(sorted(self._decryptions)),
             result=self._result,
             failures=tuple(sorted(self._failures, key=lambda failure: failure.event_index)),
@@ -149,7 +151,7 @@ class _Verification:
                 try:
                     if isinstance(verdict, BeleniosError):
                         raise verdict
-                    self._box.admit(*verdict)
+                    self._box.enrol(*verdict)
                 except BeleniosError as error:
                     self._fail_at(event, error)
         self._on_event(event)
@@ -188,6 +190,7 @@ class _Verification:
                 if isinstance(verdict, BeleniosError):
                     raise verdict
                 self._box.add(verdict)
+                self._counted[verdict.credential] = verdict.ciphertexts
             except BeleniosError as error:
                 self._fail_at(event, error)
             self._on_event(event)
@@ -199,7 +202,7 @@ class _Verification:
         try:
             match content:
                 case PublishedTally():
-                    verify_encrypted_tally(self._box.tally(election), content.encrypted_tally, content.sized)
+                    verify_encrypted_tally(self._tally_of(election), content.encrypted_tally, content.sized)
                     self._tally = content
                 case OwnedDecryption() if self._tally is not None:
                     if content.owner in self._decryptions:
@@ -217,6 +220,13 @@ class _Verification:
                     self._result = parse_result(election, content.text)
         except BeleniosError as error:
             self._fail_at(event, error)
+
+    def _tally_of(self, election: Election) -> EncryptedTallyAccumulator:
+        """The sum of each credential's last ballot."""
+        accumulator = EncryptedTallyAccumulator(election)
+        for credential, ciphertexts in self._counted.items():
+            accumulator.add_ciphertexts(ciphertexts, self._box.weight(credential))
+        return accumulator
 
     def _fail_at(self, event: ArchivedEvent, error: BeleniosError) -> None:
         self._fail(ArchiveError(error.rule, error.section, error.detail, event.index, event.type))

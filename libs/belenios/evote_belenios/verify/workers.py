@@ -9,31 +9,18 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
-from ..ballots import parse_ballot, verify_ballot
+from ..box import BallotFacts, examine_ballot
 from ..credentials import parse_public
 from ..election import Election, parse_election
 from ..errors import BeleniosError
-from ..tally import BallotCiphertexts, ciphertexts_of
 
 CHUNK = 16
 _PR_SET_PDEATHSIG = 1
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
-
-
-@dataclass(frozen=True, slots=True)
-class BallotFacts:
-    """What is left of a ballot that holds by itself."""
-
-    credential: str
-    tracker: str
-    digests: tuple[bytes, ...]
-    """SHA-256 of each ciphertext."""
-    ciphertexts: BallotCiphertexts
 
 
 def check_ballots(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
@@ -90,12 +77,9 @@ class Workers:
 
 def _check_ballot(election: Election, text: str) -> BallotFacts | BeleniosError:
     try:
-        ballot = parse_ballot(election, text)
-        verify_ballot(election, ballot)
+        return examine_ballot(election, text)
     except BeleniosError as error:
         return error
-    digests = tuple(bytes.fromhex(digest) for digest in ballot.ciphertext_digests)
-    return BallotFacts(ballot.credential, ballot.tracker, digests, ciphertexts_of(ballot))
 
 
 def _check_credential(election: Election, text: str) -> tuple[str, int] | BeleniosError:

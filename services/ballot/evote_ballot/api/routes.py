@@ -9,9 +9,9 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Annotated
 
+from evote_platform.access import limit_address, running_service
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
-from evote_platform.problems import rate_limited
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -26,35 +26,23 @@ router = APIRouter(tags=["public"])
 _BALLOT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 _TICK_S = 1.0
 _WATCHERS_RETRY_AFTER_S = 10.0
-
-
-def _service(request: Request) -> BallotService:
-    service: BallotService = request.app.state.service
-    return service
-
-
-Service = Annotated[BallotService, Depends(_service)]
+Service = Annotated[BallotService, Depends(running_service)]
 
 
 @router.post(
     "/elections/{election_uuid}/ballots",
     status_code=201,
-    response_model=Receipt,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_BALLOT_BODY,
+    dependencies=[Depends(limit_address)],
 )
-async def cast(
-    election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service
-) -> dict[str, object]:
+async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
     """Cast a ballot: the body is its exact JSON text. Safe to repeat with the same text until there is a receipt."""
-    wait_s = service.address_limit.take(request.client.host if request.client else "")
-    if wait_s:
-        raise rate_limited(wait_s)
     started = perf_counter()
-    receipt, is_new = await service.intake.accept(election_uuid, await request.body())
-    response.status_code = 201 if is_new else 200
-    service.metrics.intake_seconds.labels("new" if is_new else "repeated").observe(perf_counter() - started)
-    return receipt
+    taken_in = await service.intake.accept(election_uuid, await request.body())
+    response.status_code = 201 if taken_in.is_new else 200
+    service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
+    return Receipt.of(taken_in.receipt)
 
 
 @router.get("/elections/{election_uuid}/ballots")
@@ -119,12 +107,12 @@ async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutR
     response_class=EventSourceResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
 )
-async def turnout_events(election_uuid: ElectionUuidPath, request: Request, service: Service) -> EventSourceResponse:
+async def turnout_events(election_uuid: ElectionUuidPath, service: Service) -> EventSourceResponse:
     """The counts as server-sent events ``turnout``, whenever they change."""
     first = await service.turnout.current(election_uuid)
     if service.watchers >= service.most_watchers:
         raise Overloaded(_WATCHERS_RETRY_AFTER_S)
-    return EventSourceResponse(_watch(election_uuid, first, request, service))
+    return EventSourceResponse(_watch(election_uuid, first, service))
 
 
 @router.get("/receipt-key")
@@ -134,14 +122,11 @@ async def receipt_key(service: Service) -> ReceiptKey:
     return ReceiptKey(algorithm="Ed25519", public_key=base64.b64encode(public).decode())
 
 
-async def _watch(
-    election_uuid: str, first: TurnoutAsOf, request: Request, service: BallotService
-) -> AsyncIterator[ServerSentEvent]:
-    draining: asyncio.Event = request.app.state.readiness.draining
+async def _watch(election_uuid: str, first: TurnoutAsOf, service: BallotService) -> AsyncIterator[ServerSentEvent]:
     service.watchers += 1
     try:
         shown, latest = None, first
-        while not draining.is_set():
+        while not service.draining.is_set():
             if latest.turnout != shown:
                 shown = latest.turnout
                 yield ServerSentEvent(event="turnout", data=_turnout(latest).model_dump_json())

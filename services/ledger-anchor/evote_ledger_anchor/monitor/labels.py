@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from evote_eventlog.envelope import PoisonError, decode
+from evote_eventlog.envelope import decode
+from evote_eventlog.errors import PoisonError
 from evote_tlog.merkle import leaf_hash
 
 from ..domain import Skip, facts_of

@@ -1,0 +1,135 @@
+"""Which recorded ballots are admitted to the log, and in which order they count: the rule that every reader applies.
+
+A ballot service records casts, and whoever has got hold of one replica can have anything recorded. So a record is a
+claim. Each reader decides about it by what was admitted before it, and by nothing else:
+
+1. its tracker is its ballot's (``order-tracker``) and no ballot of this tracker was admitted before
+   (``order-duplicate``): the first position stands, so that posting an old ballot again can't undo a newer one;
+2. the box was not closed before it (``order-after-close``);
+3. its number is above the last admitted one of its credential (``order-older``): who withheld a ballot can't bring it
+   after a newer one;
+4. the ballot itself begins with the record's election and credential (``order-ballot``), and that credential signed
+   number and tracker (``order-signature``): nobody takes up numbers for another.
+
+Proofs and the list of credentials are not asked here: that is :mod:`evote_belenios.box`, and costs thirty times as
+much. All of it concerns one credential alone, so readers of the whole log and of one partition decide alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from .ballots import claims_of
+from .errors import OrderError
+from .groups import group_of_element
+from .jsontext import parse_exponent
+from .order import SECTION, OrderStatement, verify_order
+from .proofs import Proof
+
+DUPLICATE: Final = "order-duplicate"
+AFTER_CLOSE: Final = "order-after-close"
+OLDER: Final = "order-older"
+
+
+class WrittenSignature(Protocol):
+    """A signature's numbers in decimal, as they are recorded."""
+
+    @property
+    def challenge(self) -> str: ...
+
+    @property
+    def response(self) -> str: ...
+
+
+class WrittenOrder(Protocol):
+    """An order statement, as it is recorded."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def signature(self) -> WrittenSignature: ...
+
+
+class RecordedCast(Protocol):
+    """A record of a cast: every event ``BallotAccepted``, whoever's class it is."""
+
+    @property
+    def election_uuid(self) -> str: ...
+
+    @property
+    def credential(self) -> str: ...
+
+    @property
+    def tracker(self) -> str: ...
+
+    @property
+    def ballot(self) -> str: ...
+
+    @property
+    def order(self) -> WrittenOrder: ...
+
+
+class Admissions:
+    """The ballots of one election that were admitted so far; :meth:`admit` decides about the next record.
+
+    It grows by 32 bytes a ballot and a number a credential. A reader that keeps them in a database gives what it
+    holds about the record's credential and tracker.
+    """
+
+    def __init__(self, digests: set[bytes] | None = None, last_numbers: dict[str, int] | None = None) -> None:
+        """
+        Args:
+            digests: SHA-256 of the text of every admitted ballot.
+            last_numbers: by credential, the number of the last one.
+        """
+        self._digests = set() if digests is None else digests
+        self._last_numbers = {} if last_numbers is None else last_numbers
+
+    @property
+    def last_numbers(self) -> Mapping[str, int]:
+        """By credential, the number of its last admitted ballot."""
+        return self._last_numbers
+
+    def admit(self, cast: RecordedCast, *, box_closed: bool) -> None:
+        """Admit the next record of a credential, or raise ``OrderError``, or ``EncodingError`` for malformed numbers.
+
+        ``box_closed``: the close marker of the record's partition stands before it.
+        """
+        # In the order of cost; the decision doesn't depend on it.
+        digest = hashlib.sha256(cast.ballot.encode()).digest()
+        if cast.tracker != base64.b64encode(digest).decode("ascii").rstrip("="):
+            raise _refusal("order-tracker", "the tracker is not the hash of the ballot's text")
+        if digest in self._digests:
+            raise _refusal(DUPLICATE, "the same ballot was cast before: its first position stands")
+        if box_closed:
+            raise _refusal(AFTER_CLOSE, "the box was closed before it")
+        last = self._last_numbers.get(cast.credential, 0)
+        if cast.order.number <= last:
+            raise _refusal(OLDER, f"number {cast.order.number} is not above {last}, the last of its credential")
+        if claims_of(cast.ballot) != (cast.election_uuid, cast.credential):
+            raise _refusal("order-ballot", "the ballot is of another election or credential than its record says")
+        verify_order(
+            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
+        )
+        self._digests.add(digest)
+        self._last_numbers[cast.credential] = cast.order.number
+
+
+def read_order(cast: RecordedCast) -> OrderStatement:
+    """The statement of a record; raises ``EncodingError`` unless its numbers are canonical."""
+    order, signature = group_of_element(cast.credential).order, cast.order.signature
+    return OrderStatement(
+        cast.order.number,
+        Proof(
+            parse_exponent(signature.challenge, order, "order.signature.challenge"),
+            parse_exponent(signature.response, order, "order.signature.response"),
+        ),
+    )
+
+
+def _refusal(rule: str, detail: str) -> OrderError:
+    return OrderError(rule, SECTION, detail)

@@ -1,0 +1,109 @@
+"""What makes a ballot acceptable: by itself, and among the others. Intake, tally and every verifier apply this rule.
+
+A ballot is acceptable when
+
+1. it is the one text of a ballot of this election, its elements in the group
+   (:func:`evote_belenios.ballots.parse_ballot`);
+2. its signature and its proofs hold (:func:`evote_belenios.ballots.verify_ballot`);
+3. its credential is on the list (``ballot-credential``);
+4. it stands there once (``ballot-duplicate``);
+5. none of its ciphertexts stands in another acceptable ballot before it (``ballot-copied-ciphertext``). Within one
+   ballot a ciphertext may stand twice: that copies nothing but one's own vote, and neither the specification nor
+   belenios-tool forbids it.
+
+A ballot that got into the log and is not acceptable is passed over: in the archive, in the count, and by who ties the
+two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .ballots import parse_ballot, verify_ballot
+from .credentials import parse_public
+from .election import Election
+from .errors import BallotError, BeleniosError, CredentialError
+from .tally import BallotCiphertexts, ciphertexts_of
+
+_BALLOTS, _CREDENTIALS = "Ballots", "Credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class BallotFacts:
+    """What is left of a ballot that holds by itself."""
+
+    credential: str
+    tracker: str
+    digests: tuple[bytes, ...]
+    """SHA-256 of each ciphertext."""
+    ciphertexts: BallotCiphertexts
+
+
+def examine_ballot(election: Election, text: str) -> BallotFacts:
+    """Rules 1 and 2, everything that a ballot says by itself; raises ``BeleniosError``."""
+    ballot = parse_ballot(election, text)
+    verify_ballot(election, ballot)
+    digests = tuple(bytes.fromhex(digest) for digest in ballot.ciphertext_digests)
+    return BallotFacts(ballot.credential, ballot.tracker, digests, ciphertexts_of(ballot))
+
+
+class BallotBox:
+    """Rules 3 to 5, for one ballot after the other. It keeps a hash of every ballot and ciphertext, not the ballots."""
+
+    def __init__(self) -> None:
+        self._weights: dict[str, int] = {}
+        self._trackers: set[str] = set()
+        self._digests: set[bytes] = set()
+
+    @property
+    def voters(self) -> int:
+        """Credentials on the list."""
+        return len(self._weights)
+
+    @property
+    def ballots(self) -> int:
+        """Acceptable ballots, superseded ones included."""
+        return len(self._trackers)
+
+    def enrol(self, credential: str, weight: int) -> None:
+        """Put a credential on the list; raises ``CredentialError`` (``credential-duplicate``)."""
+        if credential in self._weights:
+            raise CredentialError("credential-duplicate", _CREDENTIALS, "a public credential stands twice on the list")
+        self._weights[credential] = weight
+
+    def weight(self, credential: str) -> int:
+        """How often a credential of the list counts."""
+        return self._weights[credential]
+
+    def add(self, ballot: BallotFacts) -> None:
+        """Put in a ballot that holds by itself; raises ``BallotError``, and changes nothing then."""
+        if ballot.credential not in self._weights:
+            raise BallotError("ballot-credential", _BALLOTS, "the credential is not on the list")
+        if ballot.tracker in self._trackers:
+            raise BallotError("ballot-duplicate", _BALLOTS, "the same ballot was cast before")
+        if not self._digests.isdisjoint(ballot.digests):
+            raise BallotError("ballot-copied-ciphertext", _BALLOTS, "a ciphertext stands in an earlier ballot")
+        self.restore(ballot.tracker, ballot.digests)
+
+    def restore(self, tracker: str, digests: Iterable[bytes]) -> None:
+        """Put back a ballot that was found acceptable before."""
+        self._trackers.add(tracker)
+        self._digests.update(digests)
+
+
+def box_of(election: Election, credentials: Iterable[str]) -> BallotBox:
+    """An empty box for the lines of a list of public credentials; raises ``BeleniosError``."""
+    box = BallotBox()
+    for line in credentials:
+        box.enrol(*parse_public(line, election.group))
+    return box
+
+
+def passed_over(election: Election, box: BallotBox, text: str) -> BeleniosError | None:
+    """Put a ballot in, or say why it is passed over."""
+    try:
+        box.add(examine_ballot(election, text))
+    except BeleniosError as error:
+        return error
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Final
@@ -22,12 +22,12 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition, read_record
 from evote_eventlog.tail import EventTail
 from evote_local.nodes.kafka_sabotage import append, batch_bytes, record_bytes
+from evote_local.testbed import eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 NewBallot = Callable[..., BallotAccepted]
 Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
-Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 BALLOT = BallotAccepted(election_uuid="1" * 14, credential="c", tracker="t", ballot="{}")
 EVENT: Final = encode(Envelope.wrap(BALLOT, id="1", source="test", time=datetime(2026, 11, 24, tzinfo=UTC)))
@@ -113,7 +113,6 @@ async def test_a_projection_applies_each_event_among_any_bytes_and_sets_the_rest
     producer: EventProducer,
     running: Running,
     new_ballot: NewBallot,
-    eventually: Eventually,
 ) -> None:
     """One record with a time before all years ended every process that read it, and every restart."""
     events = [

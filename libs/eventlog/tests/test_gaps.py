@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
@@ -21,13 +21,13 @@ from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.kafka_sabotage import cut_out, delete_head
+from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
 NewRunner = Callable[..., ProjectionRunner]
 Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
-Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 PARTITION = 0
 BALLOTS = LogPartition(Topic.BALLOTS, PARTITION)
@@ -89,7 +89,7 @@ async def test_a_projection_that_has_not_been_past_the_gap_stops_and_is_not_read
 
 
 async def test_a_projection_that_has_been_past_the_gap_goes_on(
-    beheaded: KafkaSettings, pool: asyncpg.Pool, running: Running, eventually: Eventually
+    beheaded: KafkaSettings, pool: asyncpg.Pool, running: Running
 ) -> None:
     await pool.execute("INSERT INTO consumer_offsets VALUES ('ballots-test', 'ballots', 0, 4)")
     async with running(beheaded, pool) as runner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
@@ -19,13 +19,13 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.tail import EventTail
+from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
 NewRunner = Callable[..., ProjectionRunner]
 Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
-Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 class NextBallotAccepted(BallotAccepted):
@@ -88,7 +88,6 @@ async def test_a_projection_stops_there_and_goes_on_by_itself_after_the_upgrade(
     producer: EventProducer,
     new_runner: NewRunner,
     running: Running,
-    eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Release N treated it as poison and went on: the ballot was acknowledged, and no table had it."""

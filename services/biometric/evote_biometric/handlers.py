@@ -16,6 +16,7 @@ from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, Temp
 from evote_eventlog.producer import EventProducer
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.clock import Clock
+from evote_platform.problems import DATABASE_AWAY
 from evote_statements.signed import sign_statement
 
 from .domain.actions import choose_actions
@@ -253,10 +254,13 @@ class BiometricService:
 
     @asynccontextmanager
     async def _given_back_by_our_fault(self, order: FaceOrder | Verification) -> AsyncIterator[None]:
-        """What fails for want of a worker or of the log costs the voter no attempt: nothing has left this service."""
+        """What fails for want of a worker, the log or the database costs no attempt: nothing has left this service.
+
+        A commit that is reported as failed may have landed: the order is made usable again, whether it did or not.
+        """
         try:
             yield
-        except (Overloaded, LogUnavailable):
+        except (Overloaded, LogUnavailable, *DATABASE_AWAY):
             async with self.pool.acquire() as connection:
                 await orders.give_back_attempt(connection, order)
             raise

@@ -169,7 +169,7 @@ def is_signature(data: bytes, key: rsa.RSAPrivateKey) -> bool:
 
 
 TestCardAgainstModel = CardAgainstModel.TestCase
-TestCardAgainstModel.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestCardAgainstModel.settings = settings(max_examples=300, stateful_step_count=40)
 
 
 def test_the_judge_knows_a_signature_when_it_sees_one() -> None:

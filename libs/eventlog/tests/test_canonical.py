@@ -26,6 +26,7 @@ def outcome(write: Any, value: Any) -> bytes | None:
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=2000)
 @given(VALUES)
 @example({"\ue000": 1, "\U00010000": 2})  # the order of UTF-16 code units is not that of UTF-8 bytes

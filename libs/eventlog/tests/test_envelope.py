@@ -151,6 +151,7 @@ def data_with_a_strange_leaf(draw: st.DrawFn) -> tuple[type[EventData], dict[str
         place = place[at]
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(data_with_a_strange_leaf())
 def test_a_value_that_is_taken_without_its_json_text_is_taken_with_it(
@@ -173,6 +174,7 @@ def is_canonical_by_definition(value: bytes) -> bool:
         return False
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(ENVELOPES, st.data())
 def test_every_reader_agrees_about_what_is_canonical(envelope: Envelope, data: st.DataObject) -> None:

@@ -123,6 +123,40 @@ async def test_a_service_that_failed_or_drains_is_not_ready(client: httpx.AsyncC
     assert (await client.get("/livez")).status_code == 200
 
 
+async def test_clients_are_not_answered_before_the_service_was_ready_once(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    """Its tables may show half of the log: "not open yet" would be wrong, and 403 is for ever."""
+    caught_up = False
+
+    async def projection() -> bool:
+        return caught_up
+
+    readiness.register("projection", projection)
+    refused = await client.get("/limited")
+    assert refused.status_code == 503
+    assert refused.json()["type"].endswith(":out-of-service")
+    assert int(refused.headers["retry-after"]) > 0
+    caught_up = True
+    assert (await client.get("/limited")).status_code == 200
+    caught_up = False  # an outage afterwards is for each endpoint to tell
+    assert (await client.get("/limited")).status_code == 200
+
+
+async def test_a_service_that_stopped_answers_no_client_and_says_why_to_operators(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    assert (await client.get("/limited")).status_code == 200
+    assert "evote_stopped{" not in (await client.get("/metrics")).text
+    readiness.stop("projection", "ballots/0 offset 3 holds what is newer than this release")
+    assert (await client.get("/limited")).status_code == 503
+    not_ready = await client.get("/readyz")
+    assert not_ready.status_code == 503
+    assert not_ready.json()["checks"]["projection"]["detail"].startswith("ballots/0 offset 3")
+    assert 'evote_stopped{part="projection"} 1.0' in (await client.get("/metrics")).text
+    assert (await client.get("/livez")).status_code == 200
+
+
 async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.AsyncClient) -> None:
     tracker = "a" * 43
     await client.get(f"/status/{tracker}")

@@ -27,6 +27,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, migrated_pool
 from evote_platform.health import Readiness
+from evote_platform.problems import DATABASE_AWAY
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_statements.signed import sign_statement
 from prometheus_client import CollectorRegistry
@@ -271,10 +272,13 @@ class BiometricService:
 
     @asynccontextmanager
     async def _given_back_by_our_fault(self, order: FaceOrder | Verification) -> AsyncIterator[None]:
-        """What fails for want of a worker or of the log costs the voter no attempt: nothing has left this service."""
+        """What fails for want of a worker, the log or the database costs no attempt: nothing has left this service.
+
+        A commit that is reported as failed may have landed: the order is made usable again, whether it did or not.
+        """
         try:
             yield
-        except (Overloaded, LogUnavailable):
+        except (Overloaded, LogUnavailable, *DATABASE_AWAY):
             async with self.pool.acquire() as connection:
                 await orders.give_back_attempt(connection, order)
             raise

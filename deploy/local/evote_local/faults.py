@@ -11,7 +11,7 @@ process runs in that context; the app's projections and other tasks don't, and w
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,10 +24,12 @@ import asyncpg
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import EventData
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.transactional import TransactionalProducer
 
 T = TypeVar("T")
 
 WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "a projection applies a batch": ("DeadLetter", "consumer_offsets applied"),
     "ballot casts": ("reservations", "BallotAccepted"),
     "auth imports a roll": ("vault_rolls vault_voters",),
     "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),
@@ -58,6 +60,17 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
         "FaceVerified",
     ),
     "biometric reissues": ("vault_election_keys vault_templates", "TemplateReissued"),
+    "tally drafts an election": ("ElectionDrafted",),
+    "tally freezes the roll": ("RollFrozen",),
+    "tally takes a certificate": ("CertificateReceived",),
+    "tally takes a commitment": ("PolynomialCommitted",),
+    "tally takes a polynomial": ("PolynomialReceived",),
+    "tally takes checked shares": ("VoutputReceived",),
+    "tally opens the election": ("ElectionOpened",),
+    "tally closes the election": ("ElectionClosed",),
+    "tally takes a partial decryption": ("PartialDecryptionReceived",),
+    "tally certifies the result": ("ResultCertified",),
+    "ledger-anchor sequences": ("CheckpointSigned",),
 }
 """Every write of every use case, in its order: an event by its type, a committed transaction by the tables it changes.
 
@@ -130,6 +143,7 @@ def breaking(broken: BrokenWrite | None = None) -> Iterator[Seen]:
         patches.enter_context(patch.object(asyncpg.Connection, "copy_records_to_table", _copy()))
         patches.enter_context(patch.object(asyncpg.Connection, "transaction", _transaction()))
         patches.enter_context(patch.object(EventProducer, "publish", _publish()))
+        patches.enter_context(patch.object(TransactionalProducer, "publish_all", _publish_all()))
         token = _seen.set(seen)
         try:
             yield seen
@@ -148,6 +162,19 @@ def _publish() -> Callable[..., Awaitable[Any]]:
         return await seen.write(type(data).__name__, lambda: real(self, data, partition=partition), failure)
 
     return publish
+
+
+def _publish_all() -> Callable[..., Awaitable[Any]]:
+    real = TransactionalProducer.publish_all
+
+    async def publish_all(self: TransactionalProducer, events: Sequence[EventData]) -> Any:
+        seen = _seen.get()
+        if seen is None:
+            return await real(self, events)
+        name = " ".join(dict.fromkeys(type(data).__name__ for data in events))
+        return await seen.write(name, lambda: real(self, events), LogUnavailable("broken by a test"))
+
+    return publish_all
 
 
 def _statement(method: str) -> Callable[..., Awaitable[Any]]:

@@ -101,6 +101,7 @@ class BiometricService:
         order = self._order(order_text, FacePurpose.ENROL, now)
         async with self.pool.acquire() as connection:
             await orders.begin_attempt(connection, order, PHOTOS_PER_ORDER, now)
+        # A crash from here on costs the order one photo of the ten that it may try.
         async with self._given_back_by_our_fault(order):
             template = await self._photographed(photo)
             async with self.pool.acquire() as connection, connection.transaction():
@@ -109,6 +110,7 @@ class BiometricService:
                 key = await election_key(connection, order.election_uuid, self.master_key, self.random)
                 version = await templates.next_version(connection, order.election_uuid, order.voter_ref)
                 await self._keep(connection, key, order.election_uuid, order.voter_ref, version, template)
+            # A crash here leaves a template that no event names, and a spent order: the next enrolment replaces it.
             await self.producer.publish(FaceEnrolled(election_uuid=order.election_uuid, voter_ref=order.voter_ref))
         self.metrics.judged(Operation.ENROL, "accepted")
         return order
@@ -149,6 +151,8 @@ class BiometricService:
         """
         now = self.clock()
         async with self.pool.acquire() as connection:
+            # Before anything is looked at, so that of two bursts one is judged. A crash from here on leaves the
+            # verification spent: the voter begins the order's next attempt.
             verification = await use_verification(connection, verification_id)
         _require_usable(verification, burst.nonce, now)
         async with self._given_back_by_our_fault(verification):
@@ -170,6 +174,7 @@ class BiometricService:
             turned = key.open(sealed, election_uuid, voter_ref)
             plain = transform_back(turned, key.transform_seed(voter_ref, sealed.version))
             await self._keep(connection, key, election_uuid, voter_ref, version, plain)
+        # A crash here leaves a new version that no event names; it fits the same face, and the officer asks again.
         await self.producer.publish(TemplateReissued(election_uuid=election_uuid, voter_ref=voter_ref))
         return version
 
@@ -216,6 +221,8 @@ class BiometricService:
             await hold_open(connection, uuid)
             key = await election_key(connection, uuid, self.master_key, self.random)
             sealed = await templates.load_template(connection, uuid, voter_ref)
+            # Committed before the frames are read: a crash behind it leaves frames that are refused for ever, and a
+            # voter who films new ones.
             new = await note_frames(connection, uuid, [key.frame_digest(frame) for frame in burst.frames])
         if not new:
             raise FaceRefused(RejectionReason.REPLAYED)
@@ -260,8 +267,11 @@ class BiometricService:
             verdict_id=self.random(16).hex(),
         )
         async with self.pool.acquire() as connection, connection.transaction():
+            # Before event and verdict, so that no order gives two verdicts. A crash behind the commit leaves the order
+            # done without a verdict: the voter needs a new order of auth.
             await orders.finish_order(connection, verification.order_id)
             await orders.forget_attempts(connection, verification.election_uuid, verification.voter_ref)
+        # A crash behind the event leaves a verdict on record that nobody holds: nothing is released for it.
         await self.producer.publish(
             FaceVerified(
                 election_uuid=verdict.election_uuid, voter_ref=verdict.voter_ref, verdict_id=verdict.verdict_id

@@ -98,7 +98,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness) as tasks:
-                tasks.start("projection", monitor.reporting_truncation(runner.run()))
+                tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
                 if policy is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
@@ -73,7 +74,7 @@ async def running(
         readiness.register("verification", verifier.check_alive)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("read-back", read_back.run())
                 tasks.start("closing", BoxCloser(pool, producer).run())

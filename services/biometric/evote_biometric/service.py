@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from evote_eventlog.consumer import ProjectionRunner
-from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.errors import LogUnavailable, ReaderStopped
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
@@ -314,7 +314,7 @@ async def running(
         readiness.register("face-workers", faces.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("face-workers", faces.run())
                 tasks.start("erasure", Eraser(pool, producer).run())

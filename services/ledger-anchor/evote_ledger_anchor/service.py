@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 from evote_anchors.anchor import ChainName
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
@@ -97,7 +98,7 @@ async def running(
         readiness.register("sequencer", sequencer.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
@@ -68,7 +69,7 @@ async def running(
         readiness.register("projection", runner.caught_up)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("automation", automation.run())
                 yield TallyService(

@@ -117,4 +117,6 @@ async def test_the_use_cases_make_the_writes_of_the_table_and_no_others(booth) -
     _, found["biometric judges"] = await writes_of(booth.send(begun, booth.burst(begun)))
     url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
     _, found["biometric reissues"] = await writes_of(booth.client.post(url, headers=OFFICER))
-    assert found == {name: writes for name, writes in WRITES.items() if name.startswith("biometric ")}
+    by_itself = "biometric erases"  # broken in test_erasure
+    expected = {name for name in WRITES if name.startswith("biometric ")} - {by_itself}
+    assert found == {name: WRITES[name] for name in expected}

@@ -49,6 +49,7 @@ class Intake:
         if known is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
         await self._verify(election, envelope)
+        # A crash here leaves ciphertexts reserved for this ballot and for no other: it may come again, to any replica.
         record = await self.producer.publish(
             BallotAccepted(
                 election_uuid=election_uuid,
@@ -57,9 +58,11 @@ class Intake:
                 ballot=envelope.text,
             )
         )
-        # Durable from here on; whether it counts is what the log says before it.
+        # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
+        # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
         await self.read_back.wait_for(record.position)
         acceptance = await self._first_standing(election, envelope, record)
+        # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
         is_new = (acceptance.partition, acceptance.offset) == (record.position.partition, record.position.offset)
         return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new)
 

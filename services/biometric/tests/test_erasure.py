@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 import structlog
 from evote_biometric.keys import SealedTemplate
-from evote_biometric.main import SERVICE
 from evote_biometric.projection import BiometricProjection
+from evote_biometric.service import SERVICE
 from evote_eventlog.events import TemplateErased, TemplateReissued
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.replay import replay

@@ -277,7 +277,7 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    async with running_app(PROGRAM.app(settings, clock)) as client:
+    async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as client:
         yield client
 
 

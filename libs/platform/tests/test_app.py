@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from evote_platform.health import NotReady, Readiness
-from evote_platform.tokens import new_token, token_sha256
 from fastapi import FastAPI
 
 LIMIT = 1000  # of the app in conftest
@@ -181,19 +180,6 @@ async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: Fa
     assert answers[-1].json()["type"].endswith(":rate-limited")
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
     assert (await ask("192.0.2.2")).status_code == 200
-
-
-def test_a_new_token_is_256_bits_of_the_given_randomness() -> None:
-    asked: list[int] = []
-
-    def random(count: int) -> bytes:
-        asked.append(count)
-        return bytes(range(count))
-
-    token = new_token(random)
-    assert asked == [32]
-    assert token == "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-    assert re.fullmatch("[0-9a-f]{64}", token_sha256(token))
 
 
 async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from evote_ceremony.messages import Step
+from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_eventlog.envelope import Envelope, decode, encode
 from evote_local.people.rehearsal import Rehearsal
+from evote_verify.reading.elections import LoggedElection
+from evote_verify.reading.records import CeremonyMessage, ElectionDrafted
+from evote_verify.ties.trustees import faults_of
 
 TIE = "trustees - election"
 
@@ -82,6 +86,29 @@ def test_a_line_in_the_draft_that_is_no_key(evote_verify, changed, held) -> None
 
 def test_a_message_of_a_trustee_whom_there_is_not(evote_verify, changed) -> None:
     failing(evote_verify("--log", changed("CertificateReceived", {"trustee": 0})), "of trustee 0")
+
+
+def test_a_polynomial_that_is_revealed_before_all_have_committed(held) -> None:
+    """Who speaks last, having seen the others' polynomials, could steer the election's key."""
+    trustees = Rehearsal(["佐藤", "鈴木"])
+    plan = replace(held.plan, trustees=trustees.trustees, threshold=2)
+    said = {(step, n): trustees.say(plan, n, step) for step in CEREMONY_STEPS for n in plan.numbers}
+
+    def faults(*order: tuple[Step, int]) -> list[str]:
+        election = LoggedElection()
+        election.add(0, "", ElectionDrafted(plan.election_uuid, plan))
+        for index, (step, trustee) in enumerate(order, 1):
+            one = said[step, trustee]
+            election.add(index, "", CeremonyMessage(plan.election_uuid, trustee, step, one.text, one.statement))
+        return list(faults_of(election))
+
+    certificates = [(Step.CERTIFICATE, 1), (Step.CERTIFICATE, 2)]
+    first = [(Step.COMMITMENT, 1), (Step.POLYNOMIAL, 1)]
+    second = [(Step.COMMITMENT, 2), (Step.POLYNOMIAL, 2)]
+    assert not faults(*certificates, first[0], second[0], first[1], second[1])
+    for order in (first, [*first, *second]):
+        (fault,) = faults(*certificates, *order)
+        assert fault == "trustee 1 revealed a polynomial at log index 4 before [2] had committed"
 
 
 def test_an_opening_without_a_confirmation(evote_verify, changed) -> None:

@@ -17,7 +17,6 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from evote_auth.domain.environment import Environment
 from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
 from evote_auth.settings import AuthSettings
@@ -38,6 +37,7 @@ from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_local.testbed import MovableClock, eventually, running_app
+from evote_platform.settings import Environment
 from evote_platform.tokens import token_sha256
 from evote_statements.keys import key_text
 from evote_statements.signed import sign_statement

@@ -25,7 +25,7 @@ from evote_eventlog.replay import replay_with_bar
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.problems import DATABASE_AWAY
 from evote_platform.ratelimit import TokenBucket, per_minute
@@ -304,7 +304,7 @@ async def running(
 ) -> AsyncIterator[BiometricService]:
     """The replica runs while the block does; ``worker`` is the command of a process that reads faces."""
     kafka, metrics = settings.kafka(), FaceMetrics(registry)
-    async with migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+    async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))
         faces = FacePool(worker, settings.workers, settings.queue_length, metrics, read_within_s=READ_WITHIN_S)

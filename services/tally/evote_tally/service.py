@@ -17,7 +17,7 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from prometheus_client import CollectorRegistry
 
@@ -56,7 +56,7 @@ async def running(
     # Commands and the two automatic tasks may all hold a connection while the projection needs its own.
     pool_size = settings.database_pool_size + COMMANDS_AT_ONCE
     async with (
-        migrated_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
+        schema_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
         httpx.AsyncClient() as http,
     ):
         producer = EventProducer(kafka, SERVICE, clock)

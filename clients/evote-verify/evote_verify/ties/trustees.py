@@ -2,8 +2,9 @@
 
 1. Every message of the ceremony, and every partial decryption, is signed with the key that the draft names for its
    trustee, and says which draft and which certificates that trustee saw: the same for all.
-2. What was opened follows from the draft, these messages and the frozen roll.
-3. Every trustee confirmed exactly these texts.
+2. All of them committed to their polynomials before anyone revealed one: the last could choose theirs by the others'.
+3. What was opened follows from the draft, these messages and the frozen roll.
+4. Every trustee confirmed exactly these texts.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def faults_of(election: LoggedElection) -> Iterator[str]:
     plan = election.drafted.event.plan
     ceremony = ceremony_of(plan, election)
     yield from _unsigned(ceremony, election)
+    yield from _revealed_early(ceremony, election)
     if election.opened is not None:
         yield from _unconfirmed(ceremony, election, election.opened.event)
 
@@ -64,6 +66,15 @@ def _unsigned(ceremony: Ceremony, election: LoggedElection) -> Iterator[str]:
             ceremony.check_message(trustee, step, text, statement)
         except _REFUSED as error:
             yield f"{step} of trustee {trustee} at log index {index}: {_reason(error)}"
+
+
+def _revealed_early(ceremony: Ceremony, election: LoggedElection) -> Iterator[str]:
+    """Both stand in one partition, whose order the log keeps."""
+    committed = election.ceremony[Step.COMMITMENT]
+    for trustee, revealed in election.ceremony[Step.POLYNOMIAL].items():
+        late = [n for n in ceremony.plan.numbers if n not in committed or committed[n].index > revealed.index]
+        if late:
+            yield f"trustee {trustee} revealed a polynomial at log index {revealed.index} before {late} had committed"
 
 
 def _unconfirmed(ceremony: Ceremony, election: LoggedElection, opened: ElectionOpened) -> Iterator[str]:

@@ -7,4 +7,6 @@ Errors::
     ├── CannotStart (program)
     ├── NotReady (health)
     └── Problem (problems)
+    HTTPException (starlette.exceptions)
+    └── BodyTooLarge (bodylimit)
 """

@@ -13,27 +13,40 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollecto
 from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel
 
+from .answering import install_problem_handlers
 from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
 from .health import Readiness
 from .observer import HttpMetrics, RequestObserver
-from .problems import PROBLEM_MEDIA_TYPE, install_problem_handlers
+from .problems import PROBLEM_MEDIA_TYPE, ProblemTable
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-class ProblemDocument(BaseModel):
-    """RFC 9457 problem details; some types carry further members."""
-
-    type: str
-    title: str
-    status: int
-    detail: str | None = None
-
-
+_TEXT: Final = {"type": "string"}
 _PROBLEM: Final[dict[str, Any]] = {
-    "description": "A problem (RFC 9457)",
-    "content": {PROBLEM_MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+    "description": "A problem (RFC 9457); some types have further members",
+    "content": {
+        PROBLEM_MEDIA_TYPE: {
+            "schema": {
+                "title": "ProblemDocument",
+                "type": "object",
+                "properties": {
+                    "type": {**_TEXT, "description": "ends with the slug that programs know the kind by"},
+                    "title": {**_TEXT, "description": "what happened, in Japanese"},
+                    "status": {"type": "integer"},
+                    "detail": {**_TEXT, "description": "what to do, in Japanese"},
+                    "en": {
+                        "type": "object",
+                        "description": "the same in English",
+                        "properties": {"title": _TEXT, "detail": _TEXT},
+                        "required": ["title", "detail"],
+                    },
+                },
+                "required": ["type", "title", "status", "detail", "en"],
+            }
+        }
+    },
 }
 
 
@@ -66,6 +79,7 @@ def create_app(
     version: str,
     lifespan: Lifespan,
     routers: Sequence[APIRouter],
+    problems: ProblemTable,
     readiness: Readiness,
     registry: CollectorRegistry,
     max_body_bytes: int,
@@ -78,6 +92,7 @@ def create_app(
         version: the service's version, for OpenAPI.
         lifespan: opens what the service needs and closes it.
         routers: the service's own endpoints.
+        problems: what its refusals are answered with.
         readiness: the checks behind ``/readyz``; the lifespan may register more. It stays at
             ``app.state.readiness``, where :func:`evote_platform.server.serve` finds it.
         registry: where all metrics of the app live.
@@ -94,7 +109,7 @@ def create_app(
         responses={"default": _PROBLEM},
     )
     app.state.readiness = readiness
-    install_problem_handlers(app)
+    install_problem_handlers(app, problems)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(
         RequestObserver,

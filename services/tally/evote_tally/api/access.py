@@ -8,7 +8,7 @@ from typing import Annotated
 
 from evote_eventlog.events import ElectionDrafted
 from evote_platform.access import running_service
-from evote_platform.problems import Problem
+from evote_platform.problems import MALFORMED_JSON, Problem
 from evote_platform.tokens import token_sha256, verify_bearer
 from fastapi import Depends, Path, Request
 
@@ -44,5 +44,5 @@ async def exact_json_text(request: Request) -> str:
         text = body.decode()
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problem("malformed-json", "The body is not JSON", 400, "Send one JSON value in UTF-8.") from error
+        raise Problem(MALFORMED_JSON) from error
     return text

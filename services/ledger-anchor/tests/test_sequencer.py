@@ -217,7 +217,7 @@ async def test_a_checkpoint_whose_write_broke_is_in_the_log_once(
         with breaking(broken) as seen:
             async with stack.running(stack.sequencer(stack.writer())):
                 await eventually(lambda: _at_least(stack, 3))
-    assert set(seen.names) == set(WRITES["ledger-anchor sequences"])
+    assert seen.reached == [broken] and set(seen.names) == set(WRITES["ledger-anchor sequences"])
     await stack.check_log(stack.published)
 
 

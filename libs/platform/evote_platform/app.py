@@ -93,8 +93,7 @@ def create_app(
         lifespan: opens what the service needs and closes it.
         routers: the service's own endpoints.
         problems: what its refusals are answered with.
-        readiness: the checks behind ``/readyz``; the lifespan may register more. It stays at
-            ``app.state.readiness``, where :func:`evote_platform.server.serve` finds it.
+        readiness: the checks behind ``/readyz``; the lifespan may register more.
         registry: where all metrics of the app live.
         max_body_bytes: the largest request body; a larger one is answered with 413.
         clock: the time in ``/readyz``.
@@ -108,7 +107,6 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the client's Host header
         responses={"default": _PROBLEM},
     )
-    app.state.readiness = readiness
     install_problem_handlers(app, problems)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(

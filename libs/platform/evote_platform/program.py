@@ -72,7 +72,10 @@ class Program(Generic[Settings]):
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
-        readiness, registry = Readiness(), new_registry()
+        return self._app(start, Readiness(), clock)
+
+    def _app(self, start: Start, readiness: Readiness, clock: Clock) -> FastAPI:
+        registry = new_registry()
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -97,9 +100,9 @@ class Program(Generic[Settings]):
 
     def _serve(self) -> int:
         settings = self.settings.from_environment()
-        app = self.app(self.start(settings))
+        start, readiness = self.start(settings), Readiness()
         configure_logging(self.service, settings.log_level)
-        return serve(app, settings)
+        return serve(self._app(start, readiness, utc_now), readiness, settings)
 
     def _migrate(self) -> int:
         migrate(self.settings.from_environment().database_url, self.schema.name, self.schema.migrations)

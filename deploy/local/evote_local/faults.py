@@ -73,6 +73,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "tally takes a commitment": ("PolynomialCommitted",),
     "tally takes a polynomial": ("PolynomialReceived",),
     "tally takes checked shares": ("VoutputReceived",),
+    "tally takes a confirmation": ("SetupConfirmed",),
     "tally opens the election": ("ElectionOpened",),
     "tally closes the election": ("ElectionClosed",),
     "tally takes a partial decryption": ("PartialDecryptionReceived",),

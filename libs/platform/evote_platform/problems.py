@@ -231,6 +231,19 @@ INTERNAL_ERROR: Final = kind(
     ),
     ("Something went wrong here", "Try again. The fault is logged under the X-Request-Id."),
 )
+OUT_OF_SERVICE: Final = kind(
+    "out-of-service",
+    503,
+    (
+        "ただいま利用できません",
+        "準備中か、害を防ぐために止められています。何も失われていません。少し待ってから、もう一度お試しください。",
+    ),
+    (
+        "This replica does not answer now",
+        "It is starting, or was stopped before it could do harm. Nothing is lost; try again after Retry-After.",
+    ),
+    retry_after_s=5,
+)
 COMMON: Final = (
     INVALID_REQUEST,
     MALFORMED_JSON,
@@ -238,6 +251,7 @@ COMMON: Final = (
     METHOD_NOT_ALLOWED,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    OUT_OF_SERVICE,
     INTERNAL_ERROR,
 )
 """What every service may answer."""

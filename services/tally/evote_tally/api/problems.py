@@ -10,7 +10,9 @@ from evote_platform.problems import (
     FORBIDDEN,
     UNAUTHORIZED,
     UNKNOWN_ELECTION,
+    Answer,
     Facts,
+    Problem,
     ProblemTable,
     answer,
     kind,
@@ -44,6 +46,33 @@ def _fault(error: refusals.MessageRejected | refusals.PartialDecryptionRejected)
     return {"fault": error.detail}
 
 
+_ANOTHER_CEREMONY = kind(
+    "another-ceremony",
+    409,
+    (
+        "トラスティが見た鍵生成は、ここにあるものと違います",
+        "トラスティのプログラムが見た起案か証明書が、ここにあるものと違います。先に進まず、トラスティと係員で見比べてください。",
+    ),
+    (
+        "The trustee saw another ceremony than this one",
+        "The draft or the certificates that the trustee's program saw are not those that stand here."
+        " Don't go on: trustees and officers must compare what they see.",
+    ),
+)
+_STATEMENT_OF_ANOTHER = kind(
+    "statement-of-another",
+    422,
+    ("トラスティは別のものに署名しています", "署名された文面の {field} が、一緒に送られたものと違います。"),
+    ("The trustee signed something else", "The signed statement differs from what it came with in {field}."),
+)
+
+
+def _signed_something_else(error: refusals.StatementOfAnother) -> Problem:
+    if error.field == "ceremony_sha256":
+        return Problem(_ANOTHER_CEREMONY, {"trustee": error.trustee})
+    return Problem(_STATEMENT_OF_ANOTHER, {"trustee": error.trustee, "field": error.field})
+
+
 def _draft_faults(error: refusals.DraftRejected) -> Facts:
     return {"errors": [{"field": field, "reason": reason.english} for field, reason in error.faults]}
 
@@ -53,7 +82,7 @@ def _draft_listed(error: refusals.DraftRejected) -> Facts:
     return {"faults": _listed(said)}
 
 
-def _waiting(error: refusals.StepNotYet) -> Facts:
+def _waiting(error: refusals.StepNotYet | refusals.NotConfirmed) -> Facts:
     return {"waiting": ", ".join(map(str, error.waiting_for))}
 
 
@@ -114,6 +143,37 @@ PROBLEMS = ProblemTable(
                 ("No such trustee", "The election has no trustee {trustee}."),
             ),
             facts=lambda error: {"trustee": error.trustee},
+        ),
+        answer(
+            refusals.StatementNotSigned,
+            kind(
+                "not-signed-by-trustee",
+                403,
+                (
+                    "このトラスティの署名がありません",
+                    "起案に書かれたトラスティ {trustee} の鍵で署名された文面が必要です。",
+                ),
+                (
+                    "The trustee didn't sign this",
+                    "It takes a statement that is signed with the key that the draft names for trustee {trustee}.",
+                ),
+            ),
+            lambda error: {"trustee": error.trustee},
+        ),
+        Answer(refusals.StatementOfAnother, [_ANOTHER_CEREMONY, _STATEMENT_OF_ANOTHER], _signed_something_else),
+        answer(
+            refusals.NotConfirmed,
+            kind(
+                "not-confirmed",
+                409,
+                (
+                    "最終の文面をまだ確認していないトラスティがいます",
+                    "トラスティ {waiting} の確認を待っています。",
+                ),
+                ("Trustees have not confirmed the final texts", "Trustees {waiting} have not confirmed them."),
+            ),
+            lambda error: {"waiting_for": list(error.waiting_for)},
+            facts=_waiting,
         ),
         answer(
             refusals.StepNotYet,

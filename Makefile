@@ -19,7 +19,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric lint structure format events claims bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric lint structure format events openapi claims bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,10 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kaf
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
+
+openapi: $(INSTALLED) ## Regenerate the services' OpenAPI documents in docs/openapi
+	@set -e; for service in $(SERVICES); do \
+	  document=docs/openapi/$${service#evote-}.json; $(RUN) $$service openapi >$$document.new; mv $$document.new $$document; done
 
 contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
 	@$(RUN) python contracts/ethereum/compile.py

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import HTTPBearer
 
 from .problems import RATE_LIMITED, Problem
 from .ratelimit import TokenBucket
 from .tokens import verify_bearer
+
+OFFICER_TOKEN: Final = HTTPBearer(
+    scheme_name="officer", description="The token of the election officers.", auto_error=False
+)
+"""For the contract only: what a request carries is looked at by :func:`evote_platform.tokens.verify_bearer`."""
 
 
 class HasOfficers(Protocol):
@@ -32,7 +38,7 @@ def running_service(request: Request) -> Any:
     return request.app.state.service
 
 
-def require_officer(request: Request) -> None:
+def require_officer(request: Request, _: Annotated[object, Security(OFFICER_TOKEN)]) -> None:
     """Let only election officers through; for the endpoints of a service that :class:`HasOfficers`."""
     service: HasOfficers = running_service(request)
     verify_bearer(request, service.officer_token_sha256)

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from .answering import install_problem_handlers
 from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
+from .contract import describe_problems
 from .health import Readiness
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
@@ -25,30 +26,9 @@ from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-_TEXT: Final = {"type": "string"}
 _PROBLEM: Final[dict[str, Any]] = {
     "description": "A problem (RFC 9457); some types have further members",
-    "content": {
-        PROBLEM_MEDIA_TYPE: {
-            "schema": {
-                "title": "ProblemDocument",
-                "type": "object",
-                "properties": {
-                    "type": {**_TEXT, "description": "ends with the slug that programs know the kind by"},
-                    "title": {**_TEXT, "description": "what happened, in Japanese"},
-                    "status": {"type": "integer"},
-                    "detail": {**_TEXT, "description": "what to do, in Japanese"},
-                    "en": {
-                        "type": "object",
-                        "description": "the same in English",
-                        "properties": {"title": _TEXT, "detail": _TEXT},
-                        "required": ["title", "detail"],
-                    },
-                },
-                "required": ["type", "title", "status", "detail", "en"],
-            }
-        }
-    },
+    "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
 }
 
 
@@ -126,6 +106,7 @@ def create_app(
 
     for router in routers:
         app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])
+    describe_problems(app, problems)
     return app
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from evote_platform.health import NotReady, Readiness
+from evote_platform.problems import COMMON
 from fastapi import FastAPI
 
 LIMIT = 1000  # of the app in conftest
@@ -224,4 +225,6 @@ async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) ->
     assert document["info"]["version"] == "1.2.3"
     default = document["paths"]["/things"]["post"]["responses"]["default"]
     assert list(default["content"]) == ["application/problem+json"]
-    assert default["content"]["application/problem+json"]["schema"]["title"] == "ProblemDocument"
+    assert default["content"]["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/ProblemDocument"
+    described = document["components"]["schemas"]["ProblemDocument"]
+    assert {kind["slug"] for kind in described["x-kinds"]} >= {kind.slug for kind in COMMON}

@@ -1,0 +1,49 @@
+"""The committed OpenAPI documents against the code: a change of what clients rely on shows in docs/openapi."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evote_platform.program import Program
+
+FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
+SERVICES = ("auth", "biometric", "ballot", "ledger-anchor", "tally")
+
+
+def program(service: str) -> Program[Any]:
+    found: Program[Any] = importlib.import_module(f"evote_{service.replace('-', '_')}.main").PROGRAM
+    return found
+
+
+def operations(service: str) -> dict[str, dict[str, Any]]:
+    document = json.loads((FOLDER / f"{service}.json").read_text())
+    return {f"{method} {path}": it for path, methods in document["paths"].items() for method, it in methods.items()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_published_document_is_the_one_of_the_code(service: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run ``make openapi``, and look at what it changed: any release runs beside the one before it."""
+    assert program(service).run(["openapi"]) == 0
+    assert capsys.readouterr().out == (FOLDER / f"{service}.json").read_text()
+
+
+def test_there_is_a_document_of_each_service_and_no_other() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {f"{service}.json" for service in SERVICES}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_names_every_problem_that_its_service_answers_with(service: str) -> None:
+    document = json.loads((FOLDER / f"{service}.json").read_text())
+    named = {(kind["slug"], kind["status"]) for kind in document["components"]["schemas"]["ProblemDocument"]["x-kinds"]}
+    assert named == {(kind.slug, kind.status) for kind in program(service).problems.kinds()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_says_which_operations_need_the_officers_token(service: str) -> None:
+    for name, operation in operations(service).items():
+        expected = [{"officer": []}] if "officer" in operation["tags"] else []
+        assert operation.get("security", []) == expected, name

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
 from evote_local.nodes.anvil import AnvilNode
@@ -63,10 +64,14 @@ def postgres_server(stack_directory: Path) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
-    """Fresh topics of this test alone, under a random prefix."""
+    """Fresh topics of this test alone, under a random prefix; gone after it, as each client would list them all."""
     settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")
     await create_topics(settings, TEST_PARTITIONS)
     yield settings
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    await admin.start()
+    await admin.delete_topics([settings.topic_name(topic) for topic in TEST_PARTITIONS])
+    await admin.close()
 
 
 @pytest.fixture

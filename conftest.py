@@ -29,8 +29,10 @@ TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests their limit, unless they name one of their own."""
+    """Mark what uses the stack's fixtures; give slow tests their limit, unless they name one of their own."""
     for item in items:
+        if isinstance(item, pytest.Function) and {"kafka_node", "postgres_server", "anvil"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.stack)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TEST_S))
 

@@ -35,6 +35,7 @@ from evote_ledger_anchor.api.log import AnchorContract, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
+from evote_local.testbed import eventually
 from evote_platform.app import create_app, new_registry
 from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
@@ -194,9 +195,15 @@ async def read_whole_log(client: httpx.AsyncClient) -> list[bytes]:
 
 
 async def _get(client: httpx.AsyncClient, path: str) -> bytes:
-    async with asyncio.timeout(30):
-        while (response := await client.get(f"/{path}")).status_code == 503:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    response = await client.get(f"/{path}")
+
+    async def answered() -> bool:
+        nonlocal response
+        if response.status_code == 503:
+            response = await client.get(f"/{path}")
+        return response.status_code != 503
+
+    await eventually(answered)
     assert response.status_code == 200, path
     return response.content
 

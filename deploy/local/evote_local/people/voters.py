@@ -30,6 +30,7 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS = 60
+_STATUS_WITHIN_S = 120
 _PLAIN_HTTP = ssl.create_default_context()
 
 
@@ -163,12 +164,18 @@ class PollingDay:
         self, cast: Cast, client: httpx.AsyncClient, reached: Callable[[dict[str, object]], bool]
     ) -> None:
         url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{cast.tracker}"
-        for _ in range(1200):
-            response = await client.get(url)
-            if response.status_code == 200 and reached(response.json()):
-                return
+        gives_up_at = time.monotonic() + _STATUS_WITHIN_S
+        while time.monotonic() < gives_up_at:
+            try:
+                response = await client.get(url)
+            except httpx.TransportError:
+                # A replica that restarts, or one that closed the idle connection just now: asked again.
+                self.measured.unavailable += 1
+            else:
+                if response.status_code == 200 and reached(response.json()):
+                    return
             await asyncio.sleep(0.05)
-        raise TimeoutError(f"ballot {cast.tracker} stood still for a minute")
+        raise TimeoutError(f"ballot {cast.tracker} stood still for {_STATUS_WITHIN_S} s")
 
     async def _check_receipt(self, receipt: dict[str, object], ballot: str, client: httpx.AsyncClient) -> None:
         if self._receipt_key is None:

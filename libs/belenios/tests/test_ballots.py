@@ -382,3 +382,16 @@ def test_trackers_are_the_hash_of_the_text_and_digests_find_copies(group: Group)
 def test_any_text_is_a_ballot_or_refused_as_ours(text: str) -> None:
     with pytest.raises(BeleniosError):
         parse_ballot(_CAST["Ed25519"].election, text)
+
+
+@pytest.mark.parametrize("group", [ED25519, BELENIOS_2048], ids=lambda group: group.name)
+def test_the_shape_of_a_ballot_tells_nothing_of_the_choice(group: Group, new_election: NewElection) -> None:
+    election = new_election(group, [YES_NO, PARKS])
+    credential = generate(group, secrets.token_bytes)
+
+    def shape(choices: list[list[int]]) -> list[Path]:
+        return list(leaves(json.loads(generate_ballot(election, credential, choices, secrets.token_bytes))))
+
+    # Texts of numbers vary in length at random, as the numbers do; what is there never varies.
+    shapes = [shape([yes_no, parks]) for yes_no in ([1, 0, 0], [0, 1, 0]) for parks in ([0, 0, 0], [1, 0, 1])]
+    assert all(one == shapes[0] for one in shapes)

@@ -8,21 +8,19 @@ from typing import Annotated, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from evote_eventlog.kafka import KafkaSettings
 from evote_jpki.certificates import Purpose
 from evote_platform.settings import ServiceSettings
 from nacl.public import PublicKey
 from pydantic import Field, HttpUrl, model_validator
 
 from .domain.credentials import MasterKey
-from .domain.environment import Environment
 from .domain.faces import FaceKeys
 
 
 class AuthSettings(ServiceSettings):
     """Settings of auth; each is read from ``EVOTE_`` and its name in capitals."""
 
-    environment: Environment = Environment.PRODUCTION
-    """``production`` refuses to start with a test authority; ``test`` is for places where nobody votes."""
     officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 (hex) of the bearer token of the election officers."""
     master_key_file: Path
@@ -47,6 +45,10 @@ class AuthSettings(ServiceSettings):
     """Ed25519 public key (PEM) of biometric's verdicts; set both or neither."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many challenges, releases and face orders one address may ask for, on average and at once, at a replica."""
+
+    def kafka(self) -> KafkaSettings:
+        """Where the event log is."""
+        return KafkaSettings.of(self)
 
     def master_key(self) -> MasterKey:
         """Read the master key."""

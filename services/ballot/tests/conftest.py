@@ -235,7 +235,7 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running_app(PROGRAM.app(settings, clock)) as first:
+        async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as first:
             election, credentials = await services.open_election(voters)
             place = PollingPlace([first], services, clock, settings, election, credentials)
 
@@ -247,7 +247,7 @@ async def polling_place(
             if replicas == 1:
                 yield place
                 return
-            async with running_app(PROGRAM.app(settings, clock)) as second:
+            async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as second:
                 place.replicas.append(second)
                 yield place
     finally:

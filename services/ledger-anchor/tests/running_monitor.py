@@ -95,7 +95,7 @@ class System:
             batch_interval_s=0.05,
         )
         works = {
-            "projection": self.monitor.reporting_truncation(runner.run()),
+            "projection": self.monitor.reporting_losses(runner.run()),
             "sequencer": sequencer.run(),
             "monitor": self.monitor.run(),
         }

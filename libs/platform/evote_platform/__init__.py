@@ -4,7 +4,8 @@ Errors::
 
     Exception
     ├── AnswerAborted (observer)
-    ├── CannotStart (program)
+    ├── CannotStart (settings)
     ├── NotReady (health)
-    └── Problem (problems)
+    ├── Problem (problems)
+    └── SchemaBehind (database)
 """

@@ -14,7 +14,8 @@ from evote_auth.service import SCHEMA as AUTH
 from evote_ballot.service import SCHEMA as BALLOT
 from evote_biometric.service import SCHEMA as BIOMETRIC
 from evote_eventlog.events import Topic
-from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA as LEDGER
 from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode

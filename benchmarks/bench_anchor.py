@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evote_eventlog.events import AnchorVerified, BallotAccepted, CheckpointSigned, CheckpointWitnessed, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer

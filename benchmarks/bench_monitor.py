@@ -18,9 +18,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import BallotAccepted, LogEntry
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.notes import Notes
 from evote_ledger_anchor.monitor.passes import Passes

@@ -14,11 +14,12 @@ import pytest
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import OFFSETS_TABLE_SQL
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_platform.clock import utc_now
 from prometheus_client import CollectorRegistry

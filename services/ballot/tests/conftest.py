@@ -34,10 +34,11 @@ from evote_eventlog.events import (
     LogEntry,
     Topic,
 )
-from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339

@@ -15,9 +15,10 @@ from evote_eventlog.events import (
     LogEntry,
     Topic,
 )
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.store import newest_size
 from evote_local.testbed import patiently

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -19,7 +17,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CredentialsPublished,
     ElectionClosed,
@@ -35,6 +32,7 @@ from evote_ledger_anchor.api.log import LedgerOnChain, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
+from evote_local.testbed import padded_cast
 from evote_platform.app import create_app, new_registry
 from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
@@ -58,11 +56,12 @@ class Events:
 
     election, other_election = ELECTION, OTHER_ELECTION
 
-    def ballot(self, number: int, *, election: str = ELECTION, size: int = 0, tracker: str | None = None) -> EventData:
-        text = f'{{"number":{number},"padding":"{"x" * size}"}}'
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-        credential = f"credential-{number % 20}"
-        return BallotAccepted(election_uuid=election, credential=credential, tracker=tracker or digest, ballot=text)
+    def ballot(
+        self, voter: int, number: int = 1, *, election: str = ELECTION, size: int = 0, tracker: str | None = None
+    ) -> EventData:
+        """A voter's ballot of this number."""
+        event = padded_cast(voter, number, election_uuid=election, size=size)
+        return event if tracker is None else event.model_copy(update={"tracker": tracker})
 
     def marker(self, partition: int, *, election: str = ELECTION) -> EventData:
         return BallotBoxClosed(election_uuid=election, partition=partition, partitions=3)

@@ -28,7 +28,8 @@ from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.latencies import percentiles
 from evote_local.people.puppet import Gesture, Puppet, encode
-from evote_local.stack.stack import Service, Stack, temporary_directory
+from evote_local.stack.service import Service
+from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from evote_statements.signed import sign_statement
 

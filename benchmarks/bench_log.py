@@ -27,12 +27,14 @@ import asyncpg
 import evote_ledger_anchor
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
 from evote_eventlog.kafka import KafkaSettings, create_topics
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer

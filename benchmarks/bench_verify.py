@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evote_belenios.archive import ArchiveWriter
+from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.decryption import partial_decryption
@@ -99,8 +99,12 @@ def measure(group: Group, ballots: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         path, generation_s = make_archive(group, ballots, Path(name))
         cores = os.cpu_count() or 1
-        with stopwatch() as verification, tqdm(desc=f"{group.name}: verifying", unit="B", unit_scale=True) as bar:
-            report = verify_archive(path, processes=cores, progress=lambda done, _total: advance(bar, done))
+        with (
+            open_archive(path) as file,
+            stopwatch() as verification,
+            tqdm(desc=f"{group.name}: verifying", unit="B", unit_scale=True) as bar,
+        ):
+            report = verify_archive(file, processes=cores, progress=lambda done, _total: advance(bar, done))
         if report.failures:
             raise SystemExit(f"the archive does not verify: {report.failures[0]}")
         row(group, "generate, 1 core", ballots, generation_s)

@@ -16,7 +16,7 @@ import pytest
 from evote_auth.domain.credentials import MasterKey
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
-from evote_cli.ledger import Remark
+from evote_cli.credential_register import Remark
 from evote_jpki.authority import CardKeys, Person, generate_card_keys
 from evote_local.people.residents import make_residents
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, Voter, VoterRefused, open_client

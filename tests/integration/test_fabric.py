@@ -374,4 +374,4 @@ async def test_an_auditor_of_the_audit_office_reads_what_the_city_anchored(
         await asyncio.sleep(0.1)  # the office's peer takes the block a moment after the city's
     assert [anchored.anchor for anchored in evidence.anchors] == [head(origin, size) for size in sizes]
     assert {anchored.anchorer for anchored in evidence.anchors} == {CITY.msp_id}
-    assert evidence.ledger == writer.ledger
+    assert evidence.anchor_contract == writer.anchor_contract

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evote_belenios.archive import ArchiveReader, CastBallot, Setup
+from evote_belenios.archive import ArchiveReader, CastBallot, Setup, open_archive
 from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.verify import verify_archive
 from nacl.public import PrivateKey
 
+from .credential_register import CredentialRegister, Finding, Remark
 from .errors import ArchiveRejected
 from .faults import Fault, Faulty
-from .ledger import Finding, Ledger, Remark
 from .release_evidence import LoggedRelease, Trusted, open_evidence
 
 
@@ -50,13 +50,14 @@ def credentials_that_voted(
     Raises:
         ArchiveRejected: it doesn't verify, so that nothing in it can be relied upon.
     """
-    report = verify_archive(archive, processes=processes, progress=progress)
-    if report.failures:
-        raise ArchiveRejected([str(failure) for failure in report.failures])
     election: Election | None = None
     voted = set()
-    with ArchiveReader(archive) as events:
-        for event in events:
+    # One open file: the ballots that are read are those that were verified, whatever takes the file's name meanwhile.
+    with open_archive(archive) as file:
+        report = verify_archive(file, processes=processes, progress=progress)
+        if report.failures:
+            raise ArchiveRejected([str(failure) for failure in report.failures])
+        for event in ArchiveReader(file):
             if isinstance(event.content, Setup):
                 election = parse_election(event.content.election)
             elif isinstance(event.content, CastBallot) and election is not None:
@@ -81,16 +82,18 @@ def audit_releases(
         trusted: whose signatures evidence rests on.
     """
     findings, seen, count = [], set(), 0
-    ledger = Ledger()
+    register = CredentialRegister()
     for release in releases:
         count += 1
         try:
             if release.evidence_sha256 in seen:
                 raise Faulty(Fault.EVIDENCE_TWICE)
             seen.add(release.evidence_sha256)
-            ledger.enter(release.where, open_evidence(release, election_uuid, key, trusted))
+            register.enter(release.where, open_evidence(release, election_uuid, key, trusted))
         except Faulty as faulty:
             findings.append(Finding(faulty.fault, release.where))
-    findings += ledger.unrecorded_cards()
-    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - ledger.of.keys())]
-    return AuditReport(count, ledger.by_card, ledger.by_face, len(ledger.of), len(voted), findings, ledger.remarks)
+    findings += register.unrecorded_cards()
+    findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - register.of.keys())]
+    return AuditReport(
+        count, register.by_card, register.by_face, len(register.of), len(voted), findings, register.remarks
+    )

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from evote_belenios import threshold
-from evote_belenios.archive import ArchiveReader, PublishedTally, Setup
+from evote_belenios.archive import ArchiveReader, PublishedTally, Setup, open_archive
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.decryption import partial_decryption as decrypt_partially
 from evote_belenios.election import parse_election
@@ -182,10 +183,12 @@ def partial_decryption(
         ArchiveRejected: it doesn't verify, has no tally, or has another tally than one decrypted before.
         KeyFileUnreadable: this key took no part in the election's ceremony.
     """
-    report = verify_archive(archive, processes=processes, progress=progress)
-    if report.failures:
-        raise ArchiveRejected([str(failure) for failure in report.failures])
-    content = _read_tally(archive)
+    # One open file: the tally that is decrypted is the one that was verified, whatever takes the file's name meanwhile.
+    with open_archive(archive) as file:
+        report = verify_archive(file, processes=processes, progress=progress)
+        if report.failures:
+            raise ArchiveRejected([str(failure) for failure in report.failures])
+        content = _read_tally(file)
     election = parse_election(content.election_json)
     record = keeper.find(election.uuid)
     if record.voutput is None:
@@ -211,14 +214,13 @@ class _ArchivedTally:
     encrypted_tally: str
 
 
-def _read_tally(archive: Path) -> _ArchivedTally:
+def _read_tally(archive: BinaryIO) -> _ArchivedTally:
     setup: Setup | None = None
-    with ArchiveReader(archive) as events:
-        for event in events:
-            if isinstance(event.content, Setup):
-                setup = event.content
-            elif isinstance(event.content, PublishedTally) and setup is not None:
-                return _ArchivedTally(setup.election, setup.trustees, event.content.encrypted_tally)
+    for event in ArchiveReader(archive):
+        if isinstance(event.content, Setup):
+            setup = event.content
+        elif isinstance(event.content, PublishedTally) and setup is not None:
+            return _ArchivedTally(setup.election, setup.trustees, event.content.encrypted_tally)
     raise ArchiveRejected(["まだ集計されていません"])
 
 

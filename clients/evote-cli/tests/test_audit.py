@@ -24,9 +24,9 @@ from evote_auth.domain.matching import Likeness
 from evote_auth.domain.release import CardResponse
 from evote_auth.domain.voting_codes import CodeOrigin, KeptCode
 from evote_cli.audit import AuditReport, audit_releases
+from evote_cli.credential_register import Remark
 from evote_cli.errors import ReleasesUnreadable
 from evote_cli.faults import Fault
-from evote_cli.ledger import Remark
 from evote_cli.release_evidence import LoggedRelease, Trusted, read_releases
 from evote_face.statements import FaceVerdict
 from evote_jpki.authorities import Authorities

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evote_belenios.groups import group_by_name
+from evote_belenios.archive import ArchiveWriter
+from evote_belenios.ballots import generate_ballot, parse_ballot
+from evote_belenios.credentials import generate, public_credential
+from evote_belenios.election import Question, election_json, parse_election
+from evote_belenios.groups import ED25519, group_by_name
+from evote_belenios.jsontext import dump
+from evote_belenios.tally import EncryptedTallyAccumulator
+from evote_belenios.trustees import parse_trustees
 from evote_cli.errors import KeyFileExists, KeyFileUnreadable, MaterialRejected, NothingToDo
 from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
 from evote_cli.material import CEREMONY_STEPS, Message, parse_message
-from evote_cli.trustee import next_step, sign_step
-from evote_tally.domain.ceremony import current_step
+from evote_cli.trustee import next_step, partial_decryption, sign_step
+from evote_tally.domain.ceremony import current_step, trustees_json_of
 
 
 def sign(tally, key_files: list[Path], trustee: int, **forged: str) -> Message:
@@ -152,3 +160,56 @@ def test_both_groups_have_the_same_steps(new_tally, key_files) -> None:
     tally.receive(sign(tally, key_files, 2))
     assert tally.election.voutputs.keys() == {2}
     assert group_by_name(tally.material(1).group).name == "BELENIOS-2048"
+
+
+def tallied_archives(tally, folder: Path) -> list[tuple[Path, str]]:
+    """Two archives that hold, of one ballot and of two, each with its encrypted tally: together they tell a vote."""
+    uuid, trustees = tally.election.uuid, trustees_json_of(tally.election)
+    question = Question("賛成ですか", ("賛成", "反対"), True, 1, 1)
+    text = election_json(
+        group=ED25519,
+        uuid=uuid,
+        name="住民投票",
+        description="",
+        questions=[question],
+        public_key=ED25519.encode(parse_trustees(trustees, ED25519).public_key),
+        administrator="a",
+        credential_authority="c",
+    )
+    election = parse_election(text)
+    private = [generate(ED25519, secrets.token_bytes) for _ in range(2)]
+    public = sorted(public_credential(credential, uuid, ED25519) for credential in private)
+    ballots = [generate_ballot(election, credential, [[0, 1, 0]], secrets.token_bytes) for credential in private]
+    archives = []
+    for count in (1, 2):
+        accumulator, path = EncryptedTallyAccumulator(election), folder / f"{count}.bel"
+        with path.open("wb") as file:
+            writer = ArchiveWriter(file, timestamp=1_700_000_000)
+            writer.setup(text, trustees, dump(public))
+            for ballot in ballots[:count]:
+                writer.ballot(ballot)
+                accumulator.add(parse_ballot(election, ballot))
+            writer.end_ballots()
+            writer.encrypted_tally(accumulator.encrypted_tally_json(), accumulator.sized_json())
+            writer.close()
+        archives.append((path, accumulator.encrypted_tally_json()))
+    return archives
+
+
+def test_the_tally_that_was_verified_is_the_one_that_is_decrypted_whatever_takes_the_files_name(
+    tally, key_files, tmp_path: Path
+) -> None:
+    until(tally, key_files, "voutput")
+    for trustee in (1, 2, 3):
+        tally.receive(sign(tally, key_files, trustee))
+    (path, encrypted_tally), (other, _) = tallied_archives(tally, tmp_path)
+
+    def exchanged_at_the_end(done: int, total: int) -> None:
+        if done == total:
+            other.replace(path)
+
+    secret, keeper = read_key_file(key_files[0]), RecordKeeper(key_files[0])
+    partial_decryption(secret, keeper, path, secrets.token_bytes, processes=1, progress=exchanged_at_the_end)
+    assert not other.exists(), "the file was exchanged"
+    decrypted = keeper.find(tally.election.uuid).decrypted_tally_sha256
+    assert decrypted == hashlib.sha256(encrypted_tally.encode()).hexdigest()

@@ -28,6 +28,7 @@ from evote_belenios.archive import (
     PublishedResult,
     PublishedTally,
     Setup,
+    open_archive,
 )
 from evote_belenios.election import parse_election
 from evote_belenios.errors import ArchiveError, BeleniosError, TallyError
@@ -51,7 +52,8 @@ class Differs(Exception):
 def tie_archive(path: Path, logged: LoggedElections, size: int) -> Finding:
     """Compare an archive with the log of ``size`` records; raises ``OSError`` and ``NotAnArchive``."""
     try:
-        with ArchiveReader(path) as archive:
+        with open_archive(path) as file:
+            archive = ArchiveReader(file)
             comparison = _Comparison(logged, size, archive.timestamp)
             for event in archive:
                 comparison.take(event)
@@ -68,8 +70,8 @@ def tie_archive(path: Path, logged: LoggedElections, size: int) -> Finding:
 def election_of(path: Path) -> str | None:
     """The identifier of an archive's election, if it can be read; raises ``OSError`` and ``NotAnArchive``."""
     try:
-        with ArchiveReader(path) as archive:
-            setup = next(iter(archive)).content
+        with open_archive(path) as file:
+            setup = next(iter(ArchiveReader(file))).content
         return parse_election(setup.election).uuid if isinstance(setup, Setup) else None
     except NotAnArchive:
         raise

@@ -30,7 +30,7 @@ class ChainEvidence:
     """What a chain said, and when it was asked (RFC 3339)."""
 
     chain: str
-    ledger: str
+    anchor_contract: str
     origin: str
     first_block: int
     head: ChainHead
@@ -65,7 +65,9 @@ async def read_chain(chain: NamedChain, origin: str, now: Callable[[], datetime]
         anchors = tuple(await reader.anchors(origin, chain.first_block, head.block))
         newest = await reader.newest(origin)
         read_at = now().isoformat(timespec="seconds")
-        return ChainEvidence(chain.name, reader.ledger, origin, chain.first_block, head, newest, anchors, read_at)
+        return ChainEvidence(
+            chain.name, reader.anchor_contract, origin, chain.first_block, head, newest, anchors, read_at
+        )
 
 
 def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:
@@ -83,8 +85,8 @@ def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, part
     if beyond and freshness is Freshness.LIVE:
         faults.append(f"an anchor has size {beyond[-1].size}, the log now {tree.size} records: it was rolled back")
     if faults:
-        return Finding(tie, Outcome.FAILS, (evidence.ledger, *faults[:MOST_FAULTS]))
-    lines = [evidence.ledger, *_coverage(evidence, tree, parts)]
+        return Finding(tie, Outcome.FAILS, (evidence.anchor_contract, *faults[:MOST_FAULTS]))
+    lines = [evidence.anchor_contract, *_coverage(evidence, tree, parts)]
     if beyond:
         lines.append(
             f"NOT CHECKED: {len(beyond)} anchors larger than this copy (to size {beyond[-1].size}): give the log's URL"

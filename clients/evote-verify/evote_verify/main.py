@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from evote_belenios.archive import NotAnArchive
+from evote_belenios.archive import NotAnArchive, open_archive
 from evote_belenios.verify import VerificationReport, verify_archive
 from evote_tlog.policy import log_policy
 from tqdm import tqdm
@@ -80,8 +80,8 @@ def _archive(arguments: argparse.Namespace) -> tuple[VerificationReport | None, 
     if arguments.archive is None:
         return None, 0.0
     started = time.perf_counter()
-    with _bar("verifying", "B") as show:
-        report = verify_archive(arguments.archive, processes=arguments.processes, progress=show)
+    with open_archive(arguments.archive) as file, _bar("verifying", "B") as show:
+        report = verify_archive(file, processes=arguments.processes, progress=show)
     return report, time.perf_counter() - started
 
 

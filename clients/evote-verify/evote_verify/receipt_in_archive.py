@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from evote_belenios.archive import ArchiveReader, CastBallot, EventType
+from evote_belenios.archive import ArchiveReader, CastBallot, EventType, open_archive
 from evote_belenios.errors import ArchiveError
 
 from .elections import credential_of, tracker_of_digest
@@ -30,8 +30,8 @@ def tie_to_archive(receipt: Receipt, election_uuid: str | None, path: Path) -> F
 def _search(receipt: Receipt, path: Path) -> Finding:
     found: int | None = None
     credential, superseded_by, closed = "", "", False
-    with ArchiveReader(path) as archive:
-        for event in archive:
+    with open_archive(path) as file:
+        for event in ArchiveReader(file):
             closed = closed or event.type is EventType.END_BALLOTS
             if not isinstance(event.content, CastBallot):
                 continue

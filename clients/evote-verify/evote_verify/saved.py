@@ -128,7 +128,7 @@ def _chain_json(evidence: ChainEvidence) -> Json:
     newest = evidence.newest
     return {
         "chain": evidence.chain,
-        "ledger": evidence.ledger,
+        "ledger": evidence.anchor_contract,
         "origin": evidence.origin,
         "read_at": evidence.read_at,
         "first_block": evidence.first_block,

@@ -19,7 +19,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_anchors.anchor import Anchor, AnchoredHead, ChainHead
 from evote_anchors.errors import ChainError
-from evote_ballot.domain.receipt import Acceptance, receipt
+from evote_ballot.api import models
+from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_belenios.archive import ArchiveWriter
 from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
@@ -109,7 +110,8 @@ class HeldElection:
     def receipt(self, number: int, key: Ed25519PrivateKey) -> dict[str, object]:
         """The receipt of a ballot, by its place among the ballots."""
         time = rfc3339(self.time(self.ballot_indexes[number]))
-        return receipt(Acceptance(self.uuid, tracker_of(self.ballots[number]), 0, number, time), key)
+        acceptance = Acceptance(self.uuid, tracker_of(self.ballots[number]), 0, number, time)
+        return models.Receipt.of(sign_receipt(acceptance, key)).model_dump()
 
 
 def hold_election(uuid: str, folder: Path) -> HeldElection:
@@ -258,7 +260,7 @@ class FakeChain:
 
     heads: list[Anchor] = field(default_factory=list)
     chain: str = "ethereum"
-    ledger: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    anchor_contract: str = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
     contract: Anchor | None = None
     """What the contract says it holds, where that is not the last head."""
     trouble: ChainError | None = None

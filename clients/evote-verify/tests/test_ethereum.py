@@ -38,7 +38,7 @@ def anchor(anvil: AnvilNode):
                     await asyncio.sleep(0.05)
         finally:
             await writer.close()
-        return contract.ledger
+        return contract.account
 
     return lambda heads: asyncio.run(deploy_and_submit(heads))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 import pytest
-from evote_belenios.archive import ArchiveWriter, NotAnArchive
+from evote_belenios.archive import ArchiveWriter, NotAnArchive, open_archive
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.decryption import partial_decryption
@@ -117,6 +117,7 @@ def test_every_single_changed_byte_is_found(archive: Path, tmp_path: Path, posit
     changed = tmp_path / "changed.bel"
     changed.write_bytes(bytes(content))
     try:
-        assert verify_archive(changed, processes=1, progress=lambda _done, _total: None).failures
+        with open_archive(changed) as file:
+            assert verify_archive(file, processes=1, progress=lambda _done, _total: None).failures
     except NotAnArchive:
         return

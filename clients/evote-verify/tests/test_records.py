@@ -7,7 +7,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
+from evote_eventlog.envelope import Envelope, decode, encode
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,

@@ -36,7 +36,7 @@ def test_every_tie_of_an_honest_election_holds(
         archive,
         *("--log", log.url, "--log-key", log_key.verifier.text),
         *("--receipt", receipt_file(), "--receipt-key", receipt_key_text),
-        chains=[anchored(5, 9, size), anchored(7, size, chain="fabric", ledger="fabric:anchors:evote")],
+        chains=[anchored(5, 9, size), anchored(7, size, chain="fabric", anchor_contract="fabric:anchors:evote")],
     )
     assert answer.status == 0, answer.report + answer.error
     assert "VERIFIED: everything that was checked holds" in answer.report

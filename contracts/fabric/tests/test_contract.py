@@ -17,7 +17,7 @@ ORIGIN = "log.example/2026"
 ROOT = "ab" * 32
 
 
-class Ledger:
+class Channel:
     """A committed state and the contract on it."""
 
     def __init__(self) -> None:
@@ -33,58 +33,58 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def channel() -> Channel:
+    return Channel()
 
 
-async def test_an_anchor_is_the_newest_head_and_an_event(ledger: Ledger) -> None:
-    result, transaction = await ledger.call("Anchor", ORIGIN, "7", ROOT)
+async def test_an_anchor_is_the_newest_head_and_an_event(channel: Channel) -> None:
+    result, transaction = await channel.call("Anchor", ORIGIN, "7", ROOT)
 
     assert result == b""
-    newest, _ = await ledger.call("Newest", ORIGIN)
+    newest, _ = await channel.call("Newest", ORIGIN)
     assert json.loads(newest) == {"origin": ORIGIN, "size": 7, "root": ROOT}
     assert transaction.event == (ANCHORED, newest)
 
 
 @pytest.mark.parametrize("size", ["7", "6", "1"])
-async def test_a_size_that_does_not_grow_is_refused_and_writes_nothing(ledger: Ledger, size: str) -> None:
-    await ledger.call("Anchor", ORIGIN, "7", ROOT)
-    before = dict(ledger.state)
+async def test_a_size_that_does_not_grow_is_refused_and_writes_nothing(channel: Channel, size: str) -> None:
+    await channel.call("Anchor", ORIGIN, "7", ROOT)
+    before = dict(channel.state)
 
     with pytest.raises(Refused) as refused:
-        await ledger.call("Anchor", ORIGIN, size, "cd" * 32)
+        await channel.call("Anchor", ORIGIN, size, "cd" * 32)
 
     assert refused.value.status == 409
-    assert ledger.state == before
+    assert channel.state == before
 
 
-async def test_an_anchor_reads_what_it_replaces_so_that_one_of_two_in_a_block_is_dropped(ledger: Ledger) -> None:
-    _, transaction = await ledger.call("Anchor", ORIGIN, "7", ROOT)
+async def test_an_anchor_reads_what_it_replaces_so_that_one_of_two_in_a_block_is_dropped(channel: Channel) -> None:
+    _, transaction = await channel.call("Anchor", ORIGIN, "7", ROOT)
 
     assert set(transaction.writes) <= set(transaction.reads)
 
 
-async def test_only_the_anchorers_organisation_may_anchor(ledger: Ledger) -> None:
+async def test_only_the_anchorers_organisation_may_anchor(channel: Channel) -> None:
     with pytest.raises(Refused) as refused:
-        await ledger.call("Anchor", ORIGIN, "7", ROOT, by="AuditMSP")
+        await channel.call("Anchor", ORIGIN, "7", ROOT, by="AuditMSP")
 
     assert refused.value.status == 403
-    assert ledger.state == {}
+    assert channel.state == {}
 
 
-async def test_anyone_may_read(ledger: Ledger) -> None:
-    await ledger.call("Anchor", ORIGIN, "7", ROOT)
+async def test_anyone_may_read(channel: Channel) -> None:
+    await channel.call("Anchor", ORIGIN, "7", ROOT)
 
-    assert (await ledger.call("Newest", ORIGIN, by="AuditMSP"))[0]
-    assert (await ledger.call("Anchorer", by="AuditMSP"))[0] == ANCHORER.encode()
+    assert (await channel.call("Newest", ORIGIN, by="AuditMSP"))[0]
+    assert (await channel.call("Anchorer", by="AuditMSP"))[0] == ANCHORER.encode()
 
 
-async def test_logs_do_not_touch_each_other(ledger: Ledger) -> None:
-    await ledger.call("Anchor", ORIGIN, "7", ROOT)
-    await ledger.call("Anchor", "other.example", "3", ROOT)
+async def test_logs_do_not_touch_each_other(channel: Channel) -> None:
+    await channel.call("Anchor", ORIGIN, "7", ROOT)
+    await channel.call("Anchor", "other.example", "3", ROOT)
 
-    assert json.loads((await ledger.call("Newest", ORIGIN))[0])["size"] == 7
-    assert (await ledger.call("Newest", "third.example"))[0] == b""
+    assert json.loads((await channel.call("Newest", ORIGIN))[0])["size"] == 7
+    assert (await channel.call("Newest", "third.example"))[0] == b""
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ async def test_logs_do_not_touch_each_other(ledger: Ledger) -> None:
         ("Anchor", b"\xff", "7", ROOT),
     ],
 )
-async def test_what_is_malformed_is_refused_with_a_reason(ledger: Ledger, arguments: tuple[str | bytes, ...]) -> None:
+async def test_what_is_malformed_is_refused_with_a_reason(channel: Channel, arguments: tuple[str | bytes, ...]) -> None:
     with pytest.raises(Refused) as refused:
-        await ledger.call(*arguments)
+        await channel.call(*arguments)
 
     assert refused.value.status == 400
     assert refused.value.reason
-    assert ledger.state == {}
+    assert channel.state == {}
 
 
 @given(st.lists(st.integers(min_value=1, max_value=50), max_size=20))
 async def test_whatever_is_sent_sizes_only_grow(sizes: list[int]) -> None:
-    ledger = Ledger()
+    channel = Channel()
     taken = []
     for size in sizes:
         try:
-            await ledger.call("Anchor", ORIGIN, str(size), ROOT)
+            await channel.call("Anchor", ORIGIN, str(size), ROOT)
         except Refused:
             continue
         taken.append(size)
@@ -135,9 +135,9 @@ async def test_whatever_is_sent_sizes_only_grow(sizes: list[int]) -> None:
 @given(st.text(max_size=20), st.integers(min_value=1, max_value=2**63 - 1), st.binary(min_size=32, max_size=32))
 async def test_two_peers_write_the_same_bytes(origin: str, size: int, root: bytes) -> None:
     written = []
-    for ledger in (Ledger(), Ledger()):
+    for channel in (Channel(), Channel()):
         try:
-            _, transaction = await ledger.call("Anchor", origin, str(size), root.hex())
+            _, transaction = await channel.call("Anchor", origin, str(size), root.hex())
         except Refused as refused:
             written.append(refused.reason)
         else:

@@ -60,8 +60,8 @@ class AnchorReader(Protocol):
         """Which kind of chain it is."""
 
     @property
-    def ledger(self) -> str:
-        """Which contract: a CAIP-10 account (``eip155:<chain id>:<address>``) or ``fabric:<channel>:<chaincode>``."""
+    def anchor_contract(self) -> str:
+        """The contract: a CAIP-10 account (``eip155:<chain id>:<address>``) or ``fabric:<channel>:<chaincode>``."""
 
     async def head(self) -> ChainHead:
         """How far the chain is now."""

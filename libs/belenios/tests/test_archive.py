@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evote_belenios.archive import ArchiveReader, ArchiveWriter, NotAnArchive, append_to, read_ballots
+from evote_belenios.archive import ArchiveReader, ArchiveWriter, NotAnArchive, append_to, open_archive, read_ballots
 from evote_belenios.errors import ArchiveError
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group
 from evote_belenios.jsontext import dump
@@ -40,7 +40,8 @@ def write(story: Any, upto: int | None = None) -> bytes:
 
 
 def verify(path: Path, processes: int = 1) -> Any:
-    return verify_archive(path, processes=processes, progress=lambda _done, _total: None)
+    with open_archive(path) as file:
+        return verify_archive(file, processes=processes, progress=lambda _done, _total: None)
 
 
 @pytest.fixture
@@ -64,6 +65,19 @@ def test_an_earlier_archive_is_the_beginning_of_every_later_one(story: Any) -> N
     whole = write(story)
     for upto in range(len(story.ballots) + 1):
         assert whole.startswith(write(story, upto))
+
+
+def test_every_reader_of_an_open_archive_begins_at_its_beginning_and_reads_the_same_file(
+    story: Any, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "a.bel", tmp_path / "other"
+    path.write_bytes(write(story))
+    with open_archive(path) as file:
+        events = list(ArchiveReader(file))
+        next(iter(ArchiveReader(file)))
+        other.write_bytes(write(story, 1))
+        other.replace(path)
+        assert list(ArchiveReader(file)) == events
 
 
 @pytest.mark.parametrize("upto", [0, 2, 4])
@@ -128,8 +142,8 @@ def test_any_tar_program_lists_it(story: Any) -> None:
 def test_other_files_are_not_archives(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
-    with pytest.raises(NotAnArchive):
-        ArchiveReader(path)
+    with pytest.raises(NotAnArchive), open_archive(path) as file:
+        ArchiveReader(file)
 
 
 @pytest.mark.parametrize(

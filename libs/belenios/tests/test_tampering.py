@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evote_belenios.archive import open_archive
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.decryption import partial_decryption
@@ -365,7 +366,8 @@ COPIED = "ballot-copied-ciphertext"
 
 
 def failures(path: Path) -> list[str]:
-    report = verify_archive(path, processes=1, progress=lambda _done, _total: None)
+    with open_archive(path) as file:
+        report = verify_archive(file, processes=1, progress=lambda _done, _total: None)
     assert all(failure.section and failure.detail for failure in report.failures)
     return [failure.rule for failure in report.failures]
 

@@ -14,16 +14,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from .dead_letters import publish_dead_letter
-from .errors import LogTruncated, LogUnavailable
+from .errors import LogTruncated, LogUnavailable, OffsetMovedBack
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
-from .offsets import OFFSETS_TABLE_SQL, stored_offsets
+from .offsets import stored_offsets
 from .producer import EventProducer
-from .projection import TRANSIENT, Applied, Batch, BatchApplier, OffsetMovedBack, Projection
+from .projection import TRANSIENT, Applied, BatchApplier, Projection
 from .reading import consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
-from .record import LogPartition, read_record
-
-__all__ = ["OFFSETS_TABLE_SQL", "TOLERATED_LAG", "Projection", "ProjectionMetrics", "ProjectionRunner"]
+from .record import Batch, LogPartition, read_record
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""

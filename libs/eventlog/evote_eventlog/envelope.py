@@ -16,8 +16,6 @@ from .canonical import canonical_json
 from .errors import PoisonError
 from .events import EVENT_CLASSES, EventData
 
-__all__ = ["Clock", "Envelope", "PoisonError", "Randomness", "decode", "encode"]
-
 Clock = Callable[[], datetime]
 """The current time, with its time zone."""
 Randomness = Callable[[int], bytes]

@@ -68,3 +68,20 @@ class LogTruncated(Exception):
         self.partition = partition
         self.applied = applied
         self.found = found
+
+
+class TopicsUnavailable(Exception):
+    """Kafka refused to create the topics. Fields: ``topic`` (Kafka name), ``reason``."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"topic {topic} can't be created: {reason}")
+        self.topic = topic
+        self.reason = reason
+
+
+class OffsetMovedBack(Exception):
+    """The database knows less than this consumer applied: it was replayed or restored. Seek there."""
+
+    def __init__(self, next_offset: int) -> None:
+        super().__init__(f"the projection is back at offset {next_offset}")
+        self.next_offset = next_offset

@@ -10,6 +10,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
+from .errors import TopicsUnavailable
 from .events import Topic
 
 EVENT_MAX_BYTES: Final = 2 * 1024 * 1024
@@ -49,15 +50,6 @@ class KafkaSettings:
         if not name.startswith(self.topic_prefix):
             raise ValueError(f"{name!r} is not a topic of the prefix {self.topic_prefix!r}")
         return Topic(name.removeprefix(self.topic_prefix))
-
-
-class TopicsUnavailable(Exception):
-    """Kafka refused to create the topics. Fields: ``topic`` (Kafka name), ``reason``."""
-
-    def __init__(self, topic: str, reason: str) -> None:
-        super().__init__(f"topic {topic} can't be created: {reason}")
-        self.topic = topic
-        self.reason = reason
 
 
 async def create_topics(

@@ -19,20 +19,10 @@ from .delivery import (
     published,
 )
 from .envelope import Clock, Randomness
-from .errors import EventTooLarge, Fenced, LogUnavailable
+from .errors import LogUnavailable
 from .events import EventData, Topic
 from .kafka import KafkaSettings
 from .record import Record
-from .transactional import TransactionalProducer
-
-__all__ = [
-    "PUBLISH_TIMEOUT_S",
-    "EventProducer",
-    "EventTooLarge",
-    "Fenced",
-    "LogUnavailable",
-    "TransactionalProducer",
-]
 
 _log = structlog.get_logger(__name__)
 

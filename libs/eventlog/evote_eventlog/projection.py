@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol, cast, runtime_checkable
 import asyncpg
 import structlog
 
-from .errors import LogTruncated, LogUnavailable, PoisonError
+from .errors import LogTruncated, LogUnavailable, OffsetMovedBack, PoisonError
 from .events import Topic
 from .offsets import lock_offset, store_offset
-from .record import LogPartition, PoisonRecord, Record
+from .record import Batch, PoisonRecord, Record
 
 _log = structlog.get_logger(__name__)
 
@@ -72,33 +72,12 @@ class BulkProjection(Projection, Protocol):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Consecutive records of one partition: all that there are from ``start`` up to ``end`` (exclusive).
-
-    Offsets without a record belong to transaction markers and aborted transactions.
-    """
-
-    partition: LogPartition
-    start: int
-    end: int
-    records: Sequence[Record | PoisonRecord]
-
-
-@dataclass(frozen=True)
 class Applied:
     """What a committed batch did: events by CloudEvents type, poison, and the next offset."""
 
     events: Counter[str]
     poison: int
     next_offset: int
-
-
-class OffsetMovedBack(Exception):
-    """The database knows less than this consumer applied: it was replayed or restored. Seek there."""
-
-    def __init__(self, next_offset: int) -> None:
-        super().__init__(f"the projection is back at offset {next_offset}")
-        self.next_offset = next_offset
 
 
 class BatchApplier:

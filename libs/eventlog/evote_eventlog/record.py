@@ -1,7 +1,8 @@
-"""Records as they stand in Kafka: an event with its position."""
+"""Records as they stand in Kafka: an event with its position, and consecutive ones as a batch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -47,6 +48,19 @@ class PoisonRecord:
     position: RecordPosition
     value: bytes
     reason: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive records of one partition: all that there are from ``start`` up to ``end`` (exclusive).
+
+    Offsets without a record belong to transaction markers and aborted transactions.
+    """
+
+    partition: LogPartition
+    start: int
+    end: int
+    records: Sequence[Record | PoisonRecord]
 
 
 def kafka_time(milliseconds: int) -> datetime:

@@ -12,11 +12,8 @@ from aiokafka.errors import KafkaError
 from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
-from .projection import Batch
 from .reading import consumer_options, end_offsets, kafka_partition, log_partition, partitions_of, stop_consumer
-from .record import LogPartition, PoisonRecord, Record, read_record
-
-__all__ = ["EventTail", "LogPartition", "PoisonRecord"]
+from .record import Batch, LogPartition, PoisonRecord, Record, read_record
 
 Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""

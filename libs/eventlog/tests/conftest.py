@@ -11,11 +11,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from evote_eventlog.consumer import OFFSETS_TABLE_SQL, ProjectionRunner
-from evote_eventlog.envelope import PoisonError
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.offsets import OFFSETS_TABLE_SQL
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.nodes.kafka import KafkaNode

@@ -10,8 +10,8 @@ import pytest
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, Topic
-from evote_eventlog.projection import Batch, BatchApplier, Projection
-from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
+from evote_eventlog.projection import BatchApplier, Projection
+from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record, RecordPosition
 
 pytestmark = pytest.mark.stack
 

@@ -10,7 +10,8 @@ from typing import Any
 import pydantic_core
 import pytest
 import rfc8785
-from evote_eventlog.envelope import Envelope, PoisonError, decode, encode
+from evote_eventlog.envelope import Envelope, decode, encode
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, EventData
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

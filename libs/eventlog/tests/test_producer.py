@@ -11,17 +11,13 @@ from datetime import datetime
 
 import pytest
 from evote_eventlog.envelope import decode
+from evote_eventlog.errors import EventTooLarge, Fenced, LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, ElectionClosed, Topic
 from evote_eventlog.kafka import EVENT_MAX_BYTES, KafkaSettings
-from evote_eventlog.producer import (
-    EventProducer,
-    EventTooLarge,
-    Fenced,
-    LogUnavailable,
-    TransactionalProducer,
-)
-from evote_eventlog.record import Record
-from evote_eventlog.tail import EventTail, PoisonRecord
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import PoisonRecord, Record
+from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port
 

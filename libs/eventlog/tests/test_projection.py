@@ -16,11 +16,12 @@ from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import BatchApplier, Projection
 from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess

@@ -9,10 +9,8 @@ from . import apdu
 from .apdu import Command, MalformedApdu, Response, Transmit, parse_response
 from .files import (
     APPLICATION_ID,
-    DIGITAL_SIGNATURE,
     LARGEST_CERTIFICATE,
     SHA256_DIGEST_INFO,
-    USER_AUTHENTICATION,
     KeyFiles,
 )
 
@@ -175,18 +173,3 @@ class JpkiCard:
 def _check(operation: str, response: Response) -> None:
     if response.status != apdu.SUCCESS:
         raise CardError(operation, response.status)
-
-
-__all__ = [
-    "DIGITAL_SIGNATURE",
-    "USER_AUTHENTICATION",
-    "CardError",
-    "GarbledAnswer",
-    "JpkiCard",
-    "NotAJpkiCard",
-    "PinLocked",
-    "PinMalformed",
-    "PinProtectedCard",
-    "SigningCard",
-    "WrongPin",
-]

@@ -18,7 +18,7 @@ from evote_platform.ratelimit import TokenBucket
 
 from . import store
 from .domain.envelope import BallotEnvelope, open_envelope
-from .domain.receipt import Acceptance, receipt
+from .domain.receipt import Acceptance, TakenIn, sign_receipt
 from .domain.refusals import ElectionClosed, RateLimited, UnknownCredential
 from .domain.window import check_window
 from .readback import ReadBack
@@ -38,8 +38,8 @@ class Intake:
     receipt_key: Ed25519PrivateKey
     clock: Clock
 
-    async def accept(self, election_uuid: str, body: bytes) -> tuple[dict[str, object], bool]:
-        """Take a ballot in; returns the receipt, and whether the ballot is new.
+    async def accept(self, election_uuid: str, body: bytes) -> TakenIn:
+        """Take a ballot in and give its receipt.
 
         A ballot that was taken in before gets its first receipt again, also after the close: its voter may have missed
         the answer. Raises a ``Refusal``, or ``LogUnavailable`` when it isn't known whether the ballot was recorded.
@@ -47,7 +47,7 @@ class Intake:
         envelope = open_envelope(body, election_uuid)
         election, known = await self._look_up(election_uuid, envelope)
         if known is not None:
-            return receipt(known, self.receipt_key), False
+            return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
         await self._verify(election, envelope)
         record = await self.producer.publish(
             BallotAccepted(
@@ -61,7 +61,7 @@ class Intake:
         await self.read_back.wait_for(record.position)
         acceptance = await self._first_standing(election, envelope, record)
         is_new = (acceptance.partition, acceptance.offset) == (record.position.partition, record.position.offset)
-        return receipt(acceptance, self.receipt_key), is_new
+        return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new)
 
     async def _look_up(self, election_uuid: str, envelope: BallotEnvelope) -> tuple[OpenElection, Acceptance | None]:
         """What a database row can decide: the election, a ballot known already, the window, the credential."""

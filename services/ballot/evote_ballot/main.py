@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition

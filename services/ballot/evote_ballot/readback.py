@@ -16,8 +16,7 @@ import structlog
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.projection import Batch
-from evote_eventlog.record import LogPartition, Record, RecordPosition
+from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady

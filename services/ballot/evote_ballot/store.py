@@ -191,14 +191,14 @@ async def find_standing(connection: Connection, election_uuid: str, tracker: str
 
 
 async def _anchors_covering(connection: Connection, size: int) -> tuple[AnchoredAt, ...]:
-    """One lookup in the index for each ledger: a busy chain has an anchor every second, and every voter asks."""
+    """One lookup in the index for each contract: a busy chain has an anchor every second, and every voter asks."""
     rows = await connection.fetch(
-        "WITH RECURSIVE ledgers AS ("
+        "WITH RECURSIVE contracts AS ("
         " (SELECT ledger FROM verified_anchors ORDER BY ledger LIMIT 1) UNION ALL"
-        " SELECT (SELECT ledger FROM verified_anchors v WHERE v.ledger > l.ledger ORDER BY ledger LIMIT 1)"
-        " FROM ledgers l WHERE l.ledger IS NOT NULL)"
-        " SELECT found.* FROM ledgers CROSS JOIN LATERAL (SELECT chain, ledger, size, transaction, block"
-        "  FROM verified_anchors WHERE ledger = ledgers.ledger AND size >= $1 ORDER BY size LIMIT 1) found",
+        " SELECT (SELECT ledger FROM verified_anchors v WHERE v.ledger > c.ledger ORDER BY ledger LIMIT 1)"
+        " FROM contracts c WHERE c.ledger IS NOT NULL)"
+        " SELECT found.* FROM contracts CROSS JOIN LATERAL (SELECT chain, ledger, size, transaction, block"
+        "  FROM verified_anchors WHERE ledger = contracts.ledger AND size >= $1 ORDER BY size LIMIT 1) found",
         size,
     )
     return tuple(AnchoredAt(**row) for row in rows)

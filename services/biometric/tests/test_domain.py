@@ -17,8 +17,8 @@ from evote_biometric.domain.likeness import distance, is_enrolled_face, transfor
 from evote_biometric.domain.liveness import require_live, require_plausible_times
 from evote_biometric.domain.quality import WHAT_TO_CHANGE, QualityFault, quality_faults
 from evote_biometric.domain.reading import FaceReading
-from evote_biometric.domain.refusals import FaceRefused, RejectionReason
-from evote_biometric.keys import ElectionKey, MasterKey, MasterKeyChanged, TemplateUnreadable
+from evote_biometric.domain.refusals import FaceRefused, MasterKeyChanged, RejectionReason
+from evote_biometric.keys import ElectionKey, MasterKey, TemplateUnreadable
 from evote_eventlog.events.biometric import RejectionName
 from hypothesis import given, settings
 from hypothesis import strategies as st

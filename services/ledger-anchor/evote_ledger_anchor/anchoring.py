@@ -98,7 +98,7 @@ class Anchoring:
 
     async def run(self) -> None:
         """Run until cancelled; outages of the chain, of Kafka and of the database are waited out."""
-        await keep_leading(self._database_url, f"anchors {self._writer.ledger}", self._lead)
+        await keep_leading(self._database_url, f"anchors {self._writer.anchor_contract}", self._lead)
 
     async def _lead(self) -> None:
         await self._recall()
@@ -134,7 +134,7 @@ class Anchoring:
 
     async def _recall(self) -> None:
         """What was announced, by whichever replica."""
-        known = await open_anchors(self._pool, self._writer.ledger)
+        known = await open_anchors(self._pool, self._writer.anchor_contract)
         self._announced = {anchor.size: anchor.block_hash for anchor in known}
         verified = [anchor for anchor in known if anchor.verified]
         self._verified = self._on_chain = max((anchor.size for anchor in verified), default=0)
@@ -204,7 +204,7 @@ class Anchoring:
         return CheckpointAnchored(
             origin=self._origin,
             chain=self._writer.chain,
-            ledger=self._writer.ledger,
+            ledger=self._writer.anchor_contract,
             size=anchored.anchor.size,
             root=anchored.anchor.root.hex(),
             transaction=anchored.transaction,

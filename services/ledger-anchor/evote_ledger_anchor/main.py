@@ -83,10 +83,8 @@ def _deploy_contract() -> int:
         return 1
     print(f"EVOTE_ETHEREUM_CONTRACT={deployed.address}")
     print(f"EVOTE_ETHEREUM_FIRST_BLOCK={deployed.block}")
-    print(
-        f"{deployed.ledger} takes anchors of {deployed.anchorer} only; {deployed.gas_used} gas, {deployed.transaction}",
-        file=sys.stderr,
-    )
+    cost = f"{deployed.gas_used} gas, {deployed.transaction}"
+    print(f"{deployed.account} takes anchors of {deployed.anchorer} only; {cost}", file=sys.stderr)
     return 0
 
 

@@ -128,7 +128,7 @@ class MonitorMetrics:
         self.chain_readable = Gauge(
             "evote_ledger_monitor_chain_readable",
             "1 if the chain answered in the last completed pass.",
-            ["ledger"],
+            ["anchor_contract"],
             registry=registry,
         )
         for kind in get_args(TamperingKind):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import asyncpg
-from evote_eventlog.envelope import PoisonError
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import (
     AnchorVerified,
     CheckpointAnchored,

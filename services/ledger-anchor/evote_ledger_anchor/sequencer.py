@@ -22,8 +22,7 @@ from evote_eventlog.errors import Fenced, LogUnavailable
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.projection import Batch
-from evote_eventlog.record import LogPartition, PoisonRecord, Record
+from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady

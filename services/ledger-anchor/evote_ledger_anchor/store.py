@@ -41,7 +41,7 @@ class StoredCheckpoint:
 
 @dataclass(frozen=True)
 class StoredAnchor:
-    """A row of ``anchors``; the fields are those of the event."""
+    """A row of ``anchors``; the fields are those of the event, whose ``ledger`` is the anchor contract."""
 
     ledger: str
     size: int
@@ -56,8 +56,8 @@ class StoredAnchor:
 
 
 @dataclass(frozen=True)
-class LedgerCoverage:
-    """The largest sizes of the log on a ledger: in a block, and in a final one."""
+class ContractCoverage:
+    """The largest sizes of the log in an anchor contract: in a block, and in a final one."""
 
     anchored: int
     verified: int
@@ -123,57 +123,57 @@ async def checkpoint_root(connection: Connection, size: int) -> bytes | None:
 
 
 async def anchors_covering(connection: Connection, size: int) -> list[StoredAnchor]:
-    """On each ledger the smallest anchor of at least ``size``."""
+    """In each anchor contract the smallest anchor of at least ``size``."""
     rows = await connection.fetch(
-        "SELECT found.* FROM unnest($1::text[]) AS ledgers (name) CROSS JOIN LATERAL"
-        " (SELECT * FROM anchors WHERE ledger = ledgers.name AND size >= $2 ORDER BY size LIMIT 1) found",
-        await _ledgers(connection),
+        "SELECT found.* FROM unnest($1::text[]) AS contracts (name) CROSS JOIN LATERAL"
+        " (SELECT * FROM anchors WHERE ledger = contracts.name AND size >= $2 ORDER BY size LIMIT 1) found",
+        await _contracts(connection),
         size,
     )
     return [StoredAnchor(**row) for row in rows]
 
 
-async def open_anchors(connection: Connection, ledger: str) -> list[StoredAnchor]:
-    """The largest verified anchor on a ledger, and those that are not verified yet."""
+async def open_anchors(connection: Connection, contract: str) -> list[StoredAnchor]:
+    """The largest verified anchor in an anchor contract, and those that are not verified yet."""
     rows = await connection.fetch(
         "SELECT * FROM anchors WHERE ledger = $1 AND (NOT verified OR size ="
         " (SELECT max(size) FROM anchors WHERE ledger = $1 AND verified))",
-        ledger,
+        contract,
     )
     return [StoredAnchor(**row) for row in rows]
 
 
 async def newest_anchors(connection: Connection) -> list[StoredAnchor]:
-    """The largest anchor on each ledger."""
+    """The largest anchor in each anchor contract."""
     rows = await connection.fetch(
-        "SELECT found.* FROM unnest($1::text[]) AS ledgers (name) CROSS JOIN LATERAL"
-        " (SELECT * FROM anchors WHERE ledger = ledgers.name ORDER BY size DESC LIMIT 1) found",
-        await _ledgers(connection),
+        "SELECT found.* FROM unnest($1::text[]) AS contracts (name) CROSS JOIN LATERAL"
+        " (SELECT * FROM anchors WHERE ledger = contracts.name ORDER BY size DESC LIMIT 1) found",
+        await _contracts(connection),
     )
     return [StoredAnchor(**row) for row in rows]
 
 
-async def _ledgers(connection: Connection) -> list[str]:
-    """The ledgers that have anchors, by one lookup in the index for each: a busy chain has an anchor every second."""
+async def _contracts(connection: Connection) -> list[str]:
+    """The contracts that hold anchors, by one lookup in the index for each: a busy chain has an anchor every second."""
     rows = await connection.fetch(
-        "WITH RECURSIVE ledgers AS ("
+        "WITH RECURSIVE contracts AS ("
         " (SELECT ledger FROM anchors ORDER BY ledger LIMIT 1) UNION ALL"
-        " SELECT (SELECT ledger FROM anchors a WHERE a.ledger > l.ledger ORDER BY ledger LIMIT 1)"
-        " FROM ledgers l WHERE l.ledger IS NOT NULL)"
-        " SELECT ledger FROM ledgers WHERE ledger IS NOT NULL"
+        " SELECT (SELECT ledger FROM anchors a WHERE a.ledger > c.ledger ORDER BY ledger LIMIT 1)"
+        " FROM contracts c WHERE c.ledger IS NOT NULL)"
+        " SELECT ledger FROM contracts WHERE ledger IS NOT NULL"
     )
     return [row["ledger"] for row in rows]
 
 
-async def coverage_of(connection: Connection, ledger: str) -> LedgerCoverage:
-    """How far a ledger is; 0: nothing yet."""
+async def coverage_of(connection: Connection, contract: str) -> ContractCoverage:
+    """How far an anchor contract is; 0: nothing yet."""
     row = await connection.fetchrow(
         "SELECT coalesce((SELECT max(size) FROM anchors WHERE ledger = $1), 0) AS anchored,"
         " coalesce((SELECT max(size) FROM anchors WHERE ledger = $1 AND verified), 0) AS verified",
-        ledger,
+        contract,
     )
     assert row is not None  # noqa: S101 - a select without a table gives one row
-    return LedgerCoverage(**row)
+    return ContractCoverage(**row)
 
 
 async def notices(connection: Connection) -> list[StoredNotice]:

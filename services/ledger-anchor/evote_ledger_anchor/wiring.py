@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.background import background_tasks
 from evote_platform.clock import utc_now
 from evote_platform.database import database_check, migrate, open_pool
@@ -20,7 +22,7 @@ from evote_tlog.policy import Policy
 from prometheus_client import CollectorRegistry
 
 from .anchoring import Anchoring
-from .api.log import LedgerOnChain, LedgerState
+from .api.log import AnchorContract, LedgerState
 from .chain_settings import ChainSettings
 from .chains import OpenChain, open_chains
 from .metrics import AnchoringMetrics, MonitorMetrics, SequencerMetrics, WitnessMetrics
@@ -82,8 +84,8 @@ async def running(
                     tasks.start("witnessing", _witnessing(means, policy).run())
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
-                places = tuple(LedgerOnChain(chain.writer.chain, chain.writer.ledger) for chain in chains)
-                yield LedgerState(pool, key.verifier, places)
+                contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
+                yield LedgerState(pool, key.verifier, contracts)
         finally:
             await producer.stop()
 

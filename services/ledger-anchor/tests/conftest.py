@@ -28,7 +28,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record, RecordPosition
 from evote_ledger_anchor.api import anchors
 from evote_ledger_anchor.api import log as log_api
-from evote_ledger_anchor.api.log import LedgerOnChain, LedgerState
+from evote_ledger_anchor.api.log import AnchorContract, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
@@ -169,7 +169,7 @@ async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.Asy
         registry=new_registry(),
         max_body_bytes=1024,
     )
-    app.state.ledger = LedgerState(pool, key.verifier, (LedgerOnChain("ethereum", CHAIN),))
+    app.state.ledger = LedgerState(pool, key.verifier, (AnchorContract("ethereum", CHAIN),))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
         yield client

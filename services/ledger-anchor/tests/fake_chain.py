@@ -15,7 +15,7 @@ _MOMENT = datetime(2026, 11, 25, tzinfo=UTC)
 class FakeChain:
     """One block for each anchor, final at once; tests change whatever they like."""
 
-    chain, ledger = "ethereum", CHAIN
+    chain, anchor_contract = "ethereum", CHAIN
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -52,7 +52,7 @@ class FakeMiningChain:
     """An AnchorWriter: a block for each anchor that is sent, reorganised when the test says so."""
 
     chain: ChainName = "ethereum"
-    ledger = CHAIN
+    anchor_contract = CHAIN
 
     def __init__(self, *, finality_depth: int = 0) -> None:
         self.finality_depth = finality_depth

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 from evote_anchors.anchor import AnchoredHead
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.events import (
     AnchorVerified,
     CheckpointAnchored,
@@ -20,9 +20,11 @@ from evote_eventlog.events import (
     Topic,
 )
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import MonitorMetrics, SequencerMetrics
 from evote_ledger_anchor.monitor.chains import WatchedContract
 from evote_ledger_anchor.monitor.task import Monitor

@@ -12,8 +12,8 @@ from evote_eventlog.events import CheckpointSigned, EventData, LogEntry, Topic
 from evote_eventlog.record import PoisonRecord, Record, RecordPosition
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.domain import Entry
-from evote_ledger_anchor.monitor.ledger import SignedLog
 from evote_ledger_anchor.monitor.notes import Notes
+from evote_ledger_anchor.monitor.signed_log import SignedLog
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.merkle import Frontier
 

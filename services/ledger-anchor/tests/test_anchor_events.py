@@ -11,7 +11,7 @@ from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import AnchorVerified, CheckpointAnchored, CheckpointWitnessed, TamperingDetected
 from evote_ledger_anchor.store import checkpoint_note, checkpoint_root
 
-LEDGER = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+CONTRACT = "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
 async def anchored(log: Any, size: int, block: int) -> CheckpointAnchored:
@@ -20,7 +20,7 @@ async def anchored(log: Any, size: int, block: int) -> CheckpointAnchored:
     return CheckpointAnchored(
         origin=log.key.verifier.name,
         chain="ethereum",
-        ledger=LEDGER,
+        ledger=CONTRACT,
         size=size,
         root=root.hex(),
         transaction=f"0x{size:064x}",
@@ -63,7 +63,7 @@ async def test_the_first_anchor_that_covers_a_size_is_found(log: Any, events: An
 async def test_the_coverage_tells_how_far_each_is_behind(log: Any, events: Any, client: httpx.AsyncClient) -> None:
     for number in range(3):
         await log.append([events.ballot(number)])
-    shown = {"chain": "ethereum", "ledger": LEDGER, "anchored_size": 0, "verified_size": 0}
+    shown = {"chain": "ethereum", "ledger": CONTRACT, "anchored_size": 0, "verified_size": 0}
     assert (await client.get("/coverage")).json() == {"size": 3, "witnessed_size": 0, "chains": [shown]}
     note = await checkpoint_note(log.pool, 2)
     assert note is not None

@@ -49,7 +49,7 @@ async def test_a_busy_system_has_no_finding(system: System, events: Any) -> None
         await system.completed_passes(2)
     assert await system.findings() == []
     assert system.metric("evote_ledger_monitor_entries") == await newest_size(system.pool) > 20
-    assert system.metric("evote_ledger_monitor_chain_readable", ledger=CHAIN) == 1
+    assert system.metric("evote_ledger_monitor_chain_readable", anchor_contract=CHAIN) == 1
 
 
 async def test_a_finding_is_raised_once_also_over_restarts(system: System, events: Any) -> None:

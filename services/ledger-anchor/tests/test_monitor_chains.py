@@ -12,7 +12,7 @@ from evote_anchors.errors import WrongContract
 from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
 from evote_ledger_anchor.monitor.chains import PATIENCE, READ_ALL_EVERY, ChainWatch, WatchedContract
 from evote_ledger_anchor.monitor.domain import Finding
-from evote_ledger_anchor.monitor.ledger import SignedLog
+from evote_ledger_anchor.monitor.signed_log import SignedLog
 
 from .fake_chain import CHAIN, FakeChain
 from .signed_logs import KEY, MOMENT, checkpoints, fold

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_eventlog.envelope import PoisonError
+from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import CheckpointSigned
 from evote_ledger_anchor.store import newest_checkpoint, next_offsets, sequenced
 from evote_tlog.checkpoint import Checkpoint, SigningKey

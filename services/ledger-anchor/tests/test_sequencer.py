@@ -11,13 +11,15 @@ from typing import Any
 
 import asyncpg
 import pytest
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import Fenced, LogUnavailable
 from evote_eventlog.events import CheckpointSigned, EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.producer import EventProducer, TransactionalProducer
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer

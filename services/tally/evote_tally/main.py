@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-from evote_eventlog.consumer import ProjectionMetrics, ProjectionRunner
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.app import create_app, new_registry

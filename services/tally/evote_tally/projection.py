@@ -20,8 +20,7 @@ from evote_eventlog.record import Record
 from evote_platform.clock import rfc3339
 
 from .domain.facts import FACT_CLASSES, FactKey, key_of, stands
-
-PROJECTION_NAME = "tally"
+from .store import PROJECTION_NAME
 
 
 class TallyProjection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 from evote_eventlog.events import (
@@ -21,10 +21,12 @@ from .domain.counting import CloseMarker
 from .domain.election import Data, Election, election_from
 from .domain.facts import FACT_CLASSES, Fact, FactKey
 from .domain.refusals import UnknownElection
-from .projection import PROJECTION_NAME
 
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy"
 """A connection, of the pool or not."""
+
+PROJECTION_NAME: Final = "tally"
+"""Names the rows of ``consumer_offsets`` that say how far the tables are; never changes."""
 
 _CLASSES = {kind.__name__: kind for kind in FACT_CLASSES}
 _OVERVIEW_KINDS = [kind.__name__ for kind in (ElectionDrafted, RollFrozen, ElectionClosed, ResultCertified)]

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from evote_belenios.archive import open_archive
 from evote_belenios.verify import verify_archive
 
 pytestmark = pytest.mark.stack
@@ -20,7 +21,8 @@ def no_progress(done: int, total: int) -> None:
 
 
 def verified(path: Path) -> bool:
-    return not verify_archive(path, processes=1, progress=no_progress).failures
+    with open_archive(path) as file:
+        return not verify_archive(file, processes=1, progress=no_progress).failures
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.election import Election, parse_election
-from evote_jpki.card import DIGITAL_SIGNATURE, USER_AUTHENTICATION, JpkiCard
+from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
+from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 
 USER_PIN = "1234"
 SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards

@@ -66,7 +66,7 @@ def stand(*, voters: int, group: str, console: Console) -> None:
             addresses = {service.name: service.url for service in stack.services}
             addresses["test authority"] = stack.authority_url
             addresses["Ethereum chain"] = stack.chain.node.rpc_url
-            addresses["anchor contract"] = stack.chain.contract.ledger
+            addresses["anchor contract"] = stack.chain.contract.account
             addresses["log key"] = stack.identities.log_key.text
             addresses["witness policy"] = str(stack.vouching.policy_file)
             addresses["election"] = f"{stack.tally.url}/elections/{uuid}"

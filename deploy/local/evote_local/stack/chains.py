@@ -74,7 +74,7 @@ class EthereumDevelopmentChain:
     def auditor_options(self) -> Sequence[str]:
         """How ``evote-verify`` is told to read this chain."""
         block = self.settings["EVOTE_ETHEREUM_FIRST_BLOCK"]
-        place = ("--ethereum", self.node.rpc_url, "--contract", self.contract.ledger)
+        place = ("--ethereum", self.node.rpc_url, "--contract", self.contract.account)
         return (*place, "--contract-block", block, "--finality-depth", "0")
 
     @property

@@ -45,7 +45,7 @@ class ContractAt:
         return to_checksum_address(self.address)
 
     @property
-    def ledger(self) -> str:
+    def account(self) -> str:
         """The contract's CAIP-10 account."""
         return f"eip155:{self.chain_id}:{self.checksummed}"
 

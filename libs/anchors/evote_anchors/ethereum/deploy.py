@@ -32,10 +32,10 @@ class DeploymentFailed(ChainUnavailable):
 
 @dataclass(frozen=True)
 class DeployedContract:
-    """A contract in a block; ``ledger`` is its CAIP-10 account, ``block`` where to search anchors from."""
+    """A contract in a block; ``account`` is its CAIP-10 account, ``block`` where to search anchors from."""
 
     address: ChecksumAddress
-    ledger: str
+    account: str
     anchorer: str
     transaction: str
     block: int
@@ -113,7 +113,7 @@ async def _verified(
     verify_code(await endpoints.call(lambda web3: web3.eth.get_code(address)), address)
     return DeployedContract(
         address=address,
-        ledger=ContractAt(tuple(rpc_urls), chain_id, address, finality_depth=0).ledger,
+        account=ContractAt(tuple(rpc_urls), chain_id, address, finality_depth=0).account,
         anchorer=anchorer,
         transaction=transaction,
         block=receipt["blockNumber"],

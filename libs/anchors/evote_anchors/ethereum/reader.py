@@ -40,7 +40,7 @@ class EthereumReader:
     def __init__(self, contract: ContractAt, clock: Callable[[], float]) -> None:
         """``clock`` gives seconds that never go back, such as ``time.monotonic``. Nothing is asked yet."""
         self._address = contract.checksummed
-        self._ledger = contract.ledger
+        self._anchor_contract = contract.account
         self._finality_depth = contract.finality_depth
         self._endpoints = Endpoints(
             contract.rpc_urls,
@@ -51,9 +51,9 @@ class EthereumReader:
         )
 
     @property
-    def ledger(self) -> str:
+    def anchor_contract(self) -> str:
         """The contract as a CAIP-10 account, with the address as EIP-55 writes it."""
-        return self._ledger
+        return self._anchor_contract
 
     async def head(self) -> ChainHead:
         """How far the chain is now."""

@@ -105,7 +105,7 @@ class EthereumWriter(EthereumReader):
             anchorer = read_anchorer(await self._ask(lambda web3: web3.eth.call(call, "latest")))
             if anchorer != self._key.address:
                 raise AnchorRefused(
-                    f"{self.ledger} takes anchors of {anchorer} only, and the key is {self._key.address}'s"
+                    f"{self.anchor_contract} takes anchors of {anchorer} only, and the key is {self._key.address}'s"
                 )
             self._is_anchorer = True
 

@@ -17,7 +17,7 @@ from .profile import Profile
 from .proposal import Author, Call, Clock, Random
 from .transactions import ContractTransaction, EvidenceInvalid, Members, read_transaction, verify_evidence
 
-_LEDGER_CHAINCODE = "qscc"  # the peers' own, for questions about the ledger
+_QUERY_CHAINCODE = "qscc"  # the peers' own, for questions about the channel
 _BLOCKS_AT_ONCE = 200
 
 
@@ -42,7 +42,7 @@ class FabricReader:
         return "fabric"
 
     @property
-    def ledger(self) -> str:
+    def anchor_contract(self) -> str:
         """``fabric:<channel>:<chaincode>``."""
         return f"fabric:{self._profile.channel}:{self._profile.chaincode}"
 
@@ -53,7 +53,7 @@ class FabricReader:
     async def head(self) -> ChainHead:
         """How far the chain is. Every block of Fabric is final."""
         channel = self._profile.channel
-        answer = await self._gateway.evaluate(Call(channel, _LEDGER_CHAINCODE, (b"GetChainInfo", channel.encode())))
+        answer = await self._gateway.evaluate(Call(channel, _QUERY_CHAINCODE, (b"GetChainInfo", channel.encode())))
         newest = ledger_pb2.BlockchainInfo.FromString(answer).height - 1
         return ChainHead(newest, newest)
 

@@ -26,7 +26,7 @@ async def test_a_deployed_contract_takes_anchors_of_the_named_account_only(
     code = HexBytes(await chain.rpc("eth_getCode", deployed.address, "latest"))
     verify_code(code, deployed.address)
     assert code[-20:] == HexBytes(OTHER)
-    assert deployed.ledger == f"eip155:31337:{deployed.address}"
+    assert deployed.account == f"eip155:31337:{deployed.address}"
     receipt = await chain.rpc("eth_getTransactionReceipt", deployed.transaction)
     assert (int(receipt["blockNumber"], 16), int(receipt["gasUsed"], 16)) == (deployed.block, deployed.gas_used)
 
@@ -62,6 +62,6 @@ def test_other_code_is_not_taken_for_the_contract(code: bytes) -> None:
         verify_code(code, OTHER)
 
 
-def test_the_ledger_is_the_same_however_the_address_is_written() -> None:
-    names = {ContractAt((), 1, address, 0).ledger for address in (OTHER, OTHER.lower(), "0x" + OTHER[2:].upper())}
+def test_the_account_is_the_same_however_the_address_is_written() -> None:
+    names = {ContractAt((), 1, address, 0).account for address in (OTHER, OTHER.lower(), "0x" + OTHER[2:].upper())}
     assert names == {f"eip155:1:{OTHER}"}

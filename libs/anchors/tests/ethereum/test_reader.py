@@ -80,10 +80,10 @@ async def test_a_long_history_is_read_in_pieces(
     assert [head.anchor.size for head in found] == list(range(1, 8))
 
 
-async def test_the_ledger_is_named_as_caip_10_says(new_reader: Callable[..., EthereumReader]) -> None:
+async def test_the_anchor_contract_is_named_as_caip_10_says(new_reader: Callable[..., EthereumReader]) -> None:
     address = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
     reader = new_reader(address=address)
-    assert reader.ledger == "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    assert reader.anchor_contract == "eip155:31337:0x5FbDB2315678afecb367f032d93F642f64180aa3"
     assert reader.chain == "ethereum"
 
 

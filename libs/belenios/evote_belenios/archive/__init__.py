@@ -16,7 +16,7 @@ from .events import (
     Setup,
 )
 from .members import NotAnArchive
-from .reader import ArchiveReader, append_to, read_ballots
+from .reader import ArchiveReader, append_to, open_archive, read_ballots
 from .writer import ArchiveWriter
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "PublishedTally",
     "Setup",
     "append_to",
+    "open_archive",
     "read_ballots",
 ]

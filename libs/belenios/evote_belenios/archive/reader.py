@@ -32,27 +32,27 @@ _MOST_DATA = 4
 """What a Setup refers to; no event refers to more."""
 
 
-class ArchiveReader:
-    """Reads an archive's events one by one, so that memory doesn't grow with it; a context manager.
+def open_archive(path: Path) -> BinaryIO:
+    """An archive's file, to be read as often as it takes: whoever opens the name again may get another file.
 
-    Opening raises ``OSError``, and ``NotAnArchive`` for any other file.
+    Raises ``OSError``, and ``NotAnArchive`` for what is no regular file.
+    """
+    if path.exists() and not path.is_file():
+        raise NotAnArchive("not a regular file")
+    return path.open("rb")
+
+
+class ArchiveReader:
+    """Reads an archive's events one by one, so that memory doesn't grow with it.
+
+    It begins at the file's beginning, wherever another reader has left off, and doesn't close it: one reader at a time.
+    Raises ``OSError``, and ``NotAnArchive`` for any other file.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.exists() and not path.is_file():
-            raise NotAnArchive("not a regular file")
-        self._file: BinaryIO = path.open("rb")
-        try:
-            self.timestamp = read_header(self._file)
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> ArchiveReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(0)
+        self._file = file
+        self.timestamp = read_header(file)
 
     def __iter__(self) -> Iterator[ArchivedEvent]:
         """The events, once.
@@ -88,8 +88,8 @@ class ArchiveReader:
 
 def read_ballots(path: Path) -> Iterator[str]:
     """The ballots' texts in the archive's order, superseded ones included; raises as :class:`ArchiveReader`."""
-    with ArchiveReader(path) as events:
-        for event in events:
+    with open_archive(path) as file:
+        for event in ArchiveReader(file):
             if isinstance(event.content, CastBallot):
                 yield event.content.text
 
@@ -98,14 +98,14 @@ def read_ballots(path: Path) -> Iterator[str]:
 def append_to(path: Path) -> Iterator[ArchiveWriter]:
     """A writer that goes on where an archive ends; raises as :class:`ArchiveReader` when its chain doesn't hold."""
     last: ArchivedEvent | None = None
-    with ArchiveReader(path) as events:
+    with open_archive(path) as archive:
+        events = ArchiveReader(archive)
         for event in events:
             last = event
-        timestamp = events.timestamp
     if last is None:
         raise ArchiveError("event-order", SECTION, "the archive has no Setup to go on from", 0, None)
     with path.open("ab") as file:
-        writer = ArchiveWriter(file, timestamp=timestamp, last_event=last)
+        writer = ArchiveWriter(file, timestamp=events.timestamp, last_event=last)
         yield writer
         writer.close()
 

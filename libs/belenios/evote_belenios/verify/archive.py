@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from pathlib import Path
+from typing import BinaryIO
 
 from ..archive import (
     ArchivedEvent,
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], None]
 MOST_FAILURES = 20
 
 
-def verify_archive(path: Path, *, processes: int, progress: Progress) -> VerificationReport:
+def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> VerificationReport:
     """Verify everything that an archive claims.
 
     What is wrong is in the report's ``failures``, the first 20 of them. A phase of the election (its setup, its
@@ -43,19 +44,19 @@ def verify_archive(path: Path, *, processes: int, progress: Progress) -> Verific
     check it against otherwise.
 
     Args:
-        path: the archive; it may grow meanwhile.
+        file: the archive, from ``open_archive``, so that what was verified can be read again, whatever its name stands
+            for by then; it may grow meanwhile.
         processes: how many verify ballots at once.
         progress: called with the bytes verified and the bytes in all.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: it can't be read.
         NotAnArchive: it doesn't begin as an archive does.
         BrokenProcessPool: a process was ended from outside.
     """
-    size = path.stat().st_size or 1
+    size = os.fstat(file.fileno()).st_size or 1
     verification = _Verification(lambda event: progress(event.end, size))
-    with ArchiveReader(path) as events:
-        verification.run(events, processes)
+    verification.run(ArchiveReader(file), processes)
     return verification.report()
 
 

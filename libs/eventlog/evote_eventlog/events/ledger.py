@@ -68,7 +68,8 @@ class CheckpointWitnessed(LedgerEventData):
 class _AnchorEventData(LedgerEventData):
     chain: ChainName
     ledger: str
-    """Which contract: a CAIP-10 account (``eip155:<chain id>:<address>``) or ``fabric:<channel>:<chaincode>``."""
+    """The anchor contract: a CAIP-10 account (``eip155:<chain id>:<address>``) or ``fabric:<channel>:<chaincode>``.
+    (The word of version 1; the topic and its service are what ``ledger`` means everywhere else.)"""
     size: int
     root: Sha256Hex
     transaction: str

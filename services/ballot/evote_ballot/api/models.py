@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import base64
+from typing import Literal, Self
 
 from pydantic import BaseModel
+
+from ..domain import receipt as domain
 
 
 class Position(BaseModel):
@@ -22,6 +25,18 @@ class Receipt(BaseModel):
     position: Position
     accepted_at: str
     signature: str
+
+    @classmethod
+    def of(cls, receipt: domain.Receipt) -> Self:
+        """As clients read it."""
+        stated = receipt.acceptance
+        return cls(
+            election_uuid=stated.election_uuid,
+            tracker=stated.tracker,
+            position=Position(partition=stated.partition, offset=stated.offset),
+            accepted_at=stated.accepted_at,
+            signature=base64.b64encode(receipt.signature).decode(),
+        )
 
 
 class ReceiptKey(BaseModel):

@@ -39,22 +39,19 @@ Service = Annotated[BallotService, Depends(_service)]
 @router.post(
     "/elections/{election_uuid}/ballots",
     status_code=201,
-    response_model=Receipt,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_BALLOT_BODY,
 )
-async def cast(
-    election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service
-) -> dict[str, object]:
+async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
     """Cast a ballot: the body is its exact JSON text. Safe to repeat with the same text until there is a receipt."""
     wait_s = service.address_limit.take(request.client.host if request.client else "")
     if wait_s:
         raise rate_limited(wait_s)
     started = perf_counter()
-    receipt, is_new = await service.intake.accept(election_uuid, await request.body())
-    response.status_code = 201 if is_new else 200
-    service.metrics.intake_seconds.labels("new" if is_new else "repeated").observe(perf_counter() - started)
-    return receipt
+    taken_in = await service.intake.accept(election_uuid, await request.body())
+    response.status_code = 201 if taken_in.is_new else 200
+    service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
+    return Receipt.of(taken_in.receipt)
 
 
 @router.get("/elections/{election_uuid}/ballots")

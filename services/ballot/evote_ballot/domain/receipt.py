@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
 import rfc8785
@@ -20,16 +19,34 @@ class Acceptance:
     accepted_at: str
 
 
-def receipt(acceptance: Acceptance, key: Ed25519PrivateKey) -> dict[str, object]:
-    """The signed receipt: Ed25519 (RFC 8032) over the canonical JSON (RFC 8785) of the other fields.
+@dataclass(frozen=True)
+class Receipt:
+    """An acceptance, and the service's Ed25519 signature (RFC 8032, 64 bytes) over :func:`receipt_text` of it."""
 
-    The same acceptance gives the same receipt, byte for byte: Ed25519 signs deterministically.
-    """
-    body: dict[str, object] = {
-        "election_uuid": acceptance.election_uuid,
-        "tracker": acceptance.tracker,
-        "position": {"partition": acceptance.partition, "offset": acceptance.offset},
-        "accepted_at": acceptance.accepted_at,
-    }
-    signature = key.sign(rfc8785.dumps(body))  # type: ignore[arg-type]
-    return {**body, "signature": base64.b64encode(signature).decode()}
+    acceptance: Acceptance
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What the voter is told: the ballot's receipt, and whether this request put it into the log."""
+
+    receipt: Receipt
+    is_new: bool
+
+
+def receipt_text(acceptance: Acceptance) -> bytes:
+    """What a receipt signs: the canonical JSON (RFC 8785) of all that it states."""
+    return rfc8785.dumps(
+        {
+            "election_uuid": acceptance.election_uuid,
+            "tracker": acceptance.tracker,
+            "position": {"partition": acceptance.partition, "offset": acceptance.offset},
+            "accepted_at": acceptance.accepted_at,
+        }
+    )
+
+
+def sign_receipt(acceptance: Acceptance, key: Ed25519PrivateKey) -> Receipt:
+    """The same acceptance gives the same receipt, byte for byte: Ed25519 signs deterministically."""
+    return Receipt(acceptance, key.sign(receipt_text(acceptance)))

@@ -108,16 +108,16 @@ async def coverage(request: Request, response: Response) -> Coverage:
     ledger = _ledger(request)
     async with ledger.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         size, witnessed = await newest_size(connection), await newest_witnessed(connection)
-        reached = [(place, await coverage_of(connection, place.ledger)) for place in ledger.chains]
+        reached = [(contract, await coverage_of(connection, contract.name)) for contract in ledger.contracts]
     response.headers.update(MUTABLE)
     return Coverage(
         size=size,
         witnessed_size=0 if witnessed is None else witnessed.size,
         chains=[
             ChainCoverage(
-                chain=place.chain, ledger=place.ledger, anchored_size=found.anchored, verified_size=found.verified
+                chain=contract.chain, ledger=contract.name, anchored_size=found.anchored, verified_size=found.verified
             )
-            for place, found in reached
+            for contract, found in reached
         ],
     )
 

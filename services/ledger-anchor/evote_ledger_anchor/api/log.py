@@ -44,11 +44,11 @@ SizeQuery = Annotated[SafeInt | None, Query()]
 
 
 @dataclass(frozen=True)
-class LedgerOnChain:
-    """A contract on a chain, as the events name both."""
+class AnchorContract:
+    """An anchor contract on its chain, as the events name both."""
 
     chain: ChainName
-    ledger: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class LedgerState:
 
     pool: asyncpg.Pool
     key: VerifierKey
-    chains: tuple[LedgerOnChain, ...] = ()
+    contracts: tuple[AnchorContract, ...] = ()
     """Where this deployment anchors."""
 
 

@@ -13,7 +13,7 @@ from evote_eventlog.events import AnchorVerified
 from evote_platform.logging import exception_facts
 
 from .domain import NOTHING, Finding
-from .ledger import SignedLog
+from .signed_log import SignedLog
 
 READ_ALL_EVERY: Final = 20
 """In between, a pass asks a chain only for the blocks that have become final since the last."""
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 class ChainReading:
     """What a chain answered."""
 
-    ledger: str
+    contract: str
     head: ChainHead
     newest: Anchor | None
     anchors: Sequence[AnchoredHead]
@@ -51,7 +51,7 @@ class ChainWatch:
 
     def __init__(self, contract: WatchedContract, origin: str) -> None:
         """``origin`` is the log's own."""
-        self.ledger = contract.reader.ledger
+        self.contract = contract.reader.anchor_contract
         self._reader = contract.reader
         self._first_block = contract.first_block
         self._origin = origin
@@ -76,7 +76,7 @@ class ChainWatch:
             first = self._final_block + 1 if known else self._first_block
             read = await self._reader.anchors(self._origin, first, head.block) if first <= head.block else []
         except ChainError as error:
-            _log.warning("chain-not-read", ledger=self.ledger, error=type(error).__name__, reason=error.reason)
+            _log.warning("chain-not-read", contract=self.contract, error=type(error).__name__, reason=error.reason)
             # Not to answer is no tampering. A forged block is, and so is another contract in the place of ours.
             forged = None if isinstance(error, ChainUnavailable) else error.reason
             self._forged_passes = self._forged_passes + 1 if forged is not None and forged == self._forged else 1
@@ -84,7 +84,7 @@ class ChainWatch:
             return None
         except Exception as error:
             # An answer may be made to break whoever reads it: that must not blind the rest of the pass.
-            _log.error("chain-unreadable", ledger=self.ledger, **exception_facts(error))
+            _log.error("chain-unreadable", contract=self.contract, **exception_facts(error))
             return None
         self._forged = None
         anchors = [*known, *read]
@@ -94,14 +94,14 @@ class ChainWatch:
             beyond = [old for old in self._final if old.block > head.block]
             self._final = [*(anchor for anchor in anchors if anchor.block <= head.final_block), *beyond]
             self._final_block = head.final_block
-        return ChainReading(self.ledger, head, newest, anchors, vanished)
+        return ChainReading(self.contract, head, newest, anchors, vanished)
 
     def judge_answers(self) -> list[Finding]:
         """What the chain answered that can't be true, pass after pass: one node alone may have gone wrong."""
         if self._forged is None or self._forged_passes < PATIENCE:
             return []
         expected = "the anchor contract, in blocks that hold"
-        return [Finding("chain-disagrees", self.ledger, expected, self._forged[:_MOST_REASON], self.ledger)]
+        return [Finding("chain-disagrees", self.contract, expected, self._forged[:_MOST_REASON], self.contract)]
 
     def judge(self, reading: ChainReading, log: SignedLog, lost: Mapping[int, bytes]) -> list[Finding]:
         """Compare what was read with the log, and its newest anchor with its own blocks.
@@ -109,14 +109,14 @@ class ChainWatch:
         Args:
             lost: the roots by size that are known to be signed, but are larger than the log.
         """
-        verified = [event for event in log.verified if event.ledger == self.ledger]
+        verified = [event for event in log.verified if event.ledger == self.contract]
         findings = judge_anchors(reading, log, lost)
         findings += judge_verified(reading, verified)
         oddity = find_oddity(reading, verified)
         self._seen = self._seen + 1 if oddity is not None and oddity == self._oddity else 1
         self._oddity = oddity
         if oddity is not None and self._seen >= PATIENCE:
-            findings.append(Finding("chain-disagrees", f"{self.ledger} newest anchor", *oddity, self.ledger))
+            findings.append(Finding("chain-disagrees", f"{self.contract} newest anchor", *oddity, self.contract))
         return findings
 
 
@@ -126,19 +126,19 @@ def judge_anchors(reading: ChainReading, log: SignedLog, lost: Mapping[int, byte
     for held in reading.anchors:
         if held.block > reading.head.final_block or (log.blind and held.anchor.size > log.size):
             continue
-        where = f"{reading.ledger} block {held.block} transaction {held.transaction}"
+        where = f"{reading.contract} block {held.block} transaction {held.transaction}"
         size, root, found = held.anchor.size, held.anchor.root, _text(held.anchor)
         signed = log.roots.get(size, lost.get(size))
         if signed is None:
             expected = "an anchor of a checkpoint that this log signed"
             if size > log.size:
                 found += ": beyond the end of the log, which was cut off, or never was so large"
-            findings.append(Finding("anchor-unrequested", where, expected, found, reading.ledger))
+            findings.append(Finding("anchor-unrequested", where, expected, found, reading.contract))
         elif signed != root:
-            findings.append(Finding("chain-disagrees", where, f"root {signed.hex()}", found, reading.ledger))
+            findings.append(Finding("chain-disagrees", where, f"root {signed.hex()}", found, reading.contract))
         elif size > log.size:
             expected = f"a log of size {size} or more, which it signed with this root"
-            findings.append(Finding("log-rolled-back", where, expected, "a log that ends before", reading.ledger))
+            findings.append(Finding("log-rolled-back", where, expected, "a log that ends before", reading.contract))
     return findings
 
 
@@ -153,9 +153,9 @@ def judge_verified(reading: ChainReading, verified: Iterable[AnchorVerified]) ->
         if block <= reading.head.final_block:
             now = by_size.get(size)
             found = NOTHING if now is None else f"{_text(now.anchor)} in block {now.block} ({now.block_hash})"
-            where = f"{reading.ledger} block {block}"
+            where = f"{reading.contract} block {block}"
             expected = f"size {size}, root {root} in the block {block_hash}"
-            findings.append(Finding("chain-disagrees", where, expected, found, reading.ledger))
+            findings.append(Finding("chain-disagrees", where, expected, found, reading.contract))
     return findings
 
 

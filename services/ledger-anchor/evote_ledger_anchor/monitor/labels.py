@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from evote_eventlog.envelope import PoisonError, decode
+from evote_eventlog.envelope import decode
+from evote_eventlog.errors import PoisonError
 from evote_tlog.merkle import leaf_hash
 
 from ..domain import Label, Skip, label_of

@@ -20,10 +20,10 @@ from .chains import ChainReading, ChainWatch
 from .domain import Finding, check_order
 from .kafka_log import CorruptBatch, KafkaLog, Span, open_kafka_log
 from .labels import Labels
-from .ledger import SIGNED, SOURCE, Claim, SignedLog, judge_claims, judge_end
 from .notes import Notes
 from .partitions import CORRUPT, PartitionCheck, partition_name
 from .served import RECORDS, TABLES, Comparable, compare_tables, wanted_records
+from .signed_log import SIGNED, SOURCE, Claim, SignedLog, judge_claims, judge_end
 from .tables import ServedLog, read_tables
 
 _LEDGER = LogPartition(Topic.LEDGER, 0)
@@ -82,8 +82,12 @@ class Passes:
                 place = LogPartition(Topic(topic), partition)
                 report.findings += await self._partitions.compare(kafka_log, place, records)
                 report.sources |= {partition_name(place), f"{RECORDS} {topic}/{partition}"}
-        report.sources |= {SOURCE, *TABLES, *(watch.ledger for watch, reading in readings if reading is not None)}
-        report.unreadable_chains = {watch.ledger for watch, reading in readings if reading is None}
+        report.sources |= {
+            SOURCE,
+            *TABLES,
+            *(watch.contract for watch, reading in readings if reading is not None),
+        }
+        report.unreadable_chains = {watch.contract for watch, reading in readings if reading is None}
         report.raised, report.size = log.raised, log.size
         report.note = None if forgotten or log.blind else log.note
         return report

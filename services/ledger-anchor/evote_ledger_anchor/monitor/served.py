@@ -10,7 +10,7 @@ from typing import Final
 from ..domain import grow
 from ..store import StoredAnchor
 from .domain import Finding, Numbered, compare_entries, compare_records, compare_rows, compare_tiles
-from .ledger import SIGNED, Claim, SignedLog, judge_claims
+from .signed_log import SIGNED, Claim, SignedLog, judge_claims
 from .tables import PartitionName, ServedLog
 
 ENTRIES: Final = "PostgreSQL ledger.entries"
@@ -106,10 +106,10 @@ def _anchors(log: SignedLog, served: ServedLog, whole: bool) -> list[Finding]:
     """Which of several announcements stands is the projection's business; that each was made is not."""
     rows = {(row.ledger, row.size): row for row in served.anchors}
     wanted = {
-        f"{ledger} size {size}": f"root {event.root} in block {event.block} ({event.block_hash}), verified"
-        for (ledger, size), event in log.rows.verified.items()
+        f"{contract} size {size}": f"root {event.root} in block {event.block} ({event.block_hash}), verified"
+        for (contract, size), event in log.rows.verified.items()
     }
-    held = {f"{ledger} size {size}": _row_text(row) for (ledger, size), row in rows.items()}
+    held = {f"{contract} size {size}": _row_text(row) for (contract, size), row in rows.items()}
     announced = {
         f"{row.ledger} size {row.size}"
         for row in served.anchors

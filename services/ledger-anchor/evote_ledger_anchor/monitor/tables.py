@@ -17,8 +17,8 @@ from ..projection import LedgerProjection
 from ..store import Connection, StoredAnchor
 from .domain import Entry
 from .labels import Labels
-from .ledger import notice_text
 from .notes import Notes
+from .signed_log import notice_text
 
 _ROWS_AT_ONCE: Final = 500
 _RECORDS_AT_ONCE: Final = 100

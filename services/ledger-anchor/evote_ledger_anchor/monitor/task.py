@@ -176,7 +176,7 @@ class Monitor:
         for kind in get_args(TamperingKind):
             self._metrics.standing.labels(kind).set(kinds[kind])
         for watch in self._watches:
-            self._metrics.chain_readable.labels(watch.ledger).set(int(watch.ledger not in report.unreadable_chains))
+            self._metrics.chain_readable.labels(watch.contract).set(int(watch.contract not in report.unreadable_chains))
 
     async def _publish_until(self, deadline: float) -> None:
         """Wait for the next pass; until every finding is in Kafka, go on trying."""

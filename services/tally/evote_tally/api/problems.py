@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evote_eventlog.producer import EventTooLarge, LogUnavailable
+from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_platform.problems import Problem
 
 from ..domain import refusals

@@ -51,9 +51,9 @@ class ProjectedRows:
     """Of the log itself."""
     witnessed: dict[str, str] = field(default_factory=dict)
     announced: set[tuple[str, int, str, str]] = field(default_factory=set)
-    """Anchors that the table may hold: ledger, size, transaction, block hash."""
+    """Anchors that the table may hold: anchor contract, size, transaction, block hash."""
     verified: dict[tuple[str, int], AnchorVerified] = field(default_factory=dict)
-    """Anchors that it must hold, by ledger and size."""
+    """Anchors that it must hold, by anchor contract and size."""
     notices: dict[str, str] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@ import pytest
 from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
 from evote_ledger_anchor.monitor.domain import Finding
-from evote_ledger_anchor.monitor.ledger import Claim, SignedLog, judge_claims, judge_end
+from evote_ledger_anchor.monitor.signed_log import Claim, SignedLog, judge_claims, judge_end
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -37,7 +37,7 @@ class Remark(StrEnum):
 
 
 @dataclass
-class Ledger:
+class CredentialRegister:
     """Who was given which credential so far."""
 
     of: dict[str, list[tuple[str, CardEvidence | FaceEvidence]]] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""What trustees say, sign and compare, read alike by their program, by tally and by the auditor's program."""

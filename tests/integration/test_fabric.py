@@ -30,7 +30,7 @@ from evote_local.fabric.readiness import until_endorsing
 from evote_local.nodes.softhsm import SoftToken
 from evote_platform.clock import utc_now
 from evote_verify.chain_access import add_options, named_chains
-from evote_verify.chains import read_chain
+from evote_verify.reading.chains import read_chain
 from fabric_protos.common import ledger_pb2
 from fabric_protos.msp import identities_pb2
 

@@ -18,8 +18,8 @@ from typing import Final
 from evote_anchors.anchor import AnchorReader
 from evote_anchors.errors import ChainError
 
-from .chains import NamedChain
 from .findings import Unusable
+from .reading.chains import NamedChain
 
 DEFAULT_FINALITY_DEPTH: Final = 64
 """Two epochs of Ethereum's main chain: what finality takes there when all goes well."""

@@ -1,31 +1,41 @@
-"""What an auditor gives on the command line, read and checked for its form before anything is asked of anyone."""
+"""What an auditor gives on the command line: one frozen :class:`Given`, read and checked for its form before anything
+is asked of anyone."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_tlog.checkpoint import VerifierKey
-from evote_tlog.errors import MalformedNote, MalformedPolicy
+from evote_tlog.errors import MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
 
 from .chain_access import add_options as add_chain_options
 from .chain_access import check_options as check_chain_options
+from .chain_access import named_chains
 from .findings import Unusable
-from .receipt import parse_receipt_key
-from .sources import LOG_KEY, FolderSource, HttpSource, LogSource, NotServed
+from .reading.archive_file import ArchiveFile, opened_archive
+from .reading.chains import NamedChain
+from .reading.proof_file import GivenProof, read_proof
+from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
+from .reading.saved import SavedLog
+from .reading.sources import FolderSource, Freshness, HttpSource, LogSource
+from .reading.trust import parse_log_key
 
 EPILOG = """\
 exit status:
   0  everything that was checked holds
   1  something does not hold; the report names the place
   2  something that was given can't be used
-  3  not finished: a server or a chain was out of reach, try again
+  3  not finished: a server or a chain was out of reach, or the archive was written to: try again
 
 examples:
   evote-verify UUID.bel
@@ -79,80 +89,93 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
         parsed.error("--receipt-key needs --receipt")
 
 
-def read_file(path: Path) -> bytes:
-    """A small file that was given; raises :class:`Unusable`."""
+@dataclass(frozen=True)
+class Outside:
+    """What the program needs of the world besides files and the log's server."""
+
+    chains: Callable[[argparse.Namespace], Sequence[NamedChain]] = named_chains
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Everything that an auditor gave, by what it is; None for what was not given."""
+
+    archive: ArchiveFile | None
+    processes: int
+    """How many verify its ballots."""
+    receipt: Receipt | None
+    receipt_key: Ed25519PublicKey | None
+    proof: GivenProof | None
+    log: LogSource | None
+    log_key: VerifierKey | None
+    policy: Policy | None
+    save: SavedLog | None
+    kept: tuple[SavedLog, ...]
+    """Folders with what was seen before: the one that is saved to, and the one that is read."""
+    chains: tuple[NamedChain, ...]
+
+
+@contextmanager
+def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Given]:
+    """Read what was given; archive and connections are open until the block ends.
+
+    Raises:
+        Unusable: something is not what it should be, or can't be read.
+        OSError, NotAnArchive: that is the archive.
+    """
+    with ExitStack() as opened:
+        receipt = None if arguments.receipt is None else parse_receipt(_read_file(arguments.receipt))
+        receipt_key = None if arguments.receipt_key is None else parse_receipt_key(_text_or_file(arguments.receipt_key))
+        proof = None if arguments.proof is None else read_proof(_read_file(arguments.proof))
+        log_key = None if arguments.log_key is None else parse_log_key(_text_or_file(arguments.log_key))
+        policy = None if arguments.witness_policy is None else _policy(arguments.witness_policy)
+        archive = None if arguments.archive is None else opened.enter_context(opened_archive(arguments.archive))
+        log = None if arguments.log is None else _log(arguments.log, opened, outside)
+        save = None if arguments.save is None else SavedLog(arguments.save)
+        copy = SavedLog(Path(arguments.log)) if log is not None and log.freshness is Freshness.COPY else None
+        yield Given(
+            archive=archive,
+            processes=arguments.processes,
+            receipt=receipt,
+            receipt_key=receipt_key,
+            proof=proof,
+            log=log,
+            log_key=log_key,
+            policy=policy,
+            save=save,
+            kept=tuple(dict.fromkeys(folder for folder in (copy, save) if folder is not None)),
+            chains=tuple(outside.chains(arguments)),
+        )
+
+
+def _log(place: str, opened: ExitStack, outside: Outside) -> LogSource:
+    """A server's URL, or a folder."""
+    if place.startswith(("http://", "https://")):
+        return HttpSource(opened.enter_context(httpx.Client()), place, outside.sleep)
+    return FolderSource(Path(place))
+
+
+def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise Unusable(f"{path} can't be read: {error.strerror or type(error).__name__}") from error
 
 
-def log_source(place: str, client: httpx.Client, sleep: Callable[[float], None]) -> LogSource:
-    """A server's URL, or a folder."""
-    return HttpSource(client, place, sleep) if place.startswith(("http://", "https://")) else FolderSource(Path(place))
-
-
-@dataclass(frozen=True)
-class LogTrust:
-    """The key of the log, and the policy by which its checkpoints are trusted."""
-
-    key: VerifierKey
-    origin_of_key: str
-    """Where the key comes from, for the report."""
-    policy: Policy | None
-
-
-def log_trust(key: str | None, policy_file: Path | None, source: LogSource | None) -> LogTrust:
-    """What an auditor trusts: the key that was given, that of the policy, or with neither what the log itself says.
-
-    Raises:
-        Unusable: the key or the policy can't be read, or they don't agree.
-        SourceUnavailable: the log was asked and did not answer.
-    """
-    policy = None if policy_file is None else _policy(policy_file)
-    if key is not None:
-        given = _parse_log_key(_text_or_file(key).decode("utf-8", "replace"))
-        if policy is not None and given.text not in {log.key.text for log in policy.logs}:
-            raise Unusable(f"the policy does not trust the log key that was given ({given.name})")
-        return LogTrust(given, "the key was given", policy)
-    if policy is not None:
-        if len(policy.logs) != 1:
-            raise Unusable(f"the policy trusts {len(policy.logs)} logs: give --log-key to say which is meant")
-        return LogTrust(policy.logs[0].key, "the key is the policy's", policy)
-    if source is None:
-        raise Unusable("without a log, its key must be given: --log-key")
-    try:
-        content = source.read(LOG_KEY)
-    except NotServed:
-        raise Unusable(f"{source.place} does not say its key: is it a log? give --log-key") from None
-    taken = "the key was TAKEN FROM THE LOG ITSELF: this shows that it is one log, not whose; give --log-key"
-    return LogTrust(_parse_log_key(content.decode("utf-8", "replace")), taken, None)
-
-
-def receipt_key(text: str) -> Ed25519PublicKey:
-    """A receipt key, or the file that holds it; raises :class:`Unusable`."""
-    return parse_receipt_key(_text_or_file(text))
-
-
 def _policy(path: Path) -> Policy:
     try:
-        return parse_policy(read_file(path))
+        return parse_policy(_read_file(path))
     except MalformedPolicy as error:
         raise Unusable(f"{path} is not a witness policy: {error.reason}") from error
-
-
-def _parse_log_key(text: str) -> VerifierKey:
-    try:
-        return VerifierKey.parse(text.strip())
-    except MalformedNote as error:
-        raise Unusable(f"not a log's key: {error.reason}") from error
 
 
 def _text_or_file(text: str) -> bytes:
     """A key has a form that no file name needs: whatever is there as a file is one."""
     try:
         path = Path(text)
-        return read_file(path) if path.is_file() else text.encode()
+        return _read_file(path) if path.is_file() else text.encode()
     except (OSError, ValueError):  # too long for a file name, or with a NUL
         return text.encode()
 

@@ -38,7 +38,7 @@ _REST_ON_LOG = frozenset({Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.E
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: of the archive, if one was given, and of every tie that was checked, in their order."""
+    """What was found of every tie that was checked, in their order; and what the archive is, if one was given."""
 
     archive: VerificationReport | None
     seconds: float
@@ -49,7 +49,7 @@ class Report:
     def outcome(self) -> Outcome:
         """The worst that was found."""
         outcomes = {finding.outcome for finding in self.findings}
-        if Outcome.FAILS in outcomes or (self.archive is not None and self.archive.failures):
+        if Outcome.FAILS in outcomes:
             return Outcome.FAILS
         return Outcome.UNFINISHED if Outcome.UNFINISHED in outcomes else Outcome.HOLDS
 
@@ -62,7 +62,7 @@ def describe(report: Report) -> str:
         if not report.archive.failures:
             lines += _result(report.archive)
         lines.append("")
-    found = {finding.tie: finding for finding in [*_archive_finding(report.archive), *report.findings]}
+    found = {finding.tie: finding for finding in report.findings}
     for tie in Tie:
         if tie in found:
             lines += _tie(found[tie])
@@ -74,14 +74,6 @@ def describe(report: Report) -> str:
     return "\n".join([*lines, "", _verdict(report)])
 
 
-def _archive_finding(archive: VerificationReport | None) -> list[Finding]:
-    if archive is None:
-        return []
-    if archive.failures:
-        return [Finding(Tie.ARCHIVE, Outcome.FAILS, tuple(str(failure) for failure in archive.failures))]
-    return [Finding(Tie.ARCHIVE, Outcome.HOLDS, ("everything that it claims, as far as it goes",))]
-
-
 def _tie(finding: Finding) -> list[str]:
     first, *others = finding.lines
     indent = " " * (_OUTCOME_WIDTH + _TIE_WIDTH)
@@ -90,14 +82,15 @@ def _tie(finding: Finding) -> list[str]:
 
 
 def _verdict(report: Report) -> str:
+    others = [finding for finding in report.findings if finding.tie is not Tie.ARCHIVE]
     if report.outcome is Outcome.FAILS:
-        failing = [finding.tie for finding in report.findings if finding.outcome is Outcome.FAILS]
+        failing = [finding.tie for finding in others if finding.outcome is Outcome.FAILS]
         if report.archive is not None and report.archive.failures:
             return "FAILED: this archive must not be relied upon" + "".join(f"; {tie}" for tie in failing)
         return f"FAILED: {'; '.join(failing)}"
     if report.outcome is Outcome.UNFINISHED:
         return "UNFINISHED: what was checked holds, but not all could be reached; run it again"
-    everything = "everything that was checked holds" if report.findings else "everything holds"
+    everything = "everything that was checked holds" if others else "everything holds"
     if report.archive is not None and report.archive.stage is not EventType.RESULT:
         return f"VERIFIED so far: {everything} up to this stage"
     return f"VERIFIED: {everything}"

@@ -1,217 +1,186 @@
 """The chain of trust, from a voter's receipt to the chains that nobody here runs. Each tie is found to hold, or not.
 
-1. receipt - ballot service: the service signed the receipt.
-2. Each chain is asked what it holds of the log, before the log is read: what it holds must be in the log then.
-3. records - checkpoint: every record of the log is read, and hashes to the root that the log's key signed.
-4. log - its rules: every record is a public event; ballots stand once, under their own hash, before the close.
-5. checkpoint - earlier ones: every checkpoint that was seen before is a beginning of this log.
-6. checkpoint - witnesses: enough witnesses of the auditor's policy cosigned a checkpoint of this log.
-7. checkpoint - ethereum, checkpoint - fabric: every anchor is the head of this log at its size.
-8. receipt - log: the receipt's ballot is in the log; whether it counts.
-9. archive - log: the archive follows from the log, ballot by ballot and byte by byte.
-10. receipt - archive: the receipt's ballot is in the archive.
-11. archive: what :mod:`evote_belenios.verify` lists.
+ 1. receipt - ballot service
+ 2. proof - checkpoint, and
+ 3. receipt - log, where the proof file that a voter keeps stands for the log.
+ 4. receipt - archive
+ 5. The log's key: the one that was given, the policy's, or the log's own word for it.
+ 6. Each chain is asked what it holds of the log, before the log is read: what it holds must be in the log then.
+ 7. records - checkpoint: the log is read, and what follows is held against its records.
+ 8. log - its rules
+ 9. checkpoint - earlier ones
+10. checkpoint - witnesses
+11. checkpoint - ethereum, checkpoint - fabric
+12. receipt - log
+13. archive - log
+14. archive
+15. The archive's file is still what all of this read.
+
+What each tie is, its room in :mod:`.ties` says.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 
-from evote_anchors.errors import ChainError, ChainUnavailable, WrongContract
-from evote_tlog.checkpoint import VerifierKey
+from evote_belenios.verify import verify_archive
+from evote_tlog.policy import log_policy
 
-from . import archive_tie
-from .chains import ChainEvidence, NamedChain, Part, read_chain, tie_chain
-from .elections import LoggedElections
-from .findings import CHAIN_TIES, Finding, Outcome, Tie, Unusable
-from .inputs import LogTrust
-from .log_reader import LogBroken, Progress, SignedHead, newest_head, read_records, signed_head
-from .log_tree import LogTree
-from .proof_file import proof_text
-from .receipt import Receipt, find_ballot, tie_to_log
-from .saved import SavedLog, tie_earlier
-from .sources import WITNESSED, LogSource, NotServed, RecordingSource, SourceUnavailable
-from .witnesses import tie_witnesses
+from .findings import Finding, Outcome, Tie
+from .inputs import Given
+from .reading.archive_file import ArchiveFile
+from .reading.chains import ChainEvidence
+from .reading.checkpoints import LogBroken
+from .reading.log import Progress, ReadLog, read_log
+from .reading.proof_file import proof_text
+from .reading.receipt import Receipt
+from .reading.saved import SavedLog
+from .reading.sources import LogSource, SourceUnavailable
+from .reading.trust import LogTrust, log_trust
+from .report import Report
+from .ties import (
+    archive,
+    archive_log,
+    chains,
+    earlier,
+    proof,
+    receipt_archive,
+    receipt_log,
+    receipt_service,
+    records,
+    rules,
+    witnesses,
+)
 
-
-@dataclass(frozen=True)
-class LogTask:
-    """A log to be read, and what to hold against it."""
-
-    source: LogSource
-    trust: LogTrust
-    chains: Sequence[NamedChain]
-    kept: tuple[SavedLog, ...]
-    """Folders with what was seen before."""
-    save: SavedLog | None
-    receipt: Receipt | None
-    archive: Path | None
-    election_uuid: str | None
-    """The archive's election, if it can be read."""
-    now: Callable[[], datetime]
-    progress: Progress
+Bar = Callable[[str, str], AbstractContextManager[Progress]]
+"""Shows the progress of what is done, in a unit."""
 
 
-@dataclass(frozen=True)
-class _ReadLog:
-    """A log whose records hash to its signed root."""
+def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
+    """All steps, in their order.
 
-    head: SignedHead
-    witnessed: SignedHead | None
-    tree: LogTree
-    elections: LoggedElections
-    mentions: Mapping[int, bytes]
-    """Records that mention the receipt's tracker."""
+    Raises:
+        Unusable: something that was given, or that the log or a chain gave, can't be used.
+        OSError, NotAnArchive: that is the archive.
+        ArchiveChanged: it was written to meanwhile.
+        BrokenProcessPool: a verifying process was ended from outside.
+    """
+    findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 13
+    if given.archive is None:
+        return Report(None, 0.0, tuple(findings))
+    started = time.perf_counter()
+    with bar("verifying", "B") as progress:
+        verified = verify_archive(given.archive.file, processes=given.processes, progress=progress)
+    seconds = time.perf_counter() - started
+    findings.append(archive.tie(verified))  # 14
+    given.archive.require_unchanged()  # 15
+    return Report(verified, seconds, tuple(findings))
 
 
-def verify_log(task: LogTask) -> list[Finding]:
-    """Steps 2 to 9, in their order; raises ``Unusable``, and what reading an archive raises."""
-    answers = [_ask(chain, task) for chain in task.chains]
-    seen = {name: note for folder in task.kept for name, note in folder.kept_checkpoints()}
+def _receipt(given: Given) -> Iterator[Finding]:
+    """Steps 1 to 4: what needs no log."""
+    if given.receipt is None:
+        return
+    yield receipt_service.tie(given.receipt, given.receipt_key)  # 1
+    if given.proof is not None:
+        trust = log_trust(given.log_key, given.policy, source=None)
+        yield proof.tie(given.proof, trust.policy or log_policy(trust.key), trust.origin_of_key)  # 2
+        yield receipt_log.tie_proven(given.receipt, given.proof)  # 3
+    if given.archive is not None:
+        yield receipt_archive.tie(given.receipt, given.archive)  # 4
+
+
+def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
+    """Steps 5 to 13."""
+    if given.log is None:
+        return []
     try:
-        log = _read(task)
+        trust = log_trust(given.log_key, given.policy, given.log)  # 5
+        asked = _ask_chains(given, trust, now)  # 6
+        # Before the log is read: what is kept of this very look is nothing that was seen before.
+        seen = {name: note for folder in given.kept for name, note in folder.kept_checkpoints()}
+        tracker = "" if given.receipt is None else given.receipt.tracker
+        with bar("reading the log", "records") as progress:
+            log = read_log(given.log, trust.key, tracker, given.save, progress)  # 7
     except SourceUnavailable as error:
         return [Finding(Tie.RECORDS, Outcome.UNFINISHED, (error.reason,))]
     except LogBroken as error:
-        aside = () if task.save is None else (f"what it gave is kept in {task.save.reject()}",)
+        aside = () if given.save is None else (f"what it gave is kept in {given.save.reject()}",)
         return [Finding(Tie.RECORDS, Outcome.FAILS, (error.reason, *aside))]
-    earlier = tie_earlier(seen.items(), log.tree, task.trust.key, task.source.freshness)
-    if task.save is not None and earlier.outcome is Outcome.FAILS:
-        task.save.reject()
-    elif task.save is not None:
-        task.save.accept()
+    grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 9
+    _settle(given.save, grown)
     return [
-        _records_finding(task, log),
-        _rules_finding(log.elections),
-        earlier,
-        *([] if task.trust.policy is None else [tie_witnesses(log.witnessed, task.trust.policy, log.tree)]),
-        *_chain_findings(task, log, answers),
-        *_receipt_findings(task, log),
-        *([] if task.archive is None else [archive_tie.tie_archive(task.archive, log.elections, log.tree.size)]),
+        records.tie(log, given.log.place, trust.origin_of_key),  # 7
+        rules.tie(log.elections),  # 8
+        grown,  # 9
+        *([] if trust.policy is None else [witnesses.tie(log.witnessed, trust.policy, log.tree)]),  # 10
+        *_chains(given, given.log, log, asked),  # 11
+        *([] if given.receipt is None else [_receipt_in(log, given.receipt, given.save)]),  # 12
+        *([] if given.archive is None else [archive_log.tie(given.archive, log.elections, log.tree.size)]),  # 13
     ]
 
 
-def _ask(chain: NamedChain, task: LogTask) -> ChainEvidence | Finding:
-    """Step 2."""
-    try:
-        evidence = asyncio.run(read_chain(chain, task.trust.key.name, task.now))
-    except WrongContract as error:
-        raise Unusable(f"{chain.name}: {error.reason}") from error
-    except ChainUnavailable as error:
-        return Finding(CHAIN_TIES[chain.name], Outcome.UNFINISHED, (error.reason,))
-    except ChainError as error:
-        # A block or a signature that is not what the chain's own rules make it.
-        return Finding(CHAIN_TIES[chain.name], Outcome.FAILS, (error.reason,))
-    if task.save is not None:
-        task.save.keep_chain(evidence)
-    return evidence
+def _ask_chains(given: Given, trust: LogTrust, now: Callable[[], datetime]) -> list[ChainEvidence | Finding]:
+    answers = []
+    for chain in given.chains:
+        answer = chains.ask(chain, trust.key.name, now)
+        if given.save is not None and isinstance(answer, ChainEvidence):
+            given.save.keep_chain(answer)
+        answers.append(answer)
+    return answers
 
 
-def _read(task: LogTask) -> _ReadLog:
-    """Steps 3 and 4; what is read is put aside on its way, so that a log that does not hold can be shown."""
-    source = task.source
-    if task.save is not None:
-        task.save.begin(task.trust.key)
-        source = RecordingSource(source, task.save.incoming)
-    witnessed, newest = _witnessed_head(source, task.trust.key), newest_head(source, task.trust.key)
-    heads = [newest] if witnessed is None else [witnessed, newest]
-    if task.save is not None:
-        for head in heads:
-            task.save.keep_checkpoint(head)
-    # One replica may be a moment behind the other that gave the cosigned checkpoint.
-    head = max(heads, key=lambda head: head.checkpoint.size)
-    elections, mentions = LoggedElections(), dict[int, bytes]()
-    tracker = b"" if task.receipt is None else task.receipt.tracker.encode()
-
-    def take(index: int, value: bytes) -> None:
-        elections.add(index, value)
-        if tracker and tracker in value:
-            mentions[index] = value
-
-    return _ReadLog(head, witnessed, read_records(source, head, take, task.progress), elections, mentions)
+def _settle(save: SavedLog | None, grown: Finding) -> None:
+    """A log that contradicts what was seen before never takes the place of the copy that held."""
+    if save is not None and grown.outcome is Outcome.FAILS:
+        save.reject()
+    elif save is not None:
+        save.accept()
 
 
-def _witnessed_head(source: LogSource, key: VerifierKey) -> SignedHead | None:
-    try:
-        note = source.read(WITNESSED)
-    except NotServed:
-        return None
-    return signed_head(note, key, "the cosigned checkpoint")
-
-
-def _records_finding(task: LogTask, log: _ReadLog) -> Finding:
-    checkpoint = log.head.checkpoint
-    lines = (
-        f"{checkpoint.origin}, read from {task.source.place}",
-        f"all {checkpoint.size} records hash to the signed root {checkpoint.root.hex()}, and so do the tiles",
-        task.trust.origin_of_key,
-    )
-    return Finding(Tie.RECORDS, Outcome.HOLDS, lines)
-
-
-def _rules_finding(elections: LoggedElections) -> Finding:
-    if elections.faults:
-        return Finding(Tie.RULES, Outcome.FAILS, tuple(elections.faults))
-    ballots = sum(len(election.ballots) for election in elections.by_uuid.values())
-    return Finding(
-        Tie.RULES,
-        Outcome.HOLDS,
-        (f"every record is a public event; {ballots} ballots, none twice, none after the close",),
-    )
-
-
-def _chain_findings(task: LogTask, log: _ReadLog, asked: Sequence[ChainEvidence | Finding]) -> Iterator[Finding]:
-    parts = list(_parts(task, log))
+def _chains(
+    given: Given, source: LogSource, log: ReadLog, asked: Sequence[ChainEvidence | Finding]
+) -> Iterator[Finding]:
+    """Those that were asked, and what was saved of others."""
+    parts = list(_parts(log, given.receipt, given.archive))
     answered = set()
     for answer in asked:
         if isinstance(answer, Finding):
             yield answer
             continue
         answered.add(answer.chain)
-        yield tie_chain(answer, log.tree, task.source.freshness, parts)
-    for evidence in (kept for folder in task.kept for kept in folder.kept_chains()):
-        if evidence.chain in answered:
-            continue
-        answered.add(evidence.chain)
-        found = tie_chain(evidence, log.tree, task.source.freshness, parts)
-        caveat = (
-            f"this is what was saved of the chain at {evidence.read_at}; that these blocks are on it, only the chain "
-            f"itself shows: give --{evidence.chain}"
-        )
-        yield Finding(found.tie, found.outcome, (*found.lines, caveat))
+        yield chains.tie(answer, log.tree, source.freshness, parts)
+    for evidence in (kept for folder in given.kept for kept in folder.kept_chains()):
+        if evidence.chain not in answered:
+            answered.add(evidence.chain)
+            yield chains.tie_saved(evidence, log.tree, source.freshness, parts)
 
 
-def _parts(task: LogTask, log: _ReadLog) -> Iterator[Part]:
+def _parts(log: ReadLog, receipt: Receipt | None, given: ArchiveFile | None) -> Iterator[chains.Part]:
     """What an auditor wants to know covered by a chain."""
-    if task.receipt is not None and (ballot := find_ballot(task.receipt, log.elections)) is not None:
-        yield Part("the receipt's ballot", ballot.index + 1)
-    election = log.elections.by_uuid.get(task.election_uuid or "")
+    if receipt is not None and (ballot := log.elections.ballot(receipt.election_uuid, receipt.tracker)) is not None:
+        yield chains.Part("the receipt's ballot", ballot.index + 1)
+    election = None if given is None else log.elections.by_uuid.get(given.election_uuid or "")
     if election is not None:
         if election.ballots:
-            yield Part("the archive's election up to its last ballot", election.ballots[-1].index + 1)
-        yield Part("everything that the log has of it", election.last_index + 1)
+            yield chains.Part("the archive's election up to its last ballot", election.ballots[-1].index + 1)
+        yield chains.Part("everything that the log has of it", election.last_index + 1)
 
 
-def _receipt_findings(task: LogTask, log: _ReadLog) -> Iterator[Finding]:
-    if task.receipt is None:
-        return
-    found = tie_to_log(task.receipt, log.elections, log.tree.size)
-    ballot = find_ballot(task.receipt, log.elections)
-    if ballot is None or task.save is None:
-        yield found
-        return
+def _receipt_in(log: ReadLog, receipt: Receipt, save: SavedLog | None) -> Finding:
+    """With the proof file that the voter may keep, where the log is saved."""
+    found = receipt_log.tie(receipt, log.elections, log.tree.size)
+    ballot = log.elections.ballot(receipt.election_uuid, receipt.tracker)
+    if ballot is None or save is None:
+        return found
     witnessed = log.witnessed
-    covers = witnessed is not None and witnessed.checkpoint.size > ballot.index
-    head = witnessed if witnessed is not None and covers else log.head
+    head = witnessed if witnessed is not None and witnessed.checkpoint.size > ballot.index else log.head
     text = proof_text(log.mentions[ballot.index], ballot.index, log.tree, head)
     if text is None:
         kept = "the ballot is too long for a proof file"
     else:
-        kept = (
-            f"the voter may keep {task.save.keep_proof(f'ballot-{ballot.index}', text)}: it shows this without the log"
-        )
-    yield Finding(found.tie, found.outcome, (*found.lines, kept))
+        kept = f"the voter may keep {save.keep_proof(f'ballot-{ballot.index}', text)}: it shows this without the log"
+    return Finding(found.tie, found.outcome, (*found.lines, kept))

@@ -55,7 +55,7 @@ from evote_tlog.merkle import Frontier, leaf_hash
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, entries_path, join_entries
 from evote_verify import inputs, main
 from evote_verify.chain_access import named_chains
-from evote_verify.chains import NamedChain
+from evote_verify.reading.chains import NamedChain
 
 ORIGIN = "vote.city.example/log"
 MOMENT = datetime(2026, 11, 24, 9, 0, 0, 123000, UTC)
@@ -228,11 +228,14 @@ class LogServer:
         self.files: dict[str, bytes] = {}
         self.status: dict[str, int] = {}
         self.asked: list[str] = []
+        self.when_asked: Callable[[], object] = lambda: None
+        """What happens before every answer."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(handler) -> None:  # noqa: N805 - the library's name; self is the server here
                 path = handler.path.removeprefix("/")
                 self.asked.append(path)
+                self.when_asked()
                 content = self.files.get(path)
                 handler.send_response(self.status.get(path, 404 if content is None else 200))
                 body = content or b""
@@ -365,7 +368,7 @@ def evote_verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
         parsed = parser.parse_args(["--processes", "1", *map(str, arguments)])
         inputs.check_combination(parsed, parser)
         named = [NamedChain(chain.chain, partial(nullcontext, chain), first_block=0) for chain in chains]
-        outside = main.Outside(
+        outside = inputs.Outside(
             chains=lambda options: named or named_chains(options), sleep=lambda _: None, now=lambda: MOMENT
         )
         status = main.verify(parsed, outside)

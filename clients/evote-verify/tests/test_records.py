@@ -22,8 +22,8 @@ from evote_eventlog.events import (
     ResultComputed,
     RollFrozen,
 )
-from evote_verify.canonical import canonical_json
-from evote_verify.records import MalformedRecord, parse_record
+from evote_verify.reading.canonical import canonical_json
+from evote_verify.reading.records import MalformedRecord, parse_record
 from hypothesis import given
 from hypothesis import strategies as st
 

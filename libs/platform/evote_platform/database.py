@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -17,6 +21,14 @@ from .health import Check
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one service: the schema's name, and the folder of its migrations (see :func:`migrate`)."""
+
+    name: str
+    migrations: Path
 
 
 def migrate(database_url: SecretStr, schema: str, migrations_dir: Path) -> None:
@@ -58,6 +70,14 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10)
         command_timeout=_COMMAND_TIMEOUT_S,
         server_settings={"search_path": schema, "application_name": f"evote-{schema}"},
     )
+
+
+@asynccontextmanager
+async def migrated_pool(database_url: SecretStr, schema: Schema, *, max_size: int = 10) -> AsyncIterator[asyncpg.Pool]:
+    """Bring the schema up to date, and be connected to it while the block runs; raises what both of them do."""
+    await asyncio.to_thread(migrate, database_url, schema.name, schema.migrations)
+    async with await open_pool(database_url, schema.name, max_size=max_size) as pool:
+        yield pool
 
 
 def database_check(pool: asyncpg.Pool) -> Check:

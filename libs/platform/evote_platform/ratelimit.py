@@ -45,3 +45,8 @@ class TokenBucket:
     def __len__(self) -> int:
         """How many keys are remembered."""
         return len(self._buckets)
+
+
+def per_minute(count: int) -> TokenBucket:
+    """A bucket for ``count`` requests a minute, all of which may come at once."""
+    return TokenBucket(count / 60, count)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
 import pytest
+from evote_platform.access import limit_address, require_officer
 from evote_platform.app import create_app, new_registry
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.problems import Problem
+from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.text import PlainText
-from evote_platform.tokens import token_sha256, verify_bearer
-from fastapi import APIRouter, FastAPI, Query, Request
+from evote_platform.tokens import token_sha256
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -23,6 +26,14 @@ from pydantic_core import PydanticCustomError
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456_000, UTC)
 OFFICER_TOKEN = "the officer's token"
 MAX_BODY_BYTES = 1000
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the endpoints work with."""
+
+    officer_token_sha256: str
+    address_limit: TokenBucket
 
 
 class Thing(BaseModel):
@@ -64,9 +75,13 @@ async def status(tracker: TrackerPath) -> dict[str, str]:
     return {"tracker": tracker}
 
 
-@router.get("/officer")
-async def officer(request: Request) -> dict[str, bool]:
-    verify_bearer(request, token_sha256(OFFICER_TOKEN))
+@router.get("/officer", dependencies=[Depends(require_officer)])
+async def officer() -> dict[str, bool]:
+    return {"ok": True}
+
+
+@router.get("/limited", dependencies=[Depends(limit_address)])
+async def limited() -> dict[str, bool]:
     return {"ok": True}
 
 
@@ -110,7 +125,7 @@ def app(readiness: Readiness) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    return create_app(
+    app = create_app(
         service_name="example",
         version="1.2.3",
         lifespan=lifespan,
@@ -120,6 +135,8 @@ def app(readiness: Readiness) -> FastAPI:
         max_body_bytes=MAX_BODY_BYTES,
         clock=lambda: NOW,
     )
+    app.state.service = Example(token_sha256(OFFICER_TOKEN), per_minute(2))
+    return app
 
 
 @pytest.fixture

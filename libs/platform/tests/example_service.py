@@ -1,4 +1,4 @@
-"""A service for the tests of the server: run as a process of its own."""
+"""A service for the tests of the program and its server: run as a process of its own."""
 
 from __future__ import annotations
 
@@ -6,78 +6,97 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
-from evote_platform.app import create_app, new_registry
+import asyncpg
+from evote_platform.access import running_service
 from evote_platform.background import background_tasks
-from evote_platform.cli import Commands, run
+from evote_platform.clock import Clock
+from evote_platform.database import Schema
 from evote_platform.health import Readiness
-from evote_platform.logging import configure_logging
-from evote_platform.server import serve
+from evote_platform.problems import Problem
+from evote_platform.program import CannotStart, Program, Start
 from evote_platform.settings import ServiceSettings
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
+from prometheus_client import CollectorRegistry
 
 router = APIRouter()
 
 
+@dataclass(frozen=True)
+class ExampleService:
+    crash: asyncio.Event
+    draining: asyncio.Event
+
+
+Service = Annotated[ExampleService, Depends(running_service)]
+
+
+class ExampleSettings(ServiceSettings):
+    key_file: Path = Path("/dev/null")
+
+
 @router.get("/slow")
-async def slow(request: Request) -> dict[str, bool]:
+async def slow(service: Service) -> dict[str, bool]:
     print("slow-began", file=sys.stderr, flush=True)
-    await request.app.state.readiness.draining.wait()
+    await service.draining.wait()
     await asyncio.sleep(0.3)
     return {"finished": True}
 
 
 @router.get("/events")
-async def events(request: Request) -> StreamingResponse:
+async def events(service: Service) -> StreamingResponse:
     async def until_drained() -> AsyncIterator[bytes]:
         yield b"event: hello\n\n"
-        await request.app.state.readiness.draining.wait()
+        await service.draining.wait()
         yield b"event: bye\n\n"
 
     return StreamingResponse(until_drained(), media_type="text/event-stream")
 
 
 @router.post("/crash")
-async def crash(request: Request) -> None:
-    request.app.state.crash.set()
+async def crash(service: Service) -> None:
+    service.crash.set()
 
 
-def app_of(readiness: Readiness) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.crash = asyncio.Event()
+@asynccontextmanager
+async def running(readiness: Readiness, registry: CollectorRegistry, clock: Clock) -> AsyncIterator[ExampleService]:
+    crash = asyncio.Event()
 
-        async def dies() -> None:
-            await app.state.crash.wait()
-            raise RuntimeError("secret of a voter")
+    async def dies() -> None:
+        await crash.wait()
+        raise RuntimeError("secret of a voter")
 
-        async with background_tasks(readiness) as tasks:
-            tasks.start("projection", dies())
-            yield
-        print("lifespan-closed", file=sys.stderr, flush=True)
-
-    return create_app(
-        service_name="example",
-        version="1",
-        lifespan=lifespan,
-        routers=[router],
-        readiness=readiness,
-        registry=new_registry(),
-        max_body_bytes=1000,
-    )
+    async with background_tasks(readiness) as tasks:
+        tasks.start("projection", dies())
+        yield ExampleService(crash, readiness.draining)
+    print("lifespan-closed", file=sys.stderr, flush=True)
 
 
-def serve_command() -> int:
-    settings = ServiceSettings.from_environment()
-    configure_logging("example", settings.log_level)
-    return serve(app_of(Readiness()), settings)
+def start(settings: ExampleSettings) -> Start:
+    if not settings.key_file.exists():
+        raise CannotStart(f"{settings.key_file} is missing")
+    return running
 
+
+async def replay(settings: ExampleSettings, pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO replayed (bootstrap) VALUES ($1)", settings.kafka_bootstrap)
+
+
+PROGRAM = Program(
+    service="platform",  # an installed distribution's name: the program tells its version
+    schema=Schema("example", Path("nowhere")),
+    settings=ExampleSettings,
+    start=start,
+    replay=replay,
+    routers=[router],
+    refusals=[],
+    problem_of=Problem,
+    max_body_bytes=1000,
+)
 
 if __name__ == "__main__":
-    sys.exit(
-        run(
-            "evote-example",
-            Commands(serve=serve_command, migrate=lambda: 0, replay=lambda: 0, openapi=lambda: app_of(Readiness())),
-        )
-    )
+    sys.exit(PROGRAM.run())

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from evote_platform.health import NotReady, Readiness
 from evote_platform.tokens import new_token, token_sha256
+from fastapi import FastAPI
 
 LIMIT = 1000  # of the app in conftest
 
@@ -167,6 +168,19 @@ async def test_only_the_right_bearer_token_opens(client: httpx.AsyncClient) -> N
     assert missing.headers["www-authenticate"] == "Bearer"
     assert missing.json()["type"].endswith(":unauthorized")
     assert wrong.json()["type"].endswith(":forbidden")
+
+
+async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: FastAPI) -> None:
+    async def ask(address: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return await client.get("/limited")
+
+    answers = [await ask("192.0.2.1") for _ in range(3)]  # two a minute
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].json()["type"].endswith(":rate-limited")
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
+    assert (await ask("192.0.2.2")).status_code == 200
 
 
 def test_a_new_token_is_256_bits_of_the_given_randomness() -> None:

@@ -76,7 +76,7 @@ def test_a_background_task_that_dies_ends_the_service_with_1(running: Running) -
     [failed] = [line for line in lines if line["event"] == "background-task-failed"]
     assert failed["error"] == "RuntimeError"
     assert failed["task"] == "projection"
-    assert failed["service"] == "example"
+    assert failed["service"] == "platform"
     assert any("dies" in frame for frame in failed["frames"])
 
 

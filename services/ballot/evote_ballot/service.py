@@ -1,21 +1,43 @@
-"""What every endpoint works with, held together."""
+"""A replica of ballot: what it holds, how it starts and how it stops."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
-from evote_platform.ratelimit import TokenBucket
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.offsets import stored_offsets
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import LogPartition
+from evote_eventlog.replay import replay_with_bar
+from evote_platform.background import background_tasks
+from evote_platform.clock import Clock
+from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.health import Readiness
+from evote_platform.ratelimit import TokenBucket, per_minute
+from prometheus_client import CollectorRegistry
 
+from .closing import BoxCloser
 from .intake import Intake
 from .metrics import IntakeMetrics
+from .projection import BallotProjection
 from .readback import ReadBack
+from .settings import BallotSettings
 from .turnout import TurnoutFeed
+from .verification import BallotVerifier
+
+SERVICE = "ballot"
+SCHEMA = Schema("ballot", Path(__file__).parent / "migrations")
 
 
 @dataclass
 class BallotService:
-    """A running replica."""
+    """What every endpoint works with."""
 
     pool: asyncpg.Pool
     intake: Intake
@@ -24,5 +46,65 @@ class BallotService:
     address_limit: TokenBucket
     metrics: IntakeMetrics
     most_watchers: int
+    draining: asyncio.Event
+    """Set when the replica is told to stop: who watches the turnout is let go."""
     watchers: int = 0
     """How many watch the turnout now."""
+
+
+@asynccontextmanager
+async def running(
+    settings: BallotSettings, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+) -> AsyncIterator[BallotService]:
+    """The replica runs while the block does."""
+    kafka = settings.kafka()
+    async with migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+        producer = EventProducer(kafka, SERVICE, clock)
+        projection = BallotProjection()
+        runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
+        read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
+        verifier = BallotVerifier(settings.workers)
+        metrics = IntakeMetrics(registry)
+        metrics.watch(verifier)
+        readiness.register("database", database_check(pool))
+        readiness.register("kafka", producer.check)
+        readiness.register("projection", runner.caught_up)
+        readiness.register("read-back", read_back.check)
+        readiness.register("verification", verifier.check_alive)
+        await producer.start()
+        try:
+            async with background_tasks(readiness) as tasks:
+                tasks.start("projection", runner.run())
+                tasks.start("read-back", read_back.run())
+                tasks.start("closing", BoxCloser(pool, producer).run())
+                yield BallotService(
+                    pool=pool,
+                    intake=Intake(
+                        pool=pool,
+                        producer=producer,
+                        read_back=read_back,
+                        verifier=verifier,
+                        credential_limit=per_minute(settings.credential_ballots_per_minute),
+                        receipt_key=settings.receipt_key(),
+                        clock=clock,
+                    ),
+                    read_back=read_back,
+                    turnout=TurnoutFeed(pool, clock),
+                    address_limit=per_minute(settings.address_requests_per_minute),
+                    metrics=metrics,
+                    most_watchers=settings.turnout_watchers,
+                    draining=readiness.draining,
+                )
+        finally:
+            verifier.close()
+            await producer.stop()
+
+
+async def replay(settings: BallotSettings, pool: asyncpg.Pool) -> None:
+    """Empty the projection and make it again from the event log."""
+    await replay_with_bar(settings.kafka(), pool, BallotProjection())
+
+
+async def _projected(pool: asyncpg.Pool, projection: str) -> Mapping[LogPartition, int]:
+    async with pool.acquire() as connection:
+        return await stored_offsets(connection, projection)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from evote_eventlog.kafka import KafkaSettings
 from evote_platform.settings import ServiceSettings
 from pydantic import Field
 
@@ -25,6 +26,10 @@ class BallotSettings(ServiceSettings):
     """How many ballots one address may post, on average and at once, at this replica. Families share one."""
     turnout_watchers: Annotated[int, Field(ge=1)] = 1000
     """How many may watch the turnout live at this replica."""
+
+    def kafka(self) -> KafkaSettings:
+        """Where the event log is."""
+        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
 
     def receipt_key(self) -> Ed25519PrivateKey:
         """Read the key; ``ValueError`` when it is of another kind."""

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import multiprocessing
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from typing import TypeVar
@@ -24,12 +20,12 @@ from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
+from evote_platform.processes import process_pool
 
 from .domain.refusals import BadProof, BadSignature, InvalidBallot, InvalidOrder, Overloaded
 
 Checked = TypeVar("Checked")
 
-_PR_SET_PDEATHSIG = 1
 _QUEUE_PER_WORKER = 50
 _RETRY_AFTER_S = 2.0
 
@@ -39,7 +35,7 @@ class BallotVerifier:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._pool = self._new_pool()
+        self._pool = process_pool(workers)
         self._waiting = 0
 
     @property
@@ -79,14 +75,10 @@ class BallotVerifier:
         except BrokenProcessPool:
             # A worker died, perhaps by the kernel for memory. The voter is told to come back.
             if pool is self._pool:
-                self._pool = self._new_pool()
+                self._pool = process_pool(self._workers)
             raise Overloaded(_RETRY_AFTER_S) from None
         finally:
             self._waiting -= 1
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_die_with_the_service)
 
 
 def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
@@ -130,9 +122,3 @@ def _parsed(election_json: str, text: str) -> Ballot:
 
 def _nothing() -> None:
     return
-
-
-def _die_with_the_service() -> None:
-    # A worker whose service was killed would wait for work for ever. See prctl(2).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from evote_ballot.main import build_app
+from evote_ballot.main import PROGRAM
 from evote_ballot.settings import BallotSettings
-from evote_belenios.ballots import generate_ballot
+from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
+from evote_belenios.order import sign_order
 from evote_eventlog.events import (
     AnchorVerified,
     BallotAccepted,
@@ -153,6 +155,8 @@ class PollingPlace:
     settings: BallotSettings
     election: Election
     credentials: list[str] = field(repr=False)
+    numbers: Counter[int] = field(default_factory=Counter)
+    """The last number that each voter's device signed."""
 
     @property
     def base(self) -> str:
@@ -165,6 +169,21 @@ class PollingPlace:
     def ballot(self, voter: int, choices: list[list[int]] | None = None) -> str:
         return generate_ballot(self.election, self.credentials[voter], choices or YES, secrets.token_bytes)
 
+    def signed(self, voter: int, ballot: str, number: int) -> str:
+        """What the voter's device posts: a ballot's text and the order statement about it."""
+        tracker = tracker_of(ballot)
+        order = sign_order(
+            self.credentials[voter], self.election.uuid, ED25519, tracker, number, secrets.token_bytes
+        )
+        return json.dumps({"ballot": ballot, "order": order.to_json()})
+
+    def new_cast(self, voter: int, choices: list[list[int]] | None = None, *, number: int | None = None) -> str:
+        """A new ballot of a voter whose device counts; another ``number`` is of a device that doesn't."""
+        if number is None:
+            self.numbers[voter] += 1
+            number = self.numbers[voter]
+        return self.signed(voter, self.ballot(voter, choices), number)
+
     async def post(self, body: str | bytes, replica: int = 0, uuid: str | None = None) -> httpx.Response:
         return await self.replicas[replica].post(
             f"/elections/{uuid or self.election.uuid}/ballots",
@@ -173,7 +192,7 @@ class PollingPlace:
         )
 
     async def cast(self, voter: int, choices: list[list[int]] | None = None, replica: int = 0) -> dict:
-        response = await self.post(self.ballot(voter, choices), replica)
+        response = await self.post(self.new_cast(voter, choices), replica)
         assert response.status_code == 201, response.text
         return response.json()
 
@@ -235,7 +254,7 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running_app(build_app(settings, clock)) as first:
+        async with running_app(PROGRAM.app(settings, clock)) as first:
             election, credentials = await services.open_election(voters)
             place = PollingPlace([first], services, clock, settings, election, credentials)
 
@@ -247,7 +266,7 @@ async def polling_place(
             if replicas == 1:
                 yield place
                 return
-            async with running_app(build_app(settings, clock)) as second:
+            async with running_app(PROGRAM.app(settings, clock)) as second:
                 place.replicas.append(second)
                 yield place
     finally:

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
-from evote_ballot.main import SERVICE
 from evote_ballot.projection import BallotProjection
+from evote_ballot.service import SERVICE
 from evote_eventlog.replay import replay
 from evote_local.testbed import eventually
 from evote_platform.database import open_pool

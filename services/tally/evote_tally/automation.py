@@ -13,14 +13,14 @@ import asyncpg
 import structlog
 from evote_eventlog.events import ElectionEventData
 from evote_platform.clock import Clock
-from prometheus_client import Counter
 
 from . import store
+from .commands import CommandHandler
 from .counting import UncountableBallot, encrypted_tally
 from .domain.counting import result_is_due, result_of
 from .domain.election import Election, Stage
 from .domain.lifecycle import close_election, closing_time_has_come
-from .handlers import CommandHandler
+from .metrics import CountingMetrics
 from .worker import ProtocolWorker
 
 LOOK_EVERY_S = 0.25
@@ -37,7 +37,7 @@ class Automation:
     commands: CommandHandler
     worker: ProtocolWorker
     clock: Clock
-    uncountable: Counter
+    metrics: CountingMetrics
     _uncountable: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -74,7 +74,7 @@ class Automation:
             except UncountableBallot as error:
                 # The log can't change: trying again would find the same ballot. Others go on.
                 self._uncountable.add(election_uuid)
-                self.uncountable.inc()
+                self.metrics.uncountable.inc()
                 _log.error(
                     "a logged ballot can't be counted",
                     election_uuid=election_uuid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from evote_eventlog.kafka import KafkaSettings
 from evote_platform.settings import ServiceSettings
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -17,6 +18,10 @@ class TallySettings(ServiceSettings):
 
     service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """The services whose readiness and clock the preflight checks: ``name=url,name=url``."""
+
+    def kafka(self) -> KafkaSettings:
+        """Where the event log is."""
+        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
 
     @field_validator("service_urls", mode="before")
     @classmethod

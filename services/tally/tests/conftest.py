@@ -37,7 +37,7 @@ from evote_eventlog.tail import EventTail
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.tokens import token_sha256
-from evote_tally.main import build_app
+from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
 
 OFFICER_TOKEN = "officer-token-of-a-test"
@@ -277,7 +277,7 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    async with running_app(build_app(settings, clock)) as client:
+    async with running_app(PROGRAM.app(settings, clock)) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -32,7 +33,7 @@ _MOST_DATA = 4
 """What a Setup refers to; no event refers to more."""
 
 
-def open_archive(path: Path) -> BinaryIO:
+def open_archive(path: Path) -> BufferedReader:
     """An archive's file, to be read as often as it takes: whoever opens the name again may get another file.
 
     Raises ``OSError``, and ``NotAnArchive`` for what is no regular file.

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Annotated
 
+from evote_platform.access import limit_address, running_service
 from evote_platform.clock import rfc3339
 from evote_platform.disconnect import ClientGone, unless_gone
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
-from evote_platform.problems import rate_limited
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -39,14 +39,7 @@ router = APIRouter(tags=["public"])
 _CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CAST_SCHEMA}}}}
 _TICK_S = 1.0
 _WATCHERS_RETRY_AFTER_S = 10.0
-
-
-def _service(request: Request) -> BallotService:
-    service: BallotService = request.app.state.service
-    return service
-
-
-Service = Annotated[BallotService, Depends(_service)]
+Service = Annotated[BallotService, Depends(running_service)]
 
 
 @router.post(
@@ -54,6 +47,7 @@ Service = Annotated[BallotService, Depends(_service)]
     status_code=201,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
+    dependencies=[Depends(limit_address)],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
@@ -61,9 +55,6 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
     device that finds it in the log signs the same ballot's order anew, one above `last_number`.
     """
-    wait_s = service.address_limit.take(request.client.host if request.client else "")
-    if wait_s:
-        raise rate_limited(wait_s)
     started = perf_counter()
     body = await request.body()
     try:
@@ -142,12 +133,12 @@ async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutR
     response_class=EventSourceResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
 )
-async def turnout_events(election_uuid: ElectionUuidPath, request: Request, service: Service) -> EventSourceResponse:
+async def turnout_events(election_uuid: ElectionUuidPath, service: Service) -> EventSourceResponse:
     """The counts as server-sent events ``turnout``, whenever they change."""
     first = await service.turnout.current(election_uuid)
     if service.watchers >= service.most_watchers:
         raise Overloaded(_WATCHERS_RETRY_AFTER_S)
-    return EventSourceResponse(_watch(election_uuid, first, request, service))
+    return EventSourceResponse(_watch(election_uuid, first, service))
 
 
 @router.get("/receipt-key")
@@ -157,14 +148,11 @@ async def receipt_key(service: Service) -> ReceiptKey:
     return ReceiptKey(algorithm="Ed25519", public_key=base64.b64encode(public).decode())
 
 
-async def _watch(
-    election_uuid: str, first: TurnoutAsOf, request: Request, service: BallotService
-) -> AsyncIterator[ServerSentEvent]:
-    draining: asyncio.Event = request.app.state.readiness.draining
+async def _watch(election_uuid: str, first: TurnoutAsOf, service: BallotService) -> AsyncIterator[ServerSentEvent]:
     service.watchers += 1
     try:
         shown, latest = None, first
-        while not draining.is_set():
+        while not service.draining.is_set():
             if latest.turnout != shown:
                 shown = latest.turnout
                 yield ServerSentEvent(event="turnout", data=_turnout(latest).model_dump_json())

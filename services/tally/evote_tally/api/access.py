@@ -1,4 +1,4 @@
-"""Who may do what, and how endpoints reach the service."""
+"""Which trustee calls, and what trustees send."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from typing import Annotated
 
 from evote_eventlog.events import ElectionDrafted
+from evote_platform.access import running_service
 from evote_platform.problems import Problem
 from evote_platform.tokens import token_sha256, verify_bearer
 from fastapi import Depends, Path, Request
@@ -16,19 +17,7 @@ from ..domain.refusals import UnknownTrustee
 from ..service import TallyService
 
 TrusteePath = Annotated[int, Path(ge=1, le=MAX_TRUSTEES, description="The trustee's number, from 1.")]
-
-
-def _service(request: Request) -> TallyService:
-    service: TallyService = request.app.state.service
-    return service
-
-
-Service = Annotated[TallyService, Depends(_service)]
-
-
-def require_officer(request: Request, service: Service) -> None:
-    """Let only election officers through."""
-    verify_bearer(request, service.settings.officer_token_sha256)
+Service = Annotated[TallyService, Depends(running_service)]
 
 
 def require_trustee(request: Request, draft: ElectionDrafted, trustee: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evote_belenios.election import new_uuid
 from evote_eventlog.events import ElectionEventData, RollFrozen
+from evote_platform.access import require_officer
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.tokens import new_token, token_sha256
 from fastapi import APIRouter, Depends
@@ -19,7 +20,7 @@ from ..domain.refusals import RollNotReady
 from ..domain.roll import complete_roll, freeze_roll
 from ..exports import archive_sha256, plan_archive
 from ..probes import probe_services
-from .access import Service, require_officer
+from .access import Service
 from .models import (
     CertifyResponse,
     CheckModel,
@@ -127,5 +128,5 @@ async def _checks(election: Election, connection: store.Connection, service: Ser
         published = True
     except RollNotReady:
         published = False
-    reports = await probe_services(service.http, service.settings.service_urls, service.clock)
+    reports = await probe_services(service.http, service.service_urls, service.clock)
     return preflight(election, credentials_published=published, services=reports, now=service.clock())

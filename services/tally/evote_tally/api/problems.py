@@ -8,9 +8,9 @@ from typing import Any
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_platform.problems import Problem
 
+from ..commands import ElectionBusy, ProjectionBehind
 from ..domain import refusals
 from ..exports import NotPublished
-from ..handlers import ElectionBusy, ProjectionBehind
 
 RETRY_SOON = {"Retry-After": "2"}
 

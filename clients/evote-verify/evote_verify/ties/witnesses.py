@@ -1,4 +1,4 @@
-"""Whether enough witnesses saw the log grow: their cosignatures on a checkpoint, by the auditor's own policy."""
+"""checkpoint - witnesses: enough witnesses, by the auditor's own policy, cosigned a checkpoint of this log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from evote_tlog.checkpoint import parse_note
 from evote_tlog.errors import TlogError
 from evote_tlog.policy import Policy, cosigners, verify_policy
 
-from .findings import Finding, Outcome, Tie
-from .log_reader import SignedHead
-from .log_tree import LogTree
+from ..findings import Finding, Outcome, Tie
+from ..reading.checkpoints import SignedHead
+from ..reading.log_tree import LogTree
 
 
-def tie_witnesses(witnessed: SignedHead | None, policy: Policy, tree: LogTree) -> Finding:
+def tie(witnessed: SignedHead | None, policy: Policy, tree: LogTree) -> Finding:
     """Hold the newest cosigned checkpoint against a policy and the log of at least its size that was read."""
     if witnessed is None:
         return Finding(Tie.WITNESSES, Outcome.FAILS, ("the log gives no cosigned checkpoint",))

@@ -1,53 +1,29 @@
-"""What chains hold of a log, and whether it is this log.
+"""checkpoint - ethereum, checkpoint - fabric: whether what a chain holds of a log is this log.
 
-1. Every anchor of the log's origin on the chain is read, and what its contract holds now.
-2. The anchors grow: a contract that takes a smaller size after a larger one would anchor two logs.
-3. Each is the head of this log at that size, computed from the records that were read.
-4. None is larger than the log. The chain is read before the log, so that a log which goes on can't seem too small;
-   a log that is smaller than its anchor was rolled back.
-5. The newest anchor in a final block tells how much of the log nobody can change any more.
+- The anchors grow: a contract that takes a smaller size after a larger one would anchor two logs.
+- Each is the head of this log at that size, computed from the records that were read.
+- None is larger than the log. The chain is read before the log, so that a log which goes on can't seem too small; a log
+  that is smaller than its anchor was rolled back.
+- The newest anchor in a final block tells how much of the log nobody can change any more.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from evote_anchors.anchor import Anchor, AnchoredHead, AnchorReader, ChainHead
+from evote_anchors.anchor import Anchor, AnchoredHead
+from evote_anchors.errors import ChainError, ChainUnavailable, WrongContract
 from evote_tlog.merkle import HASH_BYTES
 
-from .findings import CHAIN_TIES, Finding, Outcome
-from .log_tree import LogTree
-from .sources import Freshness
+from ..findings import CHAIN_TIES, Finding, Outcome, Unusable
+from ..reading.chains import ChainEvidence, NamedChain, read_chain
+from ..reading.log_tree import LogTree
+from ..reading.sources import Freshness
 
 MOST_FAULTS = 20
-
-
-@dataclass(frozen=True)
-class ChainEvidence:
-    """What a chain said, and when it was asked (RFC 3339)."""
-
-    chain: str
-    anchor_contract: str
-    origin: str
-    first_block: int
-    head: ChainHead
-    newest: Anchor | None
-    anchors: tuple[AnchoredHead, ...]
-    read_at: str
-
-
-@dataclass(frozen=True)
-class NamedChain:
-    """A chain that an auditor named; ``open`` gives a reader that is closed behind the block it is used in."""
-
-    name: str
-    """``ethereum`` or ``fabric``."""
-    open: Callable[[], AbstractAsyncContextManager[AnchorReader]]
-    first_block: int
-    """Where anchors are searched from: the contract's own block, or 0."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +34,24 @@ class Part:
     size: int
 
 
-async def read_chain(chain: NamedChain, origin: str, now: Callable[[], datetime]) -> ChainEvidence:
-    """Step 1; raises :class:`evote_anchors.errors.ChainError`."""
-    async with chain.open() as reader:
-        head = await reader.head()
-        anchors = tuple(await reader.anchors(origin, chain.first_block, head.block))
-        newest = await reader.newest(origin)
-        read_at = now().isoformat(timespec="seconds")
-        return ChainEvidence(
-            chain.name, reader.anchor_contract, origin, chain.first_block, head, newest, anchors, read_at
-        )
+def ask(chain: NamedChain, origin: str, now: Callable[[], datetime]) -> ChainEvidence | Finding:
+    """What a chain says of a log, to be asked before the log is read; or how it stands when it says nothing usable.
+
+    Raises :class:`Unusable` for a contract that is none.
+    """
+    try:
+        return asyncio.run(read_chain(chain, origin, now))
+    except WrongContract as error:
+        raise Unusable(f"{chain.name}: {error.reason}") from error
+    except ChainUnavailable as error:
+        return Finding(CHAIN_TIES[chain.name], Outcome.UNFINISHED, (error.reason,))
+    except ChainError as error:
+        # A block or a signature that is not what the chain's own rules make it.
+        return Finding(CHAIN_TIES[chain.name], Outcome.FAILS, (error.reason,))
 
 
-def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:
-    """Steps 2 to 5.
+def tie(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:
+    """Hold what a chain says against the log.
 
     Args:
         evidence: what the chain said before the log was read.
@@ -79,19 +59,28 @@ def tie_chain(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, part
         freshness: a copy of the log may be older than its newest anchors.
         parts: what the report says covered or not.
     """
-    tie = CHAIN_TIES[evidence.chain]
     faults = [*_faults(evidence), *_heads_that_differ(evidence, tree)]
     beyond = [anchor for anchor in _heads(evidence) if anchor.size > tree.size]
     if beyond and freshness is Freshness.LIVE:
         faults.append(f"an anchor has size {beyond[-1].size}, the log now {tree.size} records: it was rolled back")
     if faults:
-        return Finding(tie, Outcome.FAILS, (evidence.anchor_contract, *faults[:MOST_FAULTS]))
+        return Finding(CHAIN_TIES[evidence.chain], Outcome.FAILS, (evidence.anchor_contract, *faults[:MOST_FAULTS]))
     lines = [evidence.anchor_contract, *_coverage(evidence, tree, parts)]
     if beyond:
         lines.append(
             f"NOT CHECKED: {len(beyond)} anchors larger than this copy (to size {beyond[-1].size}): give the log's URL"
         )
-    return Finding(tie, Outcome.HOLDS, tuple(lines))
+    return Finding(CHAIN_TIES[evidence.chain], Outcome.HOLDS, tuple(lines))
+
+
+def tie_saved(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Iterable[Part]) -> Finding:
+    """The same for what was saved of a chain that nobody asked now."""
+    found = tie(evidence, tree, freshness, parts)
+    caveat = (
+        f"this is what was saved of the chain at {evidence.read_at}; that these blocks are on it, only the chain "
+        f"itself shows: give --{evidence.chain}"
+    )
+    return Finding(found.tie, found.outcome, (*found.lines, caveat))
 
 
 def _heads(evidence: ChainEvidence) -> list[Anchor]:

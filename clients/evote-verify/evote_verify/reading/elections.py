@@ -184,6 +184,13 @@ class LoggedElections:
             if len(self.faults) < MOST_FAULTS:
                 self.faults.append(f"record {index}: {error.reason}")
 
+    def ballot(self, election_uuid: str, tracker: str) -> LoggedBallot | None:
+        """The ballot of a tracker in an election."""
+        election = self.by_uuid.get(election_uuid)
+        if election is None:
+            return None
+        return next((ballot for ballot in election.ballots if ballot.tracker == tracker), None)
+
 
 def credential_of(ballot: str) -> str:
     """Whether the rest of it is right, the archive's verification tells."""

@@ -1,72 +1,72 @@
-"""Reads a whole log, and believes nothing that the records themselves don't show.
+"""Reads a whole log, and believes nothing that the records themselves don't show: the tie ``records - checkpoint``.
 
-1. The checkpoint bears the signature of the log's key.
-2. Every record up to the checkpoint's size is read and hashed; the tree's head is the checkpoint's root.
-3. Every tile that the log serves holds the hashes of these records: what others verify with is the same tree.
+Every record up to the size of a signed checkpoint is read and hashed, and the tree's head is the checkpoint's root.
+Every tile that the log serves holds the hashes of these records: what others verify with is the same tree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
-from evote_tlog.errors import MalformedNote, MalformedTile, SignatureError
+from evote_tlog.checkpoint import VerifierKey
+from evote_tlog.errors import MalformedTile
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.tiles import TILE_WIDTH, Tile, entries_path, split_entries, split_hashes, tiles_of
 
-from .findings import Unusable
+from .checkpoints import LogBroken, SignedHead, newest_head, witnessed_head
+from .elections import LoggedElections
 from .log_tree import LogTree
-from .sources import CHECKPOINT, LogSource, NotServed, read_in_order
+from .saved import SavedLog
+from .sources import LogSource, NotServed, RecordingSource, read_in_order
 
 OnRecord = Callable[[int, bytes], None]
 """Is given each record with its index, in order."""
 Progress = Callable[[int, int], None]
-"""Is told how many records of how many have been read."""
-
-
-class LogBroken(Exception):
-    """The log is not what it signed. Field: ``reason``, which names the place."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+"""Is told how much of how much has been read."""
 
 
 @dataclass(frozen=True)
-class SignedHead:
-    """A checkpoint whose signature holds, with the note that bears it."""
+class ReadLog:
+    """A log whose records hash to its signed root."""
 
-    checkpoint: Checkpoint
-    note: bytes
+    head: SignedHead
+    witnessed: SignedHead | None
+    tree: LogTree
+    elections: LoggedElections
+    mentions: Mapping[int, bytes]
+    """Records that mention the tracker that was looked for."""
 
 
-def signed_head(note: bytes, key: VerifierKey, where: str) -> SignedHead:
-    """Open a checkpoint (step 1).
+def read_log(source: LogSource, key: VerifierKey, tracker: str, save: SavedLog | None, progress: Progress) -> ReadLog:
+    """Read a log up to its newest signed checkpoint; raises as :func:`read_records` and :func:`newest_head`.
 
-    Raises:
-        Unusable: it is no signed note.
-        LogBroken: the key did not sign it.
+    Args:
+        tracker: records that mention it are kept; none are for an empty one.
+        save: where what is read is put aside on its way, so that a log that does not hold can be shown.
     """
-    try:
-        return SignedHead(open_checkpoint(note, key), note)
-    except SignatureError as error:
-        raise LogBroken(f"{where} is not signed by the log's key ({error})") from error
-    except MalformedNote as error:
-        raise Unusable(f"{where} is not a checkpoint: {error.reason}") from error
+    if save is not None:
+        save.begin(key)
+        source = RecordingSource(source, save.incoming)
+    witnessed, newest = witnessed_head(source, key), newest_head(source, key)
+    heads = [newest] if witnessed is None else [witnessed, newest]
+    if save is not None:
+        for head in heads:
+            save.keep_checkpoint(head)
+    # One replica may be a moment behind the other that gave the cosigned checkpoint.
+    head = max(heads, key=lambda head: head.checkpoint.size)
+    elections, mentions, looked_for = LoggedElections(), dict[int, bytes](), tracker.encode()
 
+    def take(index: int, value: bytes) -> None:
+        elections.add(index, value)
+        if looked_for and looked_for in value:
+            mentions[index] = value
 
-def newest_head(source: LogSource, key: VerifierKey) -> SignedHead:
-    """The checkpoint that the log gives now; raises as :func:`signed_head`, and ``SourceUnavailable``."""
-    try:
-        note = source.read(CHECKPOINT)
-    except NotServed:
-        raise Unusable(f"{source.place} has no checkpoint: it is not a log, or an empty one") from None
-    return signed_head(note, key, f"the checkpoint of {source.place}")
+    return ReadLog(head, witnessed, read_records(source, head, take, progress), elections, mentions)
 
 
 def read_records(source: LogSource, head: SignedHead, on_record: OnRecord, progress: Progress) -> LogTree:
-    """Read every record that a checkpoint covers (steps 2 and 3).
+    """Read every record that a checkpoint covers, and every tile over them.
 
     Raises:
         LogBroken: the records, the tiles and the signed root are not one tree.

@@ -1,10 +1,10 @@
-"""Whether an archive follows from the log: all that the log says of its election, in the log's order, and nothing else.
+"""archive - log: the archive holds all that the log says of its election, in the log's order, and nothing else.
 
-1. Setup: the texts of the election and its trustees as it was opened, the frozen list of credentials, and the time.
-2. Ballots: every ballot before the close, in the order of the log; an archive of an earlier moment has the first ones.
-3. The tally: computed from a log that held every partition's close marker.
-4. Partial decryptions: of the first group of trustees, in the order of their coming, that leads to a result.
-5. The result; and when it was certified, the archive's very bytes.
+- Setup: the texts of the election and its trustees as it was opened, the frozen list of credentials, and the time.
+- Ballots: every ballot before the close, in the order of the log; an archive of an earlier moment has the first ones.
+- The tally: computed from a log that held every partition's close marker.
+- Partial decryptions: of the first group of trustees, in the order of their coming, that leads to a result.
+- The result; and when it was certified, the archive's very bytes.
 
 The first difference is named with its event in the archive and its index in the log.
 """
@@ -15,20 +15,16 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations
-from pathlib import Path
 
 from evote_belenios.archive import (
     ArchivedEvent,
-    ArchiveReader,
     CastBallot,
     EndBallots,
     EventType,
-    NotAnArchive,
     OwnedDecryption,
     PublishedResult,
     PublishedTally,
     Setup,
-    open_archive,
 )
 from evote_belenios.election import parse_election
 from evote_belenios.errors import ArchiveError, BeleniosError, TallyError
@@ -36,9 +32,10 @@ from evote_belenios.result import compute_result
 from evote_belenios.tally import parse_sized_encrypted_tally
 from evote_belenios.trustees import parse_trustees
 
-from .elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
-from .findings import Finding, Outcome, Tie
-from .records import EncryptedTallyComputed
+from ..findings import Finding, Outcome, Tie
+from ..reading.archive_file import ArchiveFile
+from ..reading.elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
+from ..reading.records import EncryptedTallyComputed
 
 
 class Differs(Exception):
@@ -49,15 +46,14 @@ class Differs(Exception):
         self.reason = reason
 
 
-def tie_archive(path: Path, logged: LoggedElections, size: int) -> Finding:
+def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
     """Compare an archive with the log of ``size`` records; raises ``OSError`` and ``NotAnArchive``."""
     try:
-        with open_archive(path) as file:
-            archive = ArchiveReader(file)
-            comparison = _Comparison(logged, size, archive.timestamp)
-            for event in archive:
-                comparison.take(event)
-        comparison.finish(path)
+        events = archive.events()
+        comparison = _Comparison(logged, size, events.timestamp)
+        for event in events:
+            comparison.take(event)
+        comparison.finish(archive)
     except Differs as difference:
         return Finding(Tie.ARCHIVE_LOG, Outcome.FAILS, (difference.reason,))
     except ArchiveError as error:
@@ -65,18 +61,6 @@ def tie_archive(path: Path, logged: LoggedElections, size: int) -> Finding:
             Tie.ARCHIVE_LOG, Outcome.FAILS, (f"the archive is damaged, and was compared up to there: {error}",)
         )
     return Finding(Tie.ARCHIVE_LOG, Outcome.HOLDS, comparison.summary())
-
-
-def election_of(path: Path) -> str | None:
-    """The identifier of an archive's election, if it can be read; raises ``OSError`` and ``NotAnArchive``."""
-    try:
-        with open_archive(path) as file:
-            setup = next(iter(ArchiveReader(file))).content
-        return parse_election(setup.election).uuid if isinstance(setup, Setup) else None
-    except NotAnArchive:
-        raise
-    except (BeleniosError, StopIteration):
-        return None
 
 
 class _Comparison:
@@ -110,14 +94,13 @@ class _Comparison:
             case PublishedResult() as result:
                 self._result(event, result)
 
-    def finish(self, path: Path) -> None:
+    def finish(self, archive: ArchiveFile) -> None:
         """After the last event: a complete archive that was certified is certified byte for byte."""
         certified = self._election.certified
         if self._last is not EventType.RESULT or certified is None:
             return
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != certified.event.archive_sha256:
-                raise Differs(f"the archive is not the one whose SHA-256 was certified (log index {certified.index})")
+        if archive.sha256() != certified.event.archive_sha256:
+            raise Differs(f"the archive is not the one whose SHA-256 was certified (log index {certified.index})")
 
     def summary(self) -> tuple[str, ...]:
         """What was compared, for the report."""

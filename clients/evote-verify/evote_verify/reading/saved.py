@@ -8,7 +8,7 @@ proof against the log. ``chains/`` has what the chains said. ``rejected-…/`` h
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -19,11 +19,10 @@ from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, Json, dump, load
 from evote_tlog.checkpoint import VerifierKey
 
+from ..findings import CHAIN_TIES, Unusable
 from .chains import ChainEvidence
-from .findings import CHAIN_TIES, Finding, Outcome, Tie, Unusable
-from .log_reader import LogBroken, SignedHead, signed_head
-from .log_tree import LogTree
-from .sources import LOG_KEY, Freshness
+from .checkpoints import SignedHead
+from .sources import LOG_KEY
 
 
 @dataclass(frozen=True)
@@ -83,37 +82,6 @@ class SavedLog:
         path = self.folder / f"{name}.tlog-proof"
         _write(path, text.encode())
         return path
-
-
-def tie_earlier(kept: Iterable[tuple[str, bytes]], tree: LogTree, key: VerifierKey, freshness: Freshness) -> Finding:
-    """Whether each checkpoint that was seen before is a beginning of the log that was read."""
-    faults, seen, beyond = list[str](), 0, 0
-    for name, note in kept:
-        try:
-            earlier = signed_head(note, key, name).checkpoint
-        except (LogBroken, Unusable) as error:
-            faults.append(error.reason)
-            continue
-        if earlier.size > tree.size and freshness is Freshness.COPY:
-            beyond += 1
-            continue
-        seen += 1
-        if earlier.size > tree.size:
-            faults.append(f"{name} has size {earlier.size}, the log now {tree.size}: the log was rolled back")
-        elif earlier.root != tree.root(earlier.size):
-            faults.append(f"{name}: the log of size {earlier.size} was another one than now: the log was forked")
-    if faults:
-        evidence = "two checkpoints that bear the log's signature and contradict each other are proof: keep the folder"
-        return Finding(Tie.EARLIER, Outcome.FAILS, (*faults, evidence))
-    if beyond:
-        return Finding(
-            Tie.EARLIER, Outcome.NOT_CHECKED, (f"{beyond} are larger than this copy of the log: give its URL",)
-        )
-    if not seen:
-        return Finding(
-            Tie.EARLIER, Outcome.NOT_CHECKED, ("none was seen before: give the same --save folder next time",)
-        )
-    return Finding(Tie.EARLIER, Outcome.HOLDS, (f"{seen} seen before, each a beginning of this log",))
 
 
 def _write(path: Path, content: bytes) -> None:

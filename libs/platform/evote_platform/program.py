@@ -1,0 +1,123 @@
+"""A service as a program: ``evote-<service> serve | migrate | replay | openapi``.
+
+The log of events is not known here: how a replica starts and how its projection is made again come in as callables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+
+from .app import create_app, new_registry
+from .cli import Commands, OwnCommand, run
+from .clock import Clock, utc_now
+from .database import Schema, migrate, migrated_pool
+from .health import Readiness
+from .logging import configure_logging
+from .problems import Problem, answer_refusals
+from .server import serve
+from .settings import ServiceSettings
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+Start = Callable[[Readiness, CollectorRegistry, Clock], AbstractAsyncContextManager[object]]
+"""Runs a replica while the block does, and gives what its endpoints work with."""
+
+
+class CannotStart(Exception):
+    """A key, certificate or weight that the settings name can't be used. Field: ``reason``, shown to the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Program(Generic[Settings]):
+    """What one service's program is made of."""
+
+    service: str
+    """Such as ``ballot``; the program and its distribution are ``evote-ballot``."""
+    schema: Schema
+    settings: type[Settings]
+    start: Callable[[Settings], Start]
+    """Looks at what the settings name, and may raise :class:`CannotStart`; nothing is opened before the result runs."""
+    replay: Callable[[Settings, asyncpg.Pool], Awaitable[None]]
+    """Empties the projection and makes it again from the event log."""
+    routers: Sequence[APIRouter]
+    refusals: Iterable[type[Exception]]
+    problem_of: Callable[[Any], Problem]
+    max_body_bytes: int
+    own: Mapping[str, OwnCommand] = field(default_factory=dict)
+    """Subcommands that only this service has."""
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the subcommand that ``arguments`` (by default the process's) ask for; its exit status.
+
+        2 when settings are missing or wrong or name what can't be used; otherwise the subcommand's own.
+        """
+        commands = Commands(self._serve, self._migrate, self._replay, self._openapi, self.own)
+        try:
+            return run(f"evote-{self.service}", commands, arguments)
+        except CannotStart as error:
+            print(f"evote-{self.service}: {error.reason}", file=sys.stderr)
+            return 2
+
+    def app(self, settings: Settings, clock: Clock = utc_now) -> FastAPI:
+        """The service with these settings; its replica runs while the app's lifespan does."""
+        return self._app(self.start(settings), clock)
+
+    def _app(self, start: Start, clock: Clock) -> FastAPI:
+        readiness, registry = Readiness(), new_registry()
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            async with start(readiness, registry, clock) as service:
+                app.state.service = service
+                yield
+
+        app = create_app(
+            service_name=self.service,
+            version=version(f"evote-{self.service}"),
+            lifespan=lifespan,
+            routers=self.routers,
+            readiness=readiness,
+            registry=registry,
+            max_body_bytes=self.max_body_bytes,
+            clock=clock,
+        )
+        answer_refusals(app, self.refusals, self.problem_of)
+        return app
+
+    def _openapi(self) -> FastAPI:
+        return self._app(_without_settings, utc_now)
+
+    def _serve(self) -> int:
+        settings = self.settings.from_environment()
+        app = self.app(settings)
+        configure_logging(self.service, settings.log_level)
+        return serve(app, settings)
+
+    def _migrate(self) -> int:
+        migrate(self.settings.from_environment().database_url, self.schema.name, self.schema.migrations)
+        return 0
+
+    def _replay(self) -> int:
+        asyncio.run(self._replay_all(self.settings.from_environment()))
+        return 0
+
+    async def _replay_all(self, settings: Settings) -> None:
+        async with migrated_pool(settings.database_url, self.schema) as pool:
+            await self.replay(settings, pool)
+
+
+def _without_settings(*_: object) -> AbstractAsyncContextManager[object]:
+    raise RuntimeError("an app without settings can't be served")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from evote_platform.database import Schema, open_pool
+from evote_platform.program import Program
+from pydantic import SecretStr
+
+from .example_service import PROGRAM, ExampleService, ExampleSettings
+
+SERVICE = Path(__file__).with_name("example_service.py")
+
+
+def settings(**changes: object) -> ExampleSettings:
+    return ExampleSettings(kafka_bootstrap="nowhere:1", database_url="postgresql://nowhere", port=0, **changes)
+
+
+async def test_endpoints_find_what_the_start_gave_and_nothing_else_at_the_apps_state() -> None:
+    app = PROGRAM.app(settings())
+    async with app.router.lifespan_context(app):
+        assert isinstance(app.state.service, ExampleService)
+
+
+def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    missing = tmp_path / "key.pem"
+    done = subprocess.run(
+        [sys.executable, SERVICE, "serve"],
+        env={
+            "EVOTE_PORT": "0",
+            "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
+            "EVOTE_DATABASE_URL": "postgresql://nowhere",
+            "EVOTE_KEY_FILE": str(missing),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"evote-platform: {missing} is missing\n"
+
+
+@pytest.fixture
+def program(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program[ExampleSettings]:
+    """The example with tables of its own, and its settings in the environment."""
+    for name, value in {"PORT": "0", "KAFKA_BOOTSTRAP": "the-log:1", "DATABASE_URL": database_url}.items():
+        monkeypatch.setenv(f"EVOTE_{name}", value)
+    (tmp_path / "0001-first.sql").write_text("CREATE TABLE replayed (bootstrap text);\n")
+    return replace(PROGRAM, schema=Schema("example", tmp_path))
+
+
+def replayed_from(database_url: str) -> list[str]:
+    async def read() -> list[str]:
+        async with await open_pool(SecretStr(database_url), "example") as pool:
+            return [row["bootstrap"] for row in await pool.fetch("SELECT bootstrap FROM replayed")]
+
+    return asyncio.run(read())
+
+
+@pytest.mark.stack
+def test_replay_brings_the_tables_up_to_date_and_hands_them_to_the_service(
+    program: Program[ExampleSettings], database_url: str
+) -> None:
+    assert program.run(["replay"]) == 0
+    assert replayed_from(database_url) == ["the-log:1"]
+
+
+@pytest.mark.stack
+def test_migrate_brings_the_tables_up_to_date_and_replays_nothing(
+    program: Program[ExampleSettings], database_url: str
+) -> None:
+    assert program.run(["migrate"]) == 0
+    assert replayed_from(database_url) == []

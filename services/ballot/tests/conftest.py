@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from evote_ballot.main import PROGRAM
+from evote_ballot.service import BallotService
 from evote_ballot.settings import BallotSettings
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
@@ -150,6 +151,8 @@ class PollingPlace:
     """An open election, replicas that take ballots, and people who cast them."""
 
     replicas: list[httpx.AsyncClient]
+    service: BallotService
+    """What is behind the first replica."""
     services: StandInServices
     clock: MovableClock
     settings: BallotSettings
@@ -172,9 +175,7 @@ class PollingPlace:
     def signed(self, voter: int, ballot: str, number: int) -> str:
         """What the voter's device posts: a ballot's text and the order statement about it."""
         tracker = tracker_of(ballot)
-        order = sign_order(
-            self.credentials[voter], self.election.uuid, ED25519, tracker, number, secrets.token_bytes
-        )
+        order = sign_order(self.credentials[voter], self.election.uuid, ED25519, tracker, number, secrets.token_bytes)
         return json.dumps({"ballot": ballot, "order": order.to_json()})
 
     def new_cast(self, voter: int, choices: list[list[int]] | None = None, *, number: int | None = None) -> str:
@@ -254,9 +255,10 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running_app(PROGRAM.app(settings, clock)) as first:
+        app = PROGRAM.app(settings, clock)
+        async with running_app(app) as first:
             election, credentials = await services.open_election(voters)
-            place = PollingPlace([first], services, clock, settings, election, credentials)
+            place = PollingPlace([first], app.state.service, services, clock, settings, election, credentials)
 
             async def known() -> bool:
                 turnout = await first.get(f"{place.base}/turnout")

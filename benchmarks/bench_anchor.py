@@ -67,7 +67,7 @@ async def cast(kafka: KafkaSettings, pace: int, seconds: int) -> dict[tuple[int,
 
     async def publish(number: int) -> None:
         record = await producer.publish(ballot(number))
-        published[record.position.partition, record.position.offset] = record.timestamp.timestamp()
+        published[record.position.partition, record.position.offset] = record.envelope.time.timestamp()
 
     async with asyncio.TaskGroup() as publishing:
         for number in tqdm(range(pace * seconds), desc="casting", unit="ballot", mininterval=5):
@@ -83,7 +83,7 @@ async def read_ledger(kafka: KafkaSettings, seen: Seen) -> None:
     async for record in tail.read("earliest", until=await tail.end_offsets()):
         if not isinstance(record, Record):
             continue
-        at = record.timestamp.timestamp()
+        at = record.envelope.time.timestamp()
         match record.envelope.data:
             case CheckpointSigned() as signed:
                 seen.signed.append((signed.size, at))

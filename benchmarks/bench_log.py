@@ -198,12 +198,12 @@ async def together(bench: Bench, pace: int, seconds: int, entries: int) -> None:
 
 
 async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Pool, numbers: range, pace: int) -> None:
-    """From Kafka's time of a ballot to Kafka's time of the checkpoint over it."""
+    """From when a ballot was written to when the checkpoint over it was."""
     published: dict[tuple[int, int], float] = {}
 
     async def publish(number: int) -> None:
         record = await producer.publish(ballot(number))
-        published[record.position.partition, record.position.offset] = record.timestamp.timestamp()
+        published[record.position.partition, record.position.offset] = record.envelope.time.timestamp()
 
     async with asyncio.TaskGroup() as publishing:
         for number in tqdm(numbers, desc="pacing", unit="ballot", mininterval=1):
@@ -218,12 +218,12 @@ async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Po
 
 
 async def covered(kafka: KafkaSettings) -> dict[tuple[int, int], float]:
-    """When (Kafka's time, seconds) the checkpoint over each ballot was written."""
+    """When (seconds since 1970) the checkpoint over each ballot was written."""
     tail = EventTail(kafka, [Topic.LEDGER])
     moments: dict[tuple[int, int], float] = {}
     async for record in tail.read("earliest", until=await tail.end_offsets()):
         if isinstance(record, Record) and isinstance(event := record.envelope.data, CheckpointSigned):
-            at = record.timestamp.timestamp()
+            at = record.envelope.time.timestamp()
             moments |= {(entry.partition, entry.offset): at for entry in event.entries}
     return moments
 

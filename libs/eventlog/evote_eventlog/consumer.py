@@ -11,23 +11,22 @@ from typing import cast
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 
 from .dead_letters import publish_dead_letter
-from .errors import LogTruncated, LogUnavailable, OffsetMovedBack
+from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
-from .projection import TRANSIENT, Applied, BatchApplier, Projection
-from .reading import consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
-from .record import Batch, LogPartition, read_record
+from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
+from .reading import LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
+from .record import Batch, LogPartition
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
 
 _POLL_MS = 250
-_BATCH_RECORDS = 2000
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -72,12 +71,17 @@ class ProjectionRunner:
         self._assignment_failure: Exception | None = None
         self._target: dict[LogPartition, int] | None = None
         self._checked_at = float("-inf")
+        self._stuck = False
 
     async def run(self) -> None:
         """Project until cancelled; outages of Kafka and of the database are waited out.
 
+        Whatever else stops the applying of a record (a bug, a database that isn't as it should be) is said aloud and
+        tried again: the record stays where it is.
+
         Raises:
-            LogTruncated: the log lost records that were applied; a person has to look at it.
+            ReaderStopped: at an event of a newer release, or where the log lost records. This replica has left the
+                group then, so that one of a newer release goes on.
         """
         while True:
             try:
@@ -105,7 +109,7 @@ class ProjectionRunner:
             lag = await self.lag()
         except LogUnavailable:
             return False
-        if self._target is None:
+        if self._target is None or self._stuck:
             return False
         reached = all(stored.get(partition, 0) >= end for partition, end in self._target.items())
         return reached and lag <= TOLERATED_LAG
@@ -129,41 +133,26 @@ class ProjectionRunner:
             self._consumer = consumer
             if self._target is None:
                 self._target = await self._ends()
+            reader = LogReader(self._kafka, consumer)
             while self._assignment_failure is None:
-                await self._poll(consumer)
+                await self._poll(consumer, reader)
                 await self._check_connection()
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
 
-    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+    async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> None:
+        # All places of a fetch are taken down before any of it is applied: a rebalance while the first batch is
+        # applied must not mix with the second.
+        places = dict(self._places)
         async with asyncio.timeout(_FETCH_WITHIN_S):
-            batches = await self._fetch(consumer)
-        for partition, place, batch in batches:
-            await self._apply(consumer, partition, place, batch)
+            batches = await reader.next_batches(
+                {partition: place.offset for partition, place in places.items()}, timeout_ms=_POLL_MS
+            )
+        for partition, batch in batches:
+            await self._apply(consumer, partition, places[partition], batch)
         self._show_lag(consumer)
-
-    async def _fetch(self, consumer: AIOKafkaConsumer) -> list[tuple[TopicPartition, _Place, Batch]]:
-        """Take down everything about a fetch before any of it is applied.
-
-        A rebalance while the first batch is applied must not mix with the second.
-        """
-        fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
-        batches = []
-        for partition, place in list(self._places.items()):
-            messages = fetched.get(partition, [])
-            try:
-                end = await consumer.position(partition)
-            except IllegalStateError:
-                continue  # revoked since; the next owner starts from the database
-            if end < place.offset:  # Kafka reset us: there is no such offset
-                raise LogTruncated(*self._of(partition), place.offset, end)
-            if end > place.offset or messages:
-                source = self._of(partition)
-                records = [read_record(source.topic, message) for message in messages]
-                batches.append((partition, place, Batch(source, place.offset, end, records)))
-        return batches
 
     async def _check_connection(self) -> None:
         """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced.
@@ -186,14 +175,32 @@ class ProjectionRunner:
             except OffsetMovedBack as moved:
                 _log.warning("projection-moved-back", projection=self._projection.name, to=moved.next_offset)
                 self._seek(consumer, partition, moved.next_offset)
-            except TRANSIENT as error:
+            except OUTAGES as error:
                 _log.warning("projection-retries", projection=self._projection.name, error=repr(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LAST_RETRY_S)
+            except ApplyFailed as failed:
+                self._show_stuck(failed)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LAST_RETRY_S)
             else:
                 place.offset = batch.end
                 self._count(applied)
+                self._show_stuck(None)
                 return
+        self._show_stuck(None)  # another replica has the partition now, and says how it fares
+
+    def _show_stuck(self, failed: ApplyFailed | None) -> None:
+        self._stuck = failed is not None
+        self._metrics.stuck.labels(self._projection.name).set(int(self._stuck))
+        if failed is not None:
+            _log.error(
+                "projection-stuck",
+                projection=self._projection.name,
+                position=failed.place,
+                type=failed.type_name,
+                exc_info=failed,
+            )
 
     async def _assigned(self, consumer: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
         """Start each partition from the database; aiokafka would swallow an exception here."""

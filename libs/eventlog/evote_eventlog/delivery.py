@@ -15,7 +15,7 @@ from .envelope import Clock, Envelope, Randomness, encode
 from .errors import EventTooLarge
 from .events import EventData
 from .kafka import EVENT_MAX_BYTES, KafkaSettings
-from .record import Record, RecordPosition, kafka_time
+from .record import Record, RecordPosition
 
 PUBLISH_TIMEOUT_S = 4.5
 """The longest that a publish takes before it raises :class:`LogUnavailable`, in seconds."""
@@ -53,7 +53,7 @@ def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness)
 def published(envelope: Envelope, value: bytes, metadata: RecordMetadata) -> Record:
     """The record that Kafka acknowledged with ``metadata``."""
     position = RecordPosition(envelope.data.topic, metadata.partition, metadata.offset)
-    return Record(position, envelope, value, kafka_time(metadata.timestamp))
+    return Record(position, envelope, value)
 
 
 async def close_producer(producer: AIOKafkaProducer, *, patience_s: float) -> None:

@@ -13,7 +13,7 @@ import pydantic_core
 from pydantic import ValidationError
 
 from .canonical import canonical_json
-from .errors import PoisonError
+from .errors import PoisonError, UnknownEvent
 from .events import EVENT_CLASSES, EventData
 
 Clock = Callable[[], datetime]
@@ -22,9 +22,9 @@ Randomness = Callable[[int], bytes]
 """So many random bytes, as ``secrets.token_bytes`` gives them."""
 
 _CLASS_BY_TYPE: Final[dict[str, type[EventData]]] = {cls.type_name(): cls for cls in EVENT_CLASSES}
+_TYPE = re.compile(r"jp\.tsukuba\.evote\.[a-z-]{1,40}\.[A-Z][A-Za-z0-9]{0,60}\.v[1-9][0-9]{0,5}", re.ASCII)
 _ATTRIBUTES: Final = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "data"})
-_TIME = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")
-_SHOWABLE_TYPE = re.compile(r"^[A-Za-z0-9.-]{1,100}$")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -66,33 +66,37 @@ def encode(envelope: Envelope) -> bytes:
     """The record value: CloudEvents 1.0 structured JSON, canonical by RFC 8785, UTF-8.
 
     Raises:
-        ValueError: an integer beyond ±(2**53 - 1) or a string that is no Unicode text.
+        ValueError: an integer beyond ±(2**53 - 1), a string that is no Unicode text, or one with the character NUL.
     """
-    return canonical_json(
-        {
-            "specversion": "1.0",
-            "id": envelope.id,
-            "source": envelope.source,
-            "type": envelope.type,
-            "time": envelope.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-            "data": envelope.data.model_dump(mode="json"),
-        }
-    )
+    attributes = {
+        "specversion": "1.0",
+        "id": envelope.id,
+        "source": envelope.source,
+        "type": envelope.type,
+        "time": envelope.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": envelope.data.model_dump(mode="json"),
+    }
+    value = canonical_json(attributes)
+    if _holds_nul(value, attributes):
+        raise ValueError("a text with the character NUL")
+    return value
 
 
 def decode(value: bytes | None) -> Envelope:
     """Read a record value; the inverse of :func:`encode`.
 
-    Readers are upgraded before writers: a type, version or field that this reader doesn't know is
-    refused, never ignored, because what a ballot means can't depend on who reads it. A field that
-    was added since the event was written has its default.
+    Whether a value can be read is a function of its bytes alone, so that all readers of a release agree: what one
+    passes by, none counts. A type and version has one schema for ever, to which only optional fields are added; a field
+    that was added since the event was written has its default.
 
     Raises:
-        PoisonError: not canonical JSON, not an envelope, or not an event that this reader knows.
+        UnknownEvent: an event, but of a type, version or field that this release doesn't know. What a ballot means
+            can't depend on who reads it: such a record is neither understood in part nor passed by.
+        PoisonError: anything else that is no event: no release can read it.
     """
     attributes = _parse(value)
-    if attributes.keys() != _ATTRIBUTES:
+    if not attributes.keys() >= _ATTRIBUTES:
         raise PoisonError("not the attributes of an event's CloudEvents envelope")
     if attributes["specversion"] != "1.0" or attributes["datacontenttype"] != "application/json":
         raise PoisonError("not CloudEvents 1.0 with JSON data")
@@ -102,13 +106,21 @@ def decode(value: bytes | None) -> Envelope:
         raise PoisonError("a value that canonical JSON can't carry") from error
     if canonical != value:
         raise PoisonError("not the canonical JSON (RFC 8785) of the event")
-    return Envelope(
-        id=_text(attributes, "id"),
-        source=_text(attributes, "source"),
-        type=_text(attributes, "type"),
-        time=_time(_text(attributes, "time")),
-        data=_data(_text(attributes, "type"), attributes["data"]),
-    )
+    if _holds_nul(value, attributes):
+        # No database takes it. Refused here and not by each projection: else the log would have what the board hasn't.
+        raise PoisonError("a text with the character NUL")
+    source, id_, time = _text(attributes, "source"), _text(attributes, "id"), _time(_text(attributes, "time"))
+    type_name = _text(attributes, "type")
+    if not _TYPE.fullmatch(type_name):
+        raise PoisonError("type: not one of an event of this platform")
+    if attributes.keys() != _ATTRIBUTES:
+        raise UnknownEvent(type_name, "an attribute of its envelope")
+    return Envelope(id_, source, type_name, time, _data(type_name, attributes["data"]))
+
+
+def topic_of(type_name: str) -> str:
+    """The topic that a CloudEvents type of ours belongs to: a record of it anywhere else is no event."""
+    return type_name.split(".")[3]
 
 
 def _parse(value: bytes | None) -> dict[str, Any]:
@@ -123,6 +135,21 @@ def _parse(value: bytes | None) -> dict[str, Any]:
     return attributes
 
 
+def _holds_nul(value: bytes, parsed: Any) -> bool:
+    if b"\\u0000" not in value:  # as canonical JSON spells it; the same characters may also stand for themselves
+        return False
+    pending = [parsed]
+    for item in pending:  # grows while it is walked: nesting can't exhaust the stack
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            pending += [*item, *item.values()]
+        elif isinstance(item, list):
+            pending += item
+    return False
+
+
 def _text(attributes: dict[str, Any], name: str) -> str:
     text = attributes[name]
     if not isinstance(text, str) or not text:
@@ -131,7 +158,7 @@ def _text(attributes: dict[str, Any], name: str) -> str:
 
 
 def _time(text: str) -> datetime:
-    if _TIME.match(text):
+    if _TIME.fullmatch(text):
         try:
             return datetime.fromisoformat(text)
         except ValueError:
@@ -142,8 +169,7 @@ def _time(text: str) -> datetime:
 def _data(type_name: str, data: Any) -> EventData:
     event_class = _CLASS_BY_TYPE.get(type_name)
     if event_class is None:
-        shown = type_name if _SHOWABLE_TYPE.match(type_name) else "(unprintable)"
-        raise PoisonError(f"unknown event type {shown}")
+        raise UnknownEvent(type_name, "the type or its version")
     try:
         return event_class.model_validate(data)
     except ValidationError:
@@ -151,8 +177,11 @@ def _data(type_name: str, data: Any) -> EventData:
     try:
         return event_class.model_validate_json(orjson.dumps(data))
     except ValidationError as error:
-        faults = sorted({_describe(fault["type"], fault["loc"]) for fault in error.errors()})
-        raise PoisonError("; ".join(faults[:10])) from error
+        faults = sorted({(fault["type"], fault["loc"]) for fault in error.errors()}, key=repr)
+    if all(kind == "extra_forbidden" for kind, _ in faults):
+        # All that a release may add to a type and version; every other change would be another version.
+        raise UnknownEvent(type_name, "a field of its data")
+    raise PoisonError("; ".join(sorted({_describe(kind, place) for kind, place in faults})[:10]))
 
 
 def _describe(fault: str, location: tuple[int | str, ...]) -> str:

@@ -52,7 +52,50 @@ class EventTooLarge(Exception):
         self.limit = limit
 
 
-class LogTruncated(Exception):
+class ReaderStopped(Exception):
+    """A reader of the log came to what it must not pass: going on would lose or hide something.
+
+    It stays there until the process is started again: by a newer release, or after a person has looked.
+    """
+
+
+class UnknownEvent(ReaderStopped):
+    """A well-formed event of a newer release: its type, its version or a field of it is not known here.
+
+    Never poison and never skipped: it may be a ballot that was acknowledged. Fields: ``type_name`` (CloudEvents type),
+    ``unknown`` (what is not known) and ``place`` (where the record stands; None while only its value was looked at).
+    """
+
+    def __init__(self, type_name: str, unknown: str, place: str | None = None) -> None:
+        super().__init__(
+            f"{place or 'a record'} holds {type_name}: {unknown} is newer than this release; "
+            "upgrade this service: it goes on from there, and nothing is skipped"
+        )
+        self.type_name = type_name
+        self.unknown = unknown
+        self.place = place
+
+
+class LogGap(ReaderStopped):
+    """Records that were in a partition are not there any more, or can't be read.
+
+    Fields: ``topic``, ``partition``, ``first`` and ``behind`` (the missing offsets: from ``first`` up to before
+    ``behind``) and ``reason``.
+    """
+
+    def __init__(self, topic: str, partition: int, first: int, behind: int, reason: str) -> None:
+        super().__init__(
+            f"{topic}/{partition}: offsets {first} to {behind - 1} are missing: {reason}; "
+            "find out what happened to the log before anything else: docs/runbooks/event-log.md"
+        )
+        self.topic = topic
+        self.partition = partition
+        self.first = first
+        self.behind = behind
+        self.reason = reason
+
+
+class LogTruncated(ReaderStopped):
     """The log ends before what a projection has applied: records were lost or the topic is another one.
 
     Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied`` (the projection's
@@ -77,6 +120,20 @@ class TopicsUnavailable(Exception):
         super().__init__(f"topic {topic} can't be created: {reason}")
         self.topic = topic
         self.reason = reason
+
+
+class ApplyFailed(Exception):
+    """A projection failed on a record for a reason that is not the record's: a bug, or a surprise of the database.
+
+    What stands before it is applied. Fields: ``place`` and ``offset`` of the record and its ``type_name``; what
+    happened is the cause.
+    """
+
+    def __init__(self, place: str, offset: int, type_name: str) -> None:
+        super().__init__(f"{place} ({type_name}) can't be applied")
+        self.place = place
+        self.offset = offset
+        self.type_name = type_name
 
 
 class OffsetMovedBack(Exception):

@@ -22,6 +22,12 @@ class ProjectionMetrics:
             ["projection"],
             registry=registry,
         )
+        self.stuck = Gauge(
+            "evote_projection_stuck",
+            "1 while a projection fails on a record for a reason that isn't the record's: it stays there, trying on.",
+            ["projection"],
+            registry=registry,
+        )
         self.lag = Gauge(
             "evote_projection_lag",
             "Records that stand in this replica's partitions of a topic and are not applied yet.",

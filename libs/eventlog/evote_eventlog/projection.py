@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 import asyncpg
-import structlog
 
-from .errors import LogTruncated, LogUnavailable, OffsetMovedBack, PoisonError
+from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack, PoisonError
 from .events import Topic
 from .offsets import lock_offset, store_offset
 from .record import Batch, PoisonRecord, Record
-
-_log = structlog.get_logger(__name__)
 
 TRANSIENT: Final = (
     asyncpg.PostgresError,
@@ -27,7 +24,21 @@ TRANSIENT: Final = (
 )
 """Failures of the database or the log: the batch is rolled back and tried again, never skipped."""
 
-_DETERMINISTIC = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+OUTAGES: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a lock that was not to be had
+    asyncpg.InvalidTransactionStateError,  # read-only: a standby that is being promoted
+    asyncpg.PostgresSystemError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    LogUnavailable,
+    OSError,
+    TimeoutError,
+)
+"""What passes by itself: of all that can go wrong with the database, what is expected now and then."""
 
 
 class Projection(Protocol):
@@ -106,39 +117,47 @@ class BatchApplier:
 
         Raises:
             OffsetMovedBack: nothing was applied.
-            LogTruncated: the log begins the batch before its own start.
-            Exceptions of ``TRANSIENT``: nothing was applied; try again.
+            ApplyFailed: at one record, which stays; everything before it was applied.
+            Exceptions of ``OUTAGES``: nothing was applied; try again.
         """
         name, partition = self._projection.name, batch.partition
-        if batch.records and batch.records[0].position.offset < batch.start:
-            raise LogTruncated(*partition, batch.start, batch.records[0].position.offset)
         async with self._pool.acquire() as pooled, pooled.transaction():
             connection = cast(asyncpg.Connection, pooled)
             next_offset = await lock_offset(connection, name, partition)
             if next_offset < batch.start:
                 raise OffsetMovedBack(next_offset)
             records = [record for record in batch.records if record.position.offset >= next_offset]
-            poison = await self._poison_of(connection, records)
+            poison, failed = await self._apply(connection, records)
             for refused in poison:
                 await self._on_poison(refused)
-            if batch.end > next_offset:
-                next_offset = batch.end
+            end = batch.end if failed is None else failed.offset
+            if end > next_offset:
+                next_offset = end
                 await store_offset(connection, name, partition, next_offset)
+        if failed is not None:
+            raise failed
         places = {refused.position for refused in poison}
         events = Counter(
             record.envelope.type for record in records if isinstance(record, Record) and record.position not in places
         )
         return Applied(events, len(poison), next_offset)
 
-    async def _poison_of(
+    async def _apply(
         self, connection: asyncpg.Connection, records: Sequence[Record | PoisonRecord]
-    ) -> list[PoisonRecord]:
-        """Apply the records; those that can't be read or applied, in their order."""
+    ) -> tuple[list[PoisonRecord], ApplyFailed | None]:
+        """Apply the records up to one that fails; those that can't be read or break a rule, in their order."""
         readable = [record for record in records if isinstance(record, Record)]
         if not readable or await self._apply_together(connection, readable):
-            return [record for record in records if isinstance(record, PoisonRecord)]
-        outcomes = [await self._apply_one(connection, record) for record in records]
-        return [refused for refused in outcomes if refused is not None]
+            return [record for record in records if isinstance(record, PoisonRecord)], None
+        poison: list[PoisonRecord] = []
+        for record in records:
+            try:
+                refused = await self._apply_one(connection, record)
+            except ApplyFailed as failed:
+                return poison, failed
+            if refused is not None:
+                poison.append(refused)
+        return poison, None
 
     async def _apply_together(self, connection: asyncpg.Connection, records: Sequence[Record]) -> bool:
         """Whether all could be applied; otherwise nothing is."""
@@ -149,10 +168,10 @@ class BatchApplier:
                 else:
                     for record in records:
                         await self._projection.apply(connection, record)
-        except Exception as error:
-            if _poison_reason(error) is None:
-                raise
-            return False
+        except OUTAGES:
+            raise
+        except Exception:
+            return False  # one by one they show which it was, and why
         return True
 
     async def _apply_one(self, connection: asyncpg.Connection, record: Record | PoisonRecord) -> PoisonRecord | None:
@@ -161,24 +180,12 @@ class BatchApplier:
         try:
             async with connection.transaction():
                 await self._projection.apply(connection, record)
+        except PoisonError as poison:
+            return PoisonRecord(record.position, record.value, poison.reason)
+        except OUTAGES:
+            raise
         except Exception as error:
-            reason = _poison_reason(error)
-            if reason is None:
-                raise
-            if not isinstance(error, PoisonError):
-                _log.exception("projection-failed", projection=self._projection.name, position=record.position)
-            return PoisonRecord(record.position, record.value, reason)
+            # Only a rule of the projection's own sets a record aside. Who lost a table, or forgot a case, must not
+            # lose ballots by it.
+            raise ApplyFailed(str(record.position), record.position.offset, record.envelope.type) from error
         return None
-
-
-def _poison_reason(error: Exception) -> str | None:
-    """Why no retry can help, or None when the fault lies with the database or the log."""
-    if isinstance(error, PoisonError):
-        return error.reason
-    if isinstance(error, _DETERMINISTIC):
-        facts: Any = error
-        constraint = getattr(facts, "constraint_name", None)
-        return f"the database refuses it: {type(error).__name__}" + (f" ({constraint})" if constraint else "")
-    if isinstance(error, TRANSIENT):
-        return None
-    return f"the projection fails on it: {type(error).__name__}"

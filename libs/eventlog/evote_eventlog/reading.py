@@ -1,18 +1,141 @@
-"""What every reader of the log shares: committed records only, from the first on, and where the log ends."""
+"""What every reader of the log shares: committed records only, every offset accounted for, and where the log ends."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
 
+from .batches import BrokenBatch, RawRecord, fetch_batches
+from .errors import LogGap, LogTruncated, ReaderStopped, UnknownEvent
 from .events import Topic
 from .kafka import KafkaSettings
-from .record import LogPartition
+from .record import Batch, LogPartition, PoisonRecord, Record, RecordPosition, read_record
 
 _STOP_TIMEOUT_S = 5.0
+_BATCH_RECORDS = 2000
+
+Places = Mapping[TopicPartition, int]
+"""The next offset to read of each partition."""
+
+
+class LogReader:
+    """Reads on from given places, and passes no offset without knowing what stands there.
+
+    A consumer of Kafka goes on behind whatever it can't see: records that were deleted, by a person or by a topic's
+    settings, look to it like a transaction's marker. Where the offsets that it gives are not one after the other, the
+    batches themselves are looked at (:mod:`.batches`).
+    """
+
+    def __init__(self, kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> None:
+        """``consumer`` is started, and assigned to what is read."""
+        self._kafka = kafka
+        self._consumer = consumer
+        self._stop: ReaderStopped | None = None
+
+    async def next_batches(self, places: Places, *, timeout_ms: int) -> list[tuple[TopicPartition, Batch]]:
+        """What comes next: for each partition at most one batch, which begins at its place.
+
+        Raises:
+            UnknownEvent, LogGap, LogTruncated: once what stands before it has been given.
+            KafkaError: Kafka is away.
+        """
+        if self._stop is not None:
+            raise self._stop
+        fetched = await self._fetch(timeout_ms)
+        found = [(partition, await self._next(partition, place, fetched)) for partition, place in places.items()]
+        batches = [(partition, batch) for partition, batch in found if batch is not None]
+        if self._stop is not None and not batches:
+            raise self._stop
+        return batches
+
+    async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
+        """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
+        try:
+            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
+                timeout_ms=timeout_ms, max_records=_BATCH_RECORDS
+            )
+        except CorruptRecordException:
+            return None
+        except KafkaError:
+            raise
+        except Exception:  # a header's name that is no UTF-8, for one: brokers take it, and aiokafka's parser ends
+            return None
+        return fetched
+
+    async def _next(
+        self, partition: TopicPartition, place: int, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] | None
+    ) -> Batch | None:
+        try:
+            if fetched is not None:
+                messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
+                # Behind its end a consumer begins anew somewhere else, and says nothing.
+                if end >= place and [message.offset for message in messages] == list(range(place, end)):
+                    return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
+            batch = await self._look_at_batches(partition, place)
+            self._consumer.seek(partition, place if batch is None else batch.end)
+        except IllegalStateError:
+            return None  # revoked meanwhile; the next owner starts where this one was
+        return batch
+
+    async def _look_at_batches(self, partition: TopicPartition, place: int) -> Batch | None:
+        try:
+            raw = await fetch_batches(self._consumer, partition, place)
+        except OffsetOutOfRangeError:
+            self._stop = await self._why_out_of_range(partition, place)
+            return None
+        except BrokenBatch as broken:
+            at = broken.offset
+            self._stop = self._gap(partition, at, at + 1, "a damaged batch begins there")
+            return None
+        end, records = place, list[RawRecord]()
+        for batch in raw:
+            if batch.start > end:
+                self._stop = self._gap(partition, end, batch.start, "the log goes on behind them")
+                break
+            if batch.thinned:
+                self._stop = self._gap(partition, end, batch.end, "compaction took records away")
+                break
+            end = max(end, batch.end)
+            records += [record for record in batch.records if record.offset >= place]
+        return self._batch(partition, place, end, records)
+
+    async def _why_out_of_range(self, partition: TopicPartition, place: int) -> ReaderStopped | None:
+        """None, when the offset is there after all: a new leader was catching up."""
+        begin = (await self._consumer.beginning_offsets([partition]))[partition]
+        end = (await self._consumer.end_offsets([partition]))[partition]
+        if place < begin:
+            return self._gap(partition, place, begin, f"the log begins at {begin}")
+        if place > end:
+            return LogTruncated(*log_partition(self._kafka, partition), place, end)
+        return None
+
+    def _gap(self, partition: TopicPartition, first: int, behind: int, reason: str) -> LogGap:
+        return LogGap(*log_partition(self._kafka, partition), first, behind, reason)
+
+    def _batch(self, partition: TopicPartition, start: int, end: int, standing: Iterable[RawRecord]) -> Batch | None:
+        """Everything before the first event of a newer release, which is where the reader stops then."""
+        source = log_partition(self._kafka, partition)
+        records: list[Record | PoisonRecord] = []
+        for raw in standing:
+            try:
+                records.append(read_raw(source, raw))
+            except UnknownEvent as unknown:
+                self._stop, end = unknown, raw.offset
+                break
+        return Batch(source, start, end, records) if end > start else None
+
+
+def read_raw(source: LogPartition, raw: RawRecord) -> Record | PoisonRecord:
+    """Decode a record of ``source``; raises ``UnknownEvent``."""
+    position = RecordPosition(*source, raw.offset)
+    if raw.misplaced:
+        return PoisonRecord(position, raw.value or b"", "its offset is not its place in its batch")
+    return read_record(position, raw.value)
 
 
 def consumer_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -57,6 +180,14 @@ async def end_offsets(
     """The offset after the last committed record (or marker) of each partition."""
     ends = await consumer.end_offsets([kafka_partition(kafka, partition) for partition in partitions])
     return {log_partition(kafka, partition): end for partition, end in ends.items()}
+
+
+async def begin_offsets(
+    kafka: KafkaSettings, consumer: AIOKafkaConsumer, partitions: Iterable[LogPartition]
+) -> dict[LogPartition, int]:
+    """The offset of the first record that each partition still has."""
+    begins = await consumer.beginning_offsets([kafka_partition(kafka, partition) for partition in partitions])
+    return {log_partition(kafka, partition): begin for partition, begin in begins.items()}
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from aiokafka.structs import ConsumerRecord
-
-from .envelope import Envelope, decode
-from .errors import PoisonError
+from .envelope import Envelope, decode, topic_of
+from .errors import PoisonError, UnknownEvent
 from .events import Topic
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LogPartition(NamedTuple):
@@ -30,20 +25,26 @@ class RecordPosition(NamedTuple):
     partition: int
     offset: int
 
+    def __str__(self) -> str:
+        return f"{self.topic.value}/{self.partition} offset {self.offset}"
+
 
 @dataclass(frozen=True)
 class Record:
-    """An event in its place. ``value`` is the exact bytes in Kafka, ``timestamp`` the record's time (UTC)."""
+    """An event in its place. ``value`` is the exact bytes in Kafka.
+
+    Kafka's key, headers and timestamp of a record are never looked at: whoever writes sets them, and nothing vouches
+    for them.
+    """
 
     position: RecordPosition
     envelope: Envelope
     value: bytes
-    timestamp: datetime
 
 
 @dataclass(frozen=True)
 class PoisonRecord:
-    """A record that can't be read or applied, and the reason."""
+    """A record that no release can read, or that breaks a rule of a projection, and the reason."""
 
     position: RecordPosition
     value: bytes
@@ -63,18 +64,21 @@ class Batch:
     records: Sequence[Record | PoisonRecord]
 
 
-def kafka_time(milliseconds: int) -> datetime:
-    """Kafka's record time (milliseconds since 1970) as UTC."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+def read_record(position: RecordPosition, value: bytes | None) -> Record | PoisonRecord:
+    """Decode a record's value; one that is no event of its topic becomes a :class:`PoisonRecord`.
 
-
-def read_record(topic: Topic, message: ConsumerRecord) -> Record | PoisonRecord:
-    """Decode what Kafka served of ``topic``; a value that is no event of it becomes a :class:`PoisonRecord`."""
-    position = RecordPosition(topic, message.partition, message.offset)
+    Raises:
+        UnknownEvent: an event of a newer release.
+    """
     try:
-        envelope = decode(message.value)
-        if envelope.data.topic is not topic:
-            raise PoisonError(f"an event of the topic {envelope.data.topic.value}")
+        envelope = decode(value)
     except PoisonError as poison:
-        return PoisonRecord(position, message.value or b"", poison.reason)
-    return Record(position, envelope, message.value, kafka_time(message.timestamp))
+        return PoisonRecord(position, value or b"", poison.reason)
+    except UnknownEvent as unknown:
+        if (topic := topic_of(unknown.type_name)) != position.topic.value:
+            return PoisonRecord(position, value or b"", f"an event of the topic {topic}")
+        raise UnknownEvent(unknown.type_name, unknown.unknown, str(position)) from None
+    if envelope.data.topic is not position.topic:
+        return PoisonRecord(position, value or b"", f"an event of the topic {envelope.data.topic.value}")
+    assert value is not None, "decode refuses it"  # noqa: S101
+    return Record(position, envelope, value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 from tqdm import tqdm
 
+from .errors import LogGap
 from .kafka import KafkaSettings
 from .projection import BatchApplier, Projection
 from .record import PoisonRecord, RecordPosition
@@ -38,9 +39,15 @@ async def replay(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projectio
 
     Raises:
         LogUnavailable: Kafka is away; nothing is lost.
+        ReaderStopped: the log has a gap, or an event of a newer release: from there on the tables would not be its.
+            A log whose beginning is gone is refused before anything is emptied.
+        ApplyFailed: at one record; everything before it was applied.
         asyncpg.PostgresError: the database failed; run it again.
     """
     tail = EventTail(kafka, projection.topics)
+    for partition, begin in (await tail.begin_offsets()).items():
+        if begin > 0:
+            raise LogGap(partition.topic.value, partition.partition, 0, begin, f"the log begins at {begin}")
     ends = await tail.end_offsets()
     total = sum(ends.values())
     refused: list[tuple[RecordPosition, str]] = []

@@ -12,14 +12,22 @@ from aiokafka.errors import KafkaError
 from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
-from .reading import consumer_options, end_offsets, kafka_partition, log_partition, partitions_of, stop_consumer
-from .record import Batch, LogPartition, PoisonRecord, Record, read_record
+from .reading import (
+    LogReader,
+    begin_offsets,
+    consumer_options,
+    end_offsets,
+    kafka_partition,
+    log_partition,
+    partitions_of,
+    stop_consumer,
+)
+from .record import Batch, LogPartition, PoisonRecord, Record
 
 Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""
 
 _POLL_MS = 200
-_BATCH_RECORDS = 2000
 
 
 class EventTail:
@@ -35,6 +43,11 @@ class EventTail:
         async with self._consumer() as (consumer, partitions):
             return await end_offsets(self._kafka, consumer, partitions)
 
+    async def begin_offsets(self) -> dict[LogPartition, int]:
+        """The offset of the first record that each partition still has; raises ``LogUnavailable``."""
+        async with self._consumer() as (consumer, partitions):
+            return await begin_offsets(self._kafka, consumer, partitions)
+
     async def read(
         self, start: Start, *, until: Mapping[LogPartition, int] | None = None
     ) -> AsyncGenerator[Record | PoisonRecord, None]:
@@ -48,6 +61,7 @@ class EventTail:
 
         Raises:
             LogUnavailable: Kafka is away at the start, or failed for good.
+            ReaderStopped: it came to an event of a newer release or to a gap; what stands before it has been given.
         """
         async with aclosing(self.batches(start, until=until)) as batches:
             async for batch in batches:
@@ -61,20 +75,18 @@ class EventTail:
         async with self._consumer() as (consumer, partitions):
             assigned = [kafka_partition(self._kafka, partition) for partition in partitions]
             consumer.assign(assigned)
-            position: dict[TopicPartition, int] = {}
+            places: dict[TopicPartition, int] = {}
             for partition, assignment in zip(partitions, assigned, strict=True):
-                position[assignment] = 0 if start == "earliest" else start.get(partition, 0)
-                consumer.seek(assignment, position[assignment])
-            while self._unfinished(position, until):
-                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS)
-                for partition, assignment in zip(partitions, assigned, strict=True):
-                    end = await consumer.position(assignment)
-                    begin, position[assignment] = position[assignment], end
-                    limit = end if until is None else min(end, until.get(partition, end))
+                places[assignment] = 0 if start == "earliest" else start.get(partition, 0)
+                consumer.seek(assignment, places[assignment])
+            reader = LogReader(self._kafka, consumer)
+            while self._unfinished(places, until):
+                for assignment, batch in await reader.next_batches(places, timeout_ms=_POLL_MS):
+                    begin, places[assignment] = places[assignment], batch.end
+                    limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
                     if limit > begin:
-                        messages = [message for message in fetched.get(assignment, []) if message.offset < limit]
-                        records = [read_record(partition.topic, message) for message in messages]
-                        yield Batch(partition, begin, limit, records)
+                        records = [record for record in batch.records if record.position.offset < limit]
+                        yield Batch(batch.partition, begin, limit, records)
 
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:

@@ -29,6 +29,7 @@ ELECTION = "1" * 14
 class BallotsProjection:
     """One row for each application: an event applied twice shows as two rows."""
 
+    mended = False
     name = "ballots-test"
     topics = frozenset({Topic.BALLOTS, Topic.ELECTIONS})
     tables = ("applied",)
@@ -44,7 +45,7 @@ class BallotsProjection:
             )
             if data.tracker == "poison":
                 raise PoisonError("the tracker is poison")
-            if data.tracker == "bug":
+            if data.tracker == "bug" and not self.mended:
                 raise KeyError("a bug of the projection")
 
 

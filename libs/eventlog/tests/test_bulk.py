@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 from evote_eventlog.envelope import Envelope, encode
-from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.errors import ApplyFailed, LogUnavailable
 from evote_eventlog.events import BallotAccepted, Topic
 from evote_eventlog.projection import BatchApplier, Projection
 from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record, RecordPosition
@@ -45,7 +45,7 @@ def batch(new_ballot: NewBallot, trackers: Sequence[str | None]) -> Batch:
             records.append(PoisonRecord(position, b"", "not JSON"))
             continue
         envelope = Envelope.wrap(new_ballot(offset, tracker=tracker), id=str(offset), source="test", time=NOW)
-        records.append(Record(position, envelope, encode(envelope), NOW))
+        records.append(Record(position, envelope, encode(envelope)))
     return Batch(PARTITION, 0, len(records), records)
 
 
@@ -86,9 +86,7 @@ async def one_by_one(pool: asyncpg.Pool, projection: Projection, given: Batch) -
         [],
         ["poison"],
         ["a", "poison", "b"],
-        ["bug", "a", "refused", None, "b", "poison"],
-        ["a", "b", "null\0byte"],
-        ["refused", "refused", "a"],
+        ["poison", "a", "poison", None, "b", "poison"],
     ],
     ids=repr,
 )
@@ -110,6 +108,31 @@ async def test_records_that_are_all_good_are_written_at_once(
     bulk = Bulk(projection)
     await outcome(pool, bulk, batch(new_ballot, ["a", None, "b", "c"]))
     assert bulk.sizes == [3]
+
+
+@pytest.mark.parametrize("fault", ["bug", "refused"])
+@pytest.mark.parametrize(
+    "trackers", [["{}"], ["{}", "a"], ["a", "poison", "{}", "b"], [None, "{}", None], ["a", "{}", "poison", "{}"]]
+)
+async def test_a_record_that_fails_for_no_reason_of_its_own_stays_and_so_does_all_behind_it(
+    pool: asyncpg.Pool, projection: Projection, new_ballot: NewBallot, trackers: list[str | None], fault: str
+) -> None:
+    given = batch(new_ballot, [tracker and tracker.format(fault) for tracker in trackers])
+    at = trackers.index("{}")
+    rows, refused, _ = await outcome(pool, projection, Batch(PARTITION, 0, at, given.records[:at]))
+    for each in (projection, Bulk(projection)):
+        await pool.execute("TRUNCATE applied, consumer_offsets")
+        noted: list[tuple[RecordPosition, str]] = []
+
+        async def note(poison: PoisonRecord, noted: list[tuple[RecordPosition, str]] = noted) -> None:
+            noted.append((poison.position, poison.reason))
+
+        with pytest.raises(ApplyFailed) as failed:
+            await BatchApplier(pool, each, note).apply(given)
+        assert failed.value.offset == at
+        assert [tuple(row) for row in await pool.fetch('SELECT * FROM applied ORDER BY partition, "offset"')] == rows
+        assert noted == refused
+        assert await pool.fetchval("SELECT next_offset FROM consumer_offsets") == at
 
 
 async def test_a_bulk_write_that_fails_for_a_while_applies_nothing_and_condemns_nobody(

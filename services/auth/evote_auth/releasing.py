@@ -83,9 +83,14 @@ class Releasing:
             evidence_sha256=prepared.evidence_sha256,
         )
         try:
+            # A crash here leaves evidence that no event names: nothing was released, and the auditor counts nothing.
             await self.producer.publish(authenticated)
+            # A crash here leaves a voter who is said to have come, and no release.
             await self.producer.publish(released)
+            # A crash here leaves an evidenced release that nobody received: the voter comes again and gets the same.
         except LogUnavailable:
+            # Either event may have landed. The proof is good again all the same: the same voter can only get the same
+            # credential by it, with new evidence. A crash before this leaves it spent, and the voter brings a new one.
             await give_back()
             raise
         return prepared.credential.private

@@ -49,6 +49,8 @@ class BoxCloser:
     ) -> None:
         for partition in missing:
             marker = BallotBoxClosed(election_uuid=election_uuid, partition=partition, partitions=partitions)
+            # A crash here leaves partitions without a marker, which the next round writes. A marker that was written
+            # twice changes nothing: the first one closes the partition.
             await self._producer.publish(marker, partition=partition)
         async with asyncio.timeout(_PROJECTED_WITHIN_S):
             # Holding the lock until they are projected, so that the next round doesn't write them again.

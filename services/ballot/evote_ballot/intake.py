@@ -87,13 +87,16 @@ class Intake:
         Raises ``ElectionClosed`` or ``OlderThanLast`` when it does not, and ``LogUnavailable`` when it isn't known
         whether the ballot was recorded.
         """
+        # A crash here leaves ciphertexts reserved for this ballot and for no other: it may come again, to any replica.
         record = await self.producer.publish(checked.cast)
-        # Durable from here on; whether it counts is what the log says before it.
+        # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
+        # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
         await self.read_back.wait_for(record.position)
         async with self._snapshot() as connection:
             history = await self._history(connection, checked.cast)
         recorded = cast_record(record, checked.cast)
         acceptance = history.demand_admitted(recorded, checked.closes_at)
+        # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
         return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new=acceptance == recorded.acceptance)
 
     async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:

@@ -16,6 +16,7 @@ from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, Temp
 from evote_eventlog.producer import EventProducer
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.clock import Clock
+from evote_platform.problems import DATABASE_AWAY
 from evote_statements.signed import sign_statement
 
 from .domain.actions import choose_actions
@@ -82,6 +83,7 @@ class BiometricService:
         order = self._order(order_text, FacePurpose.ENROL, now)
         async with self.pool.acquire() as connection:
             await orders.begin_attempt(connection, order, PHOTOS_PER_ORDER, now)
+        # A crash from here on costs the order one photo of the ten that it may try.
         async with self._given_back_by_our_fault(order):
             template = await self._photographed(photo)
             async with self.pool.acquire() as connection, connection.transaction():
@@ -90,6 +92,7 @@ class BiometricService:
                 key = await election_key(connection, order.election_uuid, self.master_key, self.random)
                 version = await templates.next_version(connection, order.election_uuid, order.voter_ref)
                 await self._keep(connection, key, order.election_uuid, order.voter_ref, version, template)
+            # A crash here leaves a template that no event names, and a spent order: the next enrolment replaces it.
             await self.producer.publish(FaceEnrolled(election_uuid=order.election_uuid, voter_ref=order.voter_ref))
         self.metrics.judged(Operation.ENROL, "accepted")
         return order
@@ -130,6 +133,8 @@ class BiometricService:
         """
         now = self.clock()
         async with self.pool.acquire() as connection:
+            # Before anything is looked at, so that of two bursts one is judged. A crash from here on leaves the
+            # verification spent: the voter begins the order's next attempt.
             verification = await use_verification(connection, verification_id)
         _require_usable(verification, burst.nonce, now)
         async with self._given_back_by_our_fault(verification):
@@ -151,6 +156,7 @@ class BiometricService:
             turned = key.open(sealed, election_uuid, voter_ref)
             plain = transform_back(turned, key.transform_seed(voter_ref, sealed.version))
             await self._keep(connection, key, election_uuid, voter_ref, version, plain)
+        # A crash here leaves a new version that no event names; it fits the same face, and the officer asks again.
         await self.producer.publish(TemplateReissued(election_uuid=election_uuid, voter_ref=voter_ref))
         return version
 
@@ -197,6 +203,8 @@ class BiometricService:
             await hold_open(connection, uuid)
             key = await election_key(connection, uuid, self.master_key, self.random)
             sealed = await templates.load_template(connection, uuid, voter_ref)
+            # Committed before the frames are read: a crash behind it leaves frames that are refused for ever, and a
+            # voter who films new ones.
             new = await note_frames(connection, uuid, [key.frame_digest(frame) for frame in burst.frames])
         if not new:
             raise FaceRefused(RejectionReason.REPLAYED)
@@ -241,8 +249,11 @@ class BiometricService:
             verdict_id=self.random(16).hex(),
         )
         async with self.pool.acquire() as connection, connection.transaction():
+            # Before event and verdict, so that no order gives two verdicts. A crash behind the commit leaves the order
+            # done without a verdict: the voter needs a new order of auth.
             await orders.finish_order(connection, verification.order_id)
             await orders.forget_attempts(connection, verification.election_uuid, verification.voter_ref)
+        # A crash behind the event leaves a verdict on record that nobody holds: nothing is released for it.
         await self.producer.publish(
             FaceVerified(
                 election_uuid=verdict.election_uuid, voter_ref=verdict.voter_ref, verdict_id=verdict.verdict_id
@@ -253,10 +264,13 @@ class BiometricService:
 
     @asynccontextmanager
     async def _given_back_by_our_fault(self, order: FaceOrder | Verification) -> AsyncIterator[None]:
-        """What fails for want of a worker or of the log costs the voter no attempt: nothing has left this service."""
+        """What fails for want of a worker, the log or the database costs no attempt: nothing has left this service.
+
+        A commit that is reported as failed may have landed: the order is made usable again, whether it did or not.
+        """
         try:
             yield
-        except (Overloaded, LogUnavailable):
+        except (Overloaded, LogUnavailable, *DATABASE_AWAY):
             async with self.pool.acquire() as connection:
                 await orders.give_back_attempt(connection, order)
             raise

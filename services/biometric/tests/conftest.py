@@ -158,9 +158,12 @@ class Booth:
     def act(self, begun: dict, person: int = 1) -> list[FaceReading]:
         return acted([Action(name) for name in begun["actions"]], person)
 
+    def burst(self, begun: dict, person: int = 1) -> list[bytes]:
+        return [spelled(reading) for reading in self.act(begun, person)]
+
     async def verify(self, person: int = 1) -> httpx.Response:
         begun = await self.begun()
-        return await self.send(begun, [spelled(reading) for reading in self.act(begun, person)])
+        return await self.send(begun, self.burst(begun, person))
 
     async def certify(self) -> None:
         await self.tally.publish(ResultCertified(election_uuid=self.uuid, archive_sha256="0" * 64))

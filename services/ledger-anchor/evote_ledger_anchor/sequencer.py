@@ -69,7 +69,7 @@ class _Head:
     rules: Sequenced
     pending: list[LogEntry] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
-    """The Kafka timestamps of what is pending, in seconds since 1970."""
+    """When what is pending was written, by its writers' clocks, in seconds since 1970."""
 
 
 class Sequencer:
@@ -195,7 +195,7 @@ class Sequencer:
                     leaf_hash=leaf_hash(record.value).hex(),
                 )
             )
-            head.arrivals.append(record.timestamp.timestamp())
+            head.arrivals.append(record.envelope.time.timestamp())
 
     def _skip(self, skip: Skip, record: Record) -> None:
         self._metrics.skipped.labels(skip.value).inc()

@@ -94,7 +94,7 @@ class LogBuilder:
         self._offsets[place] += 1
         envelope = Envelope.wrap(data, id=f"id-{next(self._ids)}", source="test", time=MOMENT)
         position = RecordPosition(data.topic, partition, self._offsets[place] - 1)
-        return Record(position, envelope, encode(envelope), MOMENT)
+        return Record(position, envelope, encode(envelope))
 
     async def apply(self, record: Record) -> None:
         async with self.pool.acquire() as connection, connection.transaction():

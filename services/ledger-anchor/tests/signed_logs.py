@@ -54,5 +54,5 @@ def fold(events: Sequence[EventData | None], served: Mapping[int, Entry] | None 
         if event is None:
             log.take(PoisonRecord(position, b"", "not JSON"))
         else:
-            log.take(Record(position, Envelope.wrap(event, id="1", source="test", time=MOMENT), b"", MOMENT))
+            log.take(Record(position, Envelope.wrap(event, id="1", source="test", time=MOMENT), b""))
     return log

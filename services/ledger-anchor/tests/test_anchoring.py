@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -17,11 +18,14 @@ from evote_eventlog.events import EventData
 from evote_ledger_anchor.anchoring import Anchoring, Pace
 from evote_ledger_anchor.metrics import AnchoringMetrics
 from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
+from evote_local.faults import Fault, break_write
 from evote_local.testbed import eventually
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from .fake_chain import FakeMiningChain
+
+WORKS, LOST, LANDED = None, Fault.LOST, Fault.LANDED
 
 
 class HandPlayedLog:
@@ -29,14 +33,11 @@ class HandPlayedLog:
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self.script: Iterator[str] = iter(())
+        self.script: Iterator[Fault | None] = iter(())
 
     async def publish(self, data: EventData) -> None:
-        fault = next(self.script, "works")
-        if fault != "lost":
-            await self._log.apply(self._log.record(data))
-        if fault != "works":
-            raise LogUnavailable(fault)
+        apply = partial(self._log.apply, self._log.record(data))
+        await break_write(next(self.script, WORKS), apply, LogUnavailable("broken by a test"))
 
 
 class Place:
@@ -168,8 +169,8 @@ async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_blo
     assert block == next(number for number, (_, anchors) in enumerate(place.chain.blocks) if anchors)
 
 
-@pytest.mark.parametrize("script", [["lost"], ["landed"], ["works", "lost"], ["works", "landed"], ["lost", "landed"]])
-async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[str]) -> None:
+@pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])
+async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None]) -> None:
     place.producer.script = iter(script)
     async with place.anchoring():
         size = await place.grow()
@@ -229,7 +230,7 @@ async def test_whatever_happens_no_size_is_anchored_twice_and_the_log_is_caught_
     place.chain.finality_depth = 2
     size = await place.grow()
     for _ in range(6):
-        place.producer.script = iter(random.choices(["works", "lost", "landed"], [6, 1, 1], k=20))
+        place.producer.script = iter(random.choices([WORKS, LOST, LANDED], [6, 1, 1], k=20))
         async with place.anchoring():
             for _ in range(random.randrange(8)):
                 match random.randrange(5):

@@ -24,6 +24,7 @@ from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_size
+from evote_local.faults import WRITES, BrokenWrite, Fault, break_write, breaking, every_fault
 from evote_local.testbed import eventually
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
@@ -35,10 +36,16 @@ from pydantic import SecretStr
 pytestmark = pytest.mark.stack
 
 
-class FaultyWriter:
-    """Breaks each publish that its script names: lost, or landed and reported as failed."""
+WORKS = None
+LOST = (Fault.LOST, LogUnavailable("broken by a test"))
+LANDED = (Fault.LANDED, LogUnavailable("broken by a test"))
+FENCED = (Fault.LOST, Fenced("another"))
 
-    def __init__(self, writer: TransactionalProducer, script: Sequence[str]) -> None:
+
+class FaultyWriter:
+    """Breaks each publish that its script names, how, and with which word to the sequencer."""
+
+    def __init__(self, writer: TransactionalProducer, script: Sequence[tuple[Fault, Exception] | None]) -> None:
         self._writer = writer
         self._script = iter(script)
         self.starts = 0
@@ -52,15 +59,12 @@ class FaultyWriter:
         await self._writer.stop()
 
     async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
-        fault = next(self._script, "works")
-        if fault == "works":
+        planned = next(self._script, WORKS)
+        if planned is WORKS:
             return await self._writer.publish_all(events)
         self.broken += 1
-        if fault == "landed":
-            await self._writer.publish_all(events)
-        if fault == "fenced":
-            raise Fenced("another")
-        raise LogUnavailable(fault)
+        fault, failure = planned
+        return await break_write(fault, lambda: self._writer.publish_all(events), failure)
 
 
 class Stack:
@@ -181,18 +185,18 @@ async def _at_least(stack: Stack, size: int) -> bool:
 @pytest.mark.parametrize(
     "script",
     [
-        ["lost"],
-        ["landed"],
-        ["works", "lost", "landed", "lost"],
-        ["works", "landed", "works", "landed", "landed"],
-        ["fenced", "works", "fenced"],
+        [WORKS, LOST, LANDED, LOST],
+        [WORKS, LANDED, WORKS, LANDED, LANDED],
+        [FENCED, WORKS, FENCED],
     ],
 )
-async def test_a_broken_write_neither_loses_nor_doubles_an_entry(stack: Stack, events: Any, script: list[str]) -> None:
+async def test_broken_writes_neither_lose_nor_double_an_entry(
+    stack: Stack, events: Any, script: list[tuple[Fault, Exception] | None]
+) -> None:
     writer = FaultyWriter(stack.writer(), script)
     async with stack.running(stack.projection(), stack.sequencer(writer)):
         number = 0
-        while writer.broken < len([fault for fault in script if fault != "works"]):
+        while writer.broken < len([fault for fault in script if fault is not WORKS]):
             await stack.publish(events.ballot(number))
             number += 1
             await asyncio.sleep(0.02)
@@ -203,6 +207,20 @@ async def test_a_broken_write_neither_loses_nor_doubles_an_entry(stack: Stack, e
 
 async def _started(writer: FaultyWriter, times: int) -> bool:
     return writer.starts == times
+
+
+@pytest.mark.parametrize("broken", every_fault("ledger-anchor sequences"), ids=str)
+async def test_a_checkpoint_whose_write_broke_is_in_the_log_once(
+    stack: Stack, events: Any, broken: BrokenWrite
+) -> None:
+    for number in range(3):
+        await stack.publish(events.ballot(number))
+    async with stack.running(stack.projection()):
+        with breaking(broken) as seen:
+            async with stack.running(stack.sequencer(stack.writer())):
+                await eventually(lambda: _at_least(stack, 3))
+    assert set(seen.names) == set(WRITES["ledger-anchor sequences"])
+    await stack.check_log(stack.published)
 
 
 async def test_a_duplicate_is_known_after_a_restart(stack: Stack, events: Any) -> None:

@@ -94,6 +94,8 @@ class CommandHandler:
 
     async def _publish(self, connection: store.Connection, events: Sequence[ElectionEventData]) -> None:
         for event in events:
+            # A crash behind this leaves a durable decision and an officer without an answer: the command, repeated,
+            # finds it done.
             record = await self.producer.publish(event)
             await self._wait_until_projected(connection, record.position)
 

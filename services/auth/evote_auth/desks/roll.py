@@ -44,6 +44,7 @@ class RollDesk:
         async with self.service.pool.acquire() as connection:
             election = await elections.load_election(connection, election_uuid)
             voter_refs = await roll.freeze_roll(connection, election_uuid, self.service.releasing.master_key.key_id)
+        # A crash from here on leaves a frozen roll and some parts of its list; the command, repeated, makes the same.
         credentials = await derive_public_list(
             self.service.releasing.master_key, election.group, election_uuid, voter_refs, os.cpu_count() or 1
         )

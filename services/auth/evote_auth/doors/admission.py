@@ -77,7 +77,8 @@ async def admit(
     now = service.clock()
     async with service.pool.acquire() as connection:
         election = await service.open_to_voters(connection, election_uuid)
-        # Used up whatever follows: a challenge is good for one attempt.
+        # Used up whatever follows: a challenge is good for one attempt. A crash behind it leaves it spent and nothing
+        # else; the card signs a new one.
         challenge = await challenges.use_challenge(connection, challenge_id)
         check_challenge(challenge, election_uuid, now)
     texts = release_texts(challenge, election.name)
@@ -116,15 +117,18 @@ async def _bind(
                 registered = await register_card(
                     connection, election.uuid, voter.voter_ref, card, bound, ended, service.random, now
                 )
+                # A crash before the commit leaves neither binding nor evidence, and no event: the voter comes as if for
+                # the first time. A crash behind it leaves both, and the voter's card fits its own binding.
                 if not isinstance(registered, WaitsForOfficer):
                     done = await then(connection, AdmittedVoter(election, response, texts, voter, registered, now))
                     await attempts.forget_failures(connection, election.uuid, card.pair.user)
                     return done
         except BoundMeanwhile:
-            continue
+            continue  # rolled back: nothing of this round is left
         except asyncpg.UniqueViolationError:
             # Two voters were bound to one certificate at the same moment: the other came first.
             raise CardOfAnother from None
+        # Committed with nothing but the case: a crash before the answer leaves it open, and the next try finds it.
         raise CardMismatch(registered.case_number)
 
 

@@ -93,7 +93,8 @@ class FaceDoor:
         async with self.service.pool.acquire() as connection, connection.transaction():
             order = await face_orders.lock_verification(connection, verdict.order_id)
             check_verdict(verdict, order, election_uuid, now)
-            # Used up together with the evidence: a verdict is good for one release at all replicas.
+            # Used up together with the evidence: a verdict is good for one release at all replicas. A crash behind the
+            # commit leaves both without a release, and biometric looks once more.
             await face_orders.use_order(connection, order.order_id)
             prepared = await self._prepare_release(connection, election, order, text, rfc3339(now))
 

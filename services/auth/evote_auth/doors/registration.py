@@ -135,6 +135,7 @@ async def register_card(
     Raises ``BoundMeanwhile``, ``CardBlocked``, ``CardOfAnother`` or ``RefusedByOfficer``;
     ``asyncpg.UniqueViolationError`` when another voter is being bound to the same certificate.
     """
+    # A crash gives the lock back with the transaction: nobody stays locked out.
     await roll.lock_voter(connection, election_uuid, voter_ref)
     if bound != await cards.bound_card(connection, election_uuid, voter_ref):
         raise BoundMeanwhile
@@ -149,6 +150,8 @@ async def register_card(
         return WaitsForOfficer(opened.number)
     if not isinstance(binding, Keep) or (bound and bound.user_der is None):
         await cards.bind_pair(connection, election_uuid, voter_ref, card)
+    # One transaction with the binding: a crash leaves no replaced card whose replacement nobody recorded, and no
+    # officer's approval that is spent on a binding which isn't there.
     if isinstance(binding, Replace):
         change = await _change(connection, election_uuid, known.bound, card.pair, binding, case, now)
         await cards.keep_change(connection, election_uuid, voter_ref, change)
@@ -210,4 +213,6 @@ async def _find_or_open(
         if case is not None:
             return case
         number = new_case_number(random)
+        # Outside of any transaction for a match, so that the case outlives the refusal; a crash behind it leaves a case
+        # that the same card finds again.
         await cases.open_case(connection, election_uuid, number, kind, card.pair, shown, candidates, now)

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import CorruptRecordException, KafkaError, UnknownTopicOrPartitionError
-from aiokafka.structs import ConsumerRecord
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from evote_eventlog.batches import RawRecord, fetch_batches
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.reading import consumer_options, kafka_partition, partitions_of, stop_consumer
 from evote_eventlog.record import LogPartition
 
-_POLL_MS = 200
-_RECORDS_AT_ONCE = 200
+_FETCH_BYTES = 256 * 1024
 _STALLED_S = 15.0
 
 
@@ -26,14 +25,6 @@ class Span:
 
     begin: int
     end: int
-
-
-class CorruptBatch(Exception):
-    """Kafka serves a batch whose checksum does not hold. Field: ``offset``, where it begins."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(f"the checksum of the batch at offset {offset} does not hold")
-        self.offset = offset
 
 
 class KafkaLog:
@@ -57,31 +48,23 @@ class KafkaLog:
         ends = await self._consumer.end_offsets([assigned])
         return Span(begins[assigned], ends[assigned])
 
-    async def records(self, partition: LogPartition, span: Span) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    async def records(self, partition: LogPartition, span: Span) -> AsyncIterator[Sequence[RawRecord]]:
         """The committed records within the span, in a few at a time.
 
         Raises:
-            CorruptBatch: nothing behind it can be read.
+            BrokenBatch: nothing behind it can be read.
             LogUnavailable: Kafka stopped answering.
         """
         assigned = kafka_partition(self._kafka, partition)
-        self._consumer.assign([assigned])
-        self._consumer.seek(assigned, span.begin)
-        position, moved_at, at_once = span.begin, monotonic(), _RECORDS_AT_ONCE
+        position, moved_at = span.begin, monotonic()
         while position < span.end:
-            try:
-                fetched = await self._consumer.getmany(assigned, timeout_ms=_POLL_MS, max_records=at_once)
-            except CorruptRecordException as error:
-                if at_once == 1:
-                    raise CorruptBatch(position) from error
-                at_once = 1  # what stands before it can be read, one by one
-                self._consumer.seek(assigned, position)
-                continue
-            messages = [message for message in fetched.get(assigned, []) if message.offset < span.end]
-            if messages:
-                yield messages
-            reached = await self._consumer.position(assigned)
-            if reached != position:
+            batches = await fetch_batches(self._consumer, assigned, position, _FETCH_BYTES)
+            records = [record for batch in batches for record in batch.records]
+            within = [record for record in records if position <= record.offset < span.end]
+            if within:
+                yield within
+            reached = max((batch.end for batch in batches), default=position)
+            if reached > position:
                 position, moved_at = reached, monotonic()
             elif monotonic() - moved_at > _STALLED_S:
                 raise LogUnavailable(f"no record of {partition.topic.value}/{partition.partition} from {position} on")

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aiokafka.structs import ConsumerRecord
-from evote_eventlog.events import Topic
-from evote_eventlog.record import LogPartition, Record, read_record
+from evote_eventlog.batches import BrokenBatch, RawRecord
+from evote_eventlog.reading import read_raw
+from evote_eventlog.record import LogPartition, Record
 from evote_tlog.merkle import leaf_hash
 
 from ..domain import Sequenced
 from .domain import Finding, Numbered, compare_records
-from .kafka_log import CorruptBatch, KafkaLog, Span
+from .kafka_log import KafkaLog, Span
 
 CORRUPT: Final = "a batch whose checksum does not hold"
 
@@ -39,7 +39,7 @@ class PartitionCheck:
             async for messages in kafka_log.records(place, span):
                 for message in messages:
                     held[message.offset] = leaf_hash(message.value or b"")
-        except CorruptBatch as corrupt:
+        except BrokenBatch as corrupt:
             readable = corrupt.offset
             where = f"{name} offset {readable}"
             findings.append(Finding("entry-changed", where, "records of the log", CORRUPT, name))
@@ -70,7 +70,7 @@ class PartitionCheck:
             return []
         rules, omitted = Sequenced(), set[int]()
         async for messages in kafka_log.records(place, Span(span.begin, turn)):
-            offsets = await asyncio.to_thread(_admitted, rules, place.topic, messages)
+            offsets = await asyncio.to_thread(_admitted, rules, place, messages)
             omitted |= offsets.intersection(unlisted)
         self._kept_out |= {leaf for offset, leaf in unlisted.items() if offset not in omitted}
         name = partition_name(place)
@@ -86,12 +86,12 @@ class PartitionCheck:
         ]
 
 
-def _admitted(rules: Sequenced, topic: Topic, messages: Sequence[ConsumerRecord]) -> set[int]:
+def _admitted(rules: Sequenced, place: LogPartition, messages: Sequence[RawRecord]) -> set[int]:
     """The offsets of those that the sequencing rules let into the log."""
     offsets = set()
     for message in messages:
-        record = read_record(topic, message)
-        if isinstance(record, Record) and rules.admit(record.envelope.data, message.partition) is None:
+        record = read_raw(place, message)
+        if isinstance(record, Record) and rules.admit(record.envelope.data, place.partition) is None:
             offsets.add(message.offset)
     return offsets
 

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
-from aiokafka.structs import ConsumerRecord
+from evote_eventlog.batches import BrokenBatch, RawRecord
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.record import LogPartition, read_record
+from evote_eventlog.reading import read_raw
+from evote_eventlog.record import LogPartition
 
 from .chains import ChainReading, ChainWatch
 from .domain import Finding, check_order
-from .kafka_log import CorruptBatch, KafkaLog, Span, open_kafka_log
+from .kafka_log import KafkaLog, Span, open_kafka_log
 from .labels import Labels
 from .notes import Notes
 from .partitions import CORRUPT, PartitionCheck, partition_name
@@ -100,7 +101,7 @@ async def _read_ledger(kafka_log: KafkaLog, notes: Notes, served: ServedLog) -> 
     try:
         async for messages in kafka_log.records(_LEDGER, span):
             await asyncio.to_thread(_take_all, log, messages)
-    except CorruptBatch as corrupt:
+    except BrokenBatch as corrupt:
         where = f"{SOURCE} offset {corrupt.offset}"
         log.findings.append(Finding("entry-changed", where, "records of the log", CORRUPT, SOURCE))
         log.blind = True
@@ -112,9 +113,9 @@ async def _read_ledger(kafka_log: KafkaLog, notes: Notes, served: ServedLog) -> 
     return log, span
 
 
-def _take_all(log: SignedLog, messages: Sequence[ConsumerRecord]) -> None:
+def _take_all(log: SignedLog, messages: Sequence[RawRecord]) -> None:
     for message in messages:
-        log.take(read_record(Topic.LEDGER, message))
+        log.take(read_raw(_LEDGER, message))
 
 
 def _judge_log(log: SignedLog, served: ServedLog) -> list[Finding]:

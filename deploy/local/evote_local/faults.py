@@ -1,0 +1,256 @@
+"""Breaks each write that a use case makes, twice over: lost, and landed but reported as failed.
+
+Kafka and PostgreSQL are real, and so are the producer and the connection: only their word to the service is false,
+once, at one write. What is left is then what a broken network or a failover leaves. The client repeats, and the test
+looks at what there is.
+
+Only writes of the context that entered :func:`breaking` are seen. A request that a test sends to an app in its own
+process runs in that context; the app's projections and other tasks don't, and work on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, TypeVar
+from unittest.mock import patch
+
+import asyncpg
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import EventData
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.transactional import TransactionalProducer
+
+T = TypeVar("T")
+
+WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "ballot casts": ("reservations", "BallotAccepted"),
+    "auth imports a roll": ("vault_rolls vault_voters",),
+    "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),
+    "auth releases by card": (
+        "vault_challenges",
+        "vault_cards vault_evidence vault_failures",
+        "VoterAuthenticated",
+        "CredentialReleased",
+    ),
+    "auth issues voting codes": ("vault_voting_codes vault_face_orders vault_voting_code_issues",),
+    "auth enrols by card": (
+        "vault_challenges",
+        "vault_cards vault_voting_codes vault_face_orders vault_failures",
+    ),
+    "auth orders a verification": ("vault_face_orders",),
+    "auth releases by face": ("vault_face_orders vault_evidence", "VoterAuthenticated", "CredentialReleased"),
+    "biometric enrols": (
+        "vault_orders",
+        "vault_orders",
+        "vault_orders vault_election_keys vault_templates",
+        "FaceEnrolled",
+    ),
+    "biometric begins": ("vault_orders vault_attempts vault_verifications",),
+    "biometric judges": (
+        "vault_verifications",
+        "vault_election_keys vault_frames",
+        "vault_orders vault_attempts",
+        "FaceVerified",
+    ),
+    "biometric reissues": ("vault_election_keys vault_templates", "TemplateReissued"),
+    "tally drafts an election": ("ElectionDrafted",),
+    "tally freezes the roll": ("RollFrozen",),
+    "tally takes a certificate": ("CertificateReceived",),
+    "tally takes a commitment": ("PolynomialCommitted",),
+    "tally takes a polynomial": ("PolynomialReceived",),
+    "tally takes checked shares": ("VoutputReceived",),
+    "tally opens the election": ("ElectionOpened",),
+    "tally closes the election": ("ElectionClosed",),
+    "tally takes a partial decryption": ("PartialDecryptionReceived",),
+    "tally certifies the result": ("ResultCertified",),
+    "ledger-anchor sequences": ("CheckpointSigned",),
+}
+"""Every write of every use case, in its order: an event by its type, a committed transaction by the tables it changes.
+
+A test of each use case breaks each of them and shows that there are no others.
+"""
+
+_CHANGED = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!FOR )(?<!DO )(?<!KEY )UPDATE)\s+([a-z_]+)")
+_AWAY: Final = "connection was closed in the middle of operation"  # asyncpg's own words
+
+
+class Fault(StrEnum):
+    """How a write breaks. To the service both look the same."""
+
+    LOST = "lost"
+    LANDED = "landed but reported as failed"
+
+
+@dataclass(frozen=True)
+class BrokenWrite:
+    """One line of the table: which write of a use case breaks, counted from 0, and how."""
+
+    write: int
+    name: str
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.write}: {self.name} {self.fault}"
+
+
+@dataclass
+class Seen:
+    """The writes of one use case so far."""
+
+    broken: BrokenWrite | None
+    names: list[str] = field(default_factory=list)
+    transactions: dict[asyncpg.Connection, list[str]] = field(default_factory=dict)
+    """The tables that each transaction under way has changed."""
+
+    async def write(self, name: str, write: Callable[[], Awaitable[T]], failure: Exception) -> T:
+        """Do a write, or break it when its turn has come."""
+        self.names.append(name)
+        due = self.broken is not None and self.broken.write == len(self.names) - 1
+        return await break_write(self.broken.fault if self.broken and due else None, write, failure)
+
+
+_seen: ContextVar[Seen | None] = ContextVar("seen", default=None)
+
+
+def every_fault(use_case: str) -> list[BrokenWrite]:
+    """The table's lines for a use case: a pair for each write."""
+    return [BrokenWrite(number, name, fault) for number, name in enumerate(WRITES[use_case]) for fault in Fault]
+
+
+async def break_write(fault: Fault | None, write: Callable[[], Awaitable[T]], failure: Exception) -> T:
+    """Do a write, and raise ``failure`` instead of it or after it; None: it works."""
+    if fault is None:
+        return await write()
+    if fault is Fault.LANDED:
+        await write()
+    raise failure
+
+
+@contextmanager
+def breaking(broken: BrokenWrite | None = None) -> Iterator[Seen]:
+    """See the writes of this context, and break one of them; None: all work."""
+    seen = Seen(broken)
+    with ExitStack() as patches:
+        for method in ("execute", "executemany", "fetch", "fetchrow", "fetchval"):
+            patches.enter_context(patch.object(asyncpg.Connection, method, _statement(method)))
+        patches.enter_context(patch.object(asyncpg.Connection, "copy_records_to_table", _copy()))
+        patches.enter_context(patch.object(asyncpg.Connection, "transaction", _transaction()))
+        patches.enter_context(patch.object(EventProducer, "publish", _publish()))
+        patches.enter_context(patch.object(TransactionalProducer, "publish_all", _publish_all()))
+        token = _seen.set(seen)
+        try:
+            yield seen
+        finally:
+            _seen.reset(token)
+
+
+def _publish() -> Callable[..., Awaitable[Any]]:
+    real = EventProducer.publish
+
+    async def publish(self: EventProducer, data: EventData, *, partition: int | None = None) -> Any:
+        seen = _seen.get()
+        if seen is None:
+            return await real(self, data, partition=partition)
+        failure = LogUnavailable("broken by a test")
+        return await seen.write(type(data).__name__, lambda: real(self, data, partition=partition), failure)
+
+    return publish
+
+
+def _publish_all() -> Callable[..., Awaitable[Any]]:
+    real = TransactionalProducer.publish_all
+
+    async def publish_all(self: TransactionalProducer, events: Sequence[EventData]) -> Any:
+        seen = _seen.get()
+        if seen is None:
+            return await real(self, events)
+        name = " ".join(dict.fromkeys(type(data).__name__ for data in events))
+        return await seen.write(name, lambda: real(self, events), LogUnavailable("broken by a test"))
+
+    return publish_all
+
+
+def _statement(method: str) -> Callable[..., Awaitable[Any]]:
+    real = getattr(asyncpg.Connection, method)
+
+    async def statement(self: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
+        return await _change(self, _CHANGED.findall(query), lambda: real(self, query, *arguments, **options))
+
+    return statement
+
+
+def _copy() -> Callable[..., Awaitable[Any]]:
+    real = asyncpg.Connection.copy_records_to_table
+
+    async def copy(self: asyncpg.Connection, table_name: str, **options: Any) -> Any:
+        return await _change(self, [table_name], lambda: real(self, table_name, **options))
+
+    return copy
+
+
+async def _change(connection: asyncpg.Connection, tables: list[str], do: Callable[[], Awaitable[T]]) -> T:
+    """A statement: by itself it is a write, inside a transaction a part of one."""
+    seen = _seen.get()
+    if seen is None or not tables:
+        return await do()
+    under_way = seen.transactions.get(connection)
+    if under_way is not None:
+        under_way += tables
+        return await do()
+    return await _database_write(seen, connection, tables, do)
+
+
+async def _database_write(
+    seen: Seen, connection: asyncpg.Connection, tables: list[str], do: Callable[[], Awaitable[T]]
+) -> T:
+    name = " ".join(dict.fromkeys(tables))
+    try:
+        return await seen.write(name, do, asyncpg.ConnectionDoesNotExistError(_AWAY))
+    except asyncpg.ConnectionDoesNotExistError:
+        # As when the server is gone: what was not committed is rolled back by the server, and the pool connects anew.
+        connection.terminate()
+        raise
+
+
+def _transaction() -> Callable[..., Any]:
+    real = asyncpg.Connection.transaction
+
+    def transaction(self: asyncpg.Connection, **options: Any) -> Any:
+        seen = _seen.get()
+        if seen is None or self in seen.transactions:
+            return real(self, **options)
+        return _SeenTransaction(seen, self, real(self, **options))
+
+    return transaction
+
+
+class _SeenTransaction:
+    """An outermost transaction: its commit is the write."""
+
+    def __init__(self, seen: Seen, connection: asyncpg.Connection, transaction: Any) -> None:
+        self._seen = seen
+        self._connection = connection
+        self._transaction = transaction
+
+    async def __aenter__(self) -> None:
+        await self._transaction.__aenter__()
+        self._seen.transactions[self._connection] = []
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        tables = self._seen.transactions.pop(self._connection)
+
+        async def end() -> None:
+            await self._transaction.__aexit__(kind, error, traceback)
+
+        if tables and kind is None:
+            await _database_write(self._seen, self._connection, tables, end)
+        else:
+            await end()

@@ -1,0 +1,189 @@
+"""Kafka's record batches, byte for byte: what stands at every offset, where a consumer only gives what it can read.
+
+A consumer passes by offsets that hold nothing for it, and says neither why nor that it did; and it ends with an error
+at bytes that a broker takes, such as a header whose name is no UTF-8. This reader says of each offset what it is.
+
+Source: Apache Kafka, "Message Format" (record batch, magic 2) and "Protocol: Fetch".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.codec import gzip_decode
+from aiokafka.errors import LeaderNotAvailableError, OffsetOutOfRangeError, UnsupportedCodecError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.util import calc_crc32c
+
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+_LENGTH_FROM = 12  # what ``length`` counts begins here
+_CHECKED_FROM = 21  # and what the checksum covers, here: at the attributes
+_CODEC, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
+_GZIP = 1
+_MARKER, _ABORT = struct.Struct(">hh"), 0  # a control record's key: version and type
+_READ_COMMITTED = 1
+_WAIT_MS = 100
+_FETCH_BYTES: Final = 4 * 1024 * 1024
+
+AbortedTransactions = Collection[tuple[int, int]]
+"""The producer id and the first offset of each aborted transaction that a fetch touches."""
+
+
+class BrokenBatch(Exception):
+    """A batch whose checksum does not hold, or that does not have its own form. Field: ``offset``, where it begins."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"the batch at offset {offset} is damaged")
+        self.offset = offset
+
+
+@dataclass(frozen=True)
+class RawRecord:
+    """A record at its place. ``misplaced``: it gives itself another offset than the one it stands at."""
+
+    offset: int
+    value: bytes | None
+    misplaced: bool = False
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """The offsets from ``start`` up to before ``end``; without records: a transaction's marker, or aborted."""
+
+    start: int
+    end: int
+    records: Sequence[RawRecord]
+    thinned: bool = False
+    """Whether compaction took records out of it, so that nobody knows which are where."""
+
+
+async def fetch_batches(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, max_bytes: int = _FETCH_BYTES
+) -> Sequence[RawBatch]:
+    """The committed batches from the one that holds ``offset`` on; empty at the log's end.
+
+    One is given however large it is, more only within ``max_bytes``. A damaged batch ends them.
+
+    Raises:
+        BrokenBatch: the first of them is damaged.
+        OffsetOutOfRangeError: the partition begins behind ``offset``, or ends before it.
+        KafkaError: Kafka is away.
+    """
+    client = consumer._client
+    leader = client.cluster.leader_for_partition(partition)
+    if leader in (None, -1):
+        await client.force_metadata_update()
+        raise LeaderNotAvailableError(partition)
+    places = [(partition.topic, [(partition.partition, offset, max_bytes)])]
+    response = await client.send(leader, FetchRequest(_WAIT_MS, 1, max_bytes, _READ_COMMITTED, places))
+    [(_, [(_, code, _, *answer)])] = response.topics
+    if for_code(code) is OffsetOutOfRangeError:
+        raise OffsetOutOfRangeError({partition: offset})
+    if code:
+        raise for_code(code)(partition)
+    # Versions 4 to 10 end with (aborted transactions, batches); from 11 on the preferred replica stands between them.
+    aborted = answer[2] if response.API_VERSION >= 11 else answer[-2]
+    batches: list[RawBatch] = []
+    try:
+        for batch in parse_batches(answer[-1] or b"", aborted or []):
+            batches.append(batch)
+    except BrokenBatch:
+        if not batches:
+            raise
+    return batches
+
+
+def parse_batches(data: bytes, aborted: AbortedTransactions) -> Iterator[RawBatch]:
+    """Every whole batch of what Kafka answered; the last one is often cut off.
+
+    Raises:
+        BrokenBatch: after those before it.
+    """
+    upcoming, skipped = sorted(aborted, key=lambda transaction: transaction[1]), set[int]()
+    at = 0
+    while len(data) - at >= _HEADER.size:
+        header = _BatchHeader(*_HEADER.unpack_from(data, at))
+        end = at + _LENGTH_FROM + header.length
+        if header.length < _HEADER.size - _LENGTH_FROM:
+            raise BrokenBatch(header.base_offset)
+        if end > len(data):
+            return
+        checked = data[at + _CHECKED_FROM : end]
+        if header.magic != 2 or calc_crc32c(checked) != header.crc:
+            raise BrokenBatch(header.base_offset)
+        while upcoming and upcoming[0][1] <= header.base_offset:
+            skipped.add(upcoming.pop(0)[0])
+        yield _read_batch(header, data[at + _HEADER.size : end], skipped)
+        at = end
+
+
+@dataclass(frozen=True)
+class _BatchHeader:
+    base_offset: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_offset_delta: int
+    first_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    count: int
+
+
+def _read_batch(header: _BatchHeader, body: bytes, skipped: set[int]) -> RawBatch:
+    start, end = header.base_offset, header.base_offset + header.last_offset_delta + 1
+    codec = header.attributes & _CODEC
+    if codec not in (0, _GZIP):
+        raise UnsupportedCodecError(f"compression {codec}; our topics are uncompressed")
+    try:
+        records = list(_read_records(header, gzip_decode(body) if codec else body))
+        if header.attributes & _CONTROL:
+            if any(_MARKER.unpack_from(key)[1] == _ABORT for key, _ in records):
+                skipped.discard(header.producer_id)
+            return RawBatch(start, end, ())
+    except (IndexError, ValueError, OSError, EOFError, struct.error) as error:
+        raise BrokenBatch(start) from error
+    if header.attributes & _TRANSACTIONAL and header.producer_id in skipped:
+        return RawBatch(start, end, ())
+    return RawBatch(start, end, [record for _, record in records], thinned=len(records) != end - start)
+
+
+def _read_records(header: _BatchHeader, body: bytes) -> Iterator[tuple[bytes, RawRecord]]:
+    """Each record's key and content. Its timestamp and headers are passed by: any bytes may be there."""
+    at = 0
+    for index in range(header.count):
+        length, at = _varint(body, at)
+        end = at + length
+        _, at = _varint(body, at + 1)  # the timestamp, behind the attributes
+        delta, at = _varint(body, at)
+        key, at = _nullable_bytes(body, at)
+        value, at = _nullable_bytes(body, at)
+        if length < 0 or not at <= end <= len(body):
+            raise ValueError("a record that is longer than its batch")
+        yield key or b"", RawRecord(header.base_offset + index, value, misplaced=delta != index)
+        at = end
+
+
+def _nullable_bytes(body: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = _varint(body, at)
+    return (None, at) if length < 0 else (body[at : at + length], at + length)
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """A zigzag varint and where it ends; ``IndexError`` beyond the end."""
+    number = shift = 0
+    while True:
+        byte = body[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), at
+        shift += 7

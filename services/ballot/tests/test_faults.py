@@ -1,0 +1,34 @@
+"""Casting while Kafka or PostgreSQL breaks: each write lost, and each landed but reported as failed."""
+
+from __future__ import annotations
+
+import pytest
+from evote_eventlog.events import BallotAccepted
+from evote_local.faults import WRITES, breaking, every_fault
+
+pytestmark = pytest.mark.stack
+
+
+async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeats_it(place, subtests) -> None:
+    for broken in every_fault("ballot casts"):
+        with subtests.test(str(broken)):
+            ballot = place.ballot(0)
+            with breaking(broken) as seen:
+                refused = await place.post(ballot)
+            assert seen.names[broken.write] == broken.name
+            assert refused.status_code == 503 and refused.headers["retry-after"] and "tracker" not in refused.json()
+
+            receipts = [(await place.post(ballot)).json() for _ in range(3)]
+
+            tracker = receipts[0]["tracker"]
+            records = await place.services.records(place.election.uuid, BallotAccepted)
+            stand = [record.position for record in records if record.envelope.data.tracker == tracker]
+            assert 1 <= len(stand) <= 2, "a repeated publish may stand twice; only the first counts"
+            assert receipts == [receipts[0]] * 3
+            assert receipts[0]["position"] == {"partition": stand[0].partition, "offset": stand[0].offset}
+
+
+async def test_a_cast_makes_the_writes_of_the_table_and_no_other(place) -> None:
+    with breaking() as seen:
+        await place.cast(0)
+    assert tuple(seen.names) == WRITES["ballot casts"]

@@ -33,7 +33,6 @@ from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_json, trustees_json
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CredentialsPublished,
     DraftQuestion,
@@ -49,6 +48,7 @@ from evote_eventlog.events import (
     RollFrozen,
 )
 from evote_ledger_anchor.domain import grow
+from evote_local.testbed import accepted
 from evote_platform.clock import rfc3339
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
@@ -170,9 +170,8 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
     for number, voter in enumerate([*range(VOTERS), 0]):
         ballot = generate_ballot(election, private[voter], [[0, 1, 0] if number else [0, 0, 1]], token_bytes)
         held.ballots.append(ballot)
-        credential = public_credential(private[voter], uuid, ED25519)
-        accepted = BallotAccepted(election_uuid=uuid, credential=credential, tracker=tracker_of(ballot), ballot=ballot)
-        held.ballot_indexes.append(held.append(accepted))
+        cast = accepted(uuid, ED25519, private[voter], ballot, 1 if number < VOTERS else 2)
+        held.ballot_indexes.append(held.append(cast))
         if number:
             accumulator.add(parse_ballot(election, ballot))
     held.append(ElectionClosed(election_uuid=uuid, reason="officer"))

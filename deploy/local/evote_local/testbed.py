@@ -74,14 +74,15 @@ def accepted(election_uuid: str, group: Group, credential: str, ballot: str, num
     )
 
 
-def padded_cast(voter: int, number: int = 1, *, election_uuid: str = "1" * 14, size: int = 0) -> BallotAccepted:
-    """An event that the log admits, for tests and figures of the log: the ballot is a beginning and ``size`` letters.
+def begun_cast(
+    voter: int, number: int = 1, *, election_uuid: str = "1" * 14, rest: str = '"answers":[]'
+) -> BallotAccepted:
+    """An event that the log admits, for tests and figures of the log: its ballot begins as one, ``rest`` follows.
 
-    A voter has one ballot for each ``number``.
+    A voter has one ballot for each ``number`` and ``rest``.
     """
     election = f'"election_uuid":"{election_uuid}","election_hash":"{"A" * 43}"'
-    credential = _public(voter, election_uuid)
-    text = f'{{{election},"credential":"{credential}","number":{number},"padding":"{"x" * size}"}}'
+    text = f'{{{election},"credential":"{_public(voter, election_uuid)}","number":{number},{rest}}}'
     return accepted(election_uuid, ED25519, _credential(voter), text, number)
 
 

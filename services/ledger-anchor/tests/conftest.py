@@ -32,7 +32,7 @@ from evote_ledger_anchor.api.log import AnchorContract, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size, read_tiles
-from evote_local.testbed import padded_cast
+from evote_local.testbed import begun_cast
 from evote_platform.app import create_app, new_registry
 from evote_platform.database import migrate, open_pool
 from evote_platform.health import Readiness
@@ -60,7 +60,7 @@ class Events:
         self, voter: int, number: int = 1, *, election: str = ELECTION, size: int = 0, tracker: str | None = None
     ) -> EventData:
         """A voter's ballot of this number."""
-        event = padded_cast(voter, number, election_uuid=election, size=size)
+        event = begun_cast(voter, number, election_uuid=election, rest=f'"padding":"{"x" * size}"')
         return event if tracker is None else event.model_copy(update={"tracker": tracker})
 
     def marker(self, partition: int, *, election: str = ELECTION) -> EventData:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,16 +15,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.ballots import generate_ballot
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.credentials import generate, public_credential
-from evote_belenios.election import parse_election
+from evote_belenios.election import Election, parse_election
 from evote_belenios.groups import group_by_name
 from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
 from evote_cli.material import CEREMONY_STEPS, Message, parse_material
 from evote_cli.trustee import partial_decryption, sign_step
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
     CredentialsPublished,
@@ -34,7 +34,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
-from evote_local.testbed import MovableClock, eventually, running_app
+from evote_local.testbed import MovableClock, accepted, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.tokens import token_sha256
 from evote_tally.main import PROGRAM
@@ -79,15 +79,18 @@ class StandInBallot:
     """Publishes accepted ballots and close markers, as ballot does."""
 
     producer: EventProducer
+    numbers: Counter[str] = field(default_factory=Counter)
+    """By credential, the last number that its voter signed."""
 
     async def cast(self, election_json: str, credential: str, choice: list[int]) -> Record:
         election = parse_election(election_json)
         ballot = generate_ballot(election, credential, [choice], secrets.token_bytes)
-        return await self.accept(election.uuid, public_credential(credential, election.uuid, election.group), ballot)
+        return await self.accept(election, credential, ballot)
 
-    async def accept(self, uuid: str, credential: str, ballot: str) -> Record:
+    async def accept(self, election: Election, credential: str, ballot: str) -> Record:
+        self.numbers[credential] += 1
         return await self.producer.publish(
-            BallotAccepted(election_uuid=uuid, credential=credential, tracker=tracker_of(ballot), ballot=ballot)
+            accepted(election.uuid, election.group, credential, ballot, self.numbers[credential])
         )
 
     async def close_box(self, uuid: str) -> list[Record]:

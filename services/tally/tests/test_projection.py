@@ -7,6 +7,7 @@ from itertools import permutations
 
 import asyncpg
 import pytest
+from evote_belenios.election import parse_election
 from evote_eventlog.events import ElectionClosed, ResultComputed, Topic
 from evote_eventlog.record import Record
 from evote_eventlog.replay import replay
@@ -89,8 +90,8 @@ async def test_events_that_come_twice_or_too_early_change_nothing(officer, stand
 
 async def test_a_logged_ballot_that_can_not_be_counted_stops_its_own_election_only(officer, stand_ins) -> None:
     await officer.draft()
-    await officer.open_with(stand_ins, 2, "Ed25519")
-    forged = await stand_ins.ballot.accept(officer.uuid, "00", '{"not":"a ballot"}')
+    election = parse_election(await officer.open_with(stand_ins, 2, "Ed25519"))
+    forged = await stand_ins.ballot.accept(election, stand_ins.auth.private[0], '{"not":"a ballot"}')
     await officer.post("/close")
     await stand_ins.ledger.log(forged, *await stand_ins.ballot.close_box(officer.uuid))
     blocked = officer.uuid

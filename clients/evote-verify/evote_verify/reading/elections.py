@@ -1,8 +1,9 @@
 """What the log says of each election: folded from its records, by the rules that everybody who reads the log follows.
 
 An event stands when it is the first of its kind that comes after what it builds on; a repetition changes nothing. The
-sequencer promises more of ballots, and a log that breaks it is broken: a ballot's tracker is its hash, no ballot
-stands twice, and none behind the close markers of all partitions.
+sequencer promises more of ballots (:mod:`evote_belenios.admission`), and a log that breaks it is broken: a ballot's
+tracker is its hash, no ballot stands twice or behind the close markers of all partitions, and those of one credential
+stand in the order that the voter signed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from evote_belenios import admission
+from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, dump, load
 
@@ -87,7 +90,7 @@ class LoggedElection:
     last_index: int = 0
     """Of the last record about this election."""
     _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
-    _digests: set[bytes] = field(default_factory=set)
+    _admissions: Admissions = field(default_factory=Admissions)
 
     @property
     def box_closed_at(self) -> int | None:
@@ -153,16 +156,12 @@ class LoggedElection:
                 self.result = self.result or Logged(index, time, event)
 
     def _add_ballot(self, index: int, time: str, event: BallotAccepted) -> None:
+        try:
+            self._admissions.admit(event, box_closed=self.box_closed_at is not None)
+        except BeleniosError as error:
+            last = self._admissions.last_numbers.get(event.credential)
+            raise MalformedRecord(_broken_rule(error, event, last)) from None
         digest = hashlib.sha256(event.ballot.encode()).digest()
-        if event.tracker != tracker_of_digest(digest):
-            raise MalformedRecord("the ballot's tracker is not the hash of its text")
-        if digest in self._digests:
-            raise MalformedRecord(f"the ballot {event.tracker} stands in the log a second time")
-        if self.box_closed_at is not None:
-            raise MalformedRecord(f"the ballot {event.tracker} stands behind the close marker of every partition")
-        if credential_of(event.ballot) != event.credential:
-            raise MalformedRecord(f"the ballot {event.tracker} is of another credential than its event says")
-        self._digests.add(digest)
         self.ballots.append(LoggedBallot(index, digest, event.credential, time))
 
 
@@ -190,6 +189,24 @@ class LoggedElections:
         if election is None:
             return None
         return next((ballot for ballot in election.ballots if ballot.tracker == tracker), None)
+
+
+def _broken_rule(error: BeleniosError, event: BallotAccepted, last: int | None) -> str:
+    """What the log's keeper did that it must not do."""
+    ballot, number = f"the ballot {event.tracker}", event.order.number
+    match error.rule:
+        case admission.TRACKER:
+            return "the ballot's tracker is not the hash of its text"
+        case admission.BALLOT:
+            return f"{ballot} is of another credential or election than its event says, or is none"
+        case admission.DUPLICATE:
+            return f"{ballot} stands in the log a second time"
+        case admission.AFTER_CLOSE:
+            return f"{ballot} stands behind the close marker of every partition"
+        case admission.OLDER:
+            return f"{ballot} is its voter's number {number} and comes after number {last}: not the voter's order"
+        case _:
+            return f"{ballot} is said to be its voter's number {number}, but {error.detail}"
 
 
 def credential_of(ballot: str) -> str:

@@ -272,7 +272,12 @@ async def running_tally(
     kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A replica of the service in this process, served without a socket."""
-    settings = TallySettings(
+    async with running_app(PROGRAM.app(settings_of(kafka, database_url, service_urls), clock)) as client:
+        yield client
+
+
+def settings_of(kafka: KafkaSettings, database_url: str, service_urls: str = "") -> TallySettings:
+    return TallySettings(
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
@@ -280,8 +285,11 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    async with running_app(PROGRAM.app(settings, clock)) as client:
-        yield client
+
+
+@pytest.fixture
+def tally_settings(kafka: KafkaSettings, database_url: str) -> TallySettings:
+    return settings_of(kafka, database_url)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric lint structure format events bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric lint structure format events claims bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ isolation: $(INSTALLED) ## Import each deployable from an environment with only 
 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events
 	@$(RUN) python -m evote_eventlog.schemas docs/events
+
+claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
+	@$(RUN) python tests/contract/claims.py
 
 contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
 	@$(RUN) python contracts/ethereum/compile.py

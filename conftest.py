@@ -15,8 +15,23 @@ from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.softhsm import SoftToken
+from hypothesis import HealthCheck, settings
+
+# How long an example takes tells how busy the machine is, and nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+SLOW_TEST_S = 300
+"""After so long a test that is marked as slow has hung; the others' limit is in pyproject.toml."""
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests their limit, unless they name one of their own."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TEST_S))
 
 
 @pytest.fixture(scope="session")

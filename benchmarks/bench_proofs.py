@@ -8,7 +8,6 @@ proofs nor a takeover read a record. The endpoints run in this process, one requ
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import os
 import random
@@ -16,23 +15,21 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-import evote_ledger_anchor
 import httpx
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_ledger_anchor.api import log as log_api
-from evote_ledger_anchor.api.log import LedgerState
 from evote_ledger_anchor.domain import frontier_of, grow, partial_tiles
+from evote_ledger_anchor.main import PROGRAM
+from evote_ledger_anchor.service import SCHEMA, LedgerService
 from evote_ledger_anchor.store import newest_size, next_offsets, read_tiles, sequenced
 from evote_local.nodes.postgres import PostgresServer
-from evote_platform.app import create_app, new_registry
-from evote_platform.database import migrate, open_pool
-from evote_platform.health import Readiness
+from evote_local.testbed import running_app
+from evote_platform.database import migrated_pool
 from evote_platform.logging import configure_logging
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import leaf_hash
@@ -44,11 +41,9 @@ from evote_tlog.proof import (
     verify_inclusion,
 )
 from evote_tlog.tiles import Tile, TileTree
-from fastapi import FastAPI
 from pydantic import SecretStr
 from tqdm import tqdm
 
-MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
 KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STEP = 2048
 PARTITIONS = 6
@@ -158,22 +153,8 @@ async def store(pool: asyncpg.Pool, log: Log) -> None:
 @asynccontextmanager
 async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
     """The service's endpoints over the tables."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-
-    app = create_app(
-        service_name="ledger-anchor",
-        version="0",
-        lifespan=lifespan,
-        routers=[log_api.router],
-        readiness=Readiness(),
-        registry=new_registry(),
-        max_body_bytes=1024,
-    )
-    app.state.ledger = LedgerState(pool, KEY.verifier)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ledger") as client:
+    app = PROGRAM.app(lambda *_: nullcontext(LedgerService(pool, KEY.verifier)))
+    async with running_app(app) as client:
         yield client
 
 
@@ -230,9 +211,8 @@ async def takeover(pool: asyncpg.Pool) -> None:
 
 
 async def measure(url: SecretStr, sizes: Sequence[int]) -> None:
-    await asyncio.to_thread(migrate, url, "ledger", MIGRATIONS)
     log = Log()
-    async with await open_pool(url, "ledger") as pool:
+    async with migrated_pool(url, SCHEMA) as pool:
         for size in sizes:
             log.extend(size)
             await store(pool, log)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -20,12 +19,9 @@ from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import Verdict, verify_from_public_data
 from evote_local.stack.stack import Stack
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
-
-patiently = partial(eventually, within_s=120)
-"""For several programs that start, stop and catch up."""
 
 VOTERS = 9
 _CHOICE, _ENCODED = "賛成", [[0, 1, 0]]

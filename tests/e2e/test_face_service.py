@@ -82,7 +82,7 @@ def test_no_request_makes_it_fail_or_leave_its_contract(face_stack: Stack) -> No
             generation_mode=GenerationMode.NEGATIVE
         )
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=40, suppress_health_check=list(HealthCheck), database=None)
         @given(cases, st.booleans(), st.booleans())
         def requests(case, of_this_election: bool, by_an_officer: bool) -> None:
             if of_this_election and "election_uuid" in case.path_parameters:

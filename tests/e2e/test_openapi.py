@@ -50,7 +50,7 @@ def test_no_request_makes_a_service_fail_or_leave_its_contract(stack: Stack, ref
             generation_mode=GenerationMode.NEGATIVE
         )
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
         @given(cases, st.booleans(), st.booleans())
         def requests(case, of_this_election: bool, by_an_officer: bool) -> None:
             if of_this_election and "election_uuid" in case.path_parameters:

@@ -323,7 +323,7 @@ BODIES = st.none() | st.binary(max_size=60) | st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=400, suppress_health_check=list(HealthCheck), database=None)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "FOO"]),
     path=st.sampled_from(["/v1/status", "/v1/signatures", "/v1/%00", "*", "//v1/status", "/v1/status?a=%ff"])

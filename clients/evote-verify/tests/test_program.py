@@ -109,7 +109,7 @@ def test_an_election_that_goes_on_is_verified_so_far(archive: Path, tmp_path: Pa
     assert done.returncode == 0 and "VERIFIED so far" in done.stdout and "in progress" in done.stdout
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 2**20), byte=st.integers(1, 255))
 def test_every_single_changed_byte_is_found(archive: Path, tmp_path: Path, position: int, byte: int) -> None:
     content = bytearray(archive.read_bytes())

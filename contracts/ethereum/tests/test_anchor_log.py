@@ -127,7 +127,7 @@ def test_ether_is_not_taken(web3: Web3, contract: Any) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from([A, B]), st.integers(0, 6), st.binary(min_size=32, max_size=32)), max_size=12)
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_log_keeps_the_running_maximum_of_what_it_was_offered(
     web3: Web3, deploy: Callable[[str], Any], offers: list[tuple[bytes, int, bytes]]
 ) -> None:

@@ -29,6 +29,7 @@ from evote_eventlog.transactional import TransactionalProducer
 T = TypeVar("T")
 
 WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "a projection applies a batch": ("DeadLetter", "consumer_offsets applied"),
     "ballot casts": ("reservations", "BallotAccepted"),
     "auth imports a roll": ("vault_rolls vault_voters",),
     "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),

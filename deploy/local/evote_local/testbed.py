@@ -19,8 +19,8 @@ from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature
 from evote_platform.clock import utc_now
 from fastapi import FastAPI
 
-_WITHIN_S = 50
-"""Below pytest's own limit for a test, so that the failure shows what was waited for."""
+_WITHIN_S, _SLOWLY_WITHIN_S = 50, 150
+"""Below pytest's own limits for a test and for a slow one, so that the failure shows what was waited for."""
 _POLL_S = 0.02
 
 
@@ -42,6 +42,11 @@ async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 
     async with asyncio.timeout(within_s):
         while not await holds():  # noqa: ASYNC110 - what is waited for happens in another program
             await asyncio.sleep(_POLL_S)
+
+
+async def patiently(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait as ``eventually`` does, in a test that is marked as slow: several programs start, stop or catch up in it."""
+    await eventually(holds, within_s=_SLOWLY_WITHIN_S)
 
 
 @asynccontextmanager

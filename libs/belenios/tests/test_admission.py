@@ -157,7 +157,7 @@ def test_a_text_that_a_database_can_not_hold_is_no_ballot(voter: Voter) -> None:
             claims_of(bad)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_readers_of_everything_and_of_one_credential_decide_alike(
     new_election: NewElection, data: st.DataObject

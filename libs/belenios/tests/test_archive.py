@@ -179,7 +179,7 @@ def test_memory_does_not_grow_with_the_number_of_ballots_read(story: Any, tmp_pa
     tracemalloc.stop()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_goes_unseen_or_brings_the_verifier_down(story: Any, tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray(write(story, 2))

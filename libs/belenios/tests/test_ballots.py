@@ -97,7 +97,7 @@ questions = st.integers(1, 3).flatmap(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.lists(questions, min_size=1, max_size=3))
 def test_every_allowed_vote_makes_an_accepted_ballot(data: st.DataObject, asked: list[Question]) -> None:
     election = election_of(ED25519, asked)
@@ -148,7 +148,7 @@ def test_a_vote_that_is_not_allowed_is_not_encrypted(group: Group, choices: list
     assert refusal.value.rule == "ballot-choices"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["Ed25519", "BELENIOS-2048"]), st.data())
 def test_a_ballot_with_any_field_changed_is_refused(group_name: str, data: st.DataObject) -> None:
     cast = _CAST[group_name]
@@ -166,7 +166,7 @@ def test_a_ballot_with_any_field_changed_is_refused(group_name: str, data: st.Da
         check(cast.election, with_leaf(cast.text, path, new))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(["Ed25519", "BELENIOS-2048"]), st.data())
 def test_an_answer_with_any_number_changed_is_refused_even_when_it_is_signed(
     group_name: str, data: st.DataObject
@@ -184,7 +184,7 @@ def test_an_answer_with_any_number_changed_is_refused_even_when_it_is_signed(
     assert refusal.rule in {"ballot-individual-proof", "ballot-overall-proof", "ballot-blank-proof"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(["Ed25519", "BELENIOS-2048"]), st.data())
 def test_any_other_json_in_a_field_is_refused(group_name: str, data: st.DataObject) -> None:
     cast = _CAST[group_name]
@@ -197,7 +197,7 @@ def test_any_other_json_in_a_field_is_refused(group_name: str, data: st.DataObje
         check(cast.election, with_leaf(cast.text, path, new))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_ballot_has_one_text(data: st.DataObject) -> None:
     cast = _CAST["Ed25519"]
@@ -378,8 +378,20 @@ def test_trackers_are_the_hash_of_the_text_and_digests_find_copies(group: Group)
     assert parse_ballot(cast.election, resigned(cast, cast.text)).ciphertext_digests == ballot.ciphertext_digests
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_ballot_or_refused_as_ours(text: str) -> None:
     with pytest.raises(BeleniosError):
         parse_ballot(_CAST["Ed25519"].election, text)
+
+
+@pytest.mark.parametrize("group", [ED25519, BELENIOS_2048], ids=lambda group: group.name)
+def test_the_shape_of_a_ballot_tells_nothing_of_the_choice(group: Group, new_election: NewElection) -> None:
+    election = new_election(group, [YES_NO, PARKS])
+    credential = generate(group, secrets.token_bytes)
+
+    def shape(choices: list[list[int]]) -> list[Path]:
+        return list(leaves(json.loads(generate_ballot(election, credential, choices, secrets.token_bytes))))
+
+    # Texts of numbers vary in length at random, as the numbers do; what is there never varies.
+    shapes = [shape([yes_no, parks]) for yes_no in ([1, 0, 0], [0, 1, 0]) for parks in ([0, 0, 0], [1, 0, 1])]
+    assert all(one == shapes[0] for one in shapes)

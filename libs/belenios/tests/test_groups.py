@@ -73,7 +73,7 @@ def test_the_generator_of_ed25519_is_written_as_the_big_endian_number() -> None:
     assert compress(BASE) == "66" * 31 + "58"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(exponents, exponents)
 def test_ed25519_agrees_with_naive_arithmetic(left: int, right: int) -> None:
     one, other = ED25519.power_generator(left), ED25519.power_generator(right)
@@ -83,7 +83,7 @@ def test_ed25519_agrees_with_naive_arithmetic(left: int, right: int) -> None:
     assert ED25519.encode(ED25519.power(one, right)) == compress(times(naive_one, right % ED25519.order))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(both_groups, exponents, exponents)
 def test_exponents_add_and_multiply_modulo_q(group: Group, left: int, right: int) -> None:
     one, other = group.power_generator(left), group.power_generator(right)
@@ -93,7 +93,7 @@ def test_exponents_add_and_multiply_modulo_q(group: Group, left: int, right: int
     assert group.fixed_base(one)(right) == group.power(one, right)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(both_groups, st.integers(min_value=1, max_value=2**251))
 def test_an_element_has_one_text_and_comes_back_from_it(group: Group, exponent: int) -> None:
     element = group.power_generator(exponent)
@@ -194,7 +194,6 @@ def test_belenios_2048_refuses_what_is_not_canonical(change: Callable[[str], str
         BELENIOS_2048.decode(change(text))
 
 
-@settings(deadline=None)
 @given(both_groups, st.text(max_size=80) | st.from_regex(r"[0-9a-f]{64}", fullmatch=True))
 def test_any_text_is_an_element_with_that_text_or_refused(group: Group, text: str) -> None:
     try:

@@ -39,7 +39,7 @@ def rule_of(statement: OrderStatement, **facts: str) -> str:
     return refusal.value.rule
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(number=numbers)
 def test_a_signed_number_is_read_back_and_holds(number: int) -> None:
     for group in (ED25519, BELENIOS_2048):

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 both_groups = st.sampled_from([ED25519, BELENIOS_2048])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(both_groups, st.integers(1, 2**251))
 def test_a_proof_of_knowledge_holds_for_its_key_and_prefix_alone(group: Group, secret: int) -> None:
     public = group.power_generator(secret)
@@ -43,7 +43,7 @@ def branches(group: Group, message: int, values: range, public: int) -> tuple[li
     return statements, [Opening(secret, message - value) for value in values]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(both_groups, st.integers(1, 4), st.data())
 def test_a_disjunction_holds_when_one_branch_does(group: Group, size: int, data: st.DataObject) -> None:
     message = data.draw(st.integers(0, size - 1))

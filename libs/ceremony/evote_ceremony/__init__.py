@@ -1,1 +1,11 @@
-"""What trustees say, sign and compare, read alike by their program, by tally and by the auditor's program."""
+"""What trustees say, sign and compare, read alike by their program, by tally and by the auditor's program.
+
+Errors::
+
+    Exception
+    └── NotATrustee (plan)
+    StatementRefused (evote_statements.signed)
+    └── SaysAnother (messages)
+    ValueError
+    └── CodeMistyped (code)
+"""

@@ -26,7 +26,8 @@ def outcome(write: Any, value: Any) -> bytes | None:
         return None
 
 
-@settings(max_examples=2000, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=2000)
 @given(VALUES)
 @example({"\ue000": 1, "\U00010000": 2})  # the order of UTF-16 code units is not that of UTF-8 bytes
 @example({"z": 1, "é": 2, "": 3})

@@ -13,7 +13,7 @@ import rfc8785
 from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.errors import PoisonError, UnknownEvent
 from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, BallotOrder, EventData, OrderSignature
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -78,7 +78,7 @@ def canonical(value: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.__name__)
 def test_every_event_comes_back_as_it_was_written(cls: type[EventData]) -> None:
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15)
     @given(events_of(cls), TEXT.filter(bool), TIMES)
     def holds(data: EventData, text: str, time: datetime) -> None:
         envelope = Envelope.wrap(data, id=text, source=text, time=time)
@@ -104,7 +104,7 @@ def test_the_time_is_kept_in_utc_to_the_millisecond() -> None:
         Envelope.wrap(ballot_envelope().data, id="i", source="s", time=tokyo.replace(tzinfo=None))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(ENVELOPES, st.sampled_from(["space", "order", "escape", "duplicate"]))
 def test_any_other_spelling_of_the_same_event_is_refused(envelope: Envelope, spelling: str) -> None:
     value = attributes(envelope)
@@ -120,14 +120,14 @@ def test_any_other_spelling_of_the_same_event_is_refused(envelope: Envelope, spe
         decode(text.encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_garbage_is_poison_and_nothing_worse(value: bytes) -> None:
     with pytest.raises(PoisonError):
         decode(value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_changed_byte_is_refused_or_another_canonical_event(data: st.DataObject) -> None:
     value = bytearray(encode(ballot_envelope()))
@@ -154,7 +154,8 @@ def data_with_a_strange_leaf(draw: st.DrawFn) -> tuple[type[EventData], dict[str
         place = place[at]
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=500)
 @given(data_with_a_strange_leaf())
 def test_a_value_that_is_taken_without_its_json_text_is_taken_with_it(
     given_: tuple[type[EventData], dict[str, Any]],
@@ -176,7 +177,8 @@ def is_canonical_by_definition(value: bytes) -> bool:
         return False
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(ENVELOPES, st.data())
 def test_every_reader_agrees_about_what_is_canonical(envelope: Envelope, data: st.DataObject) -> None:
     """A record that one reader takes and another calls poison would be in the log and not on the board."""

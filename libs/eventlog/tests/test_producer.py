@@ -89,6 +89,7 @@ async def test_a_producer_whose_sequence_broke_reconnects(producer: EventProduce
     assert record.position.offset == 1
 
 
+@pytest.mark.slow
 async def test_a_producer_may_start_before_kafka(
     broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
 ) -> None:
@@ -144,6 +145,7 @@ async def test_an_outage_of_ten_seconds_loses_nothing_that_was_acknowledged(
     await producer.stop()
 
 
+@pytest.mark.slow
 async def test_a_frozen_broker_is_reported_and_closing_does_not_wait_for_it(
     broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
 ) -> None:
@@ -220,6 +222,7 @@ async def test_a_transactional_id_is_taken_per_deployment(
     await elsewhere.stop()
 
 
+@pytest.mark.slow
 async def test_after_an_outage_the_outcome_is_settled_by_starting_again(
     broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
 ) -> None:

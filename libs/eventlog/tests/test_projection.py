@@ -22,6 +22,7 @@ from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
+from evote_local.faults import WRITES, BrokenWrite, breaking, every_fault
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
@@ -133,6 +134,29 @@ async def test_two_owners_of_one_partition_apply_its_batch_once(
         results = await asyncio.gather(*(applier.apply(batch) for applier in appliers))
         assert sorted(result.events.total() for result in results) == [0, 0, 0, len(batch.records)]
     assert await rows(pool) == positions(written)
+
+
+@pytest.mark.parametrize("broken", every_fault("a projection applies a batch"), ids=str)
+async def test_a_batch_whose_write_broke_is_applied_once_and_its_poison_is_kept(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    new_ballot: NewBallot,
+    broken: BrokenWrite,
+) -> None:
+    good = [await producer.publish(new_ballot(number), partition=0) for number in range(10)]
+    await producer.publish(new_ballot(10, tracker="poison"), partition=0)
+    runner = new_runner(kafka, pool, producer)
+    with breaking(broken) as seen:
+        projecting = asyncio.create_task(runner.run())
+        await eventually(level(pool, good))
+        await eventually(runner.caught_up)
+        projecting.cancel()
+        await asyncio.wait([projecting])
+    assert tuple(seen.names[: broken.write + 1]) == WRITES["a projection applies a batch"][: broken.write + 1]
+    assert await rows(pool) == positions(good)
+    assert {letter.original_offset for letter in await dead_letters(kafka)} == {10}, "perhaps twice, never not at all"
 
 
 async def test_poison_goes_to_the_dead_letters_with_its_reason_and_stops_nobody(

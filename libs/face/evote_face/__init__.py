@@ -1,1 +1,7 @@
-"""Signed statements between auth and biometric."""
+"""Signed statements between auth and biometric.
+
+Errors::
+
+    StatementRefused (evote_statements.signed)
+    └── StatementExpired (statements)
+"""

@@ -265,7 +265,7 @@ def test_a_key_that_is_for_something_else_is_refused(authority, issue, now, case
 
 
 @given(data=st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 def test_a_changed_certificate_is_never_valid(data, authority: TestAuthority, issued_once: bytes, now) -> None:
     """Bytes changed, cut out and put in: nothing but a refusal comes out."""

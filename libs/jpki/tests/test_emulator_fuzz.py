@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from evote_jpki.authority import generate_card_keys
 from evote_jpki.emulator import EmulatedCard, KeySlot
@@ -168,8 +169,8 @@ def is_signature(data: bytes, key: rsa.RSAPrivateKey) -> bool:
     return len(data) == 256 and pow(int.from_bytes(data), public.e, public.n) >> (2048 - 16) == 0x0001
 
 
-TestCardAgainstModel = CardAgainstModel.TestCase
-TestCardAgainstModel.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestCardAgainstModel = pytest.mark.slow(CardAgainstModel.TestCase)
+TestCardAgainstModel.settings = settings(max_examples=300, stateful_step_count=40)
 
 
 def test_the_judge_knows_a_signature_when_it_sees_one() -> None:

@@ -44,7 +44,7 @@ class HostileCard:
 
 
 @given(st.lists(answers, min_size=1, max_size=8), st.sampled_from(OPERATIONS))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_answers_end_in_a_result_or_a_card_error(
     answers: list[bytes], operation: Callable[[JpkiCard], object]
 ) -> None:

@@ -216,7 +216,7 @@ payloads = st.sampled_from([b"", b"\x00", b"\x01", b"\x02", b"\x04"]) | st.binar
 
 
 @given(st.lists(payloads, max_size=30), st.binary(max_size=100))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_of_a_reader_are_answered_message_by_message(messages: list[bytes], tail: bytes) -> None:
     sent = b"".join(map(message, messages)) + tail
     reader, chip = Reader(), Chip(lambda _: b"\x6d\x00")

@@ -71,11 +71,8 @@ class Program(Generic[Settings]):
             print(f"evote-{self.service}: {error.reason}", file=sys.stderr)
             return 2
 
-    def app(self, settings: Settings, clock: Clock = utc_now) -> FastAPI:
-        """The service with these settings; its replica runs while the app's lifespan does."""
-        return self._app(self.start(settings), clock)
-
-    def _app(self, start: Start, clock: Clock) -> FastAPI:
+    def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
+        """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
         readiness, registry = Readiness(), new_registry()
 
         @asynccontextmanager
@@ -98,11 +95,11 @@ class Program(Generic[Settings]):
         return app
 
     def _openapi(self) -> FastAPI:
-        return self._app(_without_settings, utc_now)
+        return self.app(_without_settings)
 
     def _serve(self) -> int:
         settings = self.settings.from_environment()
-        app = self.app(settings)
+        app = self.app(self.start(settings))
         configure_logging(self.service, settings.log_level)
         return serve(app, settings)
 

@@ -129,7 +129,7 @@ async def test_a_tracker_may_hold_slashes_plain_or_encoded(client: httpx.AsyncCl
         assert (await client.get(f"/status/{written}")).json() == {"tracker": tracker}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=200)
     | st.recursive(
@@ -142,7 +142,7 @@ async def test_no_body_makes_a_server_error(client: httpx.AsyncClient, body: byt
     assert response.status_code in {200, 400, 413, 422}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=60))
 async def test_no_path_makes_a_server_error(client: httpx.AsyncClient, raw: bytes) -> None:
     for prefix in ("/elections/", "/status/"):

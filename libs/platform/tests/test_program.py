@@ -21,7 +21,7 @@ def settings(**changes: object) -> ExampleSettings:
 
 
 async def test_endpoints_find_what_the_start_gave_and_nothing_else_at_the_apps_state() -> None:
-    app = PROGRAM.app(settings())
+    app = PROGRAM.app(PROGRAM.start(settings()))
     async with app.router.lifespan_context(app):
         assert isinstance(app.state.service, ExampleService)
 

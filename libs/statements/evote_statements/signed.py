@@ -1,11 +1,4 @@
-"""Signed statements in canonical JSON.
-
-Errors::
-
-    StatementRefused
-    ├── StatementMalformed
-    └── StatementSignatureWrong
-"""
+"""Signed statements in canonical JSON."""
 
 from __future__ import annotations
 

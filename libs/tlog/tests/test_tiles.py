@@ -100,7 +100,7 @@ def test_no_other_level_is_taken(text: str) -> None:
     assert [parse_level(level) for level in ("0", "9", "63")] == [0, 9, 63]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.integers(1, 70_000))
 def test_proofs_from_tiles_verify(data: st.DataObject, size: int) -> None:
     tree = TileTree(size, content)

@@ -14,6 +14,8 @@ from evote_tlog.merkle import Frontier, leaf_hash, node_hash
 from evote_tlog.offline import OfflineProof, format_proof
 from evote_tlog.policy import Group, Policy, PolicyLog, PolicyWitness, format_policy
 
+pytestmark = pytest.mark.slow
+
 LOG = SigningKey("vote.city.example/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 WITNESSES = [Cosigner(f"w{at}.example", Ed25519PrivateKey.from_private_bytes(bytes([at]) * 32)) for at in range(3)]
 POLICY = Policy(

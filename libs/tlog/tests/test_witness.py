@@ -227,4 +227,4 @@ class WitnessUnderAttack(RuleBasedStateMachine):
         )
 
 
-TestWitnessUnderAttack = WitnessUnderAttack.TestCase
+TestWitnessUnderAttack = pytest.mark.slow(WitnessUnderAttack.TestCase)

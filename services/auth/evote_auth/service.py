@@ -1,19 +1,39 @@
-"""A replica: what it holds, and what every way in asks of it first."""
+"""A replica of auth: what it holds, what every way in asks of it first, how it starts and how it stops."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
+from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.replay import replay_with_bar
+from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
+from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.health import Readiness
+from evote_platform.ratelimit import TokenBucket, per_minute
+from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
 from .domain.refusals import ElectionOver, FaceNotOffered
+from .metrics import RevocationMetrics
+from .projection import AuthProjection
 from .releasing import Releasing
+from .revocation.ocsp import OcspClient, open_http
 from .revocation.trust import Trust
+from .settings import AuthSettings
 from .vault import Connection, elections, roll
 from .vault.elections import KnownElection
+
+SERVICE = "auth"
+SCHEMA = Schema("auth", Path(__file__).parent / "migrations")
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,7 @@ class AuthService:
     sleep: Callable[[float], Awaitable[None]]
     """Seconds."""
     officer_token_sha256: str
+    address_limit: TokenBucket
 
     def require_face_keys(self) -> FaceKeys:
         """The keys of the face way; ``FaceNotOffered`` where there is none."""
@@ -47,3 +68,48 @@ class AuthService:
             raise ElectionOver
         await roll.require_frozen(connection, election_uuid, self.releasing.master_key.key_id)
         return election
+
+
+@asynccontextmanager
+async def running(
+    settings: AuthSettings, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+) -> AsyncIterator[AuthService]:
+    """The replica runs while the block does."""
+    kafka = settings.kafka()
+    async with (
+        migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
+        open_http() as http,
+    ):
+        producer = EventProducer(kafka, SERVICE, clock)
+        runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
+        readiness.register("database", database_check(pool))
+        readiness.register("kafka", producer.check)
+        readiness.register("projection", runner.caught_up)
+        ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
+        trust = Trust(
+            settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
+        )
+        readiness.register("revocation-lists", trust.check)
+        await producer.start()
+        try:
+            async with background_tasks(readiness) as tasks:
+                tasks.start("projection", runner.run())
+                tasks.start("trust", trust.follow())
+                yield AuthService(
+                    pool=pool,
+                    releasing=Releasing(producer, settings.master_key(), settings.auditor_key()),
+                    trust=trust,
+                    face_keys=settings.face_keys(),
+                    clock=clock,
+                    random=secrets.token_bytes,
+                    sleep=asyncio.sleep,
+                    officer_token_sha256=settings.officer_token_sha256,
+                    address_limit=per_minute(settings.address_requests_per_minute),
+                )
+        finally:
+            await producer.stop()
+
+
+async def replay(settings: AuthSettings, pool: asyncpg.Pool) -> None:
+    """Empty the projection and make it again from the event log."""
+    await replay_with_bar(settings.kafka(), pool, AuthProjection())

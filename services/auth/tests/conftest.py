@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_auth.domain.environment import Environment
-from evote_auth.main import build_app
+from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
 from evote_auth.settings import AuthSettings
 from evote_eventlog.events import (
@@ -322,7 +322,7 @@ def auth_settings(
 @pytest.fixture
 async def replica(auth_settings: AuthSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """A second replica."""
-    async with running_app(build_app(auth_settings, clock)) as client:
+    async with running_app(PROGRAM.app(PROGRAM.start(auth_settings), clock)) as client:
         yield client
 
 
@@ -339,7 +339,7 @@ async def town(
     producer = EventProducer(kafka, "tally", clock)
     await producer.start()
     try:
-        app = build_app(auth_settings, clock)
+        app = PROGRAM.app(PROGRAM.start(auth_settings), clock)
         async with running_app(app) as client:
             yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
     finally:

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from evote_auth.main import build_app
+from evote_auth.main import PROGRAM
 from evote_auth.settings import AuthSettings
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_jpki.authority import OCSP_PATH, Person, TestAuthority
@@ -154,7 +154,7 @@ async def test_a_challenge_counts_where_clocks_differ_by_less_than_its_lifetime(
     await town.prepare(HANAKO)
     card = town.card(HANAKO, valid_from=datetime.now(UTC) - timedelta(days=1))
     body = town.sign(card, await town.challenge())
-    other = build_app(auth_settings, lambda: datetime.now(UTC) + timedelta(minutes=ahead))
+    other = PROGRAM.app(PROGRAM.start(auth_settings), lambda: datetime.now(UTC) + timedelta(minutes=ahead))
     async with running_app(other) as client:
         response = await client.post(f"{town.base}/releases", json=body)
     assert response.status_code == expected, response.text

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from evote_auth.domain.faces import MOST_ORDERS
 from evote_auth.domain.voting_codes import new_voting_code
-from evote_auth.main import build_app
+from evote_auth.main import PROGRAM
 from evote_auth.settings import AuthSettings
 from evote_auth.vault import roll
 from evote_local.testbed import running_app
@@ -70,7 +70,7 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clock) -> None:
     few = auth_settings.model_copy(update={"address_requests_per_minute": 3})
     wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
-    async with running_app(build_app(few, clock)) as client:
+    async with running_app(PROGRAM.app(PROGRAM.start(few), clock)) as client:
         answers = [await client.post(f"{open_town.base}/face-orders", json=wrong) for _ in range(4)]
     assert [refused(answer)[1] for answer in answers] == ["voting-code-unknown"] * 3 + ["rate-limited"]
     assert "retry-after" in answers[-1].headers

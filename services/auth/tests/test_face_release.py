@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_auth.domain.faces import ORDER_LIFETIME
 from evote_auth.domain.voting_codes import new_voting_code
-from evote_auth.main import build_app
+from evote_auth.main import PROGRAM
 from evote_auth.settings import AuthSettings
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
@@ -181,7 +181,7 @@ async def test_without_biometric_the_face_way_says_so_and_the_card_works(
     without = auth_settings.model_copy(update={"face_order_key_file": None, "biometric_public_key_file": None})
     body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
     officer = {"Authorization": "Bearer officer-token-of-a-test"}
-    async with running_app(build_app(without, clock)) as client:
+    async with running_app(PROGRAM.app(PROGRAM.start(without), clock)) as client:
         for path, sent in (("face-orders", {"voting_code": "x"}), ("face-releases", {"verdict": "x"})):
             assert refused(await client.post(f"{open_town.base}/{path}", json=sent)) == (404, "face-not-offered")
         enrolment = await client.post(f"{open_town.base}/face-enrolments", json=body)

@@ -14,7 +14,7 @@ from evote_local.faults import WRITES, BrokenWrite, Seen, breaking, every_fault
 
 from .face_way import HANAKO, HANAKO_ID, ICHIRO
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 EVENTS = ("VoterAuthenticated", "CredentialReleased")
 """While only the log is away, the proof that a voter brought stays good: nobody has to sign or look twice."""

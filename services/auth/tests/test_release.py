@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 import pytest
-from evote_auth.main import SERVICE
 from evote_auth.projection import AuthProjection
+from evote_auth.service import SERVICE
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialReleased, CredentialsPublished, VoterAuthenticated

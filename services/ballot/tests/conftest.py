@@ -255,7 +255,7 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        app = PROGRAM.app(settings, clock)
+        app = PROGRAM.app(PROGRAM.start(settings), clock)
         async with running_app(app) as first:
             election, credentials = await services.open_election(voters)
             place = PollingPlace([first], app.state.service, services, clock, settings, election, credentials)
@@ -268,7 +268,7 @@ async def polling_place(
             if replicas == 1:
                 yield place
                 return
-            async with running_app(PROGRAM.app(settings, clock)) as second:
+            async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as second:
                 place.replicas.append(second)
                 yield place
     finally:

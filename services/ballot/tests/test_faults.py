@@ -6,7 +6,7 @@ import pytest
 from evote_eventlog.events import BallotAccepted
 from evote_local.faults import WRITES, breaking, every_fault
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeats_it(place, subtests) -> None:

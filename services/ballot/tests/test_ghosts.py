@@ -33,7 +33,7 @@ OLDER = (409, "older-than-your-last-ballot")
 @asynccontextmanager
 async def another_replica(place: Any) -> AsyncIterator[Any]:
     """One more replica, and the service behind it; it is the last of ``place.replicas``."""
-    app = PROGRAM.app(place.settings, place.clock)
+    app = PROGRAM.app(PROGRAM.start(place.settings), place.clock)
     async with running_app(app) as client:
         place.replicas.append(client)
         yield app.state.service

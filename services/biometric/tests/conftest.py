@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,8 @@ from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import install_weights
-from evote_biometric.main import build_app
+from evote_biometric.main import PROGRAM
+from evote_biometric.service import running
 from evote_biometric.settings import BiometricSettings
 from evote_eventlog.events import EventData, ResultCertified, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -239,7 +241,7 @@ async def booth(
     tally = EventProducer(kafka, "tally", clock)
     await tally.start()
     try:
-        app = build_app(biometric_settings, clock, WORKER)
+        app = PROGRAM.app(partial(running, biometric_settings, WORKER), clock)
         async with running_app(app) as client:
             yield Booth(client, app, kafka, biometric_settings, clock, auth_key, verdict_key, tally)
     finally:
@@ -249,7 +251,7 @@ async def booth(
 @pytest.fixture
 async def replica(biometric_settings: BiometricSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """A second replica."""
-    async with running_app(build_app(biometric_settings, clock, WORKER)) as client:
+    async with running_app(PROGRAM.app(partial(running, biometric_settings, WORKER), clock)) as client:
         yield client
 
 

@@ -123,7 +123,7 @@ def test_a_picture_held_up_while_another_person_acts_is_refused(act: Act, person
     assert refusal(changed(readings, 2, template=person(2))) is RejectionReason.ANOTHER_PERSON_DURING
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.integers(3, 4).flatmap(lambda n: st.lists(st.sampled_from(list(Action)), min_size=n, max_size=n)),
     st.lists(st.sampled_from([*Action, None]), max_size=20),
@@ -210,7 +210,6 @@ templates = (
 )
 
 
-@settings(deadline=None)
 @given(templates, templates, st.binary(min_size=32, max_size=32))
 def test_a_transform_keeps_distances_and_can_be_turned_back(one, other, seed: bytes) -> None:
     turned, other_turned = transform(one, seed), transform(other, seed)
@@ -240,7 +239,6 @@ def test_one_lucky_frame_lets_nobody_in(person) -> None:
         distance(person(1), person(1)[:64])
 
 
-@settings(deadline=None)
 @given(templates, st.integers(1, 9), st.binary(min_size=12, max_size=12))
 def test_a_sealed_template_opens_for_its_election_voter_and_version_only(template, version: int, nonce: bytes) -> None:
     key = ElectionKey(b"\x07" * 32)

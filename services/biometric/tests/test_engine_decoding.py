@@ -175,7 +175,7 @@ def test_what_is_no_single_whole_picture_is_refused_for_its_reason(
     assert refusal(decoder, content) is fault
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["JPEG", "PNG"]), st.integers(1, 40), st.integers(0, 2**32), st.floats(0, 1))
 def test_a_mangled_file_is_decoded_or_refused_and_nothing_else_happens(
     kind: str, changes: int, seed: int, keep: float

@@ -12,8 +12,8 @@ import pytest
 import structlog
 from evote_biometric.erasure import Eraser
 from evote_biometric.keys import SealedTemplate
-from evote_biometric.main import SERVICE
 from evote_biometric.projection import BiometricProjection
+from evote_biometric.service import SERVICE
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import TemplateErased, TemplateReissued
 from evote_eventlog.replay import replay

@@ -14,7 +14,7 @@ from evote_local.faults import WRITES, BrokenWrite, Seen, breaking, every_fault
 
 from .conftest import OFFICER
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 FRAMES_NOTED = 1
 """The write of "biometric judges" behind which no burst can be sent again."""

@@ -14,7 +14,7 @@ from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE, Points
 from evote_biometric.engine.picture import Pixels
-from evote_biometric.main import build_app
+from evote_biometric.main import PROGRAM
 from evote_biometric.settings import BiometricSettings
 from evote_eventlog.producer import EventProducer
 from evote_local.people.puppet import Gesture, Puppet, encode
@@ -79,7 +79,7 @@ async def home(
     """A service with real workers, and a resident who is enrolled by another photograph than the puppet's."""
     settings = biometric_settings.model_copy(update={"weights_dir": weights})
     tally = EventProducer(kafka, "tally", clock)
-    app = build_app(settings, clock)
+    app = PROGRAM.app(PROGRAM.start(settings), clock)
     async with running_app(app) as client:
         booth = Booth(client, app, kafka, settings, clock, auth_key, verdict_key, tally)
         response = await booth.enrol((photographs / "obama/3.jpg").read_bytes())

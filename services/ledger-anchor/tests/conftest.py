@@ -6,12 +6,11 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
-import evote_ledger_anchor
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,27 +25,22 @@ from evote_eventlog.events import (
 )
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record, RecordPosition
-from evote_ledger_anchor.api import anchors
-from evote_ledger_anchor.api import log as log_api
-from evote_ledger_anchor.api.log import AnchorContract, LedgerState
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
+from evote_ledger_anchor.main import PROGRAM
 from evote_ledger_anchor.projection import LedgerProjection
+from evote_ledger_anchor.service import SCHEMA, AnchorContract, LedgerService
 from evote_ledger_anchor.store import newest_size, read_tiles
-from evote_local.testbed import begun_cast
-from evote_platform.app import create_app, new_registry
-from evote_platform.database import migrate, open_pool
-from evote_platform.health import Readiness
+from evote_local.testbed import begun_cast, running_app
+from evote_platform.database import migrated_pool
 from evote_tlog.checkpoint import SigningKey, VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import tree_head
 from evote_tlog.tiles import TileTree, split_entries, split_hashes, tile_source, tiles_of
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from .fake_chain import CHAIN
 from .running_monitor import System
 
-MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
 ELECTION, OTHER_ELECTION = "1" * 14, "2" * 14
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -136,14 +130,12 @@ def key() -> SigningKey:
 
 @pytest.fixture
 def migrations() -> Path:
-    return MIGRATIONS
+    return SCHEMA.migrations
 
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    url = SecretStr(database_url)
-    await asyncio.to_thread(migrate, url, "ledger", MIGRATIONS)
-    async with await open_pool(url, "ledger") as pool:
+    async with migrated_pool(SecretStr(database_url), SCHEMA) as pool:
         yield pool
 
 
@@ -155,23 +147,8 @@ def log(pool: asyncpg.Pool, key: SigningKey) -> LogBuilder:
 @pytest.fixture
 async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP API over what the test has projected."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-
-    app = create_app(
-        service_name="ledger-anchor",
-        version="0",
-        lifespan=lifespan,
-        routers=[log_api.router, anchors.router],
-        readiness=Readiness(),
-        registry=new_registry(),
-        max_body_bytes=1024,
-    )
-    app.state.ledger = LedgerState(pool, key.verifier, (AnchorContract("ethereum", CHAIN),))
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
+    service = LedgerService(pool, key.verifier, (AnchorContract("ethereum", CHAIN),))
+    async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
         yield client
 
 

@@ -31,7 +31,7 @@ from evote_ledger_anchor.monitor.task import Monitor
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_checkpoint, newest_size
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import SigningKey
 from prometheus_client import CollectorRegistry
@@ -95,7 +95,7 @@ class System:
             batch_interval_s=0.05,
         )
         works = {
-            "projection": self.monitor.reporting_truncation(runner.run()),
+            "projection": self.monitor.reporting_losses(runner.run()),
             "sequencer": sequencer.run(),
             "monitor": self.monitor.run(),
         }
@@ -114,7 +114,7 @@ class System:
         goal = await newest_size(self.pool) + len(numbers)
         for number in numbers:
             await self.producer.publish(events.ballot(number))
-        await eventually(lambda: self.has(goal))
+        await patiently(lambda: self.has(goal))
 
     async def has(self, size: int) -> bool:
         return await newest_size(self.pool) >= size
@@ -123,7 +123,7 @@ class System:
         """So many passes that began from now on."""
         for _ in range(count):
             moment = utc_now().timestamp()
-            await eventually(lambda moment=moment: self._passed(moment))  # type: ignore[misc]
+            await patiently(lambda moment=moment: self._passed(moment))  # type: ignore[misc]
 
     async def _passed(self, moment: float) -> bool:
         return self.metric("evote_ledger_monitor_last_pass_timestamp_seconds") > moment
@@ -137,7 +137,7 @@ class System:
 
     async def finding(self, kind: str) -> TamperingDetected:
         """Wait for a finding of this kind, in Kafka and in the metric."""
-        await eventually(lambda: self._raised(kind))
+        await patiently(lambda: self._raised(kind))
         assert self.metric("evote_ledger_tampering_detected_total", kind=kind) >= 1
         return next(finding for finding in await self.findings() if finding.kind == kind)
 
@@ -180,7 +180,7 @@ async def notice(client: httpx.AsyncClient, finding: TamperingDetected) -> dict[
     async def shown() -> bool:
         return finding.finding in {item["finding"] for item in (await client.get("/notices")).json()["items"]}
 
-    await eventually(shown)
+    await patiently(shown)
     items = (await client.get("/notices")).json()["items"]
     return next(item for item in items if item["finding"] == finding.finding)
 

@@ -154,7 +154,7 @@ async def test_what_the_log_does_not_have_is_said_plainly(
     assert problem(await client.get(path), status) == slug
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["/tile/", "/tile/0/", "/tile/entries/", "/tile/records/", "/proofs/inclusion?index="]),
     st.binary(max_size=20)

@@ -84,7 +84,7 @@ def test_events_about_a_voter_never_enter_the_public_log(events: Any) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(-2, 5)), max_size=60), st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_new_leader_decides_as_the_old_one_would_have(
     events: Any, script: list[tuple[int, int]], data: st.DataObject
 ) -> None:
@@ -120,7 +120,7 @@ def leaf(number: int) -> bytes:
     return leaf_hash(number.to_bytes(4, "big"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([1, 2, 3, 100, 255, 256, 257, 600, 2048]), min_size=1, max_size=12))
 def test_tiles_grow_as_the_tree_does(steps: list[int]) -> None:
     plain, stored, size = Frontier(), {}, 0

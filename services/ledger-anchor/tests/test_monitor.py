@@ -16,7 +16,7 @@ from evote_eventlog.replay import replay
 from evote_ledger_anchor.monitor.memory import UnusableMonitorState
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 from prometheus_client import CollectorRegistry
 
 from .fake_chain import CHAIN
@@ -38,7 +38,7 @@ async def test_a_busy_system_has_no_finding(system: System, events: Any) -> None
         try:
             for _ in range(5):
                 size = await newest_size(system.pool)
-                await eventually(lambda size=size: system.has(size + 1))  # type: ignore[misc]
+                await patiently(lambda size=size: system.has(size + 1))  # type: ignore[misc]
                 await system.anchor_newest()
                 await system.completed_passes(3)
             await replay(system.kafka, system.pool, LedgerProjection(system.key.verifier), lambda done, total: None)
@@ -88,7 +88,7 @@ async def test_a_finding_that_kafka_did_not_take_is_shown_at_once_and_published_
     async with system.running():
         await system.cast(events, range(BALLOTS))
         await system.pool.execute("DELETE FROM entries WHERE log_index = 0")
-        await eventually(lambda: _unpublished(system))
+        await patiently(lambda: _unpublished(system))
         assert system.metric("evote_ledger_tampering_detected_total", kind="entry-dropped") == 1
         assert await system.findings() == []
         producer.losses = 0
@@ -117,7 +117,7 @@ async def test_one_replica_monitors_and_another_takes_over(system: System, event
                 " AND datname = current_database()"
                 " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
             )
-            await eventually(lambda: _leads(metrics))
+            await patiently(lambda: _leads(metrics))
         finally:
             other.cancel()
             await asyncio.wait([other])

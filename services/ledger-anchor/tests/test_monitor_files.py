@@ -21,7 +21,7 @@ from evote_eventlog.replay import replay
 from evote_ledger_anchor.monitor.partitions import CORRUPT
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_local.nodes.kafka import KafkaNode
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 from evote_tlog.checkpoint import SigningKey
 
 from .running_monitor import BALLOTS, System, check_notice
@@ -142,7 +142,7 @@ async def test_a_segment_that_was_cut_off_is_found_though_the_projection_ends(
     async with system.running() as tasks:
         with pytest.raises(LogTruncated):
             await tasks["projection"]
-        await eventually(lambda: _raised_at(system, "Kafka ballots/0"))
+        await patiently(lambda: _raised_at(system, "Kafka ballots/0"))
         await system.completed_passes(1)
     _, _, offset, leaf = await system.entry(BALLOTS - 1)
     expected = [finding.expected for finding in await system.findings() if finding.where == "Kafka ballots/0"]

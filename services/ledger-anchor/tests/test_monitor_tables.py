@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 
 from .fake_chain import CHAIN
 from .running_monitor import BALLOTS, System, check_notice, notice
@@ -61,7 +61,7 @@ async def test_tampering_with_a_table_is_found(
         await system.publish(events.closed(election=events.other_election))
         await system.cast(events, range(BALLOTS))
         await system.anchor_newest()
-        await eventually(lambda: _anchored(system))
+        await patiently(lambda: _anchored(system))
         await system.completed_passes(1)
         topic, partition, offset, _ = await system.entry(3)
         await system.pool.execute(tampering)
@@ -85,7 +85,7 @@ async def test_a_notice_that_is_deleted_is_found(system: System, events: Any, cl
         first = await system.finding("entry-dropped")
         await notice(client, first)
         await system.pool.execute("DELETE FROM notices")
-        await eventually(lambda: _count(system, 2))
+        await patiently(lambda: _count(system, 2))
         second = (await system.findings())[1]
         await check_notice(client, second)
     assert second.where == f"PostgreSQL ledger.notices, finding {first.finding}"

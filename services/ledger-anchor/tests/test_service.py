@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,11 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.nodes.ports import free_port
 from evote_local.stack.witnesses import define_witnesses, majority_policy
-from evote_local.testbed import eventually
+from evote_local.testbed import patiently
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.policy import Policy, parse_policy, verify_policy
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
-
-patiently = partial(eventually, within_s=120)
-"""For several programs that start, stop and catch up."""
 
 
 class Replica:

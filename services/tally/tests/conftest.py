@@ -272,7 +272,7 @@ async def running_tally(
     kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A replica of the service in this process, served without a socket."""
-    async with running_app(PROGRAM.app(settings_of(kafka, database_url, service_urls), clock)) as client:
+    async with running_app(PROGRAM.app(PROGRAM.start(settings_of(kafka, database_url, service_urls)), clock)) as client:
         yield client
 
 

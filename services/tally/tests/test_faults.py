@@ -13,7 +13,7 @@ from evote_belenios.archive import open_archive
 from evote_belenios.verify import verify_archive
 from evote_local.faults import WRITES, BrokenWrite, Fault, breaking
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 NO, YES = [0, 0, 1], [0, 1, 0]
 COMMANDS = {writes for use_case, writes in WRITES.items() if use_case.startswith("tally ")}

@@ -74,7 +74,7 @@ async def test_no_request_gives_a_5xx(officer) -> None:
         BODIES,
         st.sampled_from(["application/json", "text/plain", "\x80", ""]),
     )
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, suppress_health_check=list(HealthCheck))
     def requests(method, template, uuid, trustee, token, body, content_type) -> None:
         try:
             uuid_in_path = quote(uuid, safe="")

@@ -256,7 +256,7 @@ class LifeCycle(RuleBasedStateMachine):
             assert len(election.partial_decryptions) == THRESHOLD
 
 
-LifeCycle.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+LifeCycle.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestLifeCycle = LifeCycle.TestCase
 
 

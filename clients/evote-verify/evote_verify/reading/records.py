@@ -7,13 +7,13 @@ refuses: what a record means must not depend on who reads it. Source: ``docs/eve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from evote_belenios.errors import BeleniosError
-from evote_belenios.jsontext import Fields, load
+from evote_belenios.jsontext import Fields, Json, load
 
 from .canonical import canonical_json
 
@@ -196,6 +196,8 @@ def _record(value: bytes) -> Record:
     fields = Fields(content := load(value.decode()), "the event")
     if canonical_json(content) != value:
         raise MalformedRecord("it is not the canonical JSON (RFC 8785) of its content")
+    if b"\\u0000" in value and _holds_nul(content):
+        raise MalformedRecord("a text holds the character NUL")
     if fields.text("specversion") != "1.0" or fields.text("datacontenttype") != "application/json":
         raise MalformedRecord("it is not a CloudEvents 1.0 event with JSON data")
     if not fields.text("id") or not fields.text("source"):
@@ -212,6 +214,14 @@ def _record(value: bytes) -> Record:
     event = parse(data)
     data.end()
     return Record(time, event)
+
+
+def _holds_nul(content: Json) -> bool:
+    if isinstance(content, str):
+        return "\0" in content
+    if isinstance(content, Mapping):
+        return any(_holds_nul(name) or _holds_nul(value) for name, value in content.items())
+    return isinstance(content, Sequence) and any(_holds_nul(item) for item in content)
 
 
 def _time(text: str) -> str:

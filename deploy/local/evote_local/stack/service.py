@@ -43,21 +43,28 @@ class Service:
 
     def wait_ready(self, timeout_s: float = 60) -> None:
         """Return when ``/readyz`` says so; :class:`ProcessFailed` when it ends or time is up."""
+        self._wait("/readyz", timeout_s)
+
+    def wait_alive(self, timeout_s: float = 60) -> None:
+        """Return when ``/livez`` answers, whatever the service still waits for."""
+        self._wait("/livez", timeout_s)
+
+    def _wait(self, path: str, timeout_s: float) -> None:
         if self.process is None:
             raise ProcessFailed(self.name, "was never started", "")
         try:
-            self.process.wait_until(lambda: self._missing() is None, timeout_s=timeout_s)
+            self.process.wait_until(lambda: self._missing(path) is None, timeout_s=timeout_s)
         except ProcessFailed as error:
             raise ProcessFailed(error.name, f"{error.reason}: {self._last_missing}", error.log_tail) from None
 
-    def _missing(self) -> str | None:
-        """What ``/readyz`` says is missing; None when the service is ready."""
-        self._last_missing = self._ask_ready()
+    def _missing(self, path: str) -> str | None:
+        """What the answer at ``path`` says is missing; None: nothing is."""
+        self._last_missing = self._ask(path)
         return self._last_missing
 
-    def _ask_ready(self) -> str | None:
+    def _ask(self, path: str) -> str | None:
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=2):  # noqa: S310
                 return None
         except urllib.error.HTTPError as refusal:
             return refusal.read().decode()

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["evote_anchors.ethereum.writer", "evote_ledger_anchor.main", "evote_verify.main"])
 def test_deeply_nested_json_raises_instead_of_ending_the_process(module: str) -> None:
     program = (

@@ -138,7 +138,7 @@ async def begin(chain: Any, doorway: Any, clock: Any, key: AnchorerKey) -> Calla
 
 
 @given(st.lists(STEPS, min_size=1, max_size=25))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 async def test_any_schedule_ends_with_the_newest_head_anchored_and_a_growing_history(
     begin: Callable[[], Awaitable[Run]], steps: list[tuple[str, Any]]
 ) -> None:

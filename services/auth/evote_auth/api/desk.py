@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from evote_jpki.certificates import BasicAttributes
+from evote_platform.access import require_officer
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Path, Response
@@ -13,7 +14,7 @@ from ..desks.cards import CardDesk, ShownCase
 from ..domain.acts import Act
 from ..domain.cases import CASE_DIGITS
 from ..domain.matching import RollPerson
-from .access import Service, require_officer
+from .access import Service
 from .desk_models import (
     ApproveCard,
     CandidateResponse,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from evote_face.statements import FaceOrder
+from evote_platform.access import limit_address, require_officer
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import route_with_members
@@ -18,7 +19,7 @@ from ..domain.acts import Act
 from ..domain.faces import signed
 from ..doors.face import FaceDoor
 from ..service import AuthService
-from .access import NDJSON, Service, limit_address, require_officer
+from .access import NDJSON, Service
 from .bodies import SmallBodyRoute
 from .desk_models import OfficersAct, VoterIdPath
 from .face_models import (

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from evote_platform.access import limit_address, require_officer
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem
@@ -16,7 +17,7 @@ from fastapi.responses import StreamingResponse
 from ..desks.roll import RollDesk
 from ..doors.card import CardDoor
 from ..vault.evidence import EvidencedRelease
-from .access import NDJSON, Service, limit_address, require_officer
+from .access import NDJSON, Service
 from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,

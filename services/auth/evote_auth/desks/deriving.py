@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import multiprocessing
-import signal
 from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from evote_belenios.groups import group_by_name
+from evote_platform.processes import process_pool
 
 from ..domain.credentials import MasterKey, public_credentials
 
 _VOTERS_A_TASK = 250
-_PR_SET_PDEATHSIG = 1
 
 
 async def derive_public_list(
@@ -39,14 +36,7 @@ async def derive_public_list(
 def _executor(tasks: int, processes: int) -> Executor:
     if tasks == 1:
         return ThreadPoolExecutor(1)
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(min(processes, tasks), mp_context=context, initializer=_die_with_the_service)
-
-
-def _die_with_the_service() -> None:
-    # A worker whose service was killed would wait for work for ever. See prctl(2).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return process_pool(min(processes, tasks))
 
 
 def _derive(key: MasterKey, group_name: str, election_uuid: str, voter_refs: Sequence[str]) -> list[str]:

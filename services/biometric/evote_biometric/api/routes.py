@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+from evote_platform.access import require_officer, running_service
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem, route_with_members
-from evote_platform.ratelimit import TokenBucket
-from evote_platform.tokens import verify_bearer
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.routing import APIRoute
 
 from ..domain.actions import INSTRUCTIONS
 from ..domain.liveness import LEAST_FRAMES
-from ..handlers import BiometricService, SentBurst
+from ..service import BiometricService, SentBurst
 from .models import (
     ENROLMENT_BODY,
     FRAMES_BODY,
@@ -31,25 +30,12 @@ from .problems import OTHER_WAYS, naming_other_ways, too_many_requests
 
 _TIMES = re.compile(r"\d{1,6}(,\d{1,6}){0,99}", re.ASCII)
 IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
+Service = Annotated[BiometricService, Depends(running_service)]
 
 
-def _service(request: Request) -> BiometricService:
-    service: BiometricService = request.app.state.service
-    return service
-
-
-Service = Annotated[BiometricService, Depends(_service)]
-
-
-def require_officer(request: Request, service: Service) -> None:
-    """Let only election officers through."""
-    verify_bearer(request, service.officer_token_sha256)
-
-
-def limit_address(request: Request) -> None:
+def limit_address(request: Request, service: Service) -> None:
     """Bound what one address may ask for; a shared address slows down and is never locked out."""
-    limit: TokenBucket = request.app.state.address_limit
-    wait_s = limit.take(request.client.host if request.client else "")
+    wait_s = service.address_limit.take(request.client.host if request.client else "")
     if wait_s:
         raise too_many_requests(wait_s)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from evote_platform.processes import die_with_the_service
+
 from ..domain.reading import FaceReading
 from .protocol import LENGTH_BYTES, Failed, Read, Ready, Unreadable, UnreadableFault, framed
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _HEADROOM_BYTES = 2 * 1024**3
 """Address space that pictures may take beyond what the warm worker has."""
 
@@ -58,11 +57,7 @@ def _send(sink: BinaryIO, answer: Ready | Read | Unreadable | Failed) -> None:
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes for the protocol: what the models print, and a face in a core file, go nowhere."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # the service died between the start and prctl: no signal would ever come
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_the_service()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
@@ -19,7 +19,7 @@ from ..store import (
     newest_witnessed,
     notices,
 )
-from .log import MUTABLE, LedgerState
+from .log import MUTABLE, Service
 
 router = APIRouter(tags=["anchors"])
 
@@ -81,9 +81,9 @@ class Notices(BaseModel):
 
 
 @router.get("/checkpoint/witnessed", response_class=PlainTextResponse)
-async def witnessed_checkpoint(request: Request) -> PlainTextResponse:
+async def witnessed_checkpoint(service: Service) -> PlainTextResponse:
     """The newest checkpoint that enough witnesses cosigned, with their cosignatures."""
-    newest = await newest_witnessed(_ledger(request).pool)
+    newest = await newest_witnessed(service.pool)
     if newest is None:
         raise Problem("not-witnessed", "No checkpoint has been cosigned by enough witnesses yet", 404)
     return PlainTextResponse(newest.note, headers=MUTABLE)
@@ -91,24 +91,23 @@ async def witnessed_checkpoint(request: Request) -> PlainTextResponse:
 
 @router.get("/anchors")
 async def anchors(
-    request: Request,
+    service: Service,
     response: Response,
     size: Annotated[SafeInt | None, Query(description="for each chain the first anchor that covers this size")] = None,
 ) -> Anchors:
     """Where the log is anchored: the newest anchor of each chain, or the first that covers ``size``."""
-    pool = _ledger(request).pool
+    pool = service.pool
     found = await newest_anchors(pool) if size is None else await anchors_covering(pool, size)
     response.headers.update(MUTABLE)
     return Anchors(items=[_line(anchor) for anchor in found])
 
 
 @router.get("/coverage")
-async def coverage(request: Request, response: Response) -> Coverage:
+async def coverage(service: Service, response: Response) -> Coverage:
     """How far witnesses and chains are behind the log; voting goes on however far they are."""
-    ledger = _ledger(request)
-    async with ledger.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         size, witnessed = await newest_size(connection), await newest_witnessed(connection)
-        reached = [(contract, await coverage_of(connection, contract.name)) for contract in ledger.contracts]
+        reached = [(contract, await coverage_of(connection, contract.name)) for contract in service.contracts]
     response.headers.update(MUTABLE)
     return Coverage(
         size=size,
@@ -123,7 +122,7 @@ async def coverage(request: Request, response: Response) -> Coverage:
 
 
 @router.get("/notices")
-async def tampering_notices(request: Request, response: Response) -> Notices:
+async def tampering_notices(service: Service, response: Response) -> Notices:
     """What monitors found that should not be: empty while everything is intact."""
     response.headers.update(MUTABLE)
     return Notices(
@@ -137,14 +136,9 @@ async def tampering_notices(request: Request, response: Response) -> Notices:
                 intact_at=notice.intact_at,
                 raised_at=notice.raised_at,
             )
-            for notice in await notices(_ledger(request).pool)
+            for notice in await notices(service.pool)
         ]
     )
-
-
-def _ledger(request: Request) -> LedgerState:
-    ledger: LedgerState = request.app.state.ledger
-    return ledger
 
 
 def _line(anchor: StoredAnchor) -> AnchorLine:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
-from evote_anchors.anchor import ChainName
+from evote_platform.access import running_service
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem, unavailable
-from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedTile, MissingTile
 from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from ..service import LedgerService
 from ..store import (
     checkpoint_note,
     index_of_leaf,
@@ -40,25 +39,8 @@ _RECORDS_AT_ONCE = 16
 _MAX_POSTGRES_INDEX = 2**53
 
 Sha256Query = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+Service = Annotated[LedgerService, Depends(running_service)]
 SizeQuery = Annotated[SafeInt | None, Query()]
-
-
-@dataclass(frozen=True)
-class AnchorContract:
-    """An anchor contract on its chain, as the events name both."""
-
-    chain: ChainName
-    name: str
-
-
-@dataclass(frozen=True)
-class LedgerState:
-    """What the endpoints need; at ``app.state.ledger``."""
-
-    pool: asyncpg.Pool
-    key: VerifierKey
-    contracts: tuple[AnchorContract, ...] = ()
-    """Where this deployment anchors."""
 
 
 class InclusionProof(BaseModel):
@@ -80,41 +62,41 @@ class ConsistencyProof(BaseModel):
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
-async def checkpoint(request: Request) -> PlainTextResponse:
+async def checkpoint(service: Service) -> PlainTextResponse:
     """The newest signed checkpoint whose tiles are served."""
-    newest = await newest_checkpoint(_ledger(request).pool)
+    newest = await newest_checkpoint(service.pool)
     if newest is None:
         raise Problem("empty-log", "The log has no entry yet", 404)
     return PlainTextResponse(newest.note, headers=MUTABLE)
 
 
 @router.get("/log-key", response_class=PlainTextResponse)
-async def log_key(request: Request) -> PlainTextResponse:
+async def log_key(service: Service) -> PlainTextResponse:
     """The verifier key of the checkpoints: ``<origin>+<key id>+<key>``."""
-    return PlainTextResponse(_ledger(request).key.text, headers=MUTABLE)
+    return PlainTextResponse(service.key.text, headers=MUTABLE)
 
 
 @router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS)
-async def entry_bundle(request: Request, place: str) -> Response:
+async def entry_bundle(service: Service, place: str) -> Response:
     """C2SP entry bundle: each record behind its length, a big-endian uint16.
 
     A bundle with a record of more than 65,535 bytes can't be written so; it is under ``/tile/records``.
     """
-    return await _bundle(request, place, 2)
+    return await _bundle(service, place, 2)
 
 
 @router.get("/tile/records/{place:path}", response_class=Response, responses=_OCTETS)
-async def record_bundle(request: Request, place: str) -> Response:
+async def record_bundle(service: Service, place: str) -> Response:
     """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32."""
-    return await _bundle(request, place, 4)
+    return await _bundle(service, place, 4)
 
 
 @router.get("/tile/{level}/{place:path}", response_class=Response, responses=_OCTETS)
-async def tile(request: Request, level: str, place: str) -> Response:
+async def tile(service: Service, level: str, place: str) -> Response:
     """A tile: the hashes of one level, 256 or, with ``.p/W``, fewer."""
     try:
         wanted = Tile(parse_level(level), *_parse_place(place))
-        content = (await read_tiles(_ledger(request).pool, [wanted]))[wanted]
+        content = (await read_tiles(service.pool, [wanted]))[wanted]
     except (MalformedTile, MissingTile) as error:
         raise _no_tile() from error
     return Response(content, media_type="application/octet-stream", headers=_IMMUTABLE)
@@ -122,14 +104,14 @@ async def tile(request: Request, level: str, place: str) -> Response:
 
 @router.get("/proofs/inclusion")
 async def inclusion_proof(
-    request: Request,
+    service: Service,
     response: Response,
     leaf_hash: Sha256Query = None,
     index: Annotated[SafeInt | None, Query()] = None,
     size: SizeQuery = None,
 ) -> InclusionProof:
     """Where a leaf stands, and that it does; for the newest checkpoint's size unless ``size`` says another."""
-    pool = _ledger(request).pool
+    pool = service.pool
     if (leaf_hash is None) == (index is None):
         raise Problem("invalid-request", "The request does not match the API", 422, "Give either leaf_hash or index.")
     tree_size = await _known_size(pool, size)
@@ -152,10 +134,10 @@ async def inclusion_proof(
 
 @router.get("/proofs/consistency")
 async def consistency_proof(
-    request: Request, response: Response, first: Annotated[SafeInt, Query()], second: SizeQuery = None
+    service: Service, response: Response, first: Annotated[SafeInt, Query()], second: SizeQuery = None
 ) -> ConsistencyProof:
     """That the log of size ``second`` (by default the newest) begins with that of size ``first``."""
-    pool = _ledger(request).pool
+    pool = service.pool
     tree_size = await _known_size(pool, second)
     if not 0 < first <= tree_size:
         raise Problem("no-such-proof", "No proof joins these sizes", 422, "It needs 0 < first <= second.")
@@ -163,11 +145,6 @@ async def consistency_proof(
     return ConsistencyProof(
         first=first, second=tree_size, hashes=await _hashes(pool, consistency_ranges(first, tree_size), tree_size)
     )
-
-
-def _ledger(request: Request) -> LedgerState:
-    ledger: LedgerState = request.app.state.ledger
-    return ledger
 
 
 async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
@@ -183,8 +160,8 @@ async def _hashes(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> lis
     return [given.hex() for given in await range_hashes(pool, ranges, size)]
 
 
-async def _bundle(request: Request, place: str, length_bytes: Literal[2, 4]) -> Response:
-    pool = _ledger(request).pool
+async def _bundle(service: Service, place: str, length_bytes: Literal[2, 4]) -> Response:
+    pool = service.pool
     try:
         index, width = _parse_place(place)
     except MalformedTile as error:

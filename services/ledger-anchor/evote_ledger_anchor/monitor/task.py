@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 import asyncpg
 import structlog
-from evote_eventlog.errors import LogTruncated, LogUnavailable
+from evote_eventlog.errors import LogGap, LogTruncated, LogUnavailable
 from evote_eventlog.events import TamperingDetected, TamperingKind, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
@@ -88,21 +88,18 @@ class Monitor:
         """Run until cancelled; outages are waited out, and shown by a last pass that grows old."""
         await keep_leading(self._database_url, "monitor", self._lead)
 
-    async def reporting_truncation(self, projection: Awaitable[None]) -> None:
-        """Await the projection, which ends for good when Kafka lost what it had applied: raise that before.
+    async def reporting_losses(self, projection: Awaitable[None]) -> None:
+        """Await the projection, which ends for good when Kafka lost records: raise that before.
 
-        The service ends with the projection, and no pass may come to its end before.
+        The service's work ends with the projection, and no pass may come to its end before.
 
         Raises:
-            LogTruncated: what the projection raised, when the finding is in Kafka or can't get there.
+            LogTruncated, LogGap: what the projection raised, when the finding is in Kafka or can't get there.
         """
         try:
             await projection
-        except LogTruncated as truncated:
-            source = f"Kafka {truncated.topic}/{truncated.partition}"
-            expected = f"offset {truncated.applied}, before which every record was projected"
-            finding = Finding("log-rolled-back", source, expected, "a log that ends before", source)
-            await self._raise_at_the_end(finding)
+        except (LogTruncated, LogGap) as loss:
+            await self._raise_at_the_end(_finding_of(loss))
             raise
 
     async def _lead(self) -> None:
@@ -192,7 +189,7 @@ class Monitor:
             except LogUnavailable as error:
                 _log.error("finding-not-published", finding=finding, reason=error.reason)
                 break
-            del self._unpublished[finding]
+            self._unpublished.pop(finding, None)  # a projection that ends publishes at the same time
         self._metrics.unpublished.set(len(self._unpublished))
 
     async def _raise_at_the_end(self, finding: Finding) -> None:
@@ -216,3 +213,12 @@ class Monitor:
             async for record in tail.read("earliest", until=await tail.end_offsets())
             if isinstance(record, Record) and isinstance(record.envelope.data, TamperingDetected)
         ]
+
+
+def _finding_of(loss: LogTruncated | LogGap) -> Finding:
+    source = f"Kafka {loss.topic}/{loss.partition}"
+    if isinstance(loss, LogGap):
+        where, expected = f"{source} offset {loss.first}", f"the records before offset {loss.behind}"
+        return Finding("entry-dropped", where, expected, f"none: {loss.reason}", source)
+    expected = f"offset {loss.applied}, before which every record was projected"
+    return Finding("log-rolled-back", source, expected, "a log that ends before", source)

@@ -1,23 +1,36 @@
-"""Commands: enrol, begin and judge a verification, reissue. The order of writes is the design."""
+"""A replica of biometric: how it starts and stops, and its commands: enrol, begin and judge a verification, reissue.
+
+The order of writes is the design.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
+from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.replay import replay_with_bar
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
+from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
+from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.health import Readiness
 from evote_platform.problems import DATABASE_AWAY
+from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_statements.signed import sign_statement
+from prometheus_client import CollectorRegistry
 
 from .domain.actions import choose_actions
 from .domain.attempts import ATTEMPTS_PER_ORDER, PHOTOS_PER_ORDER, wait_after
@@ -36,14 +49,18 @@ from .domain.refusals import (
     VerificationExpired,
     VerificationUsed,
 )
-from .inference.pool import FacePool, PicturesUnreadable
+from .erasure import Eraser
+from .inference.pool import READ_WITHIN_S, FacePool, PicturesUnreadable
 from .keys import ElectionKey, MasterKey, Randomness, SealedTemplate, new_nonce
 from .metrics import FaceMetrics, Operation
-from .projection import FaceCounts, face_counts
+from .projection import BiometricProjection, FaceCounts, face_counts
+from .settings import BiometricSettings
 from .vault import orders, templates
 from .vault.elections import election_key, hold_open
 from .vault.verifications import Verification, keep_verification, note_frames, use_verification
 
+SERVICE = "biometric"
+SCHEMA = Schema("biometric", Path(__file__).parent / "migrations")
 VERIFICATION_LIFETIME = timedelta(minutes=2)
 VERDICT_LIFETIME = timedelta(minutes=2)
 
@@ -72,6 +89,7 @@ class BiometricService:
     clock: Clock
     random: Randomness
     officer_token_sha256: str
+    address_limit: TokenBucket
 
     async def enrol(self, order_text: str, photo: bytes) -> FaceOrder:
         """Enrol the face of a photo; returns the order that asked for it.
@@ -274,6 +292,53 @@ class BiometricService:
             async with self.pool.acquire() as connection:
                 await orders.give_back_attempt(connection, order)
             raise
+
+
+@asynccontextmanager
+async def running(
+    settings: BiometricSettings,
+    worker: Sequence[str],
+    readiness: Readiness,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> AsyncIterator[BiometricService]:
+    """The replica runs while the block does; ``worker`` is the command of a process that reads faces."""
+    kafka, metrics = settings.kafka(), FaceMetrics(registry)
+    async with migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+        producer = EventProducer(kafka, SERVICE, clock)
+        runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))
+        faces = FacePool(worker, settings.workers, settings.queue_length, metrics, read_within_s=READ_WITHIN_S)
+        readiness.register("database", database_check(pool))
+        readiness.register("kafka", producer.check)
+        readiness.register("projection", runner.caught_up)
+        readiness.register("face-workers", faces.check)
+        await producer.start()
+        try:
+            async with background_tasks(readiness) as tasks:
+                tasks.start("projection", runner.run())
+                tasks.start("face-workers", faces.run())
+                tasks.start("erasure", Eraser(pool, producer).run())
+                yield BiometricService(
+                    pool=pool,
+                    producer=producer,
+                    faces=faces,
+                    metrics=metrics,
+                    master_key=settings.master_key(),
+                    order_key=settings.order_key(),
+                    verdict_key=settings.verdict_key(),
+                    likeness_threshold=settings.likeness_threshold,
+                    clock=clock,
+                    random=secrets.token_bytes,
+                    officer_token_sha256=settings.officer_token_sha256,
+                    address_limit=per_minute(settings.address_requests_per_minute),
+                )
+        finally:
+            await producer.stop()
+
+
+async def replay(settings: BiometricSettings, pool: asyncpg.Pool) -> None:
+    """Empty the projection and make it again from the event log."""
+    await replay_with_bar(settings.kafka(), pool, BiometricProjection())
 
 
 def _require_usable(verification: Verification, nonce: str, now: datetime) -> None:

@@ -1,28 +1,28 @@
-"""What runs beside the HTTP API of a replica, and how it is put together."""
+"""A replica of ledger-anchor: what it holds, how it is put together, how it starts and how it stops."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from evote_anchors.anchor import ChainName
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.background import background_tasks
-from evote_platform.clock import utc_now
-from evote_platform.database import database_check, migrate, open_pool
+from evote_platform.clock import Clock
+from evote_platform.database import Schema, database_check, migrated_pool
 from evote_platform.health import Readiness
-from evote_tlog.checkpoint import SigningKey
+from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
 from prometheus_client import CollectorRegistry
 
 from .anchoring import Anchoring
-from .api.log import AnchorContract, LedgerState
 from .chain_settings import ChainSettings
 from .chains import OpenChain, open_chains
 from .metrics import AnchoringMetrics, MonitorMetrics, SequencerMetrics, WitnessMetrics
@@ -35,8 +35,25 @@ from .store import Connection, StoredCheckpoint, newest_counted
 from .witnessing import Witnessing
 
 SERVICE = "ledger-anchor"
-SCHEMA = "ledger"
-MIGRATIONS = Path(__file__).parent / "migrations"
+SCHEMA = Schema("ledger", Path(__file__).parent / "migrations")
+
+
+@dataclass(frozen=True)
+class AnchorContract:
+    """An anchor contract on its chain, as the events name both."""
+
+    chain: ChainName
+    name: str
+
+
+@dataclass(frozen=True)
+class LedgerService:
+    """What every endpoint works with."""
+
+    pool: asyncpg.Pool
+    key: VerifierKey
+    contracts: tuple[AnchorContract, ...] = ()
+    """Where this deployment anchors."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +67,26 @@ class _Means:
     producer: EventProducer
     chains: Sequence[OpenChain]
     registry: CollectorRegistry
+    clock: Clock
 
 
 @asynccontextmanager
 async def running(
-    settings: LedgerSettings, chain_settings: ChainSettings, readiness: Readiness, registry: CollectorRegistry
-) -> AsyncIterator[LedgerState]:
-    """Everything runs while the block does. Chains and witnesses may be down at any time: it is ready without them."""
+    settings: LedgerSettings,
+    chain_settings: ChainSettings,
+    readiness: Readiness,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> AsyncIterator[LedgerService]:
+    """The replica runs while the block does. Chains and witnesses may be down at any time: it is ready without them."""
     key = settings.signing_key()
     policy = settings.witness_policy(key.verifier)
-    await asyncio.to_thread(migrate, settings.database_url, SCHEMA, MIGRATIONS)
     async with (
-        await open_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
+        migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_chains(chain_settings) as chains,
     ):
-        producer = EventProducer(settings.kafka(), SERVICE, utc_now)
-        means = _Means(settings, key, policy, pool, producer, chains, registry)
+        producer = EventProducer(settings.kafka(), SERVICE, clock)
+        means = _Means(settings, key, policy, pool, producer, chains, registry, clock)
         runner = ProjectionRunner(
             settings.kafka(), pool, LedgerProjection(key.verifier), producer, ProjectionMetrics(registry)
         )
@@ -77,7 +98,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness) as tasks:
-                tasks.start("projection", monitor.reporting_truncation(runner.run()))
+                tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
                 if policy is not None:
@@ -85,9 +106,14 @@ async def running(
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
-                yield LedgerState(pool, key.verifier, contracts)
+                yield LedgerService(pool, key.verifier, contracts)
         finally:
             await producer.stop()
+
+
+async def replay(settings: LedgerSettings, pool: asyncpg.Pool) -> None:
+    """Empty the projection and make it again from the event log."""
+    await replay_with_bar(settings.kafka(), pool, LedgerProjection(settings.signing_key().verifier))
 
 
 def _sequencer(means: _Means) -> Sequencer:
@@ -96,9 +122,9 @@ def _sequencer(means: _Means) -> Sequencer:
         kafka=kafka,
         database_url=means.settings.database_url,
         pool=means.pool,
-        writer=TransactionalProducer(kafka, SERVICE, utc_now, TRANSACTIONAL_ID),
+        writer=TransactionalProducer(kafka, SERVICE, means.clock, TRANSACTIONAL_ID),
         key=means.key,
-        clock=utc_now,
+        clock=means.clock,
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
     )
@@ -110,7 +136,7 @@ def _witnessing(means: _Means, policy: Policy) -> Witnessing:
         pool=means.pool,
         producer=means.producer,
         policy=policy,
-        clock=utc_now,
+        clock=means.clock,
         metrics=WitnessMetrics(means.registry),
         interval_s=means.settings.witness_interval_s,
     )
@@ -131,7 +157,7 @@ def _anchorings(means: _Means) -> list[Anchoring]:
             origin=means.key.verifier.name,
             newest_counted=counted,
             pace=chain.pace,
-            clock=utc_now,
+            clock=means.clock,
             metrics=metrics,
         )
         for chain in means.chains
@@ -146,7 +172,7 @@ def _monitor(means: _Means) -> Monitor:
         producer=means.producer,
         key=means.key.verifier,
         contracts=[WatchedContract(chain.writer, chain.pace.first_block) for chain in means.chains],
-        clock=utc_now,
+        clock=means.clock,
         metrics=MonitorMetrics(means.registry),
         interval_s=means.settings.monitor_interval_s,
         state_file=means.settings.monitor_state_file,

@@ -72,6 +72,8 @@ class HeldElection:
     ballots: list[str] = field(default_factory=list)
     """In log order; the first voter's second ballot is the last one."""
     ballot_indexes: list[int] = field(default_factory=list)
+    private: list[str] = field(default_factory=list)
+    """The voters' private credentials."""
     election_json: str = ""
     trustees_json: str = ""
     credentials_json: str = ""
@@ -131,7 +133,7 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
         credential_authority="c",
     )
     election = parse_election(held.election_json)
-    private = [generate(ED25519, token_bytes) for _ in range(VOTERS)]
+    held.private = private = [generate(ED25519, token_bytes) for _ in range(VOTERS)]
     public = sorted(public_credential(credential, uuid, ED25519) for credential in private)
     held.credentials_json = dump(public)
     digest = hashlib.sha256(held.credentials_json.encode()).hexdigest()

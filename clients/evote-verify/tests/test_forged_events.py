@@ -11,6 +11,9 @@ from evote_anchors.anchor import Anchor
 from evote_belenios.ballots import tracker_of
 from evote_belenios.jsontext import dump, load
 from evote_eventlog.envelope import Envelope, decode, encode
+from evote_eventlog.events import BallotOrder, OrderSignature
+
+UNSIGNED = BallotOrder(number=1, signature=OrderSignature(challenge="1", response="2"))
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_a_decryption_after_the_result_does_not_stand(evote_verify, server, held
         ("BallotAccepted", {"credential": "another"}, "of another credential"),
         ("BallotAccepted", {"tracker": "another"}, "tracker is not the hash"),
         ("BallotAccepted", {"ballot": "{}", "tracker": tracker_of("{}")}, "or is none"),
-        ("BallotAccepted", {"order": {"number": 1, "signature": {"challenge": "1", "response": "2"}}}, "did not sign"),
+        ("BallotAccepted", {"order": UNSIGNED}, "did not sign"),
     ],
 )
 def test_a_record_that_breaks_the_rules_of_the_log(

@@ -20,6 +20,7 @@ from .counting import encrypted_tally
 from .domain.counting import result_is_due, result_of
 from .domain.election import Election, Stage
 from .domain.lifecycle import close_election, closing_time_has_come
+from .store import LogDisagrees
 from .worker import ProtocolWorker
 
 LOOK_EVERY_S = 0.25
@@ -64,7 +65,11 @@ class Automation:
         async with self.pool.acquire() as connection:
             uncounted = await store.uncounted_elections(connection)
         for election_uuid in uncounted:
-            await self._count(election_uuid)
+            try:
+                await self._count(election_uuid)
+            except LogDisagrees as error:
+                # The examination raises the alarm. Another election may stand before the place.
+                _log.warning("not counted", election_uuid=election_uuid, reason=str(error))
 
     async def _count(self, election_uuid: str) -> None:
         async with self.commands.alone(election_uuid) as connection:

@@ -22,7 +22,7 @@ from evote_tally.projection import TallyProjection
 from evote_tally.service import replay
 from pydantic import SecretStr
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 YES, NO = [[0, 1, 0]], [[0, 0, 1]]
 

@@ -64,8 +64,9 @@ isolation: $(INSTALLED) ## Import each deployable from an environment with only 
 	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \
 	  rm -rf $$environment; echo "$$package imports from its own environment"; done
 
-events: $(INSTALLED) ## Regenerate the event schemas in docs/events
+events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kafka-acls.json
 	@$(RUN) python -m evote_eventlog.schemas docs/events
+	@$(RUN) python -m evote_eventlog.access docs/kafka-acls.json
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py

@@ -9,13 +9,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from evote_auth.service import SCHEMA as AUTH
+from evote_ballot.service import SCHEMA as BALLOT
+from evote_biometric.service import SCHEMA as BIOMETRIC
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_ledger_anchor.service import SCHEMA as LEDGER
 from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.softhsm import SoftToken
+from evote_platform.database import migrate
+from evote_tally.service import SCHEMA as TALLY
 from hypothesis import HealthCheck, settings
+from pydantic import SecretStr
 
 # How long an example takes tells how busy the machine is, and nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,11 +76,21 @@ async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
     yield settings
 
 
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """A database with every service's empty tables, made once: services don't migrate when they start."""
+    name = "migrated"
+    url = SecretStr(postgres_server.create_database(name))
+    for schema in (AUTH, BALLOT, BIOMETRIC, LEDGER, TALLY):
+        migrate(url, schema)
+    return name
+
+
 @pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A fresh, empty database of this test alone."""
+def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """A fresh database of this test alone, with every service's empty tables."""
     name = f"test_{secrets.token_hex(6)}"
-    yield postgres_server.create_database(name)
+    yield postgres_server.create_database(name, template=migrated_template)
     postgres_server.drop_database(name)
 
 

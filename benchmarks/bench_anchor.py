@@ -21,6 +21,7 @@ from evote_eventlog.kafka import KafkaSettings, create_topics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.people.latencies import Percentiles, percentiles
@@ -30,6 +31,8 @@ from evote_local.stack.service import define_service
 from evote_local.stack.vouching import Vouching
 from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
+from evote_platform.database import migrate
+from pydantic import SecretStr
 from tqdm import tqdm
 
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
@@ -134,7 +137,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> None:
             "evote_ledger_anchor.main",
             directory,
             kafka_node,
-            postgres.create_database("bench"),
+            _migrated(postgres.create_database("bench")),
             {
                 "EVOTE_LOG_KEY_FILE": str(identities.log_key_file),
                 "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
@@ -145,6 +148,11 @@ def run(directory: Path, arguments: argparse.Namespace) -> None:
         service.start()
         service.wait_ready()
         asyncio.run(measure(kafka, arguments))
+
+
+def _migrated(url: str) -> str:
+    migrate(SecretStr(url), SCHEMA)
+    return url
 
 
 def main() -> None:

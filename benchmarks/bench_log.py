@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import evote_ledger_anchor
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.consumer import ProjectionRunner
@@ -36,6 +35,7 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
+from evote_ledger_anchor.service import SCHEMA
 from evote_ledger_anchor.store import newest_size
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
@@ -47,7 +47,6 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from tqdm import tqdm
 
-MIGRATIONS = Path(evote_ledger_anchor.__file__).parent / "migrations"
 KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 BATCH_INTERVAL_S = 0.25
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -106,7 +105,7 @@ class Bench:
     async def database(self, name: str) -> AsyncIterator[tuple[SecretStr, asyncpg.Pool]]:
         """An empty database with the tables of ledger-anchor."""
         url = SecretStr(await asyncio.to_thread(self._server.create_database, name))
-        await asyncio.to_thread(migrate, url, "ledger", MIGRATIONS)
+        await asyncio.to_thread(migrate, url, SCHEMA)
         async with await open_pool(url, "ledger") as pool:
             yield url, pool
 

@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import evote_ledger_anchor
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import BallotAccepted, LogEntry
 from evote_eventlog.kafka import KafkaSettings, create_topics
@@ -24,6 +23,7 @@ from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.notes import Notes
 from evote_ledger_anchor.monitor.passes import Passes
 from evote_ledger_anchor.projection import LedgerProjection
+from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.testbed import begun_cast
@@ -71,7 +71,7 @@ async def longest_wait(waits: list[float]) -> None:
 
 
 async def measure(kafka: KafkaSettings, url: SecretStr, arguments: argparse.Namespace) -> None:
-    await asyncio.to_thread(migrate, url, "ledger", Path(evote_ledger_anchor.__file__).parent / "migrations")
+    await asyncio.to_thread(migrate, url, SCHEMA)
     key = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
     producer = EventProducer(kafka, "bench", utc_now)
     await producer.start()

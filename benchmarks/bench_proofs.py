@@ -8,6 +8,7 @@ proofs nor a takeover read a record. The endpoints run in this process, one requ
 from __future__ import annotations
 
 import argparse
+import asyncio
 import hashlib
 import os
 import random
@@ -29,7 +30,7 @@ from evote_ledger_anchor.service import SCHEMA, LedgerService
 from evote_ledger_anchor.store import newest_size, next_offsets, read_tiles, sequenced
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.testbed import running_app
-from evote_platform.database import migrated_pool
+from evote_platform.database import migrate, schema_pool
 from evote_platform.logging import configure_logging
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import leaf_hash
@@ -212,7 +213,8 @@ async def takeover(pool: asyncpg.Pool) -> None:
 
 async def measure(url: SecretStr, sizes: Sequence[int]) -> None:
     log = Log()
-    async with migrated_pool(url, SCHEMA) as pool:
+    await asyncio.to_thread(migrate, url, SCHEMA)
+    async with schema_pool(url, SCHEMA) as pool:
         for size in sizes:
             log.extend(size)
             await store(pool, log)

@@ -33,10 +33,6 @@ class ServiceClient:
         """A JSON document."""
         return self._document(self._send("GET", path))
 
-    def get_text(self, path: str) -> str:
-        """An exact text."""
-        return self._send("GET", path).text
-
     def post(self, path: str, body: object | None = None) -> dict[str, Any]:
         """Send a command; ``body`` is written as JSON."""
         return self._document(self._send("POST", path, json=body))
@@ -49,10 +45,9 @@ class ServiceClient:
         """Send a command that has no answer but success."""
         self._send("POST", path, json=body)
 
-    def put_text(self, path: str, text: str) -> dict[str, Any]:
-        """Send an exact JSON text."""
-        headers = {"Content-Type": "application/json"}
-        return self._document(self._send("PUT", path, content=text.encode(), headers=headers))
+    def put(self, path: str, body: object) -> dict[str, Any]:
+        """Send a message; ``body`` is written as JSON."""
+        return self._document(self._send("PUT", path, json=body))
 
     def download(self, path: str, target: Path) -> int:
         """Stream a file to disk and return its size; an incomplete download leaves no file."""

@@ -13,7 +13,6 @@ from rich.table import Table
 from .client import ServiceClient
 from .errors import CommandFailed
 from .options import ElectionUuid, Token, Url
-from .private_files import new_private_file
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -34,19 +33,16 @@ def draft(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="選挙の内容（JSON）。")],
     url: Url,
     token: Token,
-    out: Annotated[Path, typer.Option(help="トークンを書き出す新しいファイル（本人だけが読めます）。")],
 ) -> None:
-    """選挙を起案し、トラスティの招待（トークン）をファイルに書き出す。"""
+    """選挙を起案する。立会人の氏名と、立会人から受け取った鍵の 1 行を内容に書いておく。"""
     try:
         order = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
-    # The tokens are told once, so the file is there before the election is.
-    with new_private_file(out) as invitations, ServiceClient(url, token) as client:
+    with ServiceClient(url, token) as client:
         drafted = client.post("/elections", order)
-        invitations.write(json.dumps(drafted, ensure_ascii=False, indent=2) + "\n")
     _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
-    _console.print(f"招待を {out} に書き出しました。トークンは二度と出せません。各トラスティに別々に渡してください。")
+    _console.print("この識別子を立会人に伝えてください。秘密ではありません。")
 
 
 @app.command()
@@ -102,8 +98,8 @@ def show(election: ElectionUuid, url: Url) -> None:
         shown = client.get(f"/elections/{election}")
     _console.print(f"[bold]{shown['name']}[/bold]（{_state(shown)}）")
     _console.print(f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}")
-    steps = ("certificate", "commitment", "polynomial", "voutput", "partial_decryption")
-    table = Table("番号", "トラスティ", "証明書", "コミット", "多項式", "検証鍵", "部分復号")
+    steps = ("certificate", "commitment", "polynomial", "voutput", "confirmation", "partial_decryption")
+    table = Table("番号", "立会人", "証明書", "コミット", "多項式", "検証鍵", "確認", "部分復号")
     for trustee in shown["trustees"]:
         marks = ("○" if trustee[step] else "・" for step in steps)
         table.add_row(str(trustee["trustee"]), trustee["name"], *marks)

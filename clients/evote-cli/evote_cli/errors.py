@@ -26,11 +26,79 @@ class KeyFileUnreadable(CommandFailed):
         self.reason = reason
 
 
-class MaterialRejected(CommandFailed):
-    """What the server (or another trustee) sent contradicts the protocol: don't go on, tell the officers."""
+class CeremonyRejected(CommandFailed):
+    """What others said, or what stands in the log, contradicts the protocol: don't go on, tell the officers."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"資料に矛盾があります。続けずに選挙管理委員会へ連絡してください: {reason}")
+        super().__init__(f"儀式の記録に矛盾があります。続けずに選挙管理委員会へ連絡してください: {reason}")
+        self.reason = reason
+
+
+class CodeDiffers(CommandFailed):
+    """The trustees don't see the same ceremony: somebody shows them different ones."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "照合の言葉が一致しません。あなたと他の立会人に、別々の儀式が見せられています。\n"
+            "何も送っていません。続けずに、立会人全員と選挙管理委員会に電話で知らせてください。"
+        )
+
+
+class NotApproved(CommandFailed):
+    """The trustee did not confirm what was shown."""
+
+
+class NotThisTrustee(CommandFailed):
+    """The election's draft doesn't name this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"この鍵は、この選挙の立会人の一覧にありません: {key}\n"
+            "鍵ファイルが違うか、起案に別の鍵が書かれています。選挙管理委員会に渡した 1 行と比べてください。"
+        )
+        self.key = key
+
+
+class MessageUnreadable(CommandFailed):
+    """A file isn't a trustee's message."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"立会人のメッセージのファイルではありません（{reason}）")
+        self.reason = reason
+
+
+class PolicyUnreadable(CommandFailed):
+    """The witness policy can't be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"証人の方針（--witness-policy）を使えません: {reason}")
+        self.reason = reason
+
+
+class PolicyDiffers(CommandFailed):
+    """Another witness policy than at the first step."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(
+            "証人の方針（--witness-policy）が、最初の段階で使ったものと違います。続けずに選挙管理委員会へ確かめてください。"
+            f"使った方針は {record} に残っています。"
+        )
+        self.record = record
+
+
+class LogRefused(CommandFailed):
+    """The public log can't be relied upon."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"公開ログを信頼できないため、続けません: {reason}")
+        self.reason = reason
+
+
+class LogUnreachable(CommandFailed):
+    """The public log could not be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"公開ログを読めません。あとでもう一度試してください: {reason}")
         self.reason = reason
 
 
@@ -41,6 +109,17 @@ class ArchiveRejected(CommandFailed):
         listed = "\n  ".join(failures)
         super().__init__(f"アーカイブの検証に失敗したため、続けません:\n  {listed}")
         self.failures = failures
+
+
+class NotCountedYet(CommandFailed):
+    """The log doesn't show yet what the archive claims: that the election was closed and counted."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"公開ログでは、この選挙は{missing}。復号しません。\n"
+            "少し待ってやり直してください。変わらなければ、このアーカイブを信用せず、選挙管理委員会へ連絡してください。"
+        )
+        self.missing = missing
 
 
 class ReleasesUnreadable(CommandFailed):

@@ -1,8 +1,9 @@
 """What a trustee keeps on the key machine: the key, and the record of each ceremony beside it.
 
 Both files are readable by their owner alone. The record holds what must be the same in every later
-step: the certificates, the own polynomial between commitment and reveal, everybody's commitments as
-they were before revealing, and the one encrypted tally that this trustee decrypts.
+step: whose word on the log counts and how far the log was seen, the ceremony whose code was compared, the own
+polynomial between commitment and reveal, everybody's commitments as they were before revealing, and the one encrypted
+tally that this trustee decrypts.
 """
 
 from __future__ import annotations
@@ -12,13 +13,26 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.errors import BeleniosError
 
 from .errors import KeyFileExists, KeyFileUnreadable
 
 Randomness = Callable[[int], bytes]
+_IDENTITY = b"tsukuba-evote trustee identity v1"
+
+
+@dataclass(frozen=True)
+class SeenCheckpoint:
+    """A checkpoint that witnesses had cosigned: ``root`` in hexadecimal."""
+
+    size: int
+    root: str
 
 
 @dataclass(frozen=True)
@@ -27,13 +41,20 @@ class CeremonyRecord:
 
     election_uuid: str
     trustee: int
+    witness_policy: str
+    """As it was at the first step: a server can't put other witnesses into their place later."""
+    seen: SeenCheckpoint | None = None
     certificate: str | None = None
+    ceremony_sha256: str | None = None
+    """Of the ceremony whose code was compared with the other trustees."""
     certificates: tuple[str, ...] = ()
     """Everybody's certificates, as they were when the own polynomial was made."""
     polynomial: str | None = field(default=None, repr=False)
     commitments: tuple[str, ...] = ()
     """Everybody's commitments, as they were before the own polynomial was revealed."""
     voutput: str | None = field(default=None, repr=False)
+    confirmation: str | None = None
+    """The own signed statement about the final texts."""
     decrypted_tally_sha256: str | None = None
 
 
@@ -60,6 +81,12 @@ def read_key_file(path: Path) -> TrusteeSecret:
         raise KeyFileUnreadable(path, str(error)) from error
     except BeleniosError as error:
         raise KeyFileUnreadable(path, error.detail) from error
+
+
+def identity_of(secret: TrusteeSecret) -> Ed25519PrivateKey:
+    """The key that the trustee signs with, derived from the secret: one file to keep, and one to restore."""
+    derived = HKDF(hashes.SHA256(), 32, salt=None, info=_IDENTITY).derive(secret.reveal().encode())
+    return Ed25519PrivateKey.from_private_bytes(derived)
 
 
 def write_new_key(path: Path, text: str) -> None:
@@ -92,33 +119,23 @@ class RecordKeeper:
         """Where the record of an election is kept."""
         return self._key_file.with_name(f"{self._key_file.name}.{election_uuid}.json")
 
-    def load(self, election_uuid: str, trustee: int) -> CeremonyRecord:
-        """The record of an election; an empty one before its first step.
+    def find(self, election_uuid: str) -> CeremonyRecord | None:
+        """The record of an election; None before its first step.
 
         Raises:
-            KeyFileUnreadable: the record is damaged, or another trustee's.
-        """
-        path = self.path(election_uuid)
-        if not path.exists():
-            return CeremonyRecord(election_uuid, trustee)
-        record = self.find(election_uuid)
-        if record.trustee != trustee:
-            raise KeyFileUnreadable(path, f"トラスティ {record.trustee} の記録です")
-        return record
-
-    def find(self, election_uuid: str) -> CeremonyRecord:
-        """The record of an election that took place.
-
-        Raises:
-            KeyFileUnreadable: there is none, or it is damaged.
+            KeyFileUnreadable: it is damaged.
         """
         path = self.path(election_uuid)
         try:
-            fields = json.loads(path.read_text("utf-8"))
-            record = CeremonyRecord(**fields)
+            record = CeremonyRecord(**json.loads(path.read_text("utf-8")))
+            seen = None if record.seen is None else SeenCheckpoint(**cast("dict[str, Any]", record.seen))
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, TypeError) as error:
             raise KeyFileUnreadable(path, str(error)) from error
-        return replace(record, certificates=tuple(record.certificates), commitments=tuple(record.commitments))
+        return replace(
+            record, seen=seen, certificates=tuple(record.certificates), commitments=tuple(record.commitments)
+        )
 
     def save(self, record: CeremonyRecord) -> None:
         """Replace the record; a crash leaves either the old or the new one."""

@@ -1,227 +1,283 @@
-"""What a trustee does with the key: the four steps of the ceremony, and the decryption. No network here.
+"""What a trustee does with the key in the ceremony: four messages, and the confirmation. No network here.
 
-Every own message is remembered before it is handed out, so a step that is repeated (a lost answer, a
-broken medium) gives the same message again. What others sent is remembered too: a server that shows
-another history later is found out.
+All that others said is taken from the public log, as far as witnesses saw it, and only if they signed it. Every own
+message is remembered before it is handed out, so a step that is repeated (a lost answer, a broken medium) gives the
+same message again. What others said is remembered too: a log that shows another history later is found out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from evote_belenios import threshold
-from evote_belenios.archive import ArchiveReader, PublishedTally, Setup, open_archive
 from evote_belenios.channel import TrusteeSecret
-from evote_belenios.decryption import partial_decryption as decrypt_partially
-from evote_belenios.election import parse_election
 from evote_belenios.errors import BeleniosError
-from evote_belenios.groups import group_by_name
 from evote_belenios.trustees import parse_trustees
-from evote_belenios.verify import verify_archive
+from evote_ceremony.code import CeremonyCode, code_of
+from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, Step
+from evote_ceremony.plan import NotATrustee, Plan, ceremony_digest
+from evote_ceremony.setup import Setup
+from evote_verify.reading.ceremony import ceremony_of, setup_in_log, texts_of
+from evote_verify.reading.elections import LoggedElection
+from evote_verify.ties import trustees
 
-from .errors import ArchiveRejected, MaterialRejected, NothingToDo
-from .keyfile import CeremonyRecord, Randomness, RecordKeeper
-from .material import (
-    CEREMONY_STEPS,
-    CERTIFICATE,
-    COMMITMENT,
-    PARTIAL_DECRYPTION,
-    POLYNOMIAL,
-    STEP_NAMES,
-    VOUTPUT,
-    Material,
-    Message,
-)
+from .errors import CeremonyRejected, CodeDiffers, NothingToDo, NotThisTrustee, PolicyDiffers
+from .keyfile import CeremonyRecord, Randomness, RecordKeeper, identity_of
+from .log_view import LogView, check_seen
+from .message import CONFIRMATION, STEP_NAMES, Message
+
+STEPS: tuple[str, ...] = (*CEREMONY_STEPS, CONFIRMATION)
 
 
-def next_step(material: Material) -> str:
+class Person(Protocol):
+    """The trustee at the keyboard."""
+
+    def hear(self, plan: Plan, trustee: int, code: CeremonyCode) -> CeremonyCode:
+        """The code as the other trustees read it out; of ``code``, the own one, only the own part is shown."""
+
+    def approve(self, plan: Plan, roll_size: int, setup: Setup) -> None:
+        """Look at what the election will open with; raises ``NotApproved``."""
+
+
+@dataclass(frozen=True)
+class SeenCeremony:
+    """One election's ceremony in the log, and whose eyes see it."""
+
+    plan: Plan
+    trustee: int
+    logged: LoggedElection
+
+    @property
+    def ceremony(self) -> Ceremony:
+        """What statements are about."""
+        return ceremony_of(self.plan, self.logged)
+
+    def texts(self, step: Step) -> tuple[str, ...]:
+        """Everybody's messages of a step, in the trustees' order, without the missing ones."""
+        return texts_of(self.plan, self.logged, step)
+
+    def own(self, step: str) -> str | None:
+        """The own message of a step, as it stands in the log."""
+        if step == CONFIRMATION:
+            confirmed = self.logged.confirmations.get(self.trustee)
+            return None if confirmed is None else confirmed.event.statement
+        said = self.logged.ceremony[Step(step)].get(self.trustee)
+        return None if said is None else said.event.text
+
+    def missing(self, step: str) -> list[int]:
+        """The trustees whose message of a step is not in the log."""
+        said: Mapping[int, object] = (
+            self.logged.confirmations if step == CONFIRMATION else self.logged.ceremony[Step(step)]
+        )
+        return [number for number in self.plan.numbers if number not in said]
+
+
+def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> SeenCeremony:
+    """Find the election in the log, and the own place in it.
+
+    Raises:
+        NothingToDo: its draft isn't in the log yet.
+        NotThisTrustee: the draft names another key.
+        CeremonyRejected: something under a trustee's name isn't theirs.
+    """
+    logged = view.witnessed.elections.by_uuid.get(election_uuid)
+    if logged is None or logged.drafted is None:
+        raise NothingToDo(f"選挙 {election_uuid} の起案が、公開ログにまだありません。少し待ってやり直してください")
+    plan = logged.drafted.event.plan
+    try:
+        trustee = plan.number_of(identity_of(secret).public_key())
+    except NotATrustee as error:
+        raise NotThisTrustee(error.key) from error
+    if faults := list(trustees.faults_of(logged)):
+        raise CeremonyRejected("; ".join(faults))
+    return SeenCeremony(plan, trustee, logged)
+
+
+def next_step(seen: SeenCeremony) -> str:
     """The step that this trustee has to do now.
 
     Raises:
         NothingToDo: it is the others' turn, or the ceremony is complete.
     """
     previous: str | None = None
-    for step in CEREMONY_STEPS:
-        if previous is not None:
-            missing = [str(i) for i, text in enumerate(material.received(previous), 1) if text is None]
-            if missing:
-                raise NothingToDo(f"他のトラスティの{STEP_NAMES[previous]}を待っています（番号 {', '.join(missing)}）")
-        if getattr(material.own, step) is None:
+    for step in STEPS:
+        if previous is not None and (missing := seen.missing(previous)):
+            numbers = ", ".join(str(number) for number in missing)
+            raise NothingToDo(f"他の立会人の{STEP_NAMES[previous]}を待っています（番号 {numbers}）")
+        if seen.own(step) is None:
             return step
         previous = step
     raise NothingToDo("鍵生成の儀式で、あなたの作業はすべて終わっています")
 
 
-def sign_step(key: TrusteeSecret, keeper: RecordKeeper, material: Material, random: Randomness) -> Message:
+def ceremony_code(secret: TrusteeSecret, view: LogView, election_uuid: str) -> CeremonyCode:
+    """The whole code of the ceremony that this trustee sees, for reading it to others.
+
+    Raises:
+        NothingToDo: certificates are missing. Otherwise as :func:`see_ceremony`.
+    """
+    seen = see_ceremony(secret, view, election_uuid)
+    if missing := seen.missing(Step.CERTIFICATE):
+        raise NothingToDo(f"証明書が揃っていません（番号 {', '.join(str(number) for number in missing)}）")
+    return code_of(ceremony_digest(seen.plan, seen.texts(Step.CERTIFICATE)))
+
+
+def sign_step(
+    secret: TrusteeSecret,
+    keeper: RecordKeeper,
+    view: LogView,
+    election_uuid: str,
+    person: Person,
+    random: Randomness,
+) -> Message:
     """Produce the message of the step that is next.
 
     Raises:
         NothingToDo: it is not this trustee's turn.
-        MaterialRejected: the material contradicts the protocol, or what was shown before.
+        NotThisTrustee: the draft names another key.
+        LogRefused: the log isn't the continuation of what was seen before.
+        PolicyDiffers: other witnesses than at the first step.
+        CeremonyRejected: the ceremony contradicts the protocol, or what was seen before.
+        CodeDiffers: other trustees see another ceremony.
+        NotApproved: the trustee doesn't confirm the final texts.
     """
-    step = next_step(material)
-    record = keeper.load(material.election_uuid, material.trustee)
-    _check_history(record, material)
+    seen = see_ceremony(secret, view, election_uuid)
+    record = keeper.find(election_uuid) or CeremonyRecord(election_uuid, seen.trustee, view.policy)
+    if record.witness_policy != view.policy:
+        raise PolicyDiffers(keeper.path(election_uuid))
+    check_seen(record, view)
+    _check_history(record, seen)
+    step = next_step(seen)
     try:
-        record, body = _STEPS[step](_Step(key, record, material, random))
+        record, text, statement = _STEPS[step](_Work(secret, record, seen, person, random))
     except BeleniosError as error:
-        raise MaterialRejected(f"{error.rule}: {error.detail}") from error
-    keeper.save(record)
-    return Message(material.election_uuid, material.trustee, step, body)
+        raise CeremonyRejected(f"{error.rule}: {error.detail}") from error
+    keeper.save(replace(record, seen=view.seen))
+    return Message(election_uuid, seen.trustee, step, text, statement)
 
 
-def _check_history(record: CeremonyRecord, material: Material) -> None:
-    own = material.own
+def _check_history(record: CeremonyRecord, seen: SeenCeremony) -> None:
+    if record.trustee != seen.trustee:
+        raise CeremonyRejected(f"あなたの番号が {record.trustee} から {seen.trustee} に変わっています")
     expected = {
-        CERTIFICATE: record.certificate,
-        COMMITMENT: None if record.polynomial is None else _sha256(record.polynomial),
-        POLYNOMIAL: record.polynomial,
-        VOUTPUT: record.voutput,
+        Step.CERTIFICATE: record.certificate,
+        Step.COMMITMENT: None if record.polynomial is None else _sha256(record.polynomial),
+        Step.POLYNOMIAL: record.polynomial,
+        Step.VOUTPUT: record.voutput,
+        CONFIRMATION: record.confirmation,
     }
     for step, remembered in expected.items():
-        shown = getattr(own, step)
-        if remembered is not None and shown is not None and shown != remembered:
-            raise MaterialRejected(f"あなたの{STEP_NAMES[step]}がすり替えられています")
-    if record.certificates and record.certificates != material.received(CERTIFICATE):
-        raise MaterialRejected("証明書が、多項式を作ったときから変わっています")
-    if record.commitments and record.commitments != material.received(COMMITMENT):
-        raise MaterialRejected("コミットメントが、多項式を公開したときから変わっています")
+        logged = seen.own(step)
+        if remembered is not None and logged is not None and logged != remembered:
+            raise CeremonyRejected(f"あなたの{STEP_NAMES[step]}がすり替えられています")
+    if record.certificates and record.certificates != seen.texts(Step.CERTIFICATE):
+        raise CeremonyRejected("証明書が、多項式を作ったときから変わっています")
+    if record.ceremony_sha256 and record.ceremony_sha256 != ceremony_digest(seen.plan, record.certificates):
+        raise CeremonyRejected("選挙の内容が、照合したときから変わっています")
+    if record.commitments and record.commitments != seen.texts(Step.COMMITMENT):
+        raise CeremonyRejected("コミットメントが、多項式を公開したときから変わっています")
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Work:
     """What a step works with."""
 
-    key: TrusteeSecret
+    secret: TrusteeSecret
     record: CeremonyRecord
-    material: Material
+    seen: SeenCeremony
+    person: Person
     random: Randomness
 
-
-def _certificate(step: _Step) -> tuple[CeremonyRecord, str]:
-    record, material = step.record, step.material
-    if record.certificate is None:
-        text = threshold.certificate(
-            step.key,
-            group_by_name(material.group),
-            index=material.trustee,
-            threshold=material.threshold,
-            size=len(material.trustees),
-            random=step.random,
-        )
-        record = replace(record, certificate=text)
-    return record, str(record.certificate)
+    def signed(self, record: CeremonyRecord, step: Step, text: str) -> tuple[CeremonyRecord, str, str]:
+        """A message, signed, with the record as it is after it."""
+        seen = self.seen
+        return record, text, seen.ceremony.sign_message(identity_of(self.secret), seen.trustee, step, text)
 
 
-def _commitment(step: _Step) -> tuple[CeremonyRecord, str]:
-    record, material = step.record, step.material
-    if record.polynomial is None:
-        certificates = material.complete(CERTIFICATE)
-        text = threshold.polynomial(
-            step.key, group_by_name(material.group), certificates, material.threshold, step.random
-        )
-        record = replace(record, certificates=certificates, polynomial=text)
-    return record, threshold.commitment(str(record.polynomial))
-
-
-def _polynomial(step: _Step) -> tuple[CeremonyRecord, str]:
-    record, material = step.record, step.material
-    if record.polynomial is None:
-        raise MaterialRejected("この鍵マシンには、コミットした多項式の記録がありません")
-    return replace(record, commitments=material.complete(COMMITMENT)), record.polynomial
-
-
-def _voutput(step: _Step) -> tuple[CeremonyRecord, str]:
-    record, material = step.record, step.material
-    if not record.commitments:
-        raise MaterialRejected("この鍵マシンには、公開前のコミットメントの記録がありません")
-    if record.voutput is None:
-        text = threshold.committed_voutput(
-            step.key,
-            group_by_name(material.group),
-            record.certificates,
-            material.threshold,
-            material.complete(POLYNOMIAL),
-            record.commitments,
-            step.random,
-        )
-        record = replace(record, voutput=text)
-    return record, str(record.voutput)
-
-
-_STEPS: dict[str, Callable[[_Step], tuple[CeremonyRecord, str]]] = {
-    CERTIFICATE: _certificate,
-    COMMITMENT: _commitment,
-    POLYNOMIAL: _polynomial,
-    VOUTPUT: _voutput,
-}
-
-
-def partial_decryption(
-    key: TrusteeSecret,
-    keeper: RecordKeeper,
-    archive: Path,
-    random: Randomness,
-    *,
-    processes: int,
-    progress: Callable[[int, int], None],
-) -> Message:
-    """Verify the whole archive, then decrypt its encrypted tally partially.
-
-    Only one encrypted tally is decrypted for each election: two that differ in a ballot would together
-    reveal it.
-
-    Args:
-        processes: how many verify at once.
-        progress: called with the checks done and the checks in all.
-
-    Raises:
-        ArchiveRejected: it doesn't verify, has no tally, or has another tally than one decrypted before.
-        KeyFileUnreadable: this key took no part in the election's ceremony.
-    """
-    # One open file: the tally that is decrypted is the one that was verified, whatever takes the file's name meanwhile.
-    with open_archive(archive) as file:
-        report = verify_archive(file, processes=processes, progress=progress)
-        if report.failures:
-            raise ArchiveRejected([str(failure) for failure in report.failures])
-        content = _read_tally(file)
-    election = parse_election(content.election_json)
-    record = keeper.find(election.uuid)
-    if record.voutput is None:
-        raise ArchiveRejected(["この鍵は、この選挙の鍵生成の儀式を終えていません"])
-    decryption_key = threshold.decryption_key_from(
-        key, election.group, threshold.encrypted_decryption_key(record.voutput, election.group)
+def _certificate(work: _Work) -> tuple[CeremonyRecord, str, str]:
+    record, plan = work.record, work.seen.plan
+    text = record.certificate or threshold.certificate(
+        work.secret,
+        plan.group,
+        index=work.seen.trustee,
+        threshold=plan.threshold,
+        size=len(plan.trustees),
+        random=work.random,
     )
-    trustees = parse_trustees(content.trustees_json, election.group)
-    if trustees.index_of(decryption_key) != record.trustee:
-        raise ArchiveRejected(["アーカイブの検証鍵が、あなたの鍵と違います"])
-    digest = _sha256(content.encrypted_tally)
-    if record.decrypted_tally_sha256 not in (None, digest):
-        raise ArchiveRejected(["この選挙では、別の暗号化集計をすでに復号しています"])
-    keeper.save(replace(record, decrypted_tally_sha256=digest))
-    text = decrypt_partially(election, content.encrypted_tally, decryption_key, random)
-    return Message(election.uuid, record.trustee, PARTIAL_DECRYPTION, text)
+    return work.signed(replace(record, certificate=text), Step.CERTIFICATE, text)
 
 
-@dataclass(frozen=True)
-class _ArchivedTally:
-    election_json: str
-    trustees_json: str
-    encrypted_tally: str
+def _commitment(work: _Work) -> tuple[CeremonyRecord, str, str]:
+    record, seen = work.record, work.seen
+    if record.polynomial is None:
+        certificates = seen.texts(Step.CERTIFICATE)
+        digest = ceremony_digest(seen.plan, certificates)
+        code = code_of(digest)
+        # Before anything depends on the others' certificates: they may be strangers' that only this trustee is shown.
+        if work.person.hear(seen.plan, seen.trustee, code) != code:
+            raise CodeDiffers
+        text = threshold.polynomial(work.secret, seen.plan.group, certificates, seen.plan.threshold, work.random)
+        record = replace(record, ceremony_sha256=digest, certificates=certificates, polynomial=text)
+    return work.signed(record, Step.COMMITMENT, threshold.commitment(str(record.polynomial)))
 
 
-def _read_tally(archive: BinaryIO) -> _ArchivedTally:
-    setup: Setup | None = None
-    for event in ArchiveReader(archive):
-        if isinstance(event.content, Setup):
-            setup = event.content
-        elif isinstance(event.content, PublishedTally) and setup is not None:
-            return _ArchivedTally(setup.election, setup.trustees, event.content.encrypted_tally)
-    raise ArchiveRejected(["まだ集計されていません"])
+def _polynomial(work: _Work) -> tuple[CeremonyRecord, str, str]:
+    record = work.record
+    if record.polynomial is None:
+        raise CeremonyRejected("この鍵マシンには、コミットした多項式の記録がありません")
+    record = replace(record, commitments=work.seen.texts(Step.COMMITMENT))
+    return work.signed(record, Step.POLYNOMIAL, str(record.polynomial))
+
+
+def _voutput(work: _Work) -> tuple[CeremonyRecord, str, str]:
+    record, seen = work.record, work.seen
+    if not record.commitments:
+        raise CeremonyRejected("この鍵マシンには、公開前のコミットメントの記録がありません")
+    text = record.voutput or threshold.committed_voutput(
+        work.secret,
+        seen.plan.group,
+        record.certificates,
+        seen.plan.threshold,
+        seen.texts(Step.POLYNOMIAL),
+        record.commitments,
+        work.random,
+    )
+    return work.signed(replace(record, voutput=text), Step.VOUTPUT, text)
+
+
+def _confirmation(work: _Work) -> tuple[CeremonyRecord, str, str]:
+    record, seen = work.record, work.seen
+    if not record.voutput:
+        raise CeremonyRejected("この鍵マシンには、検証鍵の記録がありません")
+    roll = seen.logged.roll
+    if roll is None:
+        raise NothingToDo("名簿の確定を待っています")
+    setup = setup_in_log(seen.plan, seen.logged, roll.event.credentials_sha256)
+    if seen.logged.credentials_text(setup.credentials_sha256) is None:
+        raise NothingToDo("公開された資格情報の一覧が、公開ログにまだ揃っていません")
+    _check_own_key(work.secret, seen, record.voutput, setup)
+    work.person.approve(seen.plan, roll.event.roll_size, setup)
+    statement = seen.ceremony.sign_setup(identity_of(work.secret), seen.trustee, setup)
+    return replace(record, confirmation=statement), "", statement
+
+
+def _check_own_key(secret: TrusteeSecret, seen: SeenCeremony, voutput: str, setup: Setup) -> None:
+    group = seen.plan.group
+    key = threshold.decryption_key_from(secret, group, threshold.encrypted_decryption_key(voutput, group))
+    if parse_trustees(setup.trustees_json, group).index_of(key) != seen.trustee:
+        raise CeremonyRejected("最終の trustees.json に、あなたの検証鍵がありません")
+
+
+_STEPS: dict[str, Callable[[_Work], tuple[CeremonyRecord, str, str]]] = {
+    Step.CERTIFICATE: _certificate,
+    Step.COMMITMENT: _commitment,
+    Step.POLYNOMIAL: _polynomial,
+    Step.VOUTPUT: _voutput,
+    CONFIRMATION: _confirmation,
+}
 
 
 def _sha256(text: str) -> str:

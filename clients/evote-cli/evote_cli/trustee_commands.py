@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from evote_statements.keys import key_text
 from rich.console import Console
 from rich.progress import Progress
 
 from .client import ServiceClient
-from .keyfile import RecordKeeper, create_key_file, read_key_file
-from .material import STEP_NAMES, Material, Message, parse_material, parse_message
-from .options import ElectionUuid, Token, Url
-from .trustee import partial_decryption, sign_step
+from .decryption import archive_to_decrypt, election_of, partial_decryption
+from .dialogue import AtKeyboard, FromArguments
+from .errors import CommandFailed
+from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
+from .log_view import LogView, read_log
+from .log_view import Progress as OnProgress
+from .message import STEP_NAMES, Message, parse_message
+from .options import ElectionUuid, Url
+from .trustee import Person, sign_step
 
-app = typer.Typer(help="トラスティ：鍵生成の儀式と部分復号。fetch と submit だけが通信します。", no_args_is_help=True)
+app = typer.Typer(help="立会人：鍵生成の儀式と部分復号。", no_args_is_help=True)
 _console = Console()
 
 KeyFile = Annotated[Path, typer.Option("--key-file", help="鍵ファイル。儀式の記録も同じ場所に置かれます。")]
 OutFile = Annotated[Path, typer.Option("--out", help="書き出すファイル。")]
+Log = Annotated[
+    str,
+    typer.Option(
+        "--log",
+        envvar="EVOTE_LOG",
+        help="公開ログの URL、または evote-verify --save で保存したフォルダ。",
+        show_default=False,
+    ),
+]
+WitnessPolicy = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="証人の方針（市の公告などから。サーバーから取らない）。最初の段階で必要です。あとの段階では記録したものを使います。",
+        show_default=False,
+    ),
+]
+Code = Annotated[
+    str | None,
+    typer.Option(help="対話しないとき：他の立会人から聞いた照合の言葉の全部。", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="対話しないとき：最終内容を確かめた。")]
 
 
 @app.command()
@@ -29,73 +61,121 @@ def keygen(key_file: KeyFile) -> None:
     create_key_file(key_file, secrets.token_bytes)
     _console.print(f"鍵を作りました: {key_file}")
     _console.print("失うと部分復号ができません。安全な場所に控えを取り、誰にも渡さないでください。")
+    _tell_line(key_file)
 
 
-@app.command()
-def fetch(election: ElectionUuid, url: Url, token: Token, out: OutFile) -> None:
-    """儀式の資料をファイルに取ってくる。"""
-    with ServiceClient(url, token) as client:
-        out.write_text(client.get_text(f"/elections/{election}/ceremony"), "utf-8")
-    _console.print(f"資料を {out} に保存しました。")
+@app.command("public-key")
+def public_key(key_file: KeyFile) -> None:
+    """選挙管理委員会に渡す 1 行をもう一度表示する。"""
+    _tell_line(key_file)
 
 
 @app.command("sign-step")
 def sign_step_(
+    election: ElectionUuid,
     key_file: KeyFile,
-    material: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="fetch で取った資料。")],
+    log: Log,
     out: OutFile,
+    witness_policy: WitnessPolicy = None,
+    code: Code = None,
+    yes: Yes = False,
 ) -> None:
-    """次の段階のメッセージを作る（通信しない）。"""
-    message = _sign(key_file, parse_material(material.read_text("utf-8")))
+    """次の段階のメッセージを作る（--log がフォルダなら通信しない）。"""
+    message = _sign(election, key_file, log, witness_policy, _person(code, yes))
     out.write_text(message.to_json(), "utf-8")
     _console.print(f"{STEP_NAMES[message.step]}を {out} に書き出しました。submit で送ってください。")
 
 
 @app.command()
 def submit(
-    message: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="メッセージのファイル。")],
-    url: Url,
-    token: Token,
+    message: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="メッセージのファイル。")], url: Url
 ) -> None:
     """作ったメッセージを送る。"""
-    with ServiceClient(url, token) as client:
+    with ServiceClient(url, "") as client:
         _submit(client, parse_message(message.read_text("utf-8")))
 
 
 @app.command()
-def run(election: ElectionUuid, key_file: KeyFile, url: Url, token: Token) -> None:
-    """次の段階を続けて行う（fetch、sign-step、submit）。"""
-    with ServiceClient(url, token) as client:
-        material = parse_material(client.get_text(f"/elections/{election}/ceremony"))
-        _submit(client, _sign(key_file, material))
+def run(
+    election: ElectionUuid,
+    key_file: KeyFile,
+    log: Log,
+    url: Url,
+    witness_policy: WitnessPolicy = None,
+    code: Code = None,
+    yes: Yes = False,
+) -> None:
+    """次の段階を続けて行う（sign-step、submit）。"""
+    message = _sign(election, key_file, log, witness_policy, _person(code, yes))
+    with ServiceClient(url, "") as client:
+        _submit(client, message)
 
 
 @app.command()
 def decrypt(
     key_file: KeyFile,
     archive: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="公開アーカイブ（.bel）。")],
+    log: Log,
     out: OutFile,
+    witness_policy: WitnessPolicy = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
 ) -> None:
-    """アーカイブをすべて検証してから部分復号を作る（通信しない）。"""
-    with Progress(console=_console, transient=True) as progress:
-        task = progress.add_task("アーカイブの検証", total=None)
-        message = partial_decryption(
-            read_key_file(key_file),
-            RecordKeeper(key_file),
-            archive,
-            secrets.token_bytes,
-            processes=processes,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    """アーカイブと公開ログをすべて検証してから部分復号を作る（--log がフォルダなら通信しない）。"""
+    keeper = RecordKeeper(key_file)
+    with archive_to_decrypt(archive) as file:
+        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)))
+        with _progress("アーカイブの検証") as progress:
+            message = partial_decryption(
+                read_key_file(key_file), keeper, file, view, secrets.token_bytes, processes=processes, progress=progress
+            )
     out.write_text(message.to_json(), "utf-8")
     _console.print(f"検証に合格しました。部分復号を {out} に書き出しました。submit で送ってください。")
 
 
-def _sign(key_file: Path, material: Material) -> Message:
-    return sign_step(read_key_file(key_file), RecordKeeper(key_file), material, secrets.token_bytes)
+def _tell_line(key_file: Path) -> None:
+    line = key_text(identity_of(read_key_file(key_file)).public_key())
+    _console.print("次の 1 行を選挙管理委員会に渡してください（秘密ではありません）:")
+    _console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _sign(election: str, key_file: Path, log: str, witness_policy: Path | None, person: Person) -> Message:
+    keeper = RecordKeeper(key_file)
+    view = _read_log(log, _policy_text(witness_policy, keeper, election))
+    return sign_step(read_key_file(key_file), keeper, view, election, person, secrets.token_bytes)
+
+
+def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: str) -> str:
+    """What was given, or else what was given at the first step; that both agree is checked with the step."""
+    if witness_policy is not None:
+        return witness_policy.read_text("utf-8")
+    record = keeper.find(election)
+    if record is None:
+        raise CommandFailed(
+            "最初の段階では --witness-policy（証人の方針）が必要です。"
+            "市の公告などから取り、サーバーからは取らないでください。"
+        )
+    return record.witness_policy
+
+
+def _read_log(log: str, policy: str) -> LogView:
+    with _progress("公開ログの検証") as progress:
+        return read_log(log, policy, progress)
+
+
+def _person(code: str | None, yes: bool) -> Person:
+    """A person where there is a terminal and nothing was said on the command line."""
+    if code is None and not yes and sys.stdin.isatty():
+        return AtKeyboard(_console)
+    return FromArguments(code, approved=yes)
 
 
 def _submit(client: ServiceClient, message: Message) -> None:
-    client.put_text(message.path, message.content)
+    client.put(message.path, message.body)
     _console.print(f"{STEP_NAMES[message.step]}を送りました。")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[OnProgress]:
+    with Progress(console=_console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

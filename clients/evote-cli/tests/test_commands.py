@@ -7,11 +7,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from evote_ceremony.messages import Step
 from evote_cli import election_commands, face_commands, officer_commands, trustee_commands
 from evote_cli.client import ServiceClient
-from evote_cli.errors import CommandFailed, ServerRefused, ServerUnreachable
+from evote_cli.errors import CommandFailed, NotApproved, ServerRefused, ServerUnreachable
+from evote_cli.keyfile import identity_of, read_key_file
 from evote_cli.main import app, main
-from evote_cli.material import CEREMONY_STEPS
+from evote_cli.message import CONFIRMATION, STEP_NAMES
+from evote_cli.trustee import STEPS
+from evote_statements.keys import key_text
+from evote_tally.domain.ceremony import waiting_for_confirmation
 from typer.testing import CliRunner
 
 UUID = "4yP2vbZnkbxpPG"
@@ -44,34 +49,79 @@ def answering(status: int, document: object, requests: list[httpx.Request] | Non
     return httpx.MockTransport(answer)
 
 
-def test_three_trustees_complete_the_ceremony_each_with_run(evote, tally, key_files) -> None:
-    for key_file in key_files[:3]:
-        assert "鍵を作りました" in evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_file)
-    for _ in CEREMONY_STEPS:
-        for trustee, key_file in enumerate(key_files[:3], 1):
-            arguments = ("trustee", "run", UUID, "--key-file", key_file)
-            assert "送りました" in evote(tally.transport(), f"trustee-{trustee}", *arguments)
-    assert set(tally.election.voutputs) == {1, 2, 3}
+@pytest.fixture
+def policy_file(held, tmp_path: Path) -> Path:
+    path = tmp_path / "policy"
+    path.write_text(held.election.log.policy)
+    return path
 
 
-def test_the_steps_can_be_carried_on_files(evote, tally, key_files, tmp_path) -> None:
-    material, message = tmp_path / "material.json", tmp_path / "message.json"
-    evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_files[1])
-    evote(tally.transport(), "trustee-2", "trustee", "fetch", UUID, "--out", material)
-    no_network = answering(500, {})
+def test_three_trustees_make_their_keys_each_with_run(evote, held, policy_file) -> None:
+    election = held.election
+    election.freeze(2)
+    for step in STEPS:
+        for number, trustee in enumerate(held.trustees):
+            arguments = ["trustee", "run", UUID, "--key-file", trustee.path, "--log", election.log.folder]
+            if step == Step.CERTIFICATE:
+                arguments += ["--witness-policy", policy_file]
+            if step == Step.COMMITMENT:
+                arguments += ["--code", held.trustees[number - 1].code(election.view())]
+            if step == CONFIRMATION:
+                with pytest.raises(NotApproved, match="--yes"):
+                    evote(election.transport(), "", *arguments)
+                arguments += ["--yes"]
+            assert f"{STEP_NAMES[step]}を送りました" in evote(election.transport(), "", *arguments)
+    assert not waiting_for_confirmation(election.election)
+
+
+def test_a_key_s_line_is_printed_whole_and_again(evote, tmp_path) -> None:
+    key = tmp_path / "new.key"
+    printed = evote(answering(500, {}), "", "trustee", "keygen", "--key-file", key)
+    line = key_text(identity_of(read_key_file(key)).public_key())
+    assert line in printed.splitlines()
+    assert line in evote(answering(500, {}), "", "trustee", "public-key", "--key-file", key).splitlines()
+
+
+def test_the_steps_can_be_carried_on_files(evote, held, policy_file, tmp_path) -> None:
+    election, trustee, message = held.election, held.trustees[1], tmp_path / "message.json"
     evote(
-        no_network, "", "trustee", "sign-step", "--key-file", key_files[1], "--material", material,
-        "--out", message,
+        answering(500, {}), "", "trustee", "sign-step", UUID, "--key-file", trustee.path, "--log", election.log.folder,
+        "--witness-policy", policy_file, "--out", message,
     )  # fmt: skip
-    assert not tally.election.certificates
-    evote(tally.transport(), "trustee-2", "trustee", "submit", message)
-    assert set(tally.election.certificates) == {2}
+    assert not election.election.certificates
+    evote(election.transport(), "", "trustee", "submit", message)
+    assert set(election.election.certificates) == {2}
 
 
-def test_a_refusal_of_the_server_is_told(evote, tally, key_files) -> None:
-    evote(tally.transport(), "", "trustee", "keygen", "--key-file", key_files[0])
-    with pytest.raises(ServerRefused, match="unauthorized"):
-        evote(tally.transport(), "nobody", "trustee", "run", UUID, "--key-file", key_files[0])
+def test_the_first_step_asks_for_the_witness_policy(evote, held) -> None:
+    arguments = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
+    with pytest.raises(CommandFailed, match="--witness-policy"):
+        evote(held.election.transport(), "", *arguments)
+
+
+def test_a_refusal_of_the_server_is_told(evote, held, policy_file) -> None:
+    refusing = answering(409, {"type": "urn:tsukuba-evote:problem:another-ceremony", "title": "x"})
+    with pytest.raises(ServerRefused, match="another-ceremony"):
+        evote(
+            refusing, "", "trustee", "run", UUID, "--key-file", held.trustees[0].path,
+            "--log", held.election.log.folder, "--witness-policy", policy_file,
+        )  # fmt: skip
+
+
+def test_a_decryption_is_made_from_an_archive_and_a_log_in_a_folder(evote, held, tmp_path) -> None:
+    election, message = held.election, tmp_path / "message.json"
+    election.hold_ceremony(held.trustees)
+    election.freeze(1)
+    election.open(held.trustees)
+    election.vote()
+    election.close()
+    election.count()
+    evote(
+        answering(500, {}), "", "trustee", "decrypt", "--key-file", held.trustees[2].path, "--log", election.log.folder,
+        "--archive", election.archive(tmp_path / "a.bel"), "--out", message,
+    )  # fmt: skip
+    evote(election.transport(), "", "trustee", "submit", message)
+    assert election.election.partial_decryptions.keys() == {3}
 
 
 def test_an_unreachable_server_is_told(evote) -> None:
@@ -82,33 +132,11 @@ def test_an_unreachable_server_is_told(evote) -> None:
         evote(httpx.MockTransport(fail), "t", "election", "open", UUID)
 
 
-def test_the_tokens_of_a_draft_go_into_a_private_file_only(evote, tmp_path) -> None:
-    order, out = tmp_path / "order.json", tmp_path / "invitations.json"
+def test_a_draft_is_sent_as_it_was_written(evote, tmp_path) -> None:
+    order, requests = tmp_path / "order.json", list[httpx.Request]()
     order.write_text('{"name":"住民投票"}', "utf-8")
-    drafted = {"election_uuid": UUID, "trustees": [{"trustee": 1, "name": "甲", "token": "sesame"}]}
-    output = evote(answering(201, drafted), "o", "election", "draft", order, "--out", out)
-    assert UUID in output
-    assert "sesame" not in output
-    assert json.loads(out.read_text("utf-8")) == drafted
-    assert out.stat().st_mode & 0o777 == 0o600
-
-
-def test_no_election_is_drafted_when_its_tokens_could_not_be_kept(evote, tmp_path) -> None:
-    order = tmp_path / "order.json"
-    order.write_text("{}", "utf-8")
-    requests: list[httpx.Request] = []
-    with pytest.raises(CommandFailed, match="上書きはしません"):
-        evote(answering(201, {}, requests), "o", "election", "draft", order, "--out", order)
-    assert not requests
-
-
-def test_a_refused_draft_leaves_no_file(evote, tmp_path) -> None:
-    order, out = tmp_path / "order.json", tmp_path / "invitations.json"
-    order.write_text("{}", "utf-8")
-    problem = {"type": "urn:tsukuba-evote:problem:invalid-draft", "title": "x"}
-    with pytest.raises(ServerRefused, match="invalid-draft"):
-        evote(answering(422, problem), "o", "election", "draft", order, "--out", out)
-    assert not out.exists()
+    assert UUID in evote(answering(201, {"election_uuid": UUID}, requests), "o", "election", "draft", order)
+    assert json.loads(requests[0].content) == {"name": "住民投票"}
 
 
 def test_a_preflight_that_fails_is_an_error(evote) -> None:

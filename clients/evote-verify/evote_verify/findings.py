@@ -26,6 +26,7 @@ class Tie(StrEnum):
     ARCHIVE = "archive"
     ARCHIVE_LOG = "archive - log"
     RULES = "log - its rules"
+    TRUSTEES = "trustees - election"
     RECORDS = "records - checkpoint"
     EARLIER = "checkpoint - earlier ones"
     WITNESSES = "checkpoint - witnesses"

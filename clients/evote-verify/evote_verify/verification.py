@@ -8,13 +8,14 @@
  6. Each chain is asked what it holds of the log, before the log is read: what it holds must be in the log then.
  7. records - checkpoint: the log is read, and what follows is held against its records.
  8. log - its rules
- 9. checkpoint - earlier ones
-10. checkpoint - witnesses
-11. checkpoint - ethereum, checkpoint - fabric
-12. receipt - log
-13. archive - log
-14. archive
-15. The archive's file is still what all of this read.
+ 9. trustees - election
+10. checkpoint - earlier ones
+11. checkpoint - witnesses
+12. checkpoint - ethereum, checkpoint - fabric
+13. receipt - log
+14. archive - log
+15. archive
+16. The archive's file is still what all of this read.
 
 What each tie is, its room in :mod:`.ties` says.
 """
@@ -52,6 +53,7 @@ from .ties import (
     receipt_service,
     records,
     rules,
+    trustees,
     witnesses,
 )
 
@@ -68,15 +70,15 @@ def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
         ArchiveChanged: it was written to meanwhile.
         BrokenProcessPool: a verifying process was ended from outside.
     """
-    findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 13
+    findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 14
     if given.archive is None:
         return Report(None, 0.0, tuple(findings))
     started = time.perf_counter()
     with bar("verifying", "B") as progress:
         verified = verify_archive(given.archive.file, processes=given.processes, progress=progress)
     seconds = time.perf_counter() - started
-    findings.append(archive.tie(verified))  # 14
-    given.archive.require_unchanged()  # 15
+    findings.append(archive.tie(verified))  # 15
+    given.archive.require_unchanged()  # 16
     return Report(verified, seconds, tuple(findings))
 
 
@@ -94,7 +96,7 @@ def _receipt(given: Given) -> Iterator[Finding]:
 
 
 def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
-    """Steps 5 to 13."""
+    """Steps 5 to 14."""
     if given.log is None:
         return []
     try:
@@ -110,16 +112,17 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
     except LogBroken as error:
         aside = () if given.save is None else (f"what it gave is kept in {given.save.reject()}",)
         return [Finding(Tie.RECORDS, Outcome.FAILS, (error.reason, *aside))]
-    grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 9
+    grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 10
     _settle(given.save, grown)
     return [
         records.tie(log, given.log.place, trust.origin_of_key),  # 7
         rules.tie(log.elections),  # 8
-        grown,  # 9
-        *([] if trust.policy is None else [witnesses.tie(log.witnessed, trust.policy, log.tree)]),  # 10
-        *_chains(given, given.log, log, asked),  # 11
-        *([] if given.receipt is None else [_receipt_in(log, given.receipt, given.save)]),  # 12
-        *([] if given.archive is None else [_archive_in(log, given.log, given.archive)]),  # 13
+        trustees.tie(log.elections),  # 9
+        grown,  # 10
+        *([] if trust.policy is None else [witnesses.tie(log.witnessed, trust.policy, log.tree)]),  # 11
+        *_chains(given, given.log, log, asked),  # 12
+        *([] if given.receipt is None else [_receipt_in(log, given.receipt, given.save)]),  # 13
+        *([] if given.archive is None else [_archive_in(log, given.log, given.archive)]),  # 14
     ]
 
 

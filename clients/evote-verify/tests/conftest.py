@@ -24,16 +24,18 @@ from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_belenios.archive import ArchiveWriter
 from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
-from evote_belenios.decryption import partial_decryption
-from evote_belenios.election import Question, election_json, parse_election
+from evote_belenios.election import Question, parse_election
 from evote_belenios.groups import ED25519
 from evote_belenios.jsontext import dump
 from evote_belenios.result import compute_result
 from evote_belenios.tally import EncryptedTallyAccumulator
-from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_json, trustees_json
+from evote_belenios.trustees import parse_trustees
+from evote_ceremony.messages import Step
+from evote_ceremony.plan import Plan
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
     BallotBoxClosed,
+    CertificateReceived,
     CredentialsPublished,
     DraftQuestion,
     DraftTrustee,
@@ -43,11 +45,16 @@ from evote_eventlog.events import (
     EncryptedTallyComputed,
     EventData,
     PartialDecryptionReceived,
+    PolynomialCommitted,
+    PolynomialReceived,
     ResultCertified,
     ResultComputed,
     RollFrozen,
+    SetupConfirmed,
+    VoutputReceived,
 )
 from evote_ledger_anchor.domain import grow
+from evote_local.people.rehearsal import Rehearsal
 from evote_local.testbed import accepted
 from evote_platform.clock import rfc3339
 from evote_tlog.checkpoint import Checkpoint, SigningKey
@@ -61,6 +68,12 @@ ORIGIN = "vote.city.example/log"
 MOMENT = datetime(2026, 11, 24, 9, 0, 0, 123000, UTC)
 PARTITIONS = 3
 VOTERS = 4
+CEREMONY_EVENTS = {
+    Step.CERTIFICATE: (CertificateReceived, "certificate"),
+    Step.COMMITMENT: (PolynomialCommitted, "commitment"),
+    Step.POLYNOMIAL: (PolynomialReceived, "polynomial"),
+    Step.VOUTPUT: (VoutputReceived, "voutput"),
+}
 
 
 @dataclass
@@ -68,6 +81,8 @@ class HeldElection:
     """Everything that an election leaves: ``records`` in log order, its archive, and what the test needs to lie."""
 
     uuid: str
+    plan: Plan
+    trustees: Rehearsal
     records: list[bytes] = field(default_factory=list)
     ballots: list[str] = field(default_factory=list)
     """In log order; the first voter's second ballot is the last one."""
@@ -90,9 +105,12 @@ class HeldElection:
     def time(self, index: int) -> datetime:
         return MOMENT + timedelta(seconds=index)
 
+    def index_of(self, kind: str) -> int:
+        """The index of the first record of a kind of event."""
+        return next(i for i, record in enumerate(self.records) if f".{kind}.v".encode() in record)
+
     def opened_at(self) -> int:
-        opened = next(i for i, record in enumerate(self.records) if b"elections.ElectionOpened.v1" in record)
-        return int(self.time(opened).timestamp())
+        return int(self.time(self.index_of("ElectionOpened")).timestamp())
 
     def write_archive(self, path: Path, ballots: Sequence[str] | None = None, *, until: str = "result") -> Path:
         """The archive, or with other ``ballots`` a forged one whose chain of hashes holds all the same."""
@@ -118,26 +136,24 @@ class HeldElection:
 
 def hold_election(uuid: str, folder: Path) -> HeldElection:
     """An election of four voters, one of whom votes twice, from its draft to its certified result."""
-    held = HeldElection(uuid)
-    key = DecryptionKey.generate(ED25519, token_bytes)
-    held.trustees_json = trustees_json([public_key_json(key, token_bytes)])
-    parsed = parse_trustees(held.trustees_json, ED25519)
-    held.election_json = election_json(
-        group=ED25519,
-        uuid=uuid,
+    trustees = Rehearsal(["委員"])
+    window = {"opens_at": "2026-11-24T00:00:00.000Z", "closes_at": "2026-11-25T00:00:00.000Z"}
+    plan = Plan(
+        election_uuid=uuid,
         name="投票",
         description="",
-        questions=[Question("賛成ですか", ("はい", "いいえ"), True, 1, 1)],
-        public_key=parsed.public_key_text,
+        group_name="Ed25519",
         administrator="a",
-        credential_authority="c",
+        questions=(Question("賛成ですか", ("はい", "いいえ"), True, 1, 1),),
+        trustees=trustees.trustees,
+        threshold=1,
+        **window,
     )
-    election = parse_election(held.election_json)
+    held = HeldElection(uuid, plan, trustees)
     held.private = private = [generate(ED25519, token_bytes) for _ in range(VOTERS)]
     public = sorted(public_credential(credential, uuid, ED25519) for credential in private)
     held.credentials_json = dump(public)
     digest = hashlib.sha256(held.credentials_json.encode()).hexdigest()
-    window = {"opens_at": "2026-11-24T00:00:00.000Z", "closes_at": "2026-11-25T00:00:00.000Z"}
     question = DraftQuestion(question="賛成ですか", answers=("はい", "いいえ"), blank=True, min=1, max=1)
     held.append(
         ElectionDrafted(
@@ -147,7 +163,7 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
             group="Ed25519",
             administrator="a",
             questions=(question,),
-            trustees=(DraftTrustee(name="委員", token_sha256="0" * 64),),
+            trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in plan.trustees),
             threshold=1,
             **window,
         )
@@ -159,6 +175,14 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
             )
         )
     held.append(RollFrozen(election_uuid=uuid, roll_size=VOTERS, credentials_sha256=digest))
+    for said in trustees.hold(plan):
+        message = {"election_uuid": uuid, "trustee": 1, "statement": said.statement}
+        kind, field_name = CEREMONY_EVENTS[said.step]
+        held.append(kind(**message, **{field_name: said.text}))
+    setup = trustees.setup(plan, digest)
+    held.append(SetupConfirmed(election_uuid=uuid, trustee=1, statement=trustees.confirm(plan, 1, setup)))
+    held.election_json, held.trustees_json = setup.election_json, setup.trustees_json
+    election, parsed = parse_election(setup.election_json), parse_trustees(setup.trustees_json, ED25519)
     held.append(
         ElectionOpened(
             election_uuid=uuid,
@@ -188,8 +212,11 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
             log_size=len(held.records),
         )
     )
-    held.decryption = partial_decryption(election, held.tally[0], key, token_bytes)
-    held.append(PartialDecryptionReceived(election_uuid=uuid, trustee=1, partial_decryption=held.decryption))
+    said = trustees.decrypt(plan, 1, setup.election_json, held.tally[0])
+    held.decryption = said.text
+    held.append(
+        PartialDecryptionReceived(election_uuid=uuid, trustee=1, partial_decryption=said.text, statement=said.statement)
+    )
     held.result = compute_result(election, parsed, held.tally[0], VOTERS, {1: held.decryption})
     held.append(ResultComputed(election_uuid=uuid, result=held.result))
     archive = held.write_archive(folder / f"{uuid}.bel")

@@ -40,13 +40,13 @@ def forged(server, held, log_key, make) -> Callable[..., str]:
         ("ElectionOpened", {"later_s": 1}, "the archive's time"),
         ("CredentialsPublished", {"credentials": ("another",)}, "the public credentials"),
         ("CredentialsPublished", {"part": 2}, "the public credentials"),
-        ("EncryptedTallyComputed", {"encrypted_tally": "[]"}, "it is not the tally at log index 14"),
-        ("EncryptedTallyComputed", {"sized_encrypted_tally": "{}"}, "it is not the tally at log index 14"),
-        ("EncryptedTallyComputed", {"log_size": 13}, "the box closed at log index 13"),
-        ("EncryptedTallyComputed", {"log_size": 15}, "the box closed at log index 13"),
-        ("PartialDecryptionReceived", {"partial_decryption": "{}"}, "it is not trustee 1's at log index 15"),
+        ("EncryptedTallyComputed", {"encrypted_tally": "[]"}, "it is not the tally at log index 19"),
+        ("EncryptedTallyComputed", {"sized_encrypted_tally": "{}"}, "it is not the tally at log index 19"),
+        ("EncryptedTallyComputed", {"log_size": 18}, "the box closed at log index 18"),
+        ("EncryptedTallyComputed", {"log_size": 20}, "the box closed at log index 18"),
+        ("PartialDecryptionReceived", {"partial_decryption": "{}"}, "it is not trustee 1's at log index 20"),
         ("PartialDecryptionReceived", {"trustee": 2}, "the log has no partial decryption of trustee 1"),
-        ("ResultComputed", {"result": '{"result":[[1,1,1]]}'}, "it is not the result at log index 16"),
+        ("ResultComputed", {"result": '{"result":[[1,1,1]]}'}, "it is not the result at log index 21"),
         ("ElectionDrafted", {"threshold": 2}, "by the log's order it would be none"),
     ],
 )
@@ -79,7 +79,8 @@ def test_a_repeated_event_changes_nothing(evote_verify, server, held, log_key, m
 
 def test_a_decryption_after_the_result_does_not_stand(evote_verify, server, held, log_key, make, archive) -> None:
     records = [*held.records]
-    records[15], records[16] = records[16], records[15]
+    at = held.index_of("ResultComputed")
+    records[at - 1], records[at] = records[at], records[at - 1]
     server.files = make.files(records, log_key)
     answer = evote_verify(archive, "--log", server.url)
     assert answer.status == 1 and "no partial decryption of trustee 1 before" in answer.tie("archive - log")

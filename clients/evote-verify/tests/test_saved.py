@@ -47,7 +47,9 @@ class TestWitnesses:
         log.files["checkpoint/witnessed"] = cosigned(held.records, 11)
         answer = evote_verify("--log", log.url, "--witness-policy", policy_file)
         assert answer.status == 0
-        assert "the first 11 of 18 records were seen by w1 (2026-11-" in answer.tie("checkpoint - witnesses")
+        assert f"the first 11 of {len(held.records)} records were seen by w1 (2026-11-" in answer.tie(
+            "checkpoint - witnesses"
+        )
         assert "the key is the policy's" in answer.tie("records - checkpoint")
 
     def test_witnesses_who_saw_another_log_show_a_fork(
@@ -73,7 +75,7 @@ class TestWitnesses:
         log.files["checkpoint/witnessed"] = cosigned(held.records, len(held.records))
         log.files["checkpoint"] = make.files(held.records[:4], log_key)["checkpoint"]
         answer = evote_verify("--log", log.url, "--witness-policy", policy_file)
-        assert answer.status == 0 and "all 18 records" in answer.report
+        assert answer.status == 0 and f"all {len(held.records)} records" in answer.report
 
 
 class TestSavedLog:
@@ -81,7 +83,7 @@ class TestSavedLog:
         self, evote_verify, log, archive, held, folder, receipt_file, receipt_key_text, make, policy_file, cosigned
     ) -> None:
         log.files["checkpoint/witnessed"] = cosigned(held.records, 12)
-        chain = make.chain([Anchor(make.origin, size, make.root_at(held.records, size)) for size in (7, 12, 18)])
+        chain = make.chain([Anchor(make.origin, size, make.root_at(held.records, size)) for size in (7, 12, 23)])
         receipt = ("--receipt", receipt_file(), "--receipt-key", receipt_key_text)
         online = evote_verify(
             archive, "--log", log.url, "--save", folder, "--witness-policy", policy_file, *receipt, chains=[chain]
@@ -147,7 +149,9 @@ class TestSavedLog:
 
     def test_a_broken_log_is_put_aside_and_the_copy_stays(self, evote_verify, log, held, log_key, make, folder) -> None:
         assert evote_verify("--log", log.url, "--save", folder).status == 0
-        log.files[f"tile/entries/000.p/{len(held.records)}"] = make.files(held.records[:-1], log_key)["tile/0/000.p/17"]
+        log.files[f"tile/entries/000.p/{len(held.records)}"] = make.files(held.records[:-1], log_key)[
+            f"tile/0/000.p/{len(held.records) - 1}"
+        ]
         answer = evote_verify("--log", log.url, "--save", folder)
         assert answer.status == 1 and "rejected-1" in answer.tie("records - checkpoint")
         assert evote_verify("--log", folder).status == 0
@@ -179,11 +183,11 @@ class TestVotersProof:
     def test_a_proof_bears_the_witnesses_where_there_are_any(
         self, evote_verify, log, held, folder, receipt_file, policy_file, cosigned
     ) -> None:
-        log.files["checkpoint/witnessed"] = cosigned(held.records, 12)
+        log.files["checkpoint/witnessed"] = cosigned(held.records, 15)
         assert evote_verify("--log", log.url, "--save", folder, "--receipt", receipt_file()).status == 0
         proof = folder / f"ballot-{held.ballot_indexes[1]}.tlog-proof"
         answer = evote_verify("--receipt", receipt_file(), "--proof", proof, "--witness-policy", policy_file)
-        assert answer.status == 0 and "the checkpoint of size 12" in answer.tie("proof - checkpoint")
+        assert answer.status == 0 and "the checkpoint of size 15" in answer.tie("proof - checkpoint")
 
     def test_a_proof_without_witnesses_does_not_satisfy_a_policy(
         self, evote_verify, proof, receipt_file, policy_file
@@ -195,8 +199,9 @@ class TestVotersProof:
         answer = evote_verify("--receipt", receipt_file(2), "--proof", proof, "--log-key", log_key.verifier.text)
         assert answer.status == 1 and "tracker" in answer.tie("receipt - log")
 
-    def test_a_changed_proof_fails(self, evote_verify, proof, log_key, receipt_file) -> None:
-        proof.write_text(proof.read_text().replace("index 6", "index 7"))
+    def test_a_changed_proof_fails(self, evote_verify, proof, held, log_key, receipt_file) -> None:
+        index = held.ballot_indexes[1]
+        proof.write_text(proof.read_text().replace(f"index {index}", f"index {index + 1}"))
         answer = evote_verify("--receipt", receipt_file(), "--proof", proof, "--log-key", log_key.verifier.text)
         assert answer.status == 1 and answer.tie("proof - checkpoint").startswith("FAILS")
 

@@ -5,20 +5,20 @@ once, at one write. What is left is then what a broken network or a failover lea
 looks at what there is.
 
 Only writes of the context that entered :func:`breaking` are seen. A request that a test sends to an app in its own
-process runs in that context; the app's projections and other tasks don't, and work on.
+process runs in the test's context; the app's own tasks in that in which the app was started.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, TypeVar
-from unittest.mock import patch
 
 import asyncpg
 from evote_eventlog.errors import LogUnavailable
@@ -31,6 +31,7 @@ T = TypeVar("T")
 WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "a projection applies a batch": ("DeadLetter", "consumer_offsets applied"),
     "ballot casts": ("reservations", "BallotAccepted"),
+    "ballot closes the box": ("BallotBoxClosed",) * 3,
     "auth imports a roll": ("vault_rolls vault_voters",),
     "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),
     "auth releases by card": (
@@ -60,15 +61,23 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
         "FaceVerified",
     ),
     "biometric reissues": ("vault_election_keys vault_templates", "TemplateReissued"),
+    "biometric erases": (
+        "vault_erasures vault_election_keys vault_templates vault_orders vault_verifications"
+        " vault_attempts vault_frames",
+        "TemplateErased",
+        "vault_erasures",
+    ),
     "tally drafts an election": ("ElectionDrafted",),
     "tally freezes the roll": ("RollFrozen",),
     "tally takes a certificate": ("CertificateReceived",),
     "tally takes a commitment": ("PolynomialCommitted",),
     "tally takes a polynomial": ("PolynomialReceived",),
     "tally takes checked shares": ("VoutputReceived",),
+    "tally takes a confirmation": ("SetupConfirmed",),
     "tally opens the election": ("ElectionOpened",),
     "tally closes the election": ("ElectionClosed",),
     "tally takes a partial decryption": ("PartialDecryptionReceived",),
+    "tally counts by itself": ("EncryptedTallyComputed", "ResultComputed"),
     "tally certifies the result": ("ResultCertified",),
     "ledger-anchor sequences": ("CheckpointSigned",),
 }
@@ -90,30 +99,35 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class BrokenWrite:
-    """One line of the table: which write of a use case breaks, counted from 0, and how."""
+    """One line of the table: which write breaks, and how."""
 
-    write: int
     name: str
+    before: int
+    """How many writes of this name are let through first."""
     fault: Fault
 
     def __str__(self) -> str:
-        return f"{self.write}: {self.name} {self.fault}"
+        return f"{self.name} {self.fault}" + (f" after {self.before}" if self.before else "")
 
 
 @dataclass
 class Seen:
-    """The writes of one use case so far."""
+    """The writes of one context so far."""
 
-    broken: BrokenWrite | None
+    broken: tuple[BrokenWrite, ...]
     names: list[str] = field(default_factory=list)
+    reached: list[BrokenWrite] = field(default_factory=list)
+    """Those that broke."""
     transactions: dict[asyncpg.Connection, list[str]] = field(default_factory=dict)
     """The tables that each transaction under way has changed."""
 
     async def write(self, name: str, write: Callable[[], Awaitable[T]], failure: Exception) -> T:
         """Do a write, or break it when its turn has come."""
+        place = (name, self.names.count(name))
         self.names.append(name)
-        due = self.broken is not None and self.broken.write == len(self.names) - 1
-        return await break_write(self.broken.fault if self.broken and due else None, write, failure)
+        due = [broken for broken in self.broken if (broken.name, broken.before) == place]
+        self.reached += due
+        return await break_write(due[0].fault if due else None, write, failure)
 
 
 _seen: ContextVar[Seen | None] = ContextVar("seen", default=None)
@@ -121,7 +135,10 @@ _seen: ContextVar[Seen | None] = ContextVar("seen", default=None)
 
 def every_fault(use_case: str) -> list[BrokenWrite]:
     """The table's lines for a use case: a pair for each write."""
-    return [BrokenWrite(number, name, fault) for number, name in enumerate(WRITES[use_case]) for fault in Fault]
+    writes = WRITES[use_case]
+    return [
+        BrokenWrite(name, writes[:number].count(name), fault) for number, name in enumerate(writes) for fault in Fault
+    ]
 
 
 async def break_write(fault: Fault | None, write: Callable[[], Awaitable[T]], failure: Exception) -> T:
@@ -134,21 +151,32 @@ async def break_write(fault: Fault | None, write: Callable[[], Awaitable[T]], fa
 
 
 @contextmanager
-def breaking(broken: BrokenWrite | None = None) -> Iterator[Seen]:
-    """See the writes of this context, and break one of them; None: all work."""
+def breaking(*broken: BrokenWrite) -> Iterator[Seen]:
+    """See the writes of this context, and break these of them.
+
+    Tasks that are started within it belong to it: also an app whose lifespan is entered here, with its projections.
+    """
+    _install()
     seen = Seen(broken)
-    with ExitStack() as patches:
-        for method in ("execute", "executemany", "fetch", "fetchrow", "fetchval"):
-            patches.enter_context(patch.object(asyncpg.Connection, method, _statement(method)))
-        patches.enter_context(patch.object(asyncpg.Connection, "copy_records_to_table", _copy()))
-        patches.enter_context(patch.object(asyncpg.Connection, "transaction", _transaction()))
-        patches.enter_context(patch.object(EventProducer, "publish", _publish()))
-        patches.enter_context(patch.object(TransactionalProducer, "publish_all", _publish_all()))
-        token = _seen.set(seen)
-        try:
-            yield seen
-        finally:
-            _seen.reset(token)
+    token = _seen.set(seen)
+    try:
+        yield seen
+    finally:
+        _seen.reset(token)
+
+
+@cache
+def _install() -> None:
+    """For the rest of the process: outside of any :func:`breaking` it lets everything pass."""
+    for method in ("execute", "executemany", "fetch", "fetchrow", "fetchval"):
+        setattr(asyncpg.Connection, method, _statement(method))
+    for owner, method, replacement in (
+        (asyncpg.Connection, "copy_records_to_table", _copy()),
+        (asyncpg.Connection, "transaction", _transaction()),
+        (EventProducer, "publish", _publish()),
+        (TransactionalProducer, "publish_all", _publish_all()),
+    ):
+        setattr(owner, method, replacement)
 
 
 def _publish() -> Callable[..., Awaitable[Any]]:

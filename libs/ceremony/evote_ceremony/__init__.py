@@ -3,6 +3,7 @@
 Errors::
 
     Exception
+    ├── NoSuchTrustee (plan)
     └── NotATrustee (plan)
     StatementRefused (evote_statements.signed)
     └── SaysAnother (messages)

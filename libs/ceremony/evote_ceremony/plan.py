@@ -27,6 +27,14 @@ class NotATrustee(Exception):
         self.key = key
 
 
+class NoSuchTrustee(Exception):
+    """The plan has no trustee of this number. Field: ``trustee``."""
+
+    def __init__(self, trustee: int) -> None:
+        super().__init__(trustee)
+        self.trustee = trustee
+
+
 @dataclass(frozen=True)
 class PlannedTrustee:
     """A trustee's name, and the line of the key that they handed to the officer."""
@@ -61,7 +69,14 @@ class Plan:
         return range(1, len(self.trustees) + 1)
 
     def key_of(self, trustee: int) -> Ed25519PublicKey:
-        """A trustee's key; raises ``KeyMistyped`` when the plan's line is not one."""
+        """A trustee's key.
+
+        Raises:
+            NoSuchTrustee: the plan has fewer trustees.
+            KeyMistyped: the plan's line is no key.
+        """
+        if trustee not in self.numbers:
+            raise NoSuchTrustee(trustee)
         return parse_key(self.trustees[trustee - 1].key)
 
     def number_of(self, key: Ed25519PublicKey) -> int:

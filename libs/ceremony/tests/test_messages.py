@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_belenios.election import Question, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, SaysAnother, Step
-from evote_ceremony.plan import NotATrustee, Plan, PlannedTrustee, ceremony_digest
+from evote_ceremony.plan import NoSuchTrustee, NotATrustee, Plan, PlannedTrustee, ceremony_digest
 from evote_ceremony.setup import CeremonyTexts, Setup, make_setup
 from evote_local.people.rehearsal import Rehearsal
 from evote_statements.signed import StatementSignatureWrong
@@ -77,6 +77,9 @@ def test_a_trustee_is_found_by_key_and_a_stranger_is_not(plan: Plan, trustees: R
         assert plan.number_of(key.public_key()) == number
     with pytest.raises(NotATrustee):
         plan.number_of(Ed25519PrivateKey.generate().public_key())
+    for number in (0, -1, 4):
+        with pytest.raises(NoSuchTrustee):
+            plan.key_of(number)
 
 
 @pytest.mark.parametrize("step", CEREMONY_STEPS)

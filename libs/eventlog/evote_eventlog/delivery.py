@@ -26,7 +26,7 @@ _GIVE_UP_S = 10.0  # more than a request in flight and a look for metadata take 
 def producer_options(kafka: KafkaSettings) -> dict[str, Any]:
     """The settings that durability rests on, for both kinds of producer."""
     return {
-        "bootstrap_servers": kafka.bootstrap_servers,
+        **kafka.client_options(),
         "acks": "all",
         "enable_idempotence": True,
         "linger_ms": 2,  # enough to put concurrent ballots into one request

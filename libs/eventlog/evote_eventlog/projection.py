@@ -120,9 +120,13 @@ class BatchApplier:
             ApplyFailed: at one record, which stays; everything before it was applied.
             Exceptions of ``OUTAGES``: nothing was applied; try again.
         """
+        async with self._pool.acquire() as connection:
+            return await self.apply_within(cast(asyncpg.Connection, connection), batch)
+
+    async def apply_within(self, connection: asyncpg.Connection, batch: Batch) -> Applied:
+        """As :meth:`apply`, over a connection that may be in a transaction already."""
         name, partition = self._projection.name, batch.partition
-        async with self._pool.acquire() as pooled, pooled.transaction():
-            connection = cast(asyncpg.Connection, pooled)
+        async with connection.transaction():
             next_offset = await lock_offset(connection, name, partition)
             if next_offset < batch.start:
                 raise OffsetMovedBack(next_offset)

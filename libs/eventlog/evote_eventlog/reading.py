@@ -141,7 +141,8 @@ def read_raw(source: LogPartition, raw: RawRecord) -> Record | PoisonRecord:
 def consumer_options(kafka: KafkaSettings) -> dict[str, Any]:
     """The settings of every consumer."""
     return {
-        "bootstrap_servers": kafka.bootstrap_servers,
+        **kafka.client_options(),
+        "client_rack": kafka.client_rack,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 import asyncpg
 from tqdm import tqdm
@@ -32,17 +33,19 @@ class ReplayReport:
 
 
 async def replay(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projection, progress: Progress) -> ReplayReport:
-    """Empty the projection's tables and apply the log again, up to where it ends now.
+    """Make the projection's tables again from the log, up to where it ends now, in one transaction.
 
-    Records that were refused before are refused again, into the report only: their dead letters are
-    in the log already. An interrupted replay is harmless: run it again, or let the service go on.
+    Whoever reads the tables meanwhile sees them as they were, never half of them: an election is not unknown, and no
+    voter told so, because its row has not been made again yet. The running projection waits, and goes on behind the
+    replay. A replay that ends early, for whatever reason, has changed nothing.
+
+    Records that were refused before are refused again, into the report only: their dead letters are in the log already.
 
     Raises:
-        LogUnavailable: Kafka is away; nothing is lost.
-        ReaderStopped: the log has a gap, or an event of a newer release: from there on the tables would not be its.
-            A log whose beginning is gone is refused before anything is emptied.
-        ApplyFailed: at one record; everything before it was applied.
-        asyncpg.PostgresError: the database failed; run it again.
+        LogUnavailable: Kafka is away.
+        ReaderStopped: the log has a gap, or an event of a newer release.
+        ApplyFailed: the projection fails on a record.
+        asyncpg.PostgresError: the database failed.
     """
     tail = EventTail(kafka, projection.topics)
     for partition, begin in (await tail.begin_offsets()).items():
@@ -55,13 +58,18 @@ async def replay(kafka: KafkaSettings, pool: asyncpg.Pool, projection: Projectio
     async def note(poison: PoisonRecord) -> None:
         refused.append((poison.position, poison.reason))
 
-    await _empty(pool, projection)
     applier = BatchApplier(pool, projection, note)
     done = events = 0
     progress(done, total)
-    async with aclosing(tail.batches("earliest", until=ends)) as batches:
+    async with (
+        pool.acquire() as pooled,
+        pooled.transaction(),
+        aclosing(tail.batches("earliest", until=ends)) as batches,
+    ):
+        connection = cast(asyncpg.Connection, pooled)
+        await _empty(connection, projection)
         async for batch in batches:
-            applied = await applier.apply(batch)
+            applied = await applier.apply_within(connection, batch)
             events += applied.events.total()
             done += batch.end - batch.start
             progress(done, total)
@@ -81,12 +89,13 @@ async def replay_with_bar(kafka: KafkaSettings, pool: asyncpg.Pool, projection: 
         print(f"refused: {position}: {reason}", file=sys.stderr)
 
 
-async def _empty(pool: asyncpg.Pool, projection: Projection) -> None:
-    """All at once, so that a service that runs meanwhile never sees tables and offsets disagree."""
+async def _empty(connection: asyncpg.Connection, projection: Projection) -> None:
     for table in projection.tables:
         if not _TABLE.match(table):
             raise ValueError(f"not a plain table name: {table!r}")
-    async with pool.acquire() as connection, connection.transaction():
-        if projection.tables:
-            await connection.execute(f"TRUNCATE {', '.join(projection.tables)} RESTART IDENTITY")
-        await connection.execute("DELETE FROM consumer_offsets WHERE projection = $1", projection.name)
+    # First, so that the running projection, which takes a row of it, changes nothing until this is done.
+    await connection.execute("LOCK TABLE consumer_offsets IN EXCLUSIVE MODE")
+    await connection.execute("DELETE FROM consumer_offsets WHERE projection = $1", projection.name)
+    for table in projection.tables:
+        # Not TRUNCATE: that empties a table for those who read it, too.
+        await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a plain name

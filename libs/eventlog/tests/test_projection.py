@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from evote_eventlog.consumer import ProjectionRunner
-from evote_eventlog.errors import LogTruncated, LogUnavailable
+from evote_eventlog.errors import ApplyFailed, LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
@@ -22,7 +22,7 @@ from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
-from evote_local.faults import WRITES, BrokenWrite, breaking, every_fault
+from evote_local.faults import BrokenWrite, breaking, every_fault
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
@@ -154,7 +154,7 @@ async def test_a_batch_whose_write_broke_is_applied_once_and_its_poison_is_kept(
         await eventually(runner.caught_up)
         projecting.cancel()
         await asyncio.wait([projecting])
-    assert tuple(seen.names[: broken.write + 1]) == WRITES["a projection applies a batch"][: broken.write + 1]
+    assert seen.reached == [broken]
     assert await rows(pool) == positions(good)
     assert {letter.original_offset for letter in await dead_letters(kafka)} == {10}, "perhaps twice, never not at all"
 
@@ -276,6 +276,50 @@ async def test_a_replay_under_a_running_service_leaves_each_event_applied_once(
         written += [await producer.publish(new_ballot(number)) for number in range(100, 120)]
         await eventually(level(pool, written))
         assert await rows(pool) == positions(written)
+
+
+async def test_whoever_reads_while_a_replay_runs_sees_the_tables_as_they_were(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    projection: Projection,
+    new_ballot: NewBallot,
+) -> None:
+    """A service told voters 403 and 404 while its tables were empty."""
+    written = [await producer.publish(new_ballot(number), partition=0) for number in range(20)]
+    seen: list[list[tuple[int, int]]] = []
+
+    class Watched:
+        name, topics, tables = projection.name, projection.topics, projection.tables
+
+        async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
+            await projection.apply(connection, record)
+            seen.append(await rows(pool))
+
+    async with running(kafka, pool) as runner:
+        await eventually(level(pool, written))
+        replaying = asyncio.create_task(replay(kafka, pool, Watched(), lambda done, total: None))
+        written += [await producer.publish(new_ballot(number), partition=0) for number in range(20, 40)]
+        await replaying
+        await eventually(level(pool, written))
+        await eventually(runner.caught_up)
+    assert len(seen) >= 20
+    assert all(len(found) >= 20 for found in seen)
+    assert await rows(pool) == positions(written)
+
+
+async def test_a_replay_that_ends_early_has_changed_nothing(
+    kafka: KafkaSettings, pool: asyncpg.Pool, producer: EventProducer, projection: Projection, new_ballot: NewBallot
+) -> None:
+    for number in range(10):
+        await producer.publish(new_ballot(number, tracker="bug" if number == 7 else None), partition=0)
+    await pool.execute("INSERT INTO applied VALUES (0, 0, 'kept', 'kept')")
+    await pool.execute("INSERT INTO consumer_offsets VALUES ('ballots-test', 'ballots', 0, 1)")
+    before = await dump(pool)
+    with pytest.raises(ApplyFailed):
+        await replay(kafka, pool, projection, lambda done, total: None)
+    assert await dump(pool) == before
 
 
 async def test_a_database_that_lost_its_tables_is_filled_again_by_the_running_service(

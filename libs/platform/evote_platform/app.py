@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
 from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
 from .health import Readiness
 from .observer import HttpMetrics, RequestObserver
-from .problems import PROBLEM_MEDIA_TYPE, install_problem_handlers
+from .problems import PROBLEM_MEDIA_TYPE, install_problem_handlers, unavailable
+
+_OUT_OF_SERVICE_S = 5.0
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -103,9 +107,35 @@ def create_app(
         new_request_id=lambda: secrets.token_hex(8),
     )
     app.include_router(_health_router(readiness, registry, clock))
+    registry.register(_StopCollector(readiness))
+
+    async def refuse_while_out_of_service() -> None:
+        if not await readiness.serves():
+            raise unavailable(
+                "out-of-service",
+                "This replica does not answer now",
+                "It is starting, or was stopped before it could do harm. Nothing is lost; try again after Retry-After.",
+                _OUT_OF_SERVICE_S,
+            )
+
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])
     return app
+
+
+class _StopCollector(Collector):
+    """``evote_stopped``, with the part that stopped the service."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    def collect(self) -> Iterator[Metric]:
+        metric = GaugeMetricFamily(
+            "evote_stopped", "1 when this replica has stopped its work until a person acts.", labels=["part"]
+        )
+        if (stop := self._readiness.stopped) is not None:
+            metric.add_metric([stop.part], 1)
+        yield metric
 
 
 def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clock) -> APIRouter:

@@ -1,11 +1,14 @@
-"""PostgreSQL: one schema for each service, migrations in SQL files, a pool that sees that schema only."""
+"""PostgreSQL: one schema for each service, migrations in SQL files, a pool that sees that schema only.
+
+Two roles work on a schema (see :mod:`evote_platform.roles`): its owner migrates and does nothing else; the service
+runs as the other one, which can't change a table's form, and sees no other service's schema.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,8 @@ from .health import Check
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
+_LOCK_TIMEOUT_MS = 5000
+"""A migration waits no longer for a table that is in use: what waits for a lock makes everybody behind it wait too."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +36,38 @@ class Schema:
     migrations: Path
 
 
-def migrate(database_url: SecretStr, schema: str, migrations_dir: Path) -> None:
+class SchemaBehind(Exception):
+    """The tables lack what this release needs. Fields: ``schema``, and ``missing``, the names of its migrations."""
+
+    def __init__(self, schema: str, missing: Sequence[str]) -> None:
+        super().__init__(f"the schema {schema} lacks {', '.join(missing)}: run this release's `migrate` first")
+        self.schema = schema
+        self.missing = tuple(missing)
+
+
+def migrate(owner_url: SecretStr, schema: Schema) -> None:
     """Bring the schema up to date: create it if it is missing, then apply the SQL files not applied yet.
 
-    Any number of replicas may call this at the same time: one works, the others wait for it. The lock
-    is a session's advisory lock, so it ends with the process that holds it, however that ends.
+    A step of its own, before a release is rolled out. Any number may call this at the same time: one works, the others
+    wait for it. The lock is a session's advisory lock, so it ends with the process that holds it, however that ends.
 
     Args:
-        migrations_dir: holds yoyo's files ``0001-what-it-does.sql``, applied in the order of their names.
+        owner_url: of the schema's owner.
 
     Raises:
         psycopg.Error: the database is away, or a migration failed; that migration left nothing behind.
     """
-    _check_schema(schema)
-    url = database_url.get_secret_value()
+    _check_schema(schema.name)
+    url = owner_url.get_secret_value()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_lock_key(schema)])
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        connection.execute("SELECT pg_advisory_lock(%s)", [_lock_key(schema.name)])
+        # Looked for first: an owner who may not create schemas may not say IF NOT EXISTS either.
+        if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", [schema.name]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema.name)))
         # Not yoyo's own lock: it is a row, which stays for ever when its owner is killed.
-        backend = yoyo.get_backend(_yoyo_url(url, schema))
+        backend = yoyo.get_backend(_yoyo_url(url, schema.name))
         try:
-            backend.apply_migrations(backend.to_apply(yoyo.read_migrations(str(migrations_dir))))
+            backend.apply_migrations(backend.to_apply(yoyo.read_migrations(str(schema.migrations))))
         finally:
             backend.connection.close()
 
@@ -73,11 +89,28 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10)
 
 
 @asynccontextmanager
-async def migrated_pool(database_url: SecretStr, schema: Schema, *, max_size: int = 10) -> AsyncIterator[asyncpg.Pool]:
-    """Bring the schema up to date, and be connected to it while the block runs; raises what both of them do."""
-    await asyncio.to_thread(migrate, database_url, schema.name, schema.migrations)
+async def schema_pool(database_url: SecretStr, schema: Schema, *, max_size: int = 10) -> AsyncIterator[asyncpg.Pool]:
+    """Be connected to a schema that was migrated, while the block runs.
+
+    Raises:
+        SchemaBehind: a migration of this release is missing. One that this release doesn't know is no fault: the next
+            release's tables serve this one too.
+        OSError, asyncpg.PostgresError: the database is away or refuses.
+    """
     async with await open_pool(database_url, schema.name, max_size=max_size) as pool:
+        await _require_migrated(pool, schema)
         yield pool
+
+
+async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:
+    needed = sorted(path.stem for path in schema.migrations.glob("*.sql"))
+    try:
+        applied = {row["migration_id"] for row in await pool.fetch("SELECT migration_id FROM _yoyo_migration")}
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        applied = set()
+    missing = [name for name in needed if name not in applied]
+    if missing:
+        raise SchemaBehind(schema.name, missing)
 
 
 def database_check(pool: asyncpg.Pool) -> Check:
@@ -100,9 +133,9 @@ def _lock_key(schema: str) -> int:
 
 
 def _yoyo_url(url: str, schema: str) -> str:
-    """The URL for yoyo: its psycopg 3 driver, and the schema set by libpq before the first statement."""
+    """The URL for yoyo: its psycopg 3 driver; schema and limit are set by libpq before the first statement."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
-    options = f"{query.pop('options', '')} -csearch_path={schema}".strip()
+    options = f"{query.pop('options', '')} -csearch_path={schema} -clock_timeout={_LOCK_TIMEOUT_MS}".strip()
     query["options"] = options
     return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, urlencode(query, quote_via=quote), ""))

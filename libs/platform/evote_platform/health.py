@@ -36,14 +36,14 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Failure:
-    """A part of the service that is gone for good: only a restart helps."""
+    """A part of the service that is gone for good."""
 
     part: str
     reason: str
 
 
 class Readiness:
-    """The checks of a service, and its one-way road to failure.
+    """The checks of a service, and its one-way roads: to failure, which a restart helps, and to a stop.
 
     Nothing is cached: a check that passed a second ago says nothing about Kafka now.
     """
@@ -52,6 +52,9 @@ class Readiness:
         self._checks: dict[str, Check] = {}
         self._listeners: list[Callable[[Failure], None]] = []
         self._failure: Failure | None = None
+        self._stop: Failure | None = None
+        self._was_ready = False
+        self._asking = False
         self.draining = asyncio.Event()
         """Set when the server starts to shut down: long answers (server-sent events) end then."""
 
@@ -75,6 +78,33 @@ class Readiness:
             for listener in self._listeners:
                 listener(failure)
 
+    @property
+    def stopped(self) -> Failure | None:
+        """What :meth:`stop` was called with first."""
+        return self._stop
+
+    def stop(self, part: str, reason: str) -> None:
+        """Never be ready again, and live on to say why: a restart of this release would only come to the same place.
+
+        ``reason`` is shown to operators.
+        """
+        _log.error("service-stopped", part=part, reason=reason)
+        self._stop = self._stop or Failure(part, reason)
+
+    async def serves(self) -> bool:
+        """Whether clients may be answered: it was ready once, and has not stopped since.
+
+        Before, its tables may show half of the log, and "there is no such election" would be wrong. Later outages are
+        for each endpoint to tell.
+        """
+        if not self._was_ready and not self._asking:
+            self._asking = True  # one client's question is enough, however many come
+            try:
+                await self.check()
+            finally:
+                self._asking = False
+        return self._was_ready and self._stop is None
+
     def on_failure(self, listener: Callable[[Failure], None]) -> None:
         """Call ``listener`` when the service fails, or at once when it has."""
         self._listeners.append(listener)
@@ -86,8 +116,10 @@ class Readiness:
         names = list(self._checks)
         found = await asyncio.gather(*(_bounded(self._checks[name]) for name in names))
         results = dict(zip(names, found, strict=True))
-        if self._failure is not None:
-            results[self._failure.part] = CheckResult(False, self._failure.reason)
+        for ended in (self._failure, self._stop):
+            if ended is not None:
+                results[ended.part] = CheckResult(False, ended.reason)
+        self._was_ready = self._was_ready or all(result.ok for result in results.values())
         if self.draining.is_set():
             results["draining"] = CheckResult(False, "shutting down")
         return results

@@ -1,4 +1,4 @@
-"""A service as a program: ``evote-<service> serve | migrate | replay | openapi``.
+"""A service as a program: ``evote-<service> serve | migrate | replay | openapi | roles``.
 
 The log of events is not known here: how a replica starts and how its projection is made again come in as callables.
 """
@@ -20,24 +20,18 @@ from prometheus_client import CollectorRegistry
 from .app import create_app, new_registry
 from .cli import Commands, OwnCommand, run
 from .clock import Clock, utc_now
-from .database import Schema, migrate, migrated_pool
+from .database import Schema, SchemaBehind, migrate, schema_pool
 from .health import Readiness
 from .logging import configure_logging
 from .problems import Problem, answer_refusals
+from .production import require_encrypted_database, require_production_connections
+from .roles import role_statements
 from .server import serve
-from .settings import ServiceSettings
+from .settings import CannotStart, MigrationSettings, ServiceSettings
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 Start = Callable[[Readiness, CollectorRegistry, Clock], AbstractAsyncContextManager[object]]
 """Runs a replica while the block does, and gives what its endpoints work with."""
-
-
-class CannotStart(Exception):
-    """A key, certificate or weight that the settings name can't be used. Field: ``reason``, shown to the operator."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Program(Generic[Settings]):
     schema: Schema
     settings: type[Settings]
     start: Callable[[Settings], Start]
-    """Looks at what the settings name, and may raise :class:`CannotStart`; nothing is opened before the result runs."""
+    """Looks at what the settings name, and may raise ``CannotStart``; nothing is opened before the result runs."""
     replay: Callable[[Settings, asyncpg.Pool], Awaitable[None]]
     """Empties the projection and makes it again from the event log."""
     routers: Sequence[APIRouter]
@@ -64,7 +58,8 @@ class Program(Generic[Settings]):
 
         2 when settings are missing or wrong or name what can't be used; otherwise the subcommand's own.
         """
-        commands = Commands(self._serve, self._migrate, self._replay, self._openapi, self.own)
+        own = {"roles": OwnCommand("print the SQL that makes the schema's roles", self._roles), **self.own}
+        commands = Commands(self._serve, self._migrate, self._replay, self._openapi, own)
         try:
             return run(f"evote-{self.service}", commands, arguments)
         except CannotStart as error:
@@ -98,22 +93,36 @@ class Program(Generic[Settings]):
         return self.app(_without_settings)
 
     def _serve(self) -> int:
-        settings = self.settings.from_environment()
+        settings = self._settings()
         app = self.app(self.start(settings))
         configure_logging(self.service, settings.log_level)
         return serve(app, settings)
 
     def _migrate(self) -> int:
-        migrate(self.settings.from_environment().database_url, self.schema.name, self.schema.migrations)
+        settings = MigrationSettings()
+        require_encrypted_database(settings.environment, "EVOTE_OWNER_DATABASE_URL", settings.owner_database_url)
+        migrate(settings.owner_database_url, self.schema)
+        return 0
+
+    def _roles(self) -> int:
+        print(role_statements(self.schema), end="")
         return 0
 
     def _replay(self) -> int:
-        asyncio.run(self._replay_all(self.settings.from_environment()))
+        asyncio.run(self._replay_all(self._settings()))
         return 0
 
     async def _replay_all(self, settings: Settings) -> None:
-        async with migrated_pool(settings.database_url, self.schema) as pool:
-            await self.replay(settings, pool)
+        try:
+            async with schema_pool(settings.database_url, self.schema) as pool:
+                await self.replay(settings, pool)
+        except SchemaBehind as error:
+            raise CannotStart(str(error)) from error
+
+    def _settings(self) -> Settings:
+        settings = self.settings.from_environment()
+        require_production_connections(settings)
+        return settings
 
 
 def _without_settings(*_: object) -> AbstractAsyncContextManager[object]:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CannotStart(Exception):
+    """What the settings name can't be used: a key, a weight, a connection. Field: ``reason``, shown to the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Environment(StrEnum):
+    """What a deployment is for."""
+
+    PRODUCTION = "production"
+    TEST = "test"
 
 
 class ServiceSettings(BaseSettings):
@@ -13,12 +30,25 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
 
+    environment: Environment = Environment.PRODUCTION
+    """``production`` refuses what is for tests: plaintext on the wire, a test authority. ``test``: nobody votes."""
     kafka_bootstrap: str
     """Kafka's bootstrap servers, ``host:port`` separated by commas."""
+    kafka_ca_file: Path | None = None
+    """PEM of the authorities that issue the brokers' certificates; without it Kafka is spoken to in plaintext."""
+    kafka_certificate_file: Path | None = None
+    """PEM of this service's own certificate: the principal that Kafka's access control sees."""
+    kafka_key_file: Path | None = None
+    """PEM of that certificate's key."""
+    kafka_username: str | None = None
+    """For SASL (SCRAM-SHA-512) inside of TLS, where the service has no certificate."""
+    kafka_password: SecretStr | None = None
+    kafka_client_rack: str | None = None
+    """The zone of this replica: it reads from a broker of the same zone where that one has the partition."""
     topic_prefix: str = "evote."
     """What the names of the deployment's topics begin with."""
     database_url: SecretStr
-    """``postgresql://…`` of the database that holds this service's schema."""
+    """``postgresql://…`` of the database that holds this service's schema, as the service's own role."""
     database_pool_size: Annotated[int, Field(ge=2, le=100)] = 10
     """Connections to the database that this replica opens at most."""
     host: str = "127.0.0.1"
@@ -35,3 +65,13 @@ class ServiceSettings(BaseSettings):
     def from_environment(cls) -> Self:
         """Read the process's environment; raises ``pydantic.ValidationError``, which ``cli.run`` reports."""
         return cls()
+
+
+class MigrationSettings(BaseSettings):
+    """All that ``migrate`` needs: it runs apart from the service, and with other rights."""
+
+    model_config = SettingsConfigDict(env_prefix="EVOTE_", frozen=True, extra="ignore")
+
+    environment: Environment = Environment.PRODUCTION
+    owner_database_url: SecretStr
+    """``postgresql://…`` of the same database, as the schema's owner."""

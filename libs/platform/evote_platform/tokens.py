@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-from collections.abc import Callable
 
 from fastapi import Request
 
 from .problems import Problem
-
-TOKEN_BYTES = 32
-
-
-def new_token(random: Callable[[int], bytes]) -> str:
-    """A token of 256 random bits, base64url without padding."""
-    return base64.urlsafe_b64encode(random(TOKEN_BYTES)).decode("ascii").rstrip("=")
 
 
 def token_sha256(token: str) -> str:

@@ -17,8 +17,8 @@ from evote_platform.clock import Clock
 from evote_platform.database import Schema
 from evote_platform.health import Readiness
 from evote_platform.problems import Problem
-from evote_platform.program import CannotStart, Program, Start
-from evote_platform.settings import ServiceSettings
+from evote_platform.program import Program, Start
+from evote_platform.settings import CannotStart, ServiceSettings
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry

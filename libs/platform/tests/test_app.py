@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from evote_platform.health import NotReady, Readiness
-from evote_platform.tokens import new_token, token_sha256
 from fastapi import FastAPI
 
 LIMIT = 1000  # of the app in conftest
@@ -123,6 +122,40 @@ async def test_a_service_that_failed_or_drains_is_not_ready(client: httpx.AsyncC
     assert (await client.get("/livez")).status_code == 200
 
 
+async def test_clients_are_not_answered_before_the_service_was_ready_once(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    """Its tables may show half of the log: "not open yet" would be wrong, and 403 is for ever."""
+    caught_up = False
+
+    async def projection() -> bool:
+        return caught_up
+
+    readiness.register("projection", projection)
+    refused = await client.get("/limited")
+    assert refused.status_code == 503
+    assert refused.json()["type"].endswith(":out-of-service")
+    assert int(refused.headers["retry-after"]) > 0
+    caught_up = True
+    assert (await client.get("/limited")).status_code == 200
+    caught_up = False  # an outage afterwards is for each endpoint to tell
+    assert (await client.get("/limited")).status_code == 200
+
+
+async def test_a_service_that_stopped_answers_no_client_and_says_why_to_operators(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    assert (await client.get("/limited")).status_code == 200
+    assert "evote_stopped{" not in (await client.get("/metrics")).text
+    readiness.stop("projection", "ballots/0 offset 3 holds what is newer than this release")
+    assert (await client.get("/limited")).status_code == 503
+    not_ready = await client.get("/readyz")
+    assert not_ready.status_code == 503
+    assert not_ready.json()["checks"]["projection"]["detail"].startswith("ballots/0 offset 3")
+    assert 'evote_stopped{part="projection"} 1.0' in (await client.get("/metrics")).text
+    assert (await client.get("/livez")).status_code == 200
+
+
 async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.AsyncClient) -> None:
     tracker = "a" * 43
     await client.get(f"/status/{tracker}")
@@ -181,19 +214,6 @@ async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: Fa
     assert answers[-1].json()["type"].endswith(":rate-limited")
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
     assert (await ask("192.0.2.2")).status_code == 200
-
-
-def test_a_new_token_is_256_bits_of_the_given_randomness() -> None:
-    asked: list[int] = []
-
-    def random(count: int) -> bytes:
-        asked.append(count)
-        return bytes(range(count))
-
-    token = new_token(random)
-    assert asked == [32]
-    assert token == "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-    assert re.fullmatch("[0-9a-f]{64}", token_sha256(token))
 
 
 async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import psycopg
 import pytest
-from evote_platform.database import database_check, migrate, open_pool
+from evote_platform.database import Schema, database_check, migrate, open_pool
 from pydantic import SecretStr
 
 pytestmark = pytest.mark.stack
@@ -23,7 +23,7 @@ def migrations(tmp_path: Path) -> Path:
 
 async def test_replicas_that_start_together_migrate_once(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
-    await asyncio.gather(*(asyncio.to_thread(migrate, url, "example", migrations) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(migrate, url, Schema("example", migrations)) for _ in range(6)))
     async with await open_pool(url, "example") as pool:
         assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
         assert await pool.fetchval("SELECT to_regclass('public.thing')") is None
@@ -32,9 +32,9 @@ async def test_replicas_that_start_together_migrate_once(database_url: str, migr
 
 async def test_a_later_migration_is_applied_to_what_is_there(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
-    await asyncio.to_thread(migrate, url, "example", migrations)
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
     (migrations / "0003-third.sql").write_text("INSERT INTO thing VALUES (2);\n")
-    await asyncio.to_thread(migrate, url, "example", migrations)
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
     async with await open_pool(url, "example") as pool:
         assert await pool.fetchval("SELECT count(*) FROM thing") == 2
 
@@ -44,7 +44,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database_url: str
     (migrations / "0003-third.sql").write_text("INSERT INTO thing VALUES (2); INSERT INTO nowhere VALUES (1);\n")
     for _ in range(2):
         with pytest.raises(psycopg.Error):
-            await asyncio.to_thread(migrate, url, "example", migrations)
+            await asyncio.to_thread(migrate, url, Schema("example", migrations))
     async with await open_pool(url, "example") as pool:
         assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
 
@@ -52,7 +52,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database_url: str
 async def test_two_schemas_share_a_database_without_seeing_each_other(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
     for schema in ("one", "two"):
-        await asyncio.to_thread(migrate, url, schema, migrations)
+        await asyncio.to_thread(migrate, url, Schema(schema, migrations))
     async with await open_pool(url, "one") as pool:
         await pool.execute("DELETE FROM thing")
     async with await open_pool(url, "two") as pool:

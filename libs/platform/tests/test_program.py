@@ -32,6 +32,7 @@ def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_se
         [sys.executable, SERVICE, "serve"],
         env={
             "EVOTE_PORT": "0",
+            "EVOTE_ENVIRONMENT": "test",
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
             "EVOTE_KEY_FILE": str(missing),
@@ -46,7 +47,8 @@ def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_se
 @pytest.fixture
 def program(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program[ExampleSettings]:
     """The example with tables of its own, and its settings in the environment."""
-    for name, value in {"PORT": "0", "KAFKA_BOOTSTRAP": "the-log:1", "DATABASE_URL": database_url}.items():
+    urls = {"DATABASE_URL": database_url, "OWNER_DATABASE_URL": database_url}
+    for name, value in {"ENVIRONMENT": "test", "PORT": "0", "KAFKA_BOOTSTRAP": "the-log:1", **urls}.items():
         monkeypatch.setenv(f"EVOTE_{name}", value)
     (tmp_path / "0001-first.sql").write_text("CREATE TABLE replayed (bootstrap text);\n")
     return replace(PROGRAM, schema=Schema("example", tmp_path))
@@ -61,11 +63,50 @@ def replayed_from(database_url: str) -> list[str]:
 
 
 @pytest.mark.stack
-def test_replay_brings_the_tables_up_to_date_and_hands_them_to_the_service(
-    program: Program[ExampleSettings], database_url: str
-) -> None:
+def test_replay_hands_the_migrated_tables_to_the_service(program: Program[ExampleSettings], database_url: str) -> None:
+    assert program.run(["migrate"]) == 0
     assert program.run(["replay"]) == 0
     assert replayed_from(database_url) == ["the-log:1"]
+
+
+@pytest.mark.stack
+def test_nothing_is_replayed_into_tables_of_an_older_release(
+    program: Program[ExampleSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.run(["replay"]) == 2
+    assert "lacks 0001-first: run this release's `migrate` first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"EVOTE_KAFKA_CA_FILE": ""}, "EVOTE_KAFKA_CA_FILE"),
+        ({"EVOTE_DATABASE_URL": "postgresql://db/evote"}, "EVOTE_DATABASE_URL needs sslmode=verify-full"),
+        ({"EVOTE_DATABASE_URL": "postgresql://db/evote?sslmode=require"}, "EVOTE_DATABASE_URL"),
+        ({"EVOTE_DATABASE_URL": "postgresql://db/evote?sslmode=verify-full&sslmode=disable"}, "EVOTE_DATABASE_URL"),
+    ],
+)
+def test_production_refuses_what_others_can_read_on_the_wire(change: dict[str, str], told: str) -> None:
+    environment = {
+        "EVOTE_PORT": "0",
+        "EVOTE_KAFKA_BOOTSTRAP": "kafka:1",
+        "EVOTE_KAFKA_CA_FILE": "/dev/null",
+        "EVOTE_DATABASE_URL": "postgresql://db/evote?sslmode=verify-full",
+        **change,
+    }
+    environment = {name: value for name, value in environment.items() if value}
+    done = subprocess.run([sys.executable, SERVICE, "serve"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_production_migrates_over_no_plain_wire_either(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVOTE_OWNER_DATABASE_URL", "postgresql://db/evote?sslmode=prefer")
+    monkeypatch.delenv("EVOTE_ENVIRONMENT", raising=False)
+    assert PROGRAM.run(["migrate"]) == 2
+    assert "EVOTE_OWNER_DATABASE_URL needs sslmode=verify-full" in capsys.readouterr().err
 
 
 @pytest.mark.stack

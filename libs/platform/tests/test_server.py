@@ -24,6 +24,7 @@ class Running:
         self.log = log
         environment = {
             "EVOTE_PORT": str(port),
+            "EVOTE_ENVIRONMENT": "test",
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
         }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from evote_platform.program import CannotStart, Program, Start
+from evote_platform.program import Program, Start
+from evote_platform.settings import CannotStart
 
 from .api.desk import desk
 from .api.faces import face_officers, face_voters

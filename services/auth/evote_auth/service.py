@@ -11,12 +11,13 @@ from pathlib import Path
 
 import asyncpg
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.ratelimit import TokenBucket, per_minute
 from prometheus_client import CollectorRegistry
@@ -77,7 +78,7 @@ async def running(
     """The replica runs while the block does."""
     kafka = settings.kafka()
     async with (
-        migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
+        schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_http() as http,
     ):
         producer = EventProducer(kafka, SERVICE, clock)
@@ -92,7 +93,7 @@ async def running(
         readiness.register("revocation-lists", trust.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("trust", trust.follow())
                 yield AuthService(

@@ -15,15 +15,12 @@ from nacl.public import PublicKey
 from pydantic import Field, HttpUrl, model_validator
 
 from .domain.credentials import MasterKey
-from .domain.environment import Environment
 from .domain.faces import FaceKeys
 
 
 class AuthSettings(ServiceSettings):
     """Settings of auth; each is read from ``EVOTE_`` and its name in capitals."""
 
-    environment: Environment = Environment.PRODUCTION
-    """``production`` refuses to start with a test authority; ``test`` is for places where nobody votes."""
     officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 (hex) of the bearer token of the election officers."""
     master_key_file: Path
@@ -51,7 +48,7 @@ class AuthSettings(ServiceSettings):
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
-        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
+        return KafkaSettings.of(self)
 
     def master_key(self) -> MasterKey:
         """Read the master key."""

@@ -17,7 +17,6 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from evote_auth.domain.environment import Environment
 from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
 from evote_auth.settings import AuthSettings
@@ -38,7 +37,9 @@ from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_local.testbed import MovableClock, eventually, running_app
+from evote_platform.settings import Environment
 from evote_platform.tokens import token_sha256
+from evote_statements.keys import key_text
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
 from nacl.public import PrivateKey, SealedBox
@@ -133,7 +134,7 @@ class Town:
                 group=group,
                 administrator="選挙管理委員会",
                 questions=(DraftQuestion(question="賛成しますか", answers=("はい",), blank=False, min=0, max=1),),
-                trustees=(DraftTrustee(name="立会人", token_sha256="0" * 64),) * 2,
+                trustees=(DraftTrustee(name="立会人", key=key_text(Ed25519PrivateKey.generate().public_key())),) * 2,
                 threshold=2,
                 opens_at="2026-01-01T00:00:00.000Z",
                 closes_at="2126-01-01T00:00:00.000Z",

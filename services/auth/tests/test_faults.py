@@ -37,7 +37,7 @@ def slug(response: httpx.Response) -> str:
 
 def require_broken(seen: Seen, broken: BrokenWrite, response: httpx.Response) -> None:
     """The write was reached, and nothing but a wish to come again has left auth."""
-    assert seen.names[broken.write] == broken.name
+    assert seen.reached == [broken]
     assert response.status_code == 503 and response.headers["retry-after"]
     assert slug(response) in ("database-unavailable", "log-unavailable")
 
@@ -96,6 +96,16 @@ async def test_a_release_by_face_whose_write_broke_is_made_when_the_voter_comes_
             assert again.status_code == 200, again.text
             assert again.json() == (await town.release_by_face(await town.verdict(code))).json()
     await require_evidence_of_every_release(town)
+
+
+async def test_a_voting_code_whose_order_broke_gets_another(open_town, subtests) -> None:
+    code = (await open_town.letters())[HANAKO_ID]
+    for broken in every_fault("auth orders a verification"):
+        with subtests.test(str(broken)):
+            with breaking(broken) as seen:
+                refused = await open_town.face_order(code)
+            require_broken(seen, broken, refused)
+            assert (await open_town.release_by_face(await open_town.verdict(code))).status_code == 200
 
 
 async def test_an_enrolment_by_card_whose_write_broke_ends_with_one_code_that_opens_the_face_way(

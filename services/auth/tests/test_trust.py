@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from evote_auth.domain.environment import Environment
 from evote_auth.metrics import RevocationMetrics
 from evote_auth.revocation.ocsp import TIMEOUT_S, OcspClient, open_http
 from evote_auth.revocation.trust import ForTestsOnly, Trust, read_authorities
@@ -42,6 +41,7 @@ from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.nodes.processes import ChildProcess
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
+from evote_platform.settings import Environment
 from prometheus_client import CollectorRegistry
 
 HANAKO = Person("斎藤 花子", "茨城県つくば市研究学園1丁目1番地1", "1990-04-01", "2")
@@ -355,7 +355,8 @@ def test_auth_does_not_start_in_production_with_a_test_authority(
 ) -> None:
     variables = {
         "EVOTE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "EVOTE_KAFKA_CA_FILE": str(office.folder / "ca.pem"),
+        "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none?sslmode=verify-full",
         "EVOTE_PORT": "0",
         "EVOTE_OFFICER_TOKEN_SHA256": "0" * 64,
         "EVOTE_MASTER_KEY_FILE": str(tmp_path / "master"),

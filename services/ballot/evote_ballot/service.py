@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
@@ -17,7 +18,7 @@ from evote_eventlog.record import LogPartition
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.ratelimit import TokenBucket, per_minute
 from prometheus_client import CollectorRegistry
@@ -58,7 +59,7 @@ async def running(
 ) -> AsyncIterator[BallotService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
-    async with migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+    async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock)
         projection = BallotProjection()
         runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
@@ -73,7 +74,7 @@ async def running(
         readiness.register("verification", verifier.check_alive)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("read-back", read_back.run())
                 tasks.start("closing", BoxCloser(pool, producer).run())

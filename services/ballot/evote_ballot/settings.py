@@ -29,7 +29,7 @@ class BallotSettings(ServiceSettings):
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
-        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
+        return KafkaSettings.of(self)
 
     def receipt_key(self) -> Ed25519PrivateKey:
         """Read the key; ``ValueError`` when it is of another kind."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from evote_eventlog.events import BallotAccepted
-from evote_local.faults import WRITES, breaking, every_fault
+from evote_ballot.settings import BallotSettings
+from evote_eventlog.events import BallotAccepted, BallotBoxClosed
+from evote_eventlog.kafka import KafkaSettings
+from evote_local.faults import WRITES, Fault, breaking, every_fault
+from evote_local.testbed import MovableClock, eventually
+
+from .conftest import polling_place
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -15,7 +20,7 @@ async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeat
             cast = place.new_cast(0)
             with breaking(broken) as seen:
                 refused = await place.post(cast)
-            assert seen.names[broken.write] == broken.name
+            assert seen.reached == [broken]
             assert refused.status_code == 503 and refused.headers["retry-after"] and "tracker" not in refused.json()
 
             receipts = [(await place.post(cast)).json() for _ in range(3)]
@@ -26,6 +31,26 @@ async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeat
             assert 1 <= len(stand) <= 2, "a repeated publish may stand twice; only the first counts"
             assert receipts == [receipts[0]] * 3
             assert receipts[0]["position"] == {"partition": stand[0].partition, "offset": stand[0].offset}
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_a_box_is_closed_in_every_partition_though_each_marker_broke_once(
+    kafka: KafkaSettings, ballot_settings: BallotSettings, clock: MovableClock, fault: Fault
+) -> None:
+    markers = [broken for broken in every_fault("ballot closes the box") if broken.fault is fault]
+    with breaking(*markers) as seen:
+        async with polling_place(kafka, ballot_settings, clock, replicas=1) as place:
+            ballot = place.ballot(0)
+            receipt = (await place.post(ballot)).json()
+            await place.services.close_election(place.election.uuid)
+
+            async def closed() -> bool:
+                records = await place.services.records(place.election.uuid, BallotBoxClosed)
+                return {record.position.partition for record in records} == {0, 1, 2} and seen.reached == markers
+
+            await eventually(closed)
+            assert await place.refused(place.ballot(1)) == (403, "election-closed")
+            assert (await place.post(ballot)).json() == receipt
 
 
 async def test_a_cast_makes_the_writes_of_the_table_and_no_other(place) -> None:

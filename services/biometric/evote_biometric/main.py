@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from evote_platform.program import CannotStart, Program, Start
+from evote_platform.program import Program, Start
+from evote_platform.settings import CannotStart
 
 from .api.multipart import MAX_BODY_BYTES
 from .api.problems import PROBLEM_TYPES, problem_of

@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from evote_eventlog.consumer import ProjectionRunner
-from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.errors import LogUnavailable, ReaderStopped
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
@@ -25,7 +25,7 @@ from evote_eventlog.replay import replay_with_bar
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.problems import DATABASE_AWAY
 from evote_platform.ratelimit import TokenBucket, per_minute
@@ -304,7 +304,7 @@ async def running(
 ) -> AsyncIterator[BiometricService]:
     """The replica runs while the block does; ``worker`` is the command of a process that reads faces."""
     kafka, metrics = settings.kafka(), FaceMetrics(registry)
-    async with migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+    async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))
         faces = FacePool(worker, settings.workers, settings.queue_length, metrics, read_within_s=READ_WITHIN_S)
@@ -314,7 +314,7 @@ async def running(
         readiness.register("face-workers", faces.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("face-workers", faces.run())
                 tasks.start("erasure", Eraser(pool, producer).run())

@@ -40,7 +40,7 @@ class BiometricSettings(ServiceSettings):
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
-        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
+        return KafkaSettings.of(self)
 
     def master_key(self) -> MasterKey:
         """Read the master key."""

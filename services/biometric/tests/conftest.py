@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -230,8 +230,8 @@ def biometric_settings(
     )
 
 
-@pytest.fixture
-async def booth(
+@asynccontextmanager
+async def open_booth(
     kafka: KafkaSettings,
     biometric_settings: BiometricSettings,
     clock: MovableClock,
@@ -246,6 +246,18 @@ async def booth(
             yield Booth(client, app, kafka, biometric_settings, clock, auth_key, verdict_key, tally)
     finally:
         await tally.stop()
+
+
+@pytest.fixture
+async def booth(
+    kafka: KafkaSettings,
+    biometric_settings: BiometricSettings,
+    clock: MovableClock,
+    auth_key: Ed25519PrivateKey,
+    verdict_key: Ed25519PrivateKey,
+) -> AsyncIterator[Booth]:
+    async with open_booth(kafka, biometric_settings, clock, auth_key, verdict_key) as booth:
+        yield booth
 
 
 @pytest.fixture

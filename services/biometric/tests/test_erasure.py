@@ -10,15 +10,17 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 import structlog
-from evote_biometric.erasure import Eraser
 from evote_biometric.keys import SealedTemplate
 from evote_biometric.projection import BiometricProjection
 from evote_biometric.service import SERVICE
-from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import TemplateErased, TemplateReissued
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.replay import replay
+from evote_local.faults import Fault, breaking, every_fault
 from evote_local.testbed import eventually
 from evote_platform.logging import configure_logging
+
+from .conftest import open_booth
 
 pytestmark = pytest.mark.stack
 
@@ -58,26 +60,23 @@ async def test_certification_erases_everything_and_the_log_proves_it(booth) -> N
     assert await rows(pool, "vault_templates") == []
 
 
-async def test_a_crash_between_erasure_and_event_publishes_the_same_count_later(booth) -> None:
-    await booth.enrol()
-    pool = booth.app.state.service.pool
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", Fault)
+async def test_an_erasure_whose_every_write_broke_once_is_proved_by_one_count(
+    kafka: KafkaSettings, biometric_settings, clock, auth_key, verdict_key, fault: Fault
+) -> None:
+    writes = [broken for broken in every_fault("biometric erases") if broken.fault is fault]
+    with breaking(*writes) as seen:
+        async with open_booth(kafka, biometric_settings, clock, auth_key, verdict_key) as booth:
+            await booth.enrol()
+            await booth.certify()
 
-    class Away:
-        async def publish(self, data: object) -> None:
-            raise LogUnavailable("away")
+            async def erased() -> bool:
+                return (await booth.counts())["erased"] == 1 and seen.reached == writes
 
-    await pool.execute("INSERT INTO certified_elections VALUES ($1)", booth.uuid)
-    with pytest.raises(LogUnavailable):
-        await Eraser(pool, Away()).erase_due()
-    assert await rows(pool, "vault_templates") == []
-    await Eraser(pool, booth.app.state.service.producer).erase_due()
-    await Eraser(pool, booth.app.state.service.producer).erase_due()
-    assert {event.templates for event in await booth.events(TemplateErased)} == {1}
-
-    async def projected() -> bool:
-        return (await booth.counts())["erased"] == 1
-
-    await eventually(projected)
+            await eventually(erased)
+            assert await rows(booth.app.state.service.pool, "vault_templates") == []
+            assert {event.templates for event in await booth.events(TemplateErased)} == {1}
 
 
 async def test_a_reissued_template_fits_the_same_face_and_the_old_one_does_not(booth) -> None:

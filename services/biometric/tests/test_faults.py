@@ -16,8 +16,8 @@ from .conftest import OFFICER
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-FRAMES_NOTED = 1
-"""The write of "biometric judges" behind which no burst can be sent again."""
+FRAMES_NOTED = "vault_election_keys vault_frames"
+"""The write behind which no burst can be sent again."""
 
 
 def slug(response: httpx.Response) -> str:
@@ -26,7 +26,7 @@ def slug(response: httpx.Response) -> str:
 
 def require_broken(seen: Seen, broken: BrokenWrite, response: httpx.Response) -> None:
     """The write was reached, and nothing but a wish to come again has left biometric."""
-    assert seen.names[broken.write] == broken.name
+    assert seen.reached == [broken]
     assert response.status_code == 503 and response.headers["retry-after"]
     assert slug(response) in ("database-unavailable", "log-unavailable")
 
@@ -54,7 +54,7 @@ async def test_a_face_whose_verification_broke_gets_its_verdict_by_the_same_orde
             verdict_id = await verdict_of(booth, order)
 
             assert verdict_id in {event.verdict_id for event in await booth.events(FaceVerified)}
-            if broken.write > FRAMES_NOTED:
+            if FRAMES_NOTED in seen.names and broken.name != FRAMES_NOTED:
                 replayed = await booth.send(await booth.begun(booth.order(FacePurpose.VERIFY)), burst)
                 assert replayed.json()["reason"] == "replayed"
 
@@ -117,4 +117,6 @@ async def test_the_use_cases_make_the_writes_of_the_table_and_no_others(booth) -
     _, found["biometric judges"] = await writes_of(booth.send(begun, booth.burst(begun)))
     url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
     _, found["biometric reissues"] = await writes_of(booth.client.post(url, headers=OFFICER))
-    assert found == {name: writes for name, writes in WRITES.items() if name.startswith("biometric ")}
+    by_itself = "biometric erases"  # broken in test_erasure
+    expected = {name for name in WRITES if name.startswith("biometric ")} - {by_itself}
+    assert found == {name: WRITES[name] for name in expected}

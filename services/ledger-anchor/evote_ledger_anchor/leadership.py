@@ -82,15 +82,18 @@ async def keep_leading(
     raised.
     """
     survived: tuple[type[Exception], ...] = (LeadershipLost, *TRANSIENT, *passing)
-    while True:
-        report([])
-        try:
-            await _in_a_task(_lead_once(database_url, work, tenure))
-        except* survived as error:
-            causes = sorted(set(_type_names(error)))
-            report(causes)
-            _log.warning("tenure-interrupted", work=work, causes=causes)
-        await asyncio.sleep(_RETRY_S)
+    try:
+        while True:
+            report([])
+            try:
+                await _in_a_task(_lead_once(database_url, work, tenure))
+            except* survived as error:
+                causes = sorted(set(_type_names(error)))
+                report(causes)
+                _log.warning("tenure-interrupted", work=work, causes=causes)
+            await asyncio.sleep(_RETRY_S)
+    except BaseExceptionGroup as errors:
+        raise _only_one(errors) from errors
 
 
 async def _lead_once(database_url: SecretStr, work: str, tenure: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -114,6 +117,13 @@ async def _in_a_task(once: Coroutine[None, None, None]) -> None:
         raise
     if not task.cancelled():
         task.result()
+
+
+def _only_one(error: BaseException) -> BaseException:
+    """The error itself, where the tasks around it have failed with nothing else."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _type_names(error: BaseException) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Final, Protocol, cast
 
 import asyncpg
 import structlog
-from evote_eventlog.errors import Fenced, LogUnavailable
+from evote_eventlog.errors import Fenced, LogUnavailable, ReaderStopped
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
@@ -99,9 +99,17 @@ class Sequencer:
         self._trouble: str | None = "starting"
 
     async def run(self) -> None:
-        """Run until cancelled; outages of Kafka and of the database are waited out."""
+        """Run until cancelled; outages of Kafka and of the database are waited out.
+
+        Raises:
+            ReaderStopped: at an event of a newer release, or a gap; another replica may lead then.
+        """
         passing = (Fenced, TablesDisagree, MissingTile)
-        await keep_leading(self._database_url, "sequencer", self._lead, passing, self._report)
+        try:
+            await keep_leading(self._database_url, "sequencer", self._lead, passing, self._report)
+        except ReaderStopped as stopped:
+            self._trouble = str(stopped)
+            raise
 
     def _report(self, causes: list[str]) -> None:
         self._trouble = f"interrupted: {', '.join(causes)}" if causes else None

@@ -10,13 +10,14 @@ from pathlib import Path
 import asyncpg
 from evote_anchors.anchor import ChainName
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
@@ -82,7 +83,7 @@ async def running(
     key = settings.signing_key()
     policy = settings.witness_policy(key.verifier)
     async with (
-        migrated_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
+        schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_chains(chain_settings) as chains,
     ):
         producer = EventProducer(settings.kafka(), SERVICE, clock)
@@ -97,7 +98,7 @@ async def running(
         readiness.register("sequencer", sequencer.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())

@@ -54,7 +54,7 @@ class LedgerSettings(ServiceSettings):
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
-        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
+        return KafkaSettings.of(self)
 
     def signing_key(self) -> SigningKey:
         """Read the key; raises :class:`UnusableLogKey`, ``OSError``."""

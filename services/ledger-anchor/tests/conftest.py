@@ -31,7 +31,7 @@ from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.service import SCHEMA, AnchorContract, LedgerService
 from evote_ledger_anchor.store import newest_size, read_tiles
 from evote_local.testbed import begun_cast, running_app
-from evote_platform.database import migrated_pool
+from evote_platform.database import schema_pool
 from evote_tlog.checkpoint import SigningKey, VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import tree_head
@@ -135,7 +135,7 @@ def migrations() -> Path:
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with migrated_pool(SecretStr(database_url), SCHEMA) as pool:
+    async with schema_pool(SecretStr(database_url), SCHEMA) as pool:
         yield pool
 
 

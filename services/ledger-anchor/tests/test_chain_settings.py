@@ -34,6 +34,7 @@ def test_endpoints_never_print_their_tokens(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_chain_that_is_named_by_half_keeps_the_service_from_starting(tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
+        "EVOTE_ENVIRONMENT": "test",
         "EVOTE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
         "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none",
         "EVOTE_LOG_KEY_FILE": str(tmp_path / "none"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,9 +12,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
+from evote_eventlog import envelope
 from evote_eventlog.consumer import ProjectionRunner
-from evote_eventlog.errors import Fenced, LogUnavailable
-from evote_eventlog.events import CheckpointSigned, EventData, LogEntry, Topic
+from evote_eventlog.errors import Fenced, LogUnavailable, UnknownEvent
+from evote_eventlog.events import BallotAccepted, CheckpointSigned, EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
@@ -219,7 +222,7 @@ async def test_a_checkpoint_whose_write_broke_is_in_the_log_once(
         with breaking(broken) as seen:
             async with stack.running(stack.sequencer(stack.writer())):
                 await eventually(lambda: _at_least(stack, 3))
-    assert set(seen.names) == set(WRITES["ledger-anchor sequences"])
+    assert seen.reached == [broken] and set(seen.names) == set(WRITES["ledger-anchor sequences"])
     await stack.check_log(stack.published)
 
 
@@ -248,6 +251,37 @@ class EntriesOnly(LedgerProjection):
     """A replica that projects the ledger but has not come to the sources yet."""
 
     topics = frozenset({Topic.LEDGER})
+
+
+async def test_a_leader_stops_at_an_event_of_a_newer_release_and_leaves_it_to_one_that_knows_it(
+    stack: Stack, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passed such a record by: a ballot was acknowledged, and in no log."""
+    ballots = [await stack.publish(events.ballot(number), partition=0) for number in range(5)]
+    newer = json.loads(ballots[0].value)
+    newer["data"]["channel"] = "device"
+    async with AIOKafkaProducer(bootstrap_servers=stack.kafka.bootstrap_servers) as next_release:
+        value = json.dumps(newer, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        await next_release.send_and_wait(stack.kafka.topic_name(Topic.BALLOTS), value, partition=0)
+    await stack.publish(events.ballot(5), partition=0)
+    leader = stack.sequencer(stack.writer())
+    for work in (leader, stack.projection()):
+        with pytest.raises(UnknownEvent):
+            async with asyncio.timeout(100):
+                await work.run()
+    assert all(entry.offset < 5 for entry in await stack.log_of_kafka())
+    with pytest.raises(NotReady):
+        await leader.check()
+
+    class NextBallotAccepted(BallotAccepted):
+        channel: str = "paper"
+
+    NextBallotAccepted.__name__ = BallotAccepted.__name__  # the type is named by it
+    monkeypatch.setitem(envelope._CLASS_BY_TYPE, BallotAccepted.type_name(), NextBallotAccepted)
+    async with stack.running(stack.sequencer(stack.writer()), stack.projection()):
+        await eventually(lambda: _at_least(stack, 6))
+    # Of the next release's copy of the first ballot the rules say what they say of any: it is in the log already.
+    assert [entry.offset for entry in await stack.log_of_kafka()] == [0, 1, 2, 3, 4, 6]
 
 
 async def test_a_new_leader_waits_for_what_the_tables_do_not_show_yet(stack: Stack, events: Any) -> None:

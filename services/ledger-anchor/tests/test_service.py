@@ -78,6 +78,7 @@ def environment(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> dict
     key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return {
         "PATH": os.environ["PATH"],
+        "EVOTE_ENVIRONMENT": "test",
         "EVOTE_KAFKA_BOOTSTRAP": kafka.bootstrap_servers,
         "EVOTE_TOPIC_PREFIX": kafka.topic_prefix,
         "EVOTE_DATABASE_URL": database_url,
@@ -233,7 +234,7 @@ async def _stop_gracefully(replicas: list[Replica]) -> None:
 async def _replay_gives_the_same(environment: dict[str, str], postgres_server: Any) -> None:
     async with AsyncExitStack() as stack:
         name = f"replay_{os.getpid()}_{id(environment)}"
-        other_url = postgres_server.create_database(name)
+        other_url = postgres_server.create_database(name, template="migrated")
         stack.callback(postgres_server.drop_database, name)
         done = await asyncio.to_thread(
             subprocess.run,

@@ -11,12 +11,13 @@ from pathlib import Path
 import asyncpg
 import httpx
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, migrated_pool
+from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
@@ -57,7 +58,7 @@ async def running(
     # Commands and the automatic tasks may all hold a connection while the projection needs its own.
     pool_size = settings.database_pool_size + COMMANDS_AT_ONCE
     async with (
-        migrated_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
+        schema_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
         httpx.AsyncClient() as http,
     ):
         producer = EventProducer(kafka, SERVICE, clock)
@@ -74,7 +75,7 @@ async def running(
         readiness.register("log", examination.check)
         await producer.start()
         try:
-            async with background_tasks(readiness) as tasks:
+            async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("projection", runner.run())
                 tasks.start("automation", automation.run())
                 tasks.start("examination", examination.run())

@@ -21,7 +21,7 @@ class TallySettings(ServiceSettings):
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
-        return KafkaSettings(self.kafka_bootstrap, self.topic_prefix)
+        return KafkaSettings.of(self)
 
     @field_validator("service_urls", mode="before")
     @classmethod

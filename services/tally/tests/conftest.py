@@ -16,13 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_belenios.ballots import generate_ballot
-from evote_belenios.channel import TrusteeSecret
 from evote_belenios.credentials import generate, public_credential
-from evote_belenios.election import Election, parse_election
+from evote_belenios.election import Election, Question, parse_election
 from evote_belenios.groups import group_by_name
-from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
-from evote_cli.material import CEREMONY_STEPS, Message, parse_material
-from evote_cli.trustee import partial_decryption, sign_step
+from evote_ceremony.messages import CEREMONY_STEPS, Step
+from evote_ceremony.plan import Plan, PlannedTrustee
 from evote_eventlog.events import (
     BallotBoxClosed,
     CheckpointSigned,
@@ -34,6 +32,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_local.people.rehearsal import Rehearsal, Said
 from evote_local.testbed import MovableClock, accepted, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.tokens import token_sha256
@@ -150,14 +149,14 @@ async def stand_ins(kafka: KafkaSettings):
 
 
 class Officer:
-    """Drives tally over HTTP as officers and trustees do; trustees use their own program's functions."""
+    """Drives tally over HTTP as officers and trustees do; trustees are held in memory."""
 
     def __init__(self, client: httpx.AsyncClient, folder: Path, clock: MovableClock) -> None:
         self.client = client
         self.clock = clock
         self.folder = folder
         self.uuid = ""
-        self.tokens: list[str] = []
+        self.trustees = Rehearsal([])
 
     async def post(self, path: str, body: object | None = None) -> httpx.Response:
         return await self.client.post(f"/elections/{self.uuid}{path}", json=body, headers=bearer(OFFICER_TOKEN))
@@ -165,20 +164,33 @@ class Officer:
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(f"/elections/{self.uuid}{path}")
 
-    async def put(self, trustee: int, step: str, text: str) -> httpx.Response:
-        return await self.client.put(
-            f"/elections/{self.uuid}/trustees/{trustee}/{step}",
-            content=text.encode(),
-            headers={**bearer(self.tokens[trustee - 1]), "Content-Type": "application/json"},
-        )
+    async def put(self, trustee: int, step: str, body: object) -> httpx.Response:
+        return await self.client.put(f"/elections/{self.uuid}/trustees/{trustee}/{step}", json=body)
 
-    async def draft(self, **changes: object) -> httpx.Response:
-        response = await self.client.post("/elections", json={**draft_body(), **changes}, headers=bearer(OFFICER_TOKEN))
+    async def draft(self, size: int = 3, **changes: object) -> httpx.Response:
+        self.trustees = Rehearsal([f"立会人{number}" for number in range(1, size + 1)])
+        trustees = [{"name": trustee.name, "key": trustee.key} for trustee in self.trustees.trustees]
+        body = {**draft_body(), "trustees": trustees, **changes}
+        response = await self.client.post("/elections", json=body, headers=bearer(OFFICER_TOKEN))
         if response.status_code == 201:
-            drafted = response.json()
-            self.uuid = drafted["election_uuid"]
-            self.tokens = [trustee["token"] for trustee in drafted["trustees"]]
+            self.uuid = response.json()["election_uuid"]
         return response
+
+    async def plan(self) -> Plan:
+        """The draft, as the public sees it."""
+        shown = (await self.get("")).json()
+        return Plan(
+            election_uuid=self.uuid,
+            name=shown["name"],
+            description=shown["description"],
+            group_name=shown["group"],
+            administrator=shown["administrator"],
+            questions=tuple(Question(**{**q, "answers": tuple(q["answers"])}) for q in shown["questions"]),
+            trustees=tuple(PlannedTrustee(trustee["name"], trustee["key"]) for trustee in shown["trustees"]),
+            threshold=shown["threshold"],
+            opens_at=shown["opens_at"],
+            closes_at=shown["closes_at"],
+        )
 
     async def state(self) -> str:
         return (await self.get("")).json()["state"]
@@ -189,31 +201,38 @@ class Officer:
     async def _is(self, state: str) -> bool:
         return await self.state() == state
 
-    def trustee_files(self, trustee: int) -> tuple[TrusteeSecret, RecordKeeper]:
-        key_file = self.folder / f"trustee-{trustee}.key"
-        secret = read_key_file(key_file) if key_file.exists() else create_key_file(key_file, secrets.token_bytes)
-        return secret, RecordKeeper(key_file)
+    async def say(self, trustee: int, step: Step) -> Said:
+        return self.trustees.say(await self.plan(), trustee, step)
 
-    async def sign(self, trustee: int) -> Message:
-        response = await self.client.get(f"/elections/{self.uuid}/ceremony", headers=bearer(self.tokens[trustee - 1]))
-        assert response.status_code == 200, response.text
-        secret, keeper = self.trustee_files(trustee)
-        return sign_step(secret, keeper, parse_material(response.text), secrets.token_bytes)
+    async def submit(self, said: Said) -> httpx.Response:
+        return await self.put(said.trustee, said.step, {"message": said.text, "statement": said.statement})
 
-    async def submit(self, message: Message) -> httpx.Response:
-        return await self.put(message.trustee, message.step, message.content)
+    async def confirm(self, trustee: int) -> httpx.Response:
+        plan, credentials_sha256 = await self.plan(), (await self.get("")).json()["credentials_sha256"]
+        setup = self.trustees.setup(plan, credentials_sha256)
+        return await self.put(trustee, "confirmation", {"statement": self.trustees.confirm(plan, trustee, setup)})
 
-    async def hold_ceremony(self) -> None:
-        for _ in CEREMONY_STEPS:
-            for trustee in range(1, len(self.tokens) + 1):
-                response = await self.submit(await self.sign(trustee))
+    async def hold_ceremony(self, until: Step | None = None) -> None:
+        """All steps, or those before ``until``."""
+        plan = await self.plan()
+        for step in CEREMONY_STEPS:
+            if step is until:
+                return
+            for trustee in plan.numbers:
+                response = await self.submit(self.trustees.say(plan, trustee, step))
                 assert response.status_code == 200, response.text
 
+    async def confirm_all(self) -> None:
+        for trustee in (await self.plan()).numbers:
+            response = await self.confirm(trustee)
+            assert response.status_code == 200, response.text
+
     async def open_with(self, stand_ins: StandIns, voters: int, group: str) -> str:
-        """Freeze, hold the ceremony, open; returns the exact election.json."""
+        """Freeze, hold the ceremony, confirm, open; returns the exact election.json."""
         await stand_ins.auth.publish_credentials(self.uuid, group, voters)
         await eventually(lambda: self.freezes(voters))
         await self.hold_ceremony()
+        await self.confirm_all()
         response = await self.post("/open")
         assert response.status_code == 200, response.text
         return (await self.get("/election.json")).text
@@ -234,36 +253,26 @@ class Officer:
 
         await eventually(archived)
 
-    async def decrypt(self, trustee: int) -> Message:
-        archive = await self.download()
-        secret, keeper = self.trustee_files(trustee)
-        return await asyncio.to_thread(
-            partial_decryption,
-            secret,
-            keeper,
-            archive,
-            secrets.token_bytes,
-            processes=1,
-            progress=lambda done, total: None,
-        )
+    async def decrypt(self, trustee: int) -> Said:
+        election_json, tally = (await self.get("/election.json")).text, (await self.get("/encrypted-tally")).text
+        return self.trustees.decrypt(await self.plan(), trustee, election_json, tally)
 
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def draft_body(trustees: int = 3, threshold: int = 2, group: str = "Ed25519") -> dict[str, object]:
+def draft_body() -> dict[str, object]:
     now = utc_now()
     return {
         "name": "模擬住民投票",
         "description": "公園をつくることに賛成ですか",
-        "group": group,
+        "group": "Ed25519",
         "administrator": "選挙管理委員会",
         "questions": [{"question": "賛成ですか", "answers": ["賛成", "反対"], "blank": True, "min": 1, "max": 1}],
         "opens_at": rfc3339(now),
         "closes_at": rfc3339(now + timedelta(hours=1)),
-        "trustees": [{"name": f"トラスティ{i}"} for i in range(1, trustees + 1)],
-        "threshold": threshold,
+        "threshold": 2,
     }
 
 

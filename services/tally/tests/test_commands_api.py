@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from evote_ceremony.messages import Step
 from evote_local.testbed import eventually
 from evote_platform.clock import rfc3339
 
@@ -23,9 +24,14 @@ async def test_only_officers_command(officer) -> None:
 
 
 async def test_a_draft_with_faults_is_refused_field_by_field(officer) -> None:
-    response = await officer.draft(threshold=3, trustees=[{"name": "甲"}, {"name": "甲"}])
+    response = await officer.draft(threshold=3, trustees=[{"name": "甲", "key": "x"}, {"name": "甲", "key": "y"}])
     assert (response.status_code, slug(response)) == (422, "invalid-draft")
-    assert {error["field"] for error in response.json()["errors"]} == {"threshold", "trustees"}
+    assert {error["field"] for error in response.json()["errors"]} == {
+        "threshold",
+        "trustees",
+        "trustees.0.key",
+        "trustees.1.key",
+    }
     unknown = await officer.draft(colour="red")
     assert (unknown.status_code, slug(unknown)) == (422, "invalid-request")
 
@@ -50,7 +56,7 @@ async def test_nothing_opens_before_the_preflight_passes(officer, stand_ins, unr
     refused = await officer.post("/open")
     assert (refused.status_code, slug(refused)) == (409, "preflight-failed")
     failed = {check["name"] for check in refused.json()["checks"]}
-    assert failed == {"roll-frozen", "credentials-published", "ceremony"}
+    assert failed == {"roll-frozen", "credentials-published", "ceremony", "confirmations"}
     elsewhere = await unready_tally.get(
         f"/elections/{officer.uuid}/preflight", headers={"Authorization": "Bearer officer-token-of-a-test"}
     )
@@ -78,17 +84,19 @@ async def test_an_election_closes_by_itself_at_its_closing_time(officer, stand_i
 async def test_an_election_without_ballots_is_counted_too(officer, stand_ins) -> None:
     await officer.draft()
     await officer.open_with(stand_ins, 2, "Ed25519")
-    early = await officer.put(1, "partial-decryption", "{}")
+    plan = await officer.plan()
+    early = await officer.submit(officer.trustees.sign(plan, 1, Step.PARTIAL_DECRYPTION, "{}"))
     assert (early.status_code, slug(early)) == (409, "not-tallied")
     assert slug(await officer.post("/certify")) == "wrong-stage"
     await officer.post("/close")
     assert (await officer.post("/close")).json()["state"] == "closed"
     await stand_ins.ledger.log(*await stand_ins.ballot.close_box(officer.uuid))
     await officer.until("tallied")
-    bad = await officer.put(2, "partial-decryption", '{"decryption_factors":[],"decryption_proofs":[]}')
+    nothing = '{"decryption_factors":[],"decryption_proofs":[]}'
+    bad = await officer.submit(officer.trustees.sign(plan, 2, Step.PARTIAL_DECRYPTION, nothing))
     assert (bad.status_code, slug(bad)) == (422, "bad-partial-decryption")
     message = await officer.decrypt(1)
-    stolen = await officer.put(2, "partial-decryption", message.body)
+    stolen = await officer.submit(officer.trustees.sign(plan, 2, Step.PARTIAL_DECRYPTION, message.text))
     assert (stolen.status_code, slug(stolen)) == (422, "bad-partial-decryption")
     assert (await officer.submit(message)).status_code == 200
     assert (await officer.submit(message)).status_code == 200
@@ -117,6 +125,7 @@ async def test_two_replicas_that_take_the_same_command_publish_it_once(
     await stand_ins.auth.publish_credentials(officer.uuid, "Ed25519", 3)
     await eventually(lambda: officer.freezes(3))
     await officer.hold_ceremony()
+    await officer.confirm_all()
     headers = {"Authorization": "Bearer officer-token-of-a-test"}
     path = f"/elections/{officer.uuid}/open"
     answers = await asyncio.gather(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from evote_eventlog.events import DraftQuestion
+from evote_local.people.rehearsal import Rehearsal
 from evote_tally.domain.drafting import DraftOrder, draft_election
 from evote_tally.domain.refusals import DraftRejected
 
@@ -18,21 +19,22 @@ ORDER = DraftOrder(
     group="Ed25519",
     administrator="選挙管理委員会",
     questions=(QUESTION,),
-    trustee_names=("甲", "乙", "丙"),
+    trustees=Rehearsal(["甲", "乙", "丙"]).trustees,
     threshold=2,
     opens_at=NOW + timedelta(hours=1),
     closes_at=NOW + timedelta(hours=2),
 )
+MISTYPED = ORDER.trustees[0].key[:-8] + "00000000"
 
 
 def faulty_fields(order: DraftOrder) -> set[str]:
     with pytest.raises(DraftRejected) as refused:
-        draft_election(order, uuid="4yP2vbZnkbxpPG", token_hashes=["0" * 64] * 3, now=NOW)
+        draft_election(order, uuid="4yP2vbZnkbxpPG", now=NOW)
     return {field for field, _ in refused.value.faults}
 
 
 def test_a_sound_draft_keeps_its_window_in_utc() -> None:
-    event = draft_election(ORDER, uuid="4yP2vbZnkbxpPG", token_hashes=["0" * 64] * 3, now=NOW)
+    event = draft_election(ORDER, uuid="4yP2vbZnkbxpPG", now=NOW)
     assert (event.opens_at, event.closes_at) == ("2026-11-24T10:00:00.000Z", "2026-11-24T11:00:00.000Z")
 
 
@@ -41,9 +43,11 @@ def test_a_sound_draft_keeps_its_window_in_utc() -> None:
     [
         (replace(ORDER, threshold=1), "threshold"),
         (replace(ORDER, threshold=4), "threshold"),
-        (replace(ORDER, trustee_names=("甲",)), "trustees"),
-        (replace(ORDER, trustee_names=("甲", "甲", "乙")), "trustees"),
-        (replace(ORDER, trustee_names=tuple(str(i) for i in range(21))), "trustees"),
+        (replace(ORDER, trustees=ORDER.trustees[:1]), "trustees"),
+        (replace(ORDER, trustees=Rehearsal(["甲", "甲", "乙"]).trustees), "trustees"),
+        (replace(ORDER, trustees=Rehearsal([str(i) for i in range(21)]).trustees), "trustees"),
+        (replace(ORDER, trustees=(*ORDER.trustees, replace(ORDER.trustees[0], name="丁"))), "trustees"),
+        (replace(ORDER, trustees=(replace(ORDER.trustees[0], key=MISTYPED), *ORDER.trustees[1:])), "trustees.0.key"),
         (replace(ORDER, closes_at=ORDER.opens_at), "closes_at"),
         (replace(ORDER, opens_at=NOW - timedelta(hours=2), closes_at=NOW), "closes_at"),
         (replace(ORDER, questions=()), "questions"),

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from evote_belenios.archive import open_archive
 from evote_belenios.verify import verify_archive
-from evote_local.faults import WRITES, BrokenWrite, Fault, breaking
+from evote_eventlog.kafka import KafkaSettings
+from evote_local.faults import WRITES, BrokenWrite, Fault, breaking, every_fault
+from evote_local.testbed import MovableClock
+
+from .conftest import Officer, running_tally
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 NO, YES = [0, 0, 1], [0, 1, 0]
-COMMANDS = {writes for use_case, writes in WRITES.items() if use_case.startswith("tally ")}
+BY_ITSELF = "tally counts by itself"
+COMMANDS = {writes for use_case, writes in WRITES.items() if use_case.startswith("tally ") and use_case != BY_ITSELF}
 
 
 @dataclass
@@ -37,7 +43,7 @@ class UnluckyClient:
         return await self._command(lambda: self.client.put(*arguments, **options))
 
     async def _command(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        with breaking(BrokenWrite(0, "the command's event", self.fault)) as seen:
+        with breaking(*(BrokenWrite(name, 0, self.fault) for (name,) in COMMANDS)) as seen:
             response = await send()
         if not seen.names:  # refused by the rules, and nothing was written
             return response
@@ -51,8 +57,20 @@ class UnluckyClient:
 
 
 @pytest.mark.parametrize("fault", Fault)
-async def test_a_referendum_is_certified_though_each_of_its_commands_broke_once(officer, stand_ins, fault) -> None:
-    officer.client = client = UnluckyClient(officer.client, fault)
+async def test_a_referendum_is_certified_though_each_of_its_writes_broke_once(
+    kafka: KafkaSettings, database_url: str, tmp_path: Path, stand_ins, fault: Fault
+) -> None:
+    clock = MovableClock()
+    with breaking(*(broken for broken in every_fault(BY_ITSELF) if broken.fault is fault)) as counting:
+        async with running_tally(kafka, database_url, clock=clock) as client:
+            unlucky = UnluckyClient(client, fault)
+            await _hold(Officer(unlucky, tmp_path, clock), stand_ins)
+    assert {(name,) for name in unlucky.broken} == COMMANDS, "the table's commands, and no others"
+    assert Counter(unlucky.broken)["CertificateReceived"] == 3
+    assert tuple(broken.name for broken in counting.reached) == WRITES[BY_ITSELF]
+
+
+async def _hold(officer: Officer, stand_ins) -> None:
     assert (await officer.draft()).status_code == 201
     election_json = await officer.open_with(stand_ins, 2, "Ed25519")
     first, second = stand_ins.auth.private
@@ -70,5 +88,3 @@ async def test_a_referendum_is_certified_though_each_of_its_commands_broke_once(
     assert (await officer.get("/result")).json()["result"] == [[0, 1, 1]]
     with open_archive(await officer.download()) as archive:
         assert not verify_archive(archive, processes=1, progress=lambda done, total: None).failures
-    assert {(name,) for name in client.broken} == COMMANDS, "the table's commands, and no others"
-    assert Counter(client.broken)["CertificateReceived"] == 3

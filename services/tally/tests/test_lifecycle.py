@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 
-from evote_belenios import threshold
-from evote_belenios.channel import TrusteeSecret
+import pytest
 from evote_belenios.credentials import generate, public_credential
-from evote_belenios.decryption import partial_decryption
 from evote_belenios.election import parse_election
 from evote_belenios.groups import group_by_name
 from evote_belenios.tally import EncryptedTallyAccumulator
+from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_eventlog.events import (
     CredentialsPublished,
     DraftQuestion,
     DraftTrustee,
     ElectionDrafted,
     ElectionEventData,
+    ElectionOpened,
     EncryptedTallyComputed,
 )
+from evote_local.people.rehearsal import Rehearsal, Said
 from evote_tally.domain import ceremony
 from evote_tally.domain.counting import receive_partial_decryption, result_of
 from evote_tally.domain.election import Election, Stage, election_from
@@ -36,7 +37,7 @@ from evote_tally.domain.lifecycle import (
     open_election,
 )
 from evote_tally.domain.preflight import preflight, require_ready
-from evote_tally.domain.refusals import Refusal
+from evote_tally.domain.refusals import NotConfirmed, Refusal, StatementOfAnother
 from evote_tally.domain.roll import freeze_roll
 from hypothesis import event, settings
 from hypothesis import strategies as st
@@ -47,6 +48,7 @@ UUID = "4yP2vbZnkbxpPG"
 GROUP = group_by_name("Ed25519")
 SIZE, THRESHOLD = 3, 2
 TRUSTEES = st.integers(0, SIZE + 1)
+TRUSTEES_HERE = Rehearsal(["甲", "乙", "丙"])
 DRAFT = ElectionDrafted(
     election_uuid=UUID,
     name="住民投票",
@@ -54,7 +56,7 @@ DRAFT = ElectionDrafted(
     group="Ed25519",
     administrator="選挙管理委員会",
     questions=(DraftQuestion(question="賛成ですか", answers=("はい",), blank=True, min=1, max=1),),
-    trustees=tuple(DraftTrustee(name=name, token_sha256="0" * 64) for name in "甲乙丙"),
+    trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in TRUSTEES_HERE.trustees),
     threshold=THRESHOLD,
     opens_at="2026-11-24T10:00:00.000Z",
     closes_at="2026-11-24T11:00:00.000Z",
@@ -66,9 +68,10 @@ Decide = Callable[[Election], Sequence[ElectionEventData]]
 class Prepared:
     """Honest messages of one election, made once."""
 
-    steps: dict[str, list[str]]
+    steps: dict[Step, list[ceremony.Message]]
+    confirmations: list[str]
     tally: EncryptedTallyComputed
-    decryptions: list[str]
+    decryptions: list[ceremony.Message]
 
 
 def credential_list() -> CredentialsPublished:
@@ -88,57 +91,27 @@ ROLL = credential_list()
 
 @cache
 def prepared() -> Prepared:
-    random = secrets.token_bytes
-    keys = [TrusteeSecret.generate(random) for _ in range(SIZE)]
-    certificates = [
-        threshold.certificate(key, GROUP, index=i, threshold=THRESHOLD, size=SIZE, random=random)
-        for i, key in enumerate(keys, 1)
-    ]
-    polynomials = [threshold.polynomial(key, GROUP, certificates, THRESHOLD, random) for key in keys]
-    commitments = [threshold.commitment(text) for text in polynomials]
-    voutputs = [
-        threshold.committed_voutput(key, GROUP, certificates, THRESHOLD, polynomials, commitments, random)
-        for key in keys
-    ]
-    steps = {
-        ceremony.CERTIFICATE: certificates,
-        ceremony.COMMITMENT: commitments,
-        ceremony.POLYNOMIAL: polynomials,
-        ceremony.VOUTPUT: voutputs,
-    }
-    events = [DRAFT]
-    for step, receive in RECEIVE.items():
-        for trustee, text in enumerate(steps[step], 1):
-            events += receive(state_of(events), trustee, text)
-    events += freeze_roll(state_of(events), [ROLL], 2)
-    (opened,) = open_election(state_of(events))
-    election = parse_election(opened.election_json)
-    accumulator = EncryptedTallyAccumulator(election)
-    tally = accumulator.encrypted_tally_json()
-    decryptions = [
-        partial_decryption(
-            election,
-            tally,
-            threshold.decryption_key_from(key, GROUP, threshold.encrypted_decryption_key(text, GROUP)),
-            random,
-        )
-        for key, text in zip(keys, voutputs, strict=True)
-    ]
-    event = EncryptedTallyComputed(
+    plan = state_of([DRAFT]).plan
+    steps: dict[Step, list[ceremony.Message]] = {step: [] for step in CEREMONY_STEPS}
+    for said in TRUSTEES_HERE.hold(plan):
+        steps[said.step].append(message(said))
+    setup = TRUSTEES_HERE.setup(plan, ROLL.credentials_sha256)
+    accumulator = EncryptedTallyAccumulator(parse_election(setup.election_json))
+    tally = EncryptedTallyComputed(
         election_uuid=UUID,
         sized_encrypted_tally=accumulator.sized_json(),
-        encrypted_tally=tally,
+        encrypted_tally=accumulator.encrypted_tally_json(),
         log_size=9,
     )
-    return Prepared(steps, event, decryptions)
+    decryptions = [
+        message(TRUSTEES_HERE.decrypt(plan, number, setup.election_json, tally.encrypted_tally))
+        for number in plan.numbers
+    ]
+    return Prepared(steps, [TRUSTEES_HERE.confirm(plan, number, setup) for number in plan.numbers], tally, decryptions)
 
 
-RECEIVE = {
-    ceremony.CERTIFICATE: ceremony.receive_certificate,
-    ceremony.COMMITMENT: ceremony.receive_commitment,
-    ceremony.POLYNOMIAL: ceremony.receive_polynomial,
-    ceremony.VOUTPUT: ceremony.receive_voutput,
-}
+def message(said: Said) -> ceremony.Message:
+    return ceremony.Message(said.trustee, said.step, said.text, said.statement)
 
 
 def state_of(events: Sequence[ElectionEventData]) -> Election:
@@ -164,12 +137,13 @@ class LifeCycle(RuleBasedStateMachine):
             self.events.append(new)
         assert not decide(state_of(self.events)), "a command that was carried out has nothing left to do"
 
-    @initialize(done=st.integers(0, 11))
+    @initialize(done=st.integers(0, 12))
     def the_story_has_begun(self, done: int) -> None:
         """Random orders alone would seldom get as far as a result."""
         story = [
-            *(lambda step=step: self.everybody(step) for step in ceremony.STEPS),
+            *(lambda step=step: self.everybody(step) for step in CEREMONY_STEPS),
             lambda: self.freeze(2),
+            self.everybody_confirms,
             self.open,
             lambda: self.close("officer"),
             self.tally,
@@ -180,24 +154,27 @@ class LifeCycle(RuleBasedStateMachine):
         for act in story[:done]:
             act()
 
-    def everybody(self, step: str) -> None:
+    def everybody(self, step: Step) -> None:
         for trustee in range(1, SIZE + 1):
-            self.ceremony_message(step, trustee)
+            self.ceremony_message(step, trustee, trustee)
+
+    def everybody_confirms(self) -> None:
+        for trustee in range(1, SIZE + 1):
+            self.confirm(trustee, trustee)
 
     @rule(size=st.sampled_from([1, 2]))
     def freeze(self, size: int) -> None:
         self.command(lambda election: freeze_roll(election, [ROLL], size))
 
-    @rule(step=st.sampled_from(ceremony.STEPS), trustee=TRUSTEES)
-    def ceremony_message(self, step: str, trustee: int) -> None:
-        text = prepared().steps[step][(trustee - 1) % SIZE]
-        self.command(lambda election: RECEIVE[step](election, trustee, text))
+    @rule(step=st.sampled_from(CEREMONY_STEPS), trustee=TRUSTEES, owner=st.integers(1, SIZE))
+    def ceremony_message(self, step: Step, trustee: int, owner: int) -> None:
+        said = replace(prepared().steps[step][owner - 1], trustee=trustee)
+        self.command(lambda election: ceremony.receive(election, said))
 
-    @rule(step=st.sampled_from(ceremony.STEPS), trustee=TRUSTEES, other=st.integers(0, SIZE - 1))
-    def message_of_another(self, step: str, trustee: int, other: int) -> None:
-        text = prepared().steps[step][other]
-        if step != ceremony.COMMITMENT:
-            self.command(lambda election: RECEIVE[step](election, trustee, text))
+    @rule(trustee=TRUSTEES, owner=st.integers(1, SIZE))
+    def confirm(self, trustee: int, owner: int) -> None:
+        statement = prepared().confirmations[owner - 1]
+        self.command(lambda election: ceremony.receive_confirmation(election, trustee, statement))
 
     @rule()
     def open(self) -> None:
@@ -219,8 +196,8 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(trustee=TRUSTEES, owner=st.integers(1, SIZE))
     def decrypt(self, trustee: int, owner: int) -> None:
-        text = prepared().decryptions[owner - 1]
-        self.command(lambda election: receive_partial_decryption(election, trustee, text))
+        said = replace(prepared().decryptions[owner - 1], trustee=trustee)
+        self.command(lambda election: receive_partial_decryption(election, said))
 
     @rule()
     def compute_result(self) -> None:
@@ -240,11 +217,17 @@ class LifeCycle(RuleBasedStateMachine):
     @invariant()
     def nobody_speaks_for_another(self) -> None:
         election = state_of(self.events)
-        for step in ceremony.STEPS:
+        for step in CEREMONY_STEPS:
             for trustee, text in ceremony.messages_of(election, step).items():
-                assert prepared().steps[step][trustee - 1] == text
+                assert prepared().steps[step][trustee - 1].text == text
         for trustee, text in election.partial_decryptions.items():
-            assert prepared().decryptions[trustee - 1] == text
+            assert prepared().decryptions[trustee - 1].text == text
+
+    @invariant()
+    def nothing_opens_without_everybody(self) -> None:
+        election = state_of(self.events)
+        if election.fact(ElectionOpened) is not None:
+            assert not ceremony.waiting_for_confirmation(election)
 
     def teardown(self) -> None:
         event(f"ended {state_of(self.events).stage}")
@@ -258,6 +241,29 @@ class LifeCycle(RuleBasedStateMachine):
 
 LifeCycle.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestLifeCycle = LifeCycle.TestCase
+
+
+def ready_to_open() -> list[ElectionEventData]:
+    """Everything but the opening."""
+    held = LifeCycle()
+    for step in CEREMONY_STEPS:
+        held.everybody(step)
+    held.freeze(2)
+    held.everybody_confirms()
+    return held.events
+
+
+def test_what_opens_is_what_every_trustee_confirmed() -> None:
+    """A confirmation of other texts, as another release might have taken it, doesn't open an election."""
+    events = ready_to_open()
+    plan = state_of(events).plan
+    other = replace(TRUSTEES_HERE.setup(plan, ROLL.credentials_sha256), election_json="{}")
+    confirmed = events[-1].model_copy(update={"statement": TRUSTEES_HERE.confirm(plan, SIZE, other)})
+    assert open_election(state_of(events))
+    with pytest.raises(StatementOfAnother, match="election_sha256"):
+        open_election(state_of([*events[:-1], confirmed]))
+    with pytest.raises(NotConfirmed):
+        open_election(state_of(events[:-1]))
 
 
 def test_the_closing_time_itself_closes() -> None:

@@ -14,8 +14,10 @@ from evote_eventlog.events import (
     PolynomialCommitted,
     PolynomialReceived,
     RollFrozen,
+    SetupConfirmed,
     VoutputReceived,
 )
+from evote_local.people.rehearsal import Rehearsal
 from evote_tally.domain.election import Election, election_from
 from evote_tally.domain.facts import Fact
 from evote_tally.domain.preflight import Check, ServiceReport, preflight, require_ready
@@ -30,7 +32,7 @@ DRAFT = ElectionDrafted(
     group="Ed25519",
     administrator="選挙管理委員会",
     questions=(DraftQuestion(question="賛成ですか", answers=("はい",), blank=True, min=1, max=1),),
-    trustees=(DraftTrustee(name="甲", token_sha256="0" * 64), DraftTrustee(name="乙", token_sha256="1" * 64)),
+    trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in Rehearsal(["甲", "乙"]).trustees),
     threshold=2,
     opens_at="2026-11-24T10:00:00.000Z",
     closes_at="2026-11-24T11:00:00.000Z",
@@ -40,12 +42,13 @@ CEREMONY: tuple[ElectionEventData, ...] = tuple(
     event
     for trustee in (1, 2)
     for event in (
-        CertificateReceived(election_uuid=UUID, trustee=trustee, certificate="{}"),
-        PolynomialCommitted(election_uuid=UUID, trustee=trustee, commitment="0" * 64),
-        PolynomialReceived(election_uuid=UUID, trustee=trustee, polynomial="{}"),
-        VoutputReceived(election_uuid=UUID, trustee=trustee, voutput="{}"),
+        CertificateReceived(election_uuid=UUID, trustee=trustee, certificate="{}", statement=""),
+        PolynomialCommitted(election_uuid=UUID, trustee=trustee, commitment="0" * 64, statement=""),
+        PolynomialReceived(election_uuid=UUID, trustee=trustee, polynomial="{}", statement=""),
+        VoutputReceived(election_uuid=UUID, trustee=trustee, voutput="{}", statement=""),
     )
 )
+CONFIRMED = tuple(SetupConfirmed(election_uuid=UUID, trustee=trustee, statement="") for trustee in (1, 2))
 
 
 def election(*events: ElectionEventData) -> Election:
@@ -64,7 +67,7 @@ def failures(state: Election, *services: ServiceReport, published: bool = True, 
 
 
 def test_a_ready_election_passes() -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), report()) == set()
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), report()) == set()
 
 
 def test_each_missing_thing_is_named() -> None:
@@ -72,34 +75,43 @@ def test_each_missing_thing_is_named() -> None:
         "roll-frozen",
         "credentials-published",
         "ceremony",
+        "confirmations",
         "service:ballot",
     }
 
 
 def test_one_missing_voutput_keeps_the_ceremony_open() -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY[:-1])) == {"ceremony"}
+    assert failures(election(DRAFT, ROLL, *CEREMONY[:-1], *CONFIRMED)) == {"ceremony"}
+
+
+def test_one_missing_confirmation_keeps_the_election_closed_and_is_named() -> None:
+    state = election(DRAFT, ROLL, *CEREMONY, *CONFIRMED[:-1])
+    (check,) = (
+        check for check in preflight(state, credentials_published=True, services=(), now=NOW) if not check.ready
+    )
+    assert (check.name, check.detail) == ("confirmations", "waiting for trustee 2")
 
 
 def test_a_window_that_has_passed_is_refused() -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), now=NOW + timedelta(hours=2)) == {"window"}
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), now=NOW + timedelta(hours=2)) == {"window"}
 
 
 @pytest.mark.parametrize(("difference_s", "failed"), [(1.0, set()), (-1.0, set())])
 def test_clocks_one_second_apart_agree(difference_s: float, failed: set[str]) -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), report(difference_s)) == failed
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), report(difference_s)) == failed
 
 
 @pytest.mark.parametrize("difference_s", [1.1, -1.1])
 def test_clocks_further_apart_do_not(difference_s: float) -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), report(difference_s)) == {"clock:ballot"}
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), report(difference_s)) == {"clock:ballot"}
 
 
 def test_the_way_to_a_slow_service_is_not_taken_for_a_wrong_clock() -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), report(0, round_trip_s=1.9)) == set()
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), report(0, round_trip_s=1.9)) == set()
 
 
 def test_a_clock_that_takes_too_long_to_read_is_not_trusted() -> None:
-    assert failures(election(DRAFT, ROLL, *CEREMONY), report(0, round_trip_s=2.1)) == {"clock:ballot"}
+    assert failures(election(DRAFT, ROLL, *CEREMONY, *CONFIRMED), report(0, round_trip_s=2.1)) == {"clock:ballot"}
 
 
 def test_a_failed_check_refuses_the_opening_with_its_reason() -> None:

@@ -12,7 +12,7 @@ from evote_eventlog.record import Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
 from evote_local.testbed import eventually
-from evote_platform.database import migrate, open_pool
+from evote_platform.database import Schema, migrate, open_pool
 from evote_tally.projection import TallyProjection
 from evote_tally.service import SCHEMA
 from pydantic import SecretStr
@@ -64,7 +64,7 @@ async def test_no_interleaving_of_topics_changes_a_row(officer, stand_ins, kafka
         async for batch in batches:
             records[batch.partition.topic] += [r for r in batch.records if isinstance(r, Record)]
     schema = "tally_again"
-    migrate(SecretStr(database_url), schema, SCHEMA.migrations)
+    migrate(SecretStr(database_url), Schema(schema, SCHEMA.migrations))
     dumps = []
     async with await open_pool(SecretStr(database_url), schema) as pool:
         for order in list(permutations(sorted(TallyProjection.topics)))[::17]:

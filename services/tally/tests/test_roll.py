@@ -10,6 +10,7 @@ import pytest
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialsPublished, DraftTrustee, ElectionDrafted
+from evote_local.people.rehearsal import Rehearsal
 from evote_tally.domain.election import election_from
 from evote_tally.domain.facts import Fact
 from evote_tally.domain.refusals import RollNotReady
@@ -29,7 +30,9 @@ ELECTION = election_from(
                 group="Ed25519",
                 administrator="選挙管理委員会",
                 questions=(),
-                trustees=tuple(DraftTrustee(name=name, token_sha256="0" * 64) for name in "甲乙"),
+                trustees=tuple(
+                    DraftTrustee(name=trustee.name, key=trustee.key) for trustee in Rehearsal(["甲", "乙"]).trustees
+                ),
                 threshold=2,
                 opens_at="2026-11-24T10:00:00.000Z",
                 closes_at="2026-11-24T11:00:00.000Z",

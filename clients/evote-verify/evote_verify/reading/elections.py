@@ -17,6 +17,7 @@ from evote_belenios import admission
 from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, dump, load
+from evote_ceremony.messages import CEREMONY_STEPS, Step
 
 from .records import (
     BallotAccepted,
@@ -33,6 +34,7 @@ from .records import (
     ResultCertified,
     ResultComputed,
     RollFrozen,
+    SetupConfirmed,
     parse_record,
 )
 
@@ -80,6 +82,12 @@ class LoggedElection:
     certified: Logged[ResultCertified] | None = None
     tally: Logged[EncryptedTallyComputed] | None = None
     result: Logged[ResultComputed] | None = None
+    ceremony: dict[Step, dict[int, Logged[CeremonyMessage]]] = field(
+        default_factory=lambda: {step: {} for step in CEREMONY_STEPS}
+    )
+    """By step and trustee; a step stands when the trustee's step before it does."""
+    confirmations: dict[int, Logged[SetupConfirmed]] = field(default_factory=dict)
+    """By trustee."""
     decryptions: dict[int, Logged[PartialDecryptionReceived]] = field(default_factory=dict)
     """By trustee, in the log's order; what came after the result does not stand."""
     ballots: list[LoggedBallot] = field(default_factory=list)
@@ -119,8 +127,8 @@ class LoggedElection:
                 self._credential_parts.setdefault(key, dump(event.credentials)[1:-1])
             case EncryptedTallyComputed() | PartialDecryptionReceived() | ResultComputed():
                 self._add_count(index, time, event)
-            case CeremonyMessage():
-                pass
+            case CeremonyMessage() | SetupConfirmed():
+                self._add_ceremony(index, time, event)
             case _:
                 self._add_life_cycle(index, time, event)
 
@@ -143,6 +151,15 @@ class LoggedElection:
                 self.closed = self.closed or Logged(index, time, event)
             case ResultCertified() if self.closed:
                 self.certified = self.certified or Logged(index, time, event)
+
+    def _add_ceremony(self, index: int, time: str, event: CeremonyMessage | SetupConfirmed) -> None:
+        if isinstance(event, SetupConfirmed):
+            if event.trustee in self.ceremony[Step.VOUTPUT]:
+                self.confirmations.setdefault(event.trustee, Logged(index, time, event))
+            return
+        at = CEREMONY_STEPS.index(event.step)
+        if at == 0 or event.trustee in self.ceremony[CEREMONY_STEPS[at - 1]]:
+            self.ceremony[event.step].setdefault(event.trustee, Logged(index, time, event))
 
     def _add_count(
         self, index: int, time: str, event: EncryptedTallyComputed | PartialDecryptionReceived | ResultComputed

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from evote_belenios.election import Question
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, Json, load
+from evote_ceremony.messages import Step
+from evote_ceremony.plan import Plan, PlannedTrustee
 
 from .canonical import canonical_json
 
@@ -36,10 +39,10 @@ class MalformedRecord(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ElectionDrafted:
-    """The election is written down; ``threshold`` trustees will decrypt."""
+    """The election is written down."""
 
     election_uuid: str
-    threshold: int
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,22 @@ class BallotBoxClosed:
 
 @dataclass(frozen=True, slots=True)
 class CeremonyMessage:
-    """A message of the key ceremony: the trustees' programs check it, and its outcome is in ``trustees.json``."""
+    """A trustee's message of the key ceremony: its exact text, and the signed statement about it."""
 
     election_uuid: str
     trustee: int
+    step: Step
+    text: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupConfirmed:
+    """A trustee's signed statement about the texts that the election opens with."""
+
+    election_uuid: str
+    trustee: int
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +163,7 @@ class PartialDecryptionReceived:
     election_uuid: str
     trustee: int
     partial_decryption: str
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +184,7 @@ Event = (
     | BallotAccepted
     | BallotBoxClosed
     | CeremonyMessage
+    | SetupConfirmed
     | EncryptedTallyComputed
     | PartialDecryptionReceived
     | ResultComputed
@@ -256,11 +273,39 @@ def _count(data: Fields, name: str) -> int:
 
 
 def _drafted(data: Fields) -> Event:
-    for name in ("name", "description", "group", "administrator", "opens_at", "closes_at"):
-        data.text(name)
-    for name in ("questions", "trustees"):
-        data.array(name)
-    return ElectionDrafted(_uuid(data), _count(data, "threshold"))
+    plan = Plan(
+        election_uuid=_uuid(data),
+        name=data.text("name"),
+        description=data.text("description"),
+        group_name=data.text("group"),
+        administrator=data.text("administrator"),
+        questions=tuple(_question(value) for value in data.array("questions")),
+        trustees=tuple(_trustee(value) for value in data.array("trustees")),
+        threshold=_count(data, "threshold"),
+        opens_at=data.text("opens_at"),
+        closes_at=data.text("closes_at"),
+    )
+    return ElectionDrafted(plan.election_uuid, plan)
+
+
+def _question(value: Json) -> Question:
+    fields = Fields(value, "a question")
+    question = Question(
+        question=fields.text("question"),
+        answers=fields.texts("answers"),
+        blank=fields.boolean("blank"),
+        min=fields.integer("min"),
+        max=fields.integer("max"),
+    )
+    fields.end()
+    return question
+
+
+def _trustee(value: Json) -> PlannedTrustee:
+    fields = Fields(value, "a trustee")
+    trustee = PlannedTrustee(fields.text("name"), fields.text("key"))
+    fields.end()
+    return trustee
 
 
 def _frozen(data: Fields) -> Event:
@@ -326,12 +371,16 @@ def _box_closed(data: Fields) -> Event:
     return BallotBoxClosed(_uuid(data), _count(data, "partition"), _count(data, "partitions"))
 
 
-def _ceremony(message: str) -> Callable[[Fields], Event]:
+def _ceremony(step: Step) -> Callable[[Fields], Event]:
     def parse(data: Fields) -> Event:
-        data.text(message)
-        return CeremonyMessage(_uuid(data), _count(data, "trustee"))
+        trustee, text, statement = _count(data, "trustee"), data.text(step), data.text("statement")
+        return CeremonyMessage(_uuid(data), trustee, step, text, statement)
 
     return parse
+
+
+def _confirmation(data: Fields) -> Event:
+    return SetupConfirmed(_uuid(data), _count(data, "trustee"), data.text("statement"))
 
 
 def _tally(data: Fields) -> Event:
@@ -340,7 +389,8 @@ def _tally(data: Fields) -> Event:
 
 
 def _decryption(data: Fields) -> Event:
-    return PartialDecryptionReceived(_uuid(data), _count(data, "trustee"), data.text("partial_decryption"))
+    text, statement = data.text("partial_decryption"), data.text("statement")
+    return PartialDecryptionReceived(_uuid(data), _count(data, "trustee"), text, statement)
 
 
 def _result(data: Fields) -> Event:
@@ -348,7 +398,7 @@ def _result(data: Fields) -> Event:
 
 
 _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
-    "elections.ElectionDrafted.v1": _drafted,
+    "elections.ElectionDrafted.v2": _drafted,
     "elections.RollFrozen.v1": _frozen,
     "elections.ElectionOpened.v1": _opened,
     "elections.ElectionClosed.v1": _closed,
@@ -356,12 +406,13 @@ _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "identity.CredentialsPublished.v1": _credentials,
     "ballots.BallotAccepted.v2": _ballot,
     "ballots.BallotBoxClosed.v1": _box_closed,
-    "tally.CertificateReceived.v1": _ceremony("certificate"),
-    "tally.PolynomialCommitted.v1": _ceremony("commitment"),
-    "tally.PolynomialReceived.v1": _ceremony("polynomial"),
-    "tally.VoutputReceived.v1": _ceremony("voutput"),
+    "tally.CertificateReceived.v2": _ceremony(Step.CERTIFICATE),
+    "tally.PolynomialCommitted.v2": _ceremony(Step.COMMITMENT),
+    "tally.PolynomialReceived.v2": _ceremony(Step.POLYNOMIAL),
+    "tally.VoutputReceived.v2": _ceremony(Step.VOUTPUT),
+    "tally.SetupConfirmed.v1": _confirmation,
     "tally.EncryptedTallyComputed.v1": _tally,
-    "tally.PartialDecryptionReceived.v1": _decryption,
+    "tally.PartialDecryptionReceived.v2": _decryption,
     "tally.ResultComputed.v1": _result,
 }
 """The events that the sequencer takes into the log: of ``identity`` only the public credentials."""

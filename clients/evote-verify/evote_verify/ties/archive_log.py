@@ -278,7 +278,7 @@ def _first_group_with_a_result(election: LoggedElection) -> list[int] | None:
         parameters = parse_election(election.opened.event.election_json)
         trustees = parse_trustees(election.opened.event.trustees_json, parameters.group)
         weight = parse_sized_encrypted_tally(election.tally.event.sized_encrypted_tally).total_weight
-        for group in combinations(election.decryptions.items(), election.drafted.event.threshold):
+        for group in combinations(election.decryptions.items(), election.drafted.event.plan.threshold):
             chosen = {trustee: logged.event.partial_decryption for trustee, logged in group}
             try:
                 compute_result(parameters, trustees, election.tally.event.encrypted_tally, weight, chosen)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .ports import LOOPBACK, free_port, is_listening
 from .processes import ChildProcess, ProcessFailed
+from .tls import LocalAuthority
 
 # 4.3.1 and 4.4.0 lose the commit marker of a transaction that was acknowledged just before a kill -9
 # (seen in test_producer.py: read_committed readers stop there for ever); 4.2.2 and older do not.
@@ -23,11 +24,11 @@ _SERVER_PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners={protocol}://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners={protocol}://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name={protocol}
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor=1
@@ -48,6 +49,19 @@ background.threads=2
 log.cleaner.dedupe.buffer.size=8388608
 """
 
+# The controller's listener is plain and on the loopback interface, so it comes as ANONYMOUS; clients can't, without a
+# certificate nobody gets through the other listener.
+_SECURED_PROPERTIES = """\
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+ssl.client.auth=required
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:ANONYMOUS;User:CN=broker;User:CN=operator
+"""
+
 _JVM_FLAGS = (
     "-Xms128m",
     "-Xmx512m",
@@ -64,8 +78,20 @@ _JVM_FLAGS = (
 class KafkaNode:
     """Kafka on fixed ports over one data folder: it can be stopped or killed, and started again."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, cache: Path | None = None) -> None:
-        """``directory`` holds data, settings and log; ``cache`` the jars (default: the user's cache)."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        cache: Path | None = None,
+        authority: LocalAuthority | None = None,
+    ) -> None:
+        """``directory`` holds data, settings and log; ``cache`` the jars (default: the user's cache).
+
+        With an ``authority`` the broker takes TLS only, from clients with its certificates, and lets each do what it
+        was granted; ``CN=operator`` may do everything.
+        """
+        self._authority = authority
         self.directory = directory
         self.port = port if port is not None else free_port()
         self._controller_port = free_port()
@@ -117,13 +143,23 @@ class KafkaNode:
         path = self.directory / "server.properties"
         path.write_text(
             _SERVER_PROPERTIES.format(
+                protocol="PLAINTEXT" if self._authority is None else "SSL",
                 host=LOOPBACK,
                 port=self.port,
                 controller_port=self._controller_port,
                 data=self.directory / "data",
             )
+            + self._secured_properties()
         )
         return path
+
+    def _secured_properties(self) -> str:
+        if self._authority is None:
+            return ""
+        keystore = self.directory / "broker.pem"
+        keystore.touch(mode=0o600)
+        keystore.write_text(self._authority.issue("broker").joined_pem)
+        return _SECURED_PROPERTIES.format(keystore=keystore, truststore=self._authority.ca_file)
 
     def _format(self, class_path: str, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

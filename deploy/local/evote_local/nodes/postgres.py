@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .ports import LOOPBACK, free_port
 from .processes import ChildProcess, ProcessFailed
+from .tls import LocalAuthority
 
 _SUPERUSER = "evote"
 _DATABASE_NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
@@ -22,8 +23,12 @@ _UNPRIVILEGED = ("postgres", "nobody")
 class PostgresServer:
     """PostgreSQL over one data folder and port: it can be stopped or killed, and started again."""
 
-    def __init__(self, directory: Path, *, port: int | None = None) -> None:
-        """``directory`` holds data, password and log; the user ``postgres`` must be able to enter it."""
+    def __init__(self, directory: Path, *, port: int | None = None, authority: LocalAuthority | None = None) -> None:
+        """``directory`` holds data, password and log; the user ``postgres`` must be able to enter it.
+
+        With an ``authority`` the server takes TLS too, with a certificate for the loopback address.
+        """
+        self._authority = authority
         self.directory = directory
         self.port = port if port is not None else free_port()
         self._user = _unprivileged_user()
@@ -46,6 +51,7 @@ class PostgresServer:
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": "200",
+            **self._tls_settings(),
         }
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -69,12 +75,16 @@ class PostgresServer:
             self._process.kill()
 
     def dsn(self, database: str) -> str:
-        """The connection URL of a database, password included."""
-        return f"postgresql://{_SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+        """The connection URL of a database as its superuser, password included."""
+        return self.dsn_of(_SUPERUSER, self._password, database)
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its connection URL."""
-        self._client("createdb", "--encoding=UTF8", "--template=template0", _checked(name))
+    def dsn_of(self, role: str, password: str, database: str) -> str:
+        """The connection URL of a database as another role; the password needs no quoting."""
+        return f"postgresql://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a database, empty or as a copy of another that nobody is connected to; its connection URL."""
+        self._client("createdb", "--encoding=UTF8", f"--template={_checked(template)}", _checked(name))
         return self.dsn(name)
 
     def drop_database(self, name: str) -> None:
@@ -88,6 +98,20 @@ class PostgresServer:
     @property
     def _password(self) -> str:
         return (self.directory / "password").read_text()
+
+    def _tls_settings(self) -> dict[str, str]:
+        if self._authority is None:
+            return {}
+        identity = self._authority.issue("postgres")
+        settings = {"ssl": "on"}
+        for name, path in {"ssl_cert_file": identity.certificate_file, "ssl_key_file": identity.key_file}.items():
+            # The server refuses a key that others can read, and must be able to read it itself.
+            own = Path(shutil.copy(path, self._data / path.name))
+            own.chmod(0o600)
+            if self._user is not None:
+                shutil.chown(own, self._user)
+            settings[name] = str(own)
+        return settings
 
     def _initialise(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

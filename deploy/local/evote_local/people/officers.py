@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from .trustees import LocalTrustee
 
 QUESTION = "総合運動公園の整備計画に賛成しますか。"
 ANSWERS = ("賛成", "反対")
@@ -27,15 +28,6 @@ class StepRefused(Exception):
         self.status = response.status_code
 
 
-@dataclass(frozen=True)
-class Invitation:
-    """A trustee's number (from 1), name and bearer token, as the draft's answer gives them."""
-
-    trustee: int
-    name: str
-    token: str
-
-
 class Officers:
     """The officers' side of one referendum."""
 
@@ -47,9 +39,9 @@ class Officers:
         self.election_uuid = ""
 
     async def draft(
-        self, *, group: str, trustees: int, threshold: int, opens_at: datetime, hours: int
-    ) -> list[Invitation]:
-        """Draft the referendum and return the trustees' invitations."""
+        self, *, group: str, trustees: Sequence[LocalTrustee], threshold: int, opens_at: datetime, hours: int
+    ) -> None:
+        """Draft the referendum with the keys that the trustees handed over."""
         answer = await self._post(
             f"{self.tally_url}/elections",
             {
@@ -60,12 +52,11 @@ class Officers:
                 "questions": [{"question": QUESTION, "answers": list(ANSWERS), "blank": True, "min": 1, "max": 1}],
                 "opens_at": _rfc3339(opens_at),
                 "closes_at": _rfc3339(opens_at + timedelta(hours=hours)),
-                "trustees": [{"name": f"立会人{number}"} for number in range(1, trustees + 1)],
+                "trustees": [{"name": trustee.name, "key": trustee.line} for trustee in trustees],
                 "threshold": threshold,
             },
         )
         self.election_uuid = str(answer["election_uuid"])
-        return [Invitation(i["trustee"], i["name"], i["token"]) for i in answer["trustees"]]
 
     async def import_and_freeze_roll(self, roll: str, expected_size: int) -> None:
         """Hand the roll to auth, have the credentials published, and freeze the size at tally."""

@@ -3,59 +3,120 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TypeVar
 
 from evote_belenios.channel import TrusteeSecret
+from evote_ceremony.code import CeremonyCode
 from evote_cli.client import ServiceClient
-from evote_cli.keyfile import RecordKeeper, create_key_file, read_key_file
-from evote_cli.material import CEREMONY_STEPS, Message, parse_material
-from evote_cli.trustee import partial_decryption, sign_step
+from evote_cli.decryption import archive_to_decrypt, partial_decryption
+from evote_cli.dialogue import FromArguments
+from evote_cli.errors import LogRefused, NotCountedYet, NothingToDo
+from evote_cli.keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
+from evote_cli.log_view import LogView, read_log
+from evote_cli.message import Message
+from evote_cli.trustee import STEPS, ceremony_code, sign_step
+from evote_statements.keys import key_text
 
-from .officers import Invitation
+_LOGGED_WITHIN_S = 60
+_POLL_S = 0.2
+Done = TypeVar("Done")
 
 
 class LocalTrustee:
     """One trustee: the key stays in a file of their own, and only messages reach tally."""
 
-    STEPS: ClassVar[int] = len(CEREMONY_STEPS)
-
-    def __init__(self, invitation: Invitation, *, election_uuid: str, tally_url: str, directory: Path) -> None:
-        """Make the trustee's key in ``directory``."""
+    def __init__(self, number: int, *, tally_url: str, log_url: str, policy_file: Path, directory: Path) -> None:
+        """Make the trustee's key in ``directory``; ``policy_file`` says which witnesses they trust."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._election_uuid = election_uuid
+        self.name = f"立会人{number}"
         self._tally_url = tally_url
-        self._token = invitation.token
-        self._key_file = directory / f"trustee-{invitation.trustee}.key"
+        self._log_url = log_url
+        self._policy_file = policy_file
+        self._key_file = directory / f"trustee-{number}.key"
         create_key_file(self._key_file, secrets.token_bytes)
 
-    def next_step(self) -> None:
-        """Do the next step of the key ceremony."""
-        with self._client() as client:
-            material = parse_material(client.get_text(f"/elections/{self._election_uuid}/ceremony"))
-            self._submit(client, sign_step(self._key(), self._records(), material, secrets.token_bytes))
+    @property
+    def line(self) -> str:
+        """What the trustee hands to the officers."""
+        return key_text(identity_of(self._secret()).public_key())
+
+    def do_step(self, election_uuid: str, heard: CeremonyCode | None) -> None:
+        """Do the next step of the ceremony, as soon as the log shows that it is this trustee's turn.
+
+        Args:
+            heard: the code that another trustee read out, once certificates are complete.
+        """
+        person = FromArguments(None if heard is None else heard.text, approved=True)
+        message = _as_soon_as_logged(
+            lambda: sign_step(self._secret(), self._records(), self._log(), election_uuid, person, secrets.token_bytes)
+        )
+        self._submit(message)
+
+    def code(self, election_uuid: str) -> CeremonyCode:
+        """What this trustee reads out to the others."""
+        return _as_soon_as_logged(lambda: ceremony_code(self._secret(), self._log(), election_uuid))
 
     def decrypt(self, archive: Path, *, processes: int) -> None:
-        """Verify the whole archive, and only then send a partial decryption."""
-        message = partial_decryption(
-            self._key(),
-            self._records(),
-            archive,
-            secrets.token_bytes,
-            processes=processes,
-            progress=lambda _done, _total: None,
-        )
-        with self._client() as client:
-            self._submit(client, message)
+        """Verify archive and log, and only then send a partial decryption."""
+        with archive_to_decrypt(archive) as file:
+            message = _as_soon_as_logged(
+                lambda: partial_decryption(
+                    self._secret(),
+                    self._records(),
+                    file,
+                    self._log(),
+                    secrets.token_bytes,
+                    processes=processes,
+                    progress=_nobody_watches,
+                )
+            )
+        self._submit(message)
 
-    def _submit(self, client: ServiceClient, message: Message) -> None:
-        client.put_text(message.path, message.content)
+    def _submit(self, message: Message) -> None:
+        with ServiceClient(self._tally_url, "") as client:
+            client.put(message.path, message.body)
 
-    def _client(self) -> ServiceClient:
-        return ServiceClient(self._tally_url, self._token)
+    def _log(self) -> LogView:
+        return read_log(self._log_url, self._policy_file.read_text(), _nobody_watches)
 
-    def _key(self) -> TrusteeSecret:
+    def _secret(self) -> TrusteeSecret:
         return read_key_file(self._key_file)
 
     def _records(self) -> RecordKeeper:
         return RecordKeeper(self._key_file)
+
+
+def make_keys(trustees: Sequence[LocalTrustee], election_uuid: str) -> None:
+    """All trustees do each step of the ceremony before anyone does the next; codes are read to the neighbour."""
+    heard: dict[LocalTrustee, CeremonyCode | None] = dict.fromkeys(trustees)
+    for step in STEPS[:-1]:
+        if step == "commitment":
+            codes = [trustee.code(election_uuid) for trustee in trustees]
+            heard = dict(zip(trustees, [*codes[1:], codes[0]], strict=True))
+        for trustee in trustees:
+            trustee.do_step(election_uuid, heard[trustee])
+
+
+def confirm_setup(trustees: Sequence[LocalTrustee], election_uuid: str) -> None:
+    """All trustees confirm the final texts, once the roll is frozen."""
+    for trustee in trustees:
+        trustee.do_step(election_uuid, None)
+
+
+def _as_soon_as_logged(act: Callable[[], Done]) -> Done:
+    """What a trustee waits for stands in a cosigned checkpoint a moment after tally took it."""
+    deadline = time.monotonic() + _LOGGED_WITHIN_S
+    while True:
+        try:
+            return act()
+        except (NothingToDo, NotCountedYet, LogRefused):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_S)
+
+
+def _nobody_watches(_done: int, _total: int) -> None:
+    return

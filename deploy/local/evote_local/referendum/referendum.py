@@ -18,7 +18,7 @@ from evote_jpki.authority import Person, generate_card_keys
 from ..people.log_lookup import PublicLog
 from ..people.officers import ANSWERS, BLANK, Officers
 from ..people.residents import make_residents, roll_csv
-from ..people.trustees import LocalTrustee
+from ..people.trustees import LocalTrustee, confirm_setup, make_keys
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
 from ..stack.stack import Stack
 
@@ -64,25 +64,27 @@ class Referendum:
         self.voters: list[Voter] = []
 
     async def prepare(self) -> None:
-        """Draft, import and freeze the roll, hold the key ceremony, and open."""
-        invitations = await self.officers.draft(
+        """Make the trustees' keys, draft, hold the key ceremony, import and freeze the roll, confirm, and open."""
+        self.trustees = [
+            LocalTrustee(
+                number,
+                tally_url=self.officers.tally_url,
+                log_url=self._stack.ledger_anchor.url,
+                policy_file=self._stack.vouching.policy_file,
+                directory=self._directory / "trustees",
+            )
+            for number in range(1, TRUSTEES + 1)
+        ]
+        await self.officers.draft(
             group=self._group,
-            trustees=TRUSTEES,
+            trustees=self.trustees,
             threshold=THRESHOLD,
             opens_at=datetime.now(UTC) - timedelta(minutes=1),
             hours=_WINDOW_HOURS,
         )
+        await asyncio.to_thread(make_keys, self.trustees, self.officers.election_uuid)
         await self.officers.import_and_freeze_roll(roll_csv(self._residents), len(self._residents))
-        self.trustees = [
-            LocalTrustee(
-                invitation,
-                election_uuid=self.officers.election_uuid,
-                tally_url=self.officers.tally_url,
-                directory=self._directory / "trustees",
-            )
-            for invitation in invitations
-        ]
-        await asyncio.to_thread(hold_ceremony, self.trustees)
+        await asyncio.to_thread(confirm_setup, self.trustees, self.officers.election_uuid)
         await self.officers.open()
 
     def issue_cards(self, step: Callable[[], None]) -> None:
@@ -165,10 +167,3 @@ class Referendum:
 
     def _visit(self, voter: Voter) -> Visit:
         return Visit(voter, self._random.choices((*ANSWERS, BLANK), _WEIGHTS)[0])
-
-
-def hold_ceremony(trustees: Sequence[LocalTrustee]) -> None:
-    """All trustees do each step of the ceremony before anyone does the next."""
-    for _ in range(LocalTrustee.STEPS):
-        for trustee in trustees:
-            trustee.next_step()

@@ -90,6 +90,7 @@ def define_service(
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
+        "EVOTE_ENVIRONMENT": "test",
         "EVOTE_KAFKA_BOOTSTRAP": kafka.bootstrap_servers,
         "EVOTE_DATABASE_URL": database_url,
         "EVOTE_HOST": LOOPBACK,

@@ -19,11 +19,21 @@ from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
 from ..nodes.processes import ChildProcess, ProcessFailed
 from .chains import EthereumDevelopmentChain
+from .databases import DATABASE, SchemaAccess, create_schemas
 from .identities import LOG_ORIGIN, Identities, create_identities
 from .service import Service, define_service
 from .vouching import Vouching
 
 Announce = Callable[[str], None]
+
+_SCHEMAS = {
+    "evote_auth.main": "auth",
+    "evote_biometric.main": "biometric",
+    "evote_ballot.main": "ballot",
+    "evote_ledger_anchor.main": "ledger",
+    "evote_tally.main": "tally",
+}
+"""The schema of each service's program."""
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"
@@ -52,6 +62,7 @@ class Stack:
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
         self.services: list[Service] = []
+        self._access: dict[str, SchemaAccess] = {}
         self._authority_port = free_port()
         self._authority_server: ChildProcess | None = None
 
@@ -87,8 +98,8 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """The database that all the services share here, each in its own schema."""
-        return self.postgres.dsn("evote")
+        """The database that all the services share here, each in its own schema, as its superuser."""
+        return self.postgres.dsn(DATABASE)
 
     @property
     def authority_url(self) -> str:
@@ -105,7 +116,7 @@ class Stack:
         """Start all parts and wait until each says that it is ready."""
         self.announce("PostgreSQL")
         self.postgres.start()
-        self.postgres.create_database("evote")
+        self._access = create_schemas(self.postgres, tuple(_SCHEMAS.values()))
         self.announce("Apache Kafka")
         self.kafka.start()
         asyncio.run(create_topics(self.kafka_settings))
@@ -151,7 +162,11 @@ class Stack:
     def _migrate(self, service: Service) -> None:
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", service.module, "migrate"],
-            env=dict(service.environment),
+            env={
+                "PATH": service.environment["PATH"],
+                "EVOTE_ENVIRONMENT": "test",
+                "EVOTE_OWNER_DATABASE_URL": self._access[_SCHEMAS[service.module]].owner_url,
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -195,7 +210,6 @@ class Stack:
                     "EVOTE_MASTER_KEY_FILE": str(keys.master_key_file),
                     "EVOTE_CA_BUNDLE_FILE": str(ca_bundle),
                     "EVOTE_CRL_FILE": str(self._lists_file),
-                    "EVOTE_ENVIRONMENT": "test",
                     "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
                     "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
@@ -243,7 +257,8 @@ class Stack:
         return [self._service("biometric", "evote_biometric.main", settings)]
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
-        return define_service(name, module, self.directory / "logs", self.kafka, self.database_url, settings)
+        url = self._access[_SCHEMAS[module]].service_url
+        return define_service(name, module, self.directory / "logs", self.kafka, url, settings)
 
 
 def temporary_directory() -> tempfile.TemporaryDirectory[str]:

@@ -34,6 +34,7 @@ from .tally import (
     PolynomialCommitted,
     PolynomialReceived,
     ResultComputed,
+    SetupConfirmed,
     VoutputReceived,
 )
 
@@ -62,6 +63,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     PolynomialCommitted,
     PolynomialReceived,
     VoutputReceived,
+    SetupConfirmed,
     EncryptedTallyComputed,
     PartialDecryptionReceived,
     ResultComputed,
@@ -104,6 +106,7 @@ __all__ = [
     "ResultCertified",
     "ResultComputed",
     "RollFrozen",
+    "SetupConfirmed",
     "Sha256Hex",
     "TamperingDetected",
     "TamperingKind",

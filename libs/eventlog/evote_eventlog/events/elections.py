@@ -26,18 +26,20 @@ class DraftQuestion(BaseModel):
 
 
 class DraftTrustee(BaseModel):
-    """A trustee who was invited, and the SHA-256 of the bearer token that the invitation carries."""
+    """A trustee, and the key that they handed to the officer: what they say is signed with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    token_sha256: Sha256Hex
+    key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
+    """The key's line (``evote_statements.keys``)."""
 
 
 class ElectionDrafted(ElectionEventData):
     """An officer wrote the election down: questions, window, group, trustees and threshold."""
 
     topic = Topic.ELECTIONS
+    version = 2
 
     name: str
     description: str

@@ -5,44 +5,54 @@ from __future__ import annotations
 from .base import ElectionEventData, Sha256Hex, Topic
 
 
-class CertificateReceived(ElectionEventData):
-    """Ceremony step 1: a trustee's channel keys (specification, ``cert``). ``trustee`` counts from 1."""
+class TrusteeEventData(ElectionEventData):
+    """The ``data`` of an event that says what a trustee said. ``trustee`` counts from 1."""
 
     topic = Topic.TALLY
 
     trustee: int
+    statement: str
+    """The exact text that the trustee signed with the key in the draft (``evote_ceremony.messages``)."""
+
+
+class CertificateReceived(TrusteeEventData):
+    """Ceremony step 1: a trustee's channel keys (specification, ``cert``)."""
+
+    version = 2
+
     certificate: str
     """The exact ``cert`` JSON text."""
 
 
-class PolynomialCommitted(ElectionEventData):
+class PolynomialCommitted(TrusteeEventData):
     """Ceremony step 2: SHA-256 of the trustee's polynomial message, before anyone reveals theirs.
 
     Commit-then-reveal: without it the last trustee to publish could bias the public key.
     """
 
-    topic = Topic.TALLY
+    version = 2
 
-    trustee: int
     commitment: Sha256Hex
 
 
-class PolynomialReceived(ElectionEventData):
+class PolynomialReceived(TrusteeEventData):
     """Ceremony step 3: the revealed ``polynomial`` JSON text; its SHA-256 is the commitment."""
 
-    topic = Topic.TALLY
+    version = 2
 
-    trustee: int
     polynomial: str
 
 
-class VoutputReceived(ElectionEventData):
+class VoutputReceived(TrusteeEventData):
     """Ceremony step 4: the trustee checked its shares and published its verification key (``voutput``)."""
 
-    topic = Topic.TALLY
+    version = 2
 
-    trustee: int
     voutput: str
+
+
+class SetupConfirmed(TrusteeEventData):
+    """The trustee saw the final texts, with their key in them: the election may open with exactly these."""
 
 
 class EncryptedTallyComputed(ElectionEventData):
@@ -58,12 +68,11 @@ class EncryptedTallyComputed(ElectionEventData):
     """The log size that the tally was computed from."""
 
 
-class PartialDecryptionReceived(ElectionEventData):
+class PartialDecryptionReceived(TrusteeEventData):
     """A trustee's verified partial decryption (specification, ``partial_decryption``)."""
 
-    topic = Topic.TALLY
+    version = 2
 
-    trustee: int
     partial_decryption: str
 
 

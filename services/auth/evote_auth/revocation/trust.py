@@ -23,8 +23,8 @@ from evote_jpki.certificates import (
 from evote_jpki.ocsp import OcspAnswerInvalid
 from evote_platform.clock import Clock
 from evote_platform.health import NotReady
+from evote_platform.settings import Environment
 
-from ..domain.environment import Environment
 from ..metrics import NoStatus, RevocationMetrics, Source
 from .ocsp import OcspClient, OcspUnreachable
 

@@ -59,8 +59,6 @@ async def read_tables(pool: asyncpg.Pool, notes: Notes, labels: Labels) -> Serve
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away.
     """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        # A replay truncates, which even a snapshot sees: taken before the first SELECT, the locks make it wait.
-        await connection.execute(f"LOCK TABLE {', '.join(LedgerProjection.tables)} IN ACCESS SHARE MODE")
         offsets = "SELECT topic, partition, next_offset FROM consumer_offsets WHERE projection = $1"
         rows = await connection.fetch(offsets, LedgerProjection.name)
         served = ServedLog({(row["topic"], row["partition"]): row["next_offset"] for row in rows})

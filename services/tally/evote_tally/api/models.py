@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+from evote_ceremony.plan import PlannedTrustee
 from evote_eventlog.events import (
     CertificateReceived,
     DraftQuestion,
@@ -12,15 +13,15 @@ from evote_eventlog.events import (
     PartialDecryptionReceived,
     PolynomialCommitted,
     PolynomialReceived,
+    SetupConfirmed,
     Sha256Hex,
     VoutputReceived,
 )
 from evote_platform.clock import parse_rfc3339
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ..domain import ceremony
 from ..domain.drafting import MAX_ANSWERS, MAX_QUESTIONS, MAX_TRUSTEES, DraftOrder
-from ..domain.election import Election, stage_of
+from ..domain.election import stage_of
 from ..domain.facts import FactKey
 from ..store import ElectionOverview
 
@@ -60,10 +61,11 @@ class QuestionModel(Body):
         return DraftQuestion(question=self.question, answers=self.answers, blank=self.blank, min=self.min, max=self.max)
 
 
-class InvitedTrustee(Body):
-    """A trustee to invite."""
+class DraftedTrustee(Body):
+    """A trustee, and the line that they handed over (``evote trustee keygen`` prints it)."""
 
     name: Name
+    key: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class DraftRequest(Body):
@@ -76,7 +78,7 @@ class DraftRequest(Body):
     questions: Annotated[tuple[QuestionModel, ...], Field(min_length=1, max_length=MAX_QUESTIONS, strict=False)]
     opens_at: Instant
     closes_at: Instant
-    trustees: Annotated[tuple[InvitedTrustee, ...], Field(min_length=1, max_length=MAX_TRUSTEES, strict=False)]
+    trustees: Annotated[tuple[DraftedTrustee, ...], Field(min_length=1, max_length=MAX_TRUSTEES, strict=False)]
     threshold: Annotated[int, Field(ge=1, le=MAX_TRUSTEES)]
 
     def order(self) -> DraftOrder:
@@ -87,26 +89,17 @@ class DraftRequest(Body):
             group=self.group,
             administrator=self.administrator,
             questions=tuple(question.draft() for question in self.questions),
-            trustee_names=tuple(trustee.name for trustee in self.trustees),
+            trustees=tuple(PlannedTrustee(trustee.name, trustee.key.strip()) for trustee in self.trustees),
             threshold=self.threshold,
             opens_at=self.opens_at,
             closes_at=self.closes_at,
         )
 
 
-class TrusteeInvitation(Body):
-    """What goes to a trustee; the token is told once and kept nowhere."""
-
-    trustee: int
-    name: str
-    token: str
-
-
 class DraftResponse(Body):
-    """The new election and its trustees' tokens."""
+    """The new election."""
 
     election_uuid: str
-    trustees: tuple[TrusteeInvitation, ...]
 
 
 class FreezeRequest(Body):
@@ -150,10 +143,17 @@ class CertifyResponse(StateResponse):
     archive_sha256: Sha256Hex
 
 
-class CommitmentRequest(Body):
-    """SHA-256 (hex) of the trustee's polynomial message."""
+class MessageRequest(Body):
+    """A trustee's message (of a commitment, the SHA-256 in hexadecimal), and the signed statement about it."""
 
-    commitment: Sha256Hex
+    message: str
+    statement: str
+
+
+class ConfirmationRequest(Body):
+    """A trustee's signed statement about the final texts."""
+
+    statement: str
 
 
 class TrusteeProgress(Body):
@@ -161,10 +161,12 @@ class TrusteeProgress(Body):
 
     trustee: int
     name: str
+    key: str
     certificate: bool
     commitment: bool
     polynomial: bool
     voutput: bool
+    confirmation: bool
     partial_decryption: bool
 
 
@@ -197,30 +199,6 @@ class ElectionListResponse(Body):
     elections: tuple[ElectionResponse, ...]
 
 
-class CeremonyTrustee(Body):
-    """A trustee of the ceremony and the messages received; texts are exact."""
-
-    trustee: int
-    name: str
-    certificate: str | None
-    commitment: str | None
-    polynomial: str | None
-    voutput: str | None
-
-
-class CeremonyResponse(Body):
-    """The ceremony's material; the shares in the polynomials are encrypted each to one trustee."""
-
-    election_uuid: str
-    group: str
-    threshold: int
-    trustee: int
-    step: str | None
-    """The step that misses a message; null when the ceremony is complete."""
-    waiting_for: tuple[int, ...]
-    trustees: tuple[CeremonyTrustee, ...]
-
-
 def election_response(overview: ElectionOverview) -> ElectionResponse:
     """An overview in its public form."""
     draft, times = overview.draft, overview.times
@@ -243,10 +221,12 @@ def election_response(overview: ElectionOverview) -> ElectionResponse:
             TrusteeProgress(
                 trustee=number,
                 name=trustee.name,
+                key=trustee.key,
                 certificate=received(CertificateReceived, number),
                 commitment=received(PolynomialCommitted, number),
                 polynomial=received(PolynomialReceived, number),
                 voutput=received(VoutputReceived, number),
+                confirmation=received(SetupConfirmed, number),
                 partial_decryption=received(PartialDecryptionReceived, number),
             )
             for number, trustee in enumerate(draft.trustees, 1)
@@ -258,22 +238,4 @@ def election_response(overview: ElectionOverview) -> ElectionResponse:
         close_reason=overview.closed.reason if overview.closed else None,
         certified_at=times.get(FactKey("ResultCertified")),
         archive_sha256=overview.certified.archive_sha256 if overview.certified else None,
-    )
-
-
-def ceremony_response(election: Election, trustee: int) -> CeremonyResponse:
-    """The ceremony as this trustee sees it."""
-    received = {step: ceremony.messages_of(election, step) for step in ceremony.STEPS}
-    step = ceremony.current_step(election)
-    return CeremonyResponse(
-        election_uuid=election.uuid,
-        group=election.draft.group,
-        threshold=election.draft.threshold,
-        trustee=trustee,
-        step=step,
-        waiting_for=ceremony.waiting_for(election, step) if step else (),
-        trustees=tuple(
-            CeremonyTrustee(trustee=number, name=name, **{step: received[step].get(number) for step in ceremony.STEPS})
-            for number, name in enumerate(election.trustee_names, 1)
-        ),
     )

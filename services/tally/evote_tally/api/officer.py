@@ -8,7 +8,6 @@ from evote_belenios.election import new_uuid
 from evote_eventlog.events import ElectionEventData, RollFrozen
 from evote_platform.access import require_officer
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.tokens import new_token, token_sha256
 from fastapi import APIRouter, Depends
 
 from .. import store
@@ -30,7 +29,6 @@ from .models import (
     FreezeResponse,
     PreflightResponse,
     StateResponse,
-    TrusteeInvitation,
 )
 
 router = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
@@ -38,22 +36,10 @@ router = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
 
 @router.post("/elections", status_code=201)
 async def draft(body: DraftRequest, service: Service) -> DraftResponse:
-    """Write an election down. The trustees' tokens are told here once and kept nowhere."""
-    tokens = [new_token(service.random) for _ in body.trustees]
-    event = draft_election(
-        body.order(),
-        uuid=new_uuid(service.random),
-        token_hashes=[token_sha256(token) for token in tokens],
-        now=service.clock(),
-    )
+    """Write an election down."""
+    event = draft_election(body.order(), uuid=new_uuid(service.random), now=service.clock())
     await service.commands.create(event)
-    return DraftResponse(
-        election_uuid=event.election_uuid,
-        trustees=tuple(
-            TrusteeInvitation(trustee=number, name=trustee.name, token=token)
-            for number, (trustee, token) in enumerate(zip(body.trustees, tokens, strict=True), 1)
-        ),
-    )
+    return DraftResponse(election_uuid=event.election_uuid)
 
 
 @router.post("/elections/{election_uuid}/roll/freeze")

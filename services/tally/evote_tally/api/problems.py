@@ -54,6 +54,45 @@ def _unknown_trustee(error: refusals.UnknownTrustee) -> Problem:
     return Problem("unknown-trustee", "No such trustee", 404, f"The election has no trustee {error.trustee}.")
 
 
+def _statement_not_signed(error: refusals.StatementNotSigned) -> Problem:
+    return Problem(
+        "not-signed-by-trustee",
+        "The trustee didn't sign this",
+        403,
+        f"It takes a statement that is signed with the key that the draft names for trustee {error.trustee}.",
+        extensions={"trustee": error.trustee},
+    )
+
+
+def _statement_of_another(error: refusals.StatementOfAnother) -> Problem:
+    if error.field == "ceremony_sha256":
+        return Problem(
+            "another-ceremony",
+            "The trustee saw another ceremony than this one",
+            409,
+            "The draft or the certificates that the trustee's program saw are not those that stand here. "
+            "Don't go on: trustees and officers must compare what they see.",
+            extensions={"trustee": error.trustee},
+        )
+    return Problem(
+        "statement-of-another",
+        "The trustee signed something else",
+        422,
+        f"The signed statement differs from what it came with in {error.field}.",
+        extensions={"trustee": error.trustee, "field": error.field},
+    )
+
+
+def _not_confirmed(error: refusals.NotConfirmed) -> Problem:
+    return Problem(
+        "not-confirmed",
+        "Trustees have not confirmed the final texts",
+        409,
+        f"Trustees {list(error.waiting_for)} have not confirmed them.",
+        extensions={"waiting_for": list(error.waiting_for)},
+    )
+
+
 def _step_not_yet(error: refusals.StepNotYet) -> Problem:
     return Problem(
         "ceremony-step-not-yet",
@@ -179,6 +218,9 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     refusals.WrongStage: _wrong_stage,
     refusals.RollNotReady: _roll_not_ready,
     refusals.UnknownTrustee: _unknown_trustee,
+    refusals.StatementNotSigned: _statement_not_signed,
+    refusals.StatementOfAnother: _statement_of_another,
+    refusals.NotConfirmed: _not_confirmed,
     refusals.StepNotYet: _step_not_yet,
     refusals.MessageConflict: _message_conflict,
     refusals.MessageRejected: _message_rejected,

@@ -1,164 +1,233 @@
-"""The key ceremony: four rounds, each verified on receipt.
+"""The key ceremony: four rounds, each verified on receipt, and everybody's confirmation of what comes of it.
 
-``certificate → commitment → polynomial → voutput``. Belenios' protocol version 1 has no commitment:
+``certificate → commitment → polynomial → voutput → confirmation``. Belenios' protocol version 1 has no commitment:
 the last trustee to publish a polynomial could choose it after seeing the others' and so bias the
 public key. Here every trustee commits to the SHA-256 of its message before anyone reveals one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from evote_belenios import threshold
 from evote_belenios.errors import BeleniosError
-from evote_belenios.groups import Group, group_by_name
-from evote_belenios.trustees import trustees_json
+from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, MessageStatement, SaysAnother, SetupStatement, Step
+from evote_ceremony.plan import Plan
+from evote_ceremony.setup import CeremonyTexts, Setup, make_setup
 from evote_eventlog.events import (
     CertificateReceived,
+    ElectionEventData,
     PolynomialCommitted,
     PolynomialReceived,
+    RollFrozen,
+    SetupConfirmed,
     VoutputReceived,
 )
+from evote_statements.signed import StatementRefused, verify_statement
 
 from .election import Election, Stage
-from .refusals import MessageConflict, MessageRejected, StepNotYet
+from .refusals import (
+    MessageConflict,
+    MessageRejected,
+    StatementNotSigned,
+    StatementOfAnother,
+    StepNotYet,
+    UnknownTrustee,
+    WrongStage,
+)
 
-CERTIFICATE, COMMITMENT, POLYNOMIAL, VOUTPUT = "certificate", "commitment", "polynomial", "voutput"
-STEPS = (CERTIFICATE, COMMITMENT, POLYNOMIAL, VOUTPUT)
+CONFIRMATION = "confirmation"
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-def messages_of(election: Election, step: str) -> dict[int, str]:
-    """What was received in a step, by trustee."""
-    received: Mapping[str, dict[int, str]] = {
-        CERTIFICATE: election.certificates,
-        COMMITMENT: election.commitments,
-        POLYNOMIAL: election.polynomials,
-        VOUTPUT: election.voutputs,
+@dataclass(frozen=True)
+class Message:
+    """What a trustee sent: the exact text, and the signed statement about it."""
+
+    trustee: int
+    step: Step
+    text: str
+    statement: str
+
+
+def require_signed(plan: Plan, trustee: int, kind: type[MessageStatement | SetupStatement], statement: str) -> None:
+    """Refuse what the trustee didn't sign, before anything else is done for it.
+
+    Raises:
+        UnknownTrustee, StatementNotSigned.
+    """
+    if trustee not in plan.numbers:
+        raise UnknownTrustee(trustee)
+    try:
+        verify_statement(kind, statement, plan.key_of(trustee))
+    except StatementRefused as error:
+        raise StatementNotSigned(trustee) from error
+
+
+def messages_of(election: Election, step: Step) -> dict[int, str]:
+    """What was received in a step of the ceremony, by trustee."""
+    received: Mapping[Step, dict[int, str]] = {
+        Step.CERTIFICATE: election.certificates,
+        Step.COMMITMENT: election.commitments,
+        Step.POLYNOMIAL: election.polynomials,
+        Step.VOUTPUT: election.voutputs,
     }
     return received[step]
 
 
-def waiting_for(election: Election, step: str) -> tuple[int, ...]:
+def waiting_for(election: Election, step: Step) -> tuple[int, ...]:
     """The trustees whose message of this step is missing."""
     received = messages_of(election, step)
     return tuple(number for number in election.trustee_numbers if number not in received)
 
 
-def current_step(election: Election) -> str | None:
-    """The first step that misses a message; None when the ceremony is complete."""
-    return next((step for step in STEPS if waiting_for(election, step)), None)
-
-
 def waiting_for_ceremony(election: Election) -> tuple[str, ...]:
     """What the ceremony still waits for, as text; empty when it is complete."""
-    step = current_step(election)
+    step = next((step for step in CEREMONY_STEPS if waiting_for(election, step)), None)
     if step is None:
         return ()
     numbers = ", ".join(str(number) for number in waiting_for(election, step))
     return (f"{step} of trustee {numbers}",)
 
 
-def receive_certificate(election: Election, trustee: int, text: str) -> tuple[CertificateReceived, ...]:
-    """Step 1: take a trustee's channel keys."""
-    if _already(election, CERTIFICATE, trustee, text):
-        return ()
-    size = len(election.draft.trustees)
-    with_threshold = election.draft.threshold
-    _verify(
-        CERTIFICATE,
-        lambda: threshold.check_certificate(text, _group(election), index=trustee, threshold=with_threshold, size=size),
-    )
-    return (CertificateReceived(election_uuid=election.uuid, trustee=trustee, certificate=text),)
+def waiting_for_confirmation(election: Election) -> tuple[int, ...]:
+    """The trustees who have not confirmed the final texts."""
+    confirmed = election.of_trustees(SetupConfirmed)
+    return tuple(number for number in election.trustee_numbers if number not in confirmed)
 
 
-def receive_commitment(election: Election, trustee: int, digest: str) -> tuple[PolynomialCommitted, ...]:
-    """Step 2: take the SHA-256 (hex) of a trustee's polynomial message, before anyone reveals theirs."""
-    if _already(election, COMMITMENT, trustee, digest):
-        return ()
-    return (PolynomialCommitted(election_uuid=election.uuid, trustee=trustee, commitment=digest),)
-
-
-def receive_polynomial(election: Election, trustee: int, text: str) -> tuple[PolynomialReceived, ...]:
-    """Step 3: take the polynomial message that the trustee committed to."""
-    if _already(election, POLYNOMIAL, trustee, text):
-        return ()
-
-    def check() -> None:
-        threshold.check_commitment(election.commitments[trustee], text, index=trustee)
-        threshold.check_polynomial(
-            text,
-            _group(election),
-            _in_order(election, CERTIFICATE),
-            election.draft.threshold,
-            index=trustee,
-        )
-
-    _verify(POLYNOMIAL, check)
-    return (PolynomialReceived(election_uuid=election.uuid, trustee=trustee, polynomial=text),)
-
-
-def receive_voutput(election: Election, trustee: int, text: str) -> tuple[VoutputReceived, ...]:
-    """Step 4: take a trustee's verification key, which must follow from all polynomials."""
-    if _already(election, VOUTPUT, trustee, text):
-        return ()
-    _verify(
-        VOUTPUT,
-        lambda: threshold.check_voutput(
-            text,
-            _group(election),
-            _in_order(election, CERTIFICATE),
-            election.draft.threshold,
-            _in_order(election, POLYNOMIAL),
-            index=trustee,
-        ),
-    )
-    return (VoutputReceived(election_uuid=election.uuid, trustee=trustee, voutput=text),)
-
-
-def trustees_json_of(election: Election) -> str:
-    """The exact ``trustees.json`` of a complete ceremony."""
-    parameters = threshold.threshold_parameters(
-        _group(election),
-        _in_order(election, CERTIFICATE),
-        election.draft.threshold,
-        _in_order(election, POLYNOMIAL),
-        _in_order(election, VOUTPUT),
-    )
-    return trustees_json((), (parameters,))
-
-
-def _already(election: Election, step: str, trustee: int, text: str) -> bool:
-    """Whether the trustee sent this very message before.
+def receive(election: Election, message: Message) -> tuple[ElectionEventData, ...]:
+    """Take a message of the ceremony: once, from the trustee who signed it, and only if it holds.
 
     Raises:
-        UnknownTrustee, WrongStage, MessageConflict, StepNotYet: the message can't be taken.
+        UnknownTrustee, StepNotYet, WrongStage: it is not the time for it.
+        StatementNotSigned, StatementOfAnother, MessageConflict, MessageRejected: it is not a message to take.
     """
+    step, trustee = message.step, message.trustee
     election.require_trustee(trustee)
-    earlier = messages_of(election, step).get(trustee)
-    if earlier is not None:
-        if earlier != text:
-            raise MessageConflict(step, trustee)
-        return True
-    election.require_stage(Stage.DRAFTED, Stage.ROLL_FROZEN)
-    if step != CERTIFICATE:
-        base = STEPS[STEPS.index(step) - 1]
-        missing = waiting_for(election, base)
-        if missing:
+    if step is not Step.CERTIFICATE:
+        base = CEREMONY_STEPS[CEREMONY_STEPS.index(step) - 1]
+        if missing := waiting_for(election, base):
             raise StepNotYet(step, base, missing)
-    return False
-
-
-def _verify(step: str, check: Callable[[], None]) -> None:
+    require_said(election, message)
+    if (earlier := messages_of(election, step).get(trustee)) is not None:
+        if earlier != message.text:
+            raise MessageConflict(step, trustee)
+        return ()
+    election.require_stage(Stage.DRAFTED, Stage.ROLL_FROZEN)
     try:
-        check()
+        return (_ACCEPT[step](election, message),)
     except BeleniosError as error:
         raise MessageRejected(step, error.rule, error.section, error.detail) from error
 
 
-def _group(election: Election) -> Group:
-    return group_by_name(election.draft.group)
+def require_said(election: Election, message: Message) -> None:
+    """Refuse a message whose statement isn't the trustee's, or is about something else than this message here."""
+    with _refusing(message.trustee):
+        _ceremony(election).check_message(message.trustee, message.step, message.text, message.statement)
 
 
-def _in_order(election: Election, step: str) -> list[str]:
+def receive_confirmation(election: Election, trustee: int, statement: str) -> tuple[SetupConfirmed, ...]:
+    """Take a trustee's confirmation of exactly the texts that the election will open with.
+
+    Raises:
+        UnknownTrustee, StepNotYet, WrongStage, StatementNotSigned, StatementOfAnother.
+    """
+    election.require_trustee(trustee)
+    if missing := waiting_for(election, Step.VOUTPUT):
+        raise StepNotYet(CONFIRMATION, Step.VOUTPUT, missing)
+    check_confirmation(election, setup_of(election), trustee, statement)
+    if trustee in election.of_trustees(SetupConfirmed):
+        return ()
+    election.require_stage(Stage.ROLL_FROZEN)
+    return (SetupConfirmed(election_uuid=election.uuid, trustee=trustee, statement=statement),)
+
+
+def check_confirmation(election: Election, setup: Setup, trustee: int, statement: str) -> None:
+    """Refuse a confirmation that isn't the trustee's, or of other texts."""
+    with _refusing(trustee):
+        _ceremony(election).check_setup(trustee, setup, statement)
+
+
+def setup_of(election: Election) -> Setup:
+    """The final texts; the ceremony is complete. Raises ``WrongStage`` before the roll is frozen."""
+    roll = election.fact(RollFrozen)
+    if roll is None:
+        raise WrongStage(election.stage, (Stage.ROLL_FROZEN,))
+    texts = CeremonyTexts(*(_in_order(election, step) for step in CEREMONY_STEPS))
+    return make_setup(election.plan, texts, roll.credentials_sha256)
+
+
+@contextmanager
+def _refusing(trustee: int) -> Iterator[None]:
+    """Refuse in the service's words what a statement is refused for."""
+    try:
+        yield
+    except SaysAnother as error:
+        raise StatementOfAnother(trustee, error.field) from error
+    except StatementRefused as error:
+        raise StatementNotSigned(trustee) from error
+
+
+def _ceremony(election: Election) -> Ceremony:
+    return Ceremony(election.plan, tuple(_in_order(election, Step.CERTIFICATE)))
+
+
+def _in_order(election: Election, step: Step) -> list[str]:
+    """What has been received of a step, in the trustees' order."""
     received = messages_of(election, step)
-    return [received[number] for number in election.trustee_numbers]
+    return [received[number] for number in election.trustee_numbers if number in received]
+
+
+def _certificate(election: Election, message: Message) -> CertificateReceived:
+    plan = election.plan
+    threshold.check_certificate(
+        message.text, plan.group, index=message.trustee, threshold=plan.threshold, size=len(plan.trustees)
+    )
+    return CertificateReceived(
+        election_uuid=election.uuid, trustee=message.trustee, certificate=message.text, statement=message.statement
+    )
+
+
+def _commitment(election: Election, message: Message) -> PolynomialCommitted:
+    if not _SHA256.fullmatch(message.text):
+        raise MessageRejected(Step.COMMITMENT, "commitment-form", "", "a commitment is a SHA-256 in hexadecimal")
+    return PolynomialCommitted(
+        election_uuid=election.uuid, trustee=message.trustee, commitment=message.text, statement=message.statement
+    )
+
+
+def _polynomial(election: Election, message: Message) -> PolynomialReceived:
+    plan = election.plan
+    threshold.check_commitment(election.commitments[message.trustee], message.text, index=message.trustee)
+    certificates = _in_order(election, Step.CERTIFICATE)
+    threshold.check_polynomial(message.text, plan.group, certificates, plan.threshold, index=message.trustee)
+    return PolynomialReceived(
+        election_uuid=election.uuid, trustee=message.trustee, polynomial=message.text, statement=message.statement
+    )
+
+
+def _voutput(election: Election, message: Message) -> VoutputReceived:
+    plan = election.plan
+    threshold.check_voutput(
+        message.text,
+        plan.group,
+        _in_order(election, Step.CERTIFICATE),
+        plan.threshold,
+        _in_order(election, Step.POLYNOMIAL),
+        index=message.trustee,
+    )
+    return VoutputReceived(
+        election_uuid=election.uuid, trustee=message.trustee, voutput=message.text, statement=message.statement
+    )
+
+
+_ACCEPT: Mapping[Step, Callable[[Election, Message], ElectionEventData]] = {
+    Step.CERTIFICATE: _certificate,
+    Step.COMMITMENT: _commitment,
+    Step.POLYNOMIAL: _polynomial,
+    Step.VOUTPUT: _voutput,
+}

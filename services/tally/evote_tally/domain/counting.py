@@ -18,6 +18,7 @@ from evote_eventlog.events import (
     ResultComputed,
 )
 
+from .ceremony import Message, require_said
 from .election import Election, Stage
 from .refusals import (
     DecryptionComplete,
@@ -25,8 +26,6 @@ from .refusals import (
     NotTallied,
     PartialDecryptionRejected,
 )
-
-PARTIAL_DECRYPTION = "partial-decryption"
 
 
 @dataclass(frozen=True)
@@ -57,20 +56,23 @@ def box_complete_at(markers: tuple[CloseMarker, ...]) -> int | None:
     return max(first_logged[partition] for partition in range(partitions))
 
 
-def receive_partial_decryption(election: Election, trustee: int, text: str) -> tuple[PartialDecryptionReceived, ...]:
+def receive_partial_decryption(election: Election, message: Message) -> tuple[PartialDecryptionReceived, ...]:
     """Take a trustee's partial decryption after verifying it; at most one per trustee.
 
     Raises:
-        NotTallied, MessageConflict, DecryptionComplete, PartialDecryptionRejected.
+        NotTallied, StatementNotSigned, StatementOfAnother, MessageConflict, DecryptionComplete,
+        PartialDecryptionRejected.
     """
+    trustee, text = message.trustee, message.text
     election.require_trustee(trustee)
     tally = election.fact(EncryptedTallyComputed)
     if tally is None:
         raise NotTallied(election.stage)
+    require_said(election, message)
     earlier = election.partial_decryptions.get(trustee)
     if earlier is not None:
         if earlier != text:
-            raise MessageConflict(PARTIAL_DECRYPTION, trustee)
+            raise MessageConflict(message.step, trustee)
         return ()
     # More than the threshold may come until there is a result: one of the first may lie (see deciding_decryptions).
     if election.stage is not Stage.TALLIED:
@@ -82,7 +84,11 @@ def receive_partial_decryption(election: Election, trustee: int, text: str) -> t
         verify_partial_decryption(parameters, trustees, trustee, tally.encrypted_tally, text)
     except BeleniosError as error:
         raise PartialDecryptionRejected(trustee, error.rule, error.section, error.detail) from error
-    return (PartialDecryptionReceived(election_uuid=election.uuid, trustee=trustee, partial_decryption=text),)
+    return (
+        PartialDecryptionReceived(
+            election_uuid=election.uuid, trustee=trustee, partial_decryption=text, statement=message.statement
+        ),
+    )
 
 
 def result_is_due(election: Election) -> bool:

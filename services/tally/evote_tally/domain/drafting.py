@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from evote_ceremony.plan import PlannedTrustee
 from evote_eventlog.events import DraftQuestion, DraftTrustee, ElectionDrafted, GroupName
+from evote_statements.keys import KeyMistyped, parse_key
 
 from .refusals import DraftRejected
 
@@ -27,19 +29,19 @@ class DraftOrder:
     group: GroupName
     administrator: str
     questions: tuple[DraftQuestion, ...]
-    trustee_names: tuple[str, ...]
+    trustees: tuple[PlannedTrustee, ...]
+    """Names, and the lines of the keys that the trustees handed over."""
     threshold: int
     opens_at: datetime
     closes_at: datetime
 
 
-def draft_election(order: DraftOrder, *, uuid: str, token_hashes: Sequence[str], now: datetime) -> ElectionDrafted:
+def draft_election(order: DraftOrder, *, uuid: str, now: datetime) -> ElectionDrafted:
     """Accept a draft.
 
     Args:
         order: what the officer ordered.
         uuid: the new election's identifier.
-        token_hashes: SHA-256 (hex) of each trustee's bearer token, in the trustees' order.
         now: the instant of the command.
 
     Raises:
@@ -55,10 +57,7 @@ def draft_election(order: DraftOrder, *, uuid: str, token_hashes: Sequence[str],
         group=order.group,
         administrator=order.administrator,
         questions=order.questions,
-        trustees=tuple(
-            DraftTrustee(name=name, token_sha256=token_hash)
-            for name, token_hash in zip(order.trustee_names, token_hashes, strict=True)
-        ),
+        trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in order.trustees),
         threshold=order.threshold,
         opens_at=instant_text(order.opens_at),
         closes_at=instant_text(order.closes_at),
@@ -72,17 +71,28 @@ def instant_text(instant: datetime) -> str:
 
 def _faults(order: DraftOrder, now: datetime) -> Iterator[tuple[str, str]]:
     yield from _question_faults(order.questions)
-    trustees = len(order.trustee_names)
-    if not MIN_TRUSTEES <= trustees <= MAX_TRUSTEES:
-        yield "trustees", f"there must be {MIN_TRUSTEES} to {MAX_TRUSTEES} trustees, not {trustees}"
-    if len(set(order.trustee_names)) != trustees:
-        yield "trustees", "two trustees have the same name"
+    yield from _trustee_faults(order.trustees)
+    trustees = len(order.trustees)
     if not MIN_THRESHOLD <= order.threshold <= trustees:
         yield "threshold", f"must be from {MIN_THRESHOLD} to the number of trustees ({trustees})"
     if order.closes_at <= order.opens_at:
         yield "closes_at", "the election must close after it opens"
     if order.closes_at <= now:
         yield "closes_at", "is in the past"
+
+
+def _trustee_faults(trustees: tuple[PlannedTrustee, ...]) -> Iterator[tuple[str, str]]:
+    if not MIN_TRUSTEES <= len(trustees) <= MAX_TRUSTEES:
+        yield "trustees", f"there must be {MIN_TRUSTEES} to {MAX_TRUSTEES} trustees, not {len(trustees)}"
+    if len({trustee.name for trustee in trustees}) != len(trustees):
+        yield "trustees", "two trustees have the same name"
+    if len({trustee.key for trustee in trustees}) != len(trustees):
+        yield "trustees", "two trustees have the same key"
+    for index, trustee in enumerate(trustees):
+        try:
+            parse_key(trustee.key)
+        except KeyMistyped:
+            yield f"trustees.{index}.key", "is not the line that the trustee's program printed, or was mistyped"
 
 
 def _question_faults(questions: tuple[DraftQuestion, ...]) -> Iterator[tuple[str, str]]:

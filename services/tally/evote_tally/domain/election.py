@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar, cast
 
+from evote_belenios.election import Question
+from evote_ceremony.plan import Plan, PlannedTrustee
 from evote_eventlog.events import (
     CertificateReceived,
     ElectionClosed,
@@ -75,14 +77,26 @@ class Election:
         return stage_of(self.facts)
 
     @property
+    def plan(self) -> Plan:
+        """The draft, as trustees see it."""
+        draft = self.draft
+        return Plan(
+            election_uuid=draft.election_uuid,
+            name=draft.name,
+            description=draft.description,
+            group_name=draft.group,
+            administrator=draft.administrator,
+            questions=tuple(Question(q.question, q.answers, q.blank, q.min, q.max) for q in draft.questions),
+            trustees=tuple(PlannedTrustee(trustee.name, trustee.key) for trustee in draft.trustees),
+            threshold=draft.threshold,
+            opens_at=draft.opens_at,
+            closes_at=draft.closes_at,
+        )
+
+    @property
     def trustee_numbers(self) -> range:
         """The numbers of the trustees, from 1."""
         return range(1, len(self.draft.trustees) + 1)
-
-    @property
-    def trustee_names(self) -> tuple[str, ...]:
-        """The trustees' names in the order of their numbers."""
-        return tuple(trustee.name for trustee in self.draft.trustees)
 
     def fact(self, kind: type[Data]) -> Data | None:
         """The election's event of a kind that is no trustee's, if it happened."""

@@ -24,6 +24,7 @@ from evote_eventlog.events import (
     ResultCertified,
     ResultComputed,
     RollFrozen,
+    SetupConfirmed,
     VoutputReceived,
 )
 
@@ -57,6 +58,7 @@ _BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
     PolynomialCommitted: CertificateReceived,
     PolynomialReceived: PolynomialCommitted,
     VoutputReceived: PolynomialReceived,
+    SetupConfirmed: VoutputReceived,
     EncryptedTallyComputed: None,
     PartialDecryptionReceived: EncryptedTallyComputed,
     ResultComputed: EncryptedTallyComputed,

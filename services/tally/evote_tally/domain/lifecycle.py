@@ -5,46 +5,37 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from evote_belenios.election import Question, election_json
-from evote_belenios.groups import group_by_name
-from evote_belenios.trustees import parse_trustees
-from evote_eventlog.events import ElectionClosed, ElectionDrafted, ElectionOpened, ResultCertified, RollFrozen
+from evote_eventlog.events import ElectionClosed, ElectionDrafted, ElectionOpened, ResultCertified, SetupConfirmed
 
-from .ceremony import trustees_json_of
+from .ceremony import check_confirmation, setup_of, waiting_for_confirmation
 from .election import Election, Stage
-from .refusals import WrongStage
-
-CREDENTIAL_AUTHORITY = "evote-auth"
-"""Who issued the credentials, as ``election.json`` names it."""
+from .refusals import NotConfirmed, WrongStage
 
 
 def open_election(election: Election) -> tuple[ElectionOpened, ...]:
-    """Fix the election: from here its JSON never changes. The caller has passed the preflight."""
+    """Fix the election: from here its JSON never changes. The caller has passed the preflight.
+
+    Raises:
+        WrongStage, NotConfirmed; StatementNotSigned, StatementOfAnother: a trustee confirmed other texts.
+    """
     if election.stage not in (Stage.DRAFTED, Stage.ROLL_FROZEN):
         return ()
     election.require_stage(Stage.ROLL_FROZEN)
-    roll = election.fact(RollFrozen)
-    assert roll is not None, "the stage says that the roll is frozen"  # noqa: S101
-    draft = election.draft
-    trustees_json = trustees_json_of(election)
-    group = group_by_name(draft.group)
+    setup = setup_of(election)
+    confirmed = election.of_trustees(SetupConfirmed)
+    if missing := waiting_for_confirmation(election):
+        raise NotConfirmed(missing)
+    for trustee, confirmation in confirmed.items():
+        # What opens is what every trustee signed, and not what a later release would make of the same messages.
+        check_confirmation(election, setup, trustee, confirmation.statement)
     return (
         ElectionOpened(
             election_uuid=election.uuid,
-            election_json=election_json(
-                group=group,
-                uuid=election.uuid,
-                name=draft.name,
-                description=draft.description,
-                questions=[Question(q.question, q.answers, q.blank, q.min, q.max) for q in draft.questions],
-                public_key=group.encode(parse_trustees(trustees_json, group).public_key),
-                administrator=draft.administrator,
-                credential_authority=CREDENTIAL_AUTHORITY,
-            ),
-            trustees_json=trustees_json,
-            credentials_sha256=roll.credentials_sha256,
-            opens_at=draft.opens_at,
-            closes_at=draft.closes_at,
+            election_json=setup.election_json,
+            trustees_json=setup.trustees_json,
+            credentials_sha256=setup.credentials_sha256,
+            opens_at=election.draft.opens_at,
+            closes_at=election.draft.closes_at,
         ),
     )
 

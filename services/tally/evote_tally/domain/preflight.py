@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from evote_eventlog.events import RollFrozen
 
-from .ceremony import waiting_for_ceremony
+from .ceremony import waiting_for_ceremony, waiting_for_confirmation
 from .election import Election
 from .refusals import PreflightFailed
 
@@ -59,6 +59,7 @@ def preflight(
             else "the public credentials are not complete",
         ),
         Check("ceremony", not waiting, "; ".join(waiting) or "every trustee's key is verified"),
+        _confirmation_check(election),
         _window_check(election, now),
         *(check for report in services for check in _service_checks(report)),
     )
@@ -69,6 +70,12 @@ def require_ready(checks: Iterable[Check]) -> None:
     failed = tuple((check.name, check.detail) for check in checks if not check.ready)
     if failed:
         raise PreflightFailed(failed)
+
+
+def _confirmation_check(election: Election) -> Check:
+    waiting = ", ".join(str(number) for number in waiting_for_confirmation(election))
+    detail = f"waiting for trustee {waiting}" if waiting else "every trustee confirmed the final texts"
+    return Check("confirmations", not waiting, detail)
 
 
 def _window_check(election: Election, now: datetime) -> Check:

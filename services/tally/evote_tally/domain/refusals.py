@@ -51,6 +51,21 @@ class UnknownTrustee(Refusal):
 
 
 @dataclass(eq=False)
+class StatementNotSigned(Refusal):
+    """What came isn't a statement that the trustee of this number signed."""
+
+    trustee: int
+
+
+@dataclass(eq=False)
+class StatementOfAnother(Refusal):
+    """The trustee signed something else than what it came with; ``field`` is the first of it that differs."""
+
+    trustee: int
+    field: str
+
+
+@dataclass(eq=False)
 class StepNotYet(Refusal):
     """A ceremony message came before what it builds on; ``waiting_for`` are trustees' numbers."""
 
@@ -75,6 +90,13 @@ class MessageRejected(Refusal):
     rule: str
     section: str
     detail: str
+
+
+@dataclass(eq=False)
+class NotConfirmed(Refusal):
+    """Trustees have not confirmed the final texts; ``waiting_for`` are their numbers."""
+
+    waiting_for: tuple[int, ...]
 
 
 @dataclass(eq=False)

@@ -1,0 +1,94 @@
+"""The public log, as a trustee's program reads it: up to the newest checkpoint that the witness policy accepts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from evote_tlog.errors import MalformedPolicy
+from evote_tlog.policy import Policy, parse_policy
+from evote_verify.findings import Unusable
+from evote_verify.reading.checkpoints import LogBroken
+from evote_verify.reading.sources import FolderSource, HttpSource, LogSource, SourceUnavailable
+from evote_verify.reading.witnessed import NotWitnessed, WitnessedLog, read_witnessed
+
+from .errors import LogRefused, LogUnreachable, PolicyUnreadable
+from .keyfile import CeremonyRecord, SeenCheckpoint
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LogView:
+    """What witnesses saw of the log, and the text of the policy that says whose word that is."""
+
+    policy: str
+    witnessed: WitnessedLog
+
+    @property
+    def seen(self) -> SeenCheckpoint:
+        """How far the log was seen."""
+        return SeenCheckpoint(self.witnessed.checkpoint.size, self.witnessed.checkpoint.root.hex())
+
+
+def read_log(place: str, policy: str, progress: Progress) -> LogView:
+    """Read a log.
+
+    Args:
+        place: its URL, or a folder that ``evote-verify --save`` wrote.
+        policy: the text of the witness policy.
+        progress: called with the records read and the records in all.
+
+    Raises:
+        PolicyUnreadable: the policy is none, or names not exactly one log and a quorum of witnesses.
+        LogRefused: the log breaks its own rules, or too few witnesses saw it.
+        LogUnreachable: not all of it could be read.
+    """
+    try:
+        with _source(place) as source:
+            witnessed = read_witnessed(source, _parse(policy), progress)
+    except NotWitnessed as error:
+        raise LogRefused(f"証人の署名が足りません（{error.reason}）") from error
+    except LogBroken as error:
+        raise LogRefused(f"ログが署名と合いません（{error.reason}）") from error
+    except Unusable as error:
+        raise PolicyUnreadable(error.reason) from error
+    except SourceUnavailable as error:
+        raise LogUnreachable(error.reason) from error
+    if witnessed.elections.faults:
+        raise LogRefused(f"ログに規則に反する記録があります（{'; '.join(witnessed.elections.faults)}）")
+    return LogView(policy, witnessed)
+
+
+def check_seen(record: CeremonyRecord, view: LogView) -> None:
+    """Refuse a log that isn't the continuation of what this trustee saw before; raises ``LogRefused``."""
+    earlier, tree = record.seen, view.witnessed.tree
+    if earlier is None:
+        return
+    if earlier.size > view.witnessed.checkpoint.size:
+        raise LogRefused(
+            f"前に見たログ（{earlier.size} 件）より古いログです（{view.witnessed.checkpoint.size} 件）。"
+            "古い写しなら、取り直してください"
+        )
+    if tree.root(earlier.size).hex() != earlier.root:
+        raise LogRefused(f"前に見たログの続きではありません。最初の {earlier.size} 件が違います")
+
+
+@contextmanager
+def _source(place: str) -> Iterator[LogSource]:
+    if not place.startswith(("http://", "https://")):
+        yield FolderSource(Path(place))
+        return
+    with httpx.Client() as client:
+        yield HttpSource(client, place, time.sleep)
+
+
+def _parse(policy: str) -> Policy:
+    try:
+        return parse_policy(policy)
+    except MalformedPolicy as error:
+        raise PolicyUnreadable(error.reason) from error

@@ -1,0 +1,141 @@
+"""What the brokers let each service do: a Kafka with TLS and access control, and nothing granted but the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.protocol.admin import CreateAclsRequest
+from evote_eventlog.access import SERVICES, WRITERS, grants, manifest
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import BallotBoxClosed, CheckpointWitnessed, Topic
+from evote_eventlog.kafka import KafkaSettings, KafkaTls, create_topics
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.reading import consumer_options, stop_consumer
+from evote_eventlog.transactional import TransactionalProducer
+from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.tls import LocalAuthority
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(240)]
+
+# Apache Kafka protocol, "ACLs": resource types, operations, and the literal pattern of an allowed host.
+_RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
+_OPERATIONS = {"read": 3, "write": 4, "describe-configs": 10}
+_LITERAL, _ALLOW = 3, 3
+
+
+class SecuredKafka:
+    """A broker that knows every service by its certificate."""
+
+    def __init__(self, directory: Path) -> None:
+        self._authority = LocalAuthority(directory / "tls")
+        self.node = KafkaNode(directory / "kafka", authority=self._authority)
+
+    def settings(self, name: str) -> KafkaSettings:
+        identity = self._authority.issue(name)
+        tls = KafkaTls(self._authority.ca_file, identity.certificate_file, identity.key_file)
+        return KafkaSettings(self.node.bootstrap_servers, tls=tls, client_rack="zone-a")
+
+    def stranger(self, directory: Path) -> KafkaSettings:
+        other = LocalAuthority(directory)
+        identity = other.issue("operator")
+        tls = KafkaTls(self._authority.ca_file, identity.certificate_file, identity.key_file)
+        return KafkaSettings(self.node.bootstrap_servers, tls=tls)
+
+    async def grant_the_manifest(self) -> None:
+        operator = self.settings("operator")
+        await create_topics(operator)
+        admin = AIOKafkaAdminClient(**operator.client_options())
+        await admin.start()
+        try:
+            client = admin._client
+            for grant in grants():
+                request = CreateAclsRequest(
+                    _RESOURCES[grant.resource],
+                    f"{operator.topic_prefix}{grant.name}",
+                    _LITERAL,
+                    f"User:CN={grant.service}",
+                    "*",
+                    _OPERATIONS[grant.operation],
+                    _ALLOW,
+                )
+                response = await client.send(client.get_random_node(), request)
+                assert [code for code, *_ in response.creation_responses] == [0]
+        finally:
+            await admin.close()
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    kafka = SecuredKafka(tmp_path_factory.mktemp("secured"))
+    kafka.node.start()
+    yield kafka
+    kafka.node.kill()
+
+
+@pytest.fixture
+async def granted(secured: SecuredKafka) -> AsyncIterator[SecuredKafka]:
+    await secured.grant_the_manifest()
+    yield secured
+
+
+def marker() -> BallotBoxClosed:
+    return BallotBoxClosed(election_uuid="1" * 14, partition=0, partitions=6)
+
+
+async def test_a_service_writes_its_own_topics_and_no_other(granted: SecuredKafka) -> None:
+    for service in SERVICES:
+        producer = EventProducer(granted.settings(service), service, lambda: datetime.now(UTC))
+        try:
+            if service in WRITERS[Topic.BALLOTS]:
+                await producer.publish(marker())
+            else:
+                with pytest.raises(LogUnavailable, match="TopicAuthorizationFailed"):
+                    await producer.publish(marker())
+        finally:
+            await producer.stop()
+
+
+async def test_auth_can_not_read_who_voted_when(granted: SecuredKafka) -> None:
+    consumer = AIOKafkaConsumer("evote.ballots", **consumer_options(granted.settings("auth")))
+    try:
+        with pytest.raises(TopicAuthorizationFailedError):
+            await consumer.start()
+            await consumer.getone()
+    finally:
+        await stop_consumer(consumer)
+
+
+async def test_the_sequencers_transactional_id_is_its_own(granted: SecuredKafka) -> None:
+    def writer(service: str) -> TransactionalProducer:
+        return TransactionalProducer(granted.settings(service), service, lambda: datetime.now(UTC), "ledger-sequencer")
+
+    own, thief = writer("ledger-anchor"), writer("tally")
+    try:
+        await own.start()
+        with pytest.raises(LogUnavailable):
+            await thief.start()
+        # The thief has not fenced it.
+        await own.publish_all([CheckpointWitnessed(origin="log", size=1, note="x")])
+    finally:
+        await own.stop()
+        await thief.stop()
+
+
+async def test_who_has_no_certificate_of_the_authority_gets_no_answer(granted: SecuredKafka, tmp_path: Path) -> None:
+    plain = KafkaSettings(granted.node.bootstrap_servers)
+    for settings in (plain, granted.stranger(tmp_path)):
+        admin = AIOKafkaAdminClient(**settings.client_options(), request_timeout_ms=5000)
+        with pytest.raises(KafkaConnectionError):
+            await admin.start()
+        await admin.close()
+
+
+def test_the_manifest_in_the_documents_is_the_one_of_the_code() -> None:
+    shown = Path(__file__).parents[3] / "docs" / "kafka-acls.json"
+    assert shown.read_text() == manifest(), "run `make events`"

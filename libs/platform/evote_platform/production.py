@@ -1,0 +1,34 @@
+"""What production refuses: passwords, ballots and evidence on a wire that others can read or answer in its place."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import SecretStr
+
+from .settings import CannotStart, Environment, ServiceSettings
+
+
+def require_production_connections(settings: ServiceSettings) -> None:
+    """Raise :class:`CannotStart` when production would speak to Kafka or PostgreSQL in plaintext, or to anybody."""
+    require_encrypted_database(settings.environment, "EVOTE_DATABASE_URL", settings.database_url)
+    if settings.environment is Environment.PRODUCTION and settings.kafka_ca_file is None:
+        raise CannotStart(
+            "production speaks TLS to Kafka: set EVOTE_KAFKA_CA_FILE to the authority of the brokers' certificates"
+            " (EVOTE_ENVIRONMENT=test is for places where nobody votes)"
+        )
+
+
+def require_encrypted_database(environment: Environment, name: str, url: SecretStr) -> None:
+    """Raise :class:`CannotStart` unless production checks the database's certificate and its name.
+
+    Args:
+        name: the setting that holds ``url``, for the message.
+    """
+    mode = parse_qs(urlsplit(url.get_secret_value()).query).get("sslmode", ["none"])
+    # Anything less than verify-full takes any certificate, or none, of whoever answers at the address.
+    if environment is Environment.PRODUCTION and mode != ["verify-full"]:
+        raise CannotStart(
+            f"production speaks TLS to PostgreSQL: {name} needs sslmode=verify-full and sslrootcert"
+            " (EVOTE_ENVIRONMENT=test is for places where nobody votes)"
+        )

@@ -35,7 +35,7 @@ from .inputs import Given
 from .reading.archive_file import ArchiveFile
 from .reading.chains import ChainEvidence
 from .reading.checkpoints import LogBroken
-from .reading.log import Progress, ReadLog, read_again, read_log
+from .reading.log import Progress, ReadLog, read_log
 from .reading.proof_file import proof_text
 from .reading.receipt import Receipt
 from .reading.saved import SavedLog
@@ -122,7 +122,7 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
         *([] if trust.policy is None else [witnesses.tie(log.witnessed, trust.policy, log.tree)]),  # 11
         *_chains(given, given.log, log, asked),  # 12
         *([] if given.receipt is None else [_receipt_in(log, given.receipt, given.save)]),  # 13
-        *([] if given.archive is None else [_archive_in(log, given.log, given.archive)]),  # 14
+        *([] if given.archive is None else [archive_log.tie(given.archive, log.elections, log.tree.size)]),  # 14
     ]
 
 
@@ -171,15 +171,6 @@ def _parts(log: ReadLog, receipt: Receipt | None, given: ArchiveFile | None) -> 
         if election.ballots:
             yield chains.Part("the archive's election up to its last ballot", election.ballots[-1].index + 1)
         yield chains.Part("everything that the log has of it", election.last_index + 1)
-
-
-def _archive_in(log: ReadLog, source: LogSource, archive: ArchiveFile) -> Finding:
-    try:
-        return archive_log.tie(archive, log.elections, log.tree.size, lambda index: read_again(source, log.tree, index))
-    except SourceUnavailable as error:
-        return Finding(Tie.ARCHIVE_LOG, Outcome.UNFINISHED, (error.reason,))
-    except LogBroken as error:
-        return Finding(Tie.ARCHIVE_LOG, Outcome.FAILS, (error.reason,))
 
 
 def _receipt_in(log: ReadLog, receipt: Receipt, save: SavedLog | None) -> Finding:

@@ -81,25 +81,3 @@ def test_an_acceptable_ballot_is_not_passed_over(evote_verify, server, held, log
     assert answer.status == 1
     place = f"{cast.tracker} at log index {held.ballot_indexes[-1] + 1}"
     assert f"{place} is not in the archive" in answer.tie("archive - log")
-
-
-def test_the_log_can_not_show_another_record_the_second_time(
-    evote_verify, server, held, log_key, make, archive, election
-) -> None:
-    """Which ballots are acceptable is asked after the log was read, and of the same records."""
-    voter = held.private[1]
-    cast = accepted(held.uuid, ED25519, voter, signed_again(election, voter, held.ballots[1]), 2)
-    records = with_logged(held, cast)
-    server.files = files = make.files(records, log_key)
-    changed = [*records]
-    changed[held.ballot_indexes[-1] + 1] = records[0]
-    [entries] = [path for path in files if path.startswith("tile/entries/")]
-
-    def change_once_it_was_read() -> None:
-        if server.asked.count(entries) == 2:
-            server.files = {**files, entries: make.files(changed, log_key)[entries]}
-
-    server.when_asked = change_once_it_was_read
-    answer = evote_verify(archive, "--log", server.url)
-    assert answer.status == 1
-    assert "is not the one that was served before" in answer.tie("archive - log")

@@ -9,9 +9,11 @@ stand in the order that the voter signed.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from tempfile import TemporaryFile
+from typing import BinaryIO, Generic, TypeVar, cast
 
 from evote_belenios import admission
 from evote_belenios.admission import Admissions
@@ -59,6 +61,9 @@ class LoggedBallot:
     digest: bytes
     credential: str
     time: str
+    start: int
+    length: int
+    """Where :class:`BallotTexts` keeps its text, in bytes."""
 
     @property
     def tracker(self) -> str:
@@ -69,6 +74,30 @@ class LoggedBallot:
 def tracker_of_digest(digest: bytes) -> str:
     """The smart ballot tracker: unpadded base64 of the SHA-256 of a ballot's text."""
     return b64encode(digest).decode("ascii").rstrip("=")
+
+
+class BallotTexts:
+    """The texts of the ballots that were read, in a file without a name: there may be millions, and few are wanted."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+        self._end = 0
+
+    def append(self, text: bytes) -> int:
+        """Keep a text; returns where it begins."""
+        if self._file is None:
+            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - it lives as long as this does
+            weakref.finalize(self, self._file.close)
+        start, self._end = self._end, self._end + len(text)
+        self._file.seek(start)
+        self._file.write(text)
+        return start
+
+    def read(self, ballot: LoggedBallot) -> str:
+        """The text of a ballot."""
+        assert self._file is not None, "it was appended"  # noqa: S101
+        self._file.seek(ballot.start)
+        return self._file.read(ballot.length).decode()
 
 
 @dataclass
@@ -92,6 +121,7 @@ class LoggedElection:
     """By trustee, in the log's order; what came after the result does not stand."""
     ballots: list[LoggedBallot] = field(default_factory=list)
     """In the log's order."""
+    texts: BallotTexts = field(default_factory=BallotTexts)
     markers: dict[int, int] = field(default_factory=dict)
     """The index of the first close marker of each partition."""
     partitions: int = 0
@@ -178,8 +208,9 @@ class LoggedElection:
         except BeleniosError as error:
             last = self._admissions.last_numbers.get(event.credential)
             raise MalformedRecord(_broken_rule(error, event, last)) from None
-        digest = hashlib.sha256(event.ballot.encode()).digest()
-        self.ballots.append(LoggedBallot(index, digest, event.credential, time))
+        text = event.ballot.encode()
+        start, digest = self.texts.append(text), hashlib.sha256(text).digest()
+        self.ballots.append(LoggedBallot(index, digest, event.credential, time, start, len(text)))
 
 
 class LoggedElections:

@@ -86,24 +86,6 @@ def read_records(source: LogSource, head: SignedHead, on_record: OnRecord, progr
     return tree
 
 
-def read_again(source: LogSource, tree: LogTree, index: int) -> bytes:
-    """One of the records that were read: it is not kept, because there may be millions.
-
-    Raises:
-        LogBroken: what is served now is not what was read.
-        SourceUnavailable: it could not be read.
-    """
-    start = index - index % TILE_WIDTH
-    bundle = Tile(0, index // TILE_WIDTH, min(TILE_WIDTH, tree.size - start))
-    try:
-        record = _bundle(source, bundle)[index - start]
-    except NotServed as missing:
-        raise LogBroken(f"the log lacks {missing.path}, which it served before") from None
-    if leaf_hash(record) != tree.leaf(index):
-        raise LogBroken(f"record {index} is not the one that was served before")
-    return record
-
-
 def _records(source: LogSource, size: int) -> Iterator[bytes]:
     bundles = [tile for tile in tiles_of(size) if tile.level == 0]
     for records in read_in_order(lambda bundle: _bundle(source, bundle), bundles):

@@ -44,10 +44,6 @@ class LogTree:
         start = tile.index * _TILE_BYTES
         return bytes(self._levels[tile.level][start : start + tile.width * HASH_BYTES])
 
-    def leaf(self, index: int) -> bytes:
-        """The leaf hash at an index."""
-        return bytes(self._levels[0][index * HASH_BYTES : (index + 1) * HASH_BYTES])
-
     def root(self, size: int) -> bytes:
         """The head of the tree when it had this size, at most today's."""
         return tree_head(TileTree(size, self.tile), size)

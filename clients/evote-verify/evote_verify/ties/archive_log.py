@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations
 
@@ -41,7 +41,7 @@ from evote_belenios.trustees import parse_trustees
 from ..findings import Finding, Outcome, Tie
 from ..reading.archive_file import ArchiveFile
 from ..reading.elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
-from ..reading.records import BallotAccepted, EncryptedTallyComputed, parse_record
+from ..reading.records import EncryptedTallyComputed
 
 _MOST_NAMED = 20
 
@@ -54,18 +54,11 @@ class Differs(Exception):
         self.reason = reason
 
 
-RecordAt = Callable[[int], bytes]
-"""Gives the record at an index of the log once more."""
-
-
-def tie(archive: ArchiveFile, logged: LoggedElections, size: int, record_at: RecordAt) -> Finding:
-    """Compare an archive with the log of ``size`` records.
-
-    Raises ``OSError``, ``NotAnArchive`` and what ``record_at`` raises.
-    """
+def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
+    """Compare an archive with the log of ``size`` records; raises ``OSError`` and ``NotAnArchive``."""
     try:
         events = archive.events()
-        comparison = _Comparison(archive, logged, size, events.timestamp, record_at)
+        comparison = _Comparison(archive, logged, size, events.timestamp)
         for event in events:
             comparison.take(event)
         comparison.finish(archive)
@@ -81,11 +74,8 @@ def tie(archive: ArchiveFile, logged: LoggedElections, size: int, record_at: Rec
 class _Comparison:
     """One pass over the archive, beside what the log says."""
 
-    def __init__(
-        self, archive: ArchiveFile, logged: LoggedElections, size: int, timestamp: int, record_at: RecordAt
-    ) -> None:
+    def __init__(self, archive: ArchiveFile, logged: LoggedElections, size: int, timestamp: int) -> None:
         self._archive = archive
-        self._record_at = record_at
         self._box: BallotBox | None = None
         self._passed_over: list[str] = []
         self._logged = logged
@@ -193,11 +183,9 @@ class _Comparison:
 
     def _pass_over(self, ballot: LoggedBallot, before: int) -> bool:
         """Whether a logged ballot is not acceptable, next to the archive's ballots before the event ``before``."""
-        event = parse_record(self._record_at(ballot.index)).event
-        assert isinstance(event, BallotAccepted)  # noqa: S101 - it was read as one before
         if self._box is None:
             self._box = self._box_before(before)
-        error = passed_over(self._parameters(), self._box, event.ballot)
+        error = passed_over(self._parameters(), self._box, self._election.texts.read(ballot))
         if error is None:
             return False
         self._passed_over.append(f"{ballot.tracker} at log index {ballot.index}: {error.detail} ({error.rule})")

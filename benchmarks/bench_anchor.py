@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import hashlib
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain,
 from evote_local.stack.identities import LOG_ORIGIN, create_identities
 from evote_local.stack.service import define_service
 from evote_local.stack.vouching import Vouching
+from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate
 from pydantic import SecretStr
@@ -59,9 +58,7 @@ class Seen:
 
 
 def ballot(number: int) -> BallotAccepted:
-    text = f"{number:010}".ljust(BALLOT_BYTES, "x")
-    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+    return begun_cast(number, rest=f'"padding":"{"x" * BALLOT_BYTES}"')
 
 
 async def cast(kafka: KafkaSettings, pace: int, seconds: int) -> dict[tuple[int, int], float]:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
-import hashlib
 import tempfile
 import time
 from pathlib import Path
@@ -29,6 +27,7 @@ from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
 from evote_tlog.checkpoint import SigningKey
@@ -41,9 +40,7 @@ _BLINK_S = 0.005
 
 
 def ballot(number: int) -> BallotAccepted:
-    text = f"{number:010}".ljust(BALLOT_BYTES, "x")
-    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+    return begun_cast(number, rest=f'"padding":"{"x" * BALLOT_BYTES}"')
 
 
 async def fill(producer: EventProducer, key: SigningKey, entries: int, each: int) -> None:

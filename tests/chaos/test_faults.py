@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_eventlog.events import Topic
-from evote_local.people.voters import PollingDay, encrypt, open_client
+from evote_local.people.voters import PollingDay, cast_body, encrypt, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.service import Service
@@ -130,11 +130,12 @@ def test_kafka_stopped_for_10_s_answers_503_and_loses_nothing_acknowledged(
         voter = polls.referendum.voters[0]
         credential = voter.credential or await polls.day.obtain_credential(voter, polls.client)
         ballot = encrypt(polls.day.election.json, credential, [[0, 1, 0]])
+        body = cast_body(polls.day.election, credential, ballot, voter.last_number + 1)
         # SIGKILL, and in this thread: the kernel ties the broker's life to the thread that starts it again.
         stack.kafka.kill()
         outage = asyncio.create_task(asyncio.sleep(10))
         # Connections of their own: one that stood idle may have been closed by the replica.
-        refused = await _post(stack.ballots[0], polls.uuid, ballot)
+        refused = await _post(stack.ballots[0], polls.uuid, body)
         async with open_client() as client:
             not_ready = await client.get(f"{stack.ballots[0].url}/readyz")
         await outage
@@ -163,20 +164,21 @@ def test_two_ballots_of_one_credential_in_flight_have_one_order_everywhere(
     async def story(polls: Polls) -> None:
         voter = polls.referendum.voters[0]
         credential = await polls.day.obtain_credential(voter, polls.client)
-        pairs = []
-        for _ in range(5):
+        taken = []
+        for number in range(1, 6):
             ballots = [encrypt(polls.day.election.json, credential, [[0, 1, 0]]) for _ in range(2)]
+            casts = [cast_body(polls.day.election, credential, ballot, number) for ballot in ballots]
             answers = await asyncio.gather(
-                *(_post(replica, polls.uuid, ballot) for replica, ballot in zip(stack.ballots, ballots, strict=True))
+                *(_post(replica, polls.uuid, cast) for replica, cast in zip(stack.ballots, casts, strict=True))
             )
-            assert [answer.status_code for answer in answers] == [201, 201]
-            pairs += ballots
-        boards = [await _logged_board(polls.client, replica, polls.uuid, len(pairs)) for replica in stack.ballots]
+            assert sorted(answer.status_code for answer in answers) == [201, 409], "one of them was first"
+            taken += [answer.json()["tracker"] for answer in answers if answer.status_code == 201]
+        boards = [await _logged_board(polls.client, replica, polls.uuid, len(taken)) for replica in stack.ballots]
         archived = await polls.archived()
         assert boards[0] == boards[1]
         assert [tracker for tracker, _ in boards[0]] == archived
-        assert sorted(archived) == sorted(tracker_of(ballot) for ballot in pairs)
-        assert [superseded for _, superseded in boards[0]] == [True] * (len(pairs) - 1) + [False]
+        assert archived == taken
+        assert [superseded for _, superseded in boards[0]] == [True] * (len(taken) - 1) + [False]
 
     hold(stack, tmp_path, executor, story, voters=3)
 
@@ -286,8 +288,8 @@ async def _dead_letters(stack: Stack, topics: set[str]) -> list[dict[str, str]]:
     return letters
 
 
-async def _post(replica: Service, uuid: str, ballot: str) -> httpx.Response:
+async def _post(replica: Service, uuid: str, cast: str) -> httpx.Response:
     async with open_client() as client:
         return await client.post(
-            f"{replica.url}/elections/{uuid}/ballots", content=ballot, headers={"Content-Type": "application/json"}
+            f"{replica.url}/elections/{uuid}/ballots", content=cast, headers={"Content-Type": "application/json"}
         )

@@ -169,8 +169,10 @@ async def test_the_rules_hold_end_to_end(stack: Stack, events: Any) -> None:
     ]
     await stack.publish(events.authenticated(1))
     await stack.publish(events.ballot(1))
+    expected.append(await stack.publish(events.ballot(2, 3)))
+    await stack.publish(events.ballot(2, 2))
     expected.append(await stack.publish(events.marker(partition), partition))
-    await stack.publish(events.ballot(21))
+    await stack.publish(events.ballot(1, 2))
     expected.append(await stack.publish(events.ballot(1, election=events.other_election)))
     async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
         await eventually(lambda: _at_least(stack, len(expected)))

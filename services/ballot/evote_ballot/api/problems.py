@@ -17,11 +17,13 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _malformed(_: refusals.MalformedJson) -> Problem:
-    return Problem("malformed-json", "The body is not JSON", 400, "Send the ballot as one JSON value in UTF-8.")
+    return Problem("malformed-json", "The body is not JSON", 400, "Send ballot and order as one JSON object in UTF-8.")
 
 
 def _broken_rule(slug: str, title: str) -> Callable[[Any], Problem]:
-    def problem(error: refusals.InvalidBallot | refusals.BadSignature | refusals.BadProof) -> Problem:
+    def problem(
+        error: refusals.InvalidBallot | refusals.BadSignature | refusals.InvalidOrder | refusals.BadProof,
+    ) -> Problem:
         return Problem(slug, title, 422, f"{error.detail}.", extensions={"rule": error.rule, "section": error.section})
 
     return problem
@@ -62,6 +64,27 @@ def _unknown_credential(_: refusals.UnknownCredential) -> Problem:
         403,
         "Use the credential that was released for this election.",
     )
+
+
+def _older(error: refusals.OlderThanLast) -> Problem:
+    order = error.last_order
+    return Problem(
+        "older-than-your-last-ballot",
+        "A ballot of this credential with this number or a larger one stands already",
+        409,
+        "If this ballot is to replace it, look for last_tracker in the log, then sign this ballot's order anew, "
+        "one above last_number.",
+        extensions={
+            "last_number": order.number,
+            "last_tracker": error.last_tracker,
+            # By which the device sees that its own credential said so, and not only this service.
+            "last_signature": {"challenge": order.signature.challenge, "response": order.signature.response},
+        },
+    )
+
+
+def _abandoned(_: refusals.Abandoned) -> Problem:
+    return Problem("abandoned", "The client went away", 408, "Nothing was recorded.")
 
 
 def _duplicate(_: refusals.DuplicateCiphertext) -> Problem:
@@ -108,9 +131,12 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     refusals.ElectionClosed: _closed,
     refusals.UnknownCredential: _unknown_credential,
     refusals.BadSignature: _broken_rule("bad-signature", "The ballot's signature does not hold"),
+    refusals.InvalidOrder: _broken_rule("invalid-order", "The order statement does not hold"),
+    refusals.OlderThanLast: _older,
     refusals.DuplicateCiphertext: _duplicate,
     refusals.BadProof: _broken_rule("bad-proof", "A proof in the ballot does not hold"),
     refusals.UnknownTracker: _unknown_tracker,
+    refusals.Abandoned: _abandoned,
     refusals.Overloaded: _overloaded,
     refusals.RateLimited: _rate_limited,
     LogUnavailable: _log_unavailable,

@@ -11,6 +11,7 @@ from evote_platform.problems import Problem
 from ..commands import ElectionBusy, ProjectionBehind
 from ..domain import refusals
 from ..exports import NotPublished
+from ..store import LogDisagrees
 
 RETRY_SOON = {"Retry-After": "2"}
 
@@ -190,6 +191,17 @@ def _projection_behind(_: ProjectionBehind) -> Problem:
     )
 
 
+def _log_disagrees(error: LogDisagrees) -> Problem:
+    return Problem(
+        "log-disagrees",
+        "The tables do not show what the log says",
+        503,
+        f"Log index {error.log_index}: {error.reason}. Nothing is archived or counted before a person has looked.",
+        headers=RETRY_SOON,
+        extensions={"log_index": error.log_index},
+    )
+
+
 def _election_busy(_: ElectionBusy) -> Problem:
     return Problem(
         "election-busy",
@@ -221,6 +233,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     LogUnavailable: _log_unavailable,
     ProjectionBehind: _projection_behind,
     ElectionBusy: _election_busy,
+    LogDisagrees: _log_disagrees,
 }
 PROBLEM_TYPES: tuple[type[Exception], ...] = tuple(_PROBLEMS)
 """The exceptions that ``problem_of`` knows."""

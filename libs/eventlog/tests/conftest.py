@@ -14,7 +14,7 @@ import pytest
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import BallotAccepted, BallotOrder, ElectionClosed, OrderSignature, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import OFFSETS_TABLE_SQL
 from evote_eventlog.producer import EventProducer

@@ -8,4 +8,6 @@ Errors::
     ├── NotReady (health)
     ├── Problem (problems)
     └── SchemaBehind (database)
+    HTTPException (starlette.exceptions)
+    └── BodyTooLarge (bodylimit)
 """

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from fastapi import Request
 
-from .problems import rate_limited
+from .problems import RATE_LIMITED, Problem
 from .ratelimit import TokenBucket
 from .tokens import verify_bearer
 
@@ -46,4 +46,4 @@ def limit_address(request: Request) -> None:
     service: LimitsAddresses = running_service(request)
     wait_s = service.address_limit.take(request.client.host if request.client else "")
     if wait_s:
-        raise rate_limited(wait_s)
+        raise Problem(RATE_LIMITED, retry_after_s=wait_s)

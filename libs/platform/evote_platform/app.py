@@ -15,29 +15,40 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
+from .answering import install_problem_handlers
 from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
 from .health import Readiness
 from .observer import HttpMetrics, RequestObserver
-from .problems import PROBLEM_MEDIA_TYPE, install_problem_handlers, unavailable
-
-_OUT_OF_SERVICE_S = 5.0
+from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-class ProblemDocument(BaseModel):
-    """RFC 9457 problem details; some types carry further members."""
-
-    type: str
-    title: str
-    status: int
-    detail: str | None = None
-
-
+_TEXT: Final = {"type": "string"}
 _PROBLEM: Final[dict[str, Any]] = {
-    "description": "A problem (RFC 9457)",
-    "content": {PROBLEM_MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+    "description": "A problem (RFC 9457); some types have further members",
+    "content": {
+        PROBLEM_MEDIA_TYPE: {
+            "schema": {
+                "title": "ProblemDocument",
+                "type": "object",
+                "properties": {
+                    "type": {**_TEXT, "description": "ends with the slug that programs know the kind by"},
+                    "title": {**_TEXT, "description": "what happened, in Japanese"},
+                    "status": {"type": "integer"},
+                    "detail": {**_TEXT, "description": "what to do, in Japanese"},
+                    "en": {
+                        "type": "object",
+                        "description": "the same in English",
+                        "properties": {"title": _TEXT, "detail": _TEXT},
+                        "required": ["title", "detail"],
+                    },
+                },
+                "required": ["type", "title", "status", "detail", "en"],
+            }
+        }
+    },
 }
 
 
@@ -70,6 +81,7 @@ def create_app(
     version: str,
     lifespan: Lifespan,
     routers: Sequence[APIRouter],
+    problems: ProblemTable,
     readiness: Readiness,
     registry: CollectorRegistry,
     max_body_bytes: int,
@@ -82,8 +94,8 @@ def create_app(
         version: the service's version, for OpenAPI.
         lifespan: opens what the service needs and closes it.
         routers: the service's own endpoints.
-        readiness: the checks behind ``/readyz``; the lifespan may register more. It stays at
-            ``app.state.readiness``, where :func:`evote_platform.server.serve` finds it.
+        problems: what its refusals are answered with.
+        readiness: the checks behind ``/readyz``; the lifespan may register more.
         registry: where all metrics of the app live.
         max_body_bytes: the largest request body; a larger one is answered with 413.
         clock: the time in ``/readyz``.
@@ -97,8 +109,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the client's Host header
         responses={"default": _PROBLEM},
     )
-    app.state.readiness = readiness
-    install_problem_handlers(app)
+    install_problem_handlers(app, problems)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(
         RequestObserver,
@@ -111,12 +122,7 @@ def create_app(
 
     async def refuse_while_out_of_service() -> None:
         if not await readiness.serves():
-            raise unavailable(
-                "out-of-service",
-                "This replica does not answer now",
-                "It is starting, or was stopped before it could do harm. Nothing is lost; try again after Retry-After.",
-                _OUT_OF_SERVICE_S,
-            )
+            raise Problem(OUT_OF_SERVICE)
 
     for router in routers:
         app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])

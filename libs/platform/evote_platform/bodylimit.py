@@ -6,7 +6,38 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import PROBLEM_SCOPE_KEY, body_too_large
+from .problems import BODY_TOO_LARGE, PROBLEM_SCOPE_KEY, Problem
+
+
+class BodyTooLarge(HTTPException):
+    """A body passes its limit while it is read. Field: ``limit_bytes``.
+
+    FastAPI lets exceptions of this base through where it reads bodies, and no others.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(413)
+        self.limit_bytes = limit_bytes
+
+
+def body_too_large(limit_bytes: int) -> Problem:
+    """413 for a body beyond ``limit_bytes``; the rest of it is not read, so the connection can't go on."""
+    return Problem(BODY_TOO_LARGE, {"limit_bytes": limit_bytes}, headers={"Connection": "close"})
+
+
+def counted(receive: Receive, limit_bytes: int) -> Receive:
+    """The same messages, until their bodies pass the limit together: then ``BodyTooLarge``."""
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        return message
+
+    return receive_counted
 
 
 class BodyLimit:
@@ -27,18 +58,7 @@ class BodyLimit:
         # More digits than any limit has are too many, and int() would refuse thousands of them.
         if declared.isdecimal() and (len(declared) > 18 or int(declared) > self._max_body_bytes):
             problem = body_too_large(self._max_body_bytes)
-            scope[PROBLEM_SCOPE_KEY] = problem.type_slug
+            scope[PROBLEM_SCOPE_KEY] = problem.kind.slug
             await problem.response()(scope, receive, send)
             return
-        received = 0
-
-        async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                # FastAPI lets this type through where it reads bodies, and no other.
-                raise HTTPException(413, headers={"Connection": "close"})
-            return message
-
-        await self._app(scope, receive_counted, send)
+        await self._app(scope, counted(receive, self._max_body_bytes), send)

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .logging import exception_facts
-from .problems import PROBLEM_SCOPE_KEY, internal_error
+from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -97,8 +97,8 @@ class RequestObserver:
             _log.error("unexpected-error", route=_route(scope), **exception_facts(error))
             if status:
                 raise AnswerAborted from None
-            problem = internal_error()
-            scope[PROBLEM_SCOPE_KEY] = problem.type_slug
+            problem = Problem(INTERNAL_ERROR)
+            scope[PROBLEM_SCOPE_KEY] = problem.kind.slug
             await problem.response()(scope, receive, send_decorated)
         finally:
             self._record(scope, status, time.perf_counter() - began)

@@ -1,43 +1,29 @@
-"""Errors as clients read them: RFC 9457 ``application/problem+json``."""
+"""Problems as clients read them: RFC 9457 ``application/problem+json``, in Japanese and in English.
+
+``title`` and ``detail`` are Japanese, and ``en`` holds both in English. Every document has both languages: a page
+changes its language without asking again, whoever is shown a screen can read it, and no cache has to tell them apart.
+Programs go by ``type``, which ends with the slug of a kind and never changes.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
-from .text import UNCARRIABLE
+from .wording import Words
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
-_MEMBERS_SCOPE_KEY: Final = "evote.problem.members"
-"""Where a route notes in the ASGI scope the members that each of its problems has, such as ``other_ways``."""
-
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
-_PLAIN_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_MAX_FIELD_ERRORS = 50
-
-_SLUG_BY_STATUS: Final[Mapping[int, str]] = {
-    400: "malformed-json",  # the only 400 that FastAPI raises by itself: a body that can't be parsed
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "body-too-large",
-}
-
-_ECHOING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})
-"""Pydantic errors whose message may repeat what the client sent."""
 
 DATABASE_AWAY: Final = (
     asyncpg.PostgresConnectionError,
@@ -49,199 +35,266 @@ DATABASE_AWAY: Final = (
 )
 """What asyncpg raises while the database is down, starting, stopping or out of connections."""
 
+Refusal = TypeVar("Refusal", bound=Exception)
+Facts = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A kind of problem in one language: what happened, the same each time, and what to do next.
+
+    Names in braces in the detail stand for facts of one occurrence.
+    """
+
+    title: str
+    detail: str
+
+    def filled(self, facts: Mapping[str, object]) -> Wording:
+        """With the facts of one occurrence in their places; ``KeyError`` when one is missing."""
+        return Wording(self.title, self.detail.format_map(facts))
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """One kind of problem: ``slug`` is the stable, kebab-case code that clients know it by."""
+
+    slug: str
+    status: int
+    japanese: Wording
+    english: Wording
+    retry_after_s: float | None = None
+    """When it makes sense to ask again, unless an occurrence knows better."""
+
+
+def kind(
+    slug: str, status: int, japanese: tuple[str, str], english: tuple[str, str], retry_after_s: float | None = None
+) -> ProblemKind:
+    """A kind whose wordings are pairs of a title and a detail."""
+    return ProblemKind(slug, status, Wording(*japanese), Wording(*english), retry_after_s)
+
 
 class Problem(Exception):
     """An answer other than success. Raise it anywhere below a request.
 
     Args:
-        type_slug: kebab-case name of the kind of problem, such as ``election-closed``.
-        title: the kind in one line; the same for every occurrence.
-        status: HTTP status.
-        detail: what was wrong this time and what to do; never a value that the client sent.
-        extensions: further members, such as ``closed_at``.
-        headers: response headers, such as ``Retry-After``.
+        kind: what kind of problem.
+        members: further members of the document, such as ``closes_at``. They fill the detail's places, too.
+        facts: what else fills the detail's places: a value, or :class:`Words`. Never a value that the client sent.
+        retry_after_s: in seconds, for the header Retry-After.
+        headers: further response headers.
     """
 
     def __init__(
         self,
-        type_slug: str,
-        title: str,
-        status: int,
-        detail: str = "",
+        kind: ProblemKind,
+        members: Facts | None = None,
         *,
-        extensions: Mapping[str, Any] | None = None,
+        facts: Facts | None = None,
+        retry_after_s: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(f"{status} {type_slug}")
-        self.type_slug = type_slug
-        self.title = title
-        self.status = status
-        self.detail = detail
-        self.extensions = dict(extensions or {})
+        super().__init__(f"{kind.status} {kind.slug}")
+        self.kind = kind
+        self.members = dict(members or {})
+        self.facts = dict(facts or {})
         self.headers = dict(headers or {})
+        self._sentence = Words("", "")
+        wait_s = kind.retry_after_s if retry_after_s is None else retry_after_s
+        if wait_s is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
 
     def document(self) -> dict[str, Any]:
         """The members of the problem document."""
-        members = {"type": f"{_TYPE_PREFIX}{self.type_slug}", "title": self.title, "status": self.status}
-        if self.detail:
-            members["detail"] = self.detail
-        return {**self.extensions, **members}
+        facts = {**self.members, **self.facts}
+        japanese = self.kind.japanese.filled({name: _japanese(fact) for name, fact in facts.items()})
+        english = self.kind.english.filled({name: _english(fact) for name, fact in facts.items()})
+        return {
+            **self.members,
+            "type": f"{_TYPE_PREFIX}{self.kind.slug}",
+            "title": japanese.title,
+            "status": self.kind.status,
+            "detail": f"{japanese.detail}{self._sentence.japanese}",
+            "en": {"title": english.title, "detail": f"{english.detail} {self._sentence.english}".strip()},
+        }
+
+    def add(self, members: Facts, sentence: Words) -> None:
+        """Say this too: further members, and a sentence behind the detail. A problem with one of the members keeps
+        its own, without the sentence: it knows better."""
+        if members.keys() & self.members.keys():
+            return
+        self.members.update(members)
+        self._sentence = sentence
 
     def response(self) -> Response:
-        """The answer to send. ASCII JSON, so that no text of an extension can fail to encode."""
+        """The answer to send. ASCII JSON, so that no text of a member can fail to encode."""
         return Response(
             json.dumps(self.document()).encode("ascii"),
-            status_code=self.status,
+            status_code=self.kind.status,
             headers=self.headers,
             media_type=PROBLEM_MEDIA_TYPE,
         )
 
 
-def unavailable(type_slug: str, title: str, detail: str, retry_after_s: float) -> Problem:
-    """503 with ``Retry-After``: Kafka or the database is away, or there is too much to do."""
-    return Problem(type_slug, title, 503, detail, headers=retry_after(retry_after_s))
+def _japanese(fact: object) -> object:
+    return fact.japanese if isinstance(fact, Words) else fact
 
 
-def rate_limited(retry_after_s: float) -> Problem:
-    """429 with ``Retry-After``."""
-    return Problem(
-        "rate-limited",
-        "Too many requests",
-        429,
-        "Wait as long as Retry-After says.",
-        headers=retry_after(retry_after_s),
-    )
+def _english(fact: object) -> object:
+    return fact.english if isinstance(fact, Words) else fact
 
 
-def retry_after(seconds: float) -> dict[str, str]:
-    """The header, in whole seconds and at least one."""
-    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+@dataclass(frozen=True)
+class Answer(Generic[Refusal]):
+    """How one type of exception is answered: ``problem`` makes a problem of one of ``kinds``."""
+
+    refusal: type[Refusal]
+    kinds: Sequence[ProblemKind]
+    problem: Callable[[Refusal], Problem]
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Make every error of the app a problem document; unexpected ones are left to the observer."""
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_validation)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    for error_type in DATABASE_AWAY:
-        app.add_exception_handler(error_type, _answer_database_away)
-    for text_error in UNCARRIABLE:
-        app.add_exception_handler(text_error, _answer_uncarriable)
+def _nothing(_: Exception) -> Facts:
+    return {}
 
 
-def answer_refusals(app: FastAPI, refusals: Iterable[type[Exception]], problem_of: Callable[[Any], Problem]) -> None:
-    """Answer a service's own refusals as the problems that ``problem_of`` makes of them."""
+def answer(
+    refusal: type[Refusal],
+    kind: ProblemKind,
+    members: Callable[[Refusal], Facts] = _nothing,
+    *,
+    facts: Callable[[Refusal], Facts] = _nothing,
+    retry_after_s: Callable[[Refusal], float | None] = lambda _: None,
+) -> Answer[Refusal]:
+    """Answer a type of exception with one kind; the functions read from the exception what :class:`Problem` takes."""
 
-    async def answer(request: Request, error: Exception) -> Response:
-        return _answer(request, problem_of(error))
+    def problem(error: Refusal) -> Problem:
+        return Problem(kind, members(error), facts=facts(error), retry_after_s=retry_after_s(error))
 
-    for refusal in refusals:
-        app.add_exception_handler(refusal, answer)
-
-
-def route_with_members(base: type[APIRoute], members: Mapping[str, Any]) -> type[APIRoute]:
-    """A kind of route, each of whose problems has these members too, whoever raised it."""
-
-    class RouteWithMembers(base):  # type: ignore[valid-type, misc]
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handle = super().get_route_handler()
-
-            async def handle_noting_members(request: Request) -> Response:
-                request.scope[_MEMBERS_SCOPE_KEY] = members
-                response: Response = await handle(request)
-                return response
-
-            return handle_noting_members
-
-    return RouteWithMembers
+    return Answer(refusal, [kind], problem)
 
 
-def _answer(request: Request, problem: Problem) -> Response:
-    request.scope[PROBLEM_SCOPE_KEY] = problem.type_slug
-    problem.extensions = {**request.scope.get(_MEMBERS_SCOPE_KEY, {}), **problem.extensions}
-    return problem.response()
+@dataclass(frozen=True)
+class ProblemTable:
+    """Every problem that a service answers with."""
+
+    answers: Sequence[Answer[Any]] = ()
+    raised: Sequence[ProblemKind] = ()
+    """What its endpoints raise themselves, and what their dependencies do."""
+
+    def kinds(self) -> tuple[ProblemKind, ...]:
+        """All kinds, those of every service first. A slug may have several, which differ in their status only."""
+        return (*COMMON, *self.raised, *(kind for answer in self.answers for kind in answer.kinds))
 
 
-async def _answer_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - Starlette calls by the type registered above
-    return _answer(request, error)
+INVALID_REQUEST: Final = kind(
+    "invalid-request",
+    422,
+    ("送信された内容が正しくありません", "errors に挙げた項目を直して、もう一度送ってください。"),
+    ("The request does not match the API", "Correct the fields listed in errors."),
+)
+MALFORMED_JSON: Final = kind(
+    "malformed-json",
+    400,
+    ("送信された内容を JSON として読めません", "UTF-8 の JSON を一つ送ってください。"),
+    ("The body is not JSON", "Send one JSON value in UTF-8."),
+)
+NOT_FOUND: Final = kind(
+    "not-found",
+    404,
+    ("見つかりません", "アドレスを確かめてください。"),
+    ("There is nothing here", "Check the address."),
+)
+METHOD_NOT_ALLOWED: Final = kind(
+    "method-not-allowed",
+    405,
+    ("この方法では使えません", "Allow ヘッダーに挙げた方法を使ってください。"),
+    ("Not by this method", "Use one that the header Allow names."),
+)
+BODY_TOO_LARGE: Final = kind(
+    "body-too-large",
+    413,
+    ("送信された内容が大きすぎます", "{limit_bytes} バイト以下にしてください。"),
+    ("The body is too large", "A body may have {limit_bytes} bytes at most."),
+)
+DATABASE_UNAVAILABLE: Final = kind(
+    "database-unavailable",
+    503,
+    ("ただいま利用できません", "何も失われていません。少し待ってから、もう一度お試しください。"),
+    ("The database is not available", "Nothing is lost; try again after Retry-After."),
+    retry_after_s=2,
+)
+INTERNAL_ERROR: Final = kind(
+    "internal-error",
+    500,
+    (
+        "サービスの中で問題が起きました",
+        "もう一度お試しください。続くときは、X-Request-Id の値を選挙の係員に伝えてください。",
+    ),
+    ("Something went wrong here", "Try again. The fault is logged under the X-Request-Id."),
+)
+OUT_OF_SERVICE: Final = kind(
+    "out-of-service",
+    503,
+    (
+        "ただいま利用できません",
+        "準備中か、害を防ぐために止められています。何も失われていません。少し待ってから、もう一度お試しください。",
+    ),
+    (
+        "This replica does not answer now",
+        "It is starting, or was stopped before it could do harm. Nothing is lost; try again after Retry-After.",
+    ),
+    retry_after_s=5,
+)
+COMMON: Final = (
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    BODY_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    OUT_OF_SERVICE,
+    INTERNAL_ERROR,
+)
+"""What every service may answer."""
+
+UNAUTHORIZED: Final = kind(
+    "unauthorized",
+    401,
+    ("トークンが必要です", "Authorization ヘッダーにトークンを付けてください: Bearer <token>"),
+    ("A bearer token is needed", "Send the token in the Authorization header: Bearer <token>."),
+)
+FORBIDDEN: Final = kind(
+    "forbidden",
+    403,
+    ("このトークンでは許可されません", "この操作のために渡されたトークンを使ってください。"),
+    ("This token does not allow it", "Use the token that was given out for it."),
+)
+RATE_LIMITED: Final = kind(
+    "rate-limited",
+    429,
+    ("アクセスが続いています", "少し待ってから、もう一度お試しください。"),
+    ("Too many requests", "Wait as long as Retry-After says."),
+    retry_after_s=1,
+)
+UNKNOWN_ELECTION: Final = kind(
+    "unknown-election",
+    404,
+    ("この選挙は見つかりません", "選挙の識別子を確かめてください。"),
+    ("No such election", "Check the election's identifier."),
+)
 
 
-async def _answer_uncarriable(request: Request, error: Exception) -> Response:
-    return _answer(request, _invalid_request([{"field": "?", "reason": "holds NUL or a lone surrogate"}]))
-
-
-async def _answer_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return _answer(request, _malformed_json())
-    return _answer(request, _invalid_request([_field_error(fault) for fault in faults[:_MAX_FIELD_ERRORS]]))
-
-
-async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    problem = _malformed_json() if error.status_code == 400 else _of_status(error.status_code)
-    problem.headers.update(error.headers or {})
-    return _answer(request, problem)
-
-
-async def _answer_database_away(request: Request, error: Exception) -> Response:
-    return _answer(
-        request,
-        unavailable(
-            "database-unavailable",
-            "The database is not available",
-            "Nothing is lost; try again after Retry-After.",
-            2,
-        ),
-    )
-
-
-def _invalid_request(errors: Sequence[Mapping[str, str]]) -> Problem:
-    return Problem(
-        "invalid-request",
-        "The request does not match the API",
-        422,
-        "Correct the fields listed in errors.",
-        extensions={"errors": errors},
-    )
-
-
-def _malformed_json() -> Problem:
-    return Problem("malformed-json", "The body is not JSON", 400, "Send one JSON value in UTF-8.")
-
-
-def _of_status(status: int) -> Problem:
+def kind_of_status(status: int) -> ProblemKind:
+    """What the frameworks' own refusals are: 400 is a body that they can't parse, the only one that they raise."""
+    by_status = {400: MALFORMED_JSON, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+    if status in by_status:
+        return by_status[status]
     try:
-        title = HTTPStatus(status).phrase
+        phrase = HTTPStatus(status).phrase
     except ValueError:
-        title = "Error"
-    return Problem(_SLUG_BY_STATUS.get(status, f"http-{status}"), title, status)
-
-
-def body_too_large(limit_bytes: int) -> Problem:
-    """413 for a body beyond ``limit_bytes``."""
-    problem = _of_status(413)
-    problem.detail = f"A body may have {limit_bytes} bytes at most."
-    problem.headers["Connection"] = "close"  # the rest of the body is not read
-    return problem
-
-
-def internal_error() -> Problem:
-    """500 that gives nothing away."""
-    return Problem("internal-error", "Something went wrong here", 500, "The fault is logged under the X-Request-Id.")
-
-
-def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    location: Sequence[Any] = fault["loc"]
-    kind = str(fault["type"])
-    if kind == "extra_forbidden":
-        # The name of an unknown field is the client's text: name the object that holds it.
-        return {"field": _field_name(location[:-1]), "reason": "unknown field"}
-    reason = "not valid" if kind in _ECHOING else str(fault["msg"])
-    return {"field": _field_name(location), "reason": reason}
-
-
-def _field_name(location: Sequence[Any]) -> str:
-    return ".".join(part if _PLAIN_FIELD.fullmatch(part := str(raw)) else "?" for raw in location)
+        phrase = "Error"
+    return kind(
+        f"http-{status}",
+        status,
+        ("要求を処理できません", "要求の内容を確かめてください。"),
+        (phrase, "Check the request."),
+    )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import asyncpg
 from fastapi import APIRouter, FastAPI
@@ -23,7 +23,7 @@ from .clock import Clock, utc_now
 from .database import Schema, SchemaBehind, migrate, schema_pool
 from .health import Readiness
 from .logging import configure_logging
-from .problems import Problem, answer_refusals
+from .problems import ProblemTable
 from .production import require_encrypted_database, require_production_connections
 from .roles import role_statements
 from .server import serve
@@ -47,8 +47,7 @@ class Program(Generic[Settings]):
     replay: Callable[[Settings, asyncpg.Pool], Awaitable[None]]
     """Empties the projection and makes it again from the event log."""
     routers: Sequence[APIRouter]
-    refusals: Iterable[type[Exception]]
-    problem_of: Callable[[Any], Problem]
+    problems: ProblemTable
     max_body_bytes: int
     own: Mapping[str, OwnCommand] = field(default_factory=dict)
     """Subcommands that only this service has."""
@@ -68,7 +67,10 @@ class Program(Generic[Settings]):
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
-        readiness, registry = Readiness(), new_registry()
+        return self._app(start, Readiness(), clock)
+
+    def _app(self, start: Start, readiness: Readiness, clock: Clock) -> FastAPI:
+        registry = new_registry()
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -76,27 +78,26 @@ class Program(Generic[Settings]):
                 app.state.service = service
                 yield
 
-        app = create_app(
+        return create_app(
             service_name=self.service,
             version=version(f"evote-{self.service}"),
             lifespan=lifespan,
             routers=self.routers,
+            problems=self.problems,
             readiness=readiness,
             registry=registry,
             max_body_bytes=self.max_body_bytes,
             clock=clock,
         )
-        answer_refusals(app, self.refusals, self.problem_of)
-        return app
 
     def _openapi(self) -> FastAPI:
         return self.app(_without_settings)
 
     def _serve(self) -> int:
         settings = self._settings()
-        app = self.app(self.start(settings))
+        start, readiness = self.start(settings), Readiness()
         configure_logging(self.service, settings.log_level)
-        return serve(app, settings)
+        return serve(self._app(start, readiness, utc_now), readiness, settings)
 
     def _migrate(self) -> int:
         settings = MigrationSettings()

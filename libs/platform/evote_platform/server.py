@@ -22,7 +22,7 @@ class _DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, settings: ServiceSettings) -> int:
+def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
     """Serve until SIGTERM or SIGINT, or until the service fails; the exit status of the process.
 
     On a signal no new connection is taken, requests in flight get ``shutdown_timeout_s`` to end, then
@@ -31,7 +31,6 @@ def serve(app: FastAPI, settings: ServiceSettings) -> int:
     Returns:
         0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
     """
-    readiness: Readiness = app.state.readiness
     server = _DrainingServer(
         uvicorn.Config(
             app,

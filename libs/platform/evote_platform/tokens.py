@@ -7,7 +7,7 @@ import hmac
 
 from fastapi import Request
 
-from .problems import Problem
+from .problems import FORBIDDEN, UNAUTHORIZED, Problem
 
 
 def token_sha256(token: str) -> str:
@@ -23,17 +23,6 @@ def verify_bearer(request: Request, expected_sha256: str) -> None:
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Problem(
-            "unauthorized",
-            "A bearer token is needed",
-            401,
-            "Send the token in the Authorization header: Bearer <token>.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        raise Problem(UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
     if not hmac.compare_digest(token_sha256(token.strip()), expected_sha256):
-        raise Problem(
-            "forbidden",
-            "This token does not allow it",
-            403,
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        )
+        raise Problem(FORBIDDEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

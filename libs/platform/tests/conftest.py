@@ -11,15 +11,18 @@ from typing import Annotated
 import httpx
 import pytest
 from evote_platform.access import limit_address, require_officer
+from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
-from evote_platform.problems import Problem
+from evote_platform.problems import Problem, ProblemTable, answer, kind
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.text import PlainText
 from evote_platform.tokens import token_sha256
+from evote_platform.wording import Words
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -52,6 +55,14 @@ class Thing(BaseModel):
         return name
 
 
+CLOSED = kind(
+    "election-closed",
+    403,
+    ("締め切られました", "{who}が {closed_at} に締め切りました。"),
+    ("Closed", "{who} did at {closed_at}."),
+)
+LATE = kind("late", 503, ("遅れています", "待ってください。"), ("Late", "Wait."), retry_after_s=9)
+OVER = kind("over", 403, ("終わりました", "もうできません。"), ("Over", "Not any more."))
 router = APIRouter()
 
 
@@ -87,7 +98,39 @@ async def limited() -> dict[str, bool]:
 
 @router.get("/refused")
 async def refused() -> None:
-    raise Problem("election-closed", "Closed", 403, extensions={"closed_at": "x", "status": 1}, headers={"X-Why": "y"})
+    raise Problem(
+        CLOSED, {"closed_at": "x", "status": 1}, facts={"who": Words("係員", "an officer")}, headers={"X-Why": "y"}
+    )
+
+
+class Late(Exception):
+    retry_after_s = 2.5
+
+
+@router.get("/late")
+async def late() -> None:
+    raise Late
+
+
+adding = APIRouter(
+    route_class=route_adding(
+        APIRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
+    )
+)
+
+
+@adding.get("/elsewhere/refused")
+async def refused_elsewhere() -> None:
+    raise Late
+
+
+@adding.get("/elsewhere/nowhere")
+async def refused_for_good() -> None:
+    raise Problem(OVER, {"other_ways": []})
+
+
+@adding.get("/elsewhere/things/{number}")
+async def thing_elsewhere(number: int) -> None: ...
 
 
 @router.post("/careless")
@@ -129,7 +172,10 @@ def app(readiness: Readiness) -> FastAPI:
         service_name="example",
         version="1.2.3",
         lifespan=lifespan,
-        routers=[router],
+        routers=[router, adding],
+        problems=ProblemTable(
+            [answer(Late, LATE, retry_after_s=lambda error: error.retry_after_s)], raised=[CLOSED, OVER]
+        ),
         readiness=readiness,
         registry=new_registry(),
         max_body_bytes=MAX_BODY_BYTES,

@@ -16,7 +16,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema
 from evote_platform.health import Readiness
-from evote_platform.problems import Problem
+from evote_platform.problems import ProblemTable
 from evote_platform.program import Program, Start
 from evote_platform.settings import CannotStart, ServiceSettings
 from fastapi import APIRouter, Depends
@@ -93,8 +93,7 @@ PROGRAM = Program(
     start=start,
     replay=replay,
     routers=[router],
-    refusals=[],
-    problem_of=Problem,
+    problems=ProblemTable(),
     max_body_bytes=1000,
 )
 

@@ -27,6 +27,7 @@ async def test_a_declared_body_beyond_the_limit_is_refused(client: httpx.AsyncCl
     response = await client.post(path, content=b"x" * (LIMIT + 1))
     assert response.status_code == 413
     assert response.json()["type"].endswith(":body-too-large")
+    assert response.json()["limit_bytes"] == LIMIT
     assert response.headers["connection"] == "close"
 
 
@@ -45,6 +46,8 @@ async def test_a_chunked_body_is_refused_where_it_passes_the_limit(client: httpx
         response = await client.post(path, content=endless(), headers=headers)
         assert response.status_code == 413
         assert response.json()["type"].endswith(":body-too-large")
+        assert response.json()["limit_bytes"] == LIMIT
+        assert response.headers["connection"] == "close"
         assert sent <= LIMIT + 200
 
 

@@ -5,8 +5,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from evote_platform.problems import Problem, ProblemTable, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from .conftest import CLOSED, LATE
 
 
 def check_problem(response: httpx.Response, status: int, slug: str) -> dict:
@@ -15,7 +18,7 @@ def check_problem(response: httpx.Response, status: int, slug: str) -> dict:
     document = response.json()
     assert document["type"] == f"urn:tsukuba-evote:problem:{slug}"
     assert document["status"] == status
-    assert document["title"]
+    assert document["title"] and document["detail"] and document["en"]["title"] and document["en"]["detail"]
     return document
 
 
@@ -24,6 +27,44 @@ async def test_a_problem_carries_its_extensions_and_headers(client: httpx.AsyncC
     document = check_problem(response, 403, "election-closed")
     assert document["closed_at"] == "x"
     assert response.headers["x-why"] == "y"
+
+
+async def test_what_happened_and_what_to_do_is_said_in_japanese_and_in_english(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/refused")).json()
+    assert (document["title"], document["detail"]) == ("締め切られました", "係員が x に締め切りました。")
+    assert document["en"] == {"title": "Closed", "detail": "an officer did at x."}
+
+
+async def test_a_refusal_of_the_services_is_answered_from_its_table(client: httpx.AsyncClient) -> None:
+    response = await client.get("/late")
+    check_problem(response, 503, "late")
+    assert response.headers["retry-after"] == "3"  # as the refusal knows, rounded up; not the kind's 9
+
+
+async def test_every_problem_of_a_route_names_what_the_route_adds(client: httpx.AsyncClient) -> None:
+    for path, status, slug in (("refused", 503, "late"), ("things/x", 422, "invalid-request")):
+        document = check_problem(await client.get(f"/elsewhere/{path}"), status, slug)
+        assert document["other_ways"] == ["card"]
+        assert document["detail"].endswith("。カードも使えます。")
+        assert document["en"]["detail"].endswith(". A card will do.")
+
+
+async def test_a_problem_that_knows_better_keeps_its_member_and_says_nothing_more(client: httpx.AsyncClient) -> None:
+    document = check_problem(await client.get("/elsewhere/nowhere"), 403, "over")
+    assert document["other_ways"] == []
+    assert (document["detail"], document["en"]["detail"]) == ("もうできません。", "Not any more.")
+
+
+def test_a_fact_that_is_missing_is_an_error_and_never_an_empty_place() -> None:
+    with pytest.raises(KeyError, match="who"):
+        Problem(CLOSED, {"closed_at": "x"}).document()
+
+
+def test_a_table_lists_every_problem_of_its_service() -> None:
+    table = ProblemTable([answer(KeyError, LATE)], raised=[CLOSED])
+    slugs = [kind.slug for kind in table.kinds()]
+    assert {"late", "election-closed", "invalid-request", "internal-error"} <= set(slugs)
+    assert len(slugs) == len(set(slugs))
 
 
 @pytest.mark.parametrize(

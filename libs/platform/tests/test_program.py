@@ -24,6 +24,7 @@ async def test_endpoints_find_what_the_start_gave_and_nothing_else_at_the_apps_s
     app = PROGRAM.app(PROGRAM.start(settings()))
     async with app.router.lifespan_context(app):
         assert isinstance(app.state.service, ExampleService)
+        assert list(app.state._state) == ["service"]
 
 
 def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_served(tmp_path: Path) -> None:

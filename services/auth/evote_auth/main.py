@@ -10,7 +10,7 @@ from evote_platform.settings import CannotStart
 
 from .api.desk import desk
 from .api.faces import face_officers, face_voters
-from .api.problems import PROBLEM_TYPES, problem_of
+from .api.problems import PROBLEMS
 from .api.routes import officers, voters
 from .revocation.trust import read_authorities
 from .service import SCHEMA, SERVICE, replay, running
@@ -36,8 +36,7 @@ PROGRAM = Program(
     start=_start,
     replay=replay,
     routers=[officers, desk, voters, face_officers, face_voters],
-    refusals=PROBLEM_TYPES,
-    problem_of=problem_of,
+    problems=PROBLEMS,
     max_body_bytes=64 * 1024 * 1024,  # a roll of 200,000 voters fits
 )
 

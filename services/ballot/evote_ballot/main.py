@@ -7,7 +7,7 @@ from functools import partial
 
 from evote_platform.program import Program
 
-from .api.problems import PROBLEM_TYPES, problem_of
+from .api.problems import PROBLEMS
 from .api.routes import router
 from .service import SCHEMA, SERVICE, replay, running
 from .settings import BallotSettings
@@ -19,8 +19,7 @@ PROGRAM = Program(
     start=lambda settings: partial(running, settings),
     replay=replay,
     routers=[router],
-    refusals=PROBLEM_TYPES,
-    problem_of=problem_of,
+    problems=PROBLEMS,
     max_body_bytes=256 * 1024,
 )
 

@@ -9,7 +9,7 @@ from evote_platform.program import Program, Start
 from evote_platform.settings import CannotStart
 
 from .api.multipart import MAX_BODY_BYTES
-from .api.problems import PROBLEM_TYPES, problem_of
+from .api.problems import PROBLEMS
 from .api.routes import officers, voters
 from .engine.weights import WeightsRefused, check_weights
 from .service import SCHEMA, SERVICE, replay, running
@@ -32,8 +32,7 @@ PROGRAM = Program(
     start=_start,
     replay=replay,
     routers=[officers, voters],
-    refusals=PROBLEM_TYPES,
-    problem_of=problem_of,
+    problems=PROBLEMS,
     max_body_bytes=MAX_BODY_BYTES,
 )
 

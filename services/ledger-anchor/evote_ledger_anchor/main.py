@@ -12,6 +12,7 @@ from evote_platform.cli import OwnCommand
 from evote_platform.program import Program
 
 from .api import anchors, log
+from .api.problems import PROBLEMS
 from .chain_settings import ChainSettings, EthereumAccount
 from .chains import deploy
 from .service import SCHEMA, SERVICE, replay, running
@@ -38,8 +39,7 @@ PROGRAM = Program(
     start=lambda settings: partial(running, settings, ChainSettings.from_environment()),
     replay=replay,
     routers=[log.router, anchors.router],
-    refusals=(),
-    problem_of=lambda error: error,
+    problems=PROBLEMS,
     max_body_bytes=1024,  # nothing here takes a body
     own={
         "deploy-contract": OwnCommand(

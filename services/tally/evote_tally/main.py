@@ -8,7 +8,7 @@ from functools import partial
 from evote_platform.program import Program
 
 from .api import officer, public, trustee
-from .api.problems import PROBLEM_TYPES, problem_of
+from .api.problems import PROBLEMS
 from .service import SCHEMA, SERVICE, replay, running
 from .settings import TallySettings
 
@@ -19,8 +19,7 @@ PROGRAM = Program(
     start=lambda settings: partial(running, settings),
     replay=replay,
     routers=[officer.router, trustee.router, public.router],
-    refusals=PROBLEM_TYPES,
-    problem_of=problem_of,
+    problems=PROBLEMS,
     max_body_bytes=1024 * 1024,
 )
 

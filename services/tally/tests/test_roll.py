@@ -61,7 +61,7 @@ def parts(credentials: list[str], count: int = 2, digest: str | None = None) -> 
 def missing(published: list[CredentialsPublished], expected: int = 4) -> str:
     with pytest.raises(RollNotReady) as refused:
         freeze_roll(ELECTION, published, expected)
-    return " ".join(refused.value.missing)
+    return " ".join(words.english for words in refused.value.missing)
 
 
 def test_complete_parts_in_any_order_make_the_roll() -> None:

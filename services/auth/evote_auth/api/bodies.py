@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from fastapi import HTTPException, Request, Response
+from evote_platform.bodylimit import counted
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message
 
 MAX_VOTER_BODY_BYTES: Final = 64 * 1024
 
@@ -20,17 +20,6 @@ class SmallBodyRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_small(request: Request) -> Response:
-            received = 0
-
-            async def receive_counted() -> Message:
-                nonlocal received
-                message = await request.receive()
-                received += len(message.get("body", b""))
-                if received > MAX_VOTER_BODY_BYTES:
-                    # FastAPI lets this type through where it reads bodies, and no other.
-                    raise HTTPException(413, headers={"Connection": "close"})
-                return message
-
-            return await handle(Request(request.scope, receive_counted))
+            return await handle(Request(request.scope, counted(request.receive, MAX_VOTER_BODY_BYTES)))
 
         return handle_small

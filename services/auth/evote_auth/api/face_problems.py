@@ -1,114 +1,183 @@
-"""The refusals of the face way as problem documents. Their routes add ``other_ways`` to each."""
+"""The refusals of the face way as problem documents. Their routes add the other ways to vote to each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from evote_face.statements import StatementExpired
+from evote_platform.answering import Addition
 from evote_platform.clock import rfc3339
-from evote_platform.problems import Problem, retry_after
+from evote_platform.problems import answer, kind
+from evote_platform.wording import Words
 from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 
 from ..domain import refusals
 
-FACE_FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
-    refusals.FaceNotOffered: (
-        "face-not-offered",
-        "There is no voting by face here",
-        404,
-        "Vote by card, or at a counter.",
+OTHER_WAYS = Addition(
+    {"other_ways": ("card", "counter")},
+    Words(
+        "マイナンバーカード、または窓口・投票所でも投票できます。",
+        "You can also vote by My Number card, at a counter or at a polling place.",
     ),
-    refusals.VotingCodeMistyped: (
-        "voting-code-mistyped",
-        "The voting code has a typing error",
-        422,
-        "Compare it with the letter, character by character: no voting code looks like this. Nothing was counted.",
-    ),
-    refusals.VotingCodeUnknown: (
-        "voting-code-unknown",
-        "Nobody has this voting code",
-        403,
-        "Use the newest letter, for this election. An officer can issue a new code.",
-    ),
-    refusals.NoSuchIssue: ("no-such-issue", "There is no such issue of voting codes", 409, "Leave replaces out."),
-    refusals.FaceOrderUnknown: (
-        "face-order-unknown",
-        "The verdict answers no order of ours",
-        404,
-        "Begin again with the voting code.",
-    ),
-    refusals.FaceOrderUsed: (
-        "face-order-used",
-        "The verdict has been used, or its voting code has been replaced",
-        409,
-        "A verdict is good for one release. Begin again with the voting code.",
-    ),
-    refusals.VerdictOfAnotherElection: (
-        "verdict-of-another-election",
-        "The verdict is for another election",
-        409,
-        "Begin again with this election's voting code.",
-    ),
-    refusals.VerdictOfAnotherOrder: (
-        "verdict-of-another-order",
-        "The verdict does not answer its order",
-        403,
-        "Begin again with the voting code.",
-    ),
-    StatementMalformed: (
-        "malformed-verdict",
-        "Not a verdict of biometric",
-        422,
-        "Send the text of verdict exactly as biometric gave it.",
-    ),
-    StatementSignatureWrong: (
-        "bad-verdict-signature",
-        "The verdict is not signed by biometric",
-        403,
-        "Send the text of verdict exactly as biometric gave it.",
-    ),
-    StatementExpired: (
-        "verdict-expired",
-        "The verdict is not valid now",
-        409,
-        "Begin again with the voting code.",
-    ),
-}
+)
 
-
-def _order_expired(error: refusals.FaceOrderExpired) -> Problem:
-    return Problem(
-        "face-order-expired",
-        "The order has expired",
-        409,
-        "Begin again with the voting code.",
-        extensions={"expired_at": rfc3339(error.expired_at)},
-    )
-
-
-def _too_many_orders(error: refusals.TooManyFaceOrders) -> Problem:
-    return Problem(
-        "too-many-face-orders",
-        "The face has been tried too often",
-        429,
-        "Wait as long as Retry-After says, or vote another way. If it wasn't you, ask for a new code.",
-        headers=retry_after(error.retry_after_s),
-    )
-
-
-def _codes_issued(error: refusals.VotingCodesIssued) -> Problem:
-    return Problem(
-        "voting-codes-issued",
-        "Voting codes have been issued, and can't be read again",
-        409,
-        "To void them and issue new ones to all voters, send the number of this issue as replaces.",
-        extensions={"issue": error.issue, "issued_at": rfc3339(error.issued_at)},
-    )
-
-
-FACE_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
-    refusals.FaceOrderExpired: _order_expired,
-    refusals.TooManyFaceOrders: _too_many_orders,
-    refusals.VotingCodesIssued: _codes_issued,
-}
+FACE_ANSWERS = (
+    answer(
+        refusals.FaceNotOffered,
+        kind(
+            "face-not-offered",
+            404,
+            ("ここでは顔の確認による投票はできません", "ほかの方法で投票してください。"),
+            ("There is no voting by face here", "Vote another way."),
+        ),
+    ),
+    answer(
+        refusals.VotingCodeMistyped,
+        kind(
+            "voting-code-mistyped",
+            422,
+            (
+                "投票コードに入力の誤りがあります",
+                "手紙と一文字ずつ見比べてください。このような投票コードはありません。回数には数えていません。",
+            ),
+            (
+                "The voting code has a typing error",
+                "Compare it with the letter, character by character: no voting code looks like this."
+                " Nothing was counted.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.VotingCodeUnknown,
+        kind(
+            "voting-code-unknown",
+            403,
+            (
+                "この投票コードの方はいません",
+                "この選挙の、いちばん新しい手紙の投票コードを使ってください。係員が新しい投票コードを発行することもできます。",
+            ),
+            (
+                "Nobody has this voting code",
+                "Use the newest letter, for this election. An officer can issue a new code.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.NoSuchIssue,
+        kind(
+            "no-such-issue",
+            409,
+            ("この発行番号の投票コードはありません", "replaces を付けずに送ってください。"),
+            ("There is no such issue of voting codes", "Leave replaces out."),
+        ),
+    ),
+    answer(
+        refusals.VotingCodesIssued,
+        kind(
+            "voting-codes-issued",
+            409,
+            (
+                "投票コードは発行済みで、もう一度読み出すことはできません",
+                "すべてを無効にして全員に発行し直すには、この発行番号を replaces に入れて送ってください。",
+            ),
+            (
+                "Voting codes have been issued, and can't be read again",
+                "To void them and issue new ones to all voters, send the number of this issue as replaces.",
+            ),
+        ),
+        lambda error: {"issue": error.issue, "issued_at": rfc3339(error.issued_at)},
+    ),
+    answer(
+        refusals.TooManyFaceOrders,
+        kind(
+            "too-many-face-orders",
+            429,
+            (
+                "顔の確認の回数が多すぎます",
+                "少し待ってからお試しください。心当たりがないときは、新しい投票コードを申し出てください。",
+            ),
+            (
+                "The face has been tried too often",
+                "Wait as long as Retry-After says. If it wasn't you, ask for a new code.",
+            ),
+        ),
+        retry_after_s=lambda error: error.retry_after_s,
+    ),
+    answer(
+        refusals.FaceOrderUnknown,
+        kind(
+            "face-order-unknown",
+            404,
+            ("この顔の確認を求めた手続きが見つかりません", "投票コードの入力からやり直してください。"),
+            ("The verdict answers no order of ours", "Begin again with the voting code."),
+        ),
+    ),
+    answer(
+        refusals.FaceOrderUsed,
+        kind(
+            "face-order-used",
+            409,
+            (
+                "この顔の確認は使用済みか、投票コードが新しくなっています",
+                "確認は一回だけ使えます。投票コードの入力からやり直してください。",
+            ),
+            (
+                "The verdict has been used, or its voting code has been replaced",
+                "A verdict is good for one release. Begin again with the voting code.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.FaceOrderExpired,
+        kind(
+            "face-order-expired",
+            409,
+            ("手続きの時間が切れました", "投票コードの入力からやり直してください。"),
+            ("The order has expired", "Begin again with the voting code."),
+        ),
+        lambda error: {"expired_at": rfc3339(error.expired_at)},
+    ),
+    answer(
+        refusals.VerdictOfAnotherElection,
+        kind(
+            "verdict-of-another-election",
+            409,
+            ("別の選挙のための顔の確認です", "この選挙の投票コードの入力からやり直してください。"),
+            ("The verdict is for another election", "Begin again with this election's voting code."),
+        ),
+    ),
+    answer(
+        refusals.VerdictOfAnotherOrder,
+        kind(
+            "verdict-of-another-order",
+            403,
+            ("顔の確認が手続きと合いません", "投票コードの入力からやり直してください。"),
+            ("The verdict does not answer its order", "Begin again with the voting code."),
+        ),
+    ),
+    answer(
+        StatementMalformed,
+        kind(
+            "malformed-verdict",
+            422,
+            ("顔の確認の結果を読み取れません", "biometric が渡した verdict をそのまま送ってください。"),
+            ("Not a verdict of biometric", "Send the text of verdict exactly as biometric gave it."),
+        ),
+    ),
+    answer(
+        StatementSignatureWrong,
+        kind(
+            "bad-verdict-signature",
+            403,
+            ("顔の確認の結果の署名が正しくありません", "biometric が渡した verdict をそのまま送ってください。"),
+            ("The verdict is not signed by biometric", "Send the text of verdict exactly as biometric gave it."),
+        ),
+    ),
+    answer(
+        StatementExpired,
+        kind(
+            "verdict-expired",
+            409,
+            ("顔の確認の有効な時間を過ぎました", "投票コードの入力からやり直してください。"),
+            ("The verdict is not valid now", "Begin again with the voting code."),
+        ),
+    ),
+)

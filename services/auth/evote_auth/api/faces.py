@@ -8,9 +8,9 @@ from typing import Annotated
 
 from evote_face.statements import FaceOrder
 from evote_platform.access import limit_address, require_officer
+from evote_platform.answering import route_adding
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.problems import route_with_members
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
@@ -30,14 +30,14 @@ from .face_models import (
     VotingCodeResponse,
     VotingCodesRequest,
 )
+from .face_problems import OTHER_WAYS
 from .models import ReleaseRequest, ReleaseResponse
 
-OTHER_WAYS = ("card", "counter")
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 
 # Whoever is refused on the face way, for whatever reason, is told how else to vote.
-FaceRoute = route_with_members(SmallBodyRoute, {"other_ways": OTHER_WAYS})
+FaceRoute = route_adding(SmallBodyRoute, OTHER_WAYS)
 
 
 def _door(service: Service) -> FaceDoor:

@@ -1,254 +1,454 @@
-"""Every refusal as its own problem document (RFC 9457). None tells anything personal."""
+"""Every refusal of auth as its own problem document (RFC 9457). None tells anything personal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Final
 
 from evote_eventlog.errors import LogUnavailable
 from evote_jpki import certificates
 from evote_platform.clock import rfc3339
-from evote_platform.problems import Problem, retry_after, unavailable
+from evote_platform.problems import (
+    FORBIDDEN,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    UNKNOWN_ELECTION,
+    Facts,
+    ProblemTable,
+    answer,
+    kind,
+)
 
 from ..domain import refusals
-from .face_problems import FACE_FACTS, FACE_FIXED
+from .face_problems import FACE_ANSWERS
 
-_FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
-    refusals.RollFrozenAlready: ("roll-frozen", "The roll is frozen", 409, "A frozen roll can't be replaced."),
-    refusals.RollEmpty: ("roll-empty", "There is no roll", 409, "Import the roll first."),
-    refusals.RollNotFrozen: (
-        "roll-not-frozen",
-        "There are no credentials yet",
-        409,
-        "Credentials are released once the roll is frozen.",
-    ),
-    refusals.MasterKeyChanged: (
-        "master-key-changed",
-        "The credentials can't be derived here",
-        503,
-        "The roll was frozen under another master key; the operators have to bring it back.",
-    ),
-    refusals.ChallengeUnknown: ("challenge-unknown", "No such challenge", 404, "Ask for a new challenge."),
-    refusals.ChallengeReplayed: (
-        "challenge-replayed",
-        "The challenge has been used",
-        409,
-        "A challenge is good for one attempt. Ask for a new one.",
-    ),
-    refusals.WrongElection: (
-        "wrong-election",
-        "The challenge is for another election",
-        409,
-        "Ask this election for a challenge.",
-    ),
-    refusals.ChallengeSignatureWrong: (
-        "bad-challenge-signature",
-        "The challenge is not signed by the card",
-        403,
-        "Sign the exact text of challenge with the user-authentication key.",
-    ),
-    refusals.StatementSignatureWrong: (
-        "bad-statement-signature",
-        "The statement is not signed by the card",
-        403,
-        "Sign the exact text of release_statement with the signature key.",
-    ),
-    refusals.NotOnRoll: (
-        "not-on-roll",
-        "Nobody on the roll matches the card",
-        403,
-        "Ask an election officer: name or address may have changed since the card was issued.",
-    ),
-    refusals.CardOfAnother: (
-        "card-of-another",
-        "The certificate is another voter's",
-        403,
-        "Use the two certificates of your own card.",
-    ),
-    refusals.CardBlocked: (
-        "card-blocked",
-        "The card has been reported lost",
-        403,
-        "Ask an election officer to unblock it if it is yours and was found, or use your new card.",
-    ),
-    refusals.UnknownCase: ("unknown-case", "No such case", 404, "Check the reception number."),
-    refusals.NotACandidate: (
-        "not-a-candidate",
-        "The voter does not come into question",
-        422,
-        "Choose one of the case's candidates, or refuse.",
-    ),
-    refusals.UnknownVoter: ("unknown-voter", "No voter has this number", 404, "Check voter_id."),
-    refusals.NothingBlocked: ("nothing-blocked", "The voter has no blocked card", 409, "Nothing has to be done."),
-    certificates.MalformedCertificate: (
-        "malformed-certificate",
-        "Not a certificate of a My Number card",
-        422,
-        "Send the card's two certificates in DER, each in its own field.",
-    ),
-    certificates.UntrustedIssuer: (
-        "untrusted-certificate",
-        "The certificate is not from a recognised authority",
-        403,
-        "Use a My Number card.",
-    ),
-    certificates.CertificateExpired: (
-        "certificate-expired",
-        "The certificate has expired",
-        403,
-        "Renew the card's certificate at the municipality, or vote at a polling place.",
-    ),
-    certificates.CertificateNotYetValid: (
-        "certificate-not-yet-valid",
-        "The certificate is not valid yet",
-        403,
-        "Wait until it is valid.",
-    ),
-    certificates.CertificateRevoked: (
-        "certificate-revoked",
-        "The certificate has been revoked",
-        403,
-        "Ask the municipality about the card, or vote at a polling place.",
-    ),
-    certificates.WrongKeyUsage: (
-        "wrong-key-usage",
-        "The certificate's key may not sign",
-        403,
-        "Use the card's own certificates.",
-    ),
-    certificates.RevocationUnknown: (
-        "revocation-unknown",
-        "Whether the certificate is revoked can't be checked now",
-        503,
-        "Neither the authority's responder nor its list can tell. Ask for a new challenge after Retry-After.",
-    ),
-    **FACE_FIXED,
-}
-
-
-_CERTIFICATE_NAMES = {
+_CERTIFICATE_NAMES: Final = {
     certificates.Purpose.USER_AUTHENTICATION: "user-authentication",
     certificates.Purpose.DIGITAL_SIGNATURE: "digital-signature",
 }
 
 
-def problem_of(error: Exception) -> Problem:
-    """The problem document of a refusal."""
-    fixed = _FIXED.get(type(error))
-    if fixed is not None:
-        headers = {"Retry-After": "60"} if fixed[2] == 503 else None
-        purpose = error.purpose if isinstance(error, certificates.CertificateRefused) else None
-        extensions = None if purpose is None else {"certificate": _CERTIFICATE_NAMES[purpose]}
-        return Problem(*fixed, headers=headers, extensions=extensions)
-    return _WITH_FACTS[type(error)](error)
+def _certificate(error: certificates.CertificateRefused) -> Facts:
+    return {} if error.purpose is None else {"certificate": _CERTIFICATE_NAMES[error.purpose]}
 
 
-def _election_over(error: refusals.ElectionOver) -> Problem:
-    return Problem(
-        "election-closed",
-        "The election is closed",
-        403,
-        "No credential is released any more.",
-        extensions={"other_ways": []},
-    )
+def _reception_number(error: refusals.CardMismatch | refusals.MatchPending | refusals.RefusedByOfficer) -> Facts:
+    return {"reception_number": error.case_number}
 
 
-def _unknown_election(error: refusals.UnknownElection) -> Problem:
-    return Problem("unknown-election", "No such election", 404, "Check the election's identifier.")
+_ROLL = (
+    answer(refusals.UnknownElection, UNKNOWN_ELECTION),
+    answer(
+        refusals.RollFrozenAlready,
+        kind(
+            "roll-frozen",
+            409,
+            ("名簿は確定しています", "確定した名簿は取り替えられません。"),
+            ("The roll is frozen", "A frozen roll can't be replaced."),
+        ),
+    ),
+    answer(
+        refusals.RollEmpty,
+        kind(
+            "roll-empty",
+            409,
+            ("名簿がありません", "先に名簿を取り込んでください。"),
+            ("There is no roll", "Import the roll first."),
+        ),
+    ),
+    answer(
+        refusals.RollNotFrozen,
+        kind(
+            "roll-not-frozen",
+            409,
+            ("投票資格はまだありません", "名簿が確定すると、投票資格を受け取れます。"),
+            ("There are no credentials yet", "Credentials are released once the roll is frozen."),
+        ),
+    ),
+    answer(
+        refusals.RollRejected,
+        kind(
+            "roll-rejected",
+            422,
+            (
+                "名簿に誤りがあるため、何も取り込みませんでした",
+                "rows に挙げた行を直し、ファイル全体をもう一度取り込んでください。",
+            ),
+            ("The roll has faults; nothing was imported", "Correct the rows listed and import the whole file again."),
+        ),
+        lambda error: {"rows": [asdict(fault) for fault in error.faults], "total": error.total},
+    ),
+    answer(
+        refusals.MasterKeyChanged,
+        kind(
+            "master-key-changed",
+            503,
+            (
+                "ただいま投票資格を発行できません",
+                "名簿は別の親鍵で確定されています。運用の担当者が元の親鍵に戻す必要があります。",
+            ),
+            (
+                "The credentials can't be derived here",
+                "The roll was frozen under another master key; the operators have to bring it back.",
+            ),
+            retry_after_s=60,
+        ),
+    ),
+    answer(
+        refusals.ElectionOver,
+        kind(
+            "election-closed",
+            403,
+            ("投票は締め切られました", "もう投票資格は発行されません。"),
+            ("The election is closed", "No credential is released any more."),
+        ),
+        lambda _: {"other_ways": []},
+    ),
+    answer(
+        LogUnavailable,
+        kind(
+            "log-unavailable",
+            503,
+            (
+                "ただいま手続きを記録できません",
+                "投票資格は発行されていません。少し待ってから、有効なうちに同じ内容をもう一度送ってください。",
+            ),
+            (
+                "The event log is not available",
+                "Nothing was released. Send the same request again after Retry-After, while it is valid.",
+            ),
+        ),
+        retry_after_s=lambda error: error.retry_after_s,
+    ),
+)
 
+_CHALLENGES = (
+    answer(
+        refusals.ChallengeUnknown,
+        kind(
+            "challenge-unknown",
+            404,
+            ("このチャレンジは見つかりません", "新しいチャレンジを求めてください。"),
+            ("No such challenge", "Ask for a new challenge."),
+        ),
+    ),
+    answer(
+        refusals.ChallengeReplayed,
+        kind(
+            "challenge-replayed",
+            409,
+            ("このチャレンジは使用済みです", "チャレンジは一回だけ使えます。新しいチャレンジを求めてください。"),
+            ("The challenge has been used", "A challenge is good for one attempt. Ask for a new one."),
+        ),
+    ),
+    answer(
+        refusals.ChallengeExpired,
+        kind(
+            "challenge-expired",
+            409,
+            ("チャレンジの時間が切れました", "新しいチャレンジを求めてください。"),
+            ("The challenge has expired", "Ask for a new challenge."),
+        ),
+        lambda error: {"expired_at": rfc3339(error.expired_at)},
+    ),
+    answer(
+        refusals.WrongElection,
+        kind(
+            "wrong-election",
+            409,
+            ("別の選挙のチャレンジです", "この選挙にチャレンジを求めてください。"),
+            ("The challenge is for another election", "Ask this election for a challenge."),
+        ),
+    ),
+    answer(
+        refusals.ChallengeSignatureWrong,
+        kind(
+            "bad-challenge-signature",
+            403,
+            (
+                "チャレンジへのカードの署名が正しくありません",
+                "利用者証明用の鍵で、challenge の文面をそのまま署名してください。",
+            ),
+            (
+                "The challenge is not signed by the card",
+                "Sign the exact text of challenge with the user-authentication key.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.StatementSignatureWrong,
+        kind(
+            "bad-statement-signature",
+            403,
+            (
+                "申請書へのカードの署名が正しくありません",
+                "署名用の鍵で、release_statement の文面をそのまま署名してください。",
+            ),
+            (
+                "The statement is not signed by the card",
+                "Sign the exact text of release_statement with the signature key.",
+            ),
+        ),
+    ),
+)
 
-def _challenge_expired(error: refusals.ChallengeExpired) -> Problem:
-    return Problem(
-        "challenge-expired",
-        "The challenge has expired",
-        409,
-        "Ask for a new challenge.",
-        extensions={"expired_at": rfc3339(error.expired_at)},
-    )
+_CARDS = (
+    answer(
+        refusals.NotOnRoll,
+        kind(
+            "not-on-roll",
+            403,
+            (
+                "カードに合う方が名簿にいません",
+                "選挙の係員にお尋ねください。カードの発行のあとに、氏名や住所が変わったのかもしれません。",
+            ),
+            (
+                "Nobody on the roll matches the card",
+                "Ask an election officer: name or address may have changed since the card was issued.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.CardOfAnother,
+        kind(
+            "card-of-another",
+            403,
+            ("別の方の証明書です", "ご自身のカードの二つの証明書を使ってください。"),
+            ("The certificate is another voter's", "Use the two certificates of your own card."),
+        ),
+    ),
+    answer(
+        refusals.CardBlocked,
+        kind(
+            "card-blocked",
+            403,
+            (
+                "紛失の届けが出ているカードです",
+                "ご自身のカードが見つかったのであれば、選挙の係員に解除を申し出てください。新しいカードも使えます。",
+            ),
+            (
+                "The card has been reported lost",
+                "Ask an election officer to unblock it if it is yours and was found, or use your new card.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.CardMismatch,
+        kind(
+            "card-mismatch",
+            403,
+            (
+                "前に使われた、まだ有効な別のカードがあります",
+                "選挙の係員に受付番号を伝え、カードが認められたら、新しいチャレンジではじめからやり直してください。",
+            ),
+            (
+                "Another card was used before, and it is still valid",
+                "Tell an election officer the reception number; come again, with a new challenge, when the card is"
+                " approved.",
+            ),
+        ),
+        _reception_number,
+    ),
+    answer(
+        refusals.MatchPending,
+        kind(
+            "match-pending",
+            409,
+            (
+                "カードの方が名簿のどなたか、確実には分かりません",
+                "選挙の係員に受付番号を伝え、結果が決まったら、新しいチャレンジではじめからやり直してください。",
+            ),
+            (
+                "The card does not match one voter for certain",
+                "Tell an election officer the reception number; come again, with a new challenge, when the case is"
+                " decided.",
+            ),
+        ),
+        _reception_number,
+    ),
+    answer(
+        refusals.RefusedByOfficer,
+        kind(
+            "refused-by-officer",
+            403,
+            (
+                "選挙の係員がこのカードを認めませんでした",
+                "受付番号を添えて、選挙の係員にお尋ねください。投票所では投票できます。",
+            ),
+            (
+                "An election officer has refused this card",
+                "Ask an election officer, and tell the reception number; you can vote at a polling place.",
+            ),
+        ),
+        _reception_number,
+    ),
+    answer(
+        refusals.TooManyFailures,
+        kind(
+            "too-many-failures",
+            429,
+            (
+                "このカードは続けて失敗しました",
+                "少し待ってから、新しいチャレンジを求めてください。カードが使えなくなることはありません。",
+            ),
+            (
+                "This card has failed too often",
+                "Wait as long as Retry-After says, then ask for a new challenge. The card is not locked for good.",
+            ),
+        ),
+        retry_after_s=lambda error: error.retry_after_s,
+    ),
+)
 
+_CERTIFICATES = (
+    answer(
+        certificates.MalformedCertificate,
+        kind(
+            "malformed-certificate",
+            422,
+            (
+                "マイナンバーカードの証明書ではありません",
+                "カードの二つの証明書を DER で、それぞれの項目に入れて送ってください。",
+            ),
+            (
+                "Not a certificate of a My Number card",
+                "Send the card's two certificates in DER, each in its own field.",
+            ),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.UntrustedIssuer,
+        kind(
+            "untrusted-certificate",
+            403,
+            ("認められた認証局の証明書ではありません", "マイナンバーカードを使ってください。"),
+            ("The certificate is not from a recognised authority", "Use a My Number card."),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.CertificateExpired,
+        kind(
+            "certificate-expired",
+            403,
+            ("証明書の有効期限が切れています", "市区町村の窓口で証明書を更新するか、投票所で投票してください。"),
+            (
+                "The certificate has expired",
+                "Renew the card's certificate at the municipality, or vote at a polling place.",
+            ),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.CertificateNotYetValid,
+        kind(
+            "certificate-not-yet-valid",
+            403,
+            ("証明書の有効期間はまだ始まっていません", "有効になるまでお待ちください。"),
+            ("The certificate is not valid yet", "Wait until it is valid."),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.CertificateRevoked,
+        kind(
+            "certificate-revoked",
+            403,
+            ("証明書は失効しています", "市区町村の窓口でカードについて確かめるか、投票所で投票してください。"),
+            ("The certificate has been revoked", "Ask the municipality about the card, or vote at a polling place."),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.WrongKeyUsage,
+        kind(
+            "wrong-key-usage",
+            403,
+            ("この証明書の鍵は署名に使えません", "カードの証明書をそのまま使ってください。"),
+            ("The certificate's key may not sign", "Use the card's own certificates."),
+        ),
+        _certificate,
+    ),
+    answer(
+        certificates.RevocationUnknown,
+        kind(
+            "revocation-unknown",
+            503,
+            (
+                "証明書が失効していないか、ただいま確かめられません",
+                "認証局の応答でも失効リストでも確かめられません。少し待ってから、新しいチャレンジを求めてください。",
+            ),
+            (
+                "Whether the certificate is revoked can't be checked now",
+                "Neither the authority's responder nor its list can tell. Ask for a new challenge after Retry-After.",
+            ),
+            retry_after_s=60,
+        ),
+        _certificate,
+    ),
+)
 
-def _card_mismatch(error: refusals.CardMismatch) -> Problem:
-    return Problem(
-        "card-mismatch",
-        "Another card was used before, and it is still valid",
-        403,
-        "Tell an election officer the reception number; come again, with a new challenge, when the card is approved.",
-        extensions={"reception_number": error.case_number},
-    )
+_OFFICERS = (
+    answer(
+        refusals.UnknownCase,
+        kind(
+            "unknown-case",
+            404,
+            ("この受付番号の案件はありません", "受付番号を確かめてください。"),
+            ("No such case", "Check the reception number."),
+        ),
+    ),
+    answer(
+        refusals.NotACandidate,
+        kind(
+            "not-a-candidate",
+            422,
+            ("この選挙人は案件の候補ではありません", "案件の候補から選ぶか、認めないでください。"),
+            ("The voter does not come into question", "Choose one of the case's candidates, or refuse."),
+        ),
+    ),
+    answer(
+        refusals.CaseDecidedOtherwise,
+        kind(
+            "case-decided",
+            409,
+            ("この案件は別の内容で決定済みです", "先の決定が有効です。案件の一覧を読み直してください。"),
+            ("The case has been decided otherwise", "The first decision stands. Read the pending cases again."),
+        ),
+        lambda error: {"decided_at": rfc3339(error.decided_at)},
+    ),
+    answer(
+        refusals.UnknownVoter,
+        kind(
+            "unknown-voter",
+            404,
+            ("この番号の選挙人はいません", "voter_id を確かめてください。"),
+            ("No voter has this number", "Check voter_id."),
+        ),
+    ),
+    answer(
+        refusals.NothingBlocked,
+        kind(
+            "nothing-blocked",
+            409,
+            ("この選挙人に、止められているカードはありません", "何もする必要はありません。"),
+            ("The voter has no blocked card", "Nothing has to be done."),
+        ),
+    ),
+)
 
+NOT_CSV: Final = kind(
+    "unsupported-media-type",
+    415,
+    (
+        "名簿が CSV として送られていません",
+        "Content-Type: text/csv; charset=utf-8、または charset=shift_jis を付けて送ってください。",
+    ),
+    ("The roll is not sent as CSV", "Send Content-Type: text/csv; charset=utf-8, or charset=shift_jis."),
+)
 
-def _match_pending(error: refusals.MatchPending) -> Problem:
-    return Problem(
-        "match-pending",
-        "The card does not match one voter for certain",
-        409,
-        "Tell an election officer the reception number; come again, with a new challenge, when the case is decided.",
-        extensions={"reception_number": error.case_number},
-    )
-
-
-def _refused_by_officer(error: refusals.RefusedByOfficer) -> Problem:
-    return Problem(
-        "refused-by-officer",
-        "An election officer has refused this card",
-        403,
-        "Ask an election officer, and tell the reception number; you can vote at a polling place.",
-        extensions={"reception_number": error.case_number},
-    )
-
-
-def _too_many_failures(error: refusals.TooManyFailures) -> Problem:
-    return Problem(
-        "too-many-failures",
-        "This card has failed too often",
-        429,
-        "Wait as long as Retry-After says, then ask for a new challenge. The card is not locked for good.",
-        headers=retry_after(error.retry_after_s),
-    )
-
-
-def _case_decided(error: refusals.CaseDecidedOtherwise) -> Problem:
-    return Problem(
-        "case-decided",
-        "The case has been decided otherwise",
-        409,
-        "The first decision stands. Read the pending cases again.",
-        extensions={"decided_at": rfc3339(error.decided_at)},
-    )
-
-
-def _roll_rejected(error: refusals.RollRejected) -> Problem:
-    return Problem(
-        "roll-rejected",
-        "The roll has faults; nothing was imported",
-        422,
-        "Correct the rows listed and import the whole file again.",
-        extensions={"rows": [asdict(fault) for fault in error.faults], "total": error.total},
-    )
-
-
-def _log_unavailable(error: LogUnavailable) -> Problem:
-    return unavailable(
-        "log-unavailable",
-        "The event log is not available",
-        "Nothing was released. Send the same request again after Retry-After, while it is valid.",
-        error.retry_after_s,
-    )
-
-
-_WITH_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
-    refusals.UnknownElection: _unknown_election,
-    refusals.ChallengeExpired: _challenge_expired,
-    refusals.RollRejected: _roll_rejected,
-    refusals.CardMismatch: _card_mismatch,
-    refusals.MatchPending: _match_pending,
-    refusals.RefusedByOfficer: _refused_by_officer,
-    refusals.TooManyFailures: _too_many_failures,
-    refusals.CaseDecidedOtherwise: _case_decided,
-    refusals.ElectionOver: _election_over,
-    LogUnavailable: _log_unavailable,
-    **FACE_FACTS,
-}
-PROBLEM_TYPES = (*_FIXED, *_WITH_FACTS)
-"""The exceptions that ``problem_of`` knows."""
+PROBLEMS = ProblemTable(
+    [*_ROLL, *_CHALLENGES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
+    raised=[UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, NOT_CSV],
+)

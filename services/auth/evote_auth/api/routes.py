@@ -27,6 +27,7 @@ from .models import (
     RollImported,
     RollStateResponse,
 )
+from .problems import NOT_CSV
 
 _CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
@@ -120,10 +121,5 @@ def _charset(request: Request) -> str:
     media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.replace(" ", "").removeprefix("charset=").strip('"') or "utf-8"
     if media_type.strip() != "text/csv" or charset not in ("utf-8", "shift_jis"):
-        raise Problem(
-            "unsupported-media-type",
-            "The roll is not sent as CSV",
-            415,
-            "Send Content-Type: text/csv; charset=utf-8, or charset=shift_jis.",
-        )
+        raise Problem(NOT_CSV)
     return charset

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..domain.liveness import MOST_FRAMES
+from .problems import INVALID_PART, MALFORMED_MULTIPART, NOT_A_PICTURE, NOT_MULTIPART, PICTURE_TOO_LARGE
 
 MAX_BODY_BYTES: Final = 24 * 1024 * 1024
 MAX_PHOTO_BYTES: Final = 12 * 1024 * 1024
@@ -30,14 +31,12 @@ class _InMemoryParser(MultiPartParser):
 async def read_form(request: Request) -> FormData:
     """The parts of a multipart/form-data body; 415 for another type, 400 for one that can't be parsed."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        raise unsupported("multipart/form-data で送信してください。")
+        raise Problem(NOT_MULTIPART)
     try:
         parser = _InMemoryParser(request.headers, request.stream(), max_files=MOST_FRAMES, max_fields=_MOST_FIELDS)
         return await parser.parse()
     except (MultiPartException, KeyError, ValueError):
-        raise Problem(
-            "malformed-multipart", "The body is not multipart/form-data", 400, "送信された内容を読み取れません。"
-        ) from None
+        raise Problem(MALFORMED_MULTIPART) from None
 
 
 def text_part(form: FormData, name: str) -> str:
@@ -60,29 +59,13 @@ async def _picture(part: UploadFile | str, name: str, largest: int) -> bytes:
     if isinstance(part, str):
         raise invalid_part(name)
     if (part.content_type or "").partition(";")[0].strip().lower() not in _PICTURE_TYPES:
-        raise unsupported("写真は JPEG または PNG で送信してください。")
+        raise Problem(NOT_A_PICTURE)
     content = await part.read()
     if len(content) > largest:
-        raise Problem(
-            "picture-too-large",
-            "The picture has too many bytes",
-            413,
-            f"写真が大きすぎます。{largest // 1024} KB 以下にしてください。",
-        )
+        raise Problem(PICTURE_TOO_LARGE, facts={"limit_kb": largest // 1024})
     return content
-
-
-def unsupported(detail: str) -> Problem:
-    """415: the body or a part is of a type that isn't taken."""
-    return Problem("unsupported-media-type", "This media type is not taken", 415, detail)
 
 
 def invalid_part(name: str) -> Problem:
     """422: a part is missing, comes twice or is of the wrong kind."""
-    return Problem(
-        "invalid-part",
-        "A part of the form is missing or wrong",
-        422,
-        "送信された内容に不足があります。",
-        extensions={"part": name},
-    )
+    return Problem(INVALID_PART, {"part": name})

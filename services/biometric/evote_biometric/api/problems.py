@@ -1,229 +1,369 @@
-"""Every refusal as its own problem document (RFC 9457): residents read ``detail``, and see their other ways to vote."""
+"""Every refusal of biometric as its own problem document (RFC 9457); voters' routes add the other ways to vote."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from evote_eventlog.errors import LogUnavailable
 from evote_face.statements import StatementExpired
+from evote_platform.answering import Addition
 from evote_platform.clock import rfc3339
-from evote_platform.problems import Problem, retry_after
+from evote_platform.problems import (
+    FORBIDDEN,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    Answer,
+    Facts,
+    Problem,
+    ProblemTable,
+    answer,
+    kind,
+)
+from evote_platform.wording import Words
 from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 
 from ..domain import refusals
 from ..domain.quality import WHAT_TO_CHANGE
 from ..domain.refusals import RejectionReason
 
-OTHER_WAYS: Final = ("card", "counter")
-_OTHERWISE = "マイナンバーカード、または窓口・投票所でも投票できます。"
+OTHER_WAYS: Final = Addition(
+    {"other_ways": ("card", "counter")},
+    Words(
+        "マイナンバーカード、または窓口・投票所でも投票できます。",
+        "You can also vote by My Number card, at a counter or at a polling place.",
+    ),
+)
 
-REASONS: Final[Mapping[RejectionReason, str]] = {
-    RejectionReason.STILL_PHOTO: "動きが見られませんでした。写真ではなくご本人が、指示のとおりに動いてください。",
-    RejectionReason.WRONG_ACTIONS: "指示と違う動きでした。表示された順に、一つずつゆっくり動いてください。",
-    RejectionReason.NO_RETURN_TO_CENTRE: "最後に正面に戻っていません。動いたあとは正面を向いてください。",
-    RejectionReason.TOO_FEW_FRAMES: "撮影された枚数が合いません。もう一度撮影してください。",
-    RejectionReason.BAD_TIMING: "撮影の間隔が正しくありません。もう一度、途切れないように撮影してください。",
-    RejectionReason.NO_FACE: "顔が見つかりません。顔全体が画面に入るようにしてください。",
-    RejectionReason.SEVERAL_FACES: "ほかの人の顔も写っています。お一人で撮影してください。",
-    RejectionReason.FACE_COVERED: "口や鼻が隠れています。マスクなどを外してください。",
-    RejectionReason.EYES_COVERED: "目が隠れています。サングラスや前髪をよけてください。",
-    RejectionReason.POOR_PICTURES: "暗い、ぼけているなどのため確認できません。明るい場所で正面から始めてください。",
-    RejectionReason.ANOTHER_PERSON_DURING: "途中で別の顔が写りました。はじめから終わりまでお一人で撮影してください。",
-    RejectionReason.NOT_GENUINE: "カメラの前の顔と確認できませんでした。画面や写真ではなくご本人を撮影してください。",
-    RejectionReason.REPLAYED: "以前に送信された画像が含まれています。新しく撮影してください。",
-    RejectionReason.NOT_THE_ENROLLED_FACE: "登録された顔と一致すると確認できませんでした。",
+REASONS: Final[Mapping[RejectionReason, Words]] = {
+    RejectionReason.STILL_PHOTO: Words(
+        "動きが見られませんでした。写真ではなくご本人が、指示のとおりに動いてください。",
+        "Nothing moved. Show yourself, not a photo, and move as you are told.",
+    ),
+    RejectionReason.WRONG_ACTIONS: Words(
+        "指示と違う動きでした。表示された順に、一つずつゆっくり動いてください。",
+        "Those were other movements. Make the ones that are shown, slowly, one after the other.",
+    ),
+    RejectionReason.NO_RETURN_TO_CENTRE: Words(
+        "最後に正面に戻っていません。動いたあとは正面を向いてください。",
+        "You did not look ahead at the end. Look straight ahead after each movement.",
+    ),
+    RejectionReason.TOO_FEW_FRAMES: Words(
+        "撮影された枚数が合いません。もう一度撮影してください。",
+        "The number of pictures is wrong. Take them again.",
+    ),
+    RejectionReason.BAD_TIMING: Words(
+        "撮影の間隔が正しくありません。もう一度、途切れないように撮影してください。",
+        "The pictures were taken at odd times. Take them again without a break.",
+    ),
+    RejectionReason.NO_FACE: Words(
+        "顔が見つかりません。顔全体が画面に入るようにしてください。",
+        "No face was found. Keep your whole face in the picture.",
+    ),
+    RejectionReason.SEVERAL_FACES: Words(
+        "ほかの人の顔も写っています。お一人で撮影してください。",
+        "Other faces are in the picture. Be alone in it.",
+    ),
+    RejectionReason.FACE_COVERED: Words(
+        "口や鼻が隠れています。マスクなどを外してください。",
+        "Your mouth or nose is covered. Take off a mask or the like.",
+    ),
+    RejectionReason.EYES_COVERED: Words(
+        "目が隠れています。サングラスや前髪をよけてください。",
+        "Your eyes are covered. Take off sunglasses, and keep your hair away from them.",
+    ),
+    RejectionReason.POOR_PICTURES: Words(
+        "暗い、ぼけているなどのため確認できません。明るい場所で正面から始めてください。",
+        "The pictures are too dark or blurred. Go to a bright place and begin by looking straight ahead.",
+    ),
+    RejectionReason.ANOTHER_PERSON_DURING: Words(
+        "途中で別の顔が写りました。はじめから終わりまでお一人で撮影してください。",
+        "Another face came into the picture. Be alone in it from the beginning to the end.",
+    ),
+    RejectionReason.NOT_GENUINE: Words(
+        "カメラの前の顔と確認できませんでした。画面や写真ではなくご本人を撮影してください。",
+        "It could not be seen that a face was before the camera. Take yourself, not a screen or a photo.",
+    ),
+    RejectionReason.REPLAYED: Words(
+        "以前に送信された画像が含まれています。新しく撮影してください。",
+        "Some of the pictures were sent before. Take new ones.",
+    ),
+    RejectionReason.NOT_THE_ENROLLED_FACE: Words(
+        "登録された顔と一致すると確認できませんでした。",
+        "It could not be seen that this is the enrolled face.",
+    ),
 }
 """What a resident reads for each reason."""
 
-_STATUS = {RejectionReason.REPLAYED: 409, RejectionReason.TOO_FEW_FRAMES: 422, RejectionReason.POOR_PICTURES: 422}
-_UNREADABLE_STATUS = {"wrong-format": 415, "too-large": 413}
-
-_FIXED: Mapping[type[Exception], tuple[str, str, int, str]] = {
-    StatementMalformed: (
-        "malformed-order",
-        "Not an order of auth",
-        422,
-        "手続きの情報を読み取れません。はじめからやり直してください。",
-    ),
-    StatementSignatureWrong: (
-        "bad-order-signature",
-        "The order is not signed by auth",
-        403,
-        "手続きの情報が正しくありません。はじめからやり直してください。",
-    ),
-    StatementExpired: (
-        "order-expired",
-        "The order has expired",
-        409,
-        "手続きの時間が切れました。はじめからやり直してください。",
-    ),
-    refusals.OrderForOtherPurpose: (
-        "order-for-other-purpose",
-        "The order asks for something else",
-        409,
-        "顔の登録と確認では手続きが異なります。はじめからやり直してください。",
-    ),
-    refusals.OrderUsed: (
-        "order-used",
-        "The order has done what it was for",
-        409,
-        "この手続きは済んでいます。続けるには、はじめからやり直してください。",
-    ),
-    refusals.NoAttemptsLeft: (
-        "no-attempts-left",
-        "The order's attempts are used up",
-        409,
-        "この手続きでの回数を使い切りました。投票コードの入力からやり直してください。",
-    ),
-    refusals.NotEnrolled: (
-        "face-not-enrolled",
-        "No face is enrolled for this voter",
-        404,
-        "顔が登録されていません。窓口で、またはカードで登録できます。",
-    ),
-    refusals.TemplatesErased: (
-        "templates-erased",
-        "The election is over and its templates are erased",
-        410,
-        "この選挙は終わり、顔の情報は消去されました。",
-    ),
-    refusals.MasterKeyChanged: (
-        "master-key-changed",
-        "The election's key can't be unwrapped here",
-        503,
-        "ただいま顔の確認ができません。しばらくしてからお試しください。",
-    ),
-    refusals.VerificationUnknown: (
-        "verification-unknown",
-        "No such verification",
-        404,
-        "この確認は見つかりません。確認をはじめからやり直してください。",
-    ),
-    refusals.VerificationUsed: (
-        "verification-used",
-        "The verification has had its frames",
-        409,
-        "この確認は済んでいます。新しい確認を始めてください。",
-    ),
-    refusals.NonceWrong: (
-        "nonce-wrong",
-        "The frames are for another verification",
-        409,
-        "別の確認のための画像です。新しい確認を始めてください。",
-    ),
+_FACE_REFUSED: Final = kind(
+    "face-refused",
+    403,
+    ("登録された本人の顔と確認できませんでした", "{advice}"),
+    ("The frames do not show the enrolled face, live", "{advice}"),
+)
+_FACE_REFUSED_OTHERWISE: Final = {
+    RejectionReason.REPLAYED: replace(_FACE_REFUSED, status=409),
+    RejectionReason.TOO_FEW_FRAMES: replace(_FACE_REFUSED, status=422),
+    RejectionReason.POOR_PICTURES: replace(_FACE_REFUSED, status=422),
 }
-
-
-def problem_of(error: Exception) -> Problem:
-    """The problem document of a refusal; its text names the other ways to vote."""
-    fixed = _FIXED.get(type(error))
-    if fixed is not None:
-        headers = {"Retry-After": "60"} if fixed[2] == 503 else None
-        problem = Problem(*fixed, headers=headers)
-    else:
-        problem = _WITH_FACTS[type(error)](error)
-    return naming_other_ways(problem)
-
-
-def naming_other_ways(problem: Problem) -> Problem:
-    """The same problem, whose text says how else one can vote; voters' routes add ``other_ways`` for programs."""
-    problem.detail = f"{problem.detail}{_OTHERWISE}"
-    return problem
-
-
-def too_many_requests(retry_after_s: float) -> Problem:
-    """429 for an address."""
-    return naming_other_ways(
-        Problem(
-            "rate-limited",
-            "Too many requests",
-            429,
-            "アクセスが続いています。少し待ってからお試しください。",
-            headers=retry_after(retry_after_s),
-        )
-    )
+_PICTURE_UNREADABLE: Final = kind(
+    "picture-unreadable",
+    422,
+    ("画像を読み取れません", "カメラで撮り直し、JPEG または PNG で送信してください。"),
+    ("A picture can't be read", "Take it again with the camera, and send it as JPEG or PNG."),
+)
+_PICTURE_UNREADABLE_OTHERWISE: Final = {
+    "wrong-format": replace(_PICTURE_UNREADABLE, status=415),
+    "too-large": replace(_PICTURE_UNREADABLE, status=413),
+}
 
 
 def _face_refused(error: refusals.FaceRefused) -> Problem:
     return Problem(
-        "face-refused",
-        "The frames do not show the enrolled face, live",
-        _STATUS.get(error.reason, 403),
-        REASONS[error.reason],
-        extensions={"reason": error.reason.value, "attempts_left": error.attempts_left},
-    )
-
-
-def _photo_refused(error: refusals.PhotoRefused) -> Problem:
-    faults = [{"code": fault.value, "text": WHAT_TO_CHANGE[fault]} for fault in error.faults]
-    return Problem(
-        "photo-quality",
-        "The photo is not good enough to be enrolled",
-        422,
-        "".join(fault["text"] for fault in faults),
-        extensions={"faults": faults},
+        _FACE_REFUSED_OTHERWISE.get(error.reason, _FACE_REFUSED),
+        {"reason": error.reason.value, "attempts_left": error.attempts_left},
+        facts={"advice": REASONS[error.reason]},
     )
 
 
 def _picture_unreadable(error: refusals.PictureUnreadable) -> Problem:
-    return Problem(
-        "picture-unreadable",
-        "A picture can't be read",
-        _UNREADABLE_STATUS.get(error.fault, 422),
-        "画像を読み取れません。カメラで撮り直し、JPEG または PNG で送信してください。",
-        extensions={"fault": error.fault},
-    )
+    return Problem(_PICTURE_UNREADABLE_OTHERWISE.get(error.fault, _PICTURE_UNREADABLE), {"fault": error.fault})
 
 
-def _too_many_attempts(error: refusals.TooManyAttempts) -> Problem:
-    return Problem(
-        "too-many-attempts",
-        "This voter has tried too often",
-        429,
-        "確認が続けてできなかったため、少し待ってからお試しください。使えなくなることはありません。",
-        headers=retry_after(error.retry_after_s),
-    )
+def _faults(error: refusals.PhotoRefused) -> Facts:
+    return {"faults": [{"code": fault.value, "text": WHAT_TO_CHANGE[fault].japanese} for fault in error.faults]}
 
 
-def _verification_expired(error: refusals.VerificationExpired) -> Problem:
-    return Problem(
-        "verification-expired",
-        "The verification has expired",
-        409,
-        "時間が切れました。新しい確認を始めてください。",
-        extensions={"expired_at": rfc3339(error.expired_at)},
-    )
+def _advice(error: refusals.PhotoRefused) -> Facts:
+    said = [WHAT_TO_CHANGE[fault] for fault in error.faults]
+    return {"advice": Words("".join(w.japanese for w in said), " ".join(w.english for w in said))}
 
 
-def _overloaded(error: refusals.Overloaded) -> Problem:
-    return Problem(
-        "faces-busy",
-        "Too many pictures wait, or the workers are starting",
-        503,
-        "ただいま混み合っています。少し待ってから、新しい確認を始めてください。回数は減りません。",
-        headers=retry_after(error.retry_after_s),
-    )
+MALFORMED_MULTIPART: Final = kind(
+    "malformed-multipart",
+    400,
+    ("送信された内容を読み取れません", "ページを読み込み直して、もう一度送信してください。"),
+    ("The body is not multipart/form-data", "Send the parts as multipart/form-data."),
+)
+NOT_MULTIPART: Final = kind(
+    "unsupported-media-type",
+    415,
+    ("この形式では受け取れません", "multipart/form-data で送信してください。"),
+    ("This media type is not taken", "Send multipart/form-data."),
+)
+NOT_A_PICTURE: Final = kind(
+    "unsupported-media-type",
+    415,
+    ("この形式では受け取れません", "写真は JPEG または PNG で送信してください。"),
+    ("This media type is not taken", "Send pictures as JPEG or PNG."),
+)
+PICTURE_TOO_LARGE: Final = kind(
+    "picture-too-large",
+    413,
+    ("写真が大きすぎます", "{limit_kb} KB 以下にしてください。"),
+    ("The picture has too many bytes", "A picture may have {limit_kb} KB at most."),
+)
+INVALID_PART: Final = kind(
+    "invalid-part",
+    422,
+    ("送信された内容に不足があります", "ページを読み込み直して、もう一度送信してください。"),
+    ("A part of the form is missing or wrong", "Send the part {part} as the API says."),
+)
 
-
-def _log_unavailable(error: LogUnavailable) -> Problem:
-    return Problem(
-        "log-unavailable",
-        "The event log is not available",
-        503,
-        "ただいま確認の結果を記録できません。少し待ってからやり直してください。回数は減りません。",
-        headers=retry_after(error.retry_after_s),
-    )
-
-
-_WITH_FACTS: Mapping[type[Exception], Callable[[Any], Problem]] = {
-    refusals.FaceRefused: _face_refused,
-    refusals.PhotoRefused: _photo_refused,
-    refusals.PictureUnreadable: _picture_unreadable,
-    refusals.TooManyAttempts: _too_many_attempts,
-    refusals.VerificationExpired: _verification_expired,
-    refusals.Overloaded: _overloaded,
-    LogUnavailable: _log_unavailable,
-}
-PROBLEM_TYPES = (*_FIXED, *_WITH_FACTS)
-"""The exceptions that ``problem_of`` knows."""
+PROBLEMS = ProblemTable(
+    [
+        Answer(refusals.FaceRefused, [_FACE_REFUSED, *_FACE_REFUSED_OTHERWISE.values()], _face_refused),
+        answer(
+            refusals.PhotoRefused,
+            kind(
+                "photo-quality",
+                422,
+                ("この写真では登録できません", "{advice}"),
+                ("The photo is not good enough to be enrolled", "{advice}"),
+            ),
+            _faults,
+            facts=_advice,
+        ),
+        Answer(
+            refusals.PictureUnreadable,
+            [_PICTURE_UNREADABLE, *_PICTURE_UNREADABLE_OTHERWISE.values()],
+            _picture_unreadable,
+        ),
+        answer(
+            StatementMalformed,
+            kind(
+                "malformed-order",
+                422,
+                ("手続きの情報を読み取れません", "はじめからやり直してください。"),
+                ("Not an order of auth", "Begin again."),
+            ),
+        ),
+        answer(
+            StatementSignatureWrong,
+            kind(
+                "bad-order-signature",
+                403,
+                ("手続きの情報が正しくありません", "はじめからやり直してください。"),
+                ("The order is not signed by auth", "Begin again."),
+            ),
+        ),
+        answer(
+            StatementExpired,
+            kind(
+                "order-expired",
+                409,
+                ("手続きの時間が切れました", "はじめからやり直してください。"),
+                ("The order has expired", "Begin again."),
+            ),
+        ),
+        answer(
+            refusals.OrderForOtherPurpose,
+            kind(
+                "order-for-other-purpose",
+                409,
+                ("別の手続きのための情報です", "顔の登録と確認では手続きが異なります。はじめからやり直してください。"),
+                ("The order asks for something else", "Enrolling and verifying take orders of their own. Begin again."),
+            ),
+        ),
+        answer(
+            refusals.OrderUsed,
+            kind(
+                "order-used",
+                409,
+                ("この手続きは済んでいます", "続けるには、はじめからやり直してください。"),
+                ("The order has done what it was for", "To go on, begin again."),
+            ),
+        ),
+        answer(
+            refusals.NoAttemptsLeft,
+            kind(
+                "no-attempts-left",
+                409,
+                ("この手続きでの回数を使い切りました", "投票コードの入力からやり直してください。"),
+                ("The order's attempts are used up", "Begin again with the voting code."),
+            ),
+        ),
+        answer(
+            refusals.TooManyAttempts,
+            kind(
+                "too-many-attempts",
+                429,
+                (
+                    "確認が続けてできませんでした",
+                    "少し待ってからお試しください。使えなくなることはありません。",
+                ),
+                ("This voter has tried too often", "Wait as long as Retry-After says. Nothing is locked for good."),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+        answer(
+            refusals.NotEnrolled,
+            kind(
+                "face-not-enrolled",
+                404,
+                ("顔が登録されていません", "窓口で、またはカードで登録できます。"),
+                ("No face is enrolled for this voter", "A face can be enrolled at a counter or with the card."),
+            ),
+        ),
+        answer(
+            refusals.TemplatesErased,
+            kind(
+                "templates-erased",
+                410,
+                ("顔の情報は消去されました", "この選挙は終わりました。"),
+                ("The templates are erased", "The election is over."),
+            ),
+            lambda _: {"other_ways": []},
+        ),
+        answer(
+            refusals.MasterKeyChanged,
+            kind(
+                "master-key-changed",
+                503,
+                ("ただいま顔の確認ができません", "しばらくしてからお試しください。"),
+                ("The election's key can't be unwrapped here", "The operators have to bring its master key back."),
+                retry_after_s=60,
+            ),
+        ),
+        answer(
+            refusals.VerificationUnknown,
+            kind(
+                "verification-unknown",
+                404,
+                ("この確認は見つかりません", "確認をはじめからやり直してください。"),
+                ("No such verification", "Begin a new one."),
+            ),
+        ),
+        answer(
+            refusals.VerificationUsed,
+            kind(
+                "verification-used",
+                409,
+                ("この確認は済んでいます", "新しい確認を始めてください。"),
+                ("The verification has had its frames", "Begin a new one."),
+            ),
+        ),
+        answer(
+            refusals.VerificationExpired,
+            kind(
+                "verification-expired",
+                409,
+                ("確認の時間が切れました", "新しい確認を始めてください。"),
+                ("The verification has expired", "Begin a new one."),
+            ),
+            lambda error: {"expired_at": rfc3339(error.expired_at)},
+        ),
+        answer(
+            refusals.NonceWrong,
+            kind(
+                "nonce-wrong",
+                409,
+                ("別の確認のための画像です", "新しい確認を始めてください。"),
+                ("The frames are for another verification", "Begin a new one."),
+            ),
+        ),
+        answer(
+            refusals.Overloaded,
+            kind(
+                "faces-busy",
+                503,
+                (
+                    "ただいま混み合っています",
+                    "少し待ってから、新しい確認を始めてください。回数は減りません。",
+                ),
+                (
+                    "Too many pictures wait, or the workers are starting",
+                    "Wait as long as Retry-After says, then begin a new verification. No attempt is lost.",
+                ),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+        answer(
+            LogUnavailable,
+            kind(
+                "log-unavailable",
+                503,
+                (
+                    "ただいま確認の結果を記録できません",
+                    "少し待ってからやり直してください。回数は減りません。",
+                ),
+                (
+                    "The event log is not available",
+                    "Wait as long as Retry-After says and begin again. No attempt is lost.",
+                ),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+    ],
+    raised=[
+        UNAUTHORIZED,
+        FORBIDDEN,
+        RATE_LIMITED,
+        MALFORMED_MULTIPART,
+        NOT_MULTIPART,
+        NOT_A_PICTURE,
+        PICTURE_TOO_LARGE,
+        INVALID_PART,
+    ],
+)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from evote_platform.access import require_officer, running_service
+from evote_platform.access import limit_address, require_officer, running_service
+from evote_platform.answering import route_adding
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
-from evote_platform.problems import Problem, route_with_members
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.routing import APIRoute
 
@@ -26,25 +26,18 @@ from .models import (
     VerificationResponse,
 )
 from .multipart import MAX_FRAME_BYTES, MAX_PHOTO_BYTES, invalid_part, picture_parts, read_form, text_part
-from .problems import OTHER_WAYS, naming_other_ways, too_many_requests
+from .problems import OTHER_WAYS
 
 _TIMES = re.compile(r"\d{1,6}(,\d{1,6}){0,99}", re.ASCII)
 IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 Service = Annotated[BiometricService, Depends(running_service)]
 
 
-def limit_address(request: Request, service: Service) -> None:
-    """Bound what one address may ask for; a shared address slows down and is never locked out."""
-    wait_s = service.address_limit.take(request.client.host if request.client else "")
-    if wait_s:
-        raise too_many_requests(wait_s)
-
-
 officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
 voters = APIRouter(
     tags=["voter"],
     dependencies=[Depends(limit_address)],
-    route_class=route_with_members(APIRoute, {"other_ways": OTHER_WAYS}),
+    route_class=route_adding(APIRoute, OTHER_WAYS),
 )
 
 
@@ -52,14 +45,11 @@ voters = APIRouter(
 async def enrol(request: Request, service: Service) -> EnrolmentResponse:
     """Enrol the face of a photo for auth's order; only an encrypted template of it is kept."""
     service.faces.require_room(1)
-    try:
-        form = await read_form(request)
-        order_text = text_part(form, "order")
-        pictures = await picture_parts(form, "photo", MAX_PHOTO_BYTES)
-        if len(pictures) != 1:
-            raise invalid_part("photo")
-    except Problem as problem:
-        raise naming_other_ways(problem) from None
+    form = await read_form(request)
+    order_text = text_part(form, "order")
+    pictures = await picture_parts(form, "photo", MAX_PHOTO_BYTES)
+    if len(pictures) != 1:
+        raise invalid_part("photo")
     order = await service.enrol(order_text, pictures[0])
     return EnrolmentResponse(election_uuid=order.election_uuid, order_id=order.order_id)
 
@@ -82,11 +72,7 @@ async def begin(body: VerificationRequest, service: Service) -> VerificationResp
 async def judge(verification_id: IdentifierPath, request: Request, service: Service) -> VerdictResponse:
     """Judge the frames of a verification; the verdict goes to auth, with the browser."""
     service.faces.require_room(LEAST_FRAMES)
-    try:
-        burst = await _burst(request)
-    except Problem as problem:
-        raise naming_other_ways(problem) from None
-    return VerdictResponse(verdict=await service.judge(verification_id, burst))
+    return VerdictResponse(verdict=await service.judge(verification_id, await _burst(request)))
 
 
 @officers.get("/elections/{election_uuid}/faces")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
+from evote_platform.wording import Words
+
 from .reading import FaceReading
 
 
@@ -25,18 +27,51 @@ class QualityFault(StrEnum):
     EYES_COVERED = "eyes-covered"
 
 
-WHAT_TO_CHANGE: Final[Mapping[QualityFault, str]] = {
-    QualityFault.NO_FACE: "顔が見つかりません。顔全体が入るように、正面から写してください。",
-    QualityFault.SEVERAL_FACES: "ほかの人の顔も写っています。お一人で写してください。",
-    QualityFault.TOO_SMALL: "顔が小さすぎます。カメラに近づいてください。",
-    QualityFault.BLURRED: "写真がぼけています。レンズをふき、動かずに写してください。",
-    QualityFault.TOO_DARK: "暗すぎます。明るい場所で、顔に光が当たるように写してください。",
-    QualityFault.TOO_BRIGHT: "明るすぎます。強い光や逆光を避けて写してください。",
-    QualityFault.FLAT_LIGHT: "顔の明暗がはっきりしません。もやや逆光を避けて写してください。",
-    QualityFault.TURNED_AWAY: "顔が正面を向いていません。カメラをまっすぐ見てください。",
-    QualityFault.EYES_CLOSED: "目が閉じています。目を開けて写してください。",
-    QualityFault.MOUTH_COVERED: "口や鼻が隠れています。マスクなどを外してください。",
-    QualityFault.EYES_COVERED: "目が隠れています。サングラスや前髪をよけてください。",
+WHAT_TO_CHANGE: Final[Mapping[QualityFault, Words]] = {
+    QualityFault.NO_FACE: Words(
+        "顔が見つかりません。顔全体が入るように、正面から写してください。",
+        "No face was found. Take the whole face, from the front.",
+    ),
+    QualityFault.SEVERAL_FACES: Words(
+        "ほかの人の顔も写っています。お一人で写してください。",
+        "Other faces are in the picture. Be alone in it.",
+    ),
+    QualityFault.TOO_SMALL: Words(
+        "顔が小さすぎます。カメラに近づいてください。",
+        "The face is too small. Come nearer to the camera.",
+    ),
+    QualityFault.BLURRED: Words(
+        "写真がぼけています。レンズをふき、動かずに写してください。",
+        "The photo is blurred. Wipe the lens, and hold still.",
+    ),
+    QualityFault.TOO_DARK: Words(
+        "暗すぎます。明るい場所で、顔に光が当たるように写してください。",
+        "It is too dark. Go to a bright place with light on your face.",
+    ),
+    QualityFault.TOO_BRIGHT: Words(
+        "明るすぎます。強い光や逆光を避けて写してください。",
+        "It is too bright. Avoid strong light and light from behind.",
+    ),
+    QualityFault.FLAT_LIGHT: Words(
+        "顔の明暗がはっきりしません。もやや逆光を避けて写してください。",
+        "The face has no clear light and shade. Avoid haze and light from behind.",
+    ),
+    QualityFault.TURNED_AWAY: Words(
+        "顔が正面を向いていません。カメラをまっすぐ見てください。",
+        "The face is turned away. Look straight into the camera.",
+    ),
+    QualityFault.EYES_CLOSED: Words(
+        "目が閉じています。目を開けて写してください。",
+        "The eyes are shut. Open them for the photo.",
+    ),
+    QualityFault.MOUTH_COVERED: Words(
+        "口や鼻が隠れています。マスクなどを外してください。",
+        "Your mouth or nose is covered. Take off a mask or the like.",
+    ),
+    QualityFault.EYES_COVERED: Words(
+        "目が隠れています。サングラスや前髪をよけてください。",
+        "Your eyes are covered. Take off sunglasses, and keep your hair away from them.",
+    ),
 }
 """What a resident reads about each fault."""
 

@@ -20,6 +20,7 @@ from ..store import (
     notices,
 )
 from .log import MUTABLE, Service
+from .problems import NOT_WITNESSED
 
 router = APIRouter(tags=["anchors"])
 
@@ -85,7 +86,7 @@ async def witnessed_checkpoint(service: Service) -> PlainTextResponse:
     """The newest checkpoint that enough witnesses cosigned, with their cosignatures."""
     newest = await newest_witnessed(service.pool)
     if newest is None:
-        raise Problem("not-witnessed", "No checkpoint has been cosigned by enough witnesses yet", 404)
+        raise Problem(NOT_WITNESSED)
     return PlainTextResponse(newest.note, headers=MUTABLE)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 import asyncpg
 from evote_platform.access import running_service
+from evote_platform.answering import invalid_request
 from evote_platform.paths import SafeInt
-from evote_platform.problems import Problem, unavailable
+from evote_platform.problems import Problem
 from evote_tlog.errors import MalformedTile, MissingTile
 from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
@@ -27,6 +28,15 @@ from ..store import (
     read_records,
     read_tiles,
     record_sizes,
+)
+from .problems import (
+    EMPTY_LOG,
+    ENTRY_TOO_LARGE,
+    NO_SUCH_PROOF,
+    RECORDS_BEHIND,
+    UNKNOWN_LEAF,
+    UNKNOWN_SIZE,
+    UNKNOWN_TILE,
 )
 
 router = APIRouter(tags=["log"])
@@ -66,7 +76,7 @@ async def checkpoint(service: Service) -> PlainTextResponse:
     """The newest signed checkpoint whose tiles are served."""
     newest = await newest_checkpoint(service.pool)
     if newest is None:
-        raise Problem("empty-log", "The log has no entry yet", 404)
+        raise Problem(EMPTY_LOG)
     return PlainTextResponse(newest.note, headers=MUTABLE)
 
 
@@ -98,7 +108,7 @@ async def tile(service: Service, level: str, place: str) -> Response:
         wanted = Tile(parse_level(level), *_parse_place(place))
         content = (await read_tiles(service.pool, [wanted]))[wanted]
     except (MalformedTile, MissingTile) as error:
-        raise _no_tile() from error
+        raise Problem(UNKNOWN_TILE) from error
     return Response(content, media_type="application/octet-stream", headers=_IMMUTABLE)
 
 
@@ -113,15 +123,15 @@ async def inclusion_proof(
     """Where a leaf stands, and that it does; for the newest checkpoint's size unless ``size`` says another."""
     pool = service.pool
     if (leaf_hash is None) == (index is None):
-        raise Problem("invalid-request", "The request does not match the API", 422, "Give either leaf_hash or index.")
+        raise invalid_request([{"field": "query.leaf_hash", "reason": "give either this or index"}])
     tree_size = await _known_size(pool, size)
     if leaf_hash is not None:
         index = await index_of_leaf(pool, bytes.fromhex(leaf_hash))
     if index is None or index >= tree_size:
-        raise Problem("unknown-leaf", "The log of this size has no such leaf", 404, extensions={"size": tree_size})
+        raise Problem(UNKNOWN_LEAF, {"size": tree_size})
     leaf = await leaf_at(pool, index)
     if leaf is None:
-        raise _no_tile()
+        raise Problem(UNKNOWN_TILE)
     response.headers.update(MUTABLE if size is None else _IMMUTABLE)
     return InclusionProof(
         log_index=index,
@@ -140,7 +150,7 @@ async def consistency_proof(
     pool = service.pool
     tree_size = await _known_size(pool, second)
     if not 0 < first <= tree_size:
-        raise Problem("no-such-proof", "No proof joins these sizes", 422, "It needs 0 < first <= second.")
+        raise Problem(NO_SUCH_PROOF)
     response.headers.update(MUTABLE if second is None else _IMMUTABLE)
     return ConsistencyProof(
         first=first, second=tree_size, hashes=await _hashes(pool, consistency_ranges(first, tree_size), tree_size)
@@ -150,9 +160,9 @@ async def consistency_proof(
 async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
     newest = await newest_size(pool)
     if newest == 0:
-        raise Problem("empty-log", "The log has no entry yet", 404)
+        raise Problem(EMPTY_LOG)
     if size is not None and size > newest:
-        raise Problem("unknown-size", "The log is not that large yet", 404, extensions={"size": newest})
+        raise Problem(UNKNOWN_SIZE, {"size": newest})
     return newest if size is None else size
 
 
@@ -165,21 +175,16 @@ async def _bundle(service: Service, place: str, length_bytes: Literal[2, 4]) -> 
     try:
         index, width = _parse_place(place)
     except MalformedTile as error:
-        raise _no_tile() from error
+        raise Problem(UNKNOWN_TILE) from error
     start = index * TILE_WIDTH
     sizes = await record_sizes(pool, start, start + width)
     if len(sizes) < width:
-        raise _no_tile()
+        raise Problem(UNKNOWN_TILE)
     known = [size for size in sizes if size is not None]
     if len(known) < width:
-        raise unavailable("records-behind", "The records are still on their way", "Ask again.", 1)
+        raise Problem(RECORDS_BEHIND)
     if length_bytes == 2 and max(known) > MAX_ENTRY_BYTES:
-        raise Problem(
-            "entry-too-large",
-            "A record of this bundle is longer than its 16-bit length can say",
-            404,
-            "The same records are under /tile/records, with 32-bit lengths.",
-        )
+        raise Problem(ENTRY_TOO_LARGE)
     headers = {**_IMMUTABLE, "Content-Length": str(sum(known) + length_bytes * width)}
     content = _records(pool, start, start + width, length_bytes)
     return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
@@ -197,7 +202,3 @@ def _parse_place(place: str) -> tuple[int, int]:
     if index * TILE_WIDTH > _MAX_POSTGRES_INDEX:
         raise MalformedTile("no log is that large")
     return index, width
-
-
-def _no_tile() -> Problem:
-    return Problem("unknown-tile", "The log has no such tile", 404)

@@ -1,239 +1,331 @@
-"""Every refusal as its own problem document (RFC 9457)."""
+"""Every refusal of tally as its own problem document (RFC 9457)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
-from evote_platform.problems import Problem
+from evote_platform.problems import (
+    BODY_TOO_LARGE,
+    FORBIDDEN,
+    UNAUTHORIZED,
+    UNKNOWN_ELECTION,
+    Answer,
+    Facts,
+    Problem,
+    ProblemTable,
+    answer,
+    kind,
+)
+from evote_platform.wording import Words
 
 from ..commands import ElectionBusy, ProjectionBehind
 from ..domain import refusals
 from ..exports import NotPublished
 from ..store import LogDisagrees
 
-RETRY_SOON = {"Retry-After": "2"}
+_RULE_BROKEN = "規則 {rule}（仕様書の {section}）に合いません。"
 
 
-def problem_of(error: Exception) -> Problem:
-    """The problem document of a refusal or of a fault that passes."""
-    return _PROBLEMS[type(error)](error)
+def _stage(error: refusals.WrongStage) -> Facts:
+    return {"state": error.stage, "allowed": list(error.allowed)}
 
 
-def _unknown_election(error: refusals.UnknownElection) -> Problem:
-    return Problem("unknown-election", "No such election", 404, f"No election {error.election_uuid}.")
+def _needed(error: refusals.WrongStage) -> Facts:
+    return {"needed": Words(" または ".join(error.allowed), " or ".join(error.allowed))}
 
 
-def _draft_rejected(error: refusals.DraftRejected) -> Problem:
-    faults = [{"field": field, "reason": reason} for field, reason in error.faults]
-    return Problem("invalid-draft", "The draft contradicts itself", 422, "See errors.", extensions={"errors": faults})
+def _step(error: refusals.StepNotYet) -> Facts:
+    return {"step": error.step, "needs": error.needs, "waiting_for": list(error.waiting_for)}
 
 
-def _wrong_stage(error: refusals.WrongStage) -> Problem:
-    return Problem(
-        "wrong-stage",
-        "The election's stage does not allow this",
-        409,
-        f"The election is {error.stage}; this needs it to be {' or '.join(error.allowed)}.",
-        extensions={"state": error.stage, "allowed": list(error.allowed)},
-    )
+def _rule(error: refusals.MessageRejected | refusals.PartialDecryptionRejected) -> Facts:
+    return {"rule": error.rule, "section": error.section}
 
 
-def _roll_not_ready(error: refusals.RollNotReady) -> Problem:
-    return Problem(
-        "roll-not-ready",
-        "The roll can't be frozen",
-        409,
-        "; ".join(error.missing),
-        extensions={"missing": list(error.missing)},
-    )
+def _fault(error: refusals.MessageRejected | refusals.PartialDecryptionRejected) -> Facts:
+    return {"fault": error.detail}
 
 
-def _unknown_trustee(error: refusals.UnknownTrustee) -> Problem:
-    return Problem("unknown-trustee", "No such trustee", 404, f"The election has no trustee {error.trustee}.")
+_ANOTHER_CEREMONY = kind(
+    "another-ceremony",
+    409,
+    (
+        "トラスティが見た鍵生成は、ここにあるものと違います",
+        "トラスティのプログラムが見た起案か証明書が、ここにあるものと違います。先に進まず、トラスティと係員で見比べてください。",
+    ),
+    (
+        "The trustee saw another ceremony than this one",
+        "The draft or the certificates that the trustee's program saw are not those that stand here."
+        " Don't go on: trustees and officers must compare what they see.",
+    ),
+)
+_STATEMENT_OF_ANOTHER = kind(
+    "statement-of-another",
+    422,
+    ("トラスティは別のものに署名しています", "署名された文面の {field} が、一緒に送られたものと違います。"),
+    ("The trustee signed something else", "The signed statement differs from what it came with in {field}."),
+)
 
 
-def _statement_not_signed(error: refusals.StatementNotSigned) -> Problem:
-    return Problem(
-        "not-signed-by-trustee",
-        "The trustee didn't sign this",
-        403,
-        f"It takes a statement that is signed with the key that the draft names for trustee {error.trustee}.",
-        extensions={"trustee": error.trustee},
-    )
-
-
-def _statement_of_another(error: refusals.StatementOfAnother) -> Problem:
+def _signed_something_else(error: refusals.StatementOfAnother) -> Problem:
     if error.field == "ceremony_sha256":
-        return Problem(
-            "another-ceremony",
-            "The trustee saw another ceremony than this one",
-            409,
-            "The draft or the certificates that the trustee's program saw are not those that stand here. "
-            "Don't go on: trustees and officers must compare what they see.",
-            extensions={"trustee": error.trustee},
-        )
-    return Problem(
-        "statement-of-another",
-        "The trustee signed something else",
-        422,
-        f"The signed statement differs from what it came with in {error.field}.",
-        extensions={"trustee": error.trustee, "field": error.field},
-    )
+        return Problem(_ANOTHER_CEREMONY, {"trustee": error.trustee})
+    return Problem(_STATEMENT_OF_ANOTHER, {"trustee": error.trustee, "field": error.field})
 
 
-def _not_confirmed(error: refusals.NotConfirmed) -> Problem:
-    return Problem(
-        "not-confirmed",
-        "Trustees have not confirmed the final texts",
-        409,
-        f"Trustees {list(error.waiting_for)} have not confirmed them.",
-        extensions={"waiting_for": list(error.waiting_for)},
-    )
+def _draft_faults(error: refusals.DraftRejected) -> Facts:
+    return {"errors": [{"field": field, "reason": reason.english} for field, reason in error.faults]}
 
 
-def _step_not_yet(error: refusals.StepNotYet) -> Problem:
-    return Problem(
-        "ceremony-step-not-yet",
-        "The ceremony is not at this step",
-        409,
-        f"The {error.step} follows the {error.needs} of trustees {list(error.waiting_for)}.",
-        extensions={"step": error.step, "needs": error.needs, "waiting_for": list(error.waiting_for)},
-    )
+def _draft_listed(error: refusals.DraftRejected) -> Facts:
+    said = [Words(f"{field}: {reason.japanese}", f"{field}: {reason.english}") for field, reason in error.faults]
+    return {"faults": _listed(said)}
 
 
-def _message_conflict(error: refusals.MessageConflict) -> Problem:
-    return Problem(
-        "message-conflict",
-        "Another message of this step was received before",
-        409,
-        f"Trustee {error.trustee} sent another {error.step} before; the first one stands.",
-        extensions={"step": error.step, "trustee": error.trustee},
-    )
+def _waiting(error: refusals.StepNotYet | refusals.NotConfirmed) -> Facts:
+    return {"waiting": ", ".join(map(str, error.waiting_for))}
 
 
-def _message_rejected(error: refusals.MessageRejected) -> Problem:
-    return Problem(
-        "bad-ceremony-message",
-        "The message breaks a rule of the ceremony",
-        422,
-        error.detail,
-        extensions={"step": error.step, "rule": error.rule, "section": error.section},
-    )
+def _failed(error: refusals.PreflightFailed) -> Facts:
+    names = "、".join(name for name, _ in error.checks)
+    return {"failed": Words(names, "; ".join(f"{name}: {detail}" for name, detail in error.checks))}
 
 
-def _not_tallied(error: refusals.NotTallied) -> Problem:
-    return Problem(
-        "not-tallied",
-        "There is no encrypted tally yet",
-        409,
-        f"The election is {error.stage}.",
-        extensions={"state": error.stage},
-    )
+def _listed(said: Sequence[Words]) -> Words:
+    return Words("、".join(words.japanese for words in said), "; ".join(words.english for words in said))
 
 
-def _decryption_complete(error: refusals.DecryptionComplete) -> Problem:
-    return Problem(
-        "decryption-complete",
-        "Enough trustees have decrypted",
-        409,
-        f"{error.threshold} partial decryptions are there; no more are taken.",
-    )
-
-
-def _bad_partial_decryption(error: refusals.PartialDecryptionRejected) -> Problem:
-    return Problem(
-        "bad-partial-decryption",
-        "The partial decryption is wrong",
-        422,
-        error.detail,
-        extensions={"rule": error.rule, "section": error.section},
-    )
-
-
-def _preflight_failed(error: refusals.PreflightFailed) -> Problem:
-    checks = [{"name": name, "ready": False, "detail": detail} for name, detail in error.checks]
-    return Problem(
-        "preflight-failed",
-        "Not everything is ready for the opening",
-        409,
-        "; ".join(f"{name}: {detail}" for name, detail in error.checks),
-        extensions={"checks": checks},
-    )
-
-
-def _not_published(_: NotPublished) -> Problem:
-    return Problem("not-published", "Not published yet", 404, "It is published when the election opens.")
-
-
-def _event_too_large(error: EventTooLarge) -> Problem:
-    return Problem("body-too-large", "Too large for the event log", 413, f"The log takes {error.limit} bytes.")
-
-
-def _log_unavailable(error: LogUnavailable) -> Problem:
-    return Problem(
-        "log-unavailable",
-        "The event log is not available",
-        503,
-        "Whether the command was recorded is unknown; it is safe to repeat it.",
-        headers={"Retry-After": str(max(1, round(error.retry_after_s)))},
-    )
-
-
-def _projection_behind(_: ProjectionBehind) -> Problem:
-    return Problem(
-        "projection-behind",
-        "The command is recorded and not applied yet",
-        503,
-        "It is safe to repeat it.",
-        headers=RETRY_SOON,
-    )
-
-
-def _log_disagrees(error: LogDisagrees) -> Problem:
-    return Problem(
-        "log-disagrees",
-        "The tables do not show what the log says",
-        503,
-        f"Log index {error.log_index}: {error.reason}. Nothing is archived or counted before a person has looked.",
-        headers=RETRY_SOON,
-        extensions={"log_index": error.log_index},
-    )
-
-
-def _election_busy(_: ElectionBusy) -> Problem:
-    return Problem(
-        "election-busy",
-        "Another command on the election is running",
-        503,
-        "It is safe to repeat it.",
-        headers=RETRY_SOON,
-    )
-
-
-_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
-    refusals.UnknownElection: _unknown_election,
-    refusals.DraftRejected: _draft_rejected,
-    refusals.WrongStage: _wrong_stage,
-    refusals.RollNotReady: _roll_not_ready,
-    refusals.UnknownTrustee: _unknown_trustee,
-    refusals.StatementNotSigned: _statement_not_signed,
-    refusals.StatementOfAnother: _statement_of_another,
-    refusals.NotConfirmed: _not_confirmed,
-    refusals.StepNotYet: _step_not_yet,
-    refusals.MessageConflict: _message_conflict,
-    refusals.MessageRejected: _message_rejected,
-    refusals.NotTallied: _not_tallied,
-    refusals.DecryptionComplete: _decryption_complete,
-    refusals.PartialDecryptionRejected: _bad_partial_decryption,
-    refusals.PreflightFailed: _preflight_failed,
-    NotPublished: _not_published,
-    EventTooLarge: _event_too_large,
-    LogUnavailable: _log_unavailable,
-    ProjectionBehind: _projection_behind,
-    ElectionBusy: _election_busy,
-    LogDisagrees: _log_disagrees,
-}
-PROBLEM_TYPES: tuple[type[Exception], ...] = tuple(_PROBLEMS)
-"""The exceptions that ``problem_of`` knows."""
+PROBLEMS = ProblemTable(
+    [
+        answer(refusals.UnknownElection, UNKNOWN_ELECTION),
+        answer(
+            refusals.DraftRejected,
+            kind(
+                "invalid-draft",
+                422,
+                ("起案の内容に誤りがあります", "直すところ: {faults}。"),
+                ("The draft contradicts itself", "Correct this: {faults}."),
+            ),
+            _draft_faults,
+            facts=_draft_listed,
+        ),
+        answer(
+            refusals.WrongStage,
+            kind(
+                "wrong-stage",
+                409,
+                ("選挙がこの操作のできる段階にありません", "いまは {state} です。{needed} のときにできます。"),
+                (
+                    "The election's stage does not allow this",
+                    "The election is {state}; this needs it to be {needed}.",
+                ),
+            ),
+            _stage,
+            facts=_needed,
+        ),
+        answer(
+            refusals.RollNotReady,
+            kind(
+                "roll-not-ready",
+                409,
+                ("名簿を確定できません", "理由: {faults}。"),
+                ("The roll can't be frozen", "{faults}."),
+            ),
+            lambda error: {"missing": [words.english for words in error.missing]},
+            facts=lambda error: {"faults": _listed(error.missing)},
+        ),
+        answer(
+            refusals.UnknownTrustee,
+            kind(
+                "unknown-trustee",
+                404,
+                ("このトラスティはいません", "この選挙に {trustee} 番のトラスティはいません。"),
+                ("No such trustee", "The election has no trustee {trustee}."),
+            ),
+            facts=lambda error: {"trustee": error.trustee},
+        ),
+        answer(
+            refusals.StatementNotSigned,
+            kind(
+                "not-signed-by-trustee",
+                403,
+                (
+                    "このトラスティの署名がありません",
+                    "起案に書かれたトラスティ {trustee} の鍵で署名された文面が必要です。",
+                ),
+                (
+                    "The trustee didn't sign this",
+                    "It takes a statement that is signed with the key that the draft names for trustee {trustee}.",
+                ),
+            ),
+            lambda error: {"trustee": error.trustee},
+        ),
+        Answer(refusals.StatementOfAnother, [_ANOTHER_CEREMONY, _STATEMENT_OF_ANOTHER], _signed_something_else),
+        answer(
+            refusals.NotConfirmed,
+            kind(
+                "not-confirmed",
+                409,
+                (
+                    "最終の文面をまだ確認していないトラスティがいます",
+                    "トラスティ {waiting} の確認を待っています。",
+                ),
+                ("Trustees have not confirmed the final texts", "Trustees {waiting} have not confirmed them."),
+            ),
+            lambda error: {"waiting_for": list(error.waiting_for)},
+            facts=_waiting,
+        ),
+        answer(
+            refusals.StepNotYet,
+            kind(
+                "ceremony-step-not-yet",
+                409,
+                ("鍵生成はまだこの段階にありません", "{step} の前に、トラスティ {waiting} の {needs} が必要です。"),
+                (
+                    "The ceremony is not at this step",
+                    "The {step} follows the {needs} of trustees {waiting}.",
+                ),
+            ),
+            _step,
+            facts=_waiting,
+        ),
+        answer(
+            refusals.MessageConflict,
+            kind(
+                "message-conflict",
+                409,
+                (
+                    "この段階の別のメッセージを受け取り済みです",
+                    "トラスティ {trustee} から別の {step} が届いています。先に届いたものが有効です。",
+                ),
+                (
+                    "Another message of this step was received before",
+                    "Trustee {trustee} sent another {step} before; the first one stands.",
+                ),
+            ),
+            lambda error: {"step": error.step, "trustee": error.trustee},
+        ),
+        answer(
+            refusals.MessageRejected,
+            kind(
+                "bad-ceremony-message",
+                422,
+                ("鍵生成の規則に合わないメッセージです", _RULE_BROKEN),
+                ("The message breaks a rule of the ceremony", "{fault}"),
+            ),
+            lambda error: {"step": error.step, **_rule(error)},
+            facts=_fault,
+        ),
+        answer(
+            refusals.NotTallied,
+            kind(
+                "not-tallied",
+                409,
+                ("暗号化されたままの集計がまだありません", "いまは {state} です。"),
+                ("There is no encrypted tally yet", "The election is {state}."),
+            ),
+            lambda error: {"state": error.stage},
+        ),
+        answer(
+            refusals.DecryptionComplete,
+            kind(
+                "decryption-complete",
+                409,
+                ("必要な数の部分復号がそろっています", "{threshold} 人分が届いているので、これ以上は受け取りません。"),
+                (
+                    "Enough trustees have decrypted",
+                    "{threshold} partial decryptions are there; no more are taken.",
+                ),
+            ),
+            facts=lambda error: {"threshold": error.threshold},
+        ),
+        answer(
+            refusals.PartialDecryptionRejected,
+            kind(
+                "bad-partial-decryption",
+                422,
+                ("部分復号が正しくありません", _RULE_BROKEN),
+                ("The partial decryption is wrong", "{fault}"),
+            ),
+            _rule,
+            facts=_fault,
+        ),
+        answer(
+            refusals.PreflightFailed,
+            kind(
+                "preflight-failed",
+                409,
+                ("まだ開始の準備ができていません", "checks に挙げた項目を整えてください: {failed}"),
+                ("Not everything is ready for the opening", "{failed}"),
+            ),
+            lambda error: {
+                "checks": [{"name": name, "ready": False, "detail": detail} for name, detail in error.checks]
+            },
+            facts=_failed,
+        ),
+        answer(
+            NotPublished,
+            kind(
+                "not-published",
+                404,
+                ("まだ公開されていません", "選挙が始まると公開されます。"),
+                ("Not published yet", "It is published when the election opens."),
+            ),
+        ),
+        answer(EventTooLarge, BODY_TOO_LARGE, lambda error: {"limit_bytes": error.limit}),
+        answer(
+            LogUnavailable,
+            kind(
+                "log-unavailable",
+                503,
+                ("ただいま記録できません", "記録されたかどうかは分かりません。同じ操作を繰り返しても安全です。"),
+                (
+                    "The event log is not available",
+                    "Whether the command was recorded is unknown; it is safe to repeat it.",
+                ),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+        answer(
+            ProjectionBehind,
+            kind(
+                "projection-behind",
+                503,
+                ("記録されましたが、まだ反映されていません", "同じ操作を繰り返しても安全です。"),
+                ("The command is recorded and not applied yet", "It is safe to repeat it."),
+                retry_after_s=2,
+            ),
+        ),
+        answer(
+            LogDisagrees,
+            kind(
+                "log-disagrees",
+                503,
+                (
+                    "集計の表が公開ログと一致しません",
+                    "ログの {log_index} 番です。人が調べるまで、アーカイブも集計も行いません。"
+                    "運用担当者に知らせてください。",
+                ),
+                (
+                    "The tables do not show what the log says",
+                    "Log index {log_index}: {reason}. Nothing is archived or counted before a person has looked.",
+                ),
+                retry_after_s=2,
+            ),
+            lambda error: {"log_index": error.log_index},
+            facts=lambda error: {"reason": error.reason},
+        ),
+        answer(
+            ElectionBusy,
+            kind(
+                "election-busy",
+                503,
+                ("この選挙の別の操作を実行中です", "同じ操作を繰り返しても安全です。"),
+                ("Another command on the election is running", "It is safe to repeat it."),
+                retry_after_s=2,
+            ),
+        ),
+    ],
+    raised=[UNAUTHORIZED, FORBIDDEN],
+)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from evote_ceremony.plan import PlannedTrustee
 from evote_eventlog.events import DraftQuestion, DraftTrustee, ElectionDrafted, GroupName
+from evote_platform.wording import Words
 from evote_statements.keys import KeyMistyped, parse_key
 
 from .refusals import DraftRejected
@@ -69,41 +70,71 @@ def instant_text(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _faults(order: DraftOrder, now: datetime) -> Iterator[tuple[str, str]]:
+def _faults(order: DraftOrder, now: datetime) -> Iterator[tuple[str, Words]]:
     yield from _question_faults(order.questions)
     yield from _trustee_faults(order.trustees)
     trustees = len(order.trustees)
     if not MIN_THRESHOLD <= order.threshold <= trustees:
-        yield "threshold", f"must be from {MIN_THRESHOLD} to the number of trustees ({trustees})"
+        yield (
+            "threshold",
+            Words(
+                f"{MIN_THRESHOLD} からトラスティの人数（{trustees}）まで",
+                f"must be from {MIN_THRESHOLD} to the number of trustees ({trustees})",
+            ),
+        )
     if order.closes_at <= order.opens_at:
-        yield "closes_at", "the election must close after it opens"
+        yield "closes_at", Words("終了は開始よりあとでなければなりません", "the election must close after it opens")
     if order.closes_at <= now:
-        yield "closes_at", "is in the past"
+        yield "closes_at", Words("過ぎた時刻です", "is in the past")
 
 
-def _trustee_faults(trustees: tuple[PlannedTrustee, ...]) -> Iterator[tuple[str, str]]:
+def _trustee_faults(trustees: tuple[PlannedTrustee, ...]) -> Iterator[tuple[str, Words]]:
     if not MIN_TRUSTEES <= len(trustees) <= MAX_TRUSTEES:
-        yield "trustees", f"there must be {MIN_TRUSTEES} to {MAX_TRUSTEES} trustees, not {len(trustees)}"
+        yield (
+            "trustees",
+            Words(
+                f"トラスティは {MIN_TRUSTEES} 人から {MAX_TRUSTEES} 人まで（いまは {len(trustees)} 人）",
+                f"there must be {MIN_TRUSTEES} to {MAX_TRUSTEES} trustees, not {len(trustees)}",
+            ),
+        )
     if len({trustee.name for trustee in trustees}) != len(trustees):
-        yield "trustees", "two trustees have the same name"
+        yield "trustees", Words("同じ名前のトラスティがいます", "two trustees have the same name")
     if len({trustee.key for trustee in trustees}) != len(trustees):
-        yield "trustees", "two trustees have the same key"
+        yield "trustees", Words("同じ鍵のトラスティがいます", "two trustees have the same key")
     for index, trustee in enumerate(trustees):
         try:
             parse_key(trustee.key)
         except KeyMistyped:
-            yield f"trustees.{index}.key", "is not the line that the trustee's program printed, or was mistyped"
+            yield (
+                f"trustees.{index}.key",
+                Words(
+                    "トラスティのプログラムが表示した行と違うか、入力の誤りがあります",
+                    "is not the line that the trustee's program printed, or was mistyped",
+                ),
+            )
 
 
-def _question_faults(questions: tuple[DraftQuestion, ...]) -> Iterator[tuple[str, str]]:
+def _question_faults(questions: tuple[DraftQuestion, ...]) -> Iterator[tuple[str, Words]]:
     if not 1 <= len(questions) <= MAX_QUESTIONS:
-        yield "questions", f"there must be 1 to {MAX_QUESTIONS} questions, not {len(questions)}"
+        yield (
+            "questions",
+            Words(
+                f"問いは 1 から {MAX_QUESTIONS} まで（いまは {len(questions)}）",
+                f"there must be 1 to {MAX_QUESTIONS} questions, not {len(questions)}",
+            ),
+        )
     answers = sum(len(question.answers) for question in questions)
     if answers > MAX_ANSWERS:
-        yield "questions", f"all questions together have {answers} answers; the most is {MAX_ANSWERS}"
+        yield (
+            "questions",
+            Words(
+                f"すべての問いの選択肢は合わせて {MAX_ANSWERS} まで（いまは {answers}）",
+                f"all questions together have {answers} answers; the most is {MAX_ANSWERS}",
+            ),
+        )
     for index, question in enumerate(questions):
         field = f"questions.{index}"
         if not question.min <= question.max <= len(question.answers):
-            yield field, "min ≤ max ≤ number of answers must hold"
+            yield field, Words("min ≤ max ≤ 選択肢の数 でなければなりません", "min ≤ max ≤ number of answers must hold")
         if len(set(question.answers)) != len(question.answers):
-            yield f"{field}.answers", "two answers are the same"
+            yield f"{field}.answers", Words("同じ選択肢があります", "two answers are the same")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from evote_platform.wording import Words
+
 
 class Refusal(Exception):
     """A command is refused and nothing was written."""
@@ -25,7 +27,7 @@ class UnknownElection(Refusal):
 class DraftRejected(Refusal):
     """The draft contradicts itself; ``faults`` are pairs of a field and what is wrong with it."""
 
-    faults: tuple[tuple[str, str], ...]
+    faults: tuple[tuple[str, Words], ...]
 
 
 @dataclass(eq=False)
@@ -40,7 +42,7 @@ class WrongStage(Refusal):
 class RollNotReady(Refusal):
     """The public credentials don't make a complete and consistent roll of the expected size."""
 
-    missing: tuple[str, ...]
+    missing: tuple[Words, ...]
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from evote_belenios.credentials import parse_public
 from evote_belenios.errors import BeleniosError
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialsPublished, RollFrozen
+from evote_platform.wording import Words
 
 from .election import Election, Stage
 from .refusals import RollNotReady
@@ -42,13 +43,24 @@ def complete_roll(parts: Iterable[CredentialsPublished]) -> Roll:
     for part in parts:
         lists.setdefault(part.credentials_sha256, {}).setdefault(part.part, part)
     if not lists:
-        raise RollNotReady(("auth has published no public credentials",))
+        raise RollNotReady(
+            (Words("auth が公開資格をまだ公開していません", "auth has published no public credentials"),)
+        )
     complete = {digest: found for digest, found in lists.items() if not _missing_parts(found)}
     if not complete:
         missing = (number for found in lists.values() for number in _missing_parts(found))
-        raise RollNotReady(tuple(f"part {number} of the public credentials" for number in missing))
+        raise RollNotReady(
+            tuple(
+                Words(f"公開資格の {number} 番の部分がありません", f"part {number} of the public credentials")
+                for number in missing
+            )
+        )
     if len(complete) > 1:
-        raise RollNotReady((f"{len(complete)} different lists of public credentials were published",))
+        many = Words(
+            f"異なる公開資格の一覧が {len(complete)} つ公開されています",
+            f"{len(complete)} different lists of public credentials were published",
+        )
+        raise RollNotReady((many,))
     digest, found = next(iter(complete.items()))
     return Roll(tuple(c for number in sorted(found) for c in found[number].credentials), digest)
 
@@ -74,7 +86,11 @@ def freeze_roll(
     """
     if (frozen := election.fact(RollFrozen)) is not None:
         if frozen.roll_size != expected_size:
-            raise RollNotReady((f"the roll is frozen at {frozen.roll_size} voters, not {expected_size}",))
+            other = Words(
+                f"名簿は {expected_size} 人ではなく {frozen.roll_size} 人で確定しています",
+                f"the roll is frozen at {frozen.roll_size} voters, not {expected_size}",
+            )
+            raise RollNotReady((other,))
         return ()
     election.require_stage(Stage.DRAFTED)
     roll = complete_roll(parts)
@@ -84,22 +100,32 @@ def freeze_roll(
     return (RollFrozen(election_uuid=election.uuid, roll_size=len(roll.credentials), credentials_sha256=roll.sha256),)
 
 
-def _roll_faults(election: Election, roll: Roll, expected_size: int) -> tuple[str, ...]:
+def _roll_faults(election: Election, roll: Roll, expected_size: int) -> tuple[Words, ...]:
     faults = []
     credentials = roll.credentials
     if len(credentials) != expected_size:
-        faults.append(f"{len(credentials)} credentials were published, {expected_size} were expected")
+        faults.append(
+            Words(
+                f"公開された資格は {len(credentials)} 件で、見込みの {expected_size} 件と違います",
+                f"{len(credentials)} credentials were published, {expected_size} were expected",
+            )
+        )
     if sha256(credentials_text(credentials).encode()).hexdigest() != roll.sha256:
-        faults.append("the public credentials don't have the SHA-256 that auth announced")
+        faults.append(
+            Words(
+                "公開資格の SHA-256 が auth の告げた値と違います",
+                "the public credentials don't have the SHA-256 that auth announced",
+            )
+        )
     if list(credentials) != sorted(credentials):
         # Another order than the sorted one could tie credentials to the order of the roll.
-        faults.append("the public credentials are not sorted")
+        faults.append(Words("公開資格が整列されていません", "the public credentials are not sorted"))
     group = group_by_name(election.draft.group)
     try:
         keys = {parse_public(credential, group)[0] for credential in credentials}
     except BeleniosError as error:
-        faults.append(f"a public credential is malformed: {error}")
+        faults.append(Words(f"公開資格の形が正しくありません: {error}", f"a public credential is malformed: {error}"))
     else:
         if len(keys) != len(credentials):
-            faults.append("a public credential appears twice")
+            faults.append(Words("同じ公開資格が二度現れます", "a public credential appears twice"))
     return tuple(faults)

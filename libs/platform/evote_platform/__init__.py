@@ -4,9 +4,10 @@ Errors::
 
     Exception
     ├── AnswerAborted (observer)
-    ├── CannotStart (program)
+    ├── CannotStart (settings)
     ├── NotReady (health)
-    └── Problem (problems)
+    ├── Problem (problems)
+    └── SchemaBehind (database)
     HTTPException (starlette.exceptions)
     └── BodyTooLarge (bodylimit)
 """

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from evote_auth.service import SCHEMA as AUTH
 from evote_ballot.service import SCHEMA as BALLOT
 from evote_biometric.service import SCHEMA as BIOMETRIC
 from evote_eventlog.events import Topic
-from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA as LEDGER
 from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
@@ -35,8 +37,10 @@ TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests their limit, unless they name one of their own."""
+    """Mark what uses the stack's fixtures; give slow tests their limit, unless they name one of their own."""
     for item in items:
+        if isinstance(item, pytest.Function) and {"kafka_node", "postgres_server", "anvil"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.stack)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TEST_S))
 
@@ -70,10 +74,14 @@ def postgres_server(stack_directory: Path) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
-    """Fresh topics of this test alone, under a random prefix."""
+    """Fresh topics of this test alone, under a random prefix; gone after it, as each client would list them all."""
     settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")
     await create_topics(settings, TEST_PARTITIONS)
     yield settings
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    await admin.start()
+    await admin.delete_topics([settings.topic_name(topic) for topic in TEST_PARTITIONS])
+    await admin.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import hashlib
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evote_eventlog.events import AnchorVerified, BallotAccepted, CheckpointSigned, CheckpointWitnessed, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
@@ -31,6 +30,7 @@ from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain,
 from evote_local.stack.identities import LOG_ORIGIN, create_identities
 from evote_local.stack.service import define_service
 from evote_local.stack.vouching import Vouching
+from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate
 from pydantic import SecretStr
@@ -58,9 +58,7 @@ class Seen:
 
 
 def ballot(number: int) -> BallotAccepted:
-    text = f"{number:010}".ljust(BALLOT_BYTES, "x")
-    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+    return begun_cast(number, rest=f'"padding":"{"x" * BALLOT_BYTES}"')
 
 
 async def cast(kafka: KafkaSettings, pace: int, seconds: int) -> dict[tuple[int, int], float]:

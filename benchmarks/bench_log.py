@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import hashlib
 import json
 import os
 import random
@@ -28,11 +26,12 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
@@ -41,6 +40,7 @@ from evote_ledger_anchor.service import SCHEMA
 from evote_ledger_anchor.store import newest_size
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
 from evote_tlog.checkpoint import SigningKey
@@ -55,8 +55,8 @@ Progress = tuple[int, ...]
 """How many entries each part of the work has done."""
 
 
-def ballot_template() -> str:
-    """JSON of the shape and size of an Ed25519 ballot with three answers; ``%s`` stands for its number."""
+def ballot_rest() -> str:
+    """What an Ed25519 ballot with three answers has beside its beginning, in shape and size."""
     source = random.Random(1)
 
     def scalar() -> str:
@@ -71,19 +71,16 @@ def ballot_template() -> str:
         "individual_proofs": [[proof(), proof()] for _ in choices],
         "overall_proof": [proof()],
     }
-    signature = {"hash": "%s", **proof()}
-    ballot = {"election_uuid": "1" * 14, "credential": source.randbytes(32).hex(), "answers": [answer]}
-    return json.dumps({**ballot, "signature": signature}, separators=(",", ":"))
+    signature = {"hash": "A" * 43, "proof": proof()}
+    return json.dumps({"answers": [answer], "signature": signature}, separators=(",", ":"))[1:-1]
 
 
-TEMPLATE = ballot_template()
+REST = ballot_rest()
 
 
 def ballot(number: int) -> BallotAccepted:
     """The event of one voter's ballot."""
-    text = TEMPLATE % number
-    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+    return begun_cast(number, rest=REST)
 
 
 class Bench:

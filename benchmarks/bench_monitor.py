@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
-import hashlib
 import tempfile
 import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import BallotAccepted, LogEntry
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.domain import sign_checkpoints
 from evote_ledger_anchor.monitor.notes import Notes
 from evote_ledger_anchor.monitor.passes import Passes
@@ -28,6 +27,7 @@ from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
 from evote_tlog.checkpoint import SigningKey
@@ -40,9 +40,7 @@ _BLINK_S = 0.005
 
 
 def ballot(number: int) -> BallotAccepted:
-    text = f"{number:010}".ljust(BALLOT_BYTES, "x")
-    tracker = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-    return BallotAccepted(election_uuid="1" * 14, credential=str(number), tracker=tracker, ballot=text)
+    return begun_cast(number, rest=f'"padding":"{"x" * BALLOT_BYTES}"')
 
 
 async def fill(producer: EventProducer, key: SigningKey, entries: int, each: int) -> None:

@@ -33,6 +33,7 @@ from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
+from evote_local.testbed import patiently
 from evote_platform.clock import rfc3339, utc_now
 from evote_statements.signed import sign_statement
 from nacl.public import PublicKey, SealedBox
@@ -63,9 +64,14 @@ async def _election(stack: Stack, directory: Path) -> None:
         assert "交付: 3 件（カード 1 件、顔 2 件）" in honest.stdout
         assert "投票された資格情報: 3 件" in honest.stdout
         planted = await _auth_invents_releases(town)
-        async with asyncio.timeout(10):
-            while len((found := await town.audit()).stderr.splitlines()) <= len(planted):  # noqa: ASYNC110 - auth projects soon
-                await asyncio.sleep(0.2)
+        found = honest
+
+        async def all_are_found() -> bool:
+            nonlocal found
+            found = await town.audit()
+            return len(found.stderr.splitlines()) > len(planted)
+
+        await patiently(all_are_found)  # auth projects them soon
         assert found.returncode == 1
         assert sorted(found.stderr.splitlines()[1:]) == sorted(planted)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from evote_belenios.election import parse_election
 from evote_eventlog.events import CredentialReleased
 from evote_eventlog.producer import EventProducer
-from evote_local.people.voters import PollingDay, Voter, VoterRefused, encrypt, open_client
+from evote_local.people.voters import PollingDay, Voter, VoterRefused, cast_body, encrypt, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import run_belenios_tool, run_evote_verify
@@ -202,9 +203,10 @@ async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, ref
     officers, voter = referendum.officers, referendum.voters[0]
     assert voter.credential is not None
     election_json = (await client.get(f"{stack.tally.url}/elections/{officers.election_uuid}/election.json")).text
+    ballot = encrypt(election_json, voter.credential, [[0, 1, 0]])
     response = await client.post(
         f"{stack.ballots[1].url}/elections/{officers.election_uuid}/ballots",
-        content=encrypt(election_json, voter.credential, [[0, 1, 0]]),
+        content=cast_body(parse_election(election_json), voter.credential, ballot, 9),
         headers={"Content-Type": "application/json"},
     )
     assert response.status_code == 403

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_belenios.archive import ArchiveWriter
-from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
+from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import parse_election
@@ -27,7 +27,6 @@ from evote_cli.message import CONFIRMATION, Message
 from evote_cli.trustee import ceremony_code, sign_step
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CredentialsPublished,
     DraftQuestion,
@@ -39,6 +38,7 @@ from evote_eventlog.events import (
     RollFrozen,
 )
 from evote_local.nodes.log_folder import LogFolder
+from evote_local.testbed import accepted
 from evote_statements.keys import key_text
 from evote_tally.domain import ceremony
 from evote_tally.domain.counting import receive_partial_decryption
@@ -153,10 +153,7 @@ class StandInElection:
         for credential in self.private:
             ballot = generate_ballot(parameters, credential, [[0, 1, 0]], secrets.token_bytes)
             self.ballots.append(ballot)
-            public = public_credential(credential, UUID, parameters.group)
-            self.append(
-                BallotAccepted(election_uuid=UUID, credential=public, tracker=tracker_of(ballot), ballot=ballot)
-            )
+            self.append(accepted(UUID, parameters.group, credential, ballot))
 
     def close(self) -> None:
         closed = ElectionClosed(election_uuid=UUID, reason="officer")

@@ -34,7 +34,6 @@ from evote_ceremony.messages import Step
 from evote_ceremony.plan import Plan
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CertificateReceived,
     CredentialsPublished,
@@ -56,6 +55,7 @@ from evote_eventlog.events import (
 )
 from evote_ledger_anchor.domain import grow
 from evote_local.people.rehearsal import Rehearsal
+from evote_local.testbed import accepted
 from evote_platform.clock import rfc3339
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
@@ -87,6 +87,8 @@ class HeldElection:
     ballots: list[str] = field(default_factory=list)
     """In log order; the first voter's second ballot is the last one."""
     ballot_indexes: list[int] = field(default_factory=list)
+    private: list[str] = field(default_factory=list)
+    """The voters' private credentials."""
     election_json: str = ""
     trustees_json: str = ""
     credentials_json: str = ""
@@ -148,7 +150,7 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
         **window,
     )
     held = HeldElection(uuid, plan, trustees)
-    private = [generate(ED25519, token_bytes) for _ in range(VOTERS)]
+    held.private = private = [generate(ED25519, token_bytes) for _ in range(VOTERS)]
     public = sorted(public_credential(credential, uuid, ED25519) for credential in private)
     held.credentials_json = dump(public)
     digest = hashlib.sha256(held.credentials_json.encode()).hexdigest()
@@ -194,9 +196,8 @@ def hold_election(uuid: str, folder: Path) -> HeldElection:
     for number, voter in enumerate([*range(VOTERS), 0]):
         ballot = generate_ballot(election, private[voter], [[0, 1, 0] if number else [0, 0, 1]], token_bytes)
         held.ballots.append(ballot)
-        credential = public_credential(private[voter], uuid, ED25519)
-        accepted = BallotAccepted(election_uuid=uuid, credential=credential, tracker=tracker_of(ballot), ballot=ballot)
-        held.ballot_indexes.append(held.append(accepted))
+        cast = accepted(uuid, ED25519, private[voter], ballot, 1 if number < VOTERS else 2)
+        held.ballot_indexes.append(held.append(cast))
         if number:
             accumulator.add(parse_ballot(election, ballot))
     held.append(ElectionClosed(election_uuid=uuid, reason="officer"))

@@ -11,6 +11,9 @@ from evote_anchors.anchor import Anchor
 from evote_belenios.ballots import tracker_of
 from evote_belenios.jsontext import dump, load
 from evote_eventlog.envelope import Envelope, decode, encode
+from evote_eventlog.events import BallotOrder, OrderSignature
+
+UNSIGNED = BallotOrder(number=1, signature=OrderSignature(challenge="1", response="2"))
 
 
 @pytest.fixture
@@ -89,7 +92,8 @@ def test_a_decryption_after_the_result_does_not_stand(evote_verify, server, held
         ("ElectionOpened", {"credentials_sha256": "0" * 64}, "another list of credentials"),
         ("BallotAccepted", {"credential": "another"}, "of another credential"),
         ("BallotAccepted", {"tracker": "another"}, "tracker is not the hash"),
-        ("BallotAccepted", {"ballot": "{}", "tracker": tracker_of("{}")}, "it holds no ballot"),
+        ("BallotAccepted", {"ballot": "{}", "tracker": tracker_of("{}")}, "or is none"),
+        ("BallotAccepted", {"order": UNSIGNED}, "did not sign"),
     ],
 )
 def test_a_record_that_breaks_the_rules_of_the_log(
@@ -98,6 +102,17 @@ def test_a_record_that_breaks_the_rules_of_the_log(
     answer = evote_verify("--log", forged(kind, **changes))
     assert answer.status == 1
     assert answer.tie("log - its rules").startswith("FAILS") and words in answer.tie("log - its rules")
+
+
+def test_a_ballot_that_was_brought_after_a_newer_one(evote_verify, server, held, log_key, make, archive) -> None:
+    """Its voter's second ballot stands before the first: whoever keeps the log has turned the two."""
+    records = [*held.records]
+    first, last = held.ballot_indexes[0], held.ballot_indexes[-1]
+    records[first], records[last] = records[last], records[first]
+    server.files = make.files(records, log_key)
+    answer = evote_verify("--log", server.url)
+    assert answer.status == 1
+    assert "number 1 and comes after number 2: not the voter's order" in answer.tie("log - its rules")
 
 
 class TestContractAndBlocks:

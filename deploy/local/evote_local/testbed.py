@@ -1,13 +1,21 @@
-"""What the tests of all services need: a clock that moves, waiting for another program, an app in this process."""
+"""What the tests of all services need: a moved clock, waiting for another program, an app in this process, casts."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import cache
 
 import httpx
+from evote_belenios.ballots import tracker_of
+from evote_belenios.credentials import from_entropy, public_credential
+from evote_belenios.groups import ED25519, Group
+from evote_belenios.order import sign_order
+from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature
 from evote_platform.clock import utc_now
 from fastapi import FastAPI
 
@@ -55,3 +63,39 @@ async def running_app(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
         await eventually(ready)
         yield client
+
+
+def accepted(election_uuid: str, group: Group, credential: str, ballot: str, number: int = 1) -> BallotAccepted:
+    """The event that ballot publishes of a ballot's text, under the voter's private credential."""
+    tracker = tracker_of(ballot)
+    order = sign_order(credential, election_uuid, group, tracker, number, secrets.token_bytes)
+    signature = OrderSignature(challenge=str(order.signature.challenge), response=str(order.signature.response))
+    return BallotAccepted(
+        election_uuid=election_uuid,
+        credential=public_credential(credential, election_uuid, group),
+        tracker=tracker,
+        ballot=ballot,
+        order=BallotOrder(number=number, signature=signature),
+    )
+
+
+def begun_cast(
+    voter: int, number: int = 1, *, election_uuid: str = "1" * 14, rest: str = '"answers":[]'
+) -> BallotAccepted:
+    """An event that the log admits, for tests and figures of the log: its ballot begins as one, ``rest`` follows.
+
+    A voter has one ballot for each ``number`` and ``rest``.
+    """
+    election = f'"election_uuid":"{election_uuid}","election_hash":"{"A" * 43}"'
+    text = f'{{{election},"credential":"{_public(voter, election_uuid)}","number":{number},{rest}}}'
+    return accepted(election_uuid, ED25519, _credential(voter), text, number)
+
+
+@cache
+def _credential(voter: int) -> str:
+    return from_entropy(ED25519, hashlib.sha256(f"voter {voter}".encode()).digest())
+
+
+@cache
+def _public(voter: int, election_uuid: str) -> str:
+    return public_credential(_credential(voter), election_uuid, ED25519)

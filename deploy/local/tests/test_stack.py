@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_eventlog.events import Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port, is_listening
 from evote_local.nodes.postgres import PostgresServer

@@ -3,13 +3,14 @@
 A ballot service records casts, and whoever has got hold of one replica can have anything recorded. So a record is a
 claim. Each reader decides about it by what was admitted before it, and by nothing else:
 
-1. its tracker is its ballot's (``order-tracker``) and no ballot of this tracker was admitted before
-   (``order-duplicate``): the first position stands, so that posting an old ballot again can't undo a newer one;
-2. the box was not closed before it (``order-after-close``);
-3. its number is above the last admitted one of its credential (``order-older``): who withheld a ballot can't bring it
+1. its tracker is its ballot's hash (``order-tracker``), and the ballot begins with the record's election and credential
+   (``order-ballot``);
+2. no ballot of this tracker was admitted before (``order-duplicate``): the first position stands, so that posting an
+   old ballot again can't undo a newer one;
+3. the box was not closed before it (``order-after-close``);
+4. its number is above the last admitted one of its credential (``order-older``): who withheld a ballot can't bring it
    after a newer one;
-4. the ballot itself begins with the record's election and credential (``order-ballot``), and that credential signed
-   number and tracker (``order-signature``): nobody takes up numbers for another.
+5. the credential signed number and tracker (``order-signature``): nobody takes up numbers for another.
 
 Proofs and the list of credentials are not asked here: that is :mod:`evote_belenios.box`, and costs thirty times as
 much. All of it concerns one credential alone, so readers of the whole log and of one partition decide alike.
@@ -19,19 +20,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from .ballots import claims_of
-from .errors import OrderError
+from .errors import BallotError, OrderError
 from .groups import group_of_element
 from .jsontext import parse_exponent
 from .order import SECTION, OrderStatement, verify_order
 from .proofs import Proof
 
+TRACKER: Final = "order-tracker"
 DUPLICATE: Final = "order-duplicate"
 AFTER_CLOSE: Final = "order-after-close"
 OLDER: Final = "order-older"
+BALLOT: Final = "order-ballot"
 
 
 class WrittenSignature(Protocol):
@@ -73,6 +76,7 @@ class RecordedCast(Protocol):
     def order(self) -> WrittenOrder: ...
 
 
+@dataclass
 class Admissions:
     """The ballots of one election that were admitted so far; :meth:`admit` decides about the next record.
 
@@ -80,19 +84,10 @@ class Admissions:
     holds about the record's credential and tracker.
     """
 
-    def __init__(self, digests: set[bytes] | None = None, last_numbers: dict[str, int] | None = None) -> None:
-        """
-        Args:
-            digests: SHA-256 of the text of every admitted ballot.
-            last_numbers: by credential, the number of the last one.
-        """
-        self._digests = set() if digests is None else digests
-        self._last_numbers = {} if last_numbers is None else last_numbers
-
-    @property
-    def last_numbers(self) -> Mapping[str, int]:
-        """By credential, the number of its last admitted ballot."""
-        return self._last_numbers
+    digests: set[bytes] = field(default_factory=set)
+    """SHA-256 of the text of every admitted ballot: nothing but bytes, since there may be millions."""
+    last_numbers: dict[str, int] = field(default_factory=dict)
+    """By credential, the number of its last admitted ballot."""
 
     def admit(self, cast: RecordedCast, *, box_closed: bool) -> None:
         """Admit the next record of a credential, or raise ``OrderError``, or ``EncodingError`` for malformed numbers.
@@ -100,23 +95,36 @@ class Admissions:
         ``box_closed``: the close marker of the record's partition stands before it.
         """
         # In the order of cost; the decision doesn't depend on it.
-        digest = hashlib.sha256(cast.ballot.encode()).digest()
-        if cast.tracker != base64.b64encode(digest).decode("ascii").rstrip("="):
-            raise _refusal("order-tracker", "the tracker is not the hash of the ballot's text")
-        if digest in self._digests:
+        digest = ballot_digest(cast)
+        if digest in self.digests:
             raise _refusal(DUPLICATE, "the same ballot was cast before: its first position stands")
         if box_closed:
             raise _refusal(AFTER_CLOSE, "the box was closed before it")
-        last = self._last_numbers.get(cast.credential, 0)
+        last = self.last_numbers.get(cast.credential, 0)
         if cast.order.number <= last:
             raise _refusal(OLDER, f"number {cast.order.number} is not above {last}, the last of its credential")
-        if claims_of(cast.ballot) != (cast.election_uuid, cast.credential):
-            raise _refusal("order-ballot", "the ballot is of another election or credential than its record says")
         verify_order(
             read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
         )
-        self._digests.add(digest)
-        self._last_numbers[cast.credential] = cast.order.number
+        self.digests.add(digest)
+        self.last_numbers[cast.credential] = cast.order.number
+
+
+def ballot_digest(cast: RecordedCast) -> bytes:
+    """SHA-256 of the ballot's text, when the record says of it what it says itself.
+
+    Raises ``OrderError``: ``order-tracker``, ``order-ballot``. Such a record can't be admitted, whatever came before.
+    """
+    digest = hashlib.sha256(cast.ballot.encode()).digest()
+    if cast.tracker != base64.b64encode(digest).decode("ascii").rstrip("="):
+        raise _refusal(TRACKER, "the tracker is not the hash of the ballot's text")
+    try:
+        claims = claims_of(cast.ballot)
+    except BallotError as error:
+        raise _refusal(BALLOT, error.detail) from None
+    if claims != (cast.election_uuid, cast.credential):
+        raise _refusal(BALLOT, "the ballot is of another election or credential than its record says")
+    return digest
 
 
 def read_order(cast: RecordedCast) -> OrderStatement:

@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 import pytest
+from evote_belenios.archive import open_archive
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.box import BallotBox, box_of, examine_ballot, passed_over
 from evote_belenios.credentials import generate, public_credential
@@ -113,6 +114,7 @@ def test_an_archive_with_a_repeated_ciphertext_verifies_here_and_in_the_tool(
     story.ballots.append(repeated(Booth(story), 3))
     story.count_again()
     path = write_archive(tmp_path / f"{json.loads(story.election)['uuid']}.bel", story.events())
-    report = verify_archive(path, processes=1, progress=lambda _done, _total: None)
+    with open_archive(path) as file:
+        report = verify_archive(file, processes=1, progress=lambda _done, _total: None)
     assert (report.failures, report.ballots) == ((), 5)
     belenios_tool("election", "verify", folder=tmp_path)

@@ -13,6 +13,7 @@ Errors::
     ├── ReaderStopped (errors)
     │   ├── LogGap (errors)
     │   ├── LogTruncated (errors)
+    │   ├── TopicsUnfit (errors)
     │   └── UnknownEvent (errors)
     └── TopicsUnavailable (errors)
 """

@@ -57,6 +57,11 @@ class Grant:
     """Whoever may read or write may describe too: the brokers hold one for the other."""
 
 
+def topics_of(service: str) -> frozenset[Topic]:
+    """All that a service reads or writes."""
+    return READERS[service] | {topic for topic, writers in WRITERS.items() if service in writers}
+
+
 def grants() -> list[Grant]:
     """All that the services need, and nothing besides."""
     return [grant for service in SERVICES for grant in _grants_of(service)]
@@ -68,7 +73,7 @@ def _grants_of(service: str) -> Iterator[Grant]:
         yield Grant(service, "topic", topic.value, "read")
     for topic in sorted(written):
         yield Grant(service, "topic", topic.value, "write")
-    for topic in sorted(READERS[service] | written):
+    for topic in sorted(topics_of(service)):
         # A replica looks at start whether the topic keeps what it is given.
         yield Grant(service, "topic", topic.value, "describe-configs")
     yield Grant(service, "group", CONSUMER_GROUPS[service], "read")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 RETRY_AFTER_S = 2
 """What a client is told to wait when the log is away, in seconds."""
 
@@ -93,6 +95,15 @@ class LogGap(ReaderStopped):
         self.first = first
         self.behind = behind
         self.reason = reason
+
+
+class TopicsUnfit(ReaderStopped):
+    """Topics are set up so that they would lose events. Field: ``faults``, by topic (Kafka name)."""
+
+    def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
+        said = "; ".join(f"{topic}: {fault}" for topic, found in faults.items() for fault in found)
+        super().__init__(f"{said}. Set the topics right and start again: docs/runbooks/event-log.md")
+        self.faults = faults
 
 
 class LogTruncated(ReaderStopped):

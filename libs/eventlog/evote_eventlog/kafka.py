@@ -1,27 +1,20 @@
-"""Where the log is: bootstrap servers, topic names and the topics' settings."""
+"""Where the log is: bootstrap servers, how to speak to them, topic names."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import for_code
 from pydantic import SecretStr
 
-from .errors import TopicsUnavailable
 from .events import Topic
 
 EVENT_MAX_BYTES: Final = 2 * 1024 * 1024
 """The largest encoded event that the log takes, in bytes."""
-
-# Above EVENT_MAX_BYTES: the broker counts the record batch around the event too.
-_TOPIC_MAX_MESSAGE_BYTES = EVENT_MAX_BYTES + 64 * 1024
 
 DEFAULT_PARTITIONS: Final[Mapping[Topic, int]] = {
     Topic.BALLOTS: 6,
@@ -34,12 +27,12 @@ DEFAULT_PARTITIONS: Final[Mapping[Topic, int]] = {
 }
 """How many partitions each topic has in a deployment. Changing it later would move keys: never do."""
 
-_TOPIC_ALREADY_EXISTS = 36  # Apache Kafka protocol, "Error codes"
-
 
 class NamedBySettings(Protocol):
     """The settings of a service that say how it reaches Kafka; ``evote_platform.settings`` documents each."""
 
+    @property
+    def environment(self) -> str: ...
     @property
     def kafka_bootstrap(self) -> str: ...
     @property
@@ -56,6 +49,24 @@ class NamedBySettings(Protocol):
     def kafka_password(self) -> SecretStr | None: ...
     @property
     def kafka_client_rack(self) -> str | None: ...
+
+
+class Copies(NamedTuple):
+    """How many copies of each partition there are, and how many must have a record before it is acknowledged."""
+
+    of_each: int
+    in_sync: int
+
+    @classmethod
+    def of(cls, replication: int) -> Copies:
+        """From three copies on, two of them."""
+        return cls(replication, 2 if replication >= 3 else 1)
+
+
+PRODUCTION: Final = Copies.of(3)
+"""What was acknowledged survives the loss of any one machine, and goes on being acknowledged."""
+ONE_BROKER: Final = Copies.of(1)
+"""For tests and one's own machine."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +122,19 @@ class KafkaSettings:
     """None: plaintext, for tests and one's own machine."""
     client_rack: str | None = None
     """The zone that this client runs in: it reads from a replica there (KIP-392)."""
+    copies: Copies = ONE_BROKER
+    """What the topics must have at least."""
 
     @classmethod
     def of(cls, settings: NamedBySettings) -> KafkaSettings:
         """What a service's settings say; raises ``ValueError`` when they name credentials by half."""
-        return cls(settings.kafka_bootstrap, settings.topic_prefix, _tls_of(settings), settings.kafka_client_rack)
+        return cls(
+            settings.kafka_bootstrap,
+            settings.topic_prefix,
+            _tls_of(settings),
+            settings.kafka_client_rack,
+            PRODUCTION if settings.environment == "production" else ONE_BROKER,
+        )
 
     def client_options(self) -> dict[str, Any]:
         """What every client of aiokafka is told about the way to the brokers."""
@@ -148,58 +167,3 @@ def _tls_of(settings: NamedBySettings) -> KafkaTls | None:
         settings.kafka_key_file,
         None if username is None or password is None else KafkaPassword(username, password.get_secret_value()),
     )
-
-
-async def create_topics(
-    settings: KafkaSettings,
-    partitions: Mapping[Topic, int] = DEFAULT_PARTITIONS,
-    replication: int = 1,
-) -> None:
-    """Create the topics that are missing; topics that exist are left as they are.
-
-    Events are kept for ever: the topics are the truth from which everything else is replayed.
-
-    Args:
-        partitions: the number of partitions of each topic to create.
-        replication: copies of each partition; from 3 on, 2 of them must have a record before it
-            is acknowledged (``min.insync.replicas``).
-    """
-    configs = {
-        "retention.ms": "-1",
-        "retention.bytes": "-1",
-        "cleanup.policy": "delete",
-        "max.message.bytes": str(_TOPIC_MAX_MESSAGE_BYTES),
-        "min.insync.replicas": "2" if replication >= 3 else "1",
-        "unclean.leader.election.enable": "false",
-    }
-    wanted = [
-        NewTopic(settings.topic_name(topic), count, replication, topic_configs=configs)
-        for topic, count in partitions.items()
-    ]
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    await admin.start()
-    try:
-        answer = await admin.create_topics(wanted)
-        for name, code, message in answer.topic_errors:
-            if code not in (0, _TOPIC_ALREADY_EXISTS):
-                raise TopicsUnavailable(name, message or for_code(code).__name__)
-        await _wait_for_leaders(admin, [topic.name for topic in wanted])
-    finally:
-        await admin.close()
-
-
-async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    """Creation is asynchronous: a producer that comes too early would see no leader."""
-    reason = ""
-    for _ in range(100):
-        described = await admin.describe_topics(names)
-        waiting = [
-            topic["topic"]
-            for topic in described
-            if topic["error_code"] != 0 or any(part["leader"] < 0 for part in topic["partitions"])
-        ]
-        if not waiting:
-            return
-        reason = f"no leader for {', '.join(waiting)}"
-        await asyncio.sleep(0.05)
-    raise TopicsUnavailable(names[0], reason)

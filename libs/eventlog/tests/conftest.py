@@ -13,12 +13,13 @@ import asyncpg
 import pytest
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import PoisonError
-from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.events import BallotAccepted, BallotOrder, ElectionClosed, OrderSignature, Topic
+from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.offsets import OFFSETS_TABLE_SQL
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_platform.clock import utc_now
 from prometheus_client import CollectorRegistry
@@ -63,6 +64,7 @@ def ballot(number: int, *, tracker: str | None = None) -> BallotAccepted:
         credential=f"credential-{number % 20}",
         tracker=tracker if tracker is not None else f"tracker-{number}",
         ballot="{}",
+        order=BallotOrder(number=1, signature=OrderSignature(challenge="0", response="0")),
     )
 
 

@@ -14,9 +14,10 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from evote_eventlog.access import SERVICES, WRITERS, grants, manifest
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotBoxClosed, CheckpointWitnessed, Topic
-from evote_eventlog.kafka import KafkaSettings, KafkaTls, create_topics
+from evote_eventlog.kafka import KafkaSettings, KafkaTls
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.reading import consumer_options, stop_consumer
+from evote_eventlog.topics import create_topics
 from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.tls import LocalAuthority

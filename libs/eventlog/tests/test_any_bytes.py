@@ -16,7 +16,7 @@ from evote_eventlog.batches import BrokenBatch, parse_batches
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.errors import UnknownEvent
-from evote_eventlog.events import BallotAccepted, Topic
+from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition, read_record
@@ -29,7 +29,13 @@ from hypothesis import strategies as st
 NewBallot = Callable[..., BallotAccepted]
 Running = Callable[..., AbstractAsyncContextManager[ProjectionRunner]]
 
-BALLOT = BallotAccepted(election_uuid="1" * 14, credential="c", tracker="t", ballot="{}")
+BALLOT = BallotAccepted(
+    election_uuid="1" * 14,
+    credential="c",
+    tracker="t",
+    ballot="{}",
+    order=BallotOrder(number=1, signature=OrderSignature(challenge="0", response="0")),
+)
 EVENT: Final = encode(Envelope.wrap(BALLOT, id="1", source="test", time=datetime(2026, 11, 24, tzinfo=UTC)))
 BALLOTS: Final = LogPartition(Topic.BALLOTS, 0)
 

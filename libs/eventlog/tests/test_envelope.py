@@ -12,7 +12,7 @@ import pytest
 import rfc8785
 from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.errors import PoisonError, UnknownEvent
-from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, EventData
+from evote_eventlog.events import EVENT_CLASSES, BallotAccepted, BallotOrder, EventData, OrderSignature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -59,8 +59,11 @@ EVENTS = st.one_of([events_of(cls) for cls in EVENT_CLASSES])
 ENVELOPES = st.builds(Envelope.wrap, EVENTS, id=TEXT.filter(bool), source=TEXT.filter(bool), time=TIMES)
 
 
+ORDER = BallotOrder(number=1, signature=OrderSignature(challenge="2", response="3"))
+
+
 def ballot_envelope(**changes: Any) -> Envelope:
-    facts = {"election_uuid": "1" * 14, "credential": "c", "tracker": "t", "ballot": '{"é":"\u0007"}'}
+    facts = {"election_uuid": "1" * 14, "credential": "c", "tracker": "t", "ballot": '{"é":"\u0007"}', "order": ORDER}
     data = BallotAccepted(**{**facts, **changes})
     return Envelope.wrap(data, id="id-1", source="ballot", time=datetime(2026, 11, 24, 1, 2, 3, 456789, UTC))
 
@@ -88,8 +91,8 @@ def test_the_bytes_of_an_event_never_change() -> None:
     """The Merkle leaf is their hash: a change would break every proof ever given."""
     assert encode(ballot_envelope()) == (
         b'{"data":{"ballot":"{\\"\xc3\xa9\\":\\"\\u0007\\"}","credential":"c","election_uuid":"11111111111111",'
-        b'"tracker":"t"},"datacontenttype":"application/json","id":"id-1","source":"ballot","specversion":"1.0",'
-        b'"time":"2026-11-24T01:02:03.456Z","type":"jp.tsukuba.evote.ballots.BallotAccepted.v1"}'
+        b'"order":{"number":1,"signature":{"challenge":"2","response":"3"}},"tracker":"t"},"datacontenttype":"application/json","id":"id-1","source":"ballot","specversion":"1.0",'
+        b'"time":"2026-11-24T01:02:03.456Z","type":"jp.tsukuba.evote.ballots.BallotAccepted.v2"}'
     )
 
 
@@ -231,9 +234,9 @@ def test_what_is_no_envelope_is_poison(value: bytes | None) -> None:
         (("time",), "2026-11-24T10:02:03.456+09:00"),
         (("type",), "jp.tsukuba.evote.ballots.BallotAccepted.v0"),
         (("type",), "jp.tsukuba.evote.ballots.BallotAccepted.v02"),
-        (("type",), "jp.tsukuba.evote.ballots.BallotAccepted.v1 "),
+        (("type",), "jp.tsukuba.evote.ballots.BallotAccepted.v2 "),
         (("type",), "jp.tsukuba.evote.ballots.ballot.v1"),
-        (("type",), "org.example.evote.ballots.BallotAccepted.v1"),
+        (("type",), "org.example.evote.ballots.BallotAccepted.v2"),
         (("type",), "jp.tsukuba.evote.tally.ResultComputed.v1"),
         (("data",), None),
         (("data", "credential"), 1),

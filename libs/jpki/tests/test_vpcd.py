@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import pytest
 from evote_jpki.vpcd import ATR, InsertedCard
@@ -109,13 +110,15 @@ def test_messages_may_come_a_byte_at_a_time_or_all_at_once(reader: Reader) -> No
 def test_a_reader_that_sends_length_and_payload_apart_does_not_wait_for_late_acknowledgements(reader: Reader) -> None:
     with InsertedCard(Chip(), "127.0.0.1", reader.port):
         connection = reader.accept()  # as Debian's driver has it: with Nagle's algorithm on
-        started = time.perf_counter()
+        took_s = []
         for _ in range(50):
+            started = time.perf_counter()
             connection.sendall(b"\x00\x04")
             connection.sendall(b"\x00\xb0\x00\x00")
             receive(connection)
-        # 40 ms each otherwise.
-        assert time.perf_counter() - started < 1
+            took_s.append(time.perf_counter() - started)
+        # An acknowledgement that is late comes after 40 ms. The median, since a busy machine holds up some for longer.
+        assert median(took_s) < 0.03
 
 
 def test_the_longest_message_goes_both_ways(reader: Reader) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
+from evote_eventlog.topics import TopicWatch
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
@@ -94,6 +96,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
+                tasks.start("topics", TopicWatch(kafka, topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
                 tasks.start("trust", trust.follow())
                 yield AuthService(

@@ -2,28 +2,56 @@
 
 Ballots in flight at the close: a ballot counts if its record stands before the election's ``BallotBoxClosed`` in its
 partition. Its voter gets a receipt exactly then; the voter of a later record is told that the election is closed.
+
+Ballots that were held up: a ballot counts if its number is above that of its credential's last ballot before it in the
+log. A replica that was stopped and goes on finds the newer ballot there, and says so instead of giving a receipt.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import BallotAccepted
 from evote_eventlog.producer import EventProducer
-from evote_eventlog.record import Record
 from evote_platform.clock import Clock
 from evote_platform.ratelimit import TokenBucket
 
 from . import store
-from .domain.envelope import BallotEnvelope, open_envelope
-from .domain.receipt import Acceptance, TakenIn, sign_receipt
-from .domain.refusals import ElectionClosed, RateLimited, UnknownCredential
+from .domain.cast import open_cast
+from .domain.history import History
+from .domain.receipt import TakenIn, sign_receipt
+from .domain.refusals import Overloaded, RateLimited, UnknownCredential
 from .domain.window import check_window
-from .readback import ReadBack
+from .readback import ReadBack, cast_record
 from .store import OpenElection
 from .verification import BallotVerifier
+
+_CHECKED_WITHIN_S = 15.0
+"""Well below what clients and proxies wait: what nobody waits for any more must not be recorded."""
+_RETRY_AFTER_S = 2.0
+
+
+@dataclass(frozen=True)
+class CheckedCast:
+    """A cast that passed every check, and may be recorded."""
+
+    cast: BallotAccepted
+    closes_at: str
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the database and the log say at one moment."""
+
+    election: OpenElection
+    history: History
+    is_listed: bool
+    """Whether the credential is on the election's list."""
 
 
 @dataclass(frozen=True)
@@ -38,76 +66,79 @@ class Intake:
     receipt_key: Ed25519PrivateKey
     clock: Clock
 
-    async def accept(self, election_uuid: str, body: bytes) -> TakenIn:
-        """Take a ballot in and give its receipt.
+    async def check(self, election_uuid: str, body: bytes) -> CheckedCast | TakenIn:
+        """Everything that comes before a record: it may be cancelled at any point, and nothing will come of it.
 
         A ballot that was taken in before gets its first receipt again, also after the close: its voter may have missed
-        the answer. Raises a ``Refusal``, or ``LogUnavailable`` when it isn't known whether the ballot was recorded.
+        the answer. Raises a ``Refusal``, or ``LogUnavailable`` while the tables are being made again.
         """
-        envelope = open_envelope(body, election_uuid)
-        election, known = await self._look_up(election_uuid, envelope)
-        if known is not None:
-            return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
-        await self._verify(election, envelope)
+        cast = open_cast(body, election_uuid)
+        try:
+            async with asyncio.timeout(_CHECKED_WITHIN_S) as deadline:
+                return await self._check(cast)
+        except TimeoutError:
+            if deadline.expired():
+                raise Overloaded(_RETRY_AFTER_S) from None
+            raise
+
+    async def record(self, checked: CheckedCast) -> TakenIn:
+        """Make it durable, and give the receipt of what the log admits.
+
+        Raises ``ElectionClosed`` or ``OlderThanLast`` when it does not, and ``LogUnavailable`` when it isn't known
+        whether the ballot was recorded.
+        """
         # A crash here leaves ciphertexts reserved for this ballot and for no other: it may come again, to any replica.
-        record = await self.producer.publish(
-            BallotAccepted(
-                election_uuid=election_uuid,
-                credential=envelope.credential,
-                tracker=envelope.tracker,
-                ballot=envelope.text,
-            )
-        )
+        record = await self.producer.publish(checked.cast)
         # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
         # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
         await self.read_back.wait_for(record.position)
-        acceptance = await self._first_standing(election, envelope, record)
+        async with self._snapshot() as connection:
+            history = await self._history(connection, checked.cast)
+        recorded = cast_record(record, checked.cast)
+        acceptance = history.demand_admitted(recorded, checked.closes_at)
         # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
-        is_new = (acceptance.partition, acceptance.offset) == (record.position.partition, record.position.offset)
-        return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new)
+        return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new=acceptance == recorded.acceptance)
 
-    async def _look_up(self, election_uuid: str, envelope: BallotEnvelope) -> tuple[OpenElection, Acceptance | None]:
-        """What a database row can decide: the election, a ballot known already, the window, the credential."""
-        in_memory = self.read_back.first_acceptance(election_uuid, envelope.tracker)
-        async with self.pool.acquire() as connection:
-            election = await store.load_election(connection, election_uuid)
-            projected = await store.find_acceptance(connection, election_uuid, envelope.tracker)
-            known = _earlier(projected, in_memory)
-            if known is not None:
-                return election, known
-            check_window(election.window, self.clock())
-            if not await store.has_credential(connection, election_uuid, envelope.credential):
-                raise UnknownCredential
-        wait_s = self.credential_limit.take(f"{election_uuid}|{envelope.credential}")
+    async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:
+        look = await self._look(cast)
+        if (known := look.history.accepted(cast.tracker)) is not None:
+            return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
+        check_window(look.election.window, self.clock())
+        if not look.is_listed:
+            raise UnknownCredential
+        wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
         if wait_s:
             raise RateLimited(wait_s)
-        return election, None
-
-    async def _verify(self, election: OpenElection, envelope: BallotEnvelope) -> None:
-        digests = envelope.ciphertext_digests
-        await self.verifier.check_signature(election.election_json, envelope.text)
+        digests = await self.verifier.check_signatures(look.election.election_json, cast)
+        look.history.demand_newer(cast)
         async with self.pool.acquire() as connection:
-            await store.check_ciphertexts(connection, election.uuid, envelope.tracker, digests)
-        await self.verifier.check_proofs(election.election_json, envelope.text)
+            await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+        await self.verifier.check_proofs(look.election.election_json, cast)
+        # A worker may have been stopped for hours: what was known before says nothing about now.
+        look = await self._look(cast)
+        if (known := look.history.accepted(cast.tracker)) is not None:
+            return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
+        check_window(look.election.window, self.clock())
+        look.history.demand_newer(cast)
         async with self.pool.acquire() as connection:
-            await store.reserve_ciphertexts(connection, election.uuid, envelope.tracker, digests)
+            await store.reserve_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+        return CheckedCast(cast, look.election.window.closes_at)
 
-    async def _first_standing(self, election: OpenElection, envelope: BallotEnvelope, record: Record) -> Acceptance:
-        """The record that stands for the ballot; ``ElectionClosed`` when the box was closed before it."""
-        partition = record.position.partition
-        marker = self.read_back.marker(election.uuid, partition)
-        in_memory = self.read_back.first_acceptance(election.uuid, envelope.tracker)
-        async with self.pool.acquire() as connection:
-            if marker is None:
-                marker = await store.find_marker(connection, election.uuid, partition)
-            projected = await store.find_acceptance(connection, election.uuid, envelope.tracker)
-        first = _earlier(projected, in_memory)
-        if first is None or (marker is not None and marker < first.offset):
-            raise ElectionClosed(election.window.closes_at)
-        return first
+    async def _look(self, cast: BallotAccepted) -> _Look:
+        async with self._snapshot() as connection:
+            # The history first: it notices tables that are being made again, where an election may still be missing.
+            history = await self._history(connection, cast)
+            election = await store.load_election(connection, cast.election_uuid)
+            is_listed = await store.has_credential(connection, cast.election_uuid, cast.credential)
+        return _Look(election, history, is_listed)
 
+    async def _history(self, connection: store.Connection, cast: BallotAccepted) -> History:
+        return await store.load_history(connection, self.read_back, cast.election_uuid, cast.credential)
 
-def _earlier(left: Acceptance | None, right: Acceptance | None) -> Acceptance | None:
-    """A ballot's records share a partition (their key is the credential), so offsets compare."""
-    found = [acceptance for acceptance in (left, right) if acceptance is not None]
-    return min(found, key=lambda acceptance: acceptance.offset, default=None)
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[store.Connection]:
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection

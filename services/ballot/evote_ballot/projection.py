@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import asyncpg
-from evote_eventlog.errors import PoisonError
+import structlog
+from evote_belenios.admission import Admissions, ballot_digest
+from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
     BallotAccepted,
@@ -20,8 +20,9 @@ from evote_eventlog.events import (
 from evote_eventlog.record import Record
 from evote_platform.clock import rfc3339
 
-from .domain.envelope import ciphertext_digests
-from .domain.refusals import InvalidBallot
+from .domain.cast import ciphertext_digests
+
+_log = structlog.get_logger(__name__)
 
 
 class BallotProjection:
@@ -102,31 +103,53 @@ async def _apply_credentials(connection: asyncpg.Connection, published: Credenti
     )
 
 
-async def _apply_ballot(connection: asyncpg.Connection, record: Record, accepted: BallotAccepted) -> None:
-    if "\0" in accepted.ballot or "\0" in accepted.credential or "\0" in accepted.tracker:
-        # PostgreSQL stores no NUL; retrying for ever would stop every election.
-        raise PoisonError("a ballot with a NUL character")
+async def _apply_ballot(connection: asyncpg.Connection, record: Record, cast: BallotAccepted) -> None:
+    """Only admitted ballots have a row: all that the rule asks for stands before the record in its own partition."""
     try:
-        digests = ciphertext_digests(json.loads(accepted.ballot))
-    except (ValueError, RecursionError, InvalidBallot):
-        raise PoisonError("an accepted ballot that is not a ballot") from None
+        digest = ballot_digest(cast)
+        admissions = await _admissions(connection, cast, digest)
+        marker = await connection.fetchval(
+            "SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 AND partition = $2",
+            cast.election_uuid,
+            record.position.partition,
+        )
+        admissions.admit(cast, box_closed=marker is not None and marker < record.position.offset)
+    except BeleniosError as refusal:
+        _log.warning("not-admitted", rule=refusal.rule, position=record.position)
+        return
     await connection.execute(
-        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         record.position.partition,
         record.position.offset,
-        accepted.election_uuid,
-        accepted.credential,
-        accepted.tracker,
-        accepted.ballot,
+        cast.election_uuid,
+        cast.credential,
+        cast.tracker,
+        cast.ballot,
         rfc3339(record.envelope.time),
+        cast.order.number,
+        cast.order.signature.challenge,
+        cast.order.signature.response,
     )
     await connection.execute(
         "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
         " SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING",
-        accepted.election_uuid,
-        list(digests),
-        accepted.tracker,
+        cast.election_uuid,
+        list(ciphertext_digests(cast.ballot)),
+        cast.tracker,
     )
+
+
+async def _admissions(connection: asyncpg.Connection, cast: BallotAccepted, digest: bytes) -> Admissions:
+    """What the tables say of the record's ballot and credential."""
+    row = await connection.fetchrow(
+        "SELECT COALESCE(max(number), 0) AS last_number, COALESCE(bool_or(tracker = $3), false) AS stands"
+        " FROM ballots WHERE election_uuid = $1 AND credential = $2",
+        cast.election_uuid,
+        cast.credential,
+        cast.tracker,
+    )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    return Admissions({digest} if row["stands"] else set(), {cast.credential: row["last_number"]})
 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:

@@ -1,13 +1,18 @@
 """Reading back: the service's own reader of ``evote.ballots``, which has the last word before a receipt.
 
-A publish is acknowledged when it is durable. What stands *before* it in its partition, a close marker or the same
-ballot by way of another replica, only a reader of the log knows. Whatever crash or race there was, all replicas read
-the same log, so a receipt is given only for a ballot that every reader will count as accepted.
+A publish is acknowledged when it is durable. What stands *before* it in its partition, a close marker, the same ballot
+by way of another replica, or a newer one of its credential, only a reader of the log knows. Whatever crash or race
+there was, all replicas read the same log, so a receipt is given only for a ballot that every reader admits.
+
+The reader keeps records, and decides nothing: what the tables say of a credential at one moment, and the records from
+that place on, are folded into its history whenever it is asked for. So neither a replica that begins to read behind a
+close marker, nor one that is ahead of its tables, can know half of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from time import monotonic
@@ -21,6 +26,7 @@ from evote_eventlog.tail import EventTail
 from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady
 
+from .domain.history import CastRecord
 from .domain.receipt import Acceptance
 
 _READ_BACK_WITHIN_S = 5.0
@@ -41,9 +47,13 @@ class ReadBack:
         self._tail = EventTail(kafka, {Topic.BALLOTS})
         self._stored_offsets = stored_offsets
         self._started = False
+        self._begin: dict[LogPartition, int] = {}
+        """From where on memory has every record."""
         self._next: dict[LogPartition, int] = {}
-        self._first: dict[tuple[str, str], Acceptance] = {}
-        self._markers: dict[tuple[str, int], int] = {}
+        self._pruned: Mapping[LogPartition, int] = {}
+        self._records: defaultdict[tuple[str, str], list[CastRecord]] = defaultdict(list)
+        self._credentials: dict[tuple[str, str], str] = {}
+        self._markers: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._waiting: dict[asyncio.Future[None], tuple[LogPartition, int, float]] = {}
 
     async def run(self) -> None:
@@ -52,7 +62,9 @@ class ReadBack:
             try:
                 if not self._started:
                     # What the database has is looked up there; memory holds what comes after.
-                    self._next = dict(await self._stored_offsets())
+                    self._begin = dict(await self._stored_offsets())
+                    self._next = dict(self._begin)
+                    self._pruned = dict(self._begin)
                     self._started = True
                 await self._follow()
             except LogUnavailable as error:
@@ -74,13 +86,29 @@ class ReadBack:
         finally:
             del self._waiting[passed]
 
-    def first_acceptance(self, election_uuid: str, tracker: str) -> Acceptance | None:
-        """The first record of a tracker before the close marker, among those read since the projection's place."""
-        return self._first.get((election_uuid, tracker))
+    def records_since(
+        self, election_uuid: str, credential: str, projected: Mapping[LogPartition, int]
+    ) -> list[CastRecord]:
+        """A credential's records that are not ``projected``, in their order.
 
-    def marker(self, election_uuid: str, partition: int) -> int | None:
-        """The offset of the first close marker of the election in a partition, among those read."""
-        return self._markers.get((election_uuid, partition))
+        Raises ``LogUnavailable`` when the tables are behind what memory begins with: they are being made again, and
+        what lies between is known to neither.
+        """
+        if not self._started or any(projected.get(partition, 0) < begin for partition, begin in self._begin.items()):
+            raise LogUnavailable("the tables are being made again from the log")
+        return [
+            record
+            for record in self._records.get((election_uuid, credential), ())
+            if record.acceptance.offset >= projected.get(LogPartition(Topic.BALLOTS, record.acceptance.partition), 0)
+        ]
+
+    def markers(self, election_uuid: str) -> Mapping[int, int]:
+        """By partition, the offset of the first close marker of the election among those read."""
+        return self._markers.get(election_uuid, {})
+
+    def credential_of(self, election_uuid: str, tracker: str) -> str | None:
+        """Whose ballot a tracker is by a record that was read; whether it was admitted, only its history tells."""
+        return self._credentials.get((election_uuid, tracker))
 
     async def check(self) -> None:
         """For readiness: the reader has its place, and nobody waits for it unreasonably long."""
@@ -111,21 +139,30 @@ class ReadBack:
     def _note(self, record: Record) -> None:
         data, position = record.envelope.data, record.position
         if isinstance(data, BallotBoxClosed):
-            self._markers.setdefault((data.election_uuid, position.partition), position.offset)
-        elif isinstance(data, BallotAccepted) and (data.election_uuid, position.partition) not in self._markers:
-            acceptance = Acceptance(
-                data.election_uuid,
-                data.tracker,
-                position.partition,
-                position.offset,
-                rfc3339(record.envelope.time),
-            )
-            self._first.setdefault((data.election_uuid, data.tracker), acceptance)
+            self._markers[data.election_uuid].setdefault(position.partition, position.offset)
+        elif isinstance(data, BallotAccepted):
+            self._records[data.election_uuid, data.credential].append(cast_record(record, data))
+            self._credentials.setdefault((data.election_uuid, data.tracker), data.credential)
 
     def _prune(self, projected: Mapping[LogPartition, int]) -> None:
-        """Forget ballots that the database has; markers are few and stay."""
-        self._first = {
-            key: acceptance
-            for key, acceptance in self._first.items()
-            if acceptance.offset >= projected.get(LogPartition(Topic.BALLOTS, acceptance.partition), 0)
-        }
+        """Forget what the database had at the last pruning: no request holds a snapshot that old. Markers stay."""
+        forget, self._pruned = self._pruned, dict(projected)
+        kept: defaultdict[tuple[str, str], list[CastRecord]] = defaultdict(list)
+        self._credentials.clear()
+        for (election_uuid, credential), records in self._records.items():
+            for record in records:
+                accepted = record.acceptance
+                if accepted.offset >= forget.get(LogPartition(Topic.BALLOTS, accepted.partition), 0):
+                    kept[election_uuid, credential].append(record)
+                    self._credentials.setdefault((election_uuid, accepted.tracker), credential)
+        self._records = kept
+        self._begin.update(forget)
+
+
+def cast_record(record: Record, cast: BallotAccepted) -> CastRecord:
+    """A record of the log and the cast that is in it, as a history takes it."""
+    position = record.position
+    acceptance = Acceptance(
+        cast.election_uuid, cast.tracker, position.partition, position.offset, rfc3339(record.envelope.time)
+    )
+    return CastRecord(cast, acceptance)

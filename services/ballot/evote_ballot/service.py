@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
@@ -16,6 +17,7 @@ from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition
 from evote_eventlog.replay import replay_with_bar
+from evote_eventlog.topics import TopicWatch
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
@@ -75,6 +77,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
+                tasks.start("topics", TopicWatch(kafka, topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
                 tasks.start("read-back", read_back.run())
                 tasks.start("closing", BoxCloser(pool, producer).run())

@@ -8,10 +8,15 @@ from typing import Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from evote_eventlog.events import BallotOrder, OrderSignature
+from evote_eventlog.offsets import stored_offsets
 
+from .domain.history import AdmittedBallot, History
 from .domain.receipt import Acceptance
 from .domain.refusals import DuplicateCiphertext, UnknownElection
 from .domain.window import Window
+from .projection import BallotProjection
+from .readback import ReadBack
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -104,18 +109,50 @@ async def has_credential(connection: Connection, election_uuid: str, credential:
 
 
 async def find_acceptance(connection: Connection, election_uuid: str, tracker: str) -> Acceptance | None:
-    """The first record of a tracker that stands before the close marker of its partition."""
+    """The record by which a ballot was admitted."""
     row = await connection.fetchrow(
-        "SELECT partition, log_offset, accepted_at FROM ballots b WHERE election_uuid = $1 AND tracker = $2"
-        " AND NOT EXISTS (SELECT FROM close_markers m WHERE m.election_uuid = b.election_uuid"
-        "  AND m.partition = b.partition AND m.log_offset < b.log_offset)"
-        " ORDER BY partition, log_offset LIMIT 1",
+        "SELECT partition, log_offset, accepted_at FROM ballots WHERE election_uuid = $1 AND tracker = $2",
         election_uuid,
         tracker,
     )
     if row is None:
         return None
     return Acceptance(election_uuid, tracker, row["partition"], row["log_offset"], row["accepted_at"])
+
+
+async def load_history(connection: Connection, read_back: ReadBack, election_uuid: str, credential: str) -> History:
+    """What the log says about a credential's ballots: the tables, and what was read since.
+
+    Needs a transaction that sees one snapshot. Raises ``LogUnavailable`` while the tables are being made again.
+    """
+    projected = await stored_offsets(connection, BallotProjection.name)  # type: ignore[arg-type]
+    markers = await connection.fetch(
+        "SELECT partition, min(log_offset) AS log_offset FROM close_markers WHERE election_uuid = $1"
+        " GROUP BY partition",
+        election_uuid,
+    )
+    ballots = await connection.fetch(
+        "SELECT tracker, partition, log_offset, accepted_at, number, challenge, response FROM ballots"
+        " WHERE election_uuid = $1 AND credential = $2 ORDER BY log_offset",
+        election_uuid,
+        credential,
+    )
+    history = History(
+        credential,
+        [_admitted(election_uuid, row) for row in ballots],
+        {**read_back.markers(election_uuid), **{row["partition"]: row["log_offset"] for row in markers}},
+    )
+    for record in read_back.records_since(election_uuid, credential, projected):
+        history.take(record)
+    return history
+
+
+def _admitted(election_uuid: str, row: asyncpg.Record) -> AdmittedBallot:
+    signature = OrderSignature(challenge=row["challenge"], response=row["response"])
+    return AdmittedBallot(
+        Acceptance(election_uuid, row["tracker"], row["partition"], row["log_offset"], row["accepted_at"]),
+        BallotOrder(number=row["number"], signature=signature),
+    )
 
 
 async def find_marker(connection: Connection, election_uuid: str, partition: int) -> int | None:
@@ -207,7 +244,7 @@ async def _anchors_covering(connection: Connection, size: int) -> tuple[Anchored
 async def ballot_text(connection: Connection, election_uuid: str, tracker: str) -> str | None:
     """The exact text of an accepted ballot."""
     text = await connection.fetchval(
-        "SELECT ballot FROM ballots WHERE election_uuid = $1 AND tracker = $2 ORDER BY partition, log_offset LIMIT 1",
+        "SELECT ballot FROM ballots WHERE election_uuid = $1 AND tracker = $2",
         election_uuid,
         tracker,
     )
@@ -236,7 +273,7 @@ async def log_size(connection: Connection) -> int:
 async def turnout(connection: Connection, election_uuid: str) -> Turnout:
     """The counts of an election."""
     row = await connection.fetchrow(
-        "SELECT (SELECT count(DISTINCT tracker) FROM ballots WHERE election_uuid = $1) AS accepted,"
+        "SELECT (SELECT count(*) FROM ballots WHERE election_uuid = $1) AS accepted,"
         " count(*) AS logged, count(DISTINCT b.credential) AS voters,"
         " (SELECT count(*) FROM credentials JOIN elections USING (election_uuid, credentials_sha256)"
         "  WHERE election_uuid = $1) AS roll_size"

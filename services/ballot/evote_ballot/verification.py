@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from typing import TypeVar
 
+from evote_belenios.admission import read_order
 from evote_belenios.ballots import (
     Ballot,
     parse_ballot,
@@ -16,9 +18,13 @@ from evote_belenios.ballots import (
 )
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
+from evote_belenios.order import verify_order
+from evote_eventlog.events import BallotAccepted
 from evote_platform.processes import process_pool
 
-from .domain.refusals import BadProof, BadSignature, InvalidBallot, Overloaded
+from .domain.refusals import BadProof, BadSignature, InvalidBallot, InvalidOrder, Overloaded
+
+Checked = TypeVar("Checked")
 
 _QUEUE_PER_WORKER = 50
 _RETRY_AFTER_S = 2.0
@@ -37,13 +43,16 @@ class BallotVerifier:
         """How many checks wait or run."""
         return self._waiting
 
-    async def check_signature(self, election_json: str, text: str) -> None:
-        """Schema, encodings and signature; raises ``InvalidBallot`` or ``BadSignature``."""
-        await self._run(_check_signature, election_json, text)
+    async def check_signatures(self, election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
+        """Schema, encodings, and that the credential signed ballot and order; gives the ciphertexts' digests.
 
-    async def check_proofs(self, election_json: str, text: str) -> None:
+        Raises ``InvalidBallot``, ``BadSignature`` or ``InvalidOrder``.
+        """
+        return await self._run(_check_signatures, election_json, cast)
+
+    async def check_proofs(self, election_json: str, cast: BallotAccepted) -> None:
         """The proofs of validity; raises ``BadProof``."""
-        await self._run(_check_proofs, election_json, text)
+        await self._run(_check_proofs, election_json, cast)
 
     async def check_alive(self) -> None:
         """For readiness: a worker answers."""
@@ -53,13 +62,16 @@ class BallotVerifier:
         """Stop the workers; what they work on is abandoned."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, function: Callable[[str, str], None], election_json: str, text: str) -> None:
+    async def _run(
+        self, function: Callable[[str, BallotAccepted], Checked], election_json: str, cast: BallotAccepted
+    ) -> Checked:
         if self._waiting >= self._workers * _QUEUE_PER_WORKER:
             raise Overloaded(_RETRY_AFTER_S)
         pool = self._pool
         self._waiting += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(pool, function, election_json, text)
+            # Cancelled while it waits for a worker, a check is never begun.
+            return await asyncio.get_running_loop().run_in_executor(pool, function, election_json, cast)
         except BrokenProcessPool:
             # A worker died, perhaps by the kernel for memory. The voter is told to come back.
             if pool is self._pool:
@@ -69,21 +81,29 @@ class BallotVerifier:
             self._waiting -= 1
 
 
-def _check_signature(election_json: str, text: str) -> None:
+def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
+    election = _election(election_json)
     try:
-        ballot = _parsed(election_json, text)
-        verify_election_binding(_election(election_json), ballot)
+        ballot = _parsed(election_json, cast.ballot)
+        verify_election_binding(election, ballot)
     except BeleniosError as error:
         raise InvalidBallot(error.rule, error.section, error.detail) from None
     try:
-        verify_signature(_election(election_json), ballot)
+        verify_signature(election, ballot)
     except BeleniosError as error:
         raise BadSignature(error.rule, error.section, error.detail) from None
-
-
-def _check_proofs(election_json: str, text: str) -> None:
     try:
-        verify_proofs(_election(election_json), _parsed(election_json, text))
+        verify_order(
+            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
+        )
+    except BeleniosError as error:
+        raise InvalidOrder(error.rule, error.section, error.detail) from None
+    return ballot.ciphertext_digests
+
+
+def _check_proofs(election_json: str, cast: BallotAccepted) -> None:
+    try:
+        verify_proofs(_election(election_json), _parsed(election_json, cast.ballot))
     except BeleniosError as error:
         raise BadProof(error.rule, error.section, error.detail) from None
 

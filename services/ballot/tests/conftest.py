@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,11 +17,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from evote_ballot.main import PROGRAM
+from evote_ballot.service import BallotService
 from evote_ballot.settings import BallotSettings
-from evote_belenios.ballots import generate_ballot
+from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
+from evote_belenios.order import sign_order
 from evote_eventlog.events import (
     AnchorVerified,
     BallotAccepted,
@@ -34,10 +37,11 @@ from evote_eventlog.events import (
     LogEntry,
     Topic,
 )
-from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
@@ -148,11 +152,15 @@ class PollingPlace:
     """An open election, replicas that take ballots, and people who cast them."""
 
     replicas: list[httpx.AsyncClient]
+    service: BallotService
+    """What is behind the first replica."""
     services: StandInServices
     clock: MovableClock
     settings: BallotSettings
     election: Election
     credentials: list[str] = field(repr=False)
+    numbers: Counter[int] = field(default_factory=Counter)
+    """The last number that each voter's device signed."""
 
     @property
     def base(self) -> str:
@@ -165,6 +173,19 @@ class PollingPlace:
     def ballot(self, voter: int, choices: list[list[int]] | None = None) -> str:
         return generate_ballot(self.election, self.credentials[voter], choices or YES, secrets.token_bytes)
 
+    def signed(self, voter: int, ballot: str, number: int) -> str:
+        """What the voter's device posts: a ballot's text and the order statement about it."""
+        tracker = tracker_of(ballot)
+        order = sign_order(self.credentials[voter], self.election.uuid, ED25519, tracker, number, secrets.token_bytes)
+        return json.dumps({"ballot": ballot, "order": order.to_json()})
+
+    def new_cast(self, voter: int, choices: list[list[int]] | None = None, *, number: int | None = None) -> str:
+        """A new ballot of a voter whose device counts; another ``number`` is of a device that doesn't."""
+        if number is None:
+            self.numbers[voter] += 1
+            number = self.numbers[voter]
+        return self.signed(voter, self.ballot(voter, choices), number)
+
     async def post(self, body: str | bytes, replica: int = 0, uuid: str | None = None) -> httpx.Response:
         return await self.replicas[replica].post(
             f"/elections/{uuid or self.election.uuid}/ballots",
@@ -173,7 +194,7 @@ class PollingPlace:
         )
 
     async def cast(self, voter: int, choices: list[list[int]] | None = None, replica: int = 0) -> dict:
-        response = await self.post(self.ballot(voter, choices), replica)
+        response = await self.post(self.new_cast(voter, choices), replica)
         assert response.status_code == 201, response.text
         return response.json()
 
@@ -235,9 +256,10 @@ async def polling_place(
     await producer.start()
     services = StandInServices(kafka, producer)
     try:
-        async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as first:
+        app = PROGRAM.app(PROGRAM.start(settings), clock)
+        async with running_app(app) as first:
             election, credentials = await services.open_election(voters)
-            place = PollingPlace([first], services, clock, settings, election, credentials)
+            place = PollingPlace([first], app.state.service, services, clock, settings, election, credentials)
 
             async def known() -> bool:
                 turnout = await first.get(f"{place.base}/turnout")

@@ -11,14 +11,23 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ballot.api import models
-from evote_ballot.domain.envelope import open_envelope
+from evote_ballot.domain.cast import ciphertext_digests, open_cast
 from evote_ballot.domain.receipt import Acceptance, sign_receipt
-from evote_ballot.domain.refusals import ElectionClosed, ElectionNotOpen, InvalidBallot, MalformedJson, WrongElection
+from evote_ballot.domain.refusals import (
+    ElectionClosed,
+    ElectionNotOpen,
+    InvalidBallot,
+    InvalidOrder,
+    MalformedJson,
+    WrongElection,
+)
 from evote_ballot.domain.window import Window, check_window
+from evote_belenios.admission import Admissions, read_order
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate
 from evote_belenios.election import Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
+from evote_belenios.order import sign_order
 from evote_platform.clock import rfc3339
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,22 +63,18 @@ def test_an_early_close_ends_the_window() -> None:
 
 
 @given(st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_whatever_arrives_is_an_envelope_or_refused_by_a_reason(body: bytes) -> None:
+def test_whatever_arrives_is_a_cast_or_refused_by_a_reason(body: bytes) -> None:
     with pytest.raises((MalformedJson, InvalidBallot, WrongElection)):
-        open_envelope(body, UUID)
+        open_cast(body, UUID)
 
 
 @given(json_values)
-def test_an_envelope_with_strange_answers_is_refused(answers: object) -> None:
-    body = json.dumps({"election_uuid": UUID, "credential": "c", "answers": answers}).encode()
-    try:
-        envelope = open_envelope(body, UUID)
-    except (MalformedJson, InvalidBallot):
-        return
-    assert envelope.ciphertext_digests
+def test_strange_answers_have_no_ciphertexts(answers: object) -> None:
+    digests = ciphertext_digests(json.dumps({"answers": answers}))
+    assert all(len(digest) == 64 for digest in digests)
 
 
-def test_the_digests_are_those_of_the_protocol_library() -> None:
+def test_a_cast_is_read_as_the_protocol_library_reads_it() -> None:
     text = election_json(
         group=ED25519,
         uuid=new_uuid(secrets.token_bytes),
@@ -80,12 +85,19 @@ def test_the_digests_are_those_of_the_protocol_library() -> None:
         administrator="x",
         credential_authority="y",
     )
-    election = parse_election(text)
-    ballot = generate_ballot(election, generate(ED25519, secrets.token_bytes), [[0, 1, 0], [1]], secrets.token_bytes)
-    envelope = open_envelope(ballot.encode(), election.uuid)
+    election, private = parse_election(text), generate(ED25519, secrets.token_bytes)
+    ballot = generate_ballot(election, private, [[0, 1, 0], [1]], secrets.token_bytes)
     parsed = parse_ballot(election, ballot)
-    assert envelope.ciphertext_digests == parsed.ciphertext_digests
-    assert (envelope.tracker, envelope.credential) == (parsed.tracker, parsed.credential)
+    order = sign_order(private, election.uuid, ED25519, parsed.tracker, 3, secrets.token_bytes)
+    cast = open_cast(json.dumps({"ballot": ballot, "order": order.to_json()}).encode(), election.uuid)
+    assert (cast.ballot, cast.tracker, cast.credential) == (ballot, parsed.tracker, parsed.credential)
+    assert read_order(cast) == order
+    assert ciphertext_digests(cast.ballot) == parsed.ciphertext_digests
+    Admissions().admit(cast, box_closed=False)
+    for number in (0, 2**53, "1", None):
+        bad = json.dumps({"ballot": ballot, "order": {**order.to_json(), "number": number}})
+        with pytest.raises(InvalidOrder):
+            open_cast(bad.encode(), election.uuid)
 
 
 def test_a_receipt_is_verified_by_anyone_with_the_public_key() -> None:

@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeats_it(place, subtests) -> None:
     for broken in every_fault("ballot casts"):
         with subtests.test(str(broken)):
-            ballot = place.ballot(0)
+            cast = place.new_cast(0)
             with breaking(broken) as seen:
-                refused = await place.post(ballot)
+                refused = await place.post(cast)
             assert seen.reached == [broken]
             assert refused.status_code == 503 and refused.headers["retry-after"] and "tracker" not in refused.json()
 
-            receipts = [(await place.post(ballot)).json() for _ in range(3)]
+            receipts = [(await place.post(cast)).json() for _ in range(3)]
 
             tracker = receipts[0]["tracker"]
             records = await place.services.records(place.election.uuid, BallotAccepted)

@@ -112,7 +112,7 @@ async def test_no_request_makes_the_service_fail(place) -> None:
         st.just(place.election.uuid) | st.text(min_size=1, max_size=20),
         st.text(min_size=1, max_size=50) | st.just("A" * 43),
         st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
-        st.binary(max_size=100) | st.just(place.ballot(0).encode()),
+        st.binary(max_size=100) | st.just(place.new_cast(0).encode()),
         st.sampled_from(["", "?after=-1", "?limit=0", "?after=9999999999999999999999", "?limit=x", "?after=%00"]),
     )
     drawn: list[tuple[str, ...]] = []

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogUnavailable, ReaderStopped
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
+from evote_eventlog.topics import TopicWatch
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
@@ -315,6 +317,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
+                tasks.start("topics", TopicWatch(settings.kafka(), topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
                 tasks.start("face-workers", faces.run())
                 tasks.start("erasure", Eraser(pool, producer).run())

@@ -16,6 +16,7 @@ import pytest
 from evote_biometric.domain.refusals import Overloaded
 from evote_biometric.inference.pool import FacePool, PicturesUnreadable
 from evote_biometric.metrics import FaceMetrics
+from evote_local.testbed import eventually
 from prometheus_client import CollectorRegistry
 
 WORKER = (sys.executable, str(Path(__file__).parent / "spelled_worker.py"))
@@ -28,9 +29,7 @@ async def pool_of(workers: int, queue_length: int = 48, read_within_s: float = 5
         await pool.read([b"x"])
     task = asyncio.create_task(pool.run())
     try:
-        async with asyncio.timeout(30):
-            while len(pool.warm_pids) < workers:  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.02)
+        await eventually(lambda: _warm(pool, workers))
         yield pool
     finally:
         task.cancel()
@@ -38,10 +37,15 @@ async def pool_of(workers: int, queue_length: int = 48, read_within_s: float = 5
             await task
 
 
+async def _warm(pool: FacePool, workers: int) -> bool:
+    return len(pool.warm_pids) >= workers
+
+
 async def warm_again(pool: FacePool, old: int) -> None:
-    async with asyncio.timeout(30):
-        while not pool.warm_pids or old in pool.warm_pids:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.02)
+    async def another_is_warm() -> bool:
+        return bool(pool.warm_pids) and old not in pool.warm_pids
+
+    await eventually(another_is_warm)
 
 
 async def test_readings_come_in_the_order_of_the_pictures(reading, spell) -> None:
@@ -88,13 +92,16 @@ async def test_a_fault_of_the_models_says_nothing_of_the_face(reading, spell, ca
 
 async def test_too_many_pictures_are_refused_at_once(reading, spell) -> None:
     async with pool_of(1, queue_length=24) as pool:
-        waiting = asyncio.create_task(pool.read([b"slow", *[spell(reading)] * 23]))
-        await asyncio.sleep(0.1)
+        (old,) = pool.warm_pids
+        waiting = asyncio.create_task(pool.read([b"hang", *[spell(reading)] * 23]))
+        await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
             await pool.read([spell(reading)])
         assert refused.value.retry_after_s > 0
+        os.kill(old, signal.SIGKILL)
         with contextlib.suppress(Overloaded):
             await waiting
+        await warm_again(pool, old)
         assert await pool.read([spell(reading)])
 
 
@@ -103,11 +110,14 @@ async def test_pictures_that_nobody_waits_for_are_not_read(reading, spell) -> No
         waiting = asyncio.create_task(pool.read([b"slow", *[b"hang"] * 5]))
         await asyncio.sleep(0.1)
         waiting.cancel()
-        async with asyncio.timeout(20):
-            while True:
-                with contextlib.suppress(Overloaded):
-                    assert await pool.read([spell(reading)])
-                    return
+
+        async def is_read() -> bool:
+            try:
+                return bool(await pool.read([spell(reading)]))
+            except Overloaded:
+                return False
+
+        await eventually(is_read)
 
 
 async def test_no_worker_outlives_the_service(tmp_path: Path) -> None:
@@ -131,9 +141,11 @@ async def test_no_worker_outlives_the_service(tmp_path: Path) -> None:
     worker = int(await service.stdout.readline())
     service.kill()
     await service.wait()
-    async with asyncio.timeout(10):
-        while _runs(worker):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
+    await eventually(lambda: _has_ended(worker))
+
+
+async def _has_ended(pid: int) -> bool:
+    return not _runs(pid)
 
 
 def _runs(pid: int) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from evote_belenios import admission
+from evote_belenios.admission import Admissions, ballot_digest
+from evote_belenios.errors import BeleniosError, OrderError
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,
@@ -40,48 +41,59 @@ class Skip(StrEnum):
     """The ballot is in the log already: its first position stands."""
     AFTER_CLOSE = "after-close"
     """The ballot stands behind the close marker of its partition."""
+    OLDER = "older"
+    """The ballot's number is not above that of its credential's last ballot in the log."""
     MISLABELLED = "mislabelled"
-    """The event contradicts itself: its tracker is not its ballot's, or its partition is not where it stands."""
+    """The event contradicts itself: its ballot says otherwise, or its partition is not where it stands."""
+    UNSIGNED = "unsigned"
+    """The ballot's credential did not sign its number."""
 
 
-class BallotId(NamedTuple):
-    """A ballot of an election: the election's uuid and SHA-256 of the ballot's text."""
+_SKIPS: Final = {
+    admission.DUPLICATE: Skip.DUPLICATE,
+    admission.AFTER_CLOSE: Skip.AFTER_CLOSE,
+    admission.OLDER: Skip.OLDER,
+    admission.TRACKER: Skip.MISLABELLED,
+    admission.BALLOT: Skip.MISLABELLED,
+}
+"""By the rule that is broken; what is wrong with the signature or its numbers is not told apart."""
 
-    election_uuid: str
-    digest: bytes
 
+class Label(NamedTuple):
+    """What is kept beside a public record, for the leader who takes the log over."""
 
-class Facts(NamedTuple):
-    """What the rules need to know of a public record."""
-
-    ballot: BallotId | None = None
-    closes: str | None = None
+    ballot_election: str | None = None
+    ballot_digest: bytes | None = None
+    """SHA-256 of the ballot's text."""
+    ballot_credential: str | None = None
+    ballot_number: int | None = None
+    closes_election: str | None = None
     """The election whose box this marker closes in its partition."""
 
 
-def facts_of(event: EventData, partition: int) -> Facts | Skip:
-    """The facts of an event that stands in ``partition``, or why it can never be in the log."""
+def label_of(event: EventData, partition: int) -> Label | Skip:
+    """The label of an event that stands in ``partition``, or why it can never be in the log."""
     if event.topic not in SOURCE_TOPICS:
         return Skip.NOT_PUBLIC
     if event.topic is Topic.IDENTITY and not isinstance(event, CredentialsPublished):
         return Skip.NOT_PUBLIC
     if isinstance(event, BallotAccepted):
-        # The digest is computed: a false tracker must not take the place of another's ballot.
-        digest = hashlib.sha256(event.ballot.encode()).digest()
-        if event.tracker != b64encode(digest).decode("ascii").rstrip("="):
+        try:
+            # A false tracker must not take the place of another's ballot.
+            return Label(event.election_uuid, ballot_digest(event), event.credential, event.order.number)
+        except OrderError:
             return Skip.MISLABELLED
-        return Facts(ballot=BallotId(event.election_uuid, digest))
     if isinstance(event, BallotBoxClosed):
-        return Facts(closes=event.election_uuid) if event.partition == partition else Skip.MISLABELLED
-    return Facts()
+        return Label(closes_election=event.election_uuid) if event.partition == partition else Skip.MISLABELLED
+    return Label()
 
 
 @dataclass
 class Sequenced:
     """What is in the log, as far as the rules look back."""
 
-    ballots: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
-    """The digests of each election's ballots: nothing but bytes, since there may be millions."""
+    ballots: defaultdict[str, Admissions] = field(default_factory=lambda: defaultdict(Admissions))
+    """By election."""
     closed: set[tuple[str, int]] = field(default_factory=set)
     """(election, partition) whose close marker is in the log."""
 
@@ -91,18 +103,21 @@ class Sequenced:
         Records of a partition must come in their order. The decision depends on nothing but the log
         before it, so that another leader, after any crash, decides the same.
         """
-        facts = facts_of(event, partition)
-        if isinstance(facts, Skip):
-            return facts
-        if facts.ballot is not None:
-            if (facts.ballot.election_uuid, partition) in self.closed:
-                return Skip.AFTER_CLOSE
-            known = self.ballots[facts.ballot.election_uuid]
-            if facts.ballot.digest in known:
-                return Skip.DUPLICATE
-            known.add(facts.ballot.digest)
-        if facts.closes is not None:
-            self.closed.add((facts.closes, partition))
+        if isinstance(event, BallotAccepted):
+            return self._admit_ballot(event, partition)
+        label = label_of(event, partition)
+        if isinstance(label, Skip):
+            return label
+        if label.closes_election is not None:
+            self.closed.add((label.closes_election, partition))
+        return None
+
+    def _admit_ballot(self, event: BallotAccepted, partition: int) -> Skip | None:
+        box_closed = (event.election_uuid, partition) in self.closed
+        try:
+            self.ballots[event.election_uuid].admit(event, box_closed=box_closed)
+        except BeleniosError as refusal:
+            return _SKIPS.get(refusal.rule, Skip.UNSIGNED)
         return None
 
 

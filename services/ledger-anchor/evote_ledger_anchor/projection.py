@@ -20,7 +20,7 @@ from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from evote_tlog.errors import TlogError
 from evote_tlog.tiles import Tile
 
-from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, facts_of, grow, partial_tiles, root_of
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, grow, label_of, partial_tiles, root_of
 from .store import newest_size, read_tiles
 
 
@@ -182,18 +182,10 @@ async def _apply_notice(connection: asyncpg.Connection, record: Record, event: T
 
 def _row(record: Record) -> tuple[object, ...] | None:
     """The row of ``records``, or None for a record that is not public or can never be in the log."""
-    facts = facts_of(record.envelope.data, record.position.partition)
-    if isinstance(facts, Skip):
+    label = label_of(record.envelope.data, record.position.partition)
+    if isinstance(label, Skip):
         return None
-    return (
-        record.position.topic.value,
-        record.position.partition,
-        record.position.offset,
-        record.value,
-        facts.ballot and facts.ballot.election_uuid,
-        facts.ballot and facts.ballot.digest,
-        facts.closes,
-    )
+    return (record.position.topic.value, record.position.partition, record.position.offset, record.value, *label)
 
 
 async def _insert_records(connection: asyncpg.Connection, records: Sequence[Record]) -> None:

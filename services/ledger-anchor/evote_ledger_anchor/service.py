@@ -9,11 +9,13 @@ from pathlib import Path
 
 import asyncpg
 from evote_anchors.anchor import ChainName
+from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
+from evote_eventlog.topics import TopicWatch
 from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
@@ -99,6 +101,7 @@ async def running(
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
+                tasks.start("topics", TopicWatch(settings.kafka(), topics_of(SERVICE), registry).run())
                 tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())

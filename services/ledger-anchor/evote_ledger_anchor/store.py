@@ -28,6 +28,8 @@ _RECORD_OF_ENTRY: Final = (
     " AND record_offset = entries.record_offset OFFSET 0"
 )
 
+_IN_THE_LOG: Final = "FROM entries JOIN records USING (topic, partition, record_offset)"
+
 
 @dataclass(frozen=True)
 class StoredCheckpoint:
@@ -284,17 +286,21 @@ async def sequenced(connection: Connection) -> Sequenced:
     # One value for each election: rows for millions of ballots would take ten times the memory.
     ballots = await connection.fetch(
         "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
-        " FROM entries JOIN records USING (topic, partition, record_offset)"
-        " WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
+        f" {_IN_THE_LOG} WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
+    )
+    numbers = await connection.fetch(
+        "SELECT ballot_election, ballot_credential, max(ballot_number) AS last_number"
+        f" {_IN_THE_LOG} WHERE ballot_number IS NOT NULL GROUP BY ballot_election, ballot_credential"
     )
     markers = await connection.fetch(
-        "SELECT DISTINCT closes_election, partition FROM entries JOIN records USING (topic, partition, record_offset)"
-        " WHERE closes_election IS NOT NULL"
+        f"SELECT DISTINCT closes_election, partition {_IN_THE_LOG} WHERE closes_election IS NOT NULL"
     )
     rules = Sequenced(closed={(row["closes_election"], row["partition"]) for row in markers})
     for row in ballots:
         digests = row["digests"]
-        rules.ballots[row["ballot_election"]].update(
+        rules.ballots[row["ballot_election"]].digests.update(
             digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
         )
+    for row in numbers:
+        rules.ballots[row["ballot_election"]].last_numbers[row["ballot_credential"]] = row["last_number"]
     return rules

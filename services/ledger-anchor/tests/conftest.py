@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -18,7 +15,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.envelope import Envelope, encode
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CredentialsPublished,
     ElectionClosed,
@@ -33,7 +29,7 @@ from evote_ledger_anchor.main import PROGRAM
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.service import SCHEMA, AnchorContract, LedgerService
 from evote_ledger_anchor.store import newest_size, read_tiles
-from evote_local.testbed import running_app
+from evote_local.testbed import begun_cast, eventually, running_app
 from evote_platform.database import schema_pool
 from evote_tlog.checkpoint import SigningKey, VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
@@ -53,11 +49,12 @@ class Events:
 
     election, other_election = ELECTION, OTHER_ELECTION
 
-    def ballot(self, number: int, *, election: str = ELECTION, size: int = 0, tracker: str | None = None) -> EventData:
-        text = f'{{"number":{number},"padding":"{"x" * size}"}}'
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-        credential = f"credential-{number % 20}"
-        return BallotAccepted(election_uuid=election, credential=credential, tracker=tracker or digest, ballot=text)
+    def ballot(
+        self, voter: int, number: int = 1, *, election: str = ELECTION, size: int = 0, tracker: str | None = None
+    ) -> EventData:
+        """A voter's ballot of this number."""
+        event = begun_cast(voter, number, election_uuid=election, rest=f'"padding":"{"x" * size}"')
+        return event if tracker is None else event.model_copy(update={"tracker": tracker})
 
     def marker(self, partition: int, *, election: str = ELECTION) -> EventData:
         return BallotBoxClosed(election_uuid=election, partition=partition, partitions=3)
@@ -172,9 +169,15 @@ async def read_whole_log(client: httpx.AsyncClient) -> list[bytes]:
 
 
 async def _get(client: httpx.AsyncClient, path: str) -> bytes:
-    async with asyncio.timeout(30):
-        while (response := await client.get(f"/{path}")).status_code == 503:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    response = await client.get(f"/{path}")
+
+    async def answered() -> bool:
+        nonlocal response
+        if response.status_code == 503:
+            response = await client.get(f"/{path}")
+        return response.status_code != 503
+
+    await eventually(answered)
     assert response.status_code == 200, path
     return response.content
 

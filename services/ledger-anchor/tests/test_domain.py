@@ -58,6 +58,24 @@ def test_a_false_tracker_takes_nobodys_place(events: Any) -> None:
     assert rules.admit(victim, 0) is None
 
 
+def test_a_withheld_ballot_does_not_supersede_a_newer_one(events: Any) -> None:
+    rules = Sequenced()
+    withheld, newer = events.ballot(1, 1), events.ballot(1, 2)
+    assert rules.admit(newer, 0) is None
+    assert rules.admit(withheld, 0) is Skip.OLDER
+    assert rules.admit(events.ballot(1, 3), 0) is None
+
+
+def test_a_number_that_the_credential_did_not_sign_has_no_place(events: Any) -> None:
+    rules = Sequenced()
+    victim, other = events.ballot(1), events.ballot(2)
+    highest = victim.order.model_copy(update={"number": 2**53 - 1})
+    assert rules.admit(victim.model_copy(update={"order": highest}), 0) is Skip.UNSIGNED
+    assert rules.admit(victim.model_copy(update={"order": other.order}), 0) is Skip.UNSIGNED
+    assert rules.admit(victim.model_copy(update={"credential": other.credential}), 0) is Skip.MISLABELLED
+    assert rules.admit(victim, 0) is None
+
+
 def test_events_about_a_voter_never_enter_the_public_log(events: Any) -> None:
     rules = Sequenced()
     assert rules.admit(events.authenticated(1), 0) is Skip.NOT_PUBLIC
@@ -73,8 +91,8 @@ def test_a_new_leader_decides_as_the_old_one_would_have(
     """However the partitions interleave and wherever the log is cut, the same records are admitted."""
 
     def event_of(partition: int, number: int) -> EventData:
-        # Ballots of one credential, hence of one text, keep to one partition, as Kafka's keys do.
-        return events.marker(partition) if number < 0 else events.ballot(number * 3 + partition)
+        # Ballots of one credential keep to one partition, as Kafka's keys do.
+        return events.marker(partition) if number < 0 else events.ballot(partition + 3 * (number % 2), 1 + number // 2)
 
     log = [(partition, event_of(partition, number)) for partition, number in script]
     uninterrupted, expected = Sequenced(), []

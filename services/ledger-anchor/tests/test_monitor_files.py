@@ -16,8 +16,9 @@ from evote_eventlog.errors import LogTruncated
 from evote_eventlog.events import (
     Topic,
 )
-from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings, create_topics
+from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
 from evote_eventlog.replay import replay
+from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.monitor.partitions import CORRUPT
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_local.nodes.kafka import KafkaNode

@@ -44,7 +44,7 @@ async def test_the_tables_tell_a_new_leader_what_the_old_one_knew(log: Any, even
     known = await sequenced(pool)
     assert known == log.rules
     assert known.closed == {(events.election, 1)}
-    assert {election: len(digests) for election, digests in known.ballots.items()} == {events.election: 3}
+    assert {election: len(admitted.digests) for election, admitted in known.ballots.items()} == {events.election: 3}
     assert {(p.topic.value, p.partition): at for p, at in (await next_offsets(pool)).items()} == {
         ("ballots", 1): 4,
         ("elections", 0): 1,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import asyncpg
 import structlog
@@ -16,11 +16,11 @@ from evote_platform.clock import Clock
 
 from . import store
 from .commands import CommandHandler
-from .counting import UncountableBallot, encrypted_tally
+from .counting import encrypted_tally
 from .domain.counting import result_is_due, result_of
 from .domain.election import Election, Stage
 from .domain.lifecycle import close_election, closing_time_has_come
-from .metrics import CountingMetrics
+from .store import LogDisagrees
 from .worker import ProtocolWorker
 
 LOOK_EVERY_S = 0.25
@@ -37,8 +37,6 @@ class Automation:
     commands: CommandHandler
     worker: ProtocolWorker
     clock: Clock
-    metrics: CountingMetrics
-    _uncountable: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         """Run until cancelled. Counting may take long and must not delay another election's close."""
@@ -67,20 +65,11 @@ class Automation:
         async with self.pool.acquire() as connection:
             uncounted = await store.uncounted_elections(connection)
         for election_uuid in uncounted:
-            if election_uuid in self._uncountable:
-                continue
             try:
                 await self._count(election_uuid)
-            except UncountableBallot as error:
-                # The log can't change: trying again would find the same ballot. Others go on.
-                self._uncountable.add(election_uuid)
-                self.metrics.uncountable.inc()
-                _log.error(
-                    "a logged ballot can't be counted",
-                    election_uuid=election_uuid,
-                    log_index=error.log_index,
-                    reason=error.reason,
-                )
+            except LogDisagrees as error:
+                # The examination raises the alarm. Another election may stand before the place.
+                _log.warning("not counted", election_uuid=election_uuid, reason=str(error))
 
     async def _count(self, election_uuid: str) -> None:
         async with self.commands.alone(election_uuid) as connection:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from evote_belenios.ballots import parse_ballot, verify_election_binding
+from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import parse_election
-from evote_belenios.errors import BeleniosError
 from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_eventlog.events import EncryptedTallyComputed
 
@@ -23,28 +22,15 @@ from .worker import ProtocolWorker
 _PAGE = 200
 
 
-class UncountableBallot(Exception):
-    """A logged ballot can't be counted: someone bypassed the intake. The election needs its officers.
-
-    Every logged ballot is in the archive, so leaving it out would make an archive that nobody accepts.
-    Fields: ``log_index``, ``reason``.
-    """
-
-    def __init__(self, log_index: int, reason: str) -> None:
-        super().__init__(log_index, reason)
-        self.log_index = log_index
-        self.reason = reason
-
-
 async def encrypted_tally(
     connection: store.Connection, worker: ProtocolWorker, election: Election
 ) -> EncryptedTallyComputed | None:
-    """The encrypted tally, or None while the log hasn't reached every partition's close marker.
+    """The encrypted tally, or None while a partition's close marker isn't logged or a ballot not examined.
 
     Needs an open transaction, for its cursor.
 
     Raises:
-        UncountableBallot: naming the ballot.
+        LogDisagrees: the tables don't show what the log says.
     """
     complete_at = box_complete_at(await store.close_markers(connection, election.uuid))
     if complete_at is None:
@@ -54,6 +40,10 @@ async def encrypted_tally(
     if credentials is None:
         return None
     log_size = await store.checkpoint_over(connection, complete_at)
+    # The examination has compared them before. What was changed since must not be counted.
+    await store.demand_agreement(connection, 0, log_size)
+    if await store.unexamined(connection, election.uuid, log_size) is not None:
+        return None
     weights = {credential.partition(",")[0]: weight_of(credential) for credential in credentials}
     with TemporaryDirectory(prefix="evote-tally-") as folder:
         path = Path(folder) / "ballots.jsonl"
@@ -73,12 +63,7 @@ async def _write_ballots(
     """A file hands the ballots to the worker: neither process ever holds them all."""
     with path.open("w", encoding="utf-8") as file:
         async for page in store.counted_ballots(connection, election_uuid, before=log_size, page=_PAGE):
-            lines = []
-            for counted in page:
-                weight = weights.get(counted.credential)
-                if weight is None:
-                    raise UncountableBallot(counted.log_index, "its credential is not on the roll")
-                lines.append(json.dumps([counted.log_index, counted.credential, weight, counted.ballot]) + "\n")
+            lines = [json.dumps([weights[counted.credential], counted.ballot]) + "\n" for counted in page]
             await asyncio.to_thread(file.writelines, lines)
 
 
@@ -88,13 +73,6 @@ def _multiply(election_json: str, path: str) -> tuple[str, str]:
     accumulator = EncryptedTallyAccumulator(election)
     with Path(path).open(encoding="utf-8") as file:
         for line in file:
-            log_index, credential, weight, text = json.loads(line)
-            try:
-                ballot = parse_ballot(election, text)
-                verify_election_binding(election, ballot)
-            except BeleniosError as error:
-                raise UncountableBallot(log_index, str(error)) from error
-            if ballot.credential != credential:
-                raise UncountableBallot(log_index, "its event names another credential")
-            accumulator.add(ballot, weight)
+            weight, text = json.loads(line)
+            accumulator.add(parse_ballot(election, text), weight)
     return accumulator.encrypted_tally_json(), accumulator.sized_json()

@@ -36,7 +36,7 @@ class ArchivePlan:
     credentials: str
     """The exact ``public_creds.json``."""
     ballots_before: int
-    """Ballots with a smaller log index are in it."""
+    """Acceptable ballots with a smaller log index are in it."""
     timestamp: int
     """When the election opened, in Unix seconds: exports differ in nothing else."""
 
@@ -63,6 +63,7 @@ async def plan_archive(connection: store.Connection, election_uuid: str) -> Arch
     Raises:
         UnknownElection: when the election wasn't drafted.
         NotPublished: before the election is open.
+        LogDisagrees: the tables don't show what the log says.
     """
     election = await store.load_election(connection, election_uuid)
     opened_at = election.time_of(ElectionOpened)
@@ -70,16 +71,19 @@ async def plan_archive(connection: store.Connection, election_uuid: str) -> Arch
         raise NotPublished
     tally = election.fact(EncryptedTallyComputed)
     end = await store.log_end(connection)
+    end = min(end, tally.log_size) if tally else end
+    await store.demand_agreement(connection, 0, end)
+    waiting = await store.unexamined(connection, election_uuid, end)
     return ArchivePlan(
         election,
         await public_credentials(connection, election_uuid),
-        min(end, tally.log_size) if tally else end,
+        end if waiting is None else waiting,
         int(datetime.fromisoformat(opened_at).timestamp()),
     )
 
 
 async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[bytes]:
-    """The archive in pieces of bounded size."""
+    """The archive in pieces of bounded size; raises ``LogDisagrees`` when a ballot vanishes while it is read."""
     outbox = _Outbox()
     opened = plan.election.opened
     writer = ArchiveWriter(outbox, timestamp=plan.timestamp)
@@ -88,7 +92,7 @@ async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[
     after = -1
     while True:
         async with pool.acquire() as connection:
-            page = await store.logged_ballots(
+            page = await store.acceptable_ballots(
                 connection, plan.election.uuid, after=after, before=plan.ballots_before, limit=_PAGE
             )
         if not page:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class CountingMetrics:
-    """Elections that wait for their officers because a logged ballot can't be counted."""
+    """Ballots that somebody had logged past the intake, and tables that don't show the log."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics in ``registry``."""
-        self.uncountable = Counter(
-            "evote_tally_uncountable_elections",
-            "Closed elections with a logged ballot that can't be counted.",
+        self.passed_over = Counter(
+            "evote_tally_passed_over_ballots",
+            "Logged ballots that are not acceptable, by the rule that they break; examined by this replica.",
+            ("rule",),
+            registry=registry,
+        )
+        self.log_disagrees = Gauge(
+            "evote_tally_log_disagrees",
+            "1 while the tables do not show what the log says: archive and count stand still.",
             registry=registry,
         )

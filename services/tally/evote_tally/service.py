@@ -10,19 +10,23 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
+from evote_eventlog.topics import TopicWatch
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from prometheus_client import CollectorRegistry
+from tqdm import tqdm
 
 from .automation import Automation
 from .commands import COMMANDS_AT_ONCE, CommandHandler
+from .examination import Examination
 from .metrics import CountingMetrics
 from .projection import TallyProjection
 from .settings import TallySettings
@@ -53,7 +57,7 @@ async def running(
 ) -> AsyncIterator[TallyService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
-    # Commands and the two automatic tasks may all hold a connection while the projection needs its own.
+    # Commands and the automatic tasks may all hold a connection while the projection needs its own.
     pool_size = settings.database_pool_size + COMMANDS_AT_ONCE
     async with (
         schema_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
@@ -63,15 +67,21 @@ async def running(
         runner = ProjectionRunner(kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry))
         worker = ProtocolWorker()
         commands = CommandHandler(pool, producer)
-        automation = Automation(pool, commands, worker, clock, CountingMetrics(registry))
+        automation = Automation(pool, commands, worker, clock)
+        # A process of its own: no trustee's message waits for ballots.
+        examiner = ProtocolWorker()
+        examination = Examination(pool, examiner, CountingMetrics(registry))
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
+        readiness.register("log", examination.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
+                tasks.start("topics", TopicWatch(kafka, topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
                 tasks.start("automation", automation.run())
+                tasks.start("examination", examination.run())
                 yield TallyService(
                     pool=pool,
                     commands=commands,
@@ -84,9 +94,16 @@ async def running(
                 )
         finally:
             worker.close()
+            examiner.close()
             await producer.stop()
 
 
 async def replay(settings: TallySettings, pool: asyncpg.Pool) -> None:
-    """Empty the projection and make it again from the event log."""
+    """Empty the projection, make it again from the event log, and examine its ballots again."""
     await replay_with_bar(settings.kafka(), pool, TallyProjection())
+    worker = ProtocolWorker()
+    try:
+        with tqdm(unit="ballot", desc="examined") as bar:
+            await Examination(pool, worker, CountingMetrics(CollectorRegistry())).finish(bar.update)
+    finally:
+        worker.close()

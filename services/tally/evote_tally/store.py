@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -11,6 +11,7 @@ from evote_eventlog.events import (
     CredentialsPublished,
     ElectionClosed,
     ElectionDrafted,
+    ElectionOpened,
     ResultCertified,
     RollFrozen,
     Topic,
@@ -189,11 +190,17 @@ async def log_end(connection: Connection) -> int:
     The ledger topic may be projected ahead of the ballots topic. An export that skipped the ballots
     that are missing would not be a prefix of a later one.
     """
+    # From partition to partition in the index, and to the first that waits in each: it is asked four times a second.
     end: int = await connection.fetchval(
-        "SELECT COALESCE("
-        "  (SELECT min(e.log_index) FROM ballot_entries AS e LEFT JOIN consumer_offsets AS o"
-        "    ON o.projection = $1 AND o.topic = $2 AND o.partition = e.partition"
-        "    WHERE e.log_offset >= COALESCE(o.next_offset, 0)),"
+        "WITH RECURSIVE known AS ("
+        "  (SELECT partition FROM ballot_entries ORDER BY partition LIMIT 1) UNION ALL"
+        "  SELECT (SELECT partition FROM ballot_entries e WHERE e.partition > k.partition ORDER BY partition LIMIT 1)"
+        "  FROM known AS k WHERE k.partition IS NOT NULL"
+        ") SELECT COALESCE("
+        "  (SELECT min(waiting.log_index) FROM known LEFT JOIN consumer_offsets AS o"
+        "    ON o.projection = $1 AND o.topic = $2 AND o.partition = known.partition"
+        "    CROSS JOIN LATERAL (SELECT log_index FROM ballot_entries AS e WHERE e.partition = known.partition"
+        "      AND e.log_offset >= COALESCE(o.next_offset, 0) ORDER BY log_offset LIMIT 1) AS waiting),"
         "  (SELECT max(log_index) + 1 FROM ballot_entries), 0)",
         PROJECTION_NAME,
         Topic.BALLOTS.value,
@@ -201,26 +208,210 @@ async def log_end(connection: Connection) -> int:
     return end
 
 
-async def logged_ballots(
-    connection: Connection, election_uuid: str, *, after: int, before: int, limit: int
-) -> list[tuple[int, str]]:
-    """Ballots with their log indexes, ``after`` < index < ``before``, in the log's order."""
+class LogDisagrees(Exception):
+    """The tables don't show what the log says: going on would count, or archive, something else than the log has.
+
+    A person has to look. Fields: ``log_index``, ``reason``.
+    """
+
+    def __init__(self, log_index: int, reason: str) -> None:
+        super().__init__(f"log index {log_index}: {reason}")
+        self.log_index = log_index
+        self.reason = reason
+
+
+async def demand_agreement(connection: Connection, start: int, end: int) -> None:
+    """Compare the log's entries of ballots from ``start`` up to ``end`` with the rows of their records.
+
+    What should be there and is not must be found here: a join would leave it out in silence. Raises ``LogDisagrees``.
+    """
+    gap = await connection.fetchval(
+        "SELECT min(previous_size) FROM checkpoints AS c WHERE size > $1 AND previous_size > 0"
+        " AND NOT EXISTS (SELECT FROM checkpoints AS p WHERE p.size = c.previous_size)",
+        start,
+    )
+    if gap is not None:
+        raise LogDisagrees(gap - 1, "no checkpoint that leads to it was projected")
+    row = await connection.fetchrow(
+        "SELECT log_index, COALESCE(b.leaf_hash, m.leaf_hash) IS NULL AS is_missing FROM ballot_entries AS e"
+        " LEFT JOIN ballots AS b USING (partition, log_offset)"
+        " LEFT JOIN close_markers AS m USING (partition, log_offset)"
+        " WHERE log_index >= $1 AND log_index < $2"
+        " AND COALESCE(b.leaf_hash, m.leaf_hash) IS DISTINCT FROM e.leaf_hash ORDER BY log_index LIMIT 1",
+        start,
+        end,
+    )
+    if row is not None:
+        raise LogDisagrees(
+            row["log_index"], "its record is missing" if row["is_missing"] else "its record is another than was logged"
+        )
+
+
+async def opened_elections(connection: Connection) -> list[str]:
+    """The elections that were opened, in the order of their identifiers."""
     rows = await connection.fetch(
-        "SELECT e.log_index, b.ballot FROM ballot_entries AS e"
-        " JOIN ballots AS b USING (partition, log_offset)"
-        " WHERE b.election_uuid = $1 AND e.log_index > $2 AND e.log_index < $3"
-        " ORDER BY e.log_index LIMIT $4",
+        "SELECT election_uuid FROM facts WHERE kind = $1 ORDER BY election_uuid", ElectionOpened.__name__
+    )
+    return [row["election_uuid"] for row in rows]
+
+
+async def lock_examination(connection: Connection, election_uuid: str) -> bool:
+    """Whether this transaction is the one that examines the election's ballots."""
+    locked: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", f"evote-tally-examination:{election_uuid}"
+    )
+    return locked
+
+
+@dataclass(frozen=True)
+class WrittenSignature:
+    """An order statement's signature, as the record has it."""
+
+    challenge: str
+    response: str
+
+
+@dataclass(frozen=True)
+class WrittenOrder:
+    """An order statement, as the record has it."""
+
+    number: int
+    signature: WrittenSignature
+
+
+@dataclass(frozen=True)
+class LoggedCast:
+    """A ballot in the log, as its record has it."""
+
+    log_index: int
+    election_uuid: str
+    credential: str
+    tracker: str
+    ballot: str
+    order: WrittenOrder
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of a logged ballot: the SHA-256 of its ciphertexts, or the rule for which it is passed over."""
+
+    log_index: int
+    ciphertexts: tuple[bytes, ...] | None
+    passed_over: str | None
+
+
+@dataclass(frozen=True)
+class ExaminedBallot:
+    """What an examined ballot leaves for the next one; ``ciphertexts`` is None when it is passed over."""
+
+    log_index: int
+    credential: str
+    tracker: str
+    number: int
+    ciphertexts: tuple[bytes, ...] | None
+
+
+async def examined_to(connection: Connection, election_uuid: str) -> int:
+    """The log index of the election's last examined ballot; -1 before the first."""
+    index: int = await connection.fetchval(
+        "SELECT COALESCE(max(log_index), -1) FROM examined WHERE election_uuid = $1", election_uuid
+    )
+    return index
+
+
+async def casts_to_examine(
+    connection: Connection, election_uuid: str, after: int, before: int, limit: int
+) -> list[LoggedCast]:
+    """The election's next ballots in the log, ``after`` < index < ``before``."""
+    rows = await connection.fetch(
+        "SELECT e.log_index, b.* FROM ballot_entries AS e JOIN ballots AS b USING (partition, log_offset)"
+        " WHERE b.election_uuid = $1 AND e.log_index > $2 AND e.log_index < $3 ORDER BY e.log_index LIMIT $4",
         election_uuid,
         after,
         before,
         limit,
     )
+    return [
+        LoggedCast(
+            row["log_index"],
+            row["election_uuid"],
+            row["credential"],
+            row["tracker"],
+            row["ballot"],
+            WrittenOrder(row["number"], WrittenSignature(row["challenge"], row["response"])),
+        )
+        for row in rows
+    ]
+
+
+async def store_verdicts(connection: Connection, election_uuid: str, verdicts: Sequence[Verdict]) -> None:
+    """Note what was found."""
+    await connection.executemany(
+        "INSERT INTO examined VALUES ($1, $2, $3, $4)",
+        [
+            (
+                verdict.log_index,
+                election_uuid,
+                None if verdict.ciphertexts is None else b"".join(verdict.ciphertexts),
+                verdict.passed_over,
+            )
+            for verdict in verdicts
+        ],
+    )
+
+
+async def examined_ballots(connection: Connection, election_uuid: str) -> AsyncIterator[ExaminedBallot]:
+    """The election's examined ballots in the log's order; needs an open transaction."""
+    cursor = connection.cursor(
+        "SELECT log_index, b.credential, b.tracker, b.number, x.ciphertexts FROM examined AS x"
+        " JOIN ballot_entries AS e USING (log_index) JOIN ballots AS b USING (partition, log_offset)"
+        " WHERE x.election_uuid = $1 ORDER BY log_index",
+        election_uuid,
+    )
+    async for row in cursor:
+        joined = row["ciphertexts"]
+        ciphertexts = None if joined is None else tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
+        yield ExaminedBallot(row["log_index"], row["credential"], row["tracker"], row["number"], ciphertexts)
+
+
+async def unexamined(connection: Connection, election_uuid: str, before: int) -> int | None:
+    """The index of the election's first ballot before ``before`` that waits for examination."""
+    index: int | None = await connection.fetchval(
+        "SELECT min(e.log_index) FROM ballot_entries AS e JOIN ballots AS b USING (partition, log_offset)"
+        " WHERE b.election_uuid = $1 AND e.log_index < $2"
+        " AND e.log_index > (SELECT COALESCE(max(log_index), -1) FROM examined WHERE election_uuid = $1)",
+        election_uuid,
+        before,
+    )
+    return index
+
+
+async def acceptable_ballots(
+    connection: Connection, election_uuid: str, *, after: int, before: int, limit: int
+) -> list[tuple[int, str]]:
+    """Ballots with their log indexes, ``after`` < index < ``before``, in the log's order.
+
+    Raises ``LogDisagrees`` for one that was found acceptable and is not there any more.
+    """
+    rows = await connection.fetch(
+        "SELECT log_index, b.ballot FROM examined AS x LEFT JOIN ballot_entries AS e USING (log_index)"
+        " LEFT JOIN ballots AS b USING (partition, log_offset)"
+        " WHERE x.election_uuid = $1 AND x.passed_over IS NULL AND log_index > $2 AND log_index < $3"
+        " ORDER BY log_index LIMIT $4",
+        election_uuid,
+        after,
+        before,
+        limit,
+    )
+    for row in rows:
+        if row["ballot"] is None:
+            raise LogDisagrees(row["log_index"], "its record is missing")
     return [(row["log_index"], row["ballot"]) for row in rows]
 
 
 @dataclass(frozen=True)
 class CountedBallot:
-    """The last ballot of a credential, with its index in the public log."""
+    """The last acceptable ballot of a credential, with its index in the public log."""
 
     log_index: int
     credential: str
@@ -230,14 +421,14 @@ class CountedBallot:
 async def counted_ballots(
     connection: Connection, election_uuid: str, *, before: int, page: int
 ) -> AsyncIterator[list[CountedBallot]]:
-    """The last ballot of each credential by log index, in pages; needs an open transaction."""
+    """The last acceptable ballot of each credential by log index, in pages; needs an open transaction."""
     cursor = await connection.cursor(
-        "SELECT e.log_index, b.credential, b.ballot FROM ("
-        "  SELECT max(e.log_index) AS log_index FROM ballot_entries AS e"
+        "SELECT log_index, b.credential, b.ballot FROM ("
+        "  SELECT max(log_index) AS log_index FROM examined AS x JOIN ballot_entries AS e USING (log_index)"
         "    JOIN ballots AS b USING (partition, log_offset)"
-        "    WHERE b.election_uuid = $1 AND e.log_index < $2 GROUP BY b.credential"
+        "    WHERE x.election_uuid = $1 AND x.passed_over IS NULL AND log_index < $2 GROUP BY b.credential"
         ") AS last JOIN ballot_entries AS e USING (log_index)"
-        " JOIN ballots AS b USING (partition, log_offset) ORDER BY e.log_index",
+        " JOIN ballots AS b USING (partition, log_offset) ORDER BY log_index",
         election_uuid,
         before,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,14 +15,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.ballots import generate_ballot
 from evote_belenios.credentials import generate, public_credential
-from evote_belenios.election import Question, parse_election
+from evote_belenios.election import Election, Question, parse_election
 from evote_belenios.groups import group_by_name
 from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_ceremony.plan import Plan, PlannedTrustee
 from evote_eventlog.events import (
-    BallotAccepted,
     BallotBoxClosed,
     CheckpointSigned,
     CredentialsPublished,
@@ -33,7 +33,7 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_local.people.rehearsal import Rehearsal, Said
-from evote_local.testbed import MovableClock, eventually, running_app
+from evote_local.testbed import MovableClock, accepted, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.tokens import token_sha256
 from evote_tally.main import PROGRAM
@@ -78,15 +78,18 @@ class StandInBallot:
     """Publishes accepted ballots and close markers, as ballot does."""
 
     producer: EventProducer
+    numbers: Counter[str] = field(default_factory=Counter)
+    """By credential, the last number that its voter signed."""
 
     async def cast(self, election_json: str, credential: str, choice: list[int]) -> Record:
         election = parse_election(election_json)
         ballot = generate_ballot(election, credential, [choice], secrets.token_bytes)
-        return await self.accept(election.uuid, public_credential(credential, election.uuid, election.group), ballot)
+        return await self.accept(election, credential, ballot)
 
-    async def accept(self, uuid: str, credential: str, ballot: str) -> Record:
+    async def accept(self, election: Election, credential: str, ballot: str) -> Record:
+        self.numbers[credential] += 1
         return await self.producer.publish(
-            BallotAccepted(election_uuid=uuid, credential=credential, tracker=tracker_of(ballot), ballot=ballot)
+            accepted(election.uuid, election.group, credential, ballot, self.numbers[credential])
         )
 
     async def close_box(self, uuid: str) -> list[Record]:
@@ -278,7 +281,12 @@ async def running_tally(
     kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A replica of the service in this process, served without a socket."""
-    settings = TallySettings(
+    async with running_app(PROGRAM.app(PROGRAM.start(settings_of(kafka, database_url, service_urls)), clock)) as client:
+        yield client
+
+
+def settings_of(kafka: KafkaSettings, database_url: str, service_urls: str = "") -> TallySettings:
+    return TallySettings(
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
@@ -286,8 +294,11 @@ async def running_tally(
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
         service_urls=service_urls,
     )
-    async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as client:
-        yield client
+
+
+@pytest.fixture
+def tally_settings(kafka: KafkaSettings, database_url: str) -> TallySettings:
+    return settings_of(kafka, database_url)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from evote_ceremony.messages import Step
 from evote_local.testbed import eventually
@@ -126,11 +127,17 @@ async def test_two_replicas_that_take_the_same_command_publish_it_once(
     await eventually(lambda: officer.freezes(3))
     await officer.hold_ceremony()
     await officer.confirm_all()
-    headers = {"Authorization": "Bearer officer-token-of-a-test"}
-    path = f"/elections/{officer.uuid}/open"
-    answers = await asyncio.gather(
-        *(client.post(path, headers=headers) for client in (officer.client, second_tally) * 3)
-    )
-    assert {answer.status_code for answer in answers} == {200}
+
+    async def opened(client: httpx.AsyncClient) -> int:
+        headers = {"Authorization": "Bearer officer-token-of-a-test"}
+        answer = await client.post(f"/elections/{officer.uuid}/open", headers=headers)
+        if answer.status_code != 503:
+            return answer.status_code
+        # Of six at once one may have waited too long for the others: it is told to come again.
+        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return await opened(client)
+
+    answers = await asyncio.gather(*(opened(client) for client in (officer.client, second_tally) * 3))
+    assert set(answers) == {200}
     published = await facts_of(officer.uuid)
     assert published.count("ElectionOpened") == 1

@@ -1,17 +1,22 @@
 """What the log says of each election: folded from its records, by the rules that everybody who reads the log follows.
 
 An event stands when it is the first of its kind that comes after what it builds on; a repetition changes nothing. The
-sequencer promises more of ballots, and a log that breaks it is broken: a ballot's tracker is its hash, no ballot
-stands twice, and none behind the close markers of all partitions.
+sequencer promises more of ballots (:mod:`evote_belenios.admission`), and a log that breaks it is broken: a ballot's
+tracker is its hash, no ballot stands twice or behind the close markers of all partitions, and those of one credential
+stand in the order that the voter signed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import weakref
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from tempfile import TemporaryFile
+from typing import BinaryIO, Generic, TypeVar, cast
 
+from evote_belenios import admission
+from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, dump, load
 from evote_ceremony.messages import CEREMONY_STEPS, Step
@@ -56,6 +61,9 @@ class LoggedBallot:
     digest: bytes
     credential: str
     time: str
+    start: int
+    length: int
+    """Where :class:`BallotTexts` keeps its text, in bytes."""
 
     @property
     def tracker(self) -> str:
@@ -66,6 +74,30 @@ class LoggedBallot:
 def tracker_of_digest(digest: bytes) -> str:
     """The smart ballot tracker: unpadded base64 of the SHA-256 of a ballot's text."""
     return b64encode(digest).decode("ascii").rstrip("=")
+
+
+class BallotTexts:
+    """The texts of the ballots that were read, in a file without a name: there may be millions, and few are wanted."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+        self._end = 0
+
+    def append(self, text: bytes) -> int:
+        """Keep a text; returns where it begins."""
+        if self._file is None:
+            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - it lives as long as this does
+            weakref.finalize(self, self._file.close)
+        start, self._end = self._end, self._end + len(text)
+        self._file.seek(start)
+        self._file.write(text)
+        return start
+
+    def read(self, ballot: LoggedBallot) -> str:
+        """The text of a ballot."""
+        assert self._file is not None, "it was appended"  # noqa: S101
+        self._file.seek(ballot.start)
+        return self._file.read(ballot.length).decode()
 
 
 @dataclass
@@ -89,13 +121,14 @@ class LoggedElection:
     """By trustee, in the log's order; what came after the result does not stand."""
     ballots: list[LoggedBallot] = field(default_factory=list)
     """In the log's order."""
+    texts: BallotTexts = field(default_factory=BallotTexts)
     markers: dict[int, int] = field(default_factory=dict)
     """The index of the first close marker of each partition."""
     partitions: int = 0
     last_index: int = 0
     """Of the last record about this election."""
     _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
-    _digests: set[bytes] = field(default_factory=set)
+    _admissions: Admissions = field(default_factory=Admissions)
 
     @property
     def box_closed_at(self) -> int | None:
@@ -170,17 +203,14 @@ class LoggedElection:
                 self.result = self.result or Logged(index, time, event)
 
     def _add_ballot(self, index: int, time: str, event: BallotAccepted) -> None:
-        digest = hashlib.sha256(event.ballot.encode()).digest()
-        if event.tracker != tracker_of_digest(digest):
-            raise MalformedRecord("the ballot's tracker is not the hash of its text")
-        if digest in self._digests:
-            raise MalformedRecord(f"the ballot {event.tracker} stands in the log a second time")
-        if self.box_closed_at is not None:
-            raise MalformedRecord(f"the ballot {event.tracker} stands behind the close marker of every partition")
-        if credential_of(event.ballot) != event.credential:
-            raise MalformedRecord(f"the ballot {event.tracker} is of another credential than its event says")
-        self._digests.add(digest)
-        self.ballots.append(LoggedBallot(index, digest, event.credential, time))
+        try:
+            self._admissions.admit(event, box_closed=self.box_closed_at is not None)
+        except BeleniosError as error:
+            last = self._admissions.last_numbers.get(event.credential)
+            raise MalformedRecord(_broken_rule(error, event, last)) from None
+        text = event.ballot.encode()
+        start, digest = self.texts.append(text), hashlib.sha256(text).digest()
+        self.ballots.append(LoggedBallot(index, digest, event.credential, time, start, len(text)))
 
 
 class LoggedElections:
@@ -207,6 +237,24 @@ class LoggedElections:
         if election is None:
             return None
         return next((ballot for ballot in election.ballots if ballot.tracker == tracker), None)
+
+
+def _broken_rule(error: BeleniosError, event: BallotAccepted, last: int | None) -> str:
+    """What the log's keeper did that it must not do."""
+    ballot, number = f"the ballot {event.tracker}", event.order.number
+    match error.rule:
+        case admission.TRACKER:
+            return "the ballot's tracker is not the hash of its text"
+        case admission.BALLOT:
+            return f"{ballot} is of another credential or election than its event says, or is none"
+        case admission.DUPLICATE:
+            return f"{ballot} stands in the log a second time"
+        case admission.AFTER_CLOSE:
+            return f"{ballot} stands behind the close marker of every partition"
+        case admission.OLDER:
+            return f"{ballot} is its voter's number {number} and comes after number {last}: not the voter's order"
+        case _:
+            return f"{ballot} is said to be its voter's number {number}, but {error.detail}"
 
 
 def credential_of(ballot: str) -> str:

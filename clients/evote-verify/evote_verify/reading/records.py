@@ -25,6 +25,7 @@ _UUID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{14,64}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _SHOWABLE_TYPE = re.compile(r"[A-Za-z0-9.-]{1,100}", re.ASCII)
+_EXPONENT = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 _LARGEST = 2**53 - 1
 
 
@@ -90,13 +91,30 @@ class CredentialsPublished:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderSignature:
+    """The numbers of an order statement's signature, as they stand in the record."""
+
+    challenge: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class BallotOrder:
+    """The order statement: the voter's own word on which ballot came after which."""
+
+    number: int
+    signature: OrderSignature
+
+
+@dataclass(frozen=True, slots=True)
 class BallotAccepted:
-    """A ballot's exact text, and the credential and tracker that the intake gives for it."""
+    """A ballot's exact text, the credential and tracker that the intake gives for it, and the voter's statement."""
 
     election_uuid: str
     credential: str
     tracker: str
     ballot: str
+    order: BallotOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +340,31 @@ def _credentials(data: Fields) -> Event:
 
 
 def _ballot(data: Fields) -> Event:
-    return BallotAccepted(_uuid(data), data.text("credential"), data.text("tracker"), data.text("ballot"))
+    order = Fields(data.value("order"), "order")
+    signature = Fields(order.value("signature"), "signature")
+    number, challenge, response = (
+        order.integer("number"),
+        _exponent(signature, "challenge"),
+        _exponent(signature, "response"),
+    )
+    order.end()
+    signature.end()
+    if not 1 <= number <= _LARGEST:
+        raise MalformedRecord("the order's number is out of range")
+    return BallotAccepted(
+        _uuid(data),
+        data.text("credential"),
+        data.text("tracker"),
+        data.text("ballot"),
+        BallotOrder(number, OrderSignature(challenge, response)),
+    )
+
+
+def _exponent(fields: Fields, name: str) -> str:
+    text = fields.text(name)
+    if not _EXPONENT.fullmatch(text):
+        raise MalformedRecord(f"{name} is not a number in decimal")
+    return text
 
 
 def _box_closed(data: Fields) -> Event:
@@ -362,7 +404,7 @@ _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "elections.ElectionClosed.v1": _closed,
     "elections.ResultCertified.v1": _certified,
     "identity.CredentialsPublished.v1": _credentials,
-    "ballots.BallotAccepted.v1": _ballot,
+    "ballots.BallotAccepted.v2": _ballot,
     "ballots.BallotBoxClosed.v1": _box_closed,
     "tally.CertificateReceived.v2": _ceremony(Step.CERTIFICATE),
     "tally.PolynomialCommitted.v2": _ceremony(Step.COMMITMENT),

@@ -1,7 +1,9 @@
 """archive - log: the archive holds all that the log says of its election, in the log's order, and nothing else.
 
 - Setup: the texts of the election and its trustees as it was opened, the frozen list of credentials, and the time.
-- Ballots: every ballot before the close, in the order of the log; an archive of an earlier moment has the first ones.
+- Ballots: every acceptable ballot before the close, in the order of the log; an archive of an earlier moment has the
+  first ones. A logged ballot that is not in the archive is examined by the rule that everyone applies
+  (:mod:`evote_belenios.box`): somebody had it logged past the intake, and it is passed over, or the archive differs.
 - The tally: computed from a log that held every partition's close marker.
 - Partial decryptions: of the first group of trustees, in the order of their coming, that leads to a result.
 - The result; and when it was certified, the archive's very bytes.
@@ -11,6 +13,7 @@ The first difference is named with its event in the archive and its index in the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,8 +29,11 @@ from evote_belenios.archive import (
     PublishedTally,
     Setup,
 )
-from evote_belenios.election import parse_election
+from evote_belenios.ballots import parse_ballot
+from evote_belenios.box import BallotBox, box_of, passed_over
+from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import ArchiveError, BeleniosError, TallyError
+from evote_belenios.jsontext import load, texts
 from evote_belenios.result import compute_result
 from evote_belenios.tally import parse_sized_encrypted_tally
 from evote_belenios.trustees import parse_trustees
@@ -36,6 +42,8 @@ from ..findings import Finding, Outcome, Tie
 from ..reading.archive_file import ArchiveFile
 from ..reading.elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
 from ..reading.records import EncryptedTallyComputed
+
+_MOST_NAMED = 20
 
 
 class Differs(Exception):
@@ -50,7 +58,7 @@ def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
     """Compare an archive with the log of ``size`` records; raises ``OSError`` and ``NotAnArchive``."""
     try:
         events = archive.events()
-        comparison = _Comparison(logged, size, events.timestamp)
+        comparison = _Comparison(archive, logged, size, events.timestamp)
         for event in events:
             comparison.take(event)
         comparison.finish(archive)
@@ -66,13 +74,17 @@ def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
 class _Comparison:
     """One pass over the archive, beside what the log says."""
 
-    def __init__(self, logged: LoggedElections, size: int, timestamp: int) -> None:
+    def __init__(self, archive: ArchiveFile, logged: LoggedElections, size: int, timestamp: int) -> None:
+        self._archive = archive
+        self._box: BallotBox | None = None
+        self._passed_over: list[str] = []
         self._logged = logged
         self._size = size
         self._timestamp = timestamp
         self._election = LoggedElection()
         self._ballots: Iterator[LoggedBallot] = iter(())
         self._owners: list[int] = []
+        self._parsed: Election | None = None
         self._taken = 0
         self._last: EventType | None = None
 
@@ -106,11 +118,14 @@ class _Comparison:
         """What was compared, for the report."""
         election, logged = self._election, len(self._election.ballots)
         lines = [f"{self._taken} of the election's {logged} logged ballots, in the log's order, and no other"]
+        lines += [f"passed over: {ballot}" for ballot in self._passed_over[:_MOST_NAMED]]
+        if len(self._passed_over) > _MOST_NAMED:
+            lines.append(f"passed over: {len(self._passed_over) - _MOST_NAMED} more")
         if self._last is EventType.RESULT:
             certified = "certified byte for byte" if election.certified else "not certified yet"
             lines.append(f"setup, tally, partial decryptions and result as the log has them; {certified}")
         else:
-            goes_on = election.tally is not None or self._taken < logged
+            goes_on = election.tally is not None or self._taken + len(self._passed_over) < logged
             lines.append(
                 "the log goes on: this is an archive of an earlier moment" if goes_on else "as far as the log goes"
             )
@@ -139,8 +154,12 @@ class _Comparison:
     def _ballot(self, event: ArchivedEvent, ballot: CastBallot) -> None:
         digest = hashlib.sha256(ballot.text.encode()).digest()
         expected = next(self._ballots, None)
+        while expected is not None and expected.digest != digest and self._pass_over(expected, event.index):
+            expected = next(self._ballots, None)
         if expected is not None and expected.digest == digest:
             self._taken += 1
+            if self._box is not None:
+                _put_in(self._box, self._parameters(), ballot.text)
             return
         here = f"event {event.index} (Ballot): the archive has {tracker_of_digest(digest)}"
         if expected is None:
@@ -154,11 +173,44 @@ class _Comparison:
 
     def _end(self, event: ArchivedEvent) -> None:
         missing = next(self._ballots, None)
+        while missing is not None and self._pass_over(missing, event.index):
+            missing = next(self._ballots, None)
         if missing is not None:
             raise Differs(
                 f"event {event.index} (EndBallots): the ballot {missing.tracker} at log index {missing.index} "
                 "is not in the archive"
             )
+
+    def _pass_over(self, ballot: LoggedBallot, before: int) -> bool:
+        """Whether a logged ballot is not acceptable, next to the archive's ballots before the event ``before``."""
+        if self._box is None:
+            self._box = self._box_before(before)
+        error = passed_over(self._parameters(), self._box, self._election.texts.read(ballot))
+        if error is None:
+            return False
+        self._passed_over.append(f"{ballot.tracker} at log index {ballot.index}: {error.detail} ({error.rule})")
+        return True
+
+    def _parameters(self) -> Election:
+        assert self._election.opened is not None  # noqa: S101 - the archive's setup is that of the opening
+        if self._parsed is None:
+            self._parsed = parse_election(self._election.opened.event.election_json)
+        return self._parsed
+
+    def _box_before(self, index: int) -> BallotBox:
+        """The archive's ballots before an event: only now is it asked what stands in them."""
+        assert self._election.opened is not None  # noqa: S101 - as above
+        credentials = self._election.credentials_text(self._election.opened.event.credentials_sha256) or "[]"
+        try:
+            box = box_of(self._parameters(), texts(load(credentials), "credentials"))
+        except BeleniosError as error:
+            raise Differs(f"event 0 (Setup): the public credentials can't be read: {error.detail}") from None
+        for event in self._archive.events():
+            if event.index >= index:
+                break
+            if isinstance(event.content, CastBallot):
+                _put_in(box, self._parameters(), event.content.text)
+        return box
 
     def _tally(self, event: ArchivedEvent, tally: PublishedTally) -> None:
         here, logged = f"event {event.index} (EncryptedTally)", self._election.tally
@@ -188,6 +240,13 @@ class _Comparison:
                 f"event {event.index} (Result): it rests on trustees {self._owners}; "
                 f"by the log's order it would be {'none' if chosen is None else chosen}"
             )
+
+
+def _put_in(box: BallotBox, election: Election, text: str) -> None:
+    """A ballot of the archive; whether it is acceptable, the archive's own verification tells."""
+    with contextlib.suppress(BeleniosError):
+        ballot = parse_ballot(election, text)
+        box.restore(ballot.tracker, [bytes.fromhex(digest) for digest in ballot.ciphertext_digests])
 
 
 def _same_decryption(event: ArchivedEvent, decryption: OwnedDecryption, election: LoggedElection) -> None:

@@ -2,7 +2,8 @@
 
 The log has the ballot of this tracker in this election, accepted at the receipt's time, and ahead of the close marker
 of the receipt's partition. Partition and offset are places in the service's own log, which is not public. When a later
-ballot of the same credential has taken its place, that one is named by its tracker, and nothing more.
+ballot of the same credential has taken its place, that one is named by its tracker, and nothing more. Whether a logged
+ballot is acceptable is for :mod:`.archive_log`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def tie(receipt: Receipt, logged: LoggedElections, size: int) -> Finding:
     election = logged.by_uuid[receipt.election_uuid]
     last = [other for other in election.ballots if other.credential == ballot.credential][-1]
     counts = "it counts" if election.box_closed_at is not None else "it counts unless a later ballot takes its place"
-    standing = counts if last == ballot else f"superseded by {last.tracker} at log index {last.index}"
+    superseded = f"superseded by {last.tracker} at log index {last.index}, if that one is in the archive"
+    standing = counts if last == ballot else superseded
     return Finding(Tie.RECEIPT_LOG, Outcome.HOLDS, (f"the ballot is record {ballot.index} of {size}", standing))
 
 

@@ -1,4 +1,4 @@
-"""log - its rules: every record is a public event; ballots stand once, under their own hash, before the close."""
+"""log - its rules: every record is a public event; ballots stand once, before the close, as their voters signed."""
 
 from __future__ import annotations
 
@@ -11,5 +11,8 @@ def tie(elections: LoggedElections) -> Finding:
     if elections.faults:
         return Finding(Tie.RULES, Outcome.FAILS, tuple(elections.faults))
     ballots = sum(len(election.ballots) for election in elections.by_uuid.values())
-    line = f"every record is a public event; {ballots} ballots, none twice, none after the close"
-    return Finding(Tie.RULES, Outcome.HOLDS, (line,))
+    lines = (
+        f"every record is a public event; {ballots} ballots, none twice, none after the close",
+        "each voter's ballots stand in the order that the voter signed",
+    )
+    return Finding(Tie.RULES, Outcome.HOLDS, lines)

@@ -19,10 +19,14 @@ import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.credentials import public_credential
 from evote_belenios.election import Election, parse_election
+from evote_belenios.order import parse_order, sign_order, verify_order
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+
+from .log_lookup import PublicLog
 
 USER_PIN = "1234"
 SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
@@ -30,6 +34,7 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS = 60
+_STATUS_WITHIN_S = 120
 _PLAIN_HTTP = ssl.create_default_context()
 
 
@@ -40,6 +45,11 @@ class VoterRefused(Exception):
         super().__init__(f"refused with {status}: {problem}")
         self.status = status
         self.problem = problem
+
+    @property
+    def slug(self) -> str:
+        """The end of the problem's type."""
+        return str(json.loads(self.problem)["type"]).rsplit(":", 1)[-1]
 
 
 @dataclass
@@ -67,6 +77,14 @@ class Cast:
     """When it was first posted, by ``time.perf_counter``."""
 
 
+class LyingService(Exception):
+    """The ballot service says something that the voter's device finds untrue. Field: ``what``."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
 @dataclass
 class Voter:
     """One person: the card, the credential once released, and every receipt, oldest first."""
@@ -77,6 +95,8 @@ class Voter:
     """Signs with the card in a reader, through the card agent; None: with the emulated card in this process."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
+    last_number: int = 0
+    """The number of the last ballot of this credential that the device has found in the log."""
 
 
 def open_client(timeout_s: float = 30) -> httpx.AsyncClient:
@@ -93,10 +113,12 @@ class PollingDay:
         election_json: str,
         auth_url: str,
         ballot_urls: Sequence[str],
+        log: PublicLog,
         executor: Executor,
         random: Random,
     ) -> None:
         """``executor`` runs the encryption, which is the voters' own CPU, apart from the event loop."""
+        self._log = log
         self.election: Election = parse_election(election_json)
         self._election_json = election_json
         self._auth_url = auth_url
@@ -128,20 +150,28 @@ class PollingDay:
     async def cast(self, voter: Voter, choice: str, choices: list[list[int]], client: httpx.AsyncClient) -> Cast:
         """Encrypt, post to any replica until there is a receipt, and check the receipt's signature.
 
-        The same bytes are posted again when the answer is lost, so a voter never votes twice by accident.
+        The same bytes are posted again when the answer is lost, so a voter never votes twice by accident. The number
+        is one above that of the last ballot that the device found *in the log*. A number that only the ballot service
+        vouched for could be a lie, by which it gets a ballot signed that it may bring after the voter's newest one.
         """
         if voter.credential is None:
             raise ValueError("a voter casts after obtaining the credential")
         loop = asyncio.get_running_loop()
         ballot = await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
+        if voter.casts:
+            await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()
-        response = await self._retrying(
-            lambda: client.post(
-                f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots",
-                content=ballot,
-                headers={"Content-Type": "application/json"},
-            )
-        )
+        try:
+            response = await self._post(voter, voter.credential, ballot, client)
+        except VoterRefused as refused:
+            if refused.slug != "older-than-your-last-ballot":
+                raise
+            # Another device of this voter was here, or this one has forgotten.
+            last = json.loads(refused.problem)["last_tracker"]
+            if last == tracker_of(ballot):
+                raise LyingService("the ballot that is not taken stands already") from None
+            await self._find_in_log(voter, last, client)
+            response = await self._post(voter, voter.credential, ballot, client)
         self.measured.cast_s.append(time.perf_counter() - started)
         receipt = response.json()
         await self._check_receipt(receipt, ballot, client)
@@ -151,24 +181,52 @@ class PollingDay:
 
     async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a signed checkpoint covers the ballot; record how long it took."""
-        await self._wait_for(cast, client, lambda status: status["state"] != "accepted")
+        await self._wait_for(cast.tracker, client, lambda status: status["state"] != "accepted")
         self.measured.logged_s.append(time.perf_counter() - cast.sent_at)
 
     async def wait_until_anchored(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a final block of a chain covers the ballot; record how long it took."""
-        await self._wait_for(cast, client, lambda status: status["state"] == "anchored")
+        await self._wait_for(cast.tracker, client, lambda status: status["state"] == "anchored")
         self.measured.anchored_s.append(time.perf_counter() - cast.sent_at)
 
+    async def _post(self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient) -> httpx.Response:
+        body = cast_body(self.election, credential, ballot, voter.last_number + 1)
+        return await self._retrying(
+            lambda: client.post(
+                f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots",
+                content=body,
+                headers={"Content-Type": "application/json"},
+            )
+        )
+
+    async def _find_in_log(self, voter: Voter, tracker: str, client: httpx.AsyncClient) -> None:
+        """Take a ballot of the voter's for the last one: only if the log has it, under this credential's signature."""
+        assert voter.credential is not None  # noqa: S101 - who casts has one
+        status = await self._wait_for(tracker, client, lambda status: status["state"] != "accepted")
+        record = json.loads(await self._log.record(int(str(status["log_index"])), client))["data"]
+        order = parse_order(record["order"], self.election.group)
+        if record["tracker"] != tracker:
+            raise LyingService("the log has another ballot there")
+        public = public_credential(voter.credential, self.election.uuid, self.election.group)
+        verify_order(order, election_uuid=self.election.uuid, tracker=tracker, credential=public)
+        voter.last_number = max(voter.last_number, order.number)
+
     async def _wait_for(
-        self, cast: Cast, client: httpx.AsyncClient, reached: Callable[[dict[str, object]], bool]
-    ) -> None:
-        url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{cast.tracker}"
-        for _ in range(1200):
-            response = await client.get(url)
-            if response.status_code == 200 and reached(response.json()):
-                return
+        self, tracker: str, client: httpx.AsyncClient, reached: Callable[[dict[str, object]], bool]
+    ) -> dict[str, object]:
+        url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{tracker}"
+        gives_up_at = time.monotonic() + _STATUS_WITHIN_S
+        while time.monotonic() < gives_up_at:
+            try:
+                response = await client.get(url)
+            except httpx.TransportError:
+                # A replica that restarts, or one that closed the idle connection just now: asked again.
+                self.measured.unavailable += 1
+            else:
+                if response.status_code == 200 and reached(status := response.json()):
+                    return dict(status)
             await asyncio.sleep(0.05)
-        raise TimeoutError(f"ballot {cast.tracker} stood still for a minute")
+        raise TimeoutError(f"ballot {tracker} stood still for {_STATUS_WITHIN_S} s")
 
     async def _check_receipt(self, receipt: dict[str, object], ballot: str, client: httpx.AsyncClient) -> None:
         if self._receipt_key is None:
@@ -210,6 +268,12 @@ def encrypt(election_json: str, credential: str, choices: list[list[int]]) -> st
 
 
 _parsed: tuple[str, Election] | None = None
+
+
+def cast_body(election: Election, credential: str, ballot: str, number: int) -> str:
+    """What the voter's device posts: the ballot, and its order signed with the private credential."""
+    order = sign_order(credential, election.uuid, election.group, tracker_of(ballot), number, secrets.token_bytes)
+    return json.dumps({"ballot": ballot, "order": order.to_json()})
 
 
 def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey) -> None:

@@ -15,6 +15,7 @@ from random import Random
 import httpx
 from evote_jpki.authority import Person, generate_card_keys
 
+from ..people.log_lookup import PublicLog
 from ..people.officers import ANSWERS, BLANK, Officers
 from ..people.residents import make_residents, roll_csv
 from ..people.trustees import LocalTrustee, confirm_setup, make_keys
@@ -110,6 +111,7 @@ class Referendum:
             election_json=await self.officers.text("election.json"),
             auth_url=self._stack.auth.url,
             ballot_urls=[service.url for service in self._stack.ballots],
+            log=PublicLog(self._stack.ledger_anchor.url, self._stack.identities.log_key),
             executor=executor,
             random=self._random,
         )

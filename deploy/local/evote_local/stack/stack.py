@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evote_eventlog.kafka import KafkaSettings, create_topics
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.topics import create_topics
 from evote_jpki.authority import OCSP_PATH, TestAuthority
 
 from ..nodes.kafka import KafkaNode

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from aiohttp import web
 from eth_account import Account
-from evote_anchors.anchor import AnchoredHead
+from evote_anchors.anchor import Anchor, AnchoredHead
 from evote_anchors.ethereum.contract import ContractAt
 from evote_anchors.ethereum.deploy import deploy_contract
 from evote_anchors.ethereum.fees import FeePolicy
@@ -21,6 +21,7 @@ from evote_anchors.ethereum.reader import EthereumReader
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
 from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
 from evote_local.nodes.ports import LOOPBACK, free_port
+from evote_local.testbed import eventually
 
 GWEI = 10**9
 ORIGIN = "vote.city.example/log"
@@ -49,6 +50,7 @@ class Chain:
 
     node: AnvilNode
     client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=20))
+    mines_at_once: bool = True
 
     async def rpc(self, method: str, *params: Any) -> Any:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -58,6 +60,15 @@ class Chain:
 
     async def stop_mining(self) -> None:
         await self.rpc("evm_setAutomine", False)
+        self.mines_at_once = False
+
+    async def settled(self) -> None:
+        """Wait until what was sent is in a block, unless a test keeps it waiting: anvil answers before it mines."""
+        if self.mines_at_once:
+            await eventually(self._nothing_waits)
+
+    async def _nothing_waits(self) -> bool:
+        return int((await self.rpc("txpool_status"))["pending"], 16) == 0
 
     async def mine(self, blocks: int = 1) -> None:
         await self.rpc("anvil_mine", hex(blocks))
@@ -142,6 +153,20 @@ class Doorway:
             await self._client.aclose()
 
 
+class SettledWriter(EthereumWriter):
+    """Returns when the chain has settled, so that a test may look at once."""
+
+    def __init__(self, chain: Chain, contract: ContractAt, key: AnchorerKey, policy: SendingPolicy, clock: HandClock):
+        super().__init__(contract, key, policy, clock)
+        self._chain = chain
+
+    async def submit(self, anchor: Anchor) -> None:
+        try:
+            await super().submit(anchor)
+        finally:
+            await self._chain.settled()
+
+
 @pytest.fixture
 async def chain(anvil: AnvilNode) -> AsyncIterator[Chain]:
     chain = Chain(anvil)
@@ -175,14 +200,14 @@ async def contract(chain: Chain, key: AnchorerKey, clock: HandClock) -> Contract
 
 @pytest.fixture
 async def new_writer(
-    contract: ContractAt, key: AnchorerKey, clock: HandClock
+    chain: Chain, contract: ContractAt, key: AnchorerKey, clock: HandClock
 ) -> AsyncIterator[Callable[..., EthereumWriter]]:
     """A writer as a process that has just started has it."""
     made: list[EthereumWriter] = []
     policy = SendingPolicy(FEES, REPLACE_AFTER_S)
 
     def new(at: ContractAt = contract, with_key: AnchorerKey = key, **changes: Any) -> EthereumWriter:
-        made.append(EthereumWriter(at, with_key, replace(policy, **changes), clock))
+        made.append(SettledWriter(chain, at, with_key, replace(policy, **changes), clock))
         return made[-1]
 
     yield new

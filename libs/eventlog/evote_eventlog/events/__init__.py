@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ballots import BallotAccepted, BallotBoxClosed
+from .ballots import BallotAccepted, BallotBoxClosed, BallotOrder, OrderSignature
 from .base import ElectionEventData, ElectionUuid, EventData, Sha256Hex, Topic
 from .biometric import FaceEnrolled, FaceRejected, FaceVerified, TemplateErased, TemplateReissued
 from .dead_letter import DeadLetter
@@ -76,6 +76,7 @@ __all__ = [
     "AnchorVerified",
     "BallotAccepted",
     "BallotBoxClosed",
+    "BallotOrder",
     "CertificateReceived",
     "ChainName",
     "CheckpointAnchored",
@@ -98,6 +99,7 @@ __all__ = [
     "FaceVerified",
     "GroupName",
     "LogEntry",
+    "OrderSignature",
     "PartialDecryptionReceived",
     "PolynomialCommitted",
     "PolynomialReceived",

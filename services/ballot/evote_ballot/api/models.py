@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import base64
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
+from evote_belenios.order import LARGEST_NUMBER
 from pydantic import BaseModel
 
 from ..domain import receipt as domain
+
+_EXPONENT = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
+CAST_SCHEMA: Final = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["ballot", "order"],
+    "properties": {
+        "ballot": {"type": "string", "description": "The ballot's exact JSON text."},
+        "order": {
+            "type": "object",
+            "description": 'The order statement about it (libs/belenios, "Order of a voter\'s ballots").',
+            "additionalProperties": False,
+            "required": ["number", "signature"],
+            "properties": {
+                "number": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+                "signature": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["challenge", "response"],
+                    "properties": {"challenge": _EXPONENT, "response": _EXPONENT},
+                },
+            },
+        },
+    },
+}
+"""The JSON Schema of a cast."""
 
 
 class Position(BaseModel):

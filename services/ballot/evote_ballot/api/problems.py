@@ -18,12 +18,25 @@ from ..domain import refusals
 _RULE_BROKEN = "規則 {rule}（仕様書の {section}）に合いません。投票ページを読み込み直して、もう一度投票してください。"
 
 
-def _rule(error: refusals.InvalidBallot | refusals.BadSignature | refusals.BadProof) -> Facts:
+_BrokenRule = refusals.InvalidBallot | refusals.BadSignature | refusals.InvalidOrder | refusals.BadProof
+
+
+def _rule(error: _BrokenRule) -> Facts:
     return {"rule": error.rule, "section": error.section}
 
 
-def _fault(error: refusals.InvalidBallot | refusals.BadSignature | refusals.BadProof) -> Facts:
+def _fault(error: _BrokenRule) -> Facts:
     return {"fault": error.detail}
+
+
+def _last(error: refusals.OlderThanLast) -> Facts:
+    order = error.last_order
+    return {
+        "last_number": order.number,
+        "last_tracker": error.last_tracker,
+        # By which the device sees that its own credential said so, and not only this service.
+        "last_signature": {"challenge": order.signature.challenge, "response": order.signature.response},
+    }
 
 
 PROBLEMS = ProblemTable(
@@ -100,6 +113,38 @@ PROBLEMS = ProblemTable(
             facts=_fault,
         ),
         answer(
+            refusals.InvalidOrder,
+            kind(
+                "invalid-order",
+                422,
+                (
+                    "票の順番の署名が正しくありません",
+                    _RULE_BROKEN,
+                ),
+                ("The order statement does not hold", "{fault}."),
+            ),
+            _rule,
+            facts=_fault,
+        ),
+        answer(
+            refusals.OlderThanLast,
+            kind(
+                "older-than-your-last-ballot",
+                409,
+                (
+                    "あなたの新しい票がすでにあります",
+                    "この票は受け付けられていません。この票で置き換えるには、公開ログで last_tracker の票を確かめ、"
+                    "last_number より一つ大きい番号で順番に署名し直して、もう一度送ってください。",
+                ),
+                (
+                    "A ballot of this credential with this number or a larger one stands already",
+                    "If this ballot is to replace it, look for last_tracker in the log, then sign this ballot's order"
+                    " anew, one above last_number.",
+                ),
+            ),
+            _last,
+        ),
+        answer(
             refusals.DuplicateCiphertext,
             kind(
                 "duplicate-ciphertext",
@@ -129,6 +174,15 @@ PROBLEMS = ProblemTable(
                 404,
                 ("この追跡番号の票はありません", "受付証の追跡番号を確かめてください。"),
                 ("No ballot of this tracker", "Check the tracker on the receipt."),
+            ),
+        ),
+        answer(
+            refusals.Abandoned,
+            kind(
+                "abandoned",
+                408,
+                ("接続が切れました", "票は記録されていません。"),
+                ("The client went away", "Nothing was recorded."),
             ),
         ),
         answer(

@@ -11,19 +11,32 @@ from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
 from evote_platform.clock import rfc3339
+from evote_platform.disconnect import ClientGone, unless_gone
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from .. import store
-from ..domain.refusals import Overloaded, UnknownTracker
+from ..domain.refusals import Abandoned, Overloaded, UnknownTracker
+from ..intake import CheckedCast
 from ..service import BallotService
 from ..store import Standing
 from ..turnout import TurnoutAsOf
-from .models import AnchorOfBallot, Board, BoardLine, Position, Receipt, ReceiptKey, Status, TurnoutResponse
+from .models import (
+    CAST_SCHEMA,
+    AnchorOfBallot,
+    Board,
+    BoardLine,
+    Position,
+    Receipt,
+    ReceiptKey,
+    Status,
+    TurnoutResponse,
+)
 
 router = APIRouter(tags=["public"])
-_BALLOT_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+# Read by hand, because its texts must be exact; what is read is strict.
+_CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CAST_SCHEMA}}}}
 _TICK_S = 1.0
 _WATCHERS_RETRY_AFTER_S = 10.0
 Service = Annotated[BallotService, Depends(running_service)]
@@ -33,13 +46,24 @@ Service = Annotated[BallotService, Depends(running_service)]
     "/elections/{election_uuid}/ballots",
     status_code=201,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
-    openapi_extra=_BALLOT_BODY,
+    openapi_extra=_CAST_BODY,
     dependencies=[Depends(limit_address)],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
-    """Cast a ballot: the body is its exact JSON text. Safe to repeat with the same text until there is a receipt."""
+    """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
+
+    A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
+    device that finds it in the log signs the same ballot's order anew, one above `last_number`.
+    """
     started = perf_counter()
-    taken_in = await service.intake.accept(election_uuid, await request.body())
+    body = await request.body()
+    try:
+        taken_in = await unless_gone(request, service.intake.check(election_uuid, body))
+    except ClientGone:
+        raise Abandoned from None
+    if isinstance(taken_in, CheckedCast):
+        # From here on it goes through, also when the client is gone: it may be durable already.
+        taken_in = await service.intake.record(taken_in)
     response.status_code = 201 if taken_in.is_new else 200
     service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
     return Receipt.of(taken_in.receipt)
@@ -75,12 +99,14 @@ async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
 @router.get("/elections/{election_uuid}/status/{tracker:path}", response_model_exclude_none=True)
 async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service) -> Status:
     """How far a ballot is; never a state before it is reached."""
-    in_memory = service.read_back.first_acceptance(election_uuid, tracker)
     async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         await store.load_election(connection, election_uuid)
         standing = await store.find_standing(connection, election_uuid, tracker)
-    if standing is None and in_memory is not None:
-        standing = Standing(in_memory)
+        credential = service.read_back.credential_of(election_uuid, tracker)
+        if standing is None and credential is not None:
+            history = await store.load_history(connection, service.read_back, election_uuid, credential)
+            accepted = history.accepted(tracker)
+            standing = None if accepted is None else Standing(accepted)
     if standing is None:
         raise UnknownTracker
     return Status(

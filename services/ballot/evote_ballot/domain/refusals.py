@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evote_eventlog.events import BallotOrder
+
 
 class Refusal(Exception):
     """The base of all refusals."""
@@ -11,7 +13,7 @@ class Refusal(Exception):
 
 @dataclass
 class MalformedJson(Refusal):
-    """The body is not one JSON value in UTF-8."""
+    """The body is not one acceptable JSON value in UTF-8."""
 
 
 @dataclass
@@ -64,6 +66,23 @@ class BadSignature(Refusal):
 
 
 @dataclass
+class InvalidOrder(Refusal):
+    """The order statement is malformed, or the credential did not sign it about this ballot."""
+
+    rule: str
+    section: str
+    detail: str
+
+
+@dataclass
+class OlderThanLast(Refusal):
+    """The number is not above that of the credential's last ballot, which is told with the statement that shows it."""
+
+    last_tracker: str
+    last_order: BallotOrder
+
+
+@dataclass
 class DuplicateCiphertext(Refusal):
     """A ciphertext stands in another ballot already."""
 
@@ -87,6 +106,11 @@ class Overloaded(Refusal):
     """There is more to verify than this replica takes on at once."""
 
     retry_after_s: float
+
+
+@dataclass
+class Abandoned(Refusal):
+    """The client went away before anything was recorded; nobody reads the answer."""
 
 
 @dataclass

@@ -27,6 +27,7 @@ CREATE TABLE credentials (
     PRIMARY KEY (election_uuid, credential, credentials_sha256)
 );
 
+-- Ballots that were admitted, each with the order statement of its voter.
 CREATE TABLE ballots (
     partition integer NOT NULL,
     log_offset bigint NOT NULL,
@@ -35,9 +36,12 @@ CREATE TABLE ballots (
     tracker text NOT NULL,
     ballot text NOT NULL,
     accepted_at text NOT NULL,
+    number bigint NOT NULL,
+    challenge text NOT NULL,
+    response text NOT NULL,
     PRIMARY KEY (partition, log_offset)
 );
-CREATE INDEX ballots_by_tracker ON ballots (election_uuid, tracker);
+CREATE UNIQUE INDEX ballots_by_tracker ON ballots (election_uuid, tracker);
 CREATE INDEX ballots_by_credential ON ballots (election_uuid, credential);
 
 CREATE TABLE ciphertexts (

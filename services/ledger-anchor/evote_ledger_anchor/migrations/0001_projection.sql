@@ -15,6 +15,8 @@ CREATE TABLE records (
     value bytea NOT NULL,
     ballot_election text,
     ballot_digest bytea,
+    ballot_credential text,
+    ballot_number bigint,
     closes_election text,
     PRIMARY KEY (topic, partition, record_offset)
 );

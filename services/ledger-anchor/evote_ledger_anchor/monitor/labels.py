@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import NamedTuple
 
 from evote_eventlog.envelope import decode
 from evote_eventlog.errors import PoisonError
 from evote_tlog.merkle import leaf_hash
 
-from ..domain import Skip, facts_of
-
-
-class Label(NamedTuple):
-    """What a row of ``records`` says about its record."""
-
-    ballot_election: str | None
-    ballot_digest: bytes | None
-    closes_election: str | None
+from ..domain import Label, Skip, label_of
 
 
 class Labels:
@@ -35,7 +26,7 @@ class Labels:
         """The leaf hash of a stored record, and whether its label is right."""
         leaf = leaf_hash(value)
         digest = None if label.ballot_digest is None else label.ballot_digest.hex()
-        said = json.dumps([leaf.hex(), partition, label.ballot_election, digest, label.closes_election])
+        said = json.dumps([leaf.hex(), partition, *label._replace(ballot_digest=None), digest])
         seen = hashlib.sha256(said.encode()).digest()
         if seen not in self._right:
             if _label_of(value, partition) != label:
@@ -47,11 +38,7 @@ class Labels:
 def _label_of(value: bytes, partition: int) -> Label | None:
     """The label that the projection gives to a record; None: it stores no such record."""
     try:
-        facts = facts_of(decode(value).data, partition)
+        label = label_of(decode(value).data, partition)
     except PoisonError:
         return None
-    if isinstance(facts, Skip):
-        return None
-    if facts.ballot is None:
-        return Label(None, None, facts.closes)
-    return Label(facts.ballot.election_uuid, facts.ballot.digest, facts.closes)
+    return None if isinstance(label, Skip) else label

@@ -12,10 +12,11 @@ from typing import Final, cast
 import asyncpg
 from evote_tlog.checkpoint import Checkpoint
 
+from ..domain import Label
 from ..projection import LedgerProjection
 from ..store import Connection, StoredAnchor
 from .domain import Entry
-from .labels import Label, Labels
+from .labels import Labels
 from .notes import Notes
 from .signed_log import notice_text
 
@@ -78,7 +79,7 @@ async def _read_entries(connection: Connection, served: ServedLog) -> None:
 
 
 async def _read_records(connection: Connection, served: ServedLog, labels: Labels) -> None:
-    columns = "ballot_election, ballot_digest, closes_election"
+    columns = ", ".join(Label._fields)
     query = f"SELECT topic, partition, record_offset, value, {columns} FROM records"  # noqa: S608 - constants
     async for rows in _chunks(connection, query, _RECORDS_AT_ONCE):
         await asyncio.to_thread(_take_records, rows, served, labels)
@@ -87,7 +88,7 @@ async def _read_records(connection: Connection, served: ServedLog, labels: Label
 def _take_records(rows: Sequence[asyncpg.Record], served: ServedLog, labels: Labels) -> None:
     for row in rows:
         partition = row["topic"], row["partition"]
-        label = Label(row["ballot_election"], row["ballot_digest"], row["closes_election"])
+        label = Label(*(row[column] for column in Label._fields))
         leaf, right = labels.leaf(row["value"], row["partition"], label)
         served.records[partition][row["record_offset"]] = leaf
         if not right:

@@ -22,6 +22,7 @@ from evote_platform.wording import Words
 from ..commands import ElectionBusy, ProjectionBehind
 from ..domain import refusals
 from ..exports import NotPublished
+from ..store import LogDisagrees
 
 _RULE_BROKEN = "規則 {rule}（仕様書の {section}）に合いません。"
 
@@ -295,6 +296,25 @@ PROBLEMS = ProblemTable(
                 ("The command is recorded and not applied yet", "It is safe to repeat it."),
                 retry_after_s=2,
             ),
+        ),
+        answer(
+            LogDisagrees,
+            kind(
+                "log-disagrees",
+                503,
+                (
+                    "集計の表が公開ログと一致しません",
+                    "ログの {log_index} 番です。人が調べるまで、アーカイブも集計も行いません。"
+                    "運用担当者に知らせてください。",
+                ),
+                (
+                    "The tables do not show what the log says",
+                    "Log index {log_index}: {reason}. Nothing is archived or counted before a person has looked.",
+                ),
+                retry_after_s=2,
+            ),
+            lambda error: {"log_index": error.log_index},
+            facts=lambda error: {"reason": error.reason},
         ),
         answer(
             ElectionBusy,

@@ -34,7 +34,12 @@ CREATE TABLE ballots (
     log_offset bigint NOT NULL,
     election_uuid text NOT NULL,
     credential text NOT NULL,
+    tracker text NOT NULL,
     ballot text NOT NULL,
+    number bigint NOT NULL,
+    challenge text NOT NULL,
+    response text NOT NULL,
+    leaf_hash bytea NOT NULL,
     PRIMARY KEY (partition, log_offset)
 );
 CREATE INDEX ballots_of_election ON ballots (election_uuid);
@@ -44,17 +49,29 @@ CREATE TABLE close_markers (
     log_offset bigint NOT NULL,
     election_uuid text NOT NULL,
     partitions bigint NOT NULL,
+    leaf_hash bytea NOT NULL,
     PRIMARY KEY (partition, log_offset)
 );
 CREATE INDEX close_markers_of_election ON close_markers (election_uuid);
 
--- Where the records of the ballots topic stand in the public log.
+-- Where the records of the ballots topic stand in the public log, each with the leaf that the log has for it.
 CREATE TABLE ballot_entries (
     log_index bigint PRIMARY KEY,
     partition bigint NOT NULL,
     log_offset bigint NOT NULL,
+    leaf_hash bytea NOT NULL,
     UNIQUE (partition, log_offset)
 );
+
+-- What was found of each logged ballot of an opened election, in the log's order: it follows from the tables above.
+CREATE TABLE examined (
+    log_index bigint PRIMARY KEY,
+    election_uuid text NOT NULL,
+    ciphertexts bytea, -- the SHA-256 of each ciphertext of an acceptable ballot, one behind the other
+    passed_over text, -- the rule that a ballot breaks which is not acceptable
+    CHECK ((ciphertexts IS NULL) <> (passed_over IS NULL))
+);
+CREATE INDEX examined_of_election ON examined (election_uuid, log_index);
 
 CREATE TABLE checkpoints (
     size bigint PRIMARY KEY,

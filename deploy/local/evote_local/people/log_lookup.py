@@ -1,0 +1,45 @@
+"""What a voter's device believes of the log: nothing that it has not hashed up to the log's signed head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+from evote_tlog.checkpoint import VerifierKey, open_checkpoint
+from evote_tlog.merkle import leaf_hash
+from evote_tlog.proof import verify_inclusion
+from evote_tlog.tiles import TILE_WIDTH, entries_path
+
+
+@dataclass(frozen=True)
+class PublicLog:
+    """The public log, by its address and its key."""
+
+    url: str
+    key: VerifierKey
+
+    async def record(self, index: int, client: httpx.AsyncClient) -> bytes:
+        """The record at an index, with its inclusion in the newest signed checkpoint verified.
+
+        Raises ``httpx.HTTPError`` when it can't be had, ``TlogError`` or ``ValueError`` when it doesn't hold.
+        """
+        answer = await client.get(f"{self.url}/proofs/inclusion", params={"index": index})
+        proof = answer.raise_for_status().json()
+        checkpoint = open_checkpoint(proof["checkpoint"], self.key)
+        start = index - index % TILE_WIDTH
+        path = entries_path(index // TILE_WIDTH, min(TILE_WIDTH, checkpoint.size - start))
+        bundle = await client.get(f"{self.url}/{path.replace('entries', 'records')}")
+        record = _records(bundle.raise_for_status().content)[index - start]
+        hashes = [bytes.fromhex(text) for text in proof["hashes"]]
+        verify_inclusion(leaf_hash(record), index, checkpoint.size, hashes, checkpoint.root)
+        return record
+
+
+def _records(bundle: bytes) -> list[bytes]:
+    """A bundle is each record behind its length in four bytes."""
+    records, at = [], 0
+    while at < len(bundle):
+        end = at + 4 + int.from_bytes(bundle[at : at + 4], "big")
+        records.append(bundle[at + 4 : end])
+        at = end
+    return records

@@ -1,0 +1,68 @@
+"""The first look at what a voter posts, before any cryptography: enough for the checks that cost a database row."""
+
+from __future__ import annotations
+
+import hashlib
+
+from evote_belenios.ballots import claims_of, tracker_of
+from evote_belenios.errors import BeleniosError
+from evote_belenios.groups import group_of_element
+from evote_belenios.jsontext import Fields, Json, load
+from evote_belenios.order import parse_order
+from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature
+
+from .refusals import InvalidBallot, InvalidOrder, MalformedJson, WrongElection
+
+
+def open_cast(body: bytes, election_uuid: str) -> BallotAccepted:
+    """The event that a body asks for: ``{"ballot": "<the ballot's exact text>", "order": <its order statement>}``.
+
+    Nothing of it is verified. Raises ``MalformedJson``, ``InvalidBallot``, ``InvalidOrder``, or ``WrongElection`` when
+    the ballot names another election than the one it was sent to.
+    """
+    try:
+        value = load(body.decode())
+    except (UnicodeDecodeError, BeleniosError):
+        raise MalformedJson from None
+    try:
+        fields = Fields(value, "cast")
+        ballot, order = fields.text("ballot"), fields.value("order")
+        fields.end()
+        uuid, credential = claims_of(ballot)
+    except BeleniosError as error:
+        raise InvalidBallot(error.rule, error.section, error.detail) from None
+    if uuid != election_uuid:
+        raise WrongElection
+    return BallotAccepted(
+        election_uuid=uuid,
+        credential=credential,
+        tracker=tracker_of(ballot),
+        ballot=ballot,
+        order=_open_order(order, credential),
+    )
+
+
+def ciphertext_digests(ballot: str) -> tuple[str, ...]:
+    """SHA-256 (hex) of each ``alpha,beta`` in a ballot's text, as ``evote_belenios`` computes them, but at no cost.
+
+    None when the text has no ciphertexts in their place: such a ballot is not acceptable, and copying it harms nobody.
+    """
+    try:
+        value: object = load(ballot)
+        texts = [
+            f"{choice['alpha']},{choice['beta']}".encode()
+            for answer in value["answers"]  # type: ignore[index]
+            for choice in answer["choices"]
+        ]
+    except (BeleniosError, KeyError, TypeError):
+        return ()
+    return tuple(hashlib.sha256(text).hexdigest() for text in texts)
+
+
+def _open_order(value: Json, credential: str) -> BallotOrder:
+    try:
+        order = parse_order(value, group_of_element(credential))
+    except BeleniosError as error:
+        raise InvalidOrder(error.rule, error.section, error.detail) from None
+    signature = OrderSignature(challenge=str(order.signature.challenge), response=str(order.signature.response))
+    return BallotOrder(number=order.number, signature=signature)

@@ -1,0 +1,94 @@
+"""What the log says about one credential's ballots: which were admitted, and which is the last."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evote_belenios.admission import Admissions
+from evote_belenios.errors import BeleniosError
+from evote_eventlog.events import BallotAccepted, BallotOrder
+
+from .receipt import Acceptance
+from .refusals import ElectionClosed, OlderThanLast
+
+
+@dataclass(frozen=True)
+class AdmittedBallot:
+    """A ballot of the credential that was admitted, and its order statement."""
+
+    acceptance: Acceptance
+    order: BallotOrder
+
+
+@dataclass(frozen=True)
+class CastRecord:
+    """A record of a cast, and where it stands; whether it is admitted, :class:`History` tells."""
+
+    cast: BallotAccepted
+    acceptance: Acceptance
+
+
+class History:
+    """The admitted ballots of a credential, folded from the log in its order.
+
+    The rule is the sequencer's (:mod:`evote_belenios.admission`), applied to the same records in the same order: what
+    is admitted here gets a place in the public log.
+    """
+
+    def __init__(self, credential: str, admitted: Iterable[AdmittedBallot], markers: Mapping[int, int]) -> None:
+        """
+        Args:
+            credential: the public credential.
+            admitted: its ballots up to some place in the log, in their order.
+            markers: by partition, the offset of the election's first close marker there.
+        """
+        self._markers = markers
+        self._admitted = {ballot.acceptance.tracker: ballot for ballot in admitted}
+        self._admissions = Admissions({base64.b64decode(f"{tracker}=") for tracker in self._admitted})
+        if self.last is not None:
+            self._admissions.last_numbers[credential] = self.last.order.number
+
+    @property
+    def last(self) -> AdmittedBallot | None:
+        """The last one admitted, which has the largest number."""
+        return next(reversed(self._admitted.values()), None)
+
+    def accepted(self, tracker: str) -> Acceptance | None:
+        """Where a ballot stands, if it was admitted."""
+        found = self._admitted.get(tracker)
+        return None if found is None else found.acceptance
+
+    def take(self, record: CastRecord) -> None:
+        """The next record of the credential."""
+        try:
+            self._admissions.admit(record.cast, box_closed=self._closed_before(record.acceptance))
+        except BeleniosError:
+            return
+        self._admitted[record.acceptance.tracker] = AdmittedBallot(record.acceptance, record.cast.order)
+
+    def demand_newer(self, cast: BallotAccepted) -> None:
+        """Raise ``OlderThanLast`` unless the number is above the last one.
+
+        Whoever is told the last number has signed for this credential: the signature must have been verified before.
+        """
+        if self.last is not None and cast.order.number <= self.last.order.number:
+            raise OlderThanLast(self.last.acceptance.tracker, self.last.order)
+
+    def demand_admitted(self, record: CastRecord, closes_at: str) -> Acceptance:
+        """Where the ballot of a record that was taken stands: there, or where it stood before.
+
+        Raises ``ElectionClosed`` (at ``closes_at``) or ``OlderThanLast`` when it was not admitted.
+        """
+        accepted = self.accepted(record.acceptance.tracker)
+        if accepted is not None:
+            return accepted
+        if self._closed_before(record.acceptance):
+            raise ElectionClosed(closes_at)
+        self.demand_newer(record.cast)
+        raise RuntimeError("a ballot that was checked is neither admitted nor late")
+
+    def _closed_before(self, acceptance: Acceptance) -> bool:
+        marker = self._markers.get(acceptance.partition)
+        return marker is not None and marker < acceptance.offset

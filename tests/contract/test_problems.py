@@ -15,14 +15,17 @@ from types import ModuleType
 
 import pytest
 from evote_auth.main import PROGRAM as AUTH
+from evote_ballot.domain.refusals import OlderThanLast
 from evote_ballot.main import PROGRAM as BALLOT
 from evote_biometric.main import PROGRAM as BIOMETRIC
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.access import limit_address, require_officer
 from evote_platform.problems import FORBIDDEN, RATE_LIMITED, UNAUTHORIZED, ProblemKind
 from evote_platform.program import Program
 from evote_tally.main import PROGRAM as TALLY
+from evote_tally.store import LogDisagrees
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -96,6 +99,10 @@ def samples(refusal: type[Exception]) -> Iterator[Exception]:
         yield LogUnavailable("away")
     elif refusal is EventTooLarge:
         yield EventTooLarge(2, 1)
+    elif refusal is LogDisagrees:
+        yield LogDisagrees(1, "other")
+    elif refusal is OlderThanLast:
+        yield OlderThanLast("t", BallotOrder(number=1, signature=OrderSignature(challenge="0", response="0")))
     elif is_dataclass(refusal) and fields(refusal):
         hints = typing.get_type_hints(refusal)
         for values in zip(*(sample_values(hints[field.name]) for field in fields(refusal)), strict=False):

@@ -57,11 +57,19 @@ async def running_app(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://service.example", timeout=60) as client,
     ):
+        missing = ""
 
         async def ready() -> bool:
-            return (await client.get("/readyz")).status_code == 200
+            nonlocal missing
+            answer = await client.get("/readyz")
+            missing = answer.text
+            return answer.status_code == 200
 
-        await eventually(ready)
+        try:
+            await eventually(ready)
+        except TimeoutError as error:
+            error.add_note(f"/readyz said to the last: {missing}")
+            raise
         yield client
 
 

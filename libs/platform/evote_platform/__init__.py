@@ -5,6 +5,7 @@ Errors::
     Exception
     ├── AnswerAborted (observer)
     ├── CannotStart (settings)
+    ├── ClientGone (disconnect)
     ├── NotReady (health)
     ├── Problem (problems)
     └── SchemaBehind (database)

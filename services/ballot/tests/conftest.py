@@ -45,6 +45,7 @@ from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
+from evote_platform.settings import Environment
 
 YES, NO, BLANK = [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]]
 
@@ -237,6 +238,7 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
     key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "receipt-key.pem").write_bytes(key)
     return BallotSettings(
+        environment=Environment.TEST,
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,

@@ -37,6 +37,7 @@ from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.puppet import Puppet
 from evote_local.testbed import MovableClock, running_app
+from evote_platform.settings import Environment
 from evote_platform.tokens import token_sha256
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
@@ -217,6 +218,7 @@ def biometric_settings(
     )
     (tmp_path / "verdict.pem").write_bytes(verdict_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return BiometricSettings(
+        environment=Environment.TEST,
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,

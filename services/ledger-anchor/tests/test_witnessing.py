@@ -23,6 +23,7 @@ from evote_local.nodes.ports import LOOPBACK
 from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
 from evote_local.testbed import eventually
 from evote_platform.clock import utc_now
+from evote_platform.settings import Environment
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
 from evote_tlog.cosignature import Cosigner
 from evote_tlog.policy import (
@@ -385,6 +386,7 @@ def test_a_witness_that_fails_is_left_alone_for_longer_each_time() -> None:
 
 def settings(policy_file: Path | None) -> LedgerSettings:
     return LedgerSettings(
+        environment=Environment.TEST,
         kafka_bootstrap="localhost:1",
         database_url=SecretStr("postgresql://localhost/x"),
         port=1,

@@ -35,6 +35,7 @@ from evote_eventlog.tail import EventTail
 from evote_local.people.rehearsal import Rehearsal, Said
 from evote_local.testbed import MovableClock, accepted, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
+from evote_platform.settings import Environment
 from evote_platform.tokens import token_sha256
 from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
@@ -287,6 +288,7 @@ async def running_tally(
 
 def settings_of(kafka: KafkaSettings, database_url: str, service_urls: str = "") -> TallySettings:
     return TallySettings(
+        environment=Environment.TEST,
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,

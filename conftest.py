@@ -10,19 +10,14 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from evote_auth.service import SCHEMA as AUTH
-from evote_ballot.service import SCHEMA as BALLOT
-from evote_biometric.service import SCHEMA as BIOMETRIC
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
 from evote_eventlog.topics import create_topics
-from evote_ledger_anchor.service import SCHEMA as LEDGER
 from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.softhsm import SoftToken
 from evote_platform.database import migrate
-from evote_tally.service import SCHEMA as TALLY
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
@@ -30,19 +25,26 @@ from pydantic import SecretStr
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-SLOW_TEST_S = 300
-"""After so long a test that is marked as slow has hung; the others' limit is in pyproject.toml."""
+SLOW_TEST_S, STACK_TEST_S = 300, 120
+"""After so long a test has hung that is marked as slow, or one that uses the stack, which the first of a run starts.
+
+The others' limit is in pyproject.toml.
+"""
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the stack's fixtures; give slow tests their limit, unless they name one of their own."""
+    """Mark what uses the stack's fixtures; give it and slow tests their limit, unless they name one of their own."""
     for item in items:
         if isinstance(item, pytest.Function) and {"kafka_node", "postgres_server", "anvil"} & set(item.fixturenames):
             item.add_marker(pytest.mark.stack)
-        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+        if item.get_closest_marker("timeout"):
+            continue
+        if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(SLOW_TEST_S))
+        elif item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.timeout(STACK_TEST_S))
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +89,13 @@ async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: PostgresServer) -> str:
     """A database with every service's empty tables, made once: services don't migrate when they start."""
+    # Imported here, as it takes three seconds and most tests need no database.
+    from evote_auth.service import SCHEMA as AUTH
+    from evote_ballot.service import SCHEMA as BALLOT
+    from evote_biometric.service import SCHEMA as BIOMETRIC
+    from evote_ledger_anchor.service import SCHEMA as LEDGER
+    from evote_tally.service import SCHEMA as TALLY
+
     name = "migrated"
     url = SecretStr(postgres_server.create_database(name))
     for schema in (AUTH, BALLOT, BIOMETRIC, LEDGER, TALLY):

@@ -156,7 +156,7 @@ async def test_what_the_log_has_and_the_tables_do_not_show_stops_archive_and_cou
     await pool.execute(damage.format(where=where))
     refused = await officer.get("/archive.bel")
     assert (refused.status_code, refused.json()["type"].rsplit(":", 1)[-1]) == (503, "log-disagrees")
-    assert words in refused.json()["detail"] and refused.json()["log_index"] == 0
+    assert words in refused.json()["en"]["detail"] and refused.json()["log_index"] == 0
 
     await officer.post("/close")
     markers = await stand_ins.ballot.close_box(officer.uuid)

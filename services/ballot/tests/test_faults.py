@@ -49,7 +49,7 @@ async def test_a_box_is_closed_in_every_partition_though_each_marker_broke_once(
                 return {record.position.partition for record in records} == {0, 1, 2} and seen.reached == markers
 
             await eventually(closed)
-            assert await place.refused(place.ballot(1)) == (403, "election-closed")
+            assert await place.refused(place.new_cast(1)) == (403, "election-closed")
             assert (await place.post(ballot)).json() == receipt
 
 

@@ -55,7 +55,8 @@ class Examination:
         self._worker = worker
         self._metrics = metrics
         self._boxes: dict[str, _Box] = {}
-        self._done_to: dict[str, int] = {}
+        self._done_to: dict[str, tuple[int, int]] = {}
+        """Of each election: the log's end, and how far the table was examined, when there was nothing left to do."""
         self._compared_to = 0
         self._trouble: LogDisagrees | None = None
 
@@ -95,8 +96,12 @@ class Examination:
             end = await store.log_end(connection)
             await store.demand_agreement(connection, min(self._compared_to, end), end)
             self._compared_to = end
-            elections = await store.opened_elections(connection)
-        return sum([await self._examine(uuid, end) for uuid in elections if self._done_to.get(uuid) != end])
+            # The table is asked each time: a replay makes it anew, in one transaction, and leaves the log's end.
+            elections = {
+                uuid: (end, await store.examined_to(connection, uuid))
+                for uuid in await store.opened_elections(connection)
+            }
+        return sum([await self._examine(uuid, end) for uuid in elections if self._done_to.get(uuid) != elections[uuid]])
 
     async def _examine(self, election_uuid: str, end: int) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -118,7 +123,7 @@ class Examination:
         if casts:
             self._show(election_uuid, verdicts)
         else:
-            self._done_to[election_uuid] = end
+            self._done_to[election_uuid] = (end, examined_to)
         return len(casts)
 
     async def _restore(self, connection: store.Connection, election_uuid: str) -> _Box | None:

@@ -108,10 +108,15 @@ async def test_postgresql_keeps_what_it_committed_when_it_is_killed(stack_direct
 
 
 @pytest.mark.stack
-async def test_each_test_has_an_empty_database_of_its_own(database_url: str) -> None:
+async def test_each_test_has_a_database_of_its_own_with_every_services_empty_tables(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
-    tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-    assert await connection.fetchval(tables) == 0
+    tables = await connection.fetch(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        " AND tablename NOT LIKE '%yoyo%'"
+    )
+    assert {row["schemaname"] for row in tables} == {"auth", "ballot", "biometric", "ledger", "tally"}
+    for schema, table in tables:
+        assert await connection.fetchval(f'SELECT count(*) FROM {schema}."{table}"') == 0, (schema, table)
     await connection.close()
 
 

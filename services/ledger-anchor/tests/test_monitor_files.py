@@ -75,6 +75,12 @@ def rewrite(segment: Path, old: bytes, new: bytes) -> None:
 SEGMENT = "00000000000000000000.log"
 
 
+def edited_tracker(events: Any) -> tuple[bytes, bytes]:
+    """The fourth ballot's tracker, and the same with another first character."""
+    tracker = events.ballot(3).tracker.encode()
+    return tracker, (b"B" if tracker[:1] == b"A" else b"A") + tracker[1:]
+
+
 async def test_a_byte_that_is_edited_in_kafkas_files_is_found(
     own_system: System, own_node: KafkaNode, events: Any, client: httpx.AsyncClient
 ) -> None:
@@ -82,7 +88,7 @@ async def test_a_byte_that_is_edited_in_kafkas_files_is_found(
     async with system.running():
         await system.cast(events, range(BALLOTS))
         await system.completed_passes(1)
-    old, new = b'\\"number\\":3,', b'\\"number\\":4,'
+    old, new = edited_tracker(events)
     await restart(system, own_node, lambda data: rewrite(data / "evote.ballots-0" / SEGMENT, old, new))
     async with system.running():
         finding = await system.finding("entry-changed")
@@ -123,7 +129,7 @@ async def test_a_byte_that_is_edited_without_its_checksum_is_found(
 
     def edit(data: Path) -> None:
         segment = data / "evote.ballots-0" / SEGMENT
-        segment.write_bytes(segment.read_bytes().replace(b'\\"number\\":3,', b'\\"number\\":4,'))
+        segment.write_bytes(segment.read_bytes().replace(*edited_tracker(events)))
 
     await restart(system, own_node, edit)
     async with system.running():

@@ -11,7 +11,7 @@ from . import audit_commands, election_commands, face_commands, officer_commands
 from .errors import CommandFailed
 
 app = typer.Typer(
-    help="つくば電子投票：選挙事務、トラスティ、監査人のためのプログラム。",
+    help="つくば電子投票：選挙事務、立会人、監査人のためのプログラム。",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

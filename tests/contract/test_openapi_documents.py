@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evote_officers.acts import ACTS
 from evote_platform.program import Program
 
 FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
@@ -21,7 +22,9 @@ def program(service: str) -> Program[Any]:
 
 def operations(service: str) -> dict[str, dict[str, Any]]:
     document = json.loads((FOLDER / f"{service}.json").read_text())
-    return {f"{method} {path}": it for path, methods in document["paths"].items() for method, it in methods.items()}
+    return {
+        f"{method.upper()} {path}": it for path, methods in document["paths"].items() for method, it in methods.items()
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -43,7 +46,11 @@ def test_a_document_names_every_problem_that_its_service_answers_with(service: s
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_document_says_which_operations_need_the_officers_token(service: str) -> None:
-    for name, operation in operations(service).items():
-        expected = [{"officer": []}] if "officer" in operation["tags"] else []
-        assert operation.get("security", []) == expected, name
+def test_a_document_says_which_operations_are_signed_and_every_act_is_one(service: str) -> None:
+    found = operations(service)
+    commands = {f"{act.method} {act.path.replace(':path}', '}')}" for act in ACTS if act.service == service}
+    assert {name for name, operation in found.items() if operation.get("security") == [{"command": []}]} == commands
+    for name, operation in found.items():
+        if name not in commands:
+            expected = [{"access": []}] if "officer" in operation["tags"] else []
+            assert operation.get("security", []) == expected, name

@@ -21,8 +21,8 @@ from evote_biometric.main import PROGRAM as BIOMETRIC
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
-from evote_platform.access import limit_address, require_officer
-from evote_platform.problems import FORBIDDEN, RATE_LIMITED, UNAUTHORIZED, ProblemKind
+from evote_platform.access import ACCESS_PROBLEMS, Commanded, Reading, limit_address
+from evote_platform.problems import RATE_LIMITED, ProblemKind
 from evote_platform.program import Program
 from evote_tally.main import PROGRAM as TALLY
 from evote_tally.store import LogDisagrees
@@ -135,8 +135,8 @@ def test_every_problem_that_a_service_answers_with_is_listed(program: Program) -
         value for module in modules(program, "api") for value in vars(module).values() if isinstance(value, ProblemKind)
     ]
     asked_first = {call for router in program.routers for route in router.routes for call in dependencies(route)}
-    if require_officer in asked_first:
-        defined += [UNAUTHORIZED, FORBIDDEN]
+    if any(isinstance(call, Commanded | Reading) for call in asked_first):
+        defined += ACCESS_PROBLEMS
     if limit_address in asked_first:
         defined += [RATE_LIMITED]
     assert {kind.slug for kind in defined} <= {kind.slug for kind in listed}

@@ -38,7 +38,7 @@ from evote_platform.clock import rfc3339, utc_now
 from evote_statements.signed import sign_statement
 from nacl.public import PublicKey, SealedBox
 
-from .evote_command import run_evote
+from .evote_command import run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -136,9 +136,9 @@ def verdict(uuid: str, voter_ref: str, order_id: str, key: Ed25519PrivateKey) ->
 
 
 async def _voters_come_by_face_and_by_card(town: Town) -> None:
-    act = ("--officer", "佐藤", "--reason", "投票所入場券に同封")
     out = town.directory / "codes.csv"
-    done = await town.evote("face", "codes", town.uuid, "--out", str(out), *act)
+    codes_for_all = ("face", "codes", town.uuid, "--out", str(out), "--reason", "投票所入場券に同封")
+    done = await run_evote_together(town.stack, "sato", "suzuki", town.directory / "codes.command", *codes_for_all)
     assert done.returncode == 0, done.stderr
     with out.open(encoding="utf-8") as file:
         codes = {row["voter_id"]: row["voting_code"] for row in csv.DictReader(file)}

@@ -26,6 +26,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
+from .signed_requests import SignedByStaff
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -87,7 +89,7 @@ def test_no_request_makes_it_fail_or_leave_its_contract(face_stack: Stack) -> No
         def requests(case, of_this_election: bool, by_an_officer: bool) -> None:
             if of_this_election and "election_uuid" in case.path_parameters:
                 case.path_parameters["election_uuid"] = ELECTION
-            headers = {"Authorization": f"Bearer {face_stack.identities.officer_token}"} if by_an_officer else {}
-            case.validate_response(case.call(headers=headers), checks=CHECKS)
+            auth = SignedByStaff(face_stack, "biometric") if by_an_officer else None
+            case.validate_response(case.call(auth=auth), checks=CHECKS)
 
         requests()

@@ -26,11 +26,11 @@ from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 
-from .evote_command import run_evote
+from .evote_command import run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-ACT = ("--officer", "佐藤", "--reason", "窓口で本人確認")
+ACT = ("--reason", "窓口で本人確認")
 FRAME_EVERY_MS = 400
 
 
@@ -98,7 +98,8 @@ async def _enrol_at_the_counter(
     stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, photo: Path, directory: Path
 ) -> None:
     order = directory / "order.json"
-    await _evote(stack, "face", "enrol", uuid, "--voter-id", "000001", "--out", str(order), *ACT)
+    enrol = ("face", "enrol", uuid, "--voter-id", "000001", "--out", str(order), *ACT)
+    _done(await run_evote_together(stack, "tanaka", "ito", order.with_suffix(".command"), *enrol))
     response = await client.post(
         f"{biometric.url}/enrolments",
         data={"order": await asyncio.to_thread(order.read_text)},
@@ -109,7 +110,8 @@ async def _enrol_at_the_counter(
 
 async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
     out = directory / "codes.csv"
-    await _evote(stack, "face", "codes", uuid, "--out", str(out), *ACT)
+    codes = ("face", "codes", uuid, "--out", str(out), *ACT)
+    _done(await run_evote_together(stack, "sato", "suzuki", out.with_suffix(".command"), *codes))
     return dict(line.split(",") for line in (await asyncio.to_thread(out.read_text)).split())["000001"]
 
 
@@ -166,6 +168,9 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.Complet
 
 
 async def _evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = await run_evote(stack, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done
+    return _done(await run_evote(stack, *arguments))
+
+
+def _done(ended: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    assert ended.returncode == 0, ended.stderr
+    return ended

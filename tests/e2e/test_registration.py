@@ -88,7 +88,7 @@ class Town:
         return json.loads(refused.value.problem)
 
     async def officer(self, *arguments: str) -> str:
-        act = ("--officer", "佐藤", "--reason", "窓口で確認")
+        act = ("--reason", "窓口で確認")
         done = await self.evote("officer", arguments[0], self.uuid, *arguments[1:], *act)
         assert done.returncode == 0, done.stderr
         return done.stdout

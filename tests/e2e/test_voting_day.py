@@ -25,6 +25,8 @@ from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
 
+from .evote_command import officer_settings
+
 # A whole day in one test: 271 s were measured on 2 cores with a load of 13.
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -182,8 +184,8 @@ async def _the_auditor_finds_exactly_what_was_planted(stack: Stack, uuid: str, d
 async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """Fetch the releases and reconcile them with the final archive, as the auditor of record does."""
     releases, keys = directory / "releases.ndjson", stack.directory / "keys"
-    token = {"EVOTE_TOKEN": stack.identities.officer_token, "COLUMNS": "200"}
-    await asyncio.to_thread(_evote, ["audit", "fetch", uuid, "--url", stack.auth.url, "--out", str(releases)], token)
+    auditor = {**officer_settings(stack, "kato"), "COLUMNS": "200"}
+    await asyncio.to_thread(_evote, ["audit", "fetch", uuid, "--url", stack.auth.url, "--out", str(releases)], auditor)
     arguments = ["--key-file", str(stack.identities.auditor_key_file), "--ca-bundle", str(keys / "test-ca.pem")]
     arguments += ["--releases", str(releases), "--archive", str(directory / "final.bel")]
     return await asyncio.to_thread(_evote, ["audit", "releases", *arguments], {"COLUMNS": "200"})

@@ -48,6 +48,6 @@ async def _voting_at_readers(stack: Stack, directory: Path) -> None:
 
 async def _every_release_is_evidenced(stack: Stack, uuid: str, directory: Path) -> None:
     async with open_client() as client:
-        headers = {"Authorization": f"Bearer {stack.identities.officer_token}"}
-        lines = (await client.get(f"{stack.auth.url}/elections/{uuid}/releases", headers=headers)).text.splitlines()
+        auth = stack.identities.staff.signing("auth")
+        lines = (await client.get(f"{stack.auth.url}/elections/{uuid}/releases", auth=auth)).text.splitlines()
     assert len(lines) == VOTERS + 1 and not any('"sealed": null' in line for line in lines)

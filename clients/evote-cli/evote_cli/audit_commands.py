@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .audit import audit_releases, credentials_that_voted
-from .client import ServiceClient
+from .client import Reader, ServiceClient
+from .commanding import OfficerKey, Password
 from .errors import AuditFailed, CommandFailed, KeyFileUnreadable
 from .keyfile import read_key, write_new_key
-from .options import AuthUrl, ElectionUuid, Token
+from .officer_key import read_officer_key
+from .options import AuthUrl, ElectionUuid
 from .release_evidence import Trusted, read_releases
 
 app = typer.Typer(help="監査人：交付の証拠と投票された資格情報を突き合わせる。", no_args_is_help=True)
@@ -41,12 +43,14 @@ def keygen(key_file: KeyFile) -> None:
 def fetch(
     election: ElectionUuid,
     url: AuthUrl,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """交付の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url, token) as client:
-        size = client.download(f"/elections/{election}/releases", out)
+    with ServiceClient(url) as client:
+        reader = Reader(read_officer_key(officer_key, password), "auth")
+        size = client.download(f"/elections/{election}/releases", out, reader)
     _console.print(f"{out} に保存しました（{size:,} バイト）。")
 
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
+from evote_officers.commands import ACCESS_SCHEME, COMMAND_SCHEME, authorization
+from evote_officers.signing import Officer
 
+from .commanding import Commanded
 from .errors import ServerRefused, ServerUnreachable
 
 TIMEOUT_S = 60.0
 
 
-class ServiceClient:
-    """Requests to a service with one bearer token; every refusal is a ``ServerRefused``."""
+@dataclass(frozen=True)
+class Reader:
+    """Who asks a service for what isn't public."""
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+    officer: Officer
+    service: str
+
+
+class ServiceClient:
+    """Requests to a service; every refusal is a ``ServerRefused``."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         """``transport`` replaces the network, for tests."""
         self._url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self._http = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, transport=transport)
 
     def __enter__(self) -> ServiceClient:
         return self
@@ -29,32 +43,30 @@ class ServiceClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str) -> dict[str, Any]:
-        """A JSON document."""
-        return self._document(self._send("GET", path))
+    def get(self, path: str, reader: Reader | None = None) -> dict[str, Any]:
+        """A JSON document; what isn't public is asked for with the signature of ``reader``."""
+        return self._document(self._send("GET", path, headers=_signed(reader, path)))
 
-    def post(self, path: str, body: object | None = None) -> dict[str, Any]:
-        """Send a command; ``body`` is written as JSON."""
-        return self._document(self._send("POST", path, json=body))
+    def command(
+        self, request: Commanded, statements: Sequence[str], content_type: str = "application/json"
+    ) -> dict[str, Any]:
+        """Send what officers have signed."""
+        return self._document(self._command(request, statements, content_type))
 
-    def post_for_text(self, path: str, body: object) -> str:
-        """Send a command whose answer is an exact text."""
-        return self._send("POST", path, json=body).text
-
-    def command(self, path: str, body: object) -> None:
-        """Send a command that has no answer but success."""
-        self._send("POST", path, json=body)
+    def command_for_text(self, request: Commanded, statements: Sequence[str]) -> str:
+        """Send a command whose answer is an exact text; empty when there is no answer but success."""
+        return self._command(request, statements, "application/json").text
 
     def put(self, path: str, body: object) -> dict[str, Any]:
         """Send a message; ``body`` is written as JSON."""
         return self._document(self._send("PUT", path, json=body))
 
-    def download(self, path: str, target: Path) -> int:
+    def download(self, path: str, target: Path, reader: Reader | None = None) -> int:
         """Stream a file to disk and return its size; an incomplete download leaves no file."""
         draft = target.with_name(f"{target.name}.part")
         size = 0
         try:
-            with self._reaching(), self._http.stream("GET", path) as response:
+            with self._reaching(), self._http.stream("GET", path, headers=_signed(reader, path)) as response:
                 if not response.is_success:
                     response.read()
                     raise _refusal(response)
@@ -65,6 +77,10 @@ class ServiceClient:
         finally:
             draft.unlink(missing_ok=True)
         return size
+
+    def _command(self, request: Commanded, statements: Sequence[str], content_type: str) -> httpx.Response:
+        headers = {"Authorization": authorization(COMMAND_SCHEME, statements), "Content-Type": content_type}
+        return self._send(request.act.method, request.address, content=request.body, headers=headers)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         with self._reaching():
@@ -85,6 +101,15 @@ class ServiceClient:
             yield
         except httpx.HTTPError as error:
             raise ServerUnreachable(self._url, type(error).__name__) from error
+
+
+def _signed(reader: Reader | None, path: str) -> dict[str, str]:
+    if reader is None:
+        return {}
+    statement = reader.officer.access(
+        reader.service, unquote(path), "", now=datetime.now(UTC), random=secrets.token_bytes
+    )
+    return {"Authorization": authorization(ACCESS_SCHEME, [statement])}
 
 
 def _refusal(response: httpx.Response) -> ServerRefused:

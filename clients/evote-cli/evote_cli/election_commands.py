@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from evote_officers import acts
 from rich.console import Console
 from rich.table import Table
 
-from .client import ServiceClient
+from .client import Reader, ServiceClient
+from .commanding import (
+    Commanded,
+    CommandFile,
+    OfficerKey,
+    Password,
+    Reason,
+    json_body,
+    sign_alone,
+    sign_together,
+    tell_second_person,
+)
 from .errors import CommandFailed
-from .options import ElectionUuid, Token, Url
+from .officer_key import read_officer_key
+from .options import AuthUrl, ElectionUuid, Url
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -31,38 +45,73 @@ _STATES = {
 @app.command()
 def draft(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="選挙の内容（JSON）。")],
+    command: CommandFile,
+    reason: Reason,
     url: Url,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
-    """選挙を起案する。立会人の氏名と、立会人から受け取った鍵の 1 行を内容に書いておく。"""
+    """選挙を起案する（二人）。立会人の氏名と、立会人から受け取った鍵の 1 行を内容に書いておく。"""
     try:
         order = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
-    with ServiceClient(url, token) as client:
-        drafted = client.post("/elections", order)
-    _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
-    _console.print("この識別子を立会人に伝えてください。秘密ではありません。")
+    drafted = _together(Commanded(acts.DRAFT, {}, json_body(order)), url, command, officer_key, password, reason)
+    if drafted is not None:
+        _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
+        _console.print("この識別子を立会人に伝えてください。秘密ではありません。")
+
+
+@app.command("import-roll")
+def import_roll(
+    election: ElectionUuid,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="名簿（CSV）。")],
+    reason: Reason,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
+    charset: Annotated[str, typer.Option(help="名簿の文字コード。utf-8 か shift_jis。")] = "utf-8",
+) -> None:
+    """名簿を認証サービスに取り込む（確定するまで、何度でも置き換えられる）。"""
+    request = Commanded(acts.IMPORT_ROLL, {"election_uuid": election}, file.read_bytes())
+    statements = sign_alone(request, read_officer_key(officer_key, password), reason)
+    with ServiceClient(url) as client:
+        imported = client.command(request, statements, f"text/csv; charset={charset}")
+    _console.print(f"名簿を取り込みました: {imported['imported']} 人")
+
+
+@app.command("publish-credentials")
+def publish_credentials(
+    election: ElectionUuid, reason: Reason, url: AuthUrl, officer_key: OfficerKey, password: Password
+) -> None:
+    """認証サービスで名簿を確定し、公開資格を公開する。"""
+    published = _alone(
+        Commanded(acts.PUBLISH_CREDENTIALS, {"election_uuid": election}), url, officer_key, password, reason
+    )
+    _console.print(f"公開資格を公開しました: {published['roll_size']} 人")
 
 
 @app.command()
 def freeze(
     election: ElectionUuid,
+    reason: Reason,
     url: Url,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
     expected_size: Annotated[int, typer.Option(min=1, help="名簿に載っているはずの人数。")],
 ) -> None:
     """名簿を確定する。"""
-    with ServiceClient(url, token) as client:
-        frozen = client.post(f"/elections/{election}/roll/freeze", {"expected_size": expected_size})
+    request = Commanded(acts.FREEZE, {"election_uuid": election}, json_body({"expected_size": expected_size}))
+    frozen = _alone(request, url, officer_key, password, reason)
     _console.print(f"名簿を確定しました: {frozen['roll_size']} 人")
 
 
 @app.command()
-def preflight(election: ElectionUuid, url: Url, token: Token) -> None:
+def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, password: Password) -> None:
     """開始前の点検をする。準備ができていなければ終了コード 1。"""
-    with ServiceClient(url, token) as client:
-        report = client.get(f"/elections/{election}/preflight")
+    reader = Reader(read_officer_key(officer_key, password), "tally")
+    with ServiceClient(url) as client:
+        report = client.get(f"/elections/{election}/preflight", reader)
     table = Table("項目", "準備", "内容")
     for check in report["checks"]:
         table.add_row(check["name"], "○" if check["ready"] else "[red]×[/red]", check["detail"])
@@ -73,28 +122,56 @@ def preflight(election: ElectionUuid, url: Url, token: Token) -> None:
 
 
 @app.command("open")
-def open_(election: ElectionUuid, url: Url, token: Token) -> None:
-    """投票の受付を開始する（内容はこのあと変えられません）。"""
-    _command(election, "open", url, token)
+def open_(
+    election: ElectionUuid,
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+) -> None:
+    """投票の受付を開始する（二人。内容はこのあと変えられません）。"""
+    _change(Commanded(acts.OPEN, {"election_uuid": election}), url, command, officer_key, password, reason)
 
 
 @app.command()
-def close(election: ElectionUuid, url: Url, token: Token) -> None:
-    """終了時刻より前に受付を終了する（元に戻せません）。"""
-    _command(election, "close", url, token)
+def close(
+    election: ElectionUuid,
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+) -> None:
+    """終了時刻より前に受付を終了する（二人。元に戻せません）。"""
+    _change(Commanded(acts.CLOSE, {"election_uuid": election}), url, command, officer_key, password, reason)
 
 
 @app.command()
-def certify(election: ElectionUuid, url: Url, token: Token) -> None:
-    """結果を認定する。"""
-    certified = _command(election, "certify", url, token)
-    _console.print(f"アーカイブの SHA-256: {certified['archive_sha256']}")
+def certify(
+    election: ElectionUuid,
+    archive: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="evote-verify で検証した公開アーカイブ（.bel）。")
+    ],
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+) -> None:
+    """結果を認定する（二人）。署名するのは、手元で検証したアーカイブの SHA-256 に対して。"""
+    with archive.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    request = Commanded(acts.CERTIFY, {"election_uuid": election}, json_body({"archive_sha256": digest}))
+    certified = _change(request, url, command, officer_key, password, reason)
+    if certified is not None:
+        _console.print(f"アーカイブの SHA-256: {certified['archive_sha256']}")
 
 
 @app.command()
 def show(election: ElectionUuid, url: Url) -> None:
     """選挙の状態を表示する。"""
-    with ServiceClient(url, "") as client:
+    with ServiceClient(url) as client:
         shown = client.get(f"/elections/{election}")
     _console.print(f"[bold]{shown['name']}[/bold]（{_state(shown)}）")
     _console.print(f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}")
@@ -114,15 +191,35 @@ def archive(
     out: Annotated[Path, typer.Option(help="保存先のファイル。")],
 ) -> None:
     """公開アーカイブ（.bel）を保存する。"""
-    with ServiceClient(url, "") as client:
+    with ServiceClient(url) as client:
         size = client.download(f"/elections/{election}/archive.bel", out)
     _console.print(f"{out} に保存しました（{size:,} バイト）。evote-verify で検証できます。")
 
 
-def _command(election: str, name: str, url: str, token: str) -> dict[str, Any]:
-    with ServiceClient(url, token) as client:
-        done = client.post(f"/elections/{election}/{name}")
-    _console.print(f"選挙 {election} の状態: {_state(done)}")
+def _alone(request: Commanded, url: str, officer_key: Path, password: str, reason: str) -> dict[str, Any]:
+    statements = sign_alone(request, read_officer_key(officer_key, password), reason)
+    with ServiceClient(url) as client:
+        return client.command(request, statements)
+
+
+def _together(
+    request: Commanded, url: str, file: Path, officer_key: Path, password: str, reason: str
+) -> dict[str, Any] | None:
+    """The answer of the service; None while the second person's signature is missing."""
+    statements = sign_together(request, file, officer_key, password, reason)
+    if statements is None:
+        tell_second_person(_console, request, file)
+        return None
+    with ServiceClient(url) as client:
+        return client.command(request, statements)
+
+
+def _change(
+    request: Commanded, url: str, file: Path, officer_key: Path, password: str, reason: str
+) -> dict[str, Any] | None:
+    done = _together(request, url, file, officer_key, password, reason)
+    if done is not None:
+        _console.print(f"選挙 {done['election_uuid']} の状態: {_state(done)}")
     return done
 
 

@@ -6,16 +6,28 @@ import csv
 import json
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
+from evote_officers import acts
 from rich.console import Console
 from rich.markup import escape
 
 from .client import ServiceClient
+from .commanding import (
+    Commanded,
+    CommandFile,
+    OfficerKey,
+    Password,
+    Reason,
+    json_body,
+    sign_alone,
+    sign_together,
+    tell_second_person,
+)
 from .errors import CommandFailed
-from .officer_commands import Officer, Reason, VoterId
-from .options import AuthUrl, ElectionUuid, Token
+from .officer_commands import VoterId
+from .officer_key import read_officer_key
+from .options import AuthUrl, ElectionUuid
 from .private_files import new_private_file
 
 app = typer.Typer(help="選挙事務：投票コードの発行・再発行、窓口での顔の登録。", no_args_is_help=True)
@@ -26,19 +38,25 @@ _console = Console()
 def codes(
     election: ElectionUuid,
     out: Annotated[Path, typer.Option("--out", help="投票コードを書き出す新しいファイル（CSV）。印刷したら消すこと。")],
-    officer: Officer,
+    command: CommandFile,
     reason: Reason,
     url: AuthUrl,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
     replaces: Annotated[
         int | None, typer.Option(min=1, help="無効にする前回の発行の番号。二度目からは必ず指定する。")
     ] = None,
 ) -> None:
-    """全員の投票コードを発行し、郵送用に書き出す。表示も再取得もできない。"""
-    order = {"officer": officer, "reason": reason} | ({} if replaces is None else {"replaces": replaces})
-    with new_private_file(out) as file, ServiceClient(url, token) as client:
+    """全員の投票コードを発行し、郵送用に書き出す（二人）。表示も再取得もできない。"""
+    body = json_body({} if replaces is None else {"replaces": replaces})
+    request = Commanded(acts.ISSUE_CODES, {"election_uuid": election}, body)
+    statements = sign_together(request, command, officer_key, password, reason)
+    if statements is None:
+        tell_second_person(_console, request, command)
+        return
+    with new_private_file(out) as file, ServiceClient(url) as client:
         # Codes are issued once this is sent, so the file to take them is there first.
-        answer = client.post_for_text(f"/elections/{quote(election)}/voting-codes", order)
+        answer = client.command_for_text(request, statements)
         rows, issue = _read_codes(answer)
         writer = csv.writer(file)
         writer.writerow(["voter_id", "voting_code"])
@@ -49,11 +67,18 @@ def codes(
 
 @app.command()
 def reissue(
-    election: ElectionUuid, voter_id: VoterId, officer: Officer, reason: Reason, url: AuthUrl, token: Token
+    election: ElectionUuid,
+    voter_id: VoterId,
+    reason: Reason,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
     """一人の投票コードを作り直す。前のコードはすぐに無効になる（画面に一度だけ表示）。"""
-    with ServiceClient(url, token) as client:
-        issued = client.post(_voter_path(election, voter_id, "voting-code"), {"officer": officer, "reason": reason})
+    request = Commanded(acts.REISSUE_CODE, {"election_uuid": election, "voter_id": voter_id})
+    statements = sign_alone(request, read_officer_key(officer_key, password), reason)
+    with ServiceClient(url) as client:
+        issued = client.command(request, statements)
     _console.print(f"新しい投票コード（本人にだけ渡すこと）: {issued['voting_code']}")
 
 
@@ -61,21 +86,42 @@ def reissue(
 def enrol(
     election: ElectionUuid,
     voter_id: VoterId,
-    officer: Officer,
+    command: CommandFile,
     reason: Reason,
     url: AuthUrl,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
     out: Annotated[Path, typer.Option("--out", help="登録の指示書を書き出す新しいファイル。")],
 ) -> None:
-    """窓口で本人を確かめた有権者の、顔の登録の指示書を受け取る（15 分間有効）。"""
-    with new_private_file(out) as file, ServiceClient(url, token) as client:
-        ordered = client.post(_voter_path(election, voter_id, "face-enrolment"), {"officer": officer, "reason": reason})
+    """窓口で二人の職員が本人を確かめた有権者の、顔の登録の指示書を受け取る（15 分間有効）。"""
+    request = Commanded(acts.ORDER_ENROLMENT, {"election_uuid": election, "voter_id": voter_id})
+    statements = sign_together(request, command, officer_key, password, reason)
+    if statements is None:
+        tell_second_person(_console, request, command)
+        return
+    with new_private_file(out) as file, ServiceClient(url) as client:
+        ordered = client.command(request, statements)
         file.write(ordered["order"])
     _console.print(f"顔の登録の指示書（{ordered['expires_at']} まで有効）: {escape(str(out))}")
 
 
-def _voter_path(election: str, voter_id: str, what: str) -> str:
-    return f"/elections/{quote(election)}/voters/{quote(voter_id, safe='')}/{what}"
+@app.command("renew-template")
+def renew_template(
+    election: ElectionUuid,
+    voter_ref: Annotated[str, typer.Argument(metavar="VOTER_REF", help="有権者の参照番号（32 桁）。")],
+    reason: Reason,
+    url: Annotated[
+        str, typer.Option("--url", envvar="EVOTE_BIOMETRIC_URL", help="生体認証サービスの URL。", show_default=False)
+    ],
+    officer_key: OfficerKey,
+    password: Password,
+) -> None:
+    """盗まれた疑いのある顔のテンプレートを作り直す。本人は何もしなくてよい。"""
+    request = Commanded(acts.REISSUE_TEMPLATE, {"election_uuid": election, "voter_ref": voter_ref})
+    statements = sign_alone(request, read_officer_key(officer_key, password), reason)
+    with ServiceClient(url) as client:
+        renewed = client.command(request, statements)
+    _console.print(f"作り直しました（第 {renewed['version']} 版）。")
 
 
 def _read_codes(answer: str) -> tuple[list[tuple[str, str]], int]:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from . import audit_commands, election_commands, face_commands, officer_commands, trustee_commands
+from . import audit_commands, command_commands, election_commands, face_commands, officer_commands, trustee_commands
 from .errors import CommandFailed
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(election_commands.app, name="election")
 app.add_typer(officer_commands.app, name="officer")
+app.add_typer(command_commands.app, name="command")
 app.add_typer(face_commands.app, name="face")
 app.add_typer(trustee_commands.app, name="trustee")
 app.add_typer(audit_commands.app, name="audit")

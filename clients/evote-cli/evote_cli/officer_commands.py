@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_officers import acts
+from evote_statements.keys import key_text
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .client import ServiceClient
+from .client import Reader, ServiceClient
+from .commanding import Commanded, OfficerKey, Password, Reason, json_body, sign_alone
 from .errors import CommandFailed
-from .options import AuthUrl, ElectionUuid, Token
+from .officer_key import read_officer_key, write_officer_key
+from .options import AuthUrl, ElectionUuid
 
-app = typer.Typer(help="選挙事務：照合できないカード、紛失したカードの扱い。", no_args_is_help=True)
+app = typer.Typer(help="選挙事務：職員の鍵、照合できないカード、紛失したカードの扱い。", no_args_is_help=True)
 _console = Console()
 
 CaseNumber = Annotated[str, typer.Argument(metavar="CASE", help="受付番号（8 桁）。", show_default=False)]
 VoterId = Annotated[str, typer.Option("--voter-id", help="名簿の番号。", show_default=False)]
-Officer = Annotated[str, typer.Option("--officer", help="判断した職員の氏名。証拠に残ります。", show_default=False)]
-Reason = Annotated[str, typer.Option("--reason", help="判断の理由。証拠に残ります。", show_default=False)]
 
 _SEXES = {"1": "男", "2": "女", "3": "不明"}
 _KINDS = {"match": "名簿との照合", "card": "カードの交替"}
@@ -49,10 +55,35 @@ class _Pending(BaseModel):
 
 
 @app.command()
-def cards(election: ElectionUuid, url: AuthUrl, token: Token) -> None:
+def keygen(
+    officer_key: Annotated[Path, typer.Option("--officer-key", help="書き出す新しい鍵ファイル。")],
+    deployment: Annotated[str, typer.Option(help="この環境の名前（職員名簿の deployment）。")],
+    officer: Annotated[str, typer.Option(help="あなたの識別子（職員名簿の id）。")],
+    password: Annotated[
+        str,
+        typer.Option(
+            envvar="EVOTE_OFFICER_PASSWORD",
+            prompt="新しいパスワード",
+            confirmation_prompt=True,
+            hide_input=True,
+            help="鍵ファイルを守るパスワード。指定がなければ尋ねます。",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """職員・監査人の鍵を作る。表示される 1 行を、職員名簿の管理者に本人が渡す。"""
+    key = Ed25519PrivateKey.generate()
+    write_officer_key(officer_key, deployment, officer, key, password)
+    _console.print(f"鍵を作りました: {officer_key}", markup=False)
+    print(key_text(key.public_key()))
+
+
+@app.command()
+def cards(election: ElectionUuid, url: AuthUrl, officer_key: OfficerKey, password: Password) -> None:
     """判断を待っているカードと、候補の有権者を表示する（個人情報。画面を他人に見せないこと）。"""
-    with ServiceClient(url, token) as client:
-        document = client.get(f"/elections/{quote(election)}/card-matches")
+    reader = Reader(read_officer_key(officer_key, password), "auth")
+    with ServiceClient(url) as client:
+        document = client.get(f"/elections/{quote(election)}/card-matches", reader)
     try:
         found = _Pending.model_validate(document)
     except ValidationError as error:
@@ -67,49 +98,78 @@ def approve(
     election: ElectionUuid,
     case: CaseNumber,
     voter_id: VoterId,
-    officer: Officer,
     reason: Reason,
     url: AuthUrl,
-    token: Token,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
     """カードを候補の一人のものと認める（取り消せません）。本人はもう一度受け取りの操作をする。"""
-    decision = {"decision": "approve", "voter_id": voter_id, "officer": officer, "reason": reason}
-    _decide(election, case, decision, url, token)
+    decision = {"decision": "approve", "voter_id": voter_id}
+    _decide(election, case, decision, Signing(url, officer_key, password, reason))
 
 
 @app.command()
 def refuse(
-    election: ElectionUuid, case: CaseNumber, officer: Officer, reason: Reason, url: AuthUrl, token: Token
+    election: ElectionUuid,
+    case: CaseNumber,
+    reason: Reason,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
     """カードを認めない（取り消せません）。本人には投票所を案内する。"""
-    _decide(election, case, {"decision": "refuse", "officer": officer, "reason": reason}, url, token)
+    _decide(election, case, {"decision": "refuse"}, Signing(url, officer_key, password, reason))
 
 
 @app.command()
 def block(
-    election: ElectionUuid, voter_id: VoterId, officer: Officer, reason: Reason, url: AuthUrl, token: Token
+    election: ElectionUuid,
+    voter_id: VoterId,
+    reason: Reason,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
     """紛失したカードを止める。新しいカードはそのまま使える。"""
-    with ServiceClient(url, token) as client:
-        path = f"/elections/{quote(election)}/voters/{quote(voter_id, safe='')}/card-block"
-        blocked = client.post(path, {"officer": officer, "reason": reason})
+    request = Commanded(acts.BLOCK_CARD, {"election_uuid": election, "voter_id": voter_id})
+    blocked = json.loads(Signing(url, officer_key, password, reason).send(request))
     _console.print(f"カードを止めました（{blocked['blocked_at']}）。")
 
 
 @app.command()
 def unblock(
-    election: ElectionUuid, voter_id: VoterId, officer: Officer, reason: Reason, url: AuthUrl, token: Token
+    election: ElectionUuid,
+    voter_id: VoterId,
+    reason: Reason,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
 ) -> None:
     """見つかったカードをまた使えるようにする。"""
-    with ServiceClient(url, token) as client:
-        path = f"/elections/{quote(election)}/voters/{quote(voter_id, safe='')}/card-unblock"
-        client.command(path, {"officer": officer, "reason": reason})
+    request = Commanded(acts.UNBLOCK_CARD, {"election_uuid": election, "voter_id": voter_id})
+    Signing(url, officer_key, password, reason).send(request)
     _console.print("カードをまた使えるようにしました。すでに新しいカードに替わっている場合は、新しいカードが有効です。")
 
 
-def _decide(election: str, case: str, decision: dict[str, str], url: str, token: str) -> None:
-    with ServiceClient(url, token) as client:
-        decided = client.post(f"/elections/{quote(election)}/card-matches/{quote(case, safe='')}", decision)
+@dataclass(frozen=True)
+class Signing:
+    """How one officer sends what takes one."""
+
+    url: str
+    officer_key: Path
+    password: str
+    reason: str
+
+    def send(self, request: Commanded) -> str:
+        """Sign and send; returns the answer."""
+        statements = sign_alone(request, read_officer_key(self.officer_key, self.password), self.reason)
+        with ServiceClient(self.url) as client:
+            return client.command_for_text(request, statements)
+
+
+def _decide(election: str, case: str, decision: dict[str, str], signing: Signing) -> None:
+    names = {"election_uuid": election, "case_number": case}
+    decided = json.loads(signing.send(Commanded(acts.DECIDE_CARD, names, json_body(decision))))
     outcome = "認めました" if decided["approved"] else "認めませんでした"
     _console.print(f"受付番号 {case} のカードを{outcome}（{decided['decided_at']}）。")
 

@@ -14,13 +14,4 @@ AuthUrl = Annotated[
     str,
     typer.Option("--url", envvar="EVOTE_AUTH_URL", help="認証サービスの URL。", show_default=False),
 ]
-Token = Annotated[
-    str,
-    typer.Option(
-        "--token",
-        envvar="EVOTE_TOKEN",
-        help="あなたのトークン。履歴に残らない環境変数 EVOTE_TOKEN を使ってください。",
-        show_default=False,
-    ),
-]
 ElectionUuid = Annotated[str, typer.Argument(metavar="ELECTION", help="選挙の識別子。", show_default=False)]

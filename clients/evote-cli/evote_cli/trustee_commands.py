@@ -91,7 +91,7 @@ def submit(
     message: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="メッセージのファイル。")], url: Url
 ) -> None:
     """作ったメッセージを送る。"""
-    with ServiceClient(url, "") as client:
+    with ServiceClient(url) as client:
         _submit(client, parse_message(message.read_text("utf-8")))
 
 
@@ -107,7 +107,7 @@ def run(
 ) -> None:
     """次の段階を続けて行う（sign-step、submit）。"""
     message = _sign(election, key_file, log, witness_policy, _person(code, yes))
-    with ServiceClient(url, "") as client:
+    with ServiceClient(url) as client:
         _submit(client, message)
 
 

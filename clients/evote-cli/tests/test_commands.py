@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ceremony.messages import Step
-from evote_cli import election_commands, face_commands, officer_commands, trustee_commands
+from evote_cli import command_commands, election_commands, face_commands, officer_commands, trustee_commands
 from evote_cli.client import ServiceClient
-from evote_cli.errors import CommandFailed, NotApproved, ServerRefused, ServerUnreachable
+from evote_cli.errors import CommandFailed, KeyFileUnreadable, NotApproved, ServerRefused, ServerUnreachable
 from evote_cli.keyfile import identity_of, read_key_file
 from evote_cli.main import app, main
 from evote_cli.message import CONFIRMATION, STEP_NAMES
+from evote_cli.officer_key import read_officer_key, write_officer_key
 from evote_cli.trustee import STEPS
+from evote_officers.acts import find_act
+from evote_officers.commands import COMMAND_SCHEME, GivenCommand, statements_of, verify_command
+from evote_officers.roster import parse_roster
+from evote_platform.clock import utc_now
 from evote_statements.keys import key_text
 from evote_tally.domain.ceremony import waiting_for_confirmation
 from typer.testing import CliRunner
@@ -23,14 +30,60 @@ UUID = "4yP2vbZnkbxpPG"
 URL = "http://tally.example"
 
 
-@pytest.fixture
-def evote(monkeypatch: pytest.MonkeyPatch):
-    """Runs ``evote`` against a transport and raises what went wrong."""
+KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki")}
+ROSTER = parse_roster(
+    json.dumps(
+        {
+            "deployment": "test",
+            "persons": [
+                {
+                    "id": name,
+                    "name": name,
+                    "roles": ["election-officer", "counter-officer"],
+                    "keys": [key_text(key.public_key())],
+                    "valid_from": "2026-01-01T00:00:00Z",
+                }
+                for name, key in KEYS.items()
+            ],
+        }
+    )
+)
 
-    def run(transport: httpx.BaseTransport, token: str, *arguments: str | Path) -> str:
-        for module in (election_commands, face_commands, officer_commands, trustee_commands):
-            monkeypatch.setattr(module, "ServiceClient", lambda url, token: ServiceClient(url, token, transport))
-        environment = {"EVOTE_TALLY_URL": URL, "EVOTE_AUTH_URL": URL, "EVOTE_TOKEN": token, "COLUMNS": "200"}
+
+def key_file(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.key"
+    write_officer_key(path, "test", name, KEYS[name], "p")
+    return path
+
+
+def given(request: httpx.Request, service: str = "auth") -> GivenCommand:
+    """What the service sees of a request, checked as it does."""
+    path = request.url.path
+    act = find_act(service, request.method, path)
+    statements = statements_of(COMMAND_SCHEME, request.headers["Authorization"])
+    assert act is not None and statements is not None
+    return verify_command(statements, act, ROSTER, path=path, body=request.content, now=utc_now())
+
+
+def cosigned(evote, file: Path, folder: Path, answer: httpx.BaseTransport | None = None) -> str:
+    """The second officer, suzuki, cosigns."""
+    shown = answer or answering(200, {"election_uuid": UUID, "name": "住民投票"})
+    key = folder / "suzuki.key"
+    if not key.exists():
+        key_file(folder, "suzuki")
+    return evote(shown, "command", "cosign", file, "--officer-key", key, "--yes")
+
+
+@pytest.fixture
+def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
+    """Runs ``evote`` as the officer sato against a transport and raises what went wrong."""
+    keys = {"EVOTE_OFFICER_KEY": str(key_file(tmp_path_factory.mktemp("keys"), "sato"))}
+
+    def run(transport: httpx.BaseTransport, *arguments: str | Path) -> str:
+        for module in (command_commands, election_commands, face_commands, officer_commands, trustee_commands):
+            monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
+        addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
+        environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", "COLUMNS": "200", **keys}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -68,42 +121,42 @@ def test_three_trustees_make_their_keys_each_with_run(evote, held, policy_file) 
                 arguments += ["--code", held.trustees[number - 1].code(election.view())]
             if step == CONFIRMATION:
                 with pytest.raises(NotApproved, match="--yes"):
-                    evote(election.transport(), "", *arguments)
+                    evote(election.transport(), *arguments)
                 arguments += ["--yes"]
-            assert f"{STEP_NAMES[step]}を送りました" in evote(election.transport(), "", *arguments)
+            assert f"{STEP_NAMES[step]}を送りました" in evote(election.transport(), *arguments)
     assert not waiting_for_confirmation(election.election)
 
 
 def test_a_key_s_line_is_printed_whole_and_again(evote, tmp_path) -> None:
     key = tmp_path / "new.key"
-    printed = evote(answering(500, {}), "", "trustee", "keygen", "--key-file", key)
+    printed = evote(answering(500, {}), "trustee", "keygen", "--key-file", key)
     line = key_text(identity_of(read_key_file(key)).public_key())
     assert line in printed.splitlines()
-    assert line in evote(answering(500, {}), "", "trustee", "public-key", "--key-file", key).splitlines()
+    assert line in evote(answering(500, {}), "trustee", "public-key", "--key-file", key).splitlines()
 
 
 def test_the_steps_can_be_carried_on_files(evote, held, policy_file, tmp_path) -> None:
     election, trustee, message = held.election, held.trustees[1], tmp_path / "message.json"
     evote(
-        answering(500, {}), "", "trustee", "sign-step", UUID, "--key-file", trustee.path, "--log", election.log.folder,
+        answering(500, {}), "trustee", "sign-step", UUID, "--key-file", trustee.path, "--log", election.log.folder,
         "--witness-policy", policy_file, "--out", message,
     )  # fmt: skip
     assert not election.election.certificates
-    evote(election.transport(), "", "trustee", "submit", message)
+    evote(election.transport(), "trustee", "submit", message)
     assert set(election.election.certificates) == {2}
 
 
 def test_the_first_step_asks_for_the_witness_policy(evote, held) -> None:
     arguments = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
     with pytest.raises(CommandFailed, match="--witness-policy"):
-        evote(held.election.transport(), "", *arguments)
+        evote(held.election.transport(), *arguments)
 
 
 def test_a_refusal_of_the_server_is_told(evote, held, policy_file) -> None:
     refusing = answering(409, {"type": "urn:tsukuba-evote:problem:another-ceremony", "title": "x"})
     with pytest.raises(ServerRefused, match="another-ceremony"):
         evote(
-            refusing, "", "trustee", "run", UUID, "--key-file", held.trustees[0].path,
+            refusing, "trustee", "run", UUID, "--key-file", held.trustees[0].path,
             "--log", held.election.log.folder, "--witness-policy", policy_file,
         )  # fmt: skip
 
@@ -117,10 +170,10 @@ def test_a_decryption_is_made_from_an_archive_and_a_log_in_a_folder(evote, held,
     election.close()
     election.count()
     evote(
-        answering(500, {}), "", "trustee", "decrypt", "--key-file", held.trustees[2].path, "--log", election.log.folder,
+        answering(500, {}), "trustee", "decrypt", "--key-file", held.trustees[2].path, "--log", election.log.folder,
         "--archive", election.archive(tmp_path / "a.bel"), "--out", message,
     )  # fmt: skip
-    evote(election.transport(), "", "trustee", "submit", message)
+    evote(election.transport(), "trustee", "submit", message)
     assert election.election.partial_decryptions.keys() == {3}
 
 
@@ -129,35 +182,97 @@ def test_an_unreachable_server_is_told(evote) -> None:
         raise httpx.ConnectError("refused", request=request)
 
     with pytest.raises(ServerUnreachable, match="接続できません"):
-        evote(httpx.MockTransport(fail), "t", "election", "open", UUID)
+        evote(httpx.MockTransport(fail), "election", "show", UUID)
 
 
 def test_a_draft_is_sent_as_it_was_written(evote, tmp_path) -> None:
     order, requests = tmp_path / "order.json", list[httpx.Request]()
     order.write_text('{"name":"住民投票"}', "utf-8")
-    assert UUID in evote(answering(201, {"election_uuid": UUID}, requests), "o", "election", "draft", order)
-    assert json.loads(requests[0].content) == {"name": "住民投票"}
+    transport = answering(201, {"election_uuid": UUID}, requests)
+    draft = ("election", "draft", order, "--reason", "議決", "--command", tmp_path / "draft.command")
+    evote(transport, *draft)
+    assert "住民投票" in cosigned(evote, tmp_path / "draft.command", tmp_path)
+    assert UUID in evote(transport, *draft)
+    (request,) = requests
+    assert json.loads(request.content) == {"name": "住民投票"}
+    assert [person.id for person in given(request, "tally").persons] == ["sato", "suzuki"]
 
 
 def test_a_preflight_that_fails_is_an_error(evote) -> None:
     report = {"ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
     with pytest.raises(CommandFailed, match="まだ開始できません"):
-        evote(answering(200, report), "o", "election", "preflight", UUID)
+        evote(answering(200, report), "election", "preflight", UUID)
     report["ready"] = True
-    assert "すべて準備" in evote(answering(200, report), "o", "election", "preflight", UUID)
+    assert "すべて準備" in evote(answering(200, report), "election", "preflight", UUID)
+
+
+def test_an_officers_command_tells_what_came_of_it(evote) -> None:
+    requests: list[httpx.Request] = []
+    freeze = ("election", "freeze", UUID, "--expected-size", "7", "--reason", "突合済み")
+    assert "7 人" in evote(answering(200, {"roll_size": 7}, requests), *freeze)
+    assert (given(requests[0], "tally").names, given(requests[0], "tally").reason) == ("sato", "突合済み")
 
 
 @pytest.mark.parametrize(
     ("command", "answer", "told"),
     [
-        (("freeze", UUID, "--expected-size", "7"), {"roll_size": 7}, "7 人"),
-        (("open", UUID), {"state": "open"}, "投票受付中"),
-        (("close", UUID), {"state": "closed"}, "受付終了"),
-        (("certify", UUID), {"state": "certified", "archive_sha256": "ab" * 32}, "ab" * 32),
+        ("open", {"state": "open"}, "投票受付中"),
+        ("close", {"state": "closed"}, "受付終了"),
+        ("certify", {"state": "certified", "archive_sha256": "ab" * 32}, "ab" * 32),
     ],
 )
-def test_an_officers_command_tells_the_new_state(evote, command, answer, told) -> None:
-    assert told in evote(answering(200, answer), "o", "election", *command)
+def test_what_takes_two_officers_is_sent_when_both_have_signed_the_same(
+    evote, tmp_path, command: str, answer: dict[str, str], told: str
+) -> None:
+    requests: list[httpx.Request] = []
+    transport, file = answering(200, {"election_uuid": UUID, **answer}, requests), tmp_path / "c.command"
+    (tmp_path / "a.bel").write_bytes(b"archive")
+    archive = ("--archive", tmp_path / "a.bel") if command == "certify" else ()
+    arguments = ("election", command, UUID, *archive, "--reason", "予定どおり", "--command", file)
+    assert "まだ送っていません" in evote(transport, *arguments)
+    with pytest.raises(CommandFailed, match="まだ一人"):
+        evote(transport, *arguments)
+    with pytest.raises(CommandFailed, match="すでに署名"):
+        evote(answering(200, {"election_uuid": UUID, "name": "n"}), "command", "cosign", file, "--yes")
+    assert not requests
+    shown = cosigned(evote, file, tmp_path)
+    for text in (f"住民投票（{UUID}）", "予定どおり", "sato"):
+        assert text in shown
+    assert told in evote(transport, *arguments)
+    (request,) = requests
+    assert given(request, "tally").names == "sato、suzuki"
+    if command == "certify":
+        assert json.loads(request.content) == {"archive_sha256": sha256(b"archive").hexdigest()}
+        (tmp_path / "a.bel").write_bytes(b"another archive")
+        with pytest.raises(CommandFailed, match="別の内容"):
+            evote(transport, *arguments)
+
+
+def test_the_second_officer_is_shown_what_is_signed_and_nothing_else(evote, tmp_path) -> None:
+    file = tmp_path / "close.command"
+    evote(answering(500, {}), "election", "close", UUID, "--reason", "r", "--command", file)
+    honest = json.loads(file.read_text())
+    for changed in ({"body": "{}"}, {"path": f"/elections/{UUID}/open"}, {"service": "auth"}, {"statements": ["{}"]}):
+        file.write_text(json.dumps({**honest, **changed}))
+        with pytest.raises(CommandFailed, match=r"違います|読めません"):
+            cosigned(evote, file, tmp_path)
+    file.write_text(json.dumps(honest))
+    with pytest.raises(CommandFailed, match="別の選挙"):
+        cosigned(evote, file, tmp_path, answering(200, {"election_uuid": "other", "name": "n"}))
+    assert len(json.loads(file.read_text())["statements"]) == 1
+
+
+def test_a_key_file_opens_with_its_password_only_and_prints_its_line(evote, tmp_path) -> None:
+    key = tmp_path / "new.key"
+    printed = evote(
+        answering(500, {}), "officer", "keygen", "--officer-key", key, "--deployment", "d", "--officer", "ito"
+    )
+    officer = read_officer_key(key, "p")
+    assert (officer.deployment, officer.identifier) == ("d", "ito")
+    assert key_text(officer.key.public_key()) in printed.splitlines()
+    assert key.stat().st_mode & 0o777 == 0o600 and "ENCRYPTED" in key.read_text()
+    with pytest.raises(KeyFileUnreadable, match="パスワード"):
+        read_officer_key(key, "q")
 
 
 CASE = {
@@ -172,7 +287,7 @@ CASE = {
 
 
 def test_officers_see_the_card_beside_its_candidates_as_they_are_written(evote) -> None:
-    output = evote(answering(200, {"cases": [CASE], "pending": 3}), "o", "officer", "cards", UUID)
+    output = evote(answering(200, {"cases": [CASE], "pending": 3}), "officer", "cards", UUID)
     for shown in ("12345678", "[bold]鈴木[/bold] 花子", "000001", "髙橋 花子", "女", "3 件"):
         assert shown in output
 
@@ -180,11 +295,10 @@ def test_officers_see_the_card_beside_its_candidates_as_they_are_written(evote) 
 @pytest.mark.parametrize("answer", [{}, {"cases": [{}], "pending": 1}])
 def test_an_answer_of_another_version_is_told(evote, answer) -> None:
     with pytest.raises(CommandFailed, match="版"):
-        evote(answering(200, answer), "o", "officer", "cards", UUID)
+        evote(answering(200, answer), "officer", "cards", UUID)
 
 
-ACT = ("--officer", "佐藤", "--reason", "戸籍で確認")
-SENT = {"officer": "佐藤", "reason": "戸籍で確認"}
+ACT = ("--reason", "戸籍で確認")
 
 
 @pytest.mark.parametrize(
@@ -193,22 +307,22 @@ SENT = {"officer": "佐藤", "reason": "戸籍で確認"}
         (
             ("approve", UUID, "12345678", "--voter-id", "000001"),
             "card-matches/12345678",
-            {"decision": "approve", "voter_id": "000001", **SENT},
+            {"decision": "approve", "voter_id": "000001"},
             "認めました",
         ),
-        (("refuse", UUID, "12345678"), "card-matches/12345678", {"decision": "refuse", **SENT}, "認めませんでした"),
-        (("block", UUID, "--voter-id", "甲/1"), "voters/%E7%94%B2%2F1/card-block", SENT, "止めました"),
-        (("unblock", UUID, "--voter-id", "1"), "voters/1/card-unblock", SENT, "使えるようにしました"),
+        (("refuse", UUID, "12345678"), "card-matches/12345678", {"decision": "refuse"}, "認めませんでした"),
+        (("block", UUID, "--voter-id", "甲/1"), "voters/%E7%94%B2%2F1/card-block", None, "止めました"),
+        (("unblock", UUID, "--voter-id", "1"), "voters/1/card-unblock", None, "使えるようにしました"),
     ],
 )
-def test_an_officers_decision_is_sent_with_name_and_reason(evote, command, path, sent, told) -> None:
+def test_an_officers_decision_is_sent_signed_with_the_reason(evote, command, path, sent, told) -> None:
     requests: list[httpx.Request] = []
     answer = {"approved": "--voter-id" in command, "decided_at": "t", "blocked_at": "t"}
-    assert told in evote(answering(200, answer, requests), "o", "officer", *command, *ACT)
+    assert told in evote(answering(200, answer, requests), "officer", *command, *ACT)
     (request,) = requests
     assert request.url.raw_path.decode() == f"/elections/{UUID}/{path}"
-    assert json.loads(request.content) == sent
-    assert request.headers["Authorization"] == "Bearer o"
+    assert (json.loads(request.content) if request.content else None) == sent
+    assert (given(request).names, given(request).reason) == ("sato", "戸籍で確認")
 
 
 CODES = '{"voter_id": "甲1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB"}\n{"voting_codes": 1, "issue": 2}\n'
@@ -221,38 +335,48 @@ def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
         requests.append(request)
         return httpx.Response(201, text=CODES)
 
-    out = tmp_path / "codes.csv"
-    output = evote(httpx.MockTransport(answer), "o", "face", "codes", UUID, "--out", out, "--replaces", "1", *ACT)
+    out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
+    codes = ("face", "codes", UUID, "--out", out, "--replaces", "1", "--command", file, *ACT)
+    evote(httpx.MockTransport(answer), *codes)
+    cosigned(evote, file, tmp_path)
+    output = evote(httpx.MockTransport(answer), *codes)
     assert "発行番号 2" in output and "7K3M" not in output
     assert out.read_bytes().decode() == "voter_id,voting_code\r\n甲1,7K3M-Q0ZT-AAAA-BBBB\r\n"
     assert out.stat().st_mode & 0o777 == 0o600
-    assert json.loads(requests[0].content) == {**SENT, "replaces": 1}
+    assert json.loads(requests[0].content) == {"replaces": 1}
     with pytest.raises(CommandFailed, match="上書きはしません"):
-        evote(httpx.MockTransport(answer), "o", "face", "codes", UUID, "--out", out, *ACT)
+        evote(httpx.MockTransport(answer), *codes)
     assert len(requests) == 1, "no codes are issued that could not be kept"
 
 
 @pytest.mark.parametrize("text", ["", CODES.splitlines()[0] + "\n", CODES.replace('codes": 1', 'codes": 2'), "[]\n"])
 def test_a_list_of_codes_that_breaks_off_is_told_and_leaves_no_file(evote, tmp_path, text: str) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(201, text=text))
+    out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
+    codes = ("face", "codes", UUID, "--out", out, "--command", file, *ACT)
+    evote(transport, *codes)
+    cosigned(evote, file, tmp_path)
     with pytest.raises(CommandFailed, match="途中で切れています"):
-        evote(transport, "o", "face", "codes", UUID, "--out", tmp_path / "codes.csv", *ACT)
-    assert not list(tmp_path.iterdir())
+        evote(transport, *codes)
+    assert not out.exists()
 
 
 def test_an_officer_makes_one_code_anew_and_orders_an_enrolment(evote, tmp_path) -> None:
     requests: list[httpx.Request] = []
     answer = {"voter_id": "甲/1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB", "order": "{}", "expires_at": "t"}
     voter = ("--voter-id", "甲/1")
-    assert "7K3M-Q0ZT" in evote(answering(201, answer, requests), "o", "face", "reissue", UUID, *voter, *ACT)
-    out = tmp_path / "order.json"
-    evote(answering(201, answer, requests), "o", "face", "enrol", UUID, *voter, "--out", out, *ACT)
+    assert "7K3M-Q0ZT" in evote(answering(201, answer, requests), "face", "reissue", UUID, *voter, *ACT)
+    out, file = tmp_path / "order.json", tmp_path / "enrol.command"
+    enrol = ("face", "enrol", UUID, *voter, "--out", out, "--command", file, *ACT)
+    evote(answering(201, answer, requests), *enrol)
+    cosigned(evote, file, tmp_path)
+    evote(answering(201, answer, requests), *enrol)
     assert out.read_text() == "{}"
     assert [request.url.raw_path.decode().rsplit("/", 2)[1:] for request in requests] == [
         ["%E7%94%B2%2F1", "voting-code"],
         ["%E7%94%B2%2F1", "face-enrolment"],
     ]
-    assert all(json.loads(request.content) == SENT for request in requests)
+    assert [given(request).names for request in requests] == ["sato", "sato、suzuki"]
 
 
 def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:
@@ -262,10 +386,10 @@ def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=break_off()))
     with pytest.raises(ServerUnreachable):
-        evote(transport, "", "election", "archive", UUID, "--out", tmp_path / "a.bel")
+        evote(transport, "election", "archive", UUID, "--out", tmp_path / "a.bel")
     assert not list(tmp_path.iterdir())
     whole = httpx.MockTransport(lambda request: httpx.Response(200, content=b"archive"))
-    evote(whole, "", "election", "archive", UUID, "--out", tmp_path / "a.bel")
+    evote(whole, "election", "archive", UUID, "--out", tmp_path / "a.bel")
     assert (tmp_path / "a.bel").read_bytes() == b"archive"
 
 

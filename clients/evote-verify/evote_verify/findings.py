@@ -27,6 +27,7 @@ class Tie(StrEnum):
     ARCHIVE_LOG = "archive - log"
     RULES = "log - its rules"
     TRUSTEES = "trustees - election"
+    OFFICERS = "officers - election"
     RECORDS = "records - checkpoint"
     EARLIER = "checkpoint - earlier ones"
     WITNESSES = "checkpoint - witnesses"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_officers.roster import Roster, RosterUnusable, parse_roster
 from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add("--log", metavar="URL|FOLDER", help="the public log: its server, or a folder that --save wrote")
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
     add("--witness-policy", type=Path, metavar="FILE", help="whose cosignatures you ask for (C2SP tlog-policy)")
+    add("--roster", type=Path, metavar="FILE", help="the officers' roster, as the municipality gave it to you (JSON)")
     add("--save", type=Path, metavar="FOLDER", help="keep the log, its checkpoints and what the chains said")
     add("--receipt", type=Path, metavar="FILE", help="a voter's receipt (JSON)")
     add("--receipt-key", metavar="KEY|FILE", help="the ballot service's key (its /receipt-key)")
@@ -85,6 +87,8 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
         parsed.error("--proof needs the --receipt that it is of")
     if arguments.witness_policy is not None and arguments.log is None and arguments.proof is None:
         parsed.error("--witness-policy needs --log or --proof")
+    if arguments.roster is not None and arguments.log is None:
+        parsed.error("--roster needs --log")
     if arguments.receipt_key is not None and arguments.receipt is None:
         parsed.error("--receipt-key needs --receipt")
 
@@ -111,6 +115,7 @@ class Given:
     log: LogSource | None
     log_key: VerifierKey | None
     policy: Policy | None
+    roster: Roster | None
     save: SavedLog | None
     kept: tuple[SavedLog, ...]
     """Folders with what was seen before: the one that is saved to, and the one that is read."""
@@ -131,6 +136,7 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         proof = None if arguments.proof is None else read_proof(_read_file(arguments.proof))
         log_key = None if arguments.log_key is None else parse_log_key(_text_or_file(arguments.log_key))
         policy = None if arguments.witness_policy is None else _policy(arguments.witness_policy)
+        roster = None if arguments.roster is None else _roster(arguments.roster)
         archive = None if arguments.archive is None else opened.enter_context(opened_archive(arguments.archive))
         log = None if arguments.log is None else _log(arguments.log, opened, outside)
         save = None if arguments.save is None else SavedLog(arguments.save)
@@ -144,6 +150,7 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
             log=log,
             log_key=log_key,
             policy=policy,
+            roster=roster,
             save=save,
             kept=tuple(dict.fromkeys(folder for folder in (copy, save) if folder is not None)),
             chains=tuple(outside.chains(arguments)),
@@ -162,6 +169,13 @@ def _read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Unusable(f"{path} can't be read: {error.strerror or type(error).__name__}") from error
+
+
+def _roster(path: Path) -> Roster:
+    try:
+        return parse_roster(_read_file(path))
+    except RosterUnusable as error:
+        raise Unusable(f"{path} is not a roster: {error.reason}") from error
 
 
 def _policy(path: Path) -> Policy:

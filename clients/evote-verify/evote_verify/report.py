@@ -28,12 +28,13 @@ _HOW_TO_CHECK = {
     Tie.ARCHIVE: "give the ARCHIVE",
     Tie.ARCHIVE_LOG: "give the ARCHIVE and --log",
     Tie.RECORDS: "give --log",
+    Tie.OFFICERS: "give --log and --roster",
     Tie.WITNESSES: "give --log and --witness-policy",
     Tie.ETHEREUM: "give --log, --ethereum and --contract",
     Tie.FABRIC: "give --log and --fabric",
 }
 """The ties that a report never passes over in silence."""
-_REST_ON_LOG = frozenset({Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.ETHEREUM, Tie.FABRIC})
+_REST_ON_LOG = frozenset({Tie.OFFICERS, Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.ETHEREUM, Tie.FABRIC})
 
 
 @dataclass(frozen=True)

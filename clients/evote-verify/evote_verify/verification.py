@@ -8,7 +8,7 @@
  6. Each chain is asked what it holds of the log, before the log is read: what it holds must be in the log then.
  7. records - checkpoint: the log is read, and what follows is held against its records.
  8. log - its rules
- 9. trustees - election
+ 9. trustees - election, officers - election
 10. checkpoint - earlier ones
 11. checkpoint - witnesses
 12. checkpoint - ethereum, checkpoint - fabric
@@ -47,6 +47,7 @@ from .ties import (
     archive_log,
     chains,
     earlier,
+    officers,
     proof,
     receipt_archive,
     receipt_log,
@@ -118,6 +119,7 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
         records.tie(log, given.log.place, trust.origin_of_key),  # 7
         rules.tie(log.elections),  # 8
         trustees.tie(log.elections),  # 9
+        *([] if given.roster is None else [officers.tie(log.elections, given.roster)]),  # 9
         grown,  # 10
         *([] if trust.policy is None else [witnesses.tie(log.witnessed, trust.policy, log.tree)]),  # 11
         *_chains(given, given.log, log, asked),  # 12

@@ -1,28 +1,118 @@
-"""How an endpoint reaches its replica, and who may call it: the FastAPI dependencies that services share."""
+"""How an endpoint reaches its replica, and who may call it: the FastAPI dependencies that services share.
+
+Nobody logs in. Officers sign each command, auditors and officers each request to read (``evote_officers``). Who they
+are is the roster's to say.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
-from fastapi import Request, Security
-from fastapi.security import HTTPBearer
-
-from .problems import RATE_LIMITED, Problem
-from .ratelimit import TokenBucket
-from .tokens import verify_bearer
-
-OFFICER_TOKEN: Final = HTTPBearer(
-    scheme_name="officer", description="The token of the election officers.", auto_error=False
+from evote_officers.acts import Act
+from evote_officers.commands import (
+    ACCESS_SCHEME,
+    COMMAND_SCHEME,
+    CommandMalformed,
+    CommandOfAnother,
+    CommandRefused,
+    CommandUntimely,
+    GivenCommand,
+    NotEntitled,
+    PersonsMissing,
+    statements_of,
+    verify_access,
+    verify_command,
 )
-"""For the contract only: what a request carries is looked at by :func:`evote_platform.tokens.verify_bearer`."""
+from evote_officers.roster import Person, Role
+from fastapi import Request, Security
+from fastapi.security.http import HTTPBase
+
+from .clock import Clock
+from .problems import RATE_LIMITED, Problem, kind
+from .ratelimit import TokenBucket
+from .roster import RosterFile
+
+Answer = TypeVar("Answer")
+
+COMMAND: Final = HTTPBase(
+    scheme=COMMAND_SCHEME,
+    scheme_name="command",
+    description="Signed commands of the persons that the act takes (docs/officers.md).",
+    auto_error=False,
+)
+"""The schemes are for the contract only: what a request carries is looked at below."""
+ACCESS: Final = HTTPBase(
+    scheme=ACCESS_SCHEME,
+    scheme_name="access",
+    description="A request to read, signed by a person on the roster (docs/officers.md).",
+    auto_error=False,
+)
+
+UNAUTHORIZED: Final = kind(
+    "unauthorized",
+    401,
+    ("署名が必要です", "選挙事務のプログラムで署名して送ってください。Authorization: {scheme}"),
+    ("A signature is needed", "Sign the request with the officers' program. Authorization: {scheme}"),
+)
+COMMAND_MALFORMED: Final = kind(
+    "command-malformed",
+    401,
+    ("署名された指示として読めません", "選挙事務のプログラムで作り直してください。"),
+    ("This is no signed command", "Make it again with the officers' program."),
+)
+FORBIDDEN: Final = kind(
+    "forbidden",
+    403,
+    ("この操作は許可されていません", "職員名簿に、あなたの鍵、役割、期間が載っているか確かめてください。"),
+    ("You are not entitled to this", "See whether the roster has your key, the role and the time."),
+)
+COMMAND_OF_ANOTHER: Final = kind(
+    "command-of-another",
+    403,
+    ("署名された指示と送られた内容が違います", "違うところ: {field}。指示を作り直してください。"),
+    ("The signed command is for something else", "It differs in {field}. Make the command again."),
+)
+COMMAND_UNTIMELY: Final = kind(
+    "command-untimely",
+    403,
+    ("署名された指示の期限が切れています", "時計を確かめて、指示を作り直してください。"),
+    ("The signed command is too old, or of the future", "Check the clock, and make the command again."),
+)
+PERSONS_MISSING: Final = kind(
+    "second-person-needed",
+    403,
+    ("署名する人が足りません", "{needed} 人の署名が必要です（いまは {given} 人）。別の人が連署してください。"),
+    ("More persons have to sign", "It takes {needed} persons, and {given} signed. Let another one cosign."),
+)
+ACCESS_PROBLEMS: Final = (
+    UNAUTHORIZED,
+    COMMAND_MALFORMED,
+    FORBIDDEN,
+    COMMAND_OF_ANOTHER,
+    COMMAND_UNTIMELY,
+    PERSONS_MISSING,
+)
+"""What a service answers with that asks who calls."""
 
 
-class HasOfficers(Protocol):
-    """A service with commands for election officers."""
+@dataclass(frozen=True)
+class Access:
+    """Whom a replica lets in."""
+
+    service: str
+    """Such as ``tally``: commands are signed for one service."""
+    roster: RosterFile
+    clock: Clock
+
+
+class HasAccess(Protocol):
+    """A service that persons on a roster command or read."""
 
     @property
-    def officer_token_sha256(self) -> str:
-        """SHA-256 (hex) of their bearer token."""
+    def access(self) -> Access:
+        """Whom it lets in."""
 
 
 class LimitsAddresses(Protocol):
@@ -38,10 +128,65 @@ def running_service(request: Request) -> Any:
     return request.app.state.service
 
 
-def require_officer(request: Request, _: Annotated[object, Security(OFFICER_TOKEN)]) -> None:
-    """Let only election officers through; for the endpoints of a service that :class:`HasOfficers`."""
-    service: HasOfficers = running_service(request)
-    verify_bearer(request, service.officer_token_sha256)
+@dataclass(frozen=True)
+class Commanded:
+    """Lets a request through that the persons whom ``act`` takes have signed; gives what they signed.
+
+    For the endpoints of a service that :class:`HasAccess`.
+    """
+
+    act: Act
+
+    async def __call__(self, request: Request, _: Annotated[object, Security(COMMAND)]) -> GivenCommand:
+        service: HasAccess = running_service(request)
+        access, body = service.access, await request.body()
+
+        def verify() -> GivenCommand:
+            statements = _statements(request, COMMAND_SCHEME)
+            path = str(request.scope["path"])
+            return verify_command(
+                statements, self.act, access.roster.current(), path=path, body=body, now=access.clock()
+            )
+
+        return _answering(verify)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Lets a person through who has one of these roles and signed that they ask for exactly this.
+
+    For the endpoints of a service that :class:`HasAccess`.
+    """
+
+    roles: frozenset[Role]
+
+    async def __call__(self, request: Request, _: Annotated[object, Security(ACCESS)]) -> Person:
+        service: HasAccess = running_service(request)
+        access = service.access
+
+        def verify() -> Person:
+            statements = _statements(request, ACCESS_SCHEME)
+            if len(statements) != 1:
+                raise CommandMalformed
+            return verify_access(
+                statements[0],
+                self.roles,
+                access.roster.current(),
+                service=access.service,
+                path=str(request.scope["path"]),
+                query=request.scope["query_string"].decode("latin-1"),
+                now=access.clock(),
+            )
+
+        return _answering(verify)
+
+
+require_auditor: Final = Reading(frozenset({Role.AUDITOR}))
+"""Let only auditors of record through."""
+require_officer: Final = Reading(frozenset({Role.ELECTION_OFFICER, Role.AUDITOR}))
+"""Let those through who may see how far an election is, behind the public's view."""
+require_counter: Final = Reading(frozenset({Role.COUNTER_OFFICER}))
+"""Let only those through who see voters and their papers."""
 
 
 def limit_address(request: Request) -> None:
@@ -53,3 +198,31 @@ def limit_address(request: Request) -> None:
     wait_s = service.address_limit.take(request.client.host if request.client else "")
     if wait_s:
         raise Problem(RATE_LIMITED, retry_after_s=wait_s)
+
+
+def _statements(request: Request, scheme: str) -> tuple[str, ...]:
+    statements = statements_of(scheme, request.headers.get("authorization", ""))
+    if statements is None:
+        raise Problem(UNAUTHORIZED, facts={"scheme": scheme}, headers={"WWW-Authenticate": scheme})
+    return statements
+
+
+def _answering(verify: Callable[[], Answer]) -> Answer:
+    try:
+        return verify()
+    except CommandRefused as error:
+        raise _problem(error) from error
+
+
+def _problem(error: CommandRefused) -> Problem:
+    match error:
+        case NotEntitled():
+            return Problem(FORBIDDEN)
+        case CommandOfAnother():
+            return Problem(COMMAND_OF_ANOTHER, {"field": error.field})
+        case CommandUntimely():
+            return Problem(COMMAND_UNTIMELY)
+        case PersonsMissing():
+            return Problem(PERSONS_MISSING, {"needed": error.needed, "given": error.given})
+        case _:
+            return Problem(COMMAND_MALFORMED, headers={"WWW-Authenticate": COMMAND_SCHEME})

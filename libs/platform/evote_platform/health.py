@@ -12,7 +12,7 @@ import structlog
 CHECK_TIMEOUT_S: Final = 1.0
 """How long a check may take before it counts as failed, in seconds."""
 
-Check = Callable[[], Awaitable[bool | None]]
+Check = Callable[[], Awaitable[bool | str | None]]
 """Not ready: answers False or raises (:class:`NotReady` to say why). Ready: answers True or nothing."""
 
 _log = structlog.get_logger(__name__)
@@ -135,4 +135,6 @@ async def _bounded(check: Check) -> CheckResult:
         return CheckResult(False, f"no answer within {CHECK_TIMEOUT_S:g} s")
     except Exception as error:
         return CheckResult(False, type(error).__name__)
-    return CheckResult(False, "not ready") if answer is False else CheckResult(True, "ok")
+    if answer is False:
+        return CheckResult(False, "not ready")
+    return CheckResult(True, answer if isinstance(answer, str) else "ok")

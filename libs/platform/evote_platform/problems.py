@@ -256,18 +256,6 @@ COMMON: Final = (
 )
 """What every service may answer."""
 
-UNAUTHORIZED: Final = kind(
-    "unauthorized",
-    401,
-    ("トークンが必要です", "Authorization ヘッダーにトークンを付けてください: Bearer <token>"),
-    ("A bearer token is needed", "Send the token in the Authorization header: Bearer <token>."),
-)
-FORBIDDEN: Final = kind(
-    "forbidden",
-    403,
-    ("このトークンでは許可されません", "この操作のために渡されたトークンを使ってください。"),
-    ("This token does not allow it", "Use the token that was given out for it."),
-)
 RATE_LIMITED: Final = kind(
     "rate-limited",
     429,

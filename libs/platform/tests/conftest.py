@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import httpx
 import pytest
-from evote_platform.access import limit_address, require_officer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_officers.acts import Act
+from evote_officers.commands import GivenCommand
+from evote_officers.roster import Role
+from evote_platform.access import ACCESS_PROBLEMS, Access, Commanded, Reading, limit_address
 from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.problems import Problem, ProblemTable, answer, kind
 from evote_platform.ratelimit import TokenBucket, per_minute
+from evote_platform.roster import RosterFile
 from evote_platform.text import PlainText
-from evote_platform.tokens import token_sha256
 from evote_platform.wording import Words
+from evote_statements.keys import key_text
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
@@ -27,7 +34,6 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456_000, UTC)
-OFFICER_TOKEN = "the officer's token"
 MAX_BODY_BYTES = 1000
 
 
@@ -35,7 +41,7 @@ MAX_BODY_BYTES = 1000
 class Example:
     """What the endpoints work with."""
 
-    officer_token_sha256: str
+    access: Access
     address_limit: TokenBucket
 
 
@@ -86,8 +92,16 @@ async def status(tracker: TrackerPath) -> dict[str, str]:
     return {"tracker": tracker}
 
 
-@router.get("/officer", dependencies=[Depends(require_officer)])
-async def officer() -> dict[str, bool]:
+ACT = Act("example", "POST", "/acts/{name}", Role.ELECTION_OFFICER, 2, "例")
+
+
+@router.post("/acts/{name}")
+async def act(name: str, given: Annotated[GivenCommand, Depends(Commanded(ACT))]) -> dict[str, str]:
+    return {"who": given.names, "why": given.reason, "body": given.body.decode()}
+
+
+@router.get("/read", dependencies=[Depends(Reading(frozenset({Role.AUDITOR})))])
+async def read() -> dict[str, bool]:
     return {"ok": True}
 
 
@@ -157,13 +171,33 @@ async def broken_stream() -> StreamingResponse:
     return StreamingResponse(parts())
 
 
+ENTRY = {"valid_from": "2026-01-01T00:00:00Z"}
+KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki", "kato")}
+ROLES = {"sato": "election-officer", "suzuki": "election-officer", "kato": "auditor"}
+
+
+def roster_text(*names: str) -> str:
+    persons = [
+        {**ENTRY, "id": name, "name": name.title(), "roles": [ROLES[name]], "keys": [key_text(KEYS[name].public_key())]}
+        for name in names
+    ]
+    return json.dumps({"deployment": "test", "persons": persons})
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Path:
+    path = tmp_path / "roster.json"
+    path.write_text(roster_text(*ROLES))
+    return path
+
+
 @pytest.fixture
 def readiness() -> Readiness:
     return Readiness()
 
 
 @pytest.fixture
-def app(readiness: Readiness) -> FastAPI:
+def app(readiness: Readiness, roster: Path) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
@@ -174,14 +208,15 @@ def app(readiness: Readiness) -> FastAPI:
         lifespan=lifespan,
         routers=[router, adding],
         problems=ProblemTable(
-            [answer(Late, LATE, retry_after_s=lambda error: error.retry_after_s)], raised=[CLOSED, OVER]
+            [answer(Late, LATE, retry_after_s=lambda error: error.retry_after_s)],
+            raised=[CLOSED, OVER, *ACCESS_PROBLEMS],
         ),
         readiness=readiness,
         registry=new_registry(),
         max_body_bytes=MAX_BODY_BYTES,
         clock=lambda: NOW,
     )
-    app.state.service = Example(token_sha256(OFFICER_TOKEN), per_minute(2))
+    app.state.service = Example(Access("example", RosterFile(roster), lambda: NOW), per_minute(2))
     return app
 
 

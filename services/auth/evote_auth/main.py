@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 from evote_platform.program import Program, Start
+from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
 
 from .api.desk import desk
@@ -26,7 +27,7 @@ def _start(settings: AuthSettings) -> Start:
         settings.face_keys()
     except (OSError, ValueError) as error:
         raise CannotStart(f"the keys of the face way can't be used: {error}") from error
-    return partial(running, settings)
+    return partial(running, settings, RosterFile(settings.roster_file))
 
 
 PROGRAM = Program(

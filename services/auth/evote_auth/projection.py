@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncpg
 from evote_eventlog.errors import PoisonError
-from evote_eventlog.events import CredentialReleased, CredentialsPublished, ElectionClosed, ElectionDrafted, Topic
+from evote_eventlog.events import (
+    CredentialReleased,
+    CredentialsPublished,
+    ElectionClosed,
+    ElectionDrafted,
+    OfficersActed,
+    Topic,
+)
 from evote_eventlog.record import Record
 
 
@@ -13,7 +20,7 @@ class AuthProjection:
 
     name = "auth"
     topics = frozenset({Topic.ELECTIONS, Topic.IDENTITY})
-    tables = ("elections", "closed_elections", "published_parts", "releases")
+    tables = ("elections", "closed_elections", "published_parts", "releases", "officers_acts")
 
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that auth has no use for change nothing."""
@@ -47,4 +54,12 @@ class AuthProjection:
                     record.position.offset,
                     released.election_uuid,
                     released.evidence_sha256,
+                )
+            case OfficersActed() as acted:
+                await connection.execute(
+                    "INSERT INTO officers_acts VALUES ($1, $2, $3, $4)",
+                    record.position.partition,
+                    record.position.offset,
+                    acted.election_uuid,
+                    acted.evidence_sha256,
                 )

@@ -17,11 +17,13 @@ from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
+from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.ratelimit import TokenBucket, per_minute
+from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
@@ -52,7 +54,7 @@ class AuthService:
     random: Callable[[int], bytes]
     sleep: Callable[[float], Awaitable[None]]
     """Seconds."""
-    officer_token_sha256: str
+    access: Access
     address_limit: TokenBucket
 
     def require_face_keys(self) -> FaceKeys:
@@ -75,7 +77,7 @@ class AuthService:
 
 @asynccontextmanager
 async def running(
-    settings: AuthSettings, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+    settings: AuthSettings, roster: RosterFile, readiness: Readiness, registry: CollectorRegistry, clock: Clock
 ) -> AsyncIterator[AuthService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
@@ -88,6 +90,7 @@ async def running(
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
+        readiness.register("roster", roster.check)
         ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
@@ -107,7 +110,7 @@ async def running(
                     clock=clock,
                     random=secrets.token_bytes,
                     sleep=asyncio.sleep,
-                    officer_token_sha256=settings.officer_token_sha256,
+                    access=Access(SERVICE, roster, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                 )
         finally:

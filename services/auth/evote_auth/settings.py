@@ -21,8 +21,8 @@ from .domain.faces import FaceKeys
 class AuthSettings(ServiceSettings):
     """Settings of auth; each is read from ``EVOTE_`` and its name in capitals."""
 
-    officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 (hex) of the bearer token of the election officers."""
+    roster_file: Path
+    """The roster of the deployment's officers (JSON, docs/officers.md); read again whenever it changes."""
     master_key_file: Path
     """Base64 of at least 32 secret bytes, from which all private credentials are derived."""
     ca_bundle_file: Path

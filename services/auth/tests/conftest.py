@@ -36,9 +36,9 @@ from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_local.people.staff import Staff, StaffSignature
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.settings import Environment
-from evote_platform.tokens import token_sha256
 from evote_statements.keys import key_text
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
@@ -46,8 +46,7 @@ from nacl.public import PrivateKey, SealedBox
 
 from .face_way import HANAKO, ICHIRO
 
-OFFICER_TOKEN = "officer-token-of-a-test"
-OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
+STAFF = Staff()
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 HEADER = "voter_id,name,address,birth_date,sex"
 
@@ -119,6 +118,15 @@ class Town:
     uuid: str = ""
 
     @property
+    def staff(self) -> Staff:
+        return STAFF
+
+    @property
+    def signed(self) -> StaffSignature:
+        """For every request that persons of the staff sign."""
+        return STAFF.signing("auth", self.clock)
+
+    @property
     def base(self) -> str:
         return f"/elections/{self.uuid}"
 
@@ -142,7 +150,7 @@ class Town:
         )
 
         async def known() -> bool:
-            return (await self.client.get(f"/elections/{uuid}/roll", headers=OFFICER)).status_code == 200
+            return (await self.client.get(f"/elections/{uuid}/roll", auth=self.signed)).status_code == 200
 
         await eventually(known)
         return uuid
@@ -159,16 +167,16 @@ class Town:
         """Wait until the projection has this many releases."""
 
         async def projected() -> bool:
-            return (await self.client.get(f"{self.base}/roll", headers=OFFICER)).json()["releases"] == count
+            return (await self.client.get(f"{self.base}/roll", auth=self.signed)).json()["releases"] == count
 
         await eventually(projected)
 
     async def import_roll(self, content: str | bytes, content_type: str = CSV["Content-Type"]) -> httpx.Response:
-        headers = {**OFFICER, "Content-Type": content_type}
-        return await self.client.post(f"{self.base}/roll", content=content, headers=headers)
+        headers = {"Content-Type": content_type}
+        return await self.client.post(f"{self.base}/roll", content=content, headers=headers, auth=self.signed)
 
     async def freeze(self) -> httpx.Response:
-        return await self.client.post(f"{self.base}/roll/freeze", headers=OFFICER)
+        return await self.client.post(f"{self.base}/roll/freeze", auth=self.signed)
 
     async def prepare(self, *people: Person, group: str = "Ed25519") -> None:
         """Draft, import and freeze."""
@@ -200,8 +208,7 @@ class Town:
         return await self.client.post(f"{self.base}/releases", json=body)
 
     async def officer(self, path: str, **body: object) -> httpx.Response:
-        act = {"officer": "係長 佐藤", "reason": "窓口で確認"}
-        return await self.client.post(f"{self.base}/{path}", json={**act, **body}, headers=OFFICER)
+        return await self.client.post(f"{self.base}/{path}", json=body, auth=self.signed)
 
     async def letters(self, **body: object) -> dict[str, str]:
         """Issue voting codes to all: by the voter's number."""
@@ -309,7 +316,7 @@ def auth_settings(
         database_url=database_url,
         port=0,
         environment=Environment.TEST,
-        officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        roster_file=STAFF.write_roster(tmp_path / "roster.json"),
         master_key_file=tmp_path / "master",
         ca_bundle_file=tmp_path / "ca.pem",
         crl_file=tmp_path / "crl.pem",

@@ -39,6 +39,7 @@ from evote_jpki.ocsp import LARGEST_RESPONSE
 from evote_jpki.responder import answer
 from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.nodes.processes import ChildProcess
+from evote_local.people.staff import Staff
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
 from evote_platform.settings import Environment
@@ -359,7 +360,7 @@ def test_auth_does_not_start_in_production_with_a_test_authority(
         "EVOTE_KAFKA_CA_FILE": str(office.folder / "ca.pem"),
         "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none?sslmode=verify-full",
         "EVOTE_PORT": "0",
-        "EVOTE_OFFICER_TOKEN_SHA256": "0" * 64,
+        "EVOTE_ROSTER_FILE": str(Staff().write_roster(tmp_path / "roster.json")),
         "EVOTE_MASTER_KEY_FILE": str(tmp_path / "master"),
         "EVOTE_CA_BUNDLE_FILE": str(office.folder / "ca.pem"),
         "EVOTE_CRL_FILE": str(office.folder / "crl.pem"),

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 from evote_platform.program import Program, Start
+from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
 
 from .api.multipart import MAX_BODY_BYTES
@@ -22,7 +23,7 @@ def _start(settings: BiometricSettings) -> Start:
     except WeightsRefused as error:
         raise CannotStart(str(error)) from error
     worker = [sys.executable, "-m", "evote_biometric.inference", str(settings.weights_dir)]
-    return partial(running, settings, worker)
+    return partial(running, settings, RosterFile(settings.roster_file), worker)
 
 
 PROGRAM = Program(

@@ -25,12 +25,15 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
+from evote_officers.commands import GivenCommand
+from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.problems import DATABASE_AWAY
 from evote_platform.ratelimit import TokenBucket, per_minute
+from evote_platform.roster import RosterFile
 from evote_statements.signed import sign_statement
 from prometheus_client import CollectorRegistry
 
@@ -58,6 +61,7 @@ from .metrics import FaceMetrics, Operation
 from .projection import BiometricProjection, FaceCounts, face_counts
 from .settings import BiometricSettings
 from .vault import orders, templates
+from .vault.commands import use_command
 from .vault.elections import election_key, hold_open
 from .vault.verifications import Verification, keep_verification, note_frames, use_verification
 
@@ -90,7 +94,7 @@ class BiometricService:
     likeness_threshold: float
     clock: Clock
     random: Randomness
-    officer_token_sha256: str
+    access: Access
     address_limit: TokenBucket
 
     async def enrol(self, order_text: str, photo: bytes) -> FaceOrder:
@@ -166,17 +170,24 @@ class BiometricService:
                 raise
             return await self._give_verdict(verification)
 
-    async def reissue(self, election_uuid: str, voter_ref: str) -> int:
-        """Give a voter's template a new transform; returns its new version. Nobody has to be photographed."""
+    async def reissue(self, election_uuid: str, voter_ref: str, given: GivenCommand) -> int:
+        """Give a voter's template a new transform; returns its version. Nobody has to be photographed.
+
+        The command, sent again, changes nothing more.
+        """
         async with self.pool.acquire() as connection, connection.transaction():
             await hold_open(connection, election_uuid)
             version = await templates.next_version(connection, election_uuid, voter_ref)
             sealed = await templates.load_template(connection, election_uuid, voter_ref)
-            key = await election_key(connection, election_uuid, self.master_key, self.random)
-            turned = key.open(sealed, election_uuid, voter_ref)
-            plain = transform_back(turned, key.transform_seed(voter_ref, sealed.version))
-            await self._keep(connection, key, election_uuid, voter_ref, version, plain)
-        # A crash here leaves a new version that no event names; it fits the same face, and the officer asks again.
+            if await use_command(connection, given):
+                key = await election_key(connection, election_uuid, self.master_key, self.random)
+                turned = key.open(sealed, election_uuid, voter_ref)
+                plain = transform_back(turned, key.transform_seed(voter_ref, sealed.version))
+                await self._keep(connection, key, election_uuid, voter_ref, version, plain)
+            else:
+                version = sealed.version
+        # A crash here leaves a new version that no event names; it fits the same face, and the officer, without an
+        # answer, sends the command again.
         await self.producer.publish(TemplateReissued(election_uuid=election_uuid, voter_ref=voter_ref))
         return version
 
@@ -299,6 +310,7 @@ class BiometricService:
 @asynccontextmanager
 async def running(
     settings: BiometricSettings,
+    roster: RosterFile,
     worker: Sequence[str],
     readiness: Readiness,
     registry: CollectorRegistry,
@@ -313,6 +325,7 @@ async def running(
         readiness.register("database", database_check(pool))
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
+        readiness.register("roster", roster.check)
         readiness.register("face-workers", faces.check)
         await producer.start()
         try:
@@ -332,7 +345,7 @@ async def running(
                     likeness_threshold=settings.likeness_threshold,
                     clock=clock,
                     random=secrets.token_bytes,
-                    officer_token_sha256=settings.officer_token_sha256,
+                    access=Access(SERVICE, roster, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                 )
         finally:

@@ -19,8 +19,8 @@ from .keys import MasterKey
 class BiometricSettings(ServiceSettings):
     """Settings of biometric; each is read from ``EVOTE_`` and its name in capitals."""
 
-    officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 (hex) of the bearer token of the election officers."""
+    roster_file: Path
+    """The roster of the deployment's officers (JSON, docs/officers.md); read again whenever it changes."""
     master_key_file: Path
     """Base64 of 32 secret bytes, which wrap the elections' keys."""
     auth_public_key_file: Path

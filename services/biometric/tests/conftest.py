@@ -36,14 +36,13 @@ from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.puppet import Puppet
+from evote_local.people.staff import Staff, StaffSignature
 from evote_local.testbed import MovableClock, running_app
 from evote_platform.settings import Environment
-from evote_platform.tokens import token_sha256
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
 
-OFFICER_TOKEN = "officer-token-of-a-test"
-OFFICER = {"Authorization": f"Bearer {OFFICER_TOKEN}"}
+STAFF = Staff()
 WORKER = (sys.executable, str(Path(__file__).parent / "spelled_worker.py"))
 ELECTION = "1" * 14
 
@@ -113,6 +112,11 @@ class Booth:
     tally: EventProducer
     uuid: str = ELECTION
     voter_ref: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def signed(self) -> StaffSignature:
+        """For every request that persons of the staff sign."""
+        return STAFF.signing("biometric", self.clock)
 
     def order(self, purpose: FacePurpose, **changed: object) -> str:
         now = self.clock()
@@ -186,7 +190,7 @@ class Booth:
         return found
 
     async def counts(self) -> dict:
-        return (await self.client.get(f"/elections/{self.uuid}/faces", headers=OFFICER)).json()
+        return (await self.client.get(f"/elections/{self.uuid}/faces", auth=self.signed)).json()
 
 
 @pytest.fixture
@@ -223,7 +227,7 @@ def biometric_settings(
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
         port=0,
-        officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        roster_file=STAFF.write_roster(tmp_path / "roster.json"),
         master_key_file=tmp_path / "master",
         auth_public_key_file=tmp_path / "auth.pem",
         verdict_key_file=tmp_path / "verdict.pem",

@@ -24,7 +24,6 @@ from .conftest import open_booth
 
 pytestmark = pytest.mark.stack
 
-OFFICER = {"Authorization": "Bearer officer-token-of-a-test"}
 VAULT = (
     "vault_election_keys",
     "vault_templates",
@@ -85,7 +84,7 @@ async def test_a_reissued_template_fits_the_same_face_and_the_old_one_does_not(b
     before = await pool.fetchrow("SELECT * FROM vault_templates")
     url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
     assert (await booth.client.post(url)).status_code == 401
-    response = await booth.client.post(url, headers=OFFICER)
+    response = await booth.client.post(url, auth=booth.signed)
     assert response.json() == {"version": 2}
     assert len(await booth.events(TemplateReissued)) == 1
     assert (await booth.verify(person=1)).status_code == 200
@@ -101,7 +100,7 @@ async def test_a_reissued_template_fits_the_same_face_and_the_old_one_does_not(b
     await pool.execute("UPDATE vault_templates SET nonce = $1, ciphertext = $2", planted.nonce, planted.ciphertext)
     assert (await booth.verify(person=1)).json()["reason"] == "not-the-enrolled-face"
     missing = f"/elections/{booth.uuid}/templates/{'0' * 32}/reissue"
-    assert (await booth.client.post(missing, headers=OFFICER)).status_code == 404
+    assert (await booth.client.post(missing, auth=booth.signed)).status_code == 404
 
 
 async def test_a_replay_makes_the_same_tables(booth) -> None:

@@ -12,8 +12,6 @@ from evote_eventlog.events import FaceEnrolled, FaceVerified
 from evote_face.statements import FacePurpose
 from evote_local.faults import WRITES, BrokenWrite, Seen, breaking, every_fault
 
-from .conftest import OFFICER
-
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 FRAMES_NOTED = "vault_election_keys vault_frames"
@@ -95,11 +93,11 @@ async def test_a_template_whose_reissue_broke_still_fits_its_face(booth, subtest
             await booth.enrol()
             url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
             with breaking(broken) as seen:
-                refused = await booth.client.post(url, headers=OFFICER)
+                refused = await booth.client.post(url, auth=booth.signed)
             require_broken(seen, broken, refused)
             await verdict_of(booth, booth.order(FacePurpose.VERIFY))
 
-            assert (await booth.client.post(url, headers=OFFICER)).is_success
+            assert (await booth.client.post(url, auth=booth.signed)).is_success
             await verdict_of(booth, booth.order(FacePurpose.VERIFY))
 
 
@@ -116,7 +114,7 @@ async def test_the_use_cases_make_the_writes_of_the_table_and_no_others(booth) -
     begun = await booth.begun()
     _, found["biometric judges"] = await writes_of(booth.send(begun, booth.burst(begun)))
     url = f"/elections/{booth.uuid}/templates/{booth.voter_ref}/reissue"
-    _, found["biometric reissues"] = await writes_of(booth.client.post(url, headers=OFFICER))
+    _, found["biometric reissues"] = await writes_of(booth.client.post(url, auth=booth.signed))
     by_itself = "biometric erases"  # broken in test_erasure
     expected = {name for name in WRITES if name.startswith("biometric ")} - {by_itself}
     assert found == {name: WRITES[name] for name in expected}

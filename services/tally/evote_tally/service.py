@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,12 @@ from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
+from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
 
@@ -38,7 +39,7 @@ SCHEMA = Schema("tally", Path(__file__).parent / "migrations")
 
 @dataclass(frozen=True)
 class TallyService:
-    """What every endpoint works with. ``random`` is ``secrets.token_bytes`` or, in tests, its stand-in."""
+    """What every endpoint works with."""
 
     pool: asyncpg.Pool
     commands: CommandHandler
@@ -47,13 +48,12 @@ class TallyService:
     service_urls: Mapping[str, str]
     """The services that the preflight asks, by name."""
     clock: Clock
-    random: Callable[[int], bytes]
-    officer_token_sha256: str
+    access: Access
 
 
 @asynccontextmanager
 async def running(
-    settings: TallySettings, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+    settings: TallySettings, roster: RosterFile, readiness: Readiness, registry: CollectorRegistry, clock: Clock
 ) -> AsyncIterator[TallyService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
@@ -75,6 +75,7 @@ async def running(
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
         readiness.register("log", examination.check)
+        readiness.register("roster", roster.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -89,8 +90,7 @@ async def running(
                     http=http,
                     service_urls=settings.service_urls,
                     clock=clock,
-                    random=secrets.token_bytes,
-                    officer_token_sha256=settings.officer_token_sha256,
+                    access=Access(SERVICE, roster, clock),
                 )
         finally:
             worker.close()

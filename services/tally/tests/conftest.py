@@ -33,14 +33,15 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_local.people.rehearsal import Rehearsal, Said
+from evote_local.people.staff import Staff
 from evote_local.testbed import MovableClock, accepted, eventually, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.settings import Environment
-from evote_platform.tokens import token_sha256
 from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
 
-OFFICER_TOKEN = "officer-token-of-a-test"
+STAFF = Staff()
+ROSTER = "roster.json"
 BALLOT_PARTITIONS = 3
 
 
@@ -158,12 +159,18 @@ class Officer:
         self.folder = folder
         self.uuid = ""
         self.trustees = Rehearsal([])
+        self.staff = STAFF
+        self.signed = STAFF.signing("tally", clock)
 
     async def post(self, path: str, body: object | None = None) -> httpx.Response:
-        return await self.client.post(f"/elections/{self.uuid}{path}", json=body, headers=bearer(OFFICER_TOKEN))
+        return await self.client.post(f"/elections/{self.uuid}{path}", json=body, auth=self.signed)
 
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(f"/elections/{self.uuid}{path}")
+
+    async def certify(self) -> httpx.Response:
+        digest = sha256((await self.download()).read_bytes()).hexdigest()
+        return await self.post("/certify", {"archive_sha256": digest})
 
     async def put(self, trustee: int, step: str, body: object) -> httpx.Response:
         return await self.client.put(f"/elections/{self.uuid}/trustees/{trustee}/{step}", json=body)
@@ -172,7 +179,7 @@ class Officer:
         self.trustees = Rehearsal([f"立会人{number}" for number in range(1, size + 1)])
         trustees = [{"name": trustee.name, "key": trustee.key} for trustee in self.trustees.trustees]
         body = {**draft_body(), "trustees": trustees, **changes}
-        response = await self.client.post("/elections", json=body, headers=bearer(OFFICER_TOKEN))
+        response = await self.client.post("/elections", json=body, auth=self.signed)
         if response.status_code == 201:
             self.uuid = response.json()["election_uuid"]
         return response
@@ -259,10 +266,6 @@ class Officer:
         return self.trustees.decrypt(await self.plan(), trustee, election_json, tally)
 
 
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
 def draft_body() -> dict[str, object]:
     now = utc_now()
     return {
@@ -279,50 +282,55 @@ def draft_body() -> dict[str, object]:
 
 @asynccontextmanager
 async def running_tally(
-    kafka: KafkaSettings, database_url: str, service_urls: str = "", clock: Clock = utc_now
+    kafka: KafkaSettings, database_url: str, folder: Path, service_urls: str = "", clock: Clock = utc_now
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A replica of the service in this process, served without a socket."""
-    async with running_app(PROGRAM.app(PROGRAM.start(settings_of(kafka, database_url, service_urls)), clock)) as client:
+    """A replica of the service in this process, served without a socket; its roster is written into ``folder``."""
+    settings = settings_of(kafka, database_url, folder, service_urls)
+    async with running_app(PROGRAM.app(PROGRAM.start(settings), clock)) as client:
         yield client
 
 
-def settings_of(kafka: KafkaSettings, database_url: str, service_urls: str = "") -> TallySettings:
+def settings_of(kafka: KafkaSettings, database_url: str, folder: Path, service_urls: str = "") -> TallySettings:
     return TallySettings(
         environment=Environment.TEST,
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
         port=0,
-        officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        roster_file=STAFF.write_roster(folder / ROSTER),
         service_urls=service_urls,
     )
 
 
 @pytest.fixture
-def tally_settings(kafka: KafkaSettings, database_url: str) -> TallySettings:
-    return settings_of(kafka, database_url)
+def tally_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> TallySettings:
+    return settings_of(kafka, database_url, tmp_path)
 
 
 @pytest.fixture
 async def officer(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> AsyncIterator[Officer]:
     clock = MovableClock()
-    async with running_tally(kafka, database_url, clock=clock) as client:
+    async with running_tally(kafka, database_url, tmp_path, clock=clock) as client:
         yield Officer(client, tmp_path, clock)
 
 
 @pytest.fixture
-async def second_tally(kafka: KafkaSettings, database_url: str, officer: Officer) -> AsyncIterator[httpx.AsyncClient]:
-    async with running_tally(kafka, database_url) as client:
+async def second_tally(
+    kafka: KafkaSettings, database_url: str, officer: Officer, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with running_tally(kafka, database_url, tmp_path) as client:
         yield client
 
 
 @pytest.fixture
-async def unready_tally(kafka: KafkaSettings, database_url: str, officer: Officer) -> AsyncIterator[httpx.AsyncClient]:
+async def unready_tally(
+    kafka: KafkaSettings, database_url: str, officer: Officer, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
     """A replica whose preflight asks three services: one is away, one's clock is late, one isn't ready."""
     async with (
         stand_in_service(200, timedelta(minutes=-1)) as late,
         stand_in_service(503, timedelta()) as sick,
-        running_tally(kafka, database_url, f"away=http://127.0.0.1:9,late={late},sick={sick}") as client,
+        running_tally(kafka, database_url, tmp_path, f"away=http://127.0.0.1:9,late={late},sick={sick}") as client,
     ):
         yield client
 

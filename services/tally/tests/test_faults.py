@@ -62,7 +62,7 @@ async def test_a_referendum_is_certified_though_each_of_its_writes_broke_once(
 ) -> None:
     clock = MovableClock()
     with breaking(*(broken for broken in every_fault(BY_ITSELF) if broken.fault is fault)) as counting:
-        async with running_tally(kafka, database_url, clock=clock) as client:
+        async with running_tally(kafka, database_url, tmp_path, clock=clock) as client:
             unlucky = UnluckyClient(client, fault)
             await _hold(Officer(unlucky, tmp_path, clock), stand_ins)
     assert {(name,) for name in unlucky.broken} == COMMANDS, "the table's commands, and no others"
@@ -83,7 +83,7 @@ async def _hold(officer: Officer, stand_ins) -> None:
         assert (await officer.submit(await officer.decrypt(trustee))).status_code == 200
     await officer.until("decrypted")
 
-    assert (await officer.post("/certify")).json()["state"] == "certified"
+    assert (await officer.certify()).json()["state"] == "certified"
 
     assert (await officer.get("/result")).json()["result"] == [[0, 1, 1]]
     with open_archive(await officer.download()) as archive:

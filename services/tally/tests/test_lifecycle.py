@@ -205,7 +205,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule()
     def certify(self) -> None:
-        self.command(lambda election: certify_result(election, "0" * 64))
+        self.command(lambda election: certify_result(election, "0" * 64, "0" * 64))
 
     @invariant()
     def nothing_goes_back(self) -> None:

@@ -56,7 +56,7 @@ async def test_an_election_ends_with_the_result_of_each_voters_last_logged_ballo
         assert response.status_code == 200, response.text
     await officer.until("decrypted")
     assert (await officer.get("/result")).json()["result"] == [[1, 1, 1]]
-    certified = (await officer.post("/certify")).json()
+    certified = (await officer.certify()).json()
     archive = await officer.download()
     assert certified["state"] == "certified"
     assert certified["archive_sha256"] == sha256_of(archive)

@@ -37,11 +37,12 @@ from .records import (
     ResultComputed,
     RollFrozen,
     SetupConfirmed,
+    SignedCommand,
     parse_record,
 )
 
 MOST_FAULTS = 20
-EventT = TypeVar("EventT", bound=Event)
+EventT = TypeVar("EventT", bound=Event | SignedCommand | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class LoggedElection:
     partitions: int = 0
     last_index: int = 0
     """Of the last record about this election."""
+    published: dict[str, Logged[SignedCommand | None]] = field(default_factory=dict)
+    """What was signed for each list of public credentials, by its hash; it stands in the first part."""
     _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
     _admissions: Admissions = field(default_factory=Admissions)
 
@@ -154,6 +157,8 @@ class LoggedElection:
                 self.markers.setdefault(event.partition, index)
             case CredentialsPublished():
                 key = (event.credentials_sha256, event.part)
+                if event.part == 0:
+                    self.published.setdefault(event.credentials_sha256, Logged(index, time, event.command))
                 self._credential_parts.setdefault(key, dump(event.credentials)[1:-1])
             case EncryptedTallyComputed() | PartialDecryptionReceived() | ResultComputed():
                 self._add_count(index, time, event)

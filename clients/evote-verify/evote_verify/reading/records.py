@@ -38,11 +38,20 @@ class MalformedRecord(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedCommand:
+    """What officers signed for an event: the exact body of their request, and each one's statement."""
+
+    body: str
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ElectionDrafted:
     """The election is written down."""
 
     election_uuid: str
     plan: Plan
+    command: SignedCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class RollFrozen:
     election_uuid: str
     roll_size: int
     credentials_sha256: str
+    command: SignedCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class ElectionOpened:
     election_json: str
     trustees_json: str
     credentials_sha256: str
+    command: SignedCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,13 @@ class ElectionClosed:
     """No ballot is taken any more."""
 
     election_uuid: str
+    reason: str
+    command: SignedCommand | None = None
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether it is said to be closed at its closing time; any other word than this one needs officers."""
+        return self.reason == "closing-time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,7 @@ class ResultCertified:
 
     election_uuid: str
     archive_sha256: str
+    command: SignedCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class CredentialsPublished:
     parts: int
     credentials: tuple[str, ...]
     credentials_sha256: str
+    command: SignedCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +305,18 @@ def _drafted(data: Fields) -> Event:
         opens_at=data.text("opens_at"),
         closes_at=data.text("closes_at"),
     )
-    return ElectionDrafted(plan.election_uuid, plan)
+    return ElectionDrafted(plan.election_uuid, plan, _command(data))
+
+
+def _command(data: Fields) -> SignedCommand | None:
+    """Absent before officers signed, null where nobody commanded it."""
+    value = data.value("command") if data.has("command") else None
+    if value is None:
+        return None
+    fields = Fields(value, "command")
+    command = SignedCommand(fields.text("body"), fields.texts("statements"))
+    fields.end()
+    return command
 
 
 def _question(value: Json) -> Question:
@@ -309,24 +340,27 @@ def _trustee(value: Json) -> PlannedTrustee:
 
 
 def _frozen(data: Fields) -> Event:
-    return RollFrozen(_uuid(data), _count(data, "roll_size"), _sha256(data, "credentials_sha256"))
+    return RollFrozen(_uuid(data), _count(data, "roll_size"), _sha256(data, "credentials_sha256"), _command(data))
 
 
 def _opened(data: Fields) -> Event:
     for name in ("opens_at", "closes_at"):
         data.text(name)
     return ElectionOpened(
-        _uuid(data), data.text("election_json"), data.text("trustees_json"), _sha256(data, "credentials_sha256")
+        _uuid(data),
+        data.text("election_json"),
+        data.text("trustees_json"),
+        _sha256(data, "credentials_sha256"),
+        _command(data),
     )
 
 
 def _closed(data: Fields) -> Event:
-    data.text("reason")
-    return ElectionClosed(_uuid(data))
+    return ElectionClosed(_uuid(data), data.text("reason"), _command(data))
 
 
 def _certified(data: Fields) -> Event:
-    return ResultCertified(_uuid(data), _sha256(data, "archive_sha256"))
+    return ResultCertified(_uuid(data), _sha256(data, "archive_sha256"), _command(data))
 
 
 def _credentials(data: Fields) -> Event:
@@ -336,6 +370,7 @@ def _credentials(data: Fields) -> Event:
         _count(data, "parts"),
         data.texts("credentials"),
         _sha256(data, "credentials_sha256"),
+        _command(data),
     )
 
 

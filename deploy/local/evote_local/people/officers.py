@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from .staff import Staff
 from .trustees import LocalTrustee
 
 QUESTION = "総合運動公園の整備計画に賛成しますか。"
@@ -31,11 +33,11 @@ class StepRefused(Exception):
 class Officers:
     """The officers' side of one referendum."""
 
-    def __init__(self, client: httpx.AsyncClient, *, tally_url: str, auth_url: str, token: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, tally_url: str, auth_url: str, staff: Staff) -> None:
         self._client = client
         self.tally_url = tally_url
         self._auth_url = auth_url
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._tally, self._auth = staff.signing("tally"), staff.signing("auth")
         self.election_uuid = ""
 
     async def draft(
@@ -63,7 +65,7 @@ class Officers:
         base = f"{self._auth_url}/elections/{self.election_uuid}/roll"
         response = await self._until_known(base, roll)
         _check("importing the roll", response)
-        await self._post(f"{base}/freeze", None)
+        _check("freeze", await self._client.post(f"{base}/freeze", auth=self._auth))
         await self._repeat_while_conflict(
             f"{self.tally_url}/elections/{self.election_uuid}/roll/freeze", {"expected_size": expected_size}
         )
@@ -76,9 +78,11 @@ class Officers:
         """Close before the planned time."""
         await self._post(f"{self.tally_url}/elections/{self.election_uuid}/close", None)
 
-    async def certify(self) -> None:
-        """Certify the result."""
-        await self._post(f"{self.tally_url}/elections/{self.election_uuid}/certify", None)
+    async def certify(self, archive: Path) -> None:
+        """Download the archive to ``archive`` and certify exactly this one."""
+        await self.download_archive(archive)
+        digest = hashlib.sha256(await asyncio.to_thread(archive.read_bytes)).hexdigest()
+        await self._post(f"{self.tally_url}/elections/{self.election_uuid}/certify", {"archive_sha256": digest})
 
     async def wait_for(self, states: Sequence[str]) -> None:
         """Wait until the election is in one of ``states``."""
@@ -114,9 +118,9 @@ class Officers:
 
     async def _until_known(self, url: str, roll: str) -> httpx.Response:
         """auth learns of the draft from the log, a moment after tally has answered."""
-        headers = {**self._headers, "Content-Type": "text/csv; charset=utf-8"}
+        headers = {"Content-Type": "text/csv; charset=utf-8"}
         for _ in range(100):
-            response = await self._client.post(url, content=roll.encode(), headers=headers)
+            response = await self._client.post(url, content=roll.encode(), headers=headers, auth=self._auth)
             if response.status_code != 404:
                 break
             await asyncio.sleep(0.1)
@@ -125,14 +129,14 @@ class Officers:
     async def _repeat_while_conflict(self, url: str, body: object) -> None:
         """The services catch up with each other through the log: what is not ready yet answers 409."""
         for _ in range(100):
-            response = await self._client.post(url, json=body, headers=self._headers)
+            response = await self._client.post(url, json=body, auth=self._tally)
             if response.status_code != 409:
                 break
             await asyncio.sleep(0.3)
         _check(url.rsplit("/", 1)[-1], response)
 
     async def _post(self, url: str, body: object) -> dict[str, Any]:
-        response = await self._client.post(url, json=body, headers=self._headers)
+        response = await self._client.post(url, json=body, auth=self._tally)
         _check(url.rsplit("/", 1)[-1], response)
         return dict(response.json())
 

@@ -76,7 +76,7 @@ class LocalTrustee:
         self._submit(message)
 
     def _submit(self, message: Message) -> None:
-        with ServiceClient(self._tally_url, "") as client:
+        with ServiceClient(self._tally_url) as client:
             client.put(message.path, message.body)
 
     def _log(self) -> LogView:

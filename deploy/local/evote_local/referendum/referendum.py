@@ -58,7 +58,7 @@ class Referendum:
             client,
             tally_url=stack.tally.url,
             auth_url=stack.auth.url,
-            token=stack.identities.officer_token,
+            staff=stack.identities.staff,
         )
         self.trustees: list[LocalTrustee] = []
         self.voters: list[Voter] = []
@@ -162,7 +162,7 @@ class Referendum:
         for trustee in self._random.sample(self.trustees, THRESHOLD):
             await asyncio.to_thread(trustee.decrypt, archive, processes=os.cpu_count() or 1)
         await self.officers.wait_for(["decrypted"])
-        await self.officers.certify()
+        await self.officers.certify(self._directory / "to-certify.bel")
         return await self.officers.result()
 
     def _visit(self, voter: Voter) -> Visit:

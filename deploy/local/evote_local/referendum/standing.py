@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ..nodes.processes import log_tail
 from ..people.voters import open_client
+from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack, temporary_directory
 from .devices import device_pool
 from .referendum import Referendum
@@ -71,7 +72,8 @@ def stand(*, voters: int, group: str, console: Console) -> None:
             addresses["witness policy"] = str(stack.vouching.policy_file)
             addresses["election"] = f"{stack.tally.url}/elections/{uuid}"
             addresses["board"] = f"{stack.ballots[0].url}/elections/{uuid}/ballots"
-            addresses["officer token"] = stack.identities.officer_token
+            addresses["officers' keys"] = str(stack.identities.roster_file.parent)
+            addresses["their password"] = OFFICER_PASSWORD
             addresses["trustee keys"] = str(directory / "trustees")
             addresses["a voter's card"] = str(directory / _CARD)
             _publish(addresses)

@@ -1,9 +1,8 @@
-"""The keys and tokens of a local stack, made fresh for each run and kept in its temporary directory."""
+"""The keys of a local stack and its staff, made fresh for each run and kept in its temporary directory."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,16 +11,24 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from evote_cli.officer_key import write_officer_key
 from evote_tlog.checkpoint import VerifierKey
 
+from ..people.staff import DEPLOYMENT, Staff
+
+OFFICER_PASSWORD = "local-stack"  # noqa: S105
+"""Of all key files of the staff: nobody keeps them."""
 LOG_ORIGIN = "local.tsukuba-evote.example/log"
 
 
 @dataclass(frozen=True)
 class Identities:
-    """Files that services read, and the officer's token that the driver presents."""
+    """Files that services read, and the officers who command them."""
 
-    officer_token: str = field(repr=False)
+    staff: Staff = field(repr=False)
+    roster_file: Path
+    officer_key_files: dict[str, Path]
+    """By the person's identifier, for the officers' program; each opens with ``OFFICER_PASSWORD``."""
     receipt_key_file: Path
     log_key_file: Path
     log_key: VerifierKey
@@ -36,18 +43,17 @@ class Identities:
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
 
-    @property
-    def officer_token_sha256(self) -> str:
-        return hashlib.sha256(self.officer_token.encode()).hexdigest()
-
 
 def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    staff = Staff()
     auditor, log_key = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
-        officer_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
+        staff=staff,
+        roster_file=staff.write_roster(directory / "roster.json"),
+        officer_key_files={member.identifier: directory / f"{member.identifier}.key" for member in staff.members},
         receipt_key_file=directory / "receipt-key.pem",
         log_key_file=directory / "log-key.pem",
         log_key=VerifierKey(LOG_ORIGIN, log_key.public_key()),
@@ -60,6 +66,9 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
+    for member in staff.members:
+        path = identities.officer_key_files[member.identifier]
+        write_officer_key(path, DEPLOYMENT, member.identifier, member.key, OFFICER_PASSWORD)
     _write_private(identities.receipt_key_file, _pkcs8(Ed25519PrivateKey.generate()))
     _write_private(identities.log_key_file, _pkcs8(log_key))
     for path, public in (

@@ -216,7 +216,7 @@ class Stack:
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
                     "EVOTE_FACE_ORDER_KEY_FILE": str(keys.face_order_key_file),
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
-                    "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                    "EVOTE_ROSTER_FILE": str(keys.roster_file),
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
                 },
             ),
@@ -237,7 +237,7 @@ class Stack:
             "tally",
             "evote_tally.main",
             {
-                "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                "EVOTE_ROSTER_FILE": str(keys.roster_file),
                 "EVOTE_SERVICE_URLS": ",".join(f"{service.name}={service.url}" for service in others),
             },
         )
@@ -248,7 +248,7 @@ class Stack:
             return []
         keys = self.identities
         settings = {
-            "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+            "EVOTE_ROSTER_FILE": str(keys.roster_file),
             "EVOTE_MASTER_KEY_FILE": str(keys.template_master_key_file),
             "EVOTE_AUTH_PUBLIC_KEY_FILE": str(keys.face_order_public_key_file),
             "EVOTE_VERDICT_KEY_FILE": str(keys.face_verdict_key_file),

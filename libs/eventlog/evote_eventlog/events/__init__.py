@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .ballots import BallotAccepted, BallotBoxClosed, BallotOrder, OrderSignature
-from .base import ElectionEventData, ElectionUuid, EventData, Sha256Hex, Topic
+from .base import ElectionEventData, ElectionUuid, EventData, OfficersCommand, Sha256Hex, Topic
 from .biometric import FaceEnrolled, FaceRejected, FaceVerified, TemplateErased, TemplateReissued
 from .dead_letter import DeadLetter
 from .elections import (
@@ -16,7 +16,7 @@ from .elections import (
     ResultCertified,
     RollFrozen,
 )
-from .identity import CredentialReleased, CredentialsPublished, VoterAuthenticated, VoterRef
+from .identity import CredentialReleased, CredentialsPublished, OfficersActed, VoterAuthenticated, VoterRef
 from .ledger import (
     AnchorVerified,
     ChainName,
@@ -47,6 +47,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     CredentialsPublished,
     VoterAuthenticated,
     CredentialReleased,
+    OfficersActed,
     FaceEnrolled,
     FaceVerified,
     FaceRejected,
@@ -99,6 +100,8 @@ __all__ = [
     "FaceVerified",
     "GroupName",
     "LogEntry",
+    "OfficersActed",
+    "OfficersCommand",
     "OrderSignature",
     "PartialDecryptionReceived",
     "PolynomialCommitted",

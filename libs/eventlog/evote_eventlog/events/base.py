@@ -27,6 +27,17 @@ ElectionUuid = Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,}$", max_
 Sha256Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class OfficersCommand(BaseModel):
+    """What persons signed for the event to happen (``evote_officers.commands``): anybody can check it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    body: str
+    """The exact body of the request that they signed, of which the statements hold the SHA-256."""
+    statements: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+    """The exact texts, one of each person."""
+
+
 class EventData(BaseModel):
     """The ``data`` of an event: immutable, closed to unknown fields, additive between versions."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .base import ElectionEventData, Sha256Hex, Topic
+from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
 
 GroupName = Literal["Ed25519", "BELENIOS-2048"]
 
@@ -52,6 +52,8 @@ class ElectionDrafted(ElectionEventData):
     """RFC 3339 UTC; ballots before this instant are refused."""
     closes_at: str
     """RFC 3339 UTC; tally closes the election by itself at this instant."""
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed."""
 
 
 class RollFrozen(ElectionEventData):
@@ -62,6 +64,8 @@ class RollFrozen(ElectionEventData):
     roll_size: int
     credentials_sha256: Sha256Hex
     """SHA-256 of the ``public_creds.json`` text: the JSON array of all public credentials, sorted."""
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed."""
 
 
 class ElectionOpened(ElectionEventData):
@@ -76,6 +80,8 @@ class ElectionOpened(ElectionEventData):
     credentials_sha256: Sha256Hex
     opens_at: str
     closes_at: str
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed."""
 
 
 class ElectionClosed(ElectionEventData):
@@ -84,6 +90,8 @@ class ElectionClosed(ElectionEventData):
     topic = Topic.ELECTIONS
 
     reason: Literal["closing-time", "officer"]
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed, and at the closing time."""
 
 
 class ResultCertified(ElectionEventData):
@@ -92,3 +100,5 @@ class ResultCertified(ElectionEventData):
     topic = Topic.ELECTIONS
 
     archive_sha256: Sha256Hex
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import ElectionEventData, Sha256Hex, Topic
+from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
 
 VoterRef = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """A random pseudonym that only auth's vault ties to a person."""
@@ -25,6 +25,8 @@ class CredentialsPublished(ElectionEventData):
     parts: int
     credentials: tuple[str, ...]
     credentials_sha256: Sha256Hex
+    command: OfficersCommand | None = None
+    """What the officers signed; None in what was written before officers signed, and in all parts but the first."""
 
 
 class VoterAuthenticated(ElectionEventData):
@@ -42,6 +44,15 @@ class VoterAuthenticated(ElectionEventData):
 
     def partition_key(self) -> str:
         return self.voter_ref
+
+
+class OfficersActed(ElectionEventData):
+    """Officers did what only auth knows: about the roll, a card, a code or a face. Keyed by the election."""
+
+    topic = Topic.IDENTITY
+
+    evidence_sha256: Sha256Hex
+    """SHA-256 of the sealed evidence in auth's vault: what they signed, for the auditor of record."""
 
 
 class CredentialReleased(ElectionEventData):

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from evote_platform.access import running_service
+from evote_officers import acts
+from evote_officers.acts import Act as Commandable
+from evote_officers.commands import GivenCommand
+from evote_platform.access import Commanded, running_service
+from evote_platform.problems import MALFORMED_JSON, Problem
 from fastapi import Depends
 
+from ..domain.acts import Act, SignedCommand
 from ..service import AuthService
 
 NDJSON = "application/x-ndjson"
 Service = Annotated[AuthService, Depends(running_service)]
+
+
+def signed_act(act: Commandable) -> Any:
+    """For ``Annotated[Act, signed_act(acts.BLOCK_CARD)]``: what the persons whom it takes have signed."""
+
+    def signed(given: GivenCommand = Depends(Commanded(act))) -> Act:  # noqa: B008 - how FastAPI is told
+        body = None if act is acts.IMPORT_ROLL else _text(given.body)
+        return Act(given.names, given.reason, SignedCommand(given.command.nonce, given.sha256, given.statements, body))
+
+    return Depends(signed)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        # Evidence is text that can be hashed again; Python reads JSON in UTF-16 too.
+        raise Problem(MALFORMED_JSON) from None

@@ -8,29 +8,22 @@ from evote_platform.text import PlainText
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-_OfficerName = Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")]
-_Reason = Annotated[PlainText, Field(min_length=1, max_length=1000, pattern=r"\S")]
 VoterIdPath = Annotated[str, Path(min_length=1, max_length=64, description="The voter's number on the roll.")]
 
 
-class OfficersAct(BaseModel):
-    """Who decides, and why: kept in the vault and sealed into the evidence."""
+class ApproveCard(BaseModel):
+    """The card is this voter's."""
 
     model_config = ConfigDict(extra="forbid")
-
-    officer: _OfficerName
-    reason: _Reason
-
-
-class ApproveCard(OfficersAct):
-    """The card is this voter's."""
 
     decision: Literal["approve"]
     voter_id: Annotated[PlainText, Field(min_length=1, max_length=64)]
 
 
-class RefuseCard(OfficersAct):
+class RefuseCard(BaseModel):
     """The card is none of the candidates'."""
+
+    model_config = ConfigDict(extra="forbid")
 
     decision: Literal["refuse"]
 

@@ -9,7 +9,6 @@ from evote_platform.text import PlainText
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..domain.voting_codes import LONGEST_TYPED
-from .desk_models import OfficersAct
 
 
 class FaceOrderRequest(BaseModel):
@@ -42,8 +41,10 @@ class FaceReleaseRequest(BaseModel):
     verdict: Annotated[PlainText, Field(min_length=1, max_length=LARGEST_FACE_STATEMENT)]
 
 
-class VotingCodesRequest(OfficersAct):
+class VotingCodesRequest(BaseModel):
     """New codes for all voters."""
+
+    model_config = ConfigDict(extra="forbid")
 
     replaces: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """The number of the issue whose letters become void; absent for the first one."""

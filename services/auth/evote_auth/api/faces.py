@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from evote_face.statements import FaceOrder
-from evote_platform.access import limit_address, require_officer
+from evote_officers import acts
+from evote_platform.access import limit_address
 from evote_platform.answering import route_adding
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
@@ -19,9 +20,9 @@ from ..domain.acts import Act
 from ..domain.faces import signed
 from ..doors.face import FaceDoor
 from ..service import AuthService
-from .access import NDJSON, Service
+from .access import NDJSON, Service, signed_act
 from .bodies import SmallBodyRoute
-from .desk_models import OfficersAct, VoterIdPath
+from .desk_models import VoterIdPath
 from .face_models import (
     FaceEnrolmentResponse,
     FaceOrderRequest,
@@ -51,7 +52,7 @@ def _desk(service: Service) -> FaceDesk:
 Door = Annotated[FaceDoor, Depends(_door)]
 Desk = Annotated[FaceDesk, Depends(_desk)]
 face_voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=FaceRoute)
-face_officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+face_officers = APIRouter(tags=["officer"])
 
 
 @face_voters.post("/elections/{election_uuid}/face-orders", status_code=201)
@@ -88,7 +89,10 @@ async def release_by_face(election_uuid: ElectionUuidPath, body: FaceReleaseRequ
     responses={201: {"content": {NDJSON: {}}}},
 )
 async def issue_voting_codes(
-    election_uuid: ElectionUuidPath, body: VotingCodesRequest, desk: Desk
+    election_uuid: ElectionUuidPath,
+    body: VotingCodesRequest,
+    desk: Desk,
+    act: Annotated[Act, signed_act(acts.ISSUE_CODES)],
 ) -> StreamingResponse:
     """New voting codes for all voters, for their letters. This answer is the only place where they can be read.
 
@@ -96,26 +100,34 @@ async def issue_voting_codes(
     out. The last line is ``{"voting_codes": n, "issue": number}``: without it the download is incomplete, and a further
     issue has to replace this one.
     """
-    issued = await desk.issue_codes(election_uuid, body.replaces, Act(body.officer, body.reason))
+    issued = await desk.issue_codes(election_uuid, body.replaces, act)
     return StreamingResponse(_lines(issued), status_code=201, media_type=NDJSON, headers=_NOT_STORED)
 
 
 @face_officers.post("/elections/{election_uuid}/voters/{voter_id:path}/voting-code", status_code=201)
 async def reissue_voting_code(
-    election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, desk: Desk, response: Response
+    election_uuid: ElectionUuidPath,
+    voter_id: VoterIdPath,
+    desk: Desk,
+    response: Response,
+    act: Annotated[Act, signed_act(acts.REISSUE_CODE)],
 ) -> VotingCodeResponse:
     """A new code for one voter; the old one is void at once."""
     response.headers.update(_NOT_STORED)
-    code = await desk.reissue_code(election_uuid, voter_id, Act(body.officer, body.reason))
+    code = await desk.reissue_code(election_uuid, voter_id, act)
     return VotingCodeResponse(voter_id=voter_id, voting_code=code.shown)
 
 
 @face_officers.post("/elections/{election_uuid}/voters/{voter_id:path}/face-enrolment", status_code=201)
 async def order_enrolment(
-    election_uuid: ElectionUuidPath, voter_id: VoterIdPath, body: OfficersAct, service: Service, desk: Desk
+    election_uuid: ElectionUuidPath,
+    voter_id: VoterIdPath,
+    service: Service,
+    desk: Desk,
+    act: Annotated[Act, signed_act(acts.ORDER_ENROLMENT)],
 ) -> FaceOrderResponse:
-    """An order to enrol the face of a voter at the counter. Officer and reason become part of the sealed evidence."""
-    return _order(await desk.order_enrolment(election_uuid, voter_id, Act(body.officer, body.reason)), service)
+    """An order to enrol the face of a voter at the counter. Officers and reason become part of the sealed evidence."""
+    return _order(await desk.order_enrolment(election_uuid, voter_id, act), service)
 
 
 def _order(order: FaceOrder, service: AuthService) -> FaceOrderResponse:

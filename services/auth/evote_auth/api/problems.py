@@ -7,11 +7,10 @@ from typing import Final
 
 from evote_eventlog.errors import LogUnavailable
 from evote_jpki import certificates
+from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.clock import rfc3339
 from evote_platform.problems import (
-    FORBIDDEN,
     RATE_LIMITED,
-    UNAUTHORIZED,
     UNKNOWN_ELECTION,
     Facts,
     ProblemTable,
@@ -428,6 +427,30 @@ _OFFICERS = (
         ),
     ),
     answer(
+        refusals.CommandDoneBefore,
+        kind(
+            "command-done-before",
+            409,
+            (
+                "この指示はすでに実行されています",
+                "同じ指示がもう一度行われることはありません。答えが必要なら、新しい指示に署名してください。",
+            ),
+            (
+                "This command was carried out before",
+                "It does nothing a second time. Sign a new command where its answer is needed.",
+            ),
+        ),
+    ),
+    answer(
+        refusals.NonceUsed,
+        kind(
+            "nonce-used",
+            409,
+            ("別の指示が同じ番号を使っています", "選挙事務のプログラムで指示を作り直してください。"),
+            ("Another command had the same nonce", "Make the command again with the officers' program."),
+        ),
+    ),
+    answer(
         refusals.NothingBlocked,
         kind(
             "nothing-blocked",
@@ -450,5 +473,5 @@ NOT_CSV: Final = kind(
 
 PROBLEMS = ProblemTable(
     [*_ROLL, *_CHALLENGES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
-    raised=[UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, NOT_CSV],
+    raised=[*ACCESS_PROBLEMS, RATE_LIMITED, NOT_CSV],
 )

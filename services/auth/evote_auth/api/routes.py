@@ -7,7 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from evote_platform.access import limit_address, require_officer
+from evote_officers import acts
+from evote_platform.access import limit_address, require_auditor, require_officer
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem
@@ -15,9 +16,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from ..desks.roll import RollDesk
+from ..domain.acts import Act
 from ..doors.card import CardDoor
 from ..vault.evidence import EvidencedRelease
-from .access import NDJSON, Service
+from ..vault.officers_acts import EvidencedAct
+from .access import NDJSON, Service, signed_act
 from .bodies import SmallBodyRoute
 from .models import (
     ChallengeResponse,
@@ -42,28 +45,32 @@ def _desk(service: Service) -> RollDesk:
 
 Door = Annotated[CardDoor, Depends(_door)]
 Desk = Annotated[RollDesk, Depends(_desk)]
-officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+officers = APIRouter(tags=["officer"])
 voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=SmallBodyRoute)
 
 
 @officers.post("/elections/{election_uuid}/roll", openapi_extra=_CSV_BODY)
-async def import_roll(election_uuid: ElectionUuidPath, request: Request, desk: Desk) -> RollImported:
+async def import_roll(
+    election_uuid: ElectionUuidPath, request: Request, desk: Desk, act: Annotated[Act, signed_act(acts.IMPORT_ROLL)]
+) -> RollImported:
     """Replace the roll by a CSV file with the columns voter_id, name, address, birth_date, sex.
 
     The header ``Content-Type: text/csv; charset=utf-8`` or ``shift_jis`` says how it is encoded.
     """
-    count = await desk.import_roll(election_uuid, await request.body(), _charset(request))
+    count = await desk.import_roll(election_uuid, await request.body(), _charset(request), act)
     return RollImported(imported=count, roll_size=count)
 
 
 @officers.post("/elections/{election_uuid}/roll/freeze")
-async def freeze_roll(election_uuid: ElectionUuidPath, desk: Desk) -> RollFrozenResponse:
+async def freeze_roll(
+    election_uuid: ElectionUuidPath, desk: Desk, act: Annotated[Act, signed_act(acts.PUBLISH_CREDENTIALS)]
+) -> RollFrozenResponse:
     """Freeze the roll and publish the public credentials; safe to repeat."""
-    size, digest = await desk.freeze_roll(election_uuid)
+    size, digest = await desk.freeze_roll(election_uuid, act.command)
     return RollFrozenResponse(roll_size=size, credentials_sha256=digest)
 
 
-@officers.get("/elections/{election_uuid}/roll")
+@officers.get("/elections/{election_uuid}/roll", dependencies=[Depends(require_officer)])
 async def roll(election_uuid: ElectionUuidPath, desk: Desk) -> RollStateResponse:
     """How far the roll is; counts only."""
     state = await desk.roll_state(election_uuid)
@@ -72,6 +79,7 @@ async def roll(election_uuid: ElectionUuidPath, desk: Desk) -> RollStateResponse
 
 @officers.get(
     "/elections/{election_uuid}/releases",
+    dependencies=[Depends(require_auditor)],
     response_class=StreamingResponse,
     responses={200: {"content": {NDJSON: {}}}},
 )
@@ -81,7 +89,22 @@ async def releases(election_uuid: ElectionUuidPath, desk: Desk) -> StreamingResp
     A JSON object a line: ``partition``, ``offset`` and ``evidence_sha256`` of the event, ``sealed`` (base64; null when
     the vault has no such evidence). The last line is ``{"releases": n}``: without it the download is incomplete.
     """
-    return StreamingResponse(_lines(await desk.evidenced_releases(election_uuid)), media_type=NDJSON)
+    lines = _lines("releases", await desk.evidenced_releases(election_uuid))
+    return StreamingResponse(lines, media_type=NDJSON)
+
+
+@officers.get(
+    "/elections/{election_uuid}/officers-acts",
+    dependencies=[Depends(require_auditor)],
+    response_class=StreamingResponse,
+    responses={200: {"content": {NDJSON: {}}}},
+)
+async def officers_acts(election_uuid: ElectionUuidPath, desk: Desk) -> StreamingResponse:
+    """Every act of officers with what they signed, sealed, for the auditor, who alone can open it.
+
+    Lines as of the releases; the last one is ``{"acts": n}``.
+    """
+    return StreamingResponse(_lines("acts", await desk.evidenced_acts(election_uuid)), media_type=NDJSON)
 
 
 @voters.post("/elections/{election_uuid}/challenges", status_code=201)
@@ -103,18 +126,18 @@ async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: D
     return ReleaseResponse(election_uuid=election_uuid, credential=credential)
 
 
-async def _lines(found: AsyncIterator[EvidencedRelease]) -> AsyncIterator[str]:
+async def _lines(what: str, found: AsyncIterator[EvidencedRelease | EvidencedAct]) -> AsyncIterator[str]:
     count = 0
-    async for release in found:
+    async for evidenced in found:
         count += 1
         line = {
-            "partition": release.partition,
-            "offset": release.offset,
-            "evidence_sha256": release.evidence_sha256,
-            "sealed": None if release.sealed is None else base64.b64encode(release.sealed).decode(),
+            "partition": evidenced.partition,
+            "offset": evidenced.offset,
+            "evidence_sha256": evidenced.evidence_sha256,
+            "sealed": None if evidenced.sealed is None else base64.b64encode(evidenced.sealed).decode(),
         }
         yield json.dumps(line) + "\n"
-    yield json.dumps({"releases": count}) + "\n"
+    yield json.dumps({what: count}) + "\n"
 
 
 def _charset(request: Request) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
-from evote_platform.clock import Clock
-
 from ..domain.acts import Act
 from ..domain.cases import Case, Decision, decide
 from ..domain.matching import RollPerson
-from ..domain.refusals import NotACandidate, UnknownVoter
+from ..domain.refusals import CommandDoneBefore, NotACandidate, UnknownVoter
+from ..service import AuthService
 from ..vault import cards, cases, elections, roll
 from ..vault.cards import Block
+from . import acting
 
 MOST_CASES = 200
 """How many pending cases an answer lists, oldest first; it also says how many there are."""
@@ -39,12 +38,11 @@ class PendingCases:
 class CardDesk:
     """The officers' side of registration at one replica."""
 
-    pool: asyncpg.Pool
-    clock: Clock
+    service: AuthService
 
     async def pending_cases(self, election_uuid: str) -> PendingCases:
         """The cases that wait, oldest first."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        async with self.service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             await elections.load_election(connection, election_uuid)
             pending = await cases.count_pending(connection, election_uuid)
             found = await cases.pending_cases(connection, election_uuid, MOST_CASES)
@@ -58,8 +56,9 @@ class CardDesk:
         Raises ``UnknownCase``, ``NotACandidate`` or ``CaseDecidedOtherwise``. Of two officers at two replicas the first
         one's decision stands: the case is locked.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.service.pool.acquire() as connection, connection.transaction():
             await elections.load_election(connection, election_uuid)
+            kept = await acting.begin(self.service, connection, election_uuid, act)
             case = await cases.lock_case(connection, election_uuid, number)
             voter_ref = None
             if voter_id is not None:
@@ -67,9 +66,10 @@ class CardDesk:
                     voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
                 except UnknownVoter:
                     raise NotACandidate from None
-            decision = decide(case, Decision(voter_ref, act.officer, act.reason, self.clock()))
+            decision = decide(case, Decision(voter_ref, act.officer, act.reason, self.service.clock()))
             if case.decision is None:
                 await cases.keep_decision(connection, election_uuid, number, decision)
+        await acting.publish(self.service, election_uuid, kept)
         return decision
 
     async def block(self, election_uuid: str, voter_id: str, act: Act) -> Block:
@@ -78,23 +78,35 @@ class CardDesk:
         A voter who has not come yet has no card here: then any card of theirs goes to an officer first.
         Raises ``UnknownVoter``.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.service.pool.acquire() as connection, connection.transaction():
             await elections.load_election(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
+            kept = await acting.begin(self.service, connection, election_uuid, act)
             # Behind whatever release of this voter is under way.
             await roll.lock_voter(connection, election_uuid, voter_ref)
             bound = await cards.bound_card(connection, election_uuid, voter_ref)
-            block = Block(act.officer, act.reason, self.clock())
-            return await cards.block_card(connection, election_uuid, voter_ref, bound.pair if bound else None, block)
+            block = Block(act.officer, act.reason, self.service.clock())
+            if not kept.again:
+                block = await cards.block_card(
+                    connection, election_uuid, voter_ref, bound.pair if bound else None, block
+                )
+        await acting.publish(self.service, election_uuid, kept)
+        if kept.again:
+            # Sent again, it must not block a card anew that was unblocked since.
+            raise CommandDoneBefore
+        return block
 
     async def unblock(self, election_uuid: str, voter_id: str, act: Act) -> None:
         """Take the voter's cards again. One that another card has replaced meanwhile stays replaced.
 
         Raises ``UnknownVoter`` or ``NothingBlocked``.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.service.pool.acquire() as connection, connection.transaction():
             await elections.load_election(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
-            await roll.lock_voter(connection, election_uuid, voter_ref)
-            lift = Block(act.officer, act.reason, self.clock())
-            await cards.lift_blocks(connection, election_uuid, voter_ref, lift)
+            kept = await acting.begin(self.service, connection, election_uuid, act)
+            if not kept.again:
+                await roll.lock_voter(connection, election_uuid, voter_ref)
+                lift = Block(act.officer, act.reason, self.service.clock())
+                await cards.lift_blocks(connection, election_uuid, voter_ref, lift)
+        await acting.publish(self.service, election_uuid, kept)

@@ -11,11 +11,12 @@ from evote_face.statements import FaceOrder, FacePurpose
 
 from ..domain.acts import Act
 from ..domain.faces import ORDER_ID_BYTES, ByOfficer, new_order
-from ..domain.refusals import NoSuchIssue, VotingCodesIssued
+from ..domain.refusals import CommandDoneBefore, NoSuchIssue, VotingCodesIssued
 from ..domain.voting_codes import CodeOrigin, KeptCode, VotingCode, new_voting_code
 from ..service import AuthService
-from ..vault import face_orders, roll, voting_codes
+from ..vault import Connection, face_orders, roll, voting_codes
 from ..vault.voting_codes import Issue
+from . import acting
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,15 @@ class FaceDesk:
         Raises ``VotingCodesIssued`` or ``NoSuchIssue``.
         """
         self.service.require_face_keys()
-        now = self.service.clock()
-        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
-            last = await voting_codes.last_issue(connection, election_uuid)
-            issue = _next_issue(last, replaces, now)
-            voters = await voting_codes.voters_of_an_issue(connection, election_uuid)
-
-            def make() -> tuple[list[Letter], list[tuple[str, str]]]:
-                letters = [Letter(ref, voter_id, new_voting_code(self.service.random)) for ref, voter_id in voters]
-                return letters, [(letter.voter_ref, digest(letter.code)) for letter in letters]
-
-            letters, digests = await asyncio.to_thread(make)
-            await voting_codes.keep_letters(connection, election_uuid, digests, now)
-            await face_orders.withdraw_verifications(connection, election_uuid, [ref for ref, _ in voters])
-            await voting_codes.keep_issue(connection, election_uuid, issue, act.officer, act.reason)
-        return IssuedCodes(issue.number, letters)
+            kept = await acting.begin(self.service, connection, election_uuid, act)
+            if not kept.again:
+                issued = await self._issue(connection, election_uuid, replaces, act)
+        await acting.publish(self.service, election_uuid, kept)
+        if kept.again:
+            raise CommandDoneBefore
+        return issued
 
     async def reissue_code(self, election_uuid: str, voter_id: str, act: Act) -> VotingCode:
         """A new code for one voter; the old one, and what was begun with it, is void at once.
@@ -82,10 +75,15 @@ class FaceDesk:
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
-            await roll.lock_voter(connection, election_uuid, voter_ref)
-            kept = KeptCode(voter_ref, CodeOrigin.OFFICER, self.service.clock(), act.officer, act.reason)
-            await voting_codes.keep_code(connection, election_uuid, digest, kept)
-            await face_orders.withdraw_verifications(connection, election_uuid, [voter_ref])
+            kept = await acting.begin(self.service, connection, election_uuid, act)
+            if not kept.again:
+                await roll.lock_voter(connection, election_uuid, voter_ref)
+                given = KeptCode(voter_ref, CodeOrigin.OFFICER, self.service.clock(), act.officer, act.reason)
+                await voting_codes.keep_code(connection, election_uuid, digest, given)
+                await face_orders.withdraw_verifications(connection, election_uuid, [voter_ref])
+        await acting.publish(self.service, election_uuid, kept)
+        if kept.again:
+            raise CommandDoneBefore
         return code
 
     async def order_enrolment(self, election_uuid: str, voter_id: str, act: Act) -> FaceOrder:
@@ -94,10 +92,33 @@ class FaceDesk:
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
+            kept = await acting.begin(self.service, connection, election_uuid, act)
             order_id = self.service.random(ORDER_ID_BYTES).hex()
             order = new_order(order_id, election_uuid, voter_ref, FacePurpose.ENROL, self.service.clock())
-            await face_orders.keep_order(connection, order, ByOfficer(act.officer, act.reason))
+            if not kept.again:
+                await face_orders.keep_order(connection, order, ByOfficer(act.officer, act.reason))
+        await acting.publish(self.service, election_uuid, kept)
+        if kept.again:
+            # Whoever kept the command must not get a second order, for another face.
+            raise CommandDoneBefore
         return order
+
+    async def _issue(self, connection: Connection, election_uuid: str, replaces: int | None, act: Act) -> IssuedCodes:
+        now = self.service.clock()
+        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)
+        last = await voting_codes.last_issue(connection, election_uuid)
+        issue = _next_issue(last, replaces, now)
+        voters = await voting_codes.voters_of_an_issue(connection, election_uuid)
+
+        def make() -> tuple[list[Letter], list[tuple[str, str]]]:
+            letters = [Letter(ref, voter_id, new_voting_code(self.service.random)) for ref, voter_id in voters]
+            return letters, [(letter.voter_ref, digest(letter.code)) for letter in letters]
+
+        letters, digests = await asyncio.to_thread(make)
+        await voting_codes.keep_letters(connection, election_uuid, digests, now)
+        await face_orders.withdraw_verifications(connection, election_uuid, [ref for ref, _ in voters])
+        await voting_codes.keep_issue(connection, election_uuid, issue, act.officer, act.reason)
+        return IssuedCodes(issue.number, letters)
 
 
 def _next_issue(last: Issue | None, replaces: int | None, now: datetime) -> Issue:

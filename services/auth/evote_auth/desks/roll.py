@@ -1,4 +1,4 @@
-"""What officers do about the roll: import it, freeze it, see how far it is, and hand its releases to the auditor."""
+"""What officers do about the roll: import it, freeze it, see how far it is; what the auditor downloads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from evote_eventlog.events import OfficersCommand
+
+from ..domain.acts import Act, SignedCommand
 from ..domain.credentials import list_parts, list_sha256
 from ..domain.roll import decode_roll, parse_roll
 from ..service import AuthService
 from ..vault import elections, roll
 from ..vault.evidence import EvidencedRelease, evidenced_releases
+from ..vault.officers_acts import EvidencedAct, evidenced_acts
+from . import acting
 from .deriving import derive_public_list
 
 
@@ -21,7 +26,7 @@ class RollDesk:
 
     service: AuthService
 
-    async def import_roll(self, election_uuid: str, content: bytes, charset: str) -> int:
+    async def import_roll(self, election_uuid: str, content: bytes, charset: str, act: Act) -> int:
         """Replace the roll by a CSV file; returns how many voters it has. All of it or nothing."""
         today = self.service.clock().date()
         async with self.service.pool.acquire() as connection:
@@ -31,11 +36,15 @@ class RollDesk:
             return roll.roll_rows(election_uuid, parse_roll(decode_roll(content, charset), today), self.service.random)
 
         rows = await asyncio.to_thread(read)
-        async with self.service.pool.acquire() as connection:
-            await roll.replace_roll(connection, election_uuid, rows)
+        async with self.service.pool.acquire() as connection, connection.transaction():
+            kept = await acting.begin(self.service, connection, election_uuid, act)
+            if not kept.again:
+                # Sent again, it must not undo a later import.
+                await roll.replace_roll(connection, election_uuid, rows)
+        await acting.publish(self.service, election_uuid, kept)
         return len(rows)
 
-    async def freeze_roll(self, election_uuid: str) -> tuple[int, str]:
+    async def freeze_roll(self, election_uuid: str, command: SignedCommand) -> tuple[int, str]:
         """Freeze the roll and publish the public credentials; returns their number and the list's SHA-256.
 
         The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
@@ -52,7 +61,9 @@ class RollDesk:
         async with self.service.pool.acquire() as connection:
             published = await roll.is_published(connection, election_uuid, digest)
         if not published:
-            for part in list_parts(election_uuid, credentials):
+            first, *others = list_parts(election_uuid, credentials)
+            signed = OfficersCommand(body=command.body or "", statements=command.statements)
+            for part in (first.model_copy(update={"command": signed}), *others):
                 await self.service.releasing.producer.publish(part)
         return len(credentials), digest
 
@@ -67,3 +78,9 @@ class RollDesk:
         async with self.service.pool.acquire() as connection:
             await elections.load_election(connection, election_uuid)
         return evidenced_releases(self.service.pool, election_uuid)
+
+    async def evidenced_acts(self, election_uuid: str) -> AsyncIterator[EvidencedAct]:
+        """Every act of officers in the log with its sealed evidence, as of one moment."""
+        async with self.service.pool.acquire() as connection:
+            await elections.load_election(connection, election_uuid)
+        return evidenced_acts(self.service.pool, election_uuid)

@@ -32,6 +32,16 @@ class RollRejected(Refusal):
 
 
 @dataclass
+class NonceUsed(Refusal):
+    """Another command had the same nonce."""
+
+
+@dataclass
+class CommandDoneBefore(Refusal):
+    """The command was carried out before, and its answer is told once only."""
+
+
+@dataclass
 class RollFrozenAlready(Refusal):
     """The roll is frozen and can't be imported again."""
 

@@ -8,12 +8,11 @@ from typing import Final
 
 from evote_eventlog.errors import LogUnavailable
 from evote_face.statements import StatementExpired
+from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.answering import Addition
 from evote_platform.clock import rfc3339
 from evote_platform.problems import (
-    FORBIDDEN,
     RATE_LIMITED,
-    UNAUTHORIZED,
     Answer,
     Facts,
     Problem,
@@ -357,8 +356,7 @@ PROBLEMS = ProblemTable(
         ),
     ],
     raised=[
-        UNAUTHORIZED,
-        FORBIDDEN,
+        *ACCESS_PROBLEMS,
         RATE_LIMITED,
         MALFORMED_MULTIPART,
         NOT_MULTIPART,

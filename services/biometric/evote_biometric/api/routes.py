@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from evote_platform.access import limit_address, require_officer, running_service
+from evote_officers import acts
+from evote_officers.commands import GivenCommand
+from evote_platform.access import Commanded, limit_address, require_officer, running_service
 from evote_platform.answering import route_adding
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
@@ -33,7 +35,7 @@ IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 Service = Annotated[BiometricService, Depends(running_service)]
 
 
-officers = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+officers = APIRouter(tags=["officer"])
 voters = APIRouter(
     tags=["voter"],
     dependencies=[Depends(limit_address)],
@@ -75,7 +77,7 @@ async def judge(verification_id: IdentifierPath, request: Request, service: Serv
     return VerdictResponse(verdict=await service.judge(verification_id, await _burst(request)))
 
 
-@officers.get("/elections/{election_uuid}/faces")
+@officers.get("/elections/{election_uuid}/faces", dependencies=[Depends(require_officer)])
 async def faces(election_uuid: ElectionUuidPath, service: Service) -> FaceCountsResponse:
     """Counts of enrolled, verified and rejected faces, and of erased templates."""
     counts = await service.counts(election_uuid)
@@ -85,9 +87,14 @@ async def faces(election_uuid: ElectionUuidPath, service: Service) -> FaceCounts
 
 
 @officers.post("/elections/{election_uuid}/templates/{voter_ref}/reissue")
-async def reissue(election_uuid: ElectionUuidPath, voter_ref: IdentifierPath, service: Service) -> ReissueResponse:
+async def reissue(
+    election_uuid: ElectionUuidPath,
+    voter_ref: IdentifierPath,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.REISSUE_TEMPLATE))],
+) -> ReissueResponse:
     """Give a voter's template a new transform, after a suspicion that it was taken; the voter notices nothing."""
-    return ReissueResponse(version=await service.reissue(election_uuid, voter_ref))
+    return ReissueResponse(version=await service.reissue(election_uuid, voter_ref, given))
 
 
 async def _burst(request: Request) -> SentBurst:

@@ -137,6 +137,12 @@ class StateResponse(Body):
     state: str
 
 
+class CertifyRequest(Body):
+    """The archive that the officers have verified."""
+
+    archive_sha256: Sha256Hex
+
+
 class CertifyResponse(StateResponse):
     """The certified archive."""
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from evote_belenios.election import new_uuid
-from evote_eventlog.events import ElectionEventData, RollFrozen
-from evote_platform.access import require_officer
+from evote_eventlog.events import ElectionEventData, OfficersCommand, RollFrozen
+from evote_officers import acts
+from evote_officers.commands import GivenCommand
+from evote_platform.access import Commanded, require_officer
 from evote_platform.paths import ElectionUuidPath
+from evote_platform.problems import MALFORMED_JSON, Problem
 from fastapi import APIRouter, Depends
 
 from .. import store
@@ -15,12 +20,13 @@ from ..domain.drafting import draft_election
 from ..domain.election import Election, Stage
 from ..domain.lifecycle import certify_result, close_election, open_election
 from ..domain.preflight import Check, preflight, require_ready
-from ..domain.refusals import RollNotReady
+from ..domain.refusals import RollNotReady, UnknownElection
 from ..domain.roll import complete_roll, freeze_roll
 from ..exports import archive_sha256, plan_archive
 from ..probes import probe_services
 from .access import Service
 from .models import (
+    CertifyRequest,
     CertifyResponse,
     CheckModel,
     DraftRequest,
@@ -31,24 +37,37 @@ from .models import (
     StateResponse,
 )
 
-router = APIRouter(tags=["officer"], dependencies=[Depends(require_officer)])
+router = APIRouter(tags=["officer"])
 
 
 @router.post("/elections", status_code=201)
-async def draft(body: DraftRequest, service: Service) -> DraftResponse:
-    """Write an election down."""
-    event = draft_election(body.order(), uuid=new_uuid(service.random), now=service.clock())
-    await service.commands.create(event)
-    return DraftResponse(election_uuid=event.election_uuid)
+async def draft(
+    body: DraftRequest, service: Service, given: Annotated[GivenCommand, Depends(Commanded(acts.DRAFT))]
+) -> DraftResponse:
+    """Write an election down. The command, sent again, is answered with the same election."""
+    uuid = new_uuid(_stream_of(given))
+    try:
+        async with service.pool.acquire() as connection:
+            await store.load_election(connection, uuid)
+    except UnknownElection:
+        event = draft_election(body.order(), uuid=uuid, now=service.clock())
+        # Two replicas that come here with one command publish the draft twice, and the first one stands.
+        await service.commands.create(*_signed([event], given))
+    return DraftResponse(election_uuid=uuid)
 
 
 @router.post("/elections/{election_uuid}/roll/freeze")
-async def freeze(election_uuid: ElectionUuidPath, body: FreezeRequest, service: Service) -> FreezeResponse:
+async def freeze(
+    election_uuid: ElectionUuidPath,
+    body: FreezeRequest,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.FREEZE))],
+) -> FreezeResponse:
     """Freeze the roll at the credentials that auth published."""
 
     async def decide(election: Election, connection: store.Connection) -> Sequence[ElectionEventData]:
         parts = await store.credential_parts(connection, election_uuid)
-        return await service.worker.run(freeze_roll, election, parts, body.expected_size)
+        return _signed(await service.worker.run(freeze_roll, election, parts, body.expected_size), given)
 
     election = await service.commands.execute(election_uuid, decide)
     roll = election.fact(RollFrozen)
@@ -56,7 +75,7 @@ async def freeze(election_uuid: ElectionUuidPath, body: FreezeRequest, service: 
     return FreezeResponse(roll_size=roll.roll_size, credentials_sha256=roll.credentials_sha256)
 
 
-@router.get("/elections/{election_uuid}/preflight")
+@router.get("/elections/{election_uuid}/preflight", dependencies=[Depends(require_officer)])
 async def look_before_opening(election_uuid: ElectionUuidPath, service: Service) -> PreflightResponse:
     """Say what is ready for the opening and what isn't."""
     async with service.pool.acquire() as connection:
@@ -69,32 +88,45 @@ async def look_before_opening(election_uuid: ElectionUuidPath, service: Service)
 
 
 @router.post("/elections/{election_uuid}/open")
-async def open_(election_uuid: ElectionUuidPath, service: Service) -> StateResponse:
+async def open_(
+    election_uuid: ElectionUuidPath,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.OPEN))],
+) -> StateResponse:
     """Open the election when everything is ready."""
 
     async def decide(election: Election, connection: store.Connection) -> Sequence[ElectionEventData]:
         if election.stage in (Stage.DRAFTED, Stage.ROLL_FROZEN):
             require_ready(await _checks(election, connection, service))
-        return await service.worker.run(open_election, election)
+        return _signed(await service.worker.run(open_election, election), given)
 
     election = await service.commands.execute(election_uuid, decide)
     return StateResponse(election_uuid=election_uuid, state=election.stage)
 
 
 @router.post("/elections/{election_uuid}/close")
-async def close(election_uuid: ElectionUuidPath, service: Service) -> StateResponse:
+async def close(
+    election_uuid: ElectionUuidPath,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.CLOSE))],
+) -> StateResponse:
     """Close the election before its closing time."""
 
     async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
-        return close_election(election, "officer")
+        return _signed(close_election(election, "officer"), given)
 
     election = await service.commands.execute(election_uuid, decide)
     return StateResponse(election_uuid=election_uuid, state=election.stage)
 
 
 @router.post("/elections/{election_uuid}/certify")
-async def certify(election_uuid: ElectionUuidPath, service: Service) -> CertifyResponse:
-    """Certify the result at the end of the archive."""
+async def certify(
+    election_uuid: ElectionUuidPath,
+    body: CertifyRequest,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.CERTIFY))],
+) -> CertifyResponse:
+    """Certify the result at the end of the archive that the officers have verified."""
     async with service.pool.acquire() as connection:
         election = await store.load_election(connection, election_uuid)
         election.require_stage(Stage.DECRYPTED, Stage.CERTIFIED)
@@ -102,7 +134,7 @@ async def certify(election_uuid: ElectionUuidPath, service: Service) -> CertifyR
     sha256 = await archive_sha256(service.pool, plan)
 
     async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
-        return certify_result(election, sha256)
+        return _signed(certify_result(election, sha256, body.archive_sha256), given)
 
     election = await service.commands.execute(election_uuid, decide)
     return CertifyResponse(election_uuid=election_uuid, state=election.stage, archive_sha256=sha256)
@@ -116,3 +148,19 @@ async def _checks(election: Election, connection: store.Connection, service: Ser
         published = False
     reports = await probe_services(service.http, service.service_urls, service.clock)
     return preflight(election, credentials_published=published, services=reports, now=service.clock())
+
+
+def _signed(events: Sequence[ElectionEventData], given: GivenCommand) -> list[ElectionEventData]:
+    """The events of a command, with what was signed for them to happen."""
+    try:
+        body = given.body.decode()
+    except UnicodeDecodeError:
+        # Python reads JSON in UTF-16 too; an event holds text that anybody can hash again.
+        raise Problem(MALFORMED_JSON) from None
+    command = OfficersCommand(body=body, statements=given.statements)
+    return [event.model_copy(update={"command": command}) for event in events]
+
+
+def _stream_of(given: GivenCommand) -> Callable[[int], bytes]:
+    """Bytes that follow from the command and its random nonce: sent again, it drafts nothing new."""
+    return lambda size: hashlib.shake_256(f"election {given.sha256}".encode()).digest(size)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.problems import (
     BODY_TOO_LARGE,
-    FORBIDDEN,
-    UNAUTHORIZED,
     UNKNOWN_ELECTION,
     Answer,
     Facts,
@@ -252,6 +251,22 @@ PROBLEMS = ProblemTable(
             facts=_fault,
         ),
         answer(
+            refusals.ArchiveDiffers,
+            kind(
+                "archive-differs",
+                409,
+                (
+                    "認定しようとしたアーカイブが、ここにあるものと違います",
+                    "ここにあるアーカイブの SHA-256 は {stands} です。検証し直すまで認定しないでください。",
+                ),
+                (
+                    "The certified archive is not the one that stands here",
+                    "The archive here has the SHA-256 {stands}. Verify it again before anything is certified.",
+                ),
+            ),
+            lambda error: {"certified": error.certified, "stands": error.stands},
+        ),
+        answer(
             refusals.PreflightFailed,
             kind(
                 "preflight-failed",
@@ -327,5 +342,5 @@ PROBLEMS = ProblemTable(
             ),
         ),
     ],
-    raised=[UNAUTHORIZED, FORBIDDEN],
+    raised=ACCESS_PROBLEMS,
 )

@@ -9,7 +9,7 @@ from evote_eventlog.events import ElectionClosed, ElectionDrafted, ElectionOpene
 
 from .ceremony import check_confirmation, setup_of, waiting_for_confirmation
 from .election import Election, Stage
-from .refusals import NotConfirmed, WrongStage
+from .refusals import ArchiveDiffers, NotConfirmed, WrongStage
 
 
 def open_election(election: Election) -> tuple[ElectionOpened, ...]:
@@ -54,9 +54,18 @@ def closing_time_has_come(draft: ElectionDrafted, now: datetime) -> bool:
     return datetime.fromisoformat(draft.closes_at) <= now
 
 
-def certify_result(election: Election, archive_sha256: str) -> tuple[ResultCertified, ...]:
-    """Certify the result at the end of the archive with this SHA-256 (hex)."""
+def certify_result(election: Election, archive_sha256: str, certified: str) -> tuple[ResultCertified, ...]:
+    """Certify the result at the end of the archive with this SHA-256 (hex).
+
+    Args:
+        certified: of the archive that the officers have verified and signed. A server can't have another one certified.
+
+    Raises:
+        WrongStage, ArchiveDiffers.
+    """
+    election.require_stage(Stage.DECRYPTED, Stage.CERTIFIED)
+    if certified != archive_sha256:
+        raise ArchiveDiffers(certified, archive_sha256)
     if election.stage is Stage.CERTIFIED:
         return ()
-    election.require_stage(Stage.DECRYPTED)
     return (ResultCertified(election_uuid=election.uuid, archive_sha256=archive_sha256),)

@@ -126,6 +126,14 @@ class PartialDecryptionRejected(Refusal):
 
 
 @dataclass(eq=False)
+class ArchiveDiffers(Refusal):
+    """The officers certify another archive than the one that stands here; SHA-256 in hexadecimal."""
+
+    certified: str
+    stands: str
+
+
+@dataclass(eq=False)
 class PreflightFailed(Refusal):
     """Something isn't ready for the opening; ``checks`` are those that failed, as name and detail."""
 

@@ -1,0 +1,119 @@
+"""The roster: every person and every program that a deployment lets in, with roles and public keys.
+
+One JSON document, kept by the municipality; services read it again whenever it changes. Whoever has signed a command
+stays on it with a ``valid_until``: auditors check old commands by the same document.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_statements.keys import KeyMistyped, parse_key
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+"""Of a person, a program or a deployment: it stands in what they sign."""
+
+
+class RosterUnusable(ValueError):
+    """Not a roster, or one that contradicts itself. Field: ``reason``, which holds nothing of the document's values."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Role(StrEnum):
+    """What a person is there for."""
+
+    ELECTION_OFFICER = "election-officer"
+    COUNTER_OFFICER = "counter-officer"
+    """Sees voters and their papers: cards, codes, faces."""
+    AUDITOR = "auditor"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Identifier
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime | None = None
+    """None: until somebody says otherwise."""
+
+    def valid_at(self, moment: datetime) -> bool:
+        """Whether the entry holds at a moment."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+
+
+class Person(_Entry):
+    """A person, with the keys that they sign with."""
+
+    name: Name
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    keys: Annotated[tuple[str, ...], Field(min_length=1)]
+    """As their owners handed them over (``evote_statements.keys``)."""
+
+    @field_validator("keys")
+    @classmethod
+    def _readable(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            try:
+                parse_key(key)
+            except KeyMistyped:
+                raise ValueError("not a key's line") from None
+        return keys
+
+    @cached_property
+    def public_keys(self) -> tuple[Ed25519PublicKey, ...]:
+        """The keys of the lines."""
+        return tuple(parse_key(key) for key in self.keys)
+
+
+class Scraper(_Entry):
+    """A program that reads the metrics and can't sign: it shows a token of its own, known here by its SHA-256."""
+
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Roster(BaseModel):
+    """Everybody whom a deployment lets in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deployment: Identifier
+    """Signed with every command, so that one for a rehearsal does nothing in the election."""
+    persons: tuple[Person, ...]
+    scrapers: tuple[Scraper, ...] = ()
+
+    def person(self, identifier: str) -> Person | None:
+        """The person of an identifier."""
+        return next((person for person in self.persons if person.id == identifier), None)
+
+
+def parse_roster(text: str | bytes) -> Roster:
+    """Read a roster.
+
+    Raises:
+        RosterUnusable: it is none; two entries share an identifier, or two persons a key.
+    """
+    try:
+        roster = Roster.model_validate_json(text)
+    except ValidationError as error:
+        raise RosterUnusable("; ".join(_fault(dict(fault)) for fault in error.errors(include_input=False))) from None
+    identifiers = [entry.id for entry in (*roster.persons, *roster.scrapers)]
+    if len(set(identifiers)) != len(identifiers):
+        raise RosterUnusable("two entries have the same id")
+    keys = [key for person in roster.persons for key in person.keys]
+    if len(set(keys)) != len(keys):
+        # One person who stands there twice would be two persons.
+        raise RosterUnusable("a key stands there twice")
+    return roster
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['type']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import BinaryIO
 
@@ -32,6 +32,7 @@ from .workers import CHUNK, Workers, check_ballots, check_credentials
 
 _PUBLIC_DATA, _DECRYPTIONS = "Public data", "Partial decryptions"
 _CREDENTIALS_AT_ONCE = 250
+_CHUNK_BYTES, _MOST_BYTES_IN_FLIGHT = 1 << 18, 1 << 24
 
 Progress = Callable[[int, int], None]
 
@@ -186,9 +187,9 @@ class _Verification:
         for event in stream:
             if event.type is EventType.BALLOT:
                 chunk.append(event)
-                if len(chunk) == CHUNK:
+                if len(chunk) == CHUNK or _bytes_in(chunk) > _CHUNK_BYTES:
                     submit()
-                if len(in_flight) > workers.most_in_flight:
+                while len(in_flight) > workers.most_in_flight or _bytes_in_flight(in_flight) > _MOST_BYTES_IN_FLIGHT:
                     self._take_verdicts(box, *in_flight.popleft())
                 continue
             submit()
@@ -295,6 +296,14 @@ class _Verification:
 
     def _fail(self, failure: ArchiveError) -> None:
         self._failures.append(failure)
+
+
+def _bytes_in(chunk: Sequence[ArchivedEvent]) -> int:
+    return sum(len(_ballot_text(event)) for event in chunk)
+
+
+def _bytes_in_flight(in_flight: Iterable[tuple[Sequence[ArchivedEvent], object]]) -> int:
+    return sum(_bytes_in(chunk) for chunk, _ in in_flight)
 
 
 def _ballot_text(event: ArchivedEvent) -> str:

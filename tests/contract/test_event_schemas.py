@@ -100,6 +100,10 @@ def _narrow_choice(schema: Schema) -> None:
     schema["properties"]["group"]["enum"] = ["Ed25519"]
 
 
+def _widen_choice(schema: Schema) -> None:
+    schema["properties"]["group"]["enum"].append("RFC-3526-2048")
+
+
 def _fix_choice(schema: Schema) -> None:
     del schema["properties"]["group"]["enum"]
     schema["properties"]["group"]["const"] = "Ed25519"
@@ -121,6 +125,14 @@ def _new_bound(schema: Schema) -> None:
     schema["properties"]["threshold"]["minimum"] = 2
 
 
+def _widen_bound(schema: Schema) -> None:
+    schema["properties"]["election_uuid"]["maxLength"] = 100
+
+
+def _drop_bound(schema: Schema) -> None:
+    del schema["$defs"]["DraftQuestion"]["properties"]["question"]["minLength"]
+
+
 def _make_nullable(schema: Schema) -> None:
     schema["properties"]["name"] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
@@ -140,11 +152,14 @@ def _open(schema: Schema) -> None:
         _require_in_definition,
         _remove_in_definition,
         _narrow_choice,
+        _widen_choice,
         _fix_choice,
         _narrow_pattern,
         _new_pattern,
         _shorten,
         _new_bound,
+        _widen_bound,
+        _drop_bound,
         _make_nullable,
         _open,
     ],
@@ -159,17 +174,11 @@ def _add_optional(schema: Schema) -> None:
     schema["properties"]["note"] = {"type": "string", "default": ""}
 
 
-def _relax(schema: Schema) -> None:
-    schema["properties"]["election_uuid"]["maxLength"] = 100
-    del schema["$defs"]["DraftQuestion"]["properties"]["question"]["minLength"]
-    schema["properties"]["group"]["enum"].append("RFC-3526-2048")
-
-
 def _describe(schema: Schema) -> None:
     schema["description"] = "Said better."
 
 
-@pytest.mark.parametrize("change", [_add_optional, _relax, _describe])
+@pytest.mark.parametrize("change", [_add_optional, _describe])
 def test_the_comparison_lets_a_compatible_change_pass(change: Callable[[Schema], None]) -> None:
     current = copy.deepcopy(committed(ElectionDrafted))
     change(current)

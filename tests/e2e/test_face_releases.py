@@ -23,6 +23,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_auth.domain.credentials import MasterKey
+from evote_belenios.archive import read_ballots
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
@@ -58,7 +59,12 @@ async def _election(stack: Stack, directory: Path) -> None:
         with device_pool() as executor:
             town = Town(stack, referendum, client, directory, await referendum.open_polls(executor))
             await _voters_come_by_face_and_by_card(town)
-        await referendum.officers.download_archive(directory / "final.bel")
+
+        async def archived() -> bool:
+            await referendum.officers.download_archive(directory / "final.bel")
+            return sum(1 for _ in read_ballots(directory / "final.bel")) == 3
+
+        await patiently(archived)  # the archive follows the log a moment later
         honest = await town.audit()
         assert honest.returncode == 0, honest.stderr
         assert "交付: 3 件（カード 1 件、顔 2 件）" in honest.stdout

@@ -8,6 +8,7 @@ Errors::
     ├── EventTooLarge (errors)
     ├── Fenced (errors)
     ├── LogUnavailable (errors)
+    ├── NotReadByAll (errors)
     ├── OffsetMovedBack (errors)
     ├── PoisonError (errors)
     ├── ReaderStopped (errors)

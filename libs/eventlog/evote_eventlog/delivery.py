@@ -16,6 +16,7 @@ from .errors import EventTooLarge
 from .events import EventData
 from .kafka import EVENT_MAX_BYTES, KafkaSettings
 from .record import Record, RecordPosition
+from .releases import in_words_of
 
 PUBLISH_TIMEOUT_S = 4.5
 """The longest that a publish takes before it raises :class:`LogUnavailable`, in seconds."""
@@ -37,17 +38,22 @@ def producer_options(kafka: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def encode_within_limit(envelope: Envelope) -> bytes:
+def encode_within_limit(envelope: Envelope, kafka: KafkaSettings) -> bytes:
     """The record value; raises :class:`EventTooLarge` before anything is sent."""
-    value = encode(envelope)
+    value = encode(envelope, kafka.events_release)
     if len(value) > EVENT_MAX_BYTES:
         raise EventTooLarge(len(value), EVENT_MAX_BYTES)
     return value
 
 
-def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness) -> Envelope:
-    """An envelope with a fresh random id (UUID version 4) and the time of ``clock``."""
-    return Envelope.wrap(data, id=str(uuid.UUID(bytes=random(16), version=4)), source=source, time=clock())
+def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness, kafka: KafkaSettings) -> Envelope:
+    """An envelope with a fresh random id (UUID version 4) and the time of ``clock``.
+
+    Of an event that not every reader reads yet, the earlier version; ``NotReadByAll`` when there is none.
+    """
+    # Here and nowhere else: a reader of the release before would stop at anything newer, in the middle of an election.
+    written = in_words_of(data, kafka.events_release)
+    return Envelope.wrap(written, id=str(uuid.UUID(bytes=random(16), version=4)), source=source, time=clock())
 
 
 def published(envelope: Envelope, value: bytes, metadata: RecordMetadata) -> Record:

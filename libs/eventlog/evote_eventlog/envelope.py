@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from .canonical import canonical_json
 from .errors import PoisonError, UnknownEvent
 from .events import EVENT_CLASSES, EventData
+from .releases import NEWEST_RELEASE, fields_after
 
 Clock = Callable[[], datetime]
 """The current time, with its time zone."""
@@ -62,8 +63,11 @@ class Envelope:
         return cls(id, source, data.type_name(), time, data)
 
 
-def encode(envelope: Envelope) -> bytes:
+def encode(envelope: Envelope, release: int = NEWEST_RELEASE) -> bytes:
     """The record value: CloudEvents 1.0 structured JSON, canonical by RFC 8785, UTF-8.
+
+    Args:
+        release: fields that came with a later release of the events are not written; a reader takes their defaults.
 
     Raises:
         ValueError: an integer beyond ±(2**53 - 1), a string that is no Unicode text, or one with the character NUL.
@@ -75,7 +79,7 @@ def encode(envelope: Envelope) -> bytes:
         "type": envelope.type,
         "time": envelope.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "data": envelope.data.model_dump(mode="json"),
+        "data": envelope.data.model_dump(mode="json", exclude=set(fields_after(type(envelope.data), release))),
     }
     value = canonical_json(attributes)
     if _holds_nul(value, attributes):

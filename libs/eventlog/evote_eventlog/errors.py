@@ -54,6 +54,22 @@ class EventTooLarge(Exception):
         self.limit = limit
 
 
+class NotReadByAll(Exception):
+    """The event is newer than what every reader of the deployment reads, and no earlier version says it: not written.
+
+    What makes such an event is offered only where the deployment's release (``KafkaSettings.events_release``) has it.
+    Fields: ``type_name`` (CloudEvents type), ``since`` and ``release`` (of the events: the type's, the deployment's).
+    """
+
+    def __init__(self, type_name: str, since: int, release: int) -> None:
+        super().__init__(
+            f"{type_name} came with release {since} of the events; this deployment's readers read {release}"
+        )
+        self.type_name = type_name
+        self.since = since
+        self.release = release
+
+
 class ReaderStopped(Exception):
     """A reader of the log came to what it must not pass: going on would lose or hide something.
 

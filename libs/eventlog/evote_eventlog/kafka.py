@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from pydantic import SecretStr
 
 from .events import Topic
+from .releases import OLDEST_RELEASE
 
 EVENT_MAX_BYTES: Final = 2 * 1024 * 1024
 """The largest encoded event that the log takes, in bytes."""
@@ -49,6 +50,8 @@ class NamedBySettings(Protocol):
     def kafka_password(self) -> SecretStr | None: ...
     @property
     def kafka_client_rack(self) -> str | None: ...
+    @property
+    def events_release(self) -> int: ...
 
 
 class Copies(NamedTuple):
@@ -124,6 +127,8 @@ class KafkaSettings:
     """The zone that this client runs in: it reads from a replica there (KIP-392)."""
     copies: Copies = ONE_BROKER
     """What the topics must have at least."""
+    events_release: int = OLDEST_RELEASE
+    """What every reader of the deployment reads: nothing newer is written."""
 
     @classmethod
     def of(cls, settings: NamedBySettings) -> KafkaSettings:
@@ -134,6 +139,7 @@ class KafkaSettings:
             _tls_of(settings),
             settings.kafka_client_rack,
             PRODUCTION if settings.environment == "production" else ONE_BROKER,
+            settings.events_release,
         )
 
     def client_options(self) -> dict[str, Any]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
+from .releases import NEWEST_RELEASE
+
 
 class ProjectionMetrics:
     """The metrics of all projections of a process; make one for each registry."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         """Register the metrics in ``registry``."""
+        Gauge(
+            "evote_events_release_read",
+            "The newest release of the events that this replica reads.",
+            registry=registry,
+        ).set(NEWEST_RELEASE)
         self.applied = Counter(
             "evote_events_applied",
             "Events applied to the database, counted after the commit.",

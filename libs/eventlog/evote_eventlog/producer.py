@@ -70,9 +70,10 @@ class EventProducer:
         Raises:
             LogUnavailable: no acknowledgement within :data:`PUBLISH_TIMEOUT_S`; the outcome is unknown.
             EventTooLarge: the event can't be written at all.
+            NotReadByAll: the event is newer than what the deployment's readers read.
         """
-        envelope = new_envelope(data, self._source, self._clock, self._random)
-        value = encode_within_limit(envelope)
+        envelope = new_envelope(data, self._source, self._clock, self._random, self._kafka)
+        value = encode_within_limit(envelope, self._kafka)
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 producer = await self._connected()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import operator
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +43,20 @@ _KEYS = {
     "DeadLetter": "the original topic and partition",
 }
 
+_BOUNDS = (
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "pattern",
+    "enum",
+    "const",
+    "anyOf",
+    "additionalProperties",
+)
+
 _README_HEAD = """\
 # Events
 
@@ -54,13 +67,14 @@ attributes `specversion`, `id`, `source`, `type`, `time` (RFC 3339, UTC, millise
 `datacontenttype` and `data`. The schemas here describe `data`. Topic names carry the deployment's
 prefix (`evote.` by default).
 
-Versions: a type's schema only grows by optional fields. Anything else is a new version of the type
-(`.v2`), and readers are upgraded before writers: a reader refuses what it doesn't know. The contract
-test compares the code with these files and fails on a field that was removed, changed its type, was
-narrowed or became required.
+Versions: a type's schema only grows by optional fields. Anything else, a wider bound too, is a new version of the type
+(`.v2`). A reader refuses what it doesn't know, so a writer writes nothing that is newer than the release of the events
+(column "since") that its deployment has set, with `EVOTE_EVENTS_RELEASE`, for when every reader reads it. The contract
+test compares the code with these files and fails on a field that was removed, changed its type or its bounds, or became
+required.
 
-| type | topic | key | written by | meaning |
-|---|---|---|---|---|
+| type | since | topic | key | written by | meaning |
+|---|---|---|---|---|---|
 """
 
 
@@ -98,8 +112,8 @@ def write_all(folder: Path) -> None:
 def incompatibilities(committed: Schema, current: Schema) -> list[str]:
     """Why events or code of the committed schema would break on the current one; empty when they don't.
 
-    Allowed: new optional fields, relaxed bounds, changed descriptions. Everything else is named by the
-    path of the field.
+    Allowed: new optional fields and changed descriptions. Everything else is named by the path of the field: what
+    is wider than it was is poison to a reader of the release before, which would pass it by.
     """
     return list(_compare("data", committed, current, committed, current))
 
@@ -109,7 +123,7 @@ def _row(event_class: type[EventData]) -> str:
     name = f"[`{event_class.type_name()}`]({file_name(event_class)})"
     key = _KEYS.get(event_class.__name__, "`election_uuid`")
     topic = event_class.topic
-    return f"| {name} | `{topic.value}` | {key} | {_WRITERS[topic]} | {meaning} |\n"
+    return f"| {name} | {event_class.since} | `{topic.value}` | {key} | {_WRITERS[topic]} | {meaning} |\n"
 
 
 def _compare(path: str, old: Schema, new: Schema, old_root: Schema, new_root: Schema) -> Iterator[str]:
@@ -130,31 +144,9 @@ def _compare(path: str, old: Schema, new: Schema, old_root: Schema, new_root: Sc
 
 
 def _compare_bounds(path: str, old: Schema, new: Schema) -> Iterator[str]:
-    for bound, tightens in (
-        ("minimum", operator.gt),
-        ("minLength", operator.gt),
-        ("minItems", operator.gt),
-        ("maximum", operator.lt),
-        ("maxLength", operator.lt),
-        ("maxItems", operator.lt),
-    ):
-        if bound in new and (bound not in old or tightens(new[bound], old[bound])):
-            yield f"{path}: {bound} was {old.get(bound)}, is {new[bound]}"
-    if "pattern" in new and new["pattern"] != old.get("pattern"):
-        yield f"{path}: pattern was {old.get('pattern')}, is {new['pattern']}"
-    old_choices, new_choices = _choices(old), _choices(new)
-    if new_choices is not None and (old_choices is None or not old_choices <= new_choices):
-        yield f"{path}: choices were {old_choices}, are {new_choices}"
-    if "additionalProperties" in old and old["additionalProperties"] != new.get("additionalProperties"):
-        yield f"{path}: additionalProperties changed"
-    if old.get("anyOf") != new.get("anyOf"):
-        yield f"{path}: anyOf changed"
-
-
-def _choices(schema: Schema) -> set[Any] | None:
-    if "const" in schema:
-        return {schema["const"]}
-    return set(schema["enum"]) if "enum" in schema else None
+    for bound in _BOUNDS:
+        if old.get(bound) != new.get(bound):
+            yield f"{path}: {bound} was {old.get(bound)}, is {new.get(bound)}"
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:

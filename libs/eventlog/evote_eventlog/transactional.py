@@ -84,9 +84,10 @@ class TransactionalProducer:
             Fenced: another producer of the id was started; read the log to learn what is in it.
             LogUnavailable: the outcome is unknown until ``start`` has returned again.
             EventTooLarge: one of the events can't be written; nothing was.
+            NotReadByAll: one of them is newer than what the deployment's readers read; nothing was written.
         """
-        envelopes = [new_envelope(data, self._source, self._clock, self._random) for data in events]
-        values = [encode_within_limit(envelope) for envelope in envelopes]
+        envelopes = [new_envelope(data, self._source, self._clock, self._random, self._kafka) for data in events]
+        values = [encode_within_limit(envelope, self._kafka) for envelope in envelopes]
         async with self._publishing:
             producer = self._producer
             if producer is None:

@@ -1,4 +1,7 @@
-"""Readers of this release meet events of the next one: they stop there, and pass nothing by."""
+"""Readers of this release meet events of the next one: they stop there, and pass nothing by.
+
+So the next release's writers write what this one reads, until the deployment is told that nobody reads less.
+"""
 
 from __future__ import annotations
 

@@ -20,18 +20,22 @@ def service_role(schema: Schema) -> str:
 
 
 def role_statements(schema: Schema) -> str:
-    """The statements, to be run in the services' database; passwords are the administrator's to give."""
+    """The statements, to be run in the services' database; passwords are the administrator's to give.
+
+    They may be run again, and in a new database beside roles that stand: after the loss of a database they are what
+    comes before ``migrate`` and ``replay``.
+    """
     owner, service, name = owner_role(schema), service_role(schema), schema.name
     default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {name} GRANT"
     return f"""\
-CREATE ROLE {owner} LOGIN;
-CREATE ROLE {service} LOGIN;
 DO $$ BEGIN
+  IF to_regrole('{owner}') IS NULL THEN CREATE ROLE {owner} LOGIN; END IF;
+  IF to_regrole('{service}') IS NULL THEN CREATE ROLE {service} LOGIN; END IF;
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO {owner}, {service}', current_database());
 END $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-CREATE SCHEMA {name} AUTHORIZATION {owner};
+CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {owner};
 GRANT USAGE ON SCHEMA {name} TO {service};
 {default} SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO {service};
 {default} USAGE, SELECT ON SEQUENCES TO {service};

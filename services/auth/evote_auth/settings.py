@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_jpki.certificates import Purpose
 from evote_platform.settings import ServiceSettings
 from nacl.public import PublicKey
@@ -45,6 +46,9 @@ class AuthSettings(ServiceSettings):
     """Ed25519 public key (PEM) of biometric's verdicts; set both or neither."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many challenges, releases and face orders one address may ask for, on average and at once, at a replica."""
+
+    events_release: EventsRelease = OLDEST_RELEASE
+    """The release of the events that every reader of the deployment reads: nothing newer is written."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

@@ -9,6 +9,7 @@ from typing import Annotated
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_platform.settings import ServiceSettings
 from pydantic import Field
 
@@ -26,6 +27,9 @@ class BallotSettings(ServiceSettings):
     """How many ballots one address may post, on average and at once, at this replica. Families share one."""
     turnout_watchers: Annotated[int, Field(ge=1)] = 1000
     """How many may watch the turnout live at this replica."""
+
+    events_release: EventsRelease = OLDEST_RELEASE
+    """The release of the events that every reader of the deployment reads: nothing newer is written."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

@@ -9,6 +9,7 @@ from typing import Annotated
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_platform.settings import ServiceSettings
 from pydantic import Field
 
@@ -37,6 +38,9 @@ class BiometricSettings(ServiceSettings):
     """Cosine distance to the enrolled template below which a face counts as the same."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many requests one address may send, on average and at once, at this replica."""
+
+    events_release: EventsRelease = OLDEST_RELEASE
+    """The release of the events that every reader of the deployment reads: nothing newer is written."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

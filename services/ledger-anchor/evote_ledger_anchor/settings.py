@@ -8,6 +8,7 @@ from typing import Annotated
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_platform.settings import ServiceSettings
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.errors import MalformedPolicy
@@ -51,6 +52,9 @@ class LedgerSettings(ServiceSettings):
     monitor_state_file: Path | None = None
     """Where the monitor keeps what it saw intact, on a disk that neither Kafka nor the database is on; without it,
     it remembers nothing of before its start."""
+
+    events_release: EventsRelease = OLDEST_RELEASE
+    """The release of the events that every reader of the deployment reads: nothing newer is written."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

@@ -129,9 +129,10 @@ class System:
         return self.metric("evote_ledger_monitor_last_pass_timestamp_seconds") > moment
 
     async def findings(self) -> list[TamperingDetected]:
-        """All that were raised, in Kafka's order."""
+        """All that were raised and that Kafka still has, in its order."""
         tail = EventTail(self.kafka, [Topic.LEDGER])
-        records = [record async for record in tail.read("earliest", until=await tail.end_offsets())]
+        start, end = await tail.begin_offsets(), await tail.end_offsets()
+        records = [record async for record in tail.read(start, until=end)]
         datas = [record.envelope.data for record in records if isinstance(record, Record)]
         return [data for data in datas if isinstance(data, TamperingDetected)]
 

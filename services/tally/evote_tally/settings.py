@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_platform.settings import ServiceSettings
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -19,6 +20,9 @@ class TallySettings(ServiceSettings):
 
     service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """The services whose readiness and clock the preflight checks: ``name=url,name=url``."""
+
+    events_release: EventsRelease = OLDEST_RELEASE
+    """The release of the events that every reader of the deployment reads: nothing newer is written."""
 
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""

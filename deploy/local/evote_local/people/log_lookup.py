@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -9,6 +11,9 @@ from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
 from evote_tlog.tiles import TILE_WIDTH, entries_path
+
+_PROOF_WITHIN_S = 60
+_PROOF_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,15 @@ class PublicLog:
     async def record(self, index: int, client: httpx.AsyncClient) -> bytes:
         """The record at an index, with its inclusion in the newest signed checkpoint verified.
 
+        The log's service may learn of its own newest checkpoint a moment after the service that told the index.
+
         Raises ``httpx.HTTPError`` when it can't be had, ``TlogError`` or ``ValueError`` when it doesn't hold.
         """
         answer = await client.get(f"{self.url}/proofs/inclusion", params={"index": index})
+        gives_up_at = time.monotonic() + _PROOF_WITHIN_S
+        while answer.status_code in (404, 503) and time.monotonic() < gives_up_at:
+            await asyncio.sleep(_PROOF_POLL_S)
+            answer = await client.get(f"{self.url}/proofs/inclusion", params={"index": index})
         proof = answer.raise_for_status().json()
         checkpoint = open_checkpoint(proof["checkpoint"], self.key)
         start = index - index % TILE_WIDTH

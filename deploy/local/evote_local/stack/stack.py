@@ -127,7 +127,7 @@ class Stack:
         self._start_authority()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
-            self._migrate(next(service for service in self.services if service.module == module))
+            self.migrate(next(service for service in self.services if service.module == module))
         for service in self.services:
             service.start()
         for service in self.services:
@@ -160,7 +160,8 @@ class Stack:
     def _named(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
 
-    def _migrate(self, service: Service) -> None:
+    def migrate(self, service: Service) -> None:
+        """Bring the service's schema up to date, as its owner; raises ``ProcessFailed``."""
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", service.module, "migrate"],
             env={

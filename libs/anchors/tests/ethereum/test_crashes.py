@@ -224,7 +224,8 @@ async def test_the_next_endpoint_may_be_given_what_the_first_one_took(
 ) -> None:
     urls = (doorway.url, chain.node.rpc_url)
     writer = new_writer(ContractAt(urls, contract.chain_id, contract.address, finality_depth=0))
-    await chain.rpc("evm_setAutomine", automine)
+    if not automine:
+        await chain.stop_mining()
     before = await chain.transactions_in_blocks()
     doorway.rule = lambda method, params: "lose" if method == "eth_sendRawTransaction" else "pass"
     await writer.submit(head_of(1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, ClassVar
@@ -38,6 +40,13 @@ class OfficersCommand(BaseModel):
     """The exact texts, one of each person."""
 
 
+@dataclass(frozen=True)
+class Since:
+    """Stands in the ``Annotated`` of an optional field that a type was given later: the release that it came with."""
+
+    release: int
+
+
 class EventData(BaseModel):
     """The ``data`` of an event: immutable, closed to unknown fields, additive between versions."""
 
@@ -45,6 +54,8 @@ class EventData(BaseModel):
 
     topic: ClassVar[Topic]
     version: ClassVar[int] = 1
+    since: ClassVar[int] = 1
+    """The release of the events that this type and version came with (``evote_eventlog.releases``)."""
 
     @classmethod
     @cache
@@ -56,6 +67,10 @@ class EventData(BaseModel):
         """The Kafka key; events of one key keep their order."""
         raise NotImplementedError
 
+    def earlier(self) -> EventData | None:
+        """The same in the version before this one, for readers of before ``since``; None when it can't be said so."""
+        return None
+
 
 class ElectionEventData(EventData):
     """The ``data`` of an event of one election, keyed by the election unless a class says otherwise."""
@@ -64,3 +79,10 @@ class ElectionEventData(EventData):
 
     def partition_key(self) -> str:
         return self.election_uuid
+
+
+@cache
+def later_fields(event_class: type[EventData]) -> Mapping[str, int]:
+    """The fields that the type was given later, each with the release that it came with."""
+    marks = ((name, mark) for name, field in event_class.model_fields.items() for mark in field.metadata)
+    return {name: mark.release for name, mark in marks if isinstance(mark, Since)}

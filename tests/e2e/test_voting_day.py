@@ -142,12 +142,13 @@ async def _the_auditor_ties_receipt_log_and_archive_together(
     receipt_key.write_text((await client.get(f"{stack.ballots[0].url}/receipt-key")).text)
     log_key.write_text((await client.get(f"{stack.ledger_anchor.url}/log-key")).text)
     archive, saved = directory / "final.bel", directory / "saved"
-    options = ("--log-key", log_key, "--receipt", receipt, "--receipt-key", receipt_key)
+    keys = ("--log-key", log_key, "--roster", stack.identities.roster_file)
+    options = (*keys, "--receipt", receipt, "--receipt-key", receipt_key)
     ties = ("receipt - ballot service", "receipt - archive", "receipt - log", "archive", "archive - log")
     for where in (("--log", stack.ledger_anchor.url, "--save", saved), ("--log", saved)):
         verdict = await asyncio.to_thread(run_evote_verify, archive, *where, *options)
         assert verdict.accepted, verdict.output
-        for tie in (*ties, "log - its rules", "records - checkpoint"):
+        for tie in (*ties, "log - its rules", "records - checkpoint", "officers - election"):
             assert f"holds        {tie:<27}" in verdict.output, verdict.output
         assert "certified byte for byte" in verdict.output
 

@@ -1,4 +1,4 @@
-"""The roster: every person and every program that a deployment lets in, with roles and public keys.
+"""The roster: every person whom a deployment lets in, with roles and public keys.
 
 One JSON document, kept by the municipality; services read it again whenever it changes. Whoever has signed a command
 stays on it with a ``valid_until``: auditors check old commands by the same document.
@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
-"""Of a person, a program or a deployment: it stands in what they sign."""
+"""Of a person or a deployment: it stands in what they sign."""
 
 
 class RosterUnusable(ValueError):
@@ -37,26 +37,19 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-class _Entry(BaseModel):
+class Person(BaseModel):
+    """A person, with the keys that they sign with."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Identifier
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime | None = None
-    """None: until somebody says otherwise."""
-
-    def valid_at(self, moment: datetime) -> bool:
-        """Whether the entry holds at a moment."""
-        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
-
-
-class Person(_Entry):
-    """A person, with the keys that they sign with."""
-
     name: Name
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     keys: Annotated[tuple[str, ...], Field(min_length=1)]
     """As their owners handed them over (``evote_statements.keys``)."""
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime | None = None
+    """None: until somebody says otherwise."""
 
     @field_validator("keys")
     @classmethod
@@ -73,11 +66,9 @@ class Person(_Entry):
         """The keys of the lines."""
         return tuple(parse_key(key) for key in self.keys)
 
-
-class Scraper(_Entry):
-    """A program that reads the metrics and can't sign: it shows a token of its own, known here by its SHA-256."""
-
-    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    def valid_at(self, moment: datetime) -> bool:
+        """Whether the person is on the roster at a moment."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
 
 
 class Roster(BaseModel):
@@ -88,7 +79,6 @@ class Roster(BaseModel):
     deployment: Identifier
     """Signed with every command, so that one for a rehearsal does nothing in the election."""
     persons: tuple[Person, ...]
-    scrapers: tuple[Scraper, ...] = ()
 
     def person(self, identifier: str) -> Person | None:
         """The person of an identifier."""
@@ -99,15 +89,15 @@ def parse_roster(text: str | bytes) -> Roster:
     """Read a roster.
 
     Raises:
-        RosterUnusable: it is none; two entries share an identifier, or two persons a key.
+        RosterUnusable: it is none; two persons share an identifier or a key.
     """
     try:
         roster = Roster.model_validate_json(text)
     except ValidationError as error:
         raise RosterUnusable("; ".join(_fault(dict(fault)) for fault in error.errors(include_input=False))) from None
-    identifiers = [entry.id for entry in (*roster.persons, *roster.scrapers)]
+    identifiers = [person.id for person in roster.persons]
     if len(set(identifiers)) != len(identifiers):
-        raise RosterUnusable("two entries have the same id")
+        raise RosterUnusable("two persons have the same id")
     keys = [key for person in roster.persons for key in person.keys]
     if len(set(keys)) != len(keys):
         # One person who stands there twice would be two persons.

@@ -59,7 +59,7 @@ class RosterFile:
         sha256 = hashlib.sha256(content).hexdigest()
         if sha256 != self._sha256:
             self._roster, self._sha256 = roster, sha256
-            _log.info("roster read", sha256=sha256, persons=len(roster.persons), scrapers=len(roster.scrapers))
+            _log.info("roster read", sha256=sha256, persons=len(roster.persons))
 
     def _keep(self, fault: str) -> None:
         if fault != self._fault:

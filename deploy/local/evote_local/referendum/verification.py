@@ -46,6 +46,7 @@ async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast:
     given = {
         "--log-key": ("log-key", stack.identities.log_key.text),
         "--witness-policy": ("witness-policy", stack.vouching.policy_file.read_text()),
+        "--roster": ("roster.json", stack.identities.roster_file.read_text()),
         "--receipt": ("receipt.json", json.dumps(cast.receipt)),
         "--receipt-key": ("receipt-key", receipt_key),
     }

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificates
 from evote_jpki.authorities import Authorities
+from evote_officers.roster import RosterUnusable, parse_roster
 from nacl.public import PrivateKey
 from rich.console import Console
 from rich.progress import Progress
@@ -21,6 +22,7 @@ from .commanding import OfficerKey, Password
 from .errors import AuditFailed, CommandFailed, KeyFileUnreadable
 from .keyfile import read_key, write_new_key
 from .officer_key import read_officer_key
+from .officers_acts import audit_acts, read_acts
 from .options import AuthUrl, ElectionUuid
 from .release_evidence import Trusted, read_releases
 
@@ -52,6 +54,43 @@ def fetch(
         reader = Reader(read_officer_key(officer_key, password), "auth")
         size = client.download(f"/elections/{election}/releases", out, reader)
     _console.print(f"{out} に保存しました（{size:,} バイト）。")
+
+
+@app.command("fetch-acts")
+def fetch_acts(
+    election: ElectionUuid,
+    url: AuthUrl,
+    officer_key: OfficerKey,
+    password: Password,
+    out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
+) -> None:
+    """職員の操作の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
+    with ServiceClient(url) as client:
+        reader = Reader(read_officer_key(officer_key, password), "auth")
+        size = client.download(f"/elections/{election}/officers-acts", out, reader)
+    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+
+
+@app.command()
+def acts(
+    election: ElectionUuid,
+    key_file: KeyFile,
+    acts: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="fetch-acts で取った記録。")],
+    roster: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="市から受け取った職員名簿（サーバーのものではない）。")
+    ],
+) -> None:
+    """職員の操作を確かめる（通信しない）。名簿の職員が、必要な人数で署名しているか。不一致は終了コード 1。"""
+    try:
+        own = parse_roster(roster.read_bytes())
+    except RosterUnusable as error:
+        raise CommandFailed(f"職員名簿として読めません: {roster}（{error.reason}）") from error
+    report = audit_acts(election, read_acts(acts), _auditor_key(key_file), own)
+    for title, count in sorted(report.counts.items()):
+        _console.print(f"{title}: {count} 件")
+    if report.findings:
+        raise AuditFailed(report.findings)
+    _console.print("すべての操作に、名簿の職員の署名が必要な人数分あります。")
 
 
 @app.command()

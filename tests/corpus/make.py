@@ -1,4 +1,4 @@
-"""Makes the corpus anew: whole elections, valid and corrupted, for any verifier. Run it from anywhere, and commit what it writes."""
+"""Makes the corpus anew: whole elections, valid and corrupted, for any verifier. Commit what it writes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ from tests.tamperings import NOT_SUPPORTED, TABLE  # noqa: E402
 def main() -> None:
     """Every corruption in the small group's archives, and in the large one's those that only arithmetic finds."""
     entries = []
-    for group, names in (
-        (ED25519, None),
-        (BELENIOS_2048, {"ballot_overall_proof_exchanged", "decryption_proof_wrong"}),
-    ):
+    arithmetic = {"ballot_overall_proof_exchanged", "decryption_proof_wrong"}
+    for group, names in ((ED25519, None), (BELENIOS_2048, arithmetic)):
         story = tell_story(group)
         entries.append(_entry(group, story, "valid", 0, None))
         for tampering, rule in TABLE:

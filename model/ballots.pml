@@ -258,7 +258,7 @@ inline append_as(r, p, y) {
      assert(no_reader_stops);
 #endif
      append(p, (y) | NEWER)
-  :: else -> append(p, y)
+  :: append(p, y) /* a writer that the setting has not reached yet */
   fi
 #else
   append(p, y)

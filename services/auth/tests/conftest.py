@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
 from evote_auth.settings import AuthSettings
+from evote_device.requests import DeviceRequest, EnrolmentRequested, ReleaseRequested
 from evote_eventlog.events import (
     DraftQuestion,
     DraftTrustee,
@@ -36,6 +38,7 @@ from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.staff import Staff, StaffSignature
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.settings import Environment
@@ -75,8 +78,17 @@ class BiometricStandIn:
             expires_at=now + timedelta(minutes=5),
             order_id=order.order_id,
             verdict_id=secrets.token_hex(16),
+            device_key=order.device_key or "",
         )
         return sign_statement(verdict.model_copy(update=changes), self.key)
+
+
+def order_of(statement: str) -> str:
+    """The number of the order that a statement is, or is about; zeros for what is neither."""
+    try:
+        return json.loads(statement).get("order_id", "0" * 32)
+    except ValueError:
+        return "0" * 32
 
 
 def roll_csv(*people: Person) -> str:
@@ -85,7 +97,7 @@ def roll_csv(*people: Person) -> str:
 
 
 def signed_by(card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
-    """What the card agent sends for a challenge."""
+    """What the card agent answers for a challenge."""
     client = JpkiCard(card.transmit)
     client.verify_pin(USER_AUTHENTICATION, "1234")
     client.verify_pin(DIGITAL_SIGNATURE, "ABC123")
@@ -115,7 +127,13 @@ class Town:
     producer: EventProducer
     app: FastAPI
     biometric: BiometricStandIn
+    code_key: X25519PublicKey
+    """auth's, from the city."""
     uuid: str = ""
+    occasions: dict[str, DeviceOccasion] = field(default_factory=dict)
+    """The devices of this test, by the number of the challenge or order that each was given."""
+    orders: dict[str, str] = field(default_factory=dict)
+    """Orders to verify, by their numbers."""
 
     @property
     def staff(self) -> Staff:
@@ -159,7 +177,7 @@ class Town:
         await self.producer.publish(ElectionClosed(election_uuid=self.uuid, reason="officer"))
 
         async def seen() -> bool:
-            return (await self.client.post(f"{self.base}/challenges")).status_code == 403
+            return (await self.ask_challenge()).status_code == 403
 
         await eventually(seen)
 
@@ -187,13 +205,38 @@ class Town:
     def card(self, person: Person, authority: TestAuthority | None = None, **options) -> EmulatedCard:
         return (authority or self.authority).issue_card(person, self.keys, pin="1234", password="ABC123", **options)
 
-    async def challenge(self) -> dict[str, str]:
-        response = await self.client.post(f"{self.base}/challenges")
+    async def ask_challenge(self, occasion: DeviceOccasion | None = None) -> httpx.Response:
+        occasion = occasion or DeviceOccasion(self.uuid)
+        return await self.client.post(f"{self.base}/challenges", json={"device_key": occasion.device_key})
+
+    async def challenge(self, occasion: DeviceOccasion | None = None) -> dict[str, str]:
+        """For a new device, or this one."""
+        occasion = occasion or DeviceOccasion(self.uuid)
+        response = await self.ask_challenge(occasion)
         assert response.status_code == 201, response.text
+        occasion.check_challenge(response.json())
+        self.occasions[response.json()["challenge_id"]] = occasion
         return response.json()
 
-    def sign(self, card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
-        return signed_by(card, challenge)
+    def sign(
+        self, card: EmulatedCard, challenge: dict[str, str], kind: type[DeviceRequest] = ReleaseRequested
+    ) -> dict[str, str]:
+        """What a device sends to auth for a challenge that it was given."""
+        return self.resigned(signed_by(card, challenge), kind)
+
+    def resigned(self, body: dict[str, str], kind: type[DeviceRequest] = ReleaseRequested) -> dict[str, str]:
+        """The same from a device that signs whatever stands in ``body``: only the card's word is wrong then."""
+        occasion = self.occasions.get(body["challenge_id"], DeviceOccasion(self.uuid))
+        return occasion.card_request({n: part for n, part in body.items() if n != "device_request"}, kind)
+
+    def changed(self, body: dict[str, str], **parts: str) -> dict[str, str]:
+        """A request with other parts of the card in it, which the device has signed so."""
+        return self.resigned(body | parts)
+
+    def credential(self, response: httpx.Response, occasion_id: str) -> str:
+        """What the device of an occasion reads in auth's answer."""
+        assert response.status_code == 200, response.text
+        return self.occasions[occasion_id].credential(response.json(), occasion_id)
 
     def roll_csv(self, *people: Person) -> str:
         return roll_csv(*people)
@@ -202,7 +245,12 @@ class Town:
         return self.app.state.service.trust
 
     async def release(self, card: EmulatedCard) -> httpx.Response:
-        return await self.send(signed_by(card, await self.challenge()))
+        return await self.send(self.sign(card, await self.challenge()))
+
+    async def released(self, card: EmulatedCard) -> str:
+        """The credential that a voter with this card gets."""
+        challenge = await self.challenge()
+        return self.credential(await self.send(self.sign(card, challenge)), challenge["challenge_id"])
 
     async def send(self, body: object) -> httpx.Response:
         return await self.client.post(f"{self.base}/releases", json=body)
@@ -218,8 +266,16 @@ class Town:
         assert end["voting_codes"] == len(lines)
         return {line["voter_id"]: line["voting_code"] for line in lines}
 
-    async def face_order(self, code: str) -> httpx.Response:
-        return await self.client.post(f"{self.base}/face-orders", json={"voting_code": code})
+    async def face_order(self, code: str, occasion: DeviceOccasion | None = None) -> httpx.Response:
+        """For a new device, or this one."""
+        occasion = occasion or DeviceOccasion(self.uuid)
+        body = occasion.order_request(code, self.code_key)
+        response = await self.client.post(f"{self.base}/face-orders", json=body)
+        if response.is_success:
+            occasion.check_order(response.json()["order"])
+            order = response.json()["order"]
+            self.occasions[order_of(order)], self.orders[order_of(order)] = occasion, order
+        return response
 
     async def verdict(self, code: str, **changes: object) -> str:
         """What a voter carries from biometric who has this code and, the stand-in says, the face."""
@@ -227,12 +283,32 @@ class Town:
         assert response.status_code == 201, response.text
         return self.biometric.verdict(response.json()["order"], self.clock(), **changes)
 
+    def asked_by_face(self, verdict: str) -> dict[str, str]:
+        """What the device that the order was given to sends to auth; some device for what is no verdict on an order."""
+        order_id = order_of(verdict)
+        occasion = self.occasions.get(order_id, DeviceOccasion(self.uuid))
+        return occasion.face_request(order_id, verdict)
+
     async def release_by_face(self, verdict: str, client: httpx.AsyncClient | None = None) -> httpx.Response:
-        return await (client or self.client).post(f"{self.base}/face-releases", json={"verdict": verdict})
+        body = self.asked_by_face(verdict)
+        return await (client or self.client).post(f"{self.base}/face-releases", json=body)
+
+    async def released_by_face(self, verdict: str) -> str:
+        """The credential that the device of a verdict gets."""
+        return self.credential(await self.release_by_face(verdict), order_of(verdict))
 
     async def enrol_by_card(self, card: EmulatedCard) -> httpx.Response:
-        body = signed_by(card, await self.challenge())
+        body = self.sign(card, await self.challenge(), EnrolmentRequested)
         return await self.client.post(f"{self.base}/face-enrolments", json=body)
+
+    async def enrolled_by_card(self, card: EmulatedCard) -> tuple[str, str]:
+        """The order to enrol, and the voting code that the device reads."""
+        challenge = await self.challenge()
+        body = self.sign(card, challenge, EnrolmentRequested)
+        response = await self.client.post(f"{self.base}/face-enrolments", json=body)
+        assert response.status_code == 201, response.text
+        occasion = self.occasions[challenge["challenge_id"]]
+        return response.json()["order"], occasion.voting_code(response.json(), challenge["challenge_id"])
 
     async def evidence(self) -> list[dict[str, Any]]:
         """The opened evidence of this election, in the order of its releases."""
@@ -289,13 +365,23 @@ def biometric(order_key: Ed25519PrivateKey) -> BiometricStandIn:
     return BiometricStandIn(order_key.public_key())
 
 
+@pytest.fixture(scope="session")
+def code_key() -> X25519PrivateKey:
+    """auth's, for typed voting codes."""
+    return X25519PrivateKey.generate()
+
+
 @pytest.fixture
-def face_key_files(tmp_path: Path, order_key: Ed25519PrivateKey, biometric: BiometricStandIn) -> tuple[Path, Path]:
-    """auth's key for orders, and biometric's public key."""
+def face_key_files(
+    tmp_path: Path, order_key: Ed25519PrivateKey, biometric: BiometricStandIn, code_key: X25519PrivateKey
+) -> tuple[Path, Path, Path]:
+    """auth's key for orders, biometric's public key, and auth's key for voting codes."""
     private, public = tmp_path / "face-order-key.pem", tmp_path / "biometric-public-key.pem"
     private.write_bytes(order_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(biometric.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return private, public
+    codes = tmp_path / "voting-code-key.pem"
+    codes.write_bytes(code_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return private, public, codes
 
 
 @pytest.fixture
@@ -305,7 +391,7 @@ def auth_settings(
     tmp_path: Path,
     authority: TestAuthority,
     auditor: PrivateKey,
-    face_key_files: tuple[Path, Path],
+    face_key_files: tuple[Path, Path, Path],
 ) -> AuthSettings:
     (tmp_path / "master").write_bytes(base64.b64encode(secrets.token_bytes(32)) + b"\n")
     (tmp_path / "ca.pem").write_bytes(authority.ca_bundle_pem())
@@ -323,6 +409,7 @@ def auth_settings(
         auditor_public_key=base64.b64encode(bytes(auditor.public_key)).decode(),
         face_order_key_file=face_key_files[0],
         biometric_public_key_file=face_key_files[1],
+        voting_code_key_file=face_key_files[2],
         address_requests_per_minute=100_000,
     )
 
@@ -343,13 +430,26 @@ async def town(
     keys: CardKeys,
     auditor: PrivateKey,
     biometric: BiometricStandIn,
+    code_key: X25519PrivateKey,
 ) -> AsyncIterator[Town]:
     producer = EventProducer(kafka, "tally", clock)
     await producer.start()
     try:
         app = PROGRAM.app(PROGRAM.start(auth_settings), clock)
         async with running_app(app) as client:
-            yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
+            yield Town(
+                client,
+                kafka,
+                auth_settings,
+                clock,
+                authority,
+                keys,
+                auditor,
+                producer,
+                app,
+                biometric,
+                code_key.public_key(),
+            )
     finally:
         await producer.stop()
 

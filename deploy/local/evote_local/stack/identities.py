@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from evote_cli.officer_key import write_officer_key
 from evote_tlog.checkpoint import VerifierKey
 
@@ -39,6 +39,9 @@ class Identities:
     face_order_public_key_file: Path
     face_verdict_key_file: Path
     face_verdict_public_key_file: Path
+    voting_code_key_file: Path
+    voting_code_key: X25519PublicKey
+    """auth's, to which devices seal typed voting codes."""
     template_master_key_file: Path
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
@@ -48,7 +51,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     staff = Staff()
-    auditor, log_key = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    auditor, code_key, log_key = X25519PrivateKey.generate(), X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
         staff=staff,
@@ -63,6 +66,8 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         face_order_public_key_file=directory / "face-order-key.pub.pem",
         face_verdict_key_file=directory / "face-verdict-key.pem",
         face_verdict_public_key_file=directory / "face-verdict-key.pub.pem",
+        voting_code_key_file=directory / "voting-code-key.pem",
+        voting_code_key=code_key.public_key(),
         template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
@@ -71,6 +76,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         write_officer_key(path, DEPLOYMENT, member.identifier, member.key, OFFICER_PASSWORD)
     _write_private(identities.receipt_key_file, _pkcs8(Ed25519PrivateKey.generate()))
     _write_private(identities.log_key_file, _pkcs8(log_key))
+    _write_private(identities.voting_code_key_file, _pkcs8(code_key))
     for path, public in (
         (identities.face_order_key_file, identities.face_order_public_key_file),
         (identities.face_verdict_key_file, identities.face_verdict_public_key_file),
@@ -86,7 +92,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     return identities
 
 
-def _pkcs8(key: Ed25519PrivateKey) -> bytes:
+def _pkcs8(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

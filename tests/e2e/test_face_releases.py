@@ -62,7 +62,9 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _voters_come_by_face_and_by_card(town)
 
         async def archived() -> bool:
-            await referendum.officers.download_archive(directory / "final.bel")
+            await referendum.officers.download_archive(
+                directory / "final.bel", auditor_token=stack.identities.auditor_token
+            )
             return sum(1 for _ in read_ballots(directory / "final.bel")) == 3
 
         await patiently(archived)  # the archive follows the log a moment later

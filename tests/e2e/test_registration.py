@@ -49,14 +49,18 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _a_card_in_another_spelling_is_taken(town)
             await _a_married_voter_comes_through_an_officer(town)
             await _a_lost_card_gives_way_to_a_new_one(town)
-            await referendum.officers.download_archive(directory / "honest.bel")
+            await referendum.officers.download_archive(
+                directory / "honest.bel", auditor_token=stack.identities.auditor_token
+            )
             honest = await town.audit(directory, "honest.bel")
             assert honest.returncode == 0, honest.stderr
             listed = [line for line in honest.stdout.splitlines() if line.startswith("確認してください")]
             assert [line.split()[1] for line in listed] == [Remark.FOLDED, Remark.OFFICER, Remark.CARD_REPLACED]
             assert all(" 1 件（位置: " in line for line in listed)
             credential = await _auth_votes_for_somebody_who_never_came(town)
-        await referendum.officers.download_archive(directory / "planted.bel")
+        await referendum.officers.download_archive(
+            directory / "planted.bel", auditor_token=stack.identities.auditor_token
+        )
         planted = await town.audit(directory, "planted.bel")
         assert planted.returncode == 1
         assert planted.stderr.splitlines()[1:] == [f"  交付の証拠がない資格情報で投票されている: {credential}"]

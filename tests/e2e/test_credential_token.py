@@ -15,7 +15,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import run_evote_verify
 from evote_local.stack.stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 VOTERS = 6
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -296,37 +293,3 @@ def test_production_refuses_keys_in_a_file_and_every_deployment_keys_in_two_plac
     ):
         with pytest.raises(ValidationError, match="token"):
             AuthSettings(**wrong)
-
-
-async def test_the_commands_do_it_from_a_terminal(guarded: Any, in_a_token: AuthSettings, desk: TokenDesk) -> None:
-    """As operators run them: settings from the environment, the election's id typed."""
-
-    def keys(action: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        variables = {
-            f"EVOTE_{name.upper()}": str(getattr(value, "get_secret_value", lambda value=value: value)())
-            for name, value in in_a_token.model_dump().items()
-            if value is not None and not name.startswith("ocsp")
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "evote_auth.main", "keys", action, "--election", guarded.uuid],
-            env={**os.environ, **variables},
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    made = keys("create")
-    assert made.returncode == 0, made.stderr
-    assert desk.ids_of(guarded.uuid)[0] in made.stdout
-    assert keys("create").returncode == 1
-    assert keys("rotate").returncode == 0
-    assert (await guarded.freeze()).status_code == 200
-    refused = keys("destroy", f"{guarded.uuid}\n")
-    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert "no certified result" in refused.stderr
-    await certify(guarded)
-    destroyed = keys("destroy", f"{guarded.uuid}\n")
-    assert destroyed.returncode == 0, destroyed.stderr
-    assert "Type the election's id" in destroyed.stdout
-    assert desk.ids_of(guarded.uuid) == []

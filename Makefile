@@ -22,7 +22,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims bench-verify bench-anchor bench-card bench-keys bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kaf
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
+
+model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
+	@$(RUN) python model/check.py
 
 openapi: $(INSTALLED) ## Regenerate the services' OpenAPI documents in docs/openapi
 	@set -e; for service in $(SERVICES); do \

@@ -23,6 +23,7 @@ from evote_jpki.vpcd import InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon
 from evote_local.nodes.ports import LOOPBACK
 from evote_local.people.latencies import percentiles
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, Voter, open_client
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
@@ -78,7 +79,10 @@ async def release(voter: Voter, desk: CardDesk, slot: int, auth: str, page: http
         present = time.perf_counter()
         parts[NOTICED].append(present - put_in)
         lap = Lap(parts)
-        challenge = (await page.post(f"{auth}/challenges")).raise_for_status().json()
+        occasion = DeviceOccasion(auth.rsplit("/", 1)[-1])
+        asked = {"device_key": occasion.device_key}
+        challenge = (await page.post(f"{auth}/challenges", json=asked)).raise_for_status().json()
+        occasion.check_challenge(challenge)
         lap.add("auth: challenge", time.perf_counter())
         chip.commands.clear()
         request = asyncio.create_task(desk.request_signatures(page, challenge))
@@ -86,7 +90,8 @@ async def release(voter: Voter, desk: CardDesk, slot: int, auth: str, page: http
         answer = (await request).raise_for_status().json()
         answered = time.perf_counter()
         add_card_work(lap, chip.commands, asked, typed, answered)
-        (await page.post(f"{auth}/releases", json=answer)).raise_for_status()
+        released = await page.post(f"{auth}/releases", json=occasion.card_request(answer))
+        occasion.credential(released.raise_for_status().json(), challenge["challenge_id"])
         lap.add("auth: release", time.perf_counter())
     parts[TOTAL].append(lap.at - present)
     lap.close()

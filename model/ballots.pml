@@ -1,49 +1,42 @@
 /*
- * From the cast to the count: intake, reading back, the close, the sequencer, restarts, replicas that are stuck, whoever
- * withholds ballots, and two releases side by side. docs/model.md says how it is checked, and what is open.
+ * A ballot's way from the cast to the count: intake, reading back, the close, the sequencer, restarts, replicas that stand still, whoever
+ * withholds ballots, and two releases side by side.
  *
- * Sizes are set by -DNAME=number. A guard is taken out by -DNAME:
- *
- *   NO_ORDER_RULE         any number is admitted
- *   NO_MARKER_AT_START    a replica answers from what it has read since its start, without what the tables say
- *   NO_READ_BACK          the receipt is given when the record is durable, before it was read back
- *   COUNT_AT_ONE_MARKER   tally counts when one partition's marker is logged
- *   NO_FENCE              a leader that was cut off may still write
- *   LOAD_BEFORE_FENCE     a leader reads where the log ends before it has fenced the one before
- *   COUNT_OWN_CASTS       a device counts what it has signed, not what stands in the log
- *   BELIEVE_ANY_NUMBER    a device believes whichever last number it is told
- *   BELIEVE_ANY_STATEMENT a device believes a last number that its credential signed, without looking for it in the log
- *   SIGN_UNASKED          a device that was left alone signs anew by itself
- *   SKIP_UNKNOWN          a reader passes by what a newer release wrote
- *   NO_FLEET_SETTING      the newer release writes its own form at once
+ * check.py says in which sizes it is searched, and which guards are taken out (-DNAME). A line that stands for code of the platform ends in a
+ * mark, such as @load_history: docs/model.md says for each what the code is, and what the model leaves out.
  */
 
-/* ------------------------------------------------------------------------------------------------------- sizes */
+/* ------------------------------------------------------------------------------------------------------------------------------- sizes */
 
 #ifndef REPLICAS
 #define REPLICAS 2
 #endif
-#ifndef CREDENTIALS
+#ifndef CREDENTIALS /* each one voter's */
 #define CREDENTIALS 1
+#endif
+#ifndef BALLOTS
+#define BALLOTS 3
+#endif
+#ifndef NUMBERS /* the largest number of an order statement */
+#define NUMBERS 3
 #endif
 #ifndef PARTITIONS
 #define PARTITIONS 1
 #endif
-#ifndef CRASHES /* of replicas, of the closer and of the leading sequencer, in all */
-#define CRASHES 1
+#ifndef CRASHES /* of replicas, of the one that closes the box and of the leading sequencer, in all */
+#define CRASHES 0
 #endif
-#ifndef HELD /* how many posted statements somebody keeps, to have them recorded whenever it suits */
-#define HELD 1
+#ifndef HELD /* posted statements that a replica which stands still, or somebody on purpose, records at any later time */
+#define HELD 0
 #endif
-#ifndef LIES /* how often a false last number is told */
+#ifndef LIES /* how often a replica tells a false last number */
 #define LIES 0
 #endif
 #ifndef TAKEOVERS /* how often a sequencer takes over from one that still runs */
 #define TAKEOVERS 0
 #endif
-#define BALLOTS 3
-#ifndef NUMBERS
-#define NUMBERS 3
+#ifndef ROLLBACKS
+#define ROLLBACKS 0
 #endif
 #ifndef RECORDS
 #define RECORDS 10
@@ -60,71 +53,86 @@
 #define FIRST(c) ((c) * 2)
 #define FINAL(c) ((c) + 1)
 #endif
-#define HOME(c) ((c) % PARTITIONS) /* the partition of a credential, by Kafka's key */
+#define HOME(c) ((c) % PARTITIONS) /* @partition_key */
 #define BIT(i) (1 << (i))
-#define NONE 255
+#define NOBODY 255
 
-/* ----------------------------------------------------------------------------------- the log of truth, in Kafka */
+/* What makes no difference to the ballots may wait, which leaves fewer interleavings. The configuration "interleaved" searches them all. */
+#ifdef CLOSE_LAST
+#define MAY_CLOSE (answered == CREDENTIALS)
+#else
+#define MAY_CLOSE true
+#endif
+#ifdef SEQUENCE_LAST
+#define MAY_LEAD (answered == CREDENTIALS)
+#else
+#define MAY_LEAD true
+#endif
 
+/* ---------------------------------------------------------------------------------------------------------- the log of truth, in Kafka */
+
+#define STATEMENT(b, n) ((b) * NUMBERS + (n) - 1) /* that ballot b is its voter's number n, signed by the credential */
+#define BALLOT_IN(s) ((s) / NUMBERS)
+#define NUMBER_IN(s) ((s) % NUMBERS + 1)
+#define RECORD(s) ((s) + 1) /* of a statement */
 #define MARKER 63
-#define NEWER 64 /* written in the form of the newer release */
-#define STATEMENT(b, n) ((b) * NUMBERS + (n) - 1)
-#define RECORD_OF(b, n) (STATEMENT(b, n) + 1)
-#define BALLOT_OF(y) ((((y) & 63) - 1) / NUMBERS)
-#define NUMBER_OF(y) ((((y) & 63) - 1) % NUMBERS + 1)
+#define NEWER 64 /* in the form of the newer release */
 #define IS_MARKER(y) (((y) & 63) == MARKER)
+#define BALLOT_OF(y) BALLOT_IN(((y) & 63) - 1)
+#define NUMBER_OF(y) NUMBER_IN(((y) & 63) - 1)
 
 byte record[PARTITIONS * RECORDS];
 byte end_of[PARTITIONS];
 #define AT(p, o) record[(p) * RECORDS + (o)]
 
-/* ------------------------------------------------------------------------------------------------- who knows what */
+/* ------------------------------------------------------------------------------------------------------------------- who knows what */
 
 #ifdef NO_MARKER_AT_START
-byte began[REPLICAS * PARTITIONS]; /* ReadBack._begin: where a replica's memory begins */
+byte began[REPLICAS * PARTITIONS];
 #define BEGAN(r, p) began[(r) * PARTITIONS + (p)]
 #else
-#define BEGAN(r, p) 0              /* makes no difference: the tables say what stands before */
+#define BEGAN(r, p) 0              /* wherever memory begins: the tables say what stands before */
 #endif
-bool closed_known;                 /* ElectionClosed is in ballot's tables: the window is over */
-byte working[CREDENTIALS];         /* the replica that works on a voter's request: NONE, or LOST with its memory */
+bool closed_known;                 /* ElectionClosed is in the tables: the window is over */
+byte working[CREDENTIALS];         /* the replica that works on a voter's request; NOBODY; or LOST with the replica's memory */
 #define LOST 254
 byte crashes = CRASHES;
-short held;                        /* the statements that somebody keeps */
+#if HELD > 0
 byte may_hold = HELD;
+short held;                        /* the statements that are kept back */
+#endif
 #if LIES > 0
-short posted;                      /* every statement that left a device */
-byte admitted;                     /* ballots that stand in the log */
 byte lies = LIES;
+short posted;                      /* the statements that ever left a device */
 #endif
 #ifdef SIGN_UNASKED
-byte left_alone;                   /* ballots whose voter gave up, while the device still tries */
+byte left_alone;                   /* ballots whose voter gave up, while the device goes on */
 #endif
+byte answered;                     /* voters who are done */
 
 #ifdef RELEASES
-#define SEQUENCER_READER REPLICAS
-#define TALLY_READER (REPLICAS + 1)
-bool is_newer[REPLICAS + 2];       /* the release of every reader: replicas, the sequencer, tally */
-bool write_newer;                  /* the fleet's setting */
-byte before_newer[PARTITIONS];     /* where the first record in the newer form stands, or the end */
+#define TALLY_READER REPLICAS
+#define SEQUENCER_READER (REPLICAS + 1)
+#define READERS (REPLICAS + 2)
+byte newer;                        /* which readers are of the newer release, as bits: replicas, tally, the sequencer */
+bool write_newer;                  /* the deployment's setting */
+byte readable;                     /* how far the older release reads: to the first record in the newer form, or the end */
 byte rollbacks = ROLLBACKS;
-#define IS_NEWER(reader) is_newer[reader]
-#define ANY_REPLICA_IS_NEWER (is_newer[0] || is_newer[1])
-#define ALL_ARE_NEWER (is_newer[0] && is_newer[1] && is_newer[2] && is_newer[3])
+#define IS_NEWER(reader) ((newer >> (reader)) & 1)
+#define ANY_REPLICA_IS_NEWER ((newer & (BIT(REPLICAS) - 1)) != 0)
+#define ALL_ARE_NEWER (newer == BIT(READERS) - 1)
 #else
 #define IS_NEWER(reader) true
 #define ANY_REPLICA_IS_NEWER true
+#define ALL_ARE_NEWER true
 #endif
-
-/* ------------------------------------------------------------------- LogReader.next_batches, where a reader stops */
 
 #if defined(RELEASES) && !defined(SKIP_UNKNOWN)
-#define READABLE(p, newer) ((newer) * end_of[p] + !(newer) * before_newer[p])
-#define CAN_READ_ALL(newer) (READABLE(0, newer) == end_of[0]) /* with one partition */
+#define READABLE(p, newer) ((newer) * end_of[p] + !(newer) * readable) /* @LogReader.next_batches */
 #else
 #define READABLE(p, newer) end_of[p]
-#define CAN_READ_ALL(newer) true
 #endif
+#define CAN_READ_ALL(newer) (READABLE(0, newer) == end_of[0]) /* with one partition */
 
 /* How far a reader is: anywhere from `at` on. It is chosen anew for each look, which allows more than can happen. */
 inline somewhere(at, limit) {
@@ -135,9 +143,18 @@ inline somewhere(at, limit) {
   skip
 }
 
-/* --------------------------------------------------------------------------------------------- Admissions.admit */
+/* Any one of a set that isn't empty. */
+inline choose(k, set) {
+  k = 0;
+  do
+  :: (set) & BIT(k) -> break
+  :: (set) >> (k + 1) -> k++
+  od
+}
 
-/* What a reader has seen, while a d_step works it out; otherwise 0. */
+/* ------------------------------------------------------------------------------------------------------------ the rule, and who looks */
+
+/* What a reader has found, while a d_step works it out; otherwise 0. */
 byte f_seen, f_last[2], f_i, f_y;
 bool f_closed, f_newer;
 
@@ -147,21 +164,23 @@ inline done_reading() { nothing_read(false); f_i = 0; f_y = 0 }
 #ifdef NO_ORDER_RULE
 #define IS_ABOVE(n, last) true
 #else
-#define IS_ABOVE(n, last) ((n) > (last))
+#define IS_ABOVE(n, last) ((n) > (last)) /* @Admissions.admit-older */
 #endif
 
 inline admit(y) {
   if
-  :: (y & NEWER) && !f_newer -> skip /* poison, as it was; READABLE lets nobody come here */
+  :: (y & NEWER) && !f_newer -> skip /* taken for poison; READABLE lets nobody come here @decode */
   :: else ->
      if
-     :: IS_MARKER(y) -> f_closed = true
+     :: IS_MARKER(y) -> f_closed = true /* @Sequenced.admit */
      :: else ->
         if
+        :: f_seen & BIT(BALLOT_OF(y)) /* @Admissions.admit-duplicate */
+        :: !(f_seen & BIT(BALLOT_OF(y))) && f_closed /* @Admissions.admit-after-close */
+        :: !(f_seen & BIT(BALLOT_OF(y))) && !f_closed && !IS_ABOVE(NUMBER_OF(y), f_last[OWNER(BALLOT_OF(y))])
         :: !(f_seen & BIT(BALLOT_OF(y))) && !f_closed && IS_ABOVE(NUMBER_OF(y), f_last[OWNER(BALLOT_OF(y))]) ->
            f_seen = f_seen | BIT(BALLOT_OF(y));
            f_last[OWNER(BALLOT_OF(y))] = NUMBER_OF(y)
-        :: else
         fi
      fi
   fi
@@ -175,8 +194,6 @@ inline read_on(p, from, to) {
   od
 }
 
-/* ------------------------------------------------------------------------------ store.load_history, History.take */
-
 /* A replica's view: its tables in one snapshot, and the records that its memory has beyond them. */
 inline history(r, p, tables, memory) {
   nothing_read(IS_NEWER(r));
@@ -184,24 +201,23 @@ inline history(r, p, tables, memory) {
   read_on(p, BEGAN(r, p), memory)
 #else
   f_newer = true; /* whichever replica projected them could read them */
-  read_on(p, 0, tables);
+  read_on(p, 0, tables); /* @load_history */
   f_newer = IS_NEWER(r);
-  read_on(p, tables, memory)
+  read_on(p, tables, memory) /* @ReadBack.records_since */
 #endif
 }
 
-/* ----------------------------------------------------------------------------------------------- what is claimed */
+/* ---------------------------------------------------------------------------------------------------------------- what is claimed */
 
 byte receipts;                     /* ballots with a receipt */
-byte answered;                     /* voters who are done */
 bool is_counted;
 byte archived;                     /* ballots in the archive */
 byte counted[CREDENTIALS];         /* of each credential, the ballot that counts */
 bool is_agreed;
 
 byte c_i;
-bool every_receipt_counts = true, nothing_older_supersedes = true, each_record_once_in_order = true,
-  all_readers_agree = true, no_reader_stops = true, the_model_is_large_enough = true;
+bool every_receipt_counts = true, nothing_older_supersedes = true, each_record_once_in_order = true, all_readers_agree = true,
+  no_reader_stops = true, the_model_is_large_enough = true;
 
 inline demand_counted(b) {
   every_receipt_counts = (archived & BIT(b)) && counted[OWNER(b)] >= b;
@@ -216,26 +232,22 @@ inline give_receipt(b) {
   fi
 }
 
-/* -------------------------------------------------------------------------------------- EventProducer.publish */
+/* ----------------------------------------------------------------------------------------------------------------- writing to Kafka */
 
 inline append(p, y) {
-  AT(p, end_of[p]) = y;
+  AT(p, end_of[p]) = y; /* @EventProducer.publish */
 #ifdef RELEASES
-  before_newer[p] = before_newer[p] + (before_newer[p] == end_of[p] && !((y) & NEWER));
+  readable = readable + (readable == end_of[p] && !((y) & NEWER));
 #endif
   end_of[p]++;
   the_model_is_large_enough = end_of[p] < RECORDS;
-  assert(the_model_is_large_enough);
-#if LIES > 0
-  d_step { nothing_read(true); read_on(p, 0, end_of[p]); admitted = f_seen; done_reading() }
-#endif
+  assert(the_model_is_large_enough)
 }
 
-/* In the newer form, once the fleet's setting says that every reader knows it. */
 #ifdef NO_FLEET_SETTING
-#define WRITES_NEWER(r) is_newer[r]
+#define WRITES_NEWER(r) IS_NEWER(r)
 #else
-#define WRITES_NEWER(r) (is_newer[r] && write_newer)
+#define WRITES_NEWER(r) (IS_NEWER(r) && write_newer) /* @new_envelope */
 #endif
 inline append_as(r, p, y) {
 #ifdef RELEASES
@@ -246,30 +258,36 @@ inline append_as(r, p, y) {
      assert(no_reader_stops);
 #endif
      append(p, (y) | NEWER)
-  :: else -> append(p, y)
+  :: append(p, y) /* a writer that the setting has not reached yet */
   fi
 #else
   append(p, y)
 #endif
 }
 
-/* -------------------------------------------------------------------------------- a voter, a device, its requests */
+/* --------------------------------------------------------------------------------------------- a voter, a device, and its requests */
 
-/* What a device takes for its credential's last number, when it is told one. */
+/* What a device believes, when it is told its last ballot: what its credential signed, and the log has. */
+#if LIES > 0
+#define OF_BALLOT(b) ((BIT(NUMBERS) - 1) << ((b) * NUMBERS))
+inline find_credible(b) {
 #ifdef BELIEVE_ANY_NUMBER
-#define BELIEVED(t, n) (n <= 2) /* or the model would have to be larger */
+  credible = 1 << STATEMENT(0, 1) | 1 << STATEMENT(0, 2) | 1 << STATEMENT(1, 1) | 1 << STATEMENT(1, 2);
 #else
-#ifdef BELIEVE_ANY_STATEMENT
-#define BELIEVED(t, n) (posted & BIT(STATEMENT(t, n)))
-#else
-#define BELIEVED(t, n) ((posted & BIT(STATEMENT(t, n))) && (admitted & BIT(t)))
+  credible = posted; /* @verify_order */
 #endif
+  credible = credible & ~OF_BALLOT(b); /* @PollingDay.cast-lie */
+#if !defined(BELIEVE_ANY_NUMBER) && !defined(BELIEVE_ANY_STATEMENT)
+  nothing_read(true); read_on(0, 0, end_of[0]);
+  f_i = 0;
+  do
+  :: f_i < BALLOTS -> credible = ((f_seen & BIT(f_i)) -> credible : credible & ~OF_BALLOT(f_i)); f_i++ /* @PollingDay._find_in_log */
+  :: else -> break
+  od;
+  done_reading()
 #endif
-#define LIE(t, n) \
-  lies > 0 && working[c] == r && b != t && n < NUMBERS && BELIEVED(t, n) -> \
-  lies--; last = n; \
-  printf("replica %d lies: ballot %c, number %d, is the last\n", r, 65 + (t), n); \
-  goto signs_anew
+}
+#endif
 
 #define STANDS 1
 #define IS_CLOSED 2
@@ -278,17 +296,10 @@ inline append_as(r, p, y) {
 inline look_into(r, p, tables, memory, b) {
   history(r, p, tables, memory);
   last = f_last[OWNER(b)];
-  if
-  :: f_seen & BIT(b) -> verdict = STANDS
-  :: else -> verdict = 0
-  fi
+  verdict = ((f_seen & BIT(b)) -> STANDS : 0) /* @History.accepted */
 }
 
-#ifdef PATIENT
-#define MAY_GIVE_UP false
-#else
 #define MAY_GIVE_UP (b < FINAL(c)) /* who gives the last ballot up has no claim left */
-#endif
 
 proctype Voter(byte c) {
   byte b = FIRST(c);               /* the ballot */
@@ -298,10 +309,13 @@ proctype Voter(byte c) {
   byte position;                   /* of the record */
   byte tables, memory;             /* how far that replica's tables and memory are: chosen anew for each look */
   byte verdict, last;              /* of that look */
+#if LIES > 0
+  short credible;
+#endif
 
 new_ballot:
   if
-  :: number = known + 1            /* the same device */
+  :: number = known + 1            /* the same device @PollingDay.cast */
   :: known > 0 -> number = 1       /* another one, which knows of nothing */
   fi;
 
@@ -309,20 +323,14 @@ post:
   atomic {
     the_model_is_large_enough = number <= NUMBERS;
     assert(the_model_is_large_enough);
+    choose(r, BIT(REPLICAS) - 1);
+    working[c] = r; /* @PollingDay._post */
     if
-    :: r = 0
-#if REPLICAS > 1
-    :: r = 1
-#endif
-#if REPLICAS > 2
-    :: r = 2
-#endif
-    fi;
-    working[c] = r;
-    if
+#if HELD > 0
     :: may_hold > 0 && !(held & BIT(STATEMENT(b, number))) ->
        may_hold--; held = held | BIT(STATEMENT(b, number));
        printf("voter %d posts ballot %c, number %d, at replica %d; somebody keeps a copy\n", c, 65 + b, number, r)
+#endif
     :: printf("voter %d posts ballot %c, number %d, at replica %d\n", c, 65 + b, number, r)
     fi;
 #if LIES > 0
@@ -341,48 +349,50 @@ post:
        memory = BEGAN(r, HOME(c));
        somewhere(memory, READABLE(HOME(c), IS_NEWER(r)));
        d_step {
-         look_into(r, HOME(c), tables, memory, b);
+         look_into(r, HOME(c), tables, memory, b); /* @Intake._check */
          tables = 0; memory = 0; done_reading();
          if
          :: verdict == STANDS
-         :: else ->
-            if
-            :: closed_known -> verdict = IS_CLOSED
-            :: !closed_known && !IS_ABOVE(number, last) -> verdict = IS_OLDER
-            :: else
-            fi
+         :: verdict != STANDS && closed_known -> verdict = IS_CLOSED /* @check_window */
+         :: verdict != STANDS && !closed_known && !IS_ABOVE(number, last) -> verdict = IS_OLDER /* @History.demand_newer */
+         :: else -> last = 0
          fi
        }
        if
        :: verdict == STANDS -> verdict = 0; last = 0; goto has_receipt
        :: verdict == IS_CLOSED -> verdict = 0; last = 0; goto is_refused
        :: verdict == IS_OLDER -> verdict = 0; goto signs_anew
-       :: else -> last = 0
+       :: else
        fi
 #if LIES > 0
-    :: LIE(0, 1)
-    :: LIE(0, 2)
-    :: LIE(0, 3)
-    :: LIE(1, 1)
-    :: LIE(1, 2)
-    :: LIE(1, 3)
+    :: working[c] == r && lies > 0 ->
+       lies--;
+       d_step { find_credible(b) };
+       if
+       :: credible ->
+          choose(last, credible);
+          printf("replica %d lies: ballot %c, number %d, is the last\n", r, 65 + BALLOT_IN(last), NUMBER_IN(last));
+          last = NUMBER_IN(last); credible = 0;
+          goto signs_anew
+       :: else -> goto post
+       fi
 #endif
     fi
   }
 
-  /* Intake.record: EventProducer.publish */
+  /* Intake.record, until it is durable */
   atomic {
     if
     :: MAY_GIVE_UP -> goto gives_up
     :: working[c] == LOST -> goto post
     :: working[c] == r ->
        position = end_of[HOME(c)];
-       append_as(r, HOME(c), RECORD_OF(b, number));
+       append_as(r, HOME(c), RECORD(STATEMENT(b, number))); /* @Intake.record */
        printf("replica %d records ballot %c, number %d, at %d/%d\n", r, 65 + b, number, HOME(c), position)
     fi
   }
 
-  /* Intake.record: ReadBack.wait_for, store.load_history, History.demand_admitted */
+  /* Intake.record, from there to the receipt */
 #ifdef NO_READ_BACK
   goto has_receipt;
 #endif
@@ -390,7 +400,7 @@ post:
     if
     :: MAY_GIVE_UP -> goto gives_up
     :: working[c] == LOST -> goto post
-    :: working[c] == r && position < READABLE(HOME(c), IS_NEWER(r)) ->
+    :: working[c] == r && position < READABLE(HOME(c), IS_NEWER(r)) -> /* @ReadBack.wait_for */
        tables = BEGAN(r, HOME(c));
        somewhere(tables, READABLE(HOME(c), ANY_REPLICA_IS_NEWER));
        memory = position + 1;
@@ -400,13 +410,9 @@ post:
          if
          :: verdict == STANDS
          :: else ->
-            /* closed, if the marker stands before the record */
-            if
-            :: tables > position -> tables = position
-            :: else
-            fi;
+            tables = (tables > position -> position : tables);
             history(r, HOME(c), tables, position);
-            verdict = (f_closed -> IS_CLOSED : IS_OLDER)
+            verdict = (f_closed -> IS_CLOSED : IS_OLDER) /* @History.demand_admitted */
          fi;
          tables = 0; memory = 0; position = 0; done_reading()
        }
@@ -429,7 +435,7 @@ has_receipt:
   atomic {
     printf("voter %d gets a receipt of ballot %c\n", c, 65 + b);
     d_step {
-      give_receipt(b);
+      give_receipt(b); /* @sign_receipt */
       known = (number > known -> number : known)
     }
     goto next
@@ -455,7 +461,7 @@ gives_up:
 
 next:
   atomic {
-    working[c] = NONE; number = 0; r = 0; position = 0;
+    working[c] = NOBODY; number = 0; r = 0; position = 0;
     if
     :: b < FINAL(c) -> b++; goto new_ballot
     :: else
@@ -465,117 +471,82 @@ next:
   }
 }
 
-/* ----------------------------------------------------------------- whoever keeps ballots back, and what else fails */
+/* ------------------------------------------------------------------------------------------------------------------ what else happens */
 
-#define RECORD_LATE(b, n) \
-  d_step { held & BIT(STATEMENT(b, n)) -> \
-    held = held & ~BIT(STATEMENT(b, n)); \
-    printf("the kept copy of ballot %c, number %d, is recorded at %d/%d\n", 65 + b, n, HOME(OWNER(b)), end_of[HOME(OWNER(b))]); \
-    append(HOME(OWNER(b)), RECORD_OF(b, n)) }
-
-#ifdef SIGN_UNASKED
-#define SIGN_ANEW(b) \
-  d_step { left_alone & BIT(b) -> \
-    left_alone = left_alone & ~BIT(b); \
-    nothing_read(true); read_on(HOME(OWNER(b)), 0, end_of[HOME(OWNER(b))]); \
-    if \
-    :: f_last[OWNER(b)] > 0 && !f_closed && !(f_seen & BIT(b)) -> \
-       printf("the device that was left alone signs ballot %c anew, number %d\n", 65 + b, f_last[OWNER(b)] + 1); \
-       append(HOME(OWNER(b)), RECORD_OF(b, f_last[OWNER(b)] + 1)) \
-    :: else \
-    fi; \
-    done_reading() }
-#endif
-
+#if HELD > 0
+/* A replica's worker that stood still goes on, or whoever kept a ballot back has it recorded. */
 proctype Withholder() {
+  byte k;
 end:
   do
-  :: RECORD_LATE(0, 1)
-  :: RECORD_LATE(0, 2)
-  :: RECORD_LATE(0, 3)
-  :: RECORD_LATE(1, 1)
-  :: RECORD_LATE(1, 2)
-  :: RECORD_LATE(1, 3)
-  :: RECORD_LATE(2, 1)
-  :: RECORD_LATE(2, 2)
-  :: RECORD_LATE(2, 3)
-#if NUMBERS > 3
-  :: RECORD_LATE(0, 4)
-  :: RECORD_LATE(1, 4)
-  :: RECORD_LATE(2, 4)
-#endif
-#if NUMBERS > 4
-  :: RECORD_LATE(0, 5)
-  :: RECORD_LATE(1, 5)
-  :: RECORD_LATE(2, 5)
-#endif
-#ifdef SIGN_UNASKED
-  :: SIGN_ANEW(0)
-  :: SIGN_ANEW(1)
-#endif
+  :: atomic {
+       held ->
+       choose(k, held);
+       d_step {
+         held = held & ~BIT(k);
+         printf("the kept copy of ballot %c, number %d, is recorded at %d/%d\n", 65 + BALLOT_IN(k), NUMBER_IN(k), HOME(OWNER(BALLOT_IN(k))), end_of[HOME(OWNER(BALLOT_IN(k)))]);
+         append(HOME(OWNER(BALLOT_IN(k))), RECORD(k));
+         k = 0
+       }
+     }
   od
 }
+#endif
 
-/* A replica dies with the requests that it works on, and starts anew; ReadBack.run: it reads on from where the tables
-   are. */
+#ifdef SIGN_UNASKED
+proctype DeviceLeftAlone() {
+  byte b;
+end:
+  do
+  :: atomic {
+       left_alone ->
+       choose(b, left_alone);
+       d_step {
+         left_alone = left_alone & ~BIT(b);
+         nothing_read(true); read_on(HOME(OWNER(b)), 0, end_of[HOME(OWNER(b))]);
+         if
+         :: f_last[OWNER(b)] > 0 && !f_closed && !(f_seen & BIT(b)) ->
+            printf("the device that was left alone signs ballot %c anew, number %d\n", 65 + b, f_last[OWNER(b)] + 1);
+            append(HOME(OWNER(b)), RECORD(STATEMENT(b, f_last[OWNER(b)] + 1)))
+         :: else
+         fi;
+         b = 0; done_reading()
+       }
+     }
+  od
+}
+#endif
+
+/* With a replica, the requests that it works on are lost. An idle one has nothing to lose but its place in the log. */
 #ifdef NO_MARKER_AT_START
 #define MAY_CRASH(r) true
 #else
-#if CREDENTIALS > 1
-#define MAY_CRASH(r) (working[0] == r || working[1] == r) /* an idle one has nothing to lose */
-#else
-#define MAY_CRASH(r) (working[0] == r)
-#endif
+#define MAY_CRASH(r) (working[0] == r || working[CREDENTIALS - 1] == r)
 #endif
 
-inline restart(r) {
-  atomic {
-    crashes > 0 && MAY_CRASH(r) -> crashes--;
-#ifdef NO_MARKER_AT_START
-    do
-    :: p < PARTITIONS && BEGAN(r, p) < end_of[p] -> BEGAN(r, p) = BEGAN(r, p) + 1
-    :: p < PARTITIONS -> p++
-    :: p == PARTITIONS -> break
-    od;
-    p = 0;
-    printf("replica %d starts anew, and reads partition 0 from %d\n", r, BEGAN(r, 0));
-#else
-    printf("replica %d starts anew\n", r);
-#endif
-    do
-    :: p < CREDENTIALS ->
-       if
-       :: working[p] == r -> working[p] = LOST
-       :: else
-       fi;
-       p++
-    :: p == CREDENTIALS -> break
-    od;
-    p = 0
-  }
-}
-
-proctype Crash() {
+proctype Replica(byte r) {
   byte p;
 end:
   do
-  :: restart(0)
-#if REPLICAS > 1
-  :: restart(1)
+  :: atomic {
+       crashes > 0 && MAY_CRASH(r) -> crashes--;
+       printf("replica %d dies and starts anew\n", r);
+#ifdef NO_MARKER_AT_START
+       do
+       :: p < PARTITIONS && BEGAN(r, p) < end_of[p] -> BEGAN(r, p) = BEGAN(r, p) + 1 /* @ReadBack.run */
+       :: p < PARTITIONS -> printf("replica %d reads partition %d from %d on\n", r, p, BEGAN(r, p)); p++
+       :: p == PARTITIONS -> break
+       od;
+       p = 0;
 #endif
-#if REPLICAS > 2
-  :: restart(2)
-#endif
+       do
+       :: p < CREDENTIALS -> working[p] = (working[p] == r -> LOST : working[p]); p++
+       :: p == CREDENTIALS -> break
+       od;
+       p = 0
+     }
   od
 }
-
-/* ------------------------------------------------------------------------------------------ BoxCloser._close_boxes */
-
-#ifdef CLOSE_LAST
-#define MAY_CLOSE (answered == CREDENTIALS)
-#else
-#define MAY_CLOSE true
-#endif
 
 proctype Closer() {
   byte p, tables;
@@ -586,30 +557,34 @@ again:
   :: p < PARTITIONS ->
      atomic {
        somewhere(tables, READABLE(p, ANY_REPLICA_IS_NEWER));
-       d_step { nothing_read(true); read_on(p, 0, tables); tables = 0; is_marked = f_closed; done_reading() }
+       d_step { nothing_read(true); read_on(p, 0, tables); tables = 0; is_marked = f_closed; done_reading() } /* @unmarked_elections */
        if
-       :: !is_marked -> printf("the marker is written at %d/%d\n", p, end_of[p]); append(p, MARKER)
+       :: !is_marked -> printf("the marker is written at %d/%d\n", p, end_of[p]); append(p, MARKER) /* @BoxCloser._write_markers */
        :: else
        fi;
        is_marked = false; p++
      }
-  :: atomic { p > 0 && crashes > 0 -> crashes--; p = 0; printf("the replica that closes the box crashes\n"); goto again }
+#ifdef CLOSE_ONCE
+  :: atomic { p > 0 && crashes > 0 -> crashes--; p = 0; printf("the replica that closes the box dies\n"); break }
+#else
+  :: atomic { p > 0 && crashes > 0 -> crashes--; p = 0; printf("the replica that closes the box dies\n"); goto again } /* @BoxCloser.run */
+#endif
   :: p == PARTITIONS -> break
   od
 }
 
-/* ---------------------------------------------------------------------------------------- the sequencer, the log */
+/* ------------------------------------------------------------------------------------------------------- the sequencer, and its log */
 
-byte entry[ENTRIES];               /* the public log: places of records, by CheckpointSigned */
+byte entry[ENTRIES];               /* the public log: places of records */
 byte entries;
-byte marked;                       /* partitions whose marker is in it */
+byte marked;                       /* partitions whose marker is in it, as bits */
 byte leader;                       /* who was the last to fence: the transactional id is its */
 byte takeovers = TAKEOVERS;
 #define ENTRY(p, o) ((p) * RECORDS + (o) + 1)
 #define PARTITION_OF(e) (((e) - 1) / RECORDS)
 #define OFFSET_OF(e) (((e) - 1) % RECORDS)
 
-/* TransactionalProducer.publish_all, and what is claimed about it */
+/* An entry is there with its transaction or not at all. And what is claimed about it. */
 inline log_entry(p, o) {
   c_i = 0;
   do
@@ -624,56 +599,46 @@ inline log_entry(p, o) {
   od;
   the_model_is_large_enough = entries < ENTRIES;
   assert(the_model_is_large_enough);
-  entry[entries] = ENTRY(p, o); entries++;
+  entry[entries] = ENTRY(p, o); entries++; /* @TransactionalProducer.publish_all */
   if
   :: IS_MARKER(AT(p, o)) -> marked = marked | BIT(p); printf("sequencer %d logs the marker at %d/%d\n", me, p, o)
   :: else -> printf("sequencer %d logs ballot %c, number %d, at %d/%d\n", me, 65 + BALLOT_OF(AT(p, o)), NUMBER_OF(AT(p, o)), p, o)
   fi
 }
 
-/* Sequencer._take, Sequenced.admit: the next record of a partition */
+/* The next record of a partition. */
 inline take(p) {
   nothing_read(IS_NEWER(SEQUENCER_READER));
-  f_seen = seen; f_closed = closed[p]; f_last[0] = last[0];
-#if CREDENTIALS > 1
-  f_last[1] = last[1];
-#endif
-  admit(AT(p, next[p]));
+  f_seen = seen; f_closed = closed[p]; f_last[0] = last[0]; f_last[CREDENTIALS - 1] = last[CREDENTIALS - 1];
+  admit(AT(p, next[p])); /* @Sequencer._take */
   f_i = (f_closed != closed[p] || f_seen != seen);
-  seen = f_seen; closed[p] = f_closed; last[0] = f_last[0];
-#if CREDENTIALS > 1
-  last[1] = f_last[1];
-#endif
+  seen = f_seen; closed[p] = f_closed; last[0] = f_last[0]; last[CREDENTIALS - 1] = f_last[CREDENTIALS - 1];
   if
   :: f_i -> log_entry(p, next[p])
-  :: else
+  :: else -> printf("sequencer %d passes by what stands at %d/%d\n", me, p, next[p])
   fi;
   next[p]++;
   c_i = 0; done_reading()
 }
 
 inline forget() {
-  seen = 0; next[0] = 0; closed[0] = false; last[0] = 0;
-#if PARTITIONS > 1
-  next[1] = 0; closed[1] = false;
-#endif
-#if CREDENTIALS > 1
-  last[1] = 0
-#endif
+  seen = 0;
+  next[0] = 0; closed[0] = false; last[0] = 0;
+  next[PARTITIONS - 1] = 0; closed[PARTITIONS - 1] = false; last[CREDENTIALS - 1] = 0
 }
 
-/* store.next_offsets, store.sequenced: what the log itself tells a new leader */
+/* What the log itself tells a new leader. */
 inline load() {
   forget();
   c_i = 0;
   do
   :: c_i < entries ->
      f_i = PARTITION_OF(entry[c_i]);
-     next[f_i] = OFFSET_OF(entry[c_i]) + 1;
+     next[f_i] = OFFSET_OF(entry[c_i]) + 1; /* @next_offsets */
      f_y = AT(f_i, OFFSET_OF(entry[c_i]));
      if
      :: IS_MARKER(f_y) -> closed[f_i] = true
-     :: else -> seen = seen | BIT(BALLOT_OF(f_y)); last[OWNER(BALLOT_OF(f_y))] = NUMBER_OF(f_y)
+     :: else -> seen = seen | BIT(BALLOT_OF(f_y)); last[OWNER(BALLOT_OF(f_y))] = NUMBER_OF(f_y) /* @sequenced */
      fi;
      c_i++
   :: else -> break
@@ -684,12 +649,7 @@ inline load() {
 #ifdef NO_FENCE
 #define MAY_WRITE true
 #else
-#define MAY_WRITE (leader == me)
-#endif
-#ifdef SEQUENCE_LAST
-#define MAY_LEAD (answered == CREDENTIALS)
-#else
-#define MAY_LEAD true
+#define MAY_WRITE (leader == me) /* @TransactionalProducer.start */
 #endif
 
 proctype Sequencer(byte me) {
@@ -702,16 +662,13 @@ end_standing_by:
      d_step { MAY_LEAD && (leader == 0 || takeovers > 0) -> load() };
 #endif
      d_step {
-       MAY_LEAD && (leader == 0 || takeovers > 0) ->
-       if
-       :: leader != 0 -> takeovers--
-       :: else
-       fi;
+       MAY_LEAD && (leader == 0 || takeovers > 0) -> /* the lock alone makes nothing safe @leadership */
+       takeovers = takeovers - (leader != 0);
        leader = me;
        printf("sequencer %d fences every other\n", me)
      };
 #ifndef LOAD_BEFORE_FENCE
-     d_step { load() };
+     d_step { load() }; /* @Sequencer._sequence */
 #endif
 end_leading:
      do
@@ -720,20 +677,19 @@ end_leading:
      :: d_step { MAY_WRITE && next[1] < READABLE(1, IS_NEWER(SEQUENCER_READER)) -> take(1) }
 #endif
      :: d_step { leader != me -> forget() } -> break
-     :: d_step { leader == me && crashes > 0 -> crashes--; leader = 0; forget(); printf("sequencer %d crashes\n", me) } -> break
+     :: d_step { leader == me && crashes > 0 -> crashes--; leader = 0; forget(); printf("sequencer %d dies\n", me) } -> break
      od
   od
 }
 
-/* ------------------------------------------------------------------------------------------- tally, the archive */
+/* --------------------------------------------------------------------------------------------------------------- tally, the archive */
 
 #ifdef COUNT_AT_ONE_MARKER
 #define IS_COMPLETE (marked != 0)
 #else
-#define IS_COMPLETE (marked == BIT(PARTITIONS) - 1)
+#define IS_COMPLETE (marked == BIT(PARTITIONS) - 1) /* @box_complete_at */
 #endif
 
-/* counting.box_complete_at, exports.archive_bytes, store.counted_ballots */
 inline count() {
   f_seen = 0; /* the partitions whose marker has been passed */
   c_i = 0;
@@ -742,8 +698,10 @@ inline count() {
      f_y = AT(PARTITION_OF(entry[c_i]), OFFSET_OF(entry[c_i]));
      if
      :: IS_MARKER(f_y) -> f_seen = f_seen | BIT(PARTITION_OF(entry[c_i]))
-     :: (f_y & NEWER) && !IS_NEWER(TALLY_READER) /* poison, as above */
-     :: else -> archived = archived | BIT(BALLOT_OF(f_y)); counted[OWNER(BALLOT_OF(f_y))] = BALLOT_OF(f_y)
+     :: !IS_MARKER(f_y) && (f_y & NEWER) && !IS_NEWER(TALLY_READER) /* taken for poison, as above */
+     :: else ->
+        archived = archived | BIT(BALLOT_OF(f_y)); /* @archive_bytes */
+        counted[OWNER(BALLOT_OF(f_y))] = BALLOT_OF(f_y) /* @counted_ballots */
      fi;
      c_i++
   :: else -> break
@@ -763,11 +721,11 @@ inline count() {
   c_i = 0; done_reading()
 }
 
-/* What the tables, and every replica whatever its memory began with, say once they have read everything. */
+/* What the tables say, and every replica, whatever its memory began with, once they have read everything. */
 inline compare() {
   agreed_on = 0; k = 0;
   do
-  :: k < PARTITIONS -> nothing_read(true); read_on(k, 0, end_of[k]); agreed_on = agreed_on | f_seen; k++
+  :: k < PARTITIONS -> nothing_read(true); read_on(k, 0, end_of[k]); agreed_on = agreed_on | f_seen; k++ /* @_apply_ballot */
   :: else -> break
   od;
   all_readers_agree = agreed_on == archived;
@@ -777,9 +735,7 @@ inline compare() {
   :: c_i < REPLICAS ->
      agreed_on = 0; k = 0;
      do
-     :: k < PARTITIONS ->
-        history(c_i, k, BEGAN(c_i, k), end_of[k]);
-        agreed_on = agreed_on | f_seen; k++
+     :: k < PARTITIONS -> history(c_i, k, BEGAN(c_i, k), end_of[k]); agreed_on = agreed_on | f_seen; k++
      :: else -> break
      od;
      all_readers_agree = agreed_on == archived;
@@ -793,50 +749,41 @@ inline compare() {
 
 proctype Tally() {
   byte agreed_on, k;
-  atomic { IS_COMPLETE && CAN_READ_ALL(IS_NEWER(TALLY_READER)) -> d_step { count() } };
-#ifndef WITHOUT_AGREEMENT
+  atomic { IS_COMPLETE && CAN_READ_ALL(IS_NEWER(TALLY_READER)) -> d_step { count() } }; /* @encrypted_tally */
+#ifndef WITHOUT_COMPARING
   atomic { CAN_READ_ALL(ALL_ARE_NEWER) -> d_step { compare() } }
 #endif
 }
 
-/* --------------------------------------------------------------------------------- two releases, side by side */
+/* ------------------------------------------------------------------------------------------------------ two releases, side by side */
 
 #ifdef RELEASES
 #ifdef SET_TOO_EARLY
-#define MAY_SET true               /* the operators err */
-#define MAY_CHANGE(reader) ((reader) < REPLICAS || MAY_LEAD) /* before they read, their release makes no difference */
+#define MAY_SET true               /* whoever runs the deployment errs */
 #define MAY_ROLL_BACK true
 #else
-#define MAY_SET ALL_ARE_NEWER
-#define MAY_CHANGE(reader) true
+#define MAY_SET ALL_ARE_NEWER      /* @KafkaSettings */
 #define MAY_ROLL_BACK !write_newer
 #endif
 
-#define CHANGE(reader, now) \
-  is_newer[reader] = now; \
-  if \
-  :: reader < REPLICAS && working[0] == reader -> working[0] = LOST \
-  :: reader == SEQUENCER_READER && leader == 1 -> leader = 0 \
-  :: else \
-  fi; \
-  if \
-  :: now -> printf("reader %d is upgraded\n", reader) \
-  :: else -> printf("reader %d is rolled back\n", reader) \
-  fi
-#define UPGRADE(reader) d_step { !is_newer[reader] && MAY_CHANGE(reader) -> CHANGE(reader, true) }
-#define ROLL_BACK(reader) d_step { is_newer[reader] && rollbacks > 0 && MAY_ROLL_BACK && MAY_CHANGE(reader) -> rollbacks--; CHANGE(reader, false) }
+/* Whatever changes its release is started anew. */
+inline restart(reader) {
+  newer = newer ^ BIT(reader);
+  if
+  :: reader < REPLICAS -> working[0] = (working[0] == reader -> LOST : working[0])
+  :: reader == SEQUENCER_READER -> leader = 0
+  :: else
+  fi;
+  printf("reader %d is of release %d now\n", reader, IS_NEWER(reader));
+  reader = 0
+}
 
-/* Readers 0 and 1 are ballot's replicas, 2 is the sequencer, 3 is tally. */
 proctype Fleet() {
+  byte reader;
 end:
   do
-  :: UPGRADE(0)
-  :: UPGRADE(1)
-  :: UPGRADE(2)
-  :: UPGRADE(3)
-  :: ROLL_BACK(0)
-  :: ROLL_BACK(2)
-  :: ROLL_BACK(3)
+  :: atomic { !ALL_ARE_NEWER -> choose(reader, (BIT(READERS) - 1) & ~newer); d_step { restart(reader) } }
+  :: atomic { newer && rollbacks > 0 && MAY_ROLL_BACK -> rollbacks--; choose(reader, newer); d_step { restart(reader) } }
   :: d_step { !write_newer && MAY_SET -> write_newer = true; printf("the newer form is to be written\n") }
   od
 }
@@ -845,15 +792,22 @@ end:
 init {
   byte n;
   atomic {
-    for (n : 0 .. CREDENTIALS - 1) { working[n] = NONE; run Voter(n) }
+    for (n : 0 .. CREDENTIALS - 1) { working[n] = NOBODY; run Voter(n) }
+#if CRASHES > 0
+    for (n : 0 .. REPLICAS - 1) { run Replica(n) }
+#endif
+#if HELD > 0
+    run Withholder();
+#endif
+#ifdef SIGN_UNASKED
+    run DeviceLeftAlone();
+#endif
 #ifdef RELEASES
     run Fleet();
 #endif
-    run Withholder();
-    run Crash();
     run Closer();
     run Sequencer(1);
-#ifdef STANDBY
+#if TAKEOVERS > 0
     run Sequencer(2);
 #endif
     run Tally();
@@ -861,4 +815,6 @@ init {
   }
 }
 
+#ifdef PROGRESS
 ltl progress { <> (is_agreed && answered == CREDENTIALS) }
+#endif

@@ -26,6 +26,8 @@ have_package softhsm2 || missing+=(softhsm2)
 for package in xvfb xdotool; do
   have_package "$package" || missing+=("$package")
 done
+# Searches every state of the model of a ballot's way (with gcc).
+have_package spin || missing+=(spin)
 # Moves the clock of the tests that must pass on any day.
 have_package faketime || missing+=(faketime)
 python3 -c 'import tkinter' 2>/dev/null || have_package python3-tk || missing+=(python3-tk)

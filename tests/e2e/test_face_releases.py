@@ -31,6 +31,7 @@ from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import RecordPosition
 from evote_face.statements import FaceVerdict
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
@@ -105,9 +106,13 @@ class Town:
 
     async def vote_by_face(self, voter: Voter, code: str) -> str:
         """Returns the verdict."""
-        order = json.loads((await self.post("face-orders", {"voting_code": code}))["order"])
-        text = verdict(self.uuid, order["voter_ref"], order["order_id"], self.biometric)
-        voter.credential = (await self.post("face-releases", {"verdict": text}))["credential"]
+        occasion = DeviceOccasion(self.uuid)
+        answer = await self.post("face-orders", {"voting_code": code, "device_key": occasion.device_key})
+        occasion.check_order(answer["order"])
+        order = json.loads(answer["order"])
+        text = verdict(occasion, order["voter_ref"], self.biometric, order["order_id"])
+        answer = await self.post("face-releases", occasion.face_request(order["order_id"], text))
+        voter.credential = occasion.credential(answer, order["order_id"])
         await self.vote(voter)
         return text
 
@@ -127,16 +132,17 @@ class Town:
         return await run_evote(self.stack, *arguments)
 
 
-def verdict(uuid: str, voter_ref: str, order_id: str, key: Ed25519PrivateKey) -> str:
+def verdict(occasion: DeviceOccasion, voter_ref: str, key: Ed25519PrivateKey, order_id: str = "0" * 32) -> str:
     now = utc_now()
     return sign_statement(
         FaceVerdict(
-            election_uuid=uuid,
+            election_uuid=occasion.election_uuid,
             voter_ref=voter_ref,
             issued_at=now,
             expires_at=now + timedelta(minutes=5),
             order_id=order_id,
             verdict_id=secrets.token_hex(16),
+            device_key=occasion.device_key,
         ),
         key,
     )
@@ -166,20 +172,22 @@ async def _auth_invents_releases(town: Town) -> list[str]:
         )
     }
     ghost, hanako = refs["000004"], refs["000001"]
-    by_another_key = verdict(town.uuid, ghost, "0" * 32, Ed25519PrivateKey.generate())
-    about_another = verdict(town.uuid, hanako, "0" * 32, town.biometric)
-    without_factor = verdict(town.uuid, ghost, "0" * 32, town.biometric)
-    claims_to_be_hanako = verdict(town.uuid, hanako, "0" * 32, town.biometric)
+
+    def asked(voter_ref: str, key: Ed25519PrivateKey = town.biometric) -> dict[str, str]:
+        """auth makes a device of its own, which asks for what it shall."""
+        occasion = DeviceOccasion(town.uuid)
+        return occasion.face_request("0" * 32, verdict(occasion, voter_ref, key))
+
+    by_another_device = asked(ghost) | {"device_request": asked(ghost)["device_request"]}
     now = rfc3339(utc_now())
     factor = {"kind": "voting-code", "origin": "letter", "issued_at": now, "proven_at": now}
     planted = [
-        ("署名が正しくない", {"verdict": by_another_key, "second_factor": factor}),
-        ("顔の照合結果が別の有権者のもの", {"verdict": about_another, "second_factor": factor}),
-        ("顔の照合の前に投票コードが確かめられていない", {"verdict": without_factor}),
-        (
-            "一人に二つの資格情報が交付されている",
-            {"verdict": claims_to_be_hanako, "second_factor": factor, "voter_ref": hanako},
-        ),
+        ("署名が正しくない", {**asked(ghost, Ed25519PrivateKey.generate()), "second_factor": factor}),
+        ("顔の照合結果が別の有権者のもの", {**asked(hanako), "second_factor": factor}),
+        ("顔の照合の前に投票コードが確かめられていない", asked(ghost)),
+        ("端末からの請求がない交付", {"verdict": asked(ghost)["verdict"], "second_factor": factor}),
+        ("カードか顔の照合結果が名指す端末が請求していない", {**by_another_device, "second_factor": factor}),
+        ("一人に二つの資格情報が交付されている", {**asked(hanako), "second_factor": factor, "voter_ref": hanako}),
     ]
     group = group_by_name(GROUP)
     key = FileKeys(base64.b64decode(town.stack.identities.master_key_file.read_bytes())).key_of(town.uuid)

@@ -17,6 +17,7 @@ from evote_biometric.engine.weights import install_weights
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 from evote_statements.signed import sign_statement
@@ -55,6 +56,7 @@ def order(stack: Stack, purpose: FacePurpose) -> str:
             purpose=purpose,
             issued_at=now,
             expires_at=now + timedelta(minutes=5),
+            device_key=DeviceOccasion(ELECTION).device_key if purpose is FacePurpose.VERIFY else None,
         ),
         key,
     )

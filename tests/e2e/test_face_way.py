@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.weights import install_weights
 from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Gesture, Puppet, encode
 from evote_local.people.voters import open_client
 from evote_local.referendum.devices import device_pool
@@ -72,20 +74,21 @@ async def _election(stack: Stack, biometric: Service, weights: Path, directory: 
         code = await _letter(stack, uuid, directory)
         resident, stranger = (_puppet(weights, photographs / name) for name in ("obama/1.jpg", "biden/1.jpg"))
 
-        _, answer = await _verify(stack, biometric, client, uuid, code, stranger)
+        _, answer = await _verify(stack, biometric, client, DeviceOccasion(uuid), code, stranger)
         assert answer.status_code in (403, 422) and "verdict" not in answer.json(), answer.text
         assert answer.json()["other_ways"] == ["card", "counter"]
 
-        auth, answer = await _verify(stack, biometric, client, uuid, code, resident)
+        occasion = DeviceOccasion(uuid)
+        order_id, answer = await _verify(stack, biometric, client, occasion, code, resident)
         assert answer.status_code == 200, answer.text
-        verdict = answer.json()["verdict"]
-        released = await client.post(f"{auth}/face-releases", json={"verdict": verdict})
+        request = occasion.face_request(order_id, answer.json()["verdict"])
+        released = await client.post(f"{stack.auth.url}/elections/{uuid}/face-releases", json=request)
         assert released.status_code == 200, released.text
 
         voter = referendum.voters[0]
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
-            assert await polls.obtain_credential(voter, client) == released.json()["credential"]
+            assert await polls.obtain_credential(voter, client) == occasion.credential(released.json(), order_id)
             cast = await polls.cast(voter, "はい", [[0, 1, 0]], client)
             await polls.wait_until_logged(cast, client)
         await referendum.officers.download_archive(directory / "final.bel")
@@ -121,18 +124,20 @@ def _puppet(weights: Path, photo: Path) -> Puppet:
 
 
 async def _verify(
-    stack: Stack, biometric: Service, client: httpx.AsyncClient, uuid: str, code: str, puppet: Puppet
+    stack: Stack, biometric: Service, client: httpx.AsyncClient, occasion: DeviceOccasion, code: str, puppet: Puppet
 ) -> tuple[str, httpx.Response]:
-    """The page's part: code to auth, order to biometric, frames of what biometric asks for."""
-    auth = f"{stack.auth.url}/elections/{uuid}"
-    ordered = await client.post(f"{auth}/face-orders", json={"voting_code": code})
+    """The page's part: code to auth, order to biometric, frames of what biometric asks for. The order's number."""
+    asked = {"voting_code": code, "device_key": occasion.device_key}
+    ordered = await client.post(f"{stack.auth.url}/elections/{occasion.election_uuid}/face-orders", json=asked)
     assert ordered.status_code == 201, ordered.text
-    response = await client.post(f"{biometric.url}/verifications", json={"order": ordered.json()["order"]})
+    order = ordered.json()["order"]
+    occasion.check_order(order)
+    response = await client.post(f"{biometric.url}/verifications", json={"order": order})
     assert response.status_code == 201, response.text
     begun = response.json()
     frames = await asyncio.to_thread(_film, puppet, begun["actions"])
     await asyncio.sleep(len(frames) * FRAME_EVERY_MS / 1000)
-    return auth, await client.post(
+    return str(json.loads(order)["order_id"]), await client.post(
         f"{biometric.url}/verifications/{begun['verification_id']}/frames",
         data={
             "nonce": begun["nonce"],

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from evote_jpki.release_texts import ReleaseTexts
 from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.stack.card_desk import CardDesk
 
 UUID = "2" * 14
@@ -35,7 +36,8 @@ class Page:
 
 def new_texts() -> ReleaseTexts:
     """What auth would give out for the election that the agents here are started for."""
-    return ReleaseTexts(UUID, "つくば市模擬住民投票", secrets.token_hex(16), secrets.token_hex(32))
+    device_key = DeviceOccasion(UUID).device_key
+    return ReleaseTexts(UUID, "つくば市模擬住民投票", secrets.token_hex(16), secrets.token_hex(32), device_key)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
 
 from evote_card_agent.reports import Refused
 from evote_card_agent.signing_request import parse_texts
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 UUID = "2" * 14
-TEXTS = ReleaseTexts(UUID, "つくば市模擬住民投票", "0f" * 16, "a1" * 32)
+TEXTS = ReleaseTexts(UUID, "つくば市模擬住民投票", "0f" * 16, "a1" * 32, "ed25519-x25519:" + "k" * 86)
 
 
 def parse(challenge: object, statement: object) -> ReleaseTexts | None:
@@ -43,7 +44,7 @@ def test_after_any_change_what_is_signed_is_still_what_was_sent_or_nothing(data:
 
 @given(st.text(max_size=250))
 def test_a_name_that_a_person_can_not_see_is_not_signed(name: str) -> None:
-    texts = ReleaseTexts(UUID, name, TEXTS.challenge_id, TEXTS.nonce)
+    texts = replace(TEXTS, election_name=name)
     if parse(texts.challenge, texts.statement) is not None:
         assert 0 < len(name) <= 200
         assert not any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for sign in name)

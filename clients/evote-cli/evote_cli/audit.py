@@ -1,8 +1,8 @@
 """What the auditor of record checks: that each credential that voted was released to its voter.
 
 auth derives the private credentials, so it could vote itself. What it can't do is sign as a person, or as biometric:
-every release has to leave the signature of a card, or of biometric about a face, sealed to the auditor, under a hash
-in the event log (design: release evidence).
+every release has to leave the signature of a card, or of biometric about a face, and the request of the device that
+either of them names, sealed to the auditor, under a hash in the event log (design: release evidence).
 No network here.
 """
 

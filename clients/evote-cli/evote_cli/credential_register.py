@@ -50,6 +50,7 @@ class CredentialRegister:
     _by_certificate: dict[str, str] = field(default_factory=dict)
     _by_folded_person: dict[tuple[str, ...], str] = field(default_factory=dict)
     _by_verdict: dict[str, str] = field(default_factory=dict)
+    _by_device: dict[str, str] = field(default_factory=dict)
 
     def enter(self, where: str, evidence: CardEvidence | FaceEvidence) -> None:
         """Add a release; ``Faulty`` when it doesn't fit what is there."""
@@ -65,6 +66,7 @@ class CredentialRegister:
         if not all(_may_be_one_person(person, evidence.person) for person in earlier):
             raise Faulty(Fault.TWO_PERSONS)
         self._check_one_credential(evidence)
+        self._check_device(evidence)
         self.of.setdefault(evidence.credential, []).append((where, evidence))
         self.by_card += 1
         self._remark(Remark.FOLDED, where, evidence.match.likeness == "folded")
@@ -80,6 +82,7 @@ class CredentialRegister:
             raise Faulty(Fault.VERDICT_TWICE)
         if self._by_voter.setdefault(evidence.voter_ref, credential) != credential:
             raise Faulty(Fault.TWO_CREDENTIALS)
+        self._check_device(evidence)
         self.of.setdefault(credential, []).append((where, evidence))
         self.by_face += 1
         by_officer = any(enrolment.by == "officer" for enrolment in evidence.enrolments)
@@ -106,6 +109,11 @@ class CredentialRegister:
             known: set[CardPair | None] = {pair for change in history for pair in (change.before, change.after)}
             findings += [Finding(Fault.CARD_UNRECORDED, where) for where, found in releases if found.card not in known]
         return findings
+
+    def _check_device(self, evidence: CardEvidence | FaceEvidence) -> None:
+        # Honest devices make new keys each time: one key for two voters is no voter's device.
+        if self._by_device.setdefault(evidence.device_key, evidence.credential) != evidence.credential:
+            raise Faulty(Fault.DEVICE_TWICE)
 
     def _check_one_credential(self, evidence: CardEvidence) -> None:
         credential, person = evidence.credential, evidence.person

@@ -11,6 +11,7 @@ from evote_face.statements import CLOCK_SKEW, FaceVerdict, StatementExpired, ver
 from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 from pydantic import AwareDatetime, Field
 
+from .device_evidence import check_device
 from .faults import EvidencePart, Fault, Faulty
 
 LONGEST_FROM_CODE_TO_VERDICT = timedelta(minutes=15)
@@ -41,6 +42,7 @@ class FaceContent(EvidencePart):
     credential: str
     released_at: Annotated[AwareDatetime, Field(strict=False)]
     verdict: str
+    device_request: str | None = None
     second_factor: SecondFactor | None = None
     enrolments: Annotated[tuple[Enrolment, ...], Field(strict=False)] = ()
 
@@ -51,6 +53,8 @@ class FaceEvidence:
 
     credential: str
     voter_ref: str
+    device_key: str
+    """Of the device that the credential was sealed to."""
     verdict_id: str
     second_factor: SecondFactor
     enrolments: tuple[Enrolment, ...]
@@ -60,7 +64,8 @@ def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey |
     """Check what face evidence says of itself.
 
     Steps: it is of this election, biometric signed the verdict, which was valid at the time of the release and is about
-    this election and this voter, and a voting code had been proven before the face, not long before.
+    this election and this voter, a voting code had been proven before the face, not long before, and the device that
+    the verdict names asked for the release with it.
 
     Args:
         key: biometric's public key; None when the auditor gave none.
@@ -80,7 +85,12 @@ def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey |
     factor = content.second_factor
     if factor is None or not _proven_in_time(factor, verdict):
         raise Faulty(Fault.NO_SECOND_FACTOR)
-    return FaceEvidence(content.credential, content.voter_ref, verdict.verdict_id, factor, content.enrolments)
+    check_device(
+        content.device_request, election_uuid, verdict.order_id, verdict.device_key, {"verdict": content.verdict}
+    )
+    return FaceEvidence(
+        content.credential, content.voter_ref, verdict.device_key, verdict.verdict_id, factor, content.enrolments
+    )
 
 
 def _verdict(text: str, key: Ed25519PublicKey, released_at: datetime) -> FaceVerdict:

@@ -26,6 +26,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
+from .device_evidence import check_device
 from .errors import ReleasesUnreadable
 from .face_evidence import FaceContent, FaceEvidence, check_face
 from .faults import EvidencePart, Fault, Faulty
@@ -78,6 +79,7 @@ class CardContent(EvidencePart):
     challenge_signature: str
     signature_certificate: str
     statement_signature: str
+    device_request: str | None = None
     match: Match = Match(likeness="exact")
     card_changes: Annotated[tuple[CardChange, ...], Field(strict=False)] = ()
 
@@ -88,6 +90,8 @@ class CardEvidence:
 
     credential: str
     voter_ref: str
+    device_key: str
+    """Of the device that the credential was sealed to."""
     person: BasicAttributes = field(repr=False)
     card: CardPair
     match: Match
@@ -172,8 +176,8 @@ def open_evidence(
 def check_card(content: CardContent, election_uuid: str, authorities: Authorities) -> CardEvidence:
     """Check what card evidence says of itself.
 
-    Steps: it is of this election, its certificates were valid at the time of the release, and both keys of the card
-    signed.
+    Steps: it is of this election, its certificates were valid at the time of the release, both keys of the card signed,
+    and the device whose key the card signed asked for the release with these signatures.
 
     Raises:
         Faulty: the first step that fails.
@@ -198,10 +202,19 @@ def check_card(content: CardContent, election_uuid: str, authorities: Authoritie
             certificate.verify(signature, text.encode())
     except BadSignature:
         raise Faulty(Fault.SIGNATURE_WRONG) from None
+    proof = {
+        "user_certificate": content.user_certificate,
+        "challenge_signature": content.challenge_signature,
+        "signature_certificate": content.signature_certificate,
+        "statement_signature": content.statement_signature,
+    }
+    check_device(content.device_request, election_uuid, signed.challenge_id, signed.device_key, proof)
     person = certificates[1].attributes
     assert person is not None  # noqa: S101 - _check_certificates: a signature certificate has them
     card = CardPair(user=certificates[0].fingerprint, signature=certificates[1].fingerprint)
-    return CardEvidence(content.credential, content.voter_ref, person, card, content.match, content.card_changes)
+    return CardEvidence(
+        content.credential, content.voter_ref, signed.device_key, person, card, content.match, content.card_changes
+    )
 
 
 def _check_certificates(certificates: list[CardCertificate], then: datetime, authorities: Authorities) -> None:

@@ -28,6 +28,8 @@ from evote_cli.credential_register import Remark
 from evote_cli.errors import ReleasesUnreadable
 from evote_cli.faults import Fault
 from evote_cli.release_evidence import LoggedRelease, Trusted, read_releases
+from evote_device.keys import DeviceKeys, new_device_keys
+from evote_device.requests import DeviceRequest, EnrolmentRequested, ReleaseRequested, sign_request
 from evote_face.statements import FaceVerdict
 from evote_jpki.authorities import Authorities
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
@@ -70,8 +72,18 @@ def sign(card: EmulatedCard, texts: ReleaseTexts) -> CardResponse:
     )
 
 
+def new_device() -> DeviceKeys:
+    return new_device_keys(secrets.token_bytes)
+
+
+DEVICES: dict[str, DeviceKeys] = {}
+"""The devices of the verdicts below, by their key's line."""
+
+
 def verdict_on(credential: str, key: Ed25519PrivateKey = BIOMETRIC, **changes: object) -> str:
-    """What biometric signs about the voter of a credential."""
+    """What biometric signs about the voter of a credential, for a new device."""
+    device = new_device()
+    DEVICES[device.public.text] = device
     now = utc_now()
     verdict = FaceVerdict(
         election_uuid=UUID,
@@ -80,8 +92,17 @@ def verdict_on(credential: str, key: Ed25519PrivateKey = BIOMETRIC, **changes: o
         expires_at=now + timedelta(minutes=4),
         order_id=secrets.token_hex(16),
         verdict_id=secrets.token_hex(16),
+        device_key=device.public.text,
     )
     return sign_statement(verdict.model_copy(update=changes), key)
+
+
+def asked_by_face(verdict: str) -> str:
+    """What the device that a verdict names asks for with it; its election is as the verdict's, whatever that is."""
+    said = json.loads(verdict)
+    device = DEVICES[said["device_key"]] if "device_key" in said else new_device()
+    uuid, order_id = said.get("election_uuid", UUID), said.get("order_id", "0" * 32)
+    return sign_request(ReleaseRequested, device, uuid, order_id, {"verdict": verdict})
 
 
 @dataclass
@@ -102,21 +123,25 @@ class Office:
     def card(self, person: Person, **options: Any) -> EmulatedCard:
         return self.authority.issue_card(person, self.keys, pin="1234", password="ABC123", **options)
 
-    def texts(self, uuid: str = UUID) -> ReleaseTexts:
-        return ReleaseTexts(uuid, "住民投票", secrets.token_hex(16), secrets.token_hex(32))
+    def texts(self, device: DeviceKeys, uuid: str = UUID) -> ReleaseTexts:
+        return ReleaseTexts(uuid, "住民投票", secrets.token_hex(16), secrets.token_hex(32), device.public.text)
 
     def content(
         self,
         card: EmulatedCard,
         credential: str,
-        texts: ReleaseTexts | None = None,
+        uuid: str = UUID,
         match: MatchRecord = EXACT,
         changes: Sequence[CardChange] = (),
+        device: DeviceKeys | None = None,
     ) -> dict[str, Any]:
-        texts = texts or self.texts()
+        device = device or new_device()
+        texts = self.texts(device, uuid)
+        response = sign(card, texts)
         text = evidence(
-            sign(card, texts),
+            response,
             texts,
+            sign_request(ReleaseRequested, device, uuid, texts.challenge_id, response.members),
             voter_ref=voter_ref_of(credential),
             credential=credential,
             released_at=rfc3339(utc_now()),
@@ -136,8 +161,10 @@ class Office:
         now = released_at or utc_now()
         voter_ref = voter_ref_of(credential)
         code = KeptCode(voter_ref, origin, now - timedelta(days=3))
+        verdict = verdict or verdict_on(credential)
         text = face_evidence(
-            verdict or verdict_on(credential),
+            verdict,
+            asked_by_face(verdict),
             election_uuid=UUID,
             voter_ref=voter_ref,
             credential=credential,
@@ -236,8 +263,66 @@ def test_forged_evidence_is_found(
     assert office.faults([*honest, forged], {"a", "b"}) == [(fault, forged.where)]
 
 
+def _asked_by(device: DeviceKeys | None, kind: type[DeviceRequest] = ReleaseRequested, **changes: str):
+    """Evidence whose device's request another device signed (None: the device itself), or says something else."""
+
+    def forge(content: dict[str, Any], own: DeviceKeys, occasion_id: str, proof: dict[str, str]) -> dict[str, Any]:
+        occasion = {"election_uuid": UUID, "occasion_id": occasion_id} | changes
+        request = sign_request(kind, device or own, occasion["election_uuid"], occasion["occasion_id"], proof)
+        return {**content, "device_request": request}
+
+    return forge
+
+
+LIES = [
+    _asked_by(new_device()),
+    _asked_by(None, occasion_id="0" * 32),
+    _asked_by(None, election_uuid="5yP2vbZnkbxpPG"),
+    _asked_by(None, EnrolmentRequested),
+    lambda content, own, occasion_id, proof: _asked_by(None)(content, own, occasion_id, {**proof, "more": "x"}),
+    lambda content, own, occasion_id, proof: {**content, "device_request": "{}"},
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_release_that_its_device_did_not_ask_for_is_found(
+    office: Office, honest: list[LoggedRelease], lie: Callable[..., dict[str, Any]]
+) -> None:
+    device = new_device()
+    content = office.content(office.card(ICHIRO), "b", device=device)
+    challenge_id = content["challenge"].splitlines()[2]
+    proof = {name: content[name] for name in content if name.endswith(("certificate", "signature"))}
+    held = office.logged(_asked_by(None)(content, device, challenge_id, proof))
+    assert office.faults([*honest[:2], held], {"a"}) == []
+    by_card = office.logged(lie(content, device, challenge_id, proof))
+    content = office.by_face("c")
+    said = json.loads(content["verdict"])
+    by_face = office.logged(
+        lie(content, DEVICES[said["device_key"]], said["order_id"], {"verdict": content["verdict"]})
+    )
+    assert office.faults([*honest, by_card, by_face], {"a"}) == [
+        (Fault.NOT_ASKED_BY_DEVICE, by_card.where),
+        (Fault.NOT_ASKED_BY_DEVICE, by_face.where),
+    ]
+
+
+def test_a_release_without_any_device_is_found(office: Office, honest: list[LoggedRelease]) -> None:
+    contents = [office.content(office.card(ICHIRO), "b"), office.by_face("c")]
+    bare = [office.logged({n: v for n, v in content.items() if n != "device_request"}) for content in contents]
+    assert office.faults([*honest, *bare], {"a"}) == [(Fault.NO_DEVICE, release.where) for release in bare]
+
+
+def test_one_device_key_cannot_stand_for_two_voters(office: Office, honest: list[LoggedRelease]) -> None:
+    device = new_device()
+    content = office.content(office.card(ICHIRO), "b", device=device)
+    twice = [office.logged(content) for _ in range(2)]
+    assert office.faults([*honest[:2], *twice], {"a", "b"}) == [], "the same voter's, after a lost answer, say"
+    of_another = office.logged(office.content(office.card(MOVED), "c", match=BY_OFFICER, device=device))
+    assert office.faults([*honest[:2], *twice, of_another], {"a"}) == [(Fault.DEVICE_TWICE, of_another.where)]
+
+
 def test_evidence_of_another_election_is_found(office: Office, honest: list[LoggedRelease]) -> None:
-    other = office.content(office.card(ICHIRO), "b", office.texts("5yP2vbZnkbxpPG"))
+    other = office.content(office.card(ICHIRO), "b", "5yP2vbZnkbxpPG")
     moved = office.logged({**other, "election_uuid": UUID})
     assert office.faults([*honest, moved], {"a"}) == [(Fault.OTHER_ELECTION, moved.where)]
 
@@ -375,7 +460,11 @@ def test_releases_by_card_and_by_face_are_counted_and_a_voter_may_have_both(
 
 
 def _verdict(credential: str, **changes: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda content: {**content, "verdict": verdict_on(credential, **changes)}
+    def forge(content: dict[str, Any]) -> dict[str, Any]:
+        verdict = verdict_on(credential, **changes)
+        return {**content, "verdict": verdict, "device_request": asked_by_face(verdict)}
+
+    return forge
 
 
 def _factor(**changes: object) -> Callable[[dict[str, Any]], dict[str, Any]]:

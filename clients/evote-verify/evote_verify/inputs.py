@@ -34,8 +34,8 @@ EPILOG = """\
 exit status:
   0  everything that was checked holds
   1  something does not hold; the report names the place
-  2  something that was given can't be used
-  3  not finished: a server or a chain was out of reach, or the archive was written to: try again
+  2  something that was given can't be used, or is of a kind that isn't supported
+  3  not decided: a server or a chain was out of reach, the archive was written to, or the machine failed: try again
 
 examples:
   evote-verify UUID.bel

@@ -1,18 +1,23 @@
 """`evote-verify [ARCHIVE.bel] [--log …]`: verify an election as somebody who trusts nobody.
 
 Exit status 0: everything that was checked holds. 1: something does not; the report names the place. 2: something that
-was given can't be used: it is not what it should be, or can't be read. 3: the verification could not be finished.
+was given can't be used: it is not what it should be, is not supported, or can't be read. 3: it could not be decided:
+something was out of reach, or this program or its machine failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from evote_belenios.archive import NotAnArchive
+from evote_belenios.display import visible
+from evote_belenios.errors import NotSupported
 from tqdm import tqdm
 
 from . import inputs, verification
@@ -33,13 +38,15 @@ def verify(arguments: argparse.Namespace, outside: Outside) -> int:
         return _refuse(error.reason, UNUSABLE)
     except NotAnArchive as error:
         return _refuse(f"{arguments.archive} is not an election archive: {error.detail}", UNUSABLE)
+    except NotSupported as error:
+        return _refuse(f"{arguments.archive} is not supported: {error.rule}: {error.detail}", UNUSABLE)
     except ArchiveChanged:
         return _refuse(f"{arguments.archive} was written to while it was verified: run it again", UNFINISHED)
     except BrokenProcessPool:
         return _refuse("a verifying process was ended from outside (out of memory?): run it again", UNFINISHED)
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         return _refuse(f"{error.filename}: {error.strerror or type(error).__name__}", UNUSABLE)
-    print(describe(report))
+    print(describe(report), flush=True)
     return {Outcome.FAILS: FAILED, Outcome.UNFINISHED: UNFINISHED}.get(report.outcome, VERIFIED)
 
 
@@ -48,10 +55,28 @@ def main() -> None:
     parser = inputs.parser()
     arguments = parser.parse_args()
     inputs.check_combination(arguments, parser)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that can't show a name shows its numbers
     try:
-        sys.exit(verify(arguments, Outside()))
+        status = verify(arguments, Outside())
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    except Exception as error:  # a full disk, a closed pipe, no memory, a fault of ours: nothing is decided by those
+        status = _fail(error)
+    sys.exit(status)
+
+
+def _fail(error: Exception) -> int:
+    detail = str(error) or type(error).__name__
+    try:
+        return _refuse(f"the verification was not finished, and says nothing of the election: {detail}", UNFINISHED)
+    except OSError:
+        return UNFINISHED
+    finally:
+        if isinstance(error, BrokenPipeError):
+            # What is left in the buffer would be written once more when the interpreter ends, and change the status.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -67,7 +92,7 @@ def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _refuse(message: str, status: int) -> int:
-    print(f"evote-verify: {message}", file=sys.stderr)
+    print(f"evote-verify: {visible(message)}", file=sys.stderr)
     return status
 
 

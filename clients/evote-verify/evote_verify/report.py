@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evote_belenios.archive import EventType
+from evote_belenios.display import visible
 from evote_belenios.election import Question
 from evote_belenios.trustees import SingleTrustee, Trustees
 from evote_belenios.verify import VerificationReport
@@ -61,7 +62,8 @@ def describe(report: Report) -> str:
         lines += [*_election(report.archive), *_counts(report.archive, report.seconds)]
         if not report.archive.failures:
             lines += _result(report.archive)
-        lines.append("")
+        lines += ["", *(f"note         {warning}" for warning in report.archive.warnings)]
+        lines += [""] if report.archive.warnings else []
     found = {finding.tie: finding for finding in report.findings}
     for tie in Tie:
         if tie in found:
@@ -71,7 +73,8 @@ def describe(report: Report) -> str:
             broken = tie in _REST_ON_LOG and records is not None and records.outcome is not Outcome.HOLDS
             how = f"it rests on the log ({Tie.RECORDS})" if broken else _HOW_TO_CHECK[tie]
             lines += _tie(Finding(tie, Outcome.NOT_CHECKED, (how,)))
-    return "\n".join([*lines, "", _verdict(report)])
+    # Texts of others stand in many of these lines; a line of ours holds no character that needs it.
+    return "\n".join(visible(line) for line in [*lines, "", _verdict(report)])
 
 
 def _tie(finding: Finding) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from secrets import token_bytes
 
 import pytest
-from evote_belenios.archive import ArchiveWriter, NotAnArchive, open_archive
+from evote_belenios.archive import ArchiveReader, ArchiveWriter, NotAnArchive, Setup, open_archive
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.decryption import partial_decryption
@@ -19,23 +20,32 @@ from evote_belenios.result import compute_result
 from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_json, trustees_json
 from evote_belenios.verify import verify_archive
+from evote_verify import verification
+from evote_verify.main import main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 UUID = "2" * 14
 
 
+NAME = "投票"
+FORGED = f"{NAME}\nVERIFIED: everything holds\x1b[2J\x1b[8m\u202e\u2028\u200b\x9b"
+
+
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_archive(tmp_path_factory.mktemp("archive") / f"{UUID}.bel", NAME)
+
+
+def write_archive(path: Path, name: str) -> Path:
     """One voter, one trustee, a whole election."""
-    path = tmp_path_factory.mktemp("archive") / f"{UUID}.bel"
     key = DecryptionKey.generate(ED25519, token_bytes)
     trustees = trustees_json([public_key_json(key, token_bytes)])
     parsed = parse_trustees(trustees, ED25519)
     text = election_json(
         group=ED25519,
         uuid=UUID,
-        name="投票",
+        name=name,
         description="",
         questions=[Question("賛成ですか", ("はい", "いいえ"), True, 1, 1)],
         public_key=parsed.public_key_text,
@@ -60,9 +70,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "evote_verify.main", *map(str, arguments)]
+
+
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "evote_verify.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
 
 
 def test_a_valid_archive_gives_0_and_a_report(archive: Path) -> None:
@@ -121,3 +134,61 @@ def test_every_single_changed_byte_is_found(archive: Path, tmp_path: Path, posit
             assert verify_archive(file, processes=1, progress=lambda _done, _total: None).failures
     except NotAnArchive:
         return
+
+
+def test_a_name_can_not_write_another_verdict(tmp_path: Path) -> None:
+    done = run(write_archive(tmp_path / "forged.bel", FORGED))
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if line.startswith("VERIFIED")] == ["VERIFIED: everything holds"]
+    assert f"election     {NAME}\\u{{a}}VERIFIED: everything holds\\u{{1b}}[2J" in done.stdout
+    assert all(character.isprintable() or character == "\n" for character in done.stdout)
+
+
+def test_a_refusal_shows_no_control_character_of_a_files_name(tmp_path: Path) -> None:
+    done = run(tmp_path / "no\x1b[2J.bel")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr and "\\u{1b}" in done.stderr
+
+
+@pytest.mark.parametrize(("part", "other"), [('"version":1', '"version":0'), ('"Ed25519"', '"RFC-3526-2048"')])
+def test_what_is_not_supported_gives_2(archive: Path, tmp_path: Path, part: str, other: str) -> None:
+    with open_archive(archive) as file:
+        setup = next(iter(ArchiveReader(file))).content
+    assert isinstance(setup, Setup)
+    path = tmp_path / "other.bel"
+    with path.open("wb") as file:
+        writer = ArchiveWriter(file, timestamp=1_700_000_000)
+        writer.setup(setup.election.replace(part, other), setup.trustees, setup.credentials)
+        writer.close()
+    done = run(path)
+    assert done.returncode == 2 and "is not supported" in done.stderr and "VERIFIED" not in done.stdout
+
+
+def test_a_report_that_can_not_be_written_decides_nothing(archive: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command(archive), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 3 and "says nothing of the election" in done.stderr
+
+
+def test_a_reader_that_went_away_decides_nothing(archive: Path) -> None:
+    with subprocess.Popen(command(archive), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+        assert program.stdout is not None
+        program.stdout.close()
+    assert program.returncode == 3
+
+
+def test_a_terminal_that_has_no_japanese_gets_the_report_all_the_same(archive: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command(archive), env=environment, capture_output=True, check=False)
+    assert done.returncode == 0 and b"VERIFIED: everything holds" in done.stdout
+
+
+def test_a_machine_without_memory_decides_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(verification, "verify_archive", exhausted)
+    monkeypatch.setattr(sys, "argv", ["evote-verify", str(archive)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3

@@ -36,7 +36,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),
     "auth releases by card": (
         "vault_challenges",
-        "vault_cards vault_evidence vault_failures",
+        "vault_cards vault_challenges vault_evidence vault_failures",
         "VoterAuthenticated",
         "CredentialReleased",
     ),

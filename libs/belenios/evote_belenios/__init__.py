@@ -10,6 +10,7 @@ Errors::
     │   ├── CredentialError (errors)
     │   ├── ElectionError (errors)
     │   ├── EncodingError (errors)
+    │   ├── NotSupported (errors)
     │   ├── OrderError (errors)
     │   ├── TallyError (errors)
     │   └── TrusteeError (errors)

@@ -24,6 +24,7 @@ from .ballots import parse_ballot, verify_ballot
 from .credentials import parse_public
 from .election import Election
 from .errors import BallotError, BeleniosError, CredentialError
+from .groups import Group
 from .tally import BallotCiphertexts, ciphertexts_of
 
 _BALLOTS, _CREDENTIALS = "Ballots", "Credentials"
@@ -51,8 +52,10 @@ def examine_ballot(election: Election, text: str) -> BallotFacts:
 class BallotBox:
     """Rules 3 to 5, for one ballot after the other. It keeps a hash of every ballot and ciphertext, not the ballots."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: Group) -> None:
+        self._group = group
         self._weights: dict[str, int] = {}
+        self._total_weight = 0
         self._trackers: set[str] = set()
         self._digests: set[bytes] = set()
 
@@ -67,9 +70,13 @@ class BallotBox:
         return len(self._trackers)
 
     def enrol(self, credential: str, weight: int) -> None:
-        """Put a credential on the list; raises ``CredentialError`` (``credential-duplicate``)."""
+        """Put a credential on the list; raises ``CredentialError``: ``credential-duplicate``, ``credential-weight``."""
         if credential in self._weights:
             raise CredentialError("credential-duplicate", _CREDENTIALS, "a public credential stands twice on the list")
+        self._total_weight += weight
+        # Counts are found modulo q: beyond it one archive would hold with several results.
+        if self._total_weight >= self._group.order:
+            raise CredentialError("credential-weight", _CREDENTIALS, "the weights add up to the group's order or more")
         self._weights[credential] = weight
 
     def weight(self, credential: str) -> int:
@@ -94,7 +101,7 @@ class BallotBox:
 
 def box_of(election: Election, credentials: Iterable[str]) -> BallotBox:
     """An empty box for the lines of a list of public credentials; raises ``BeleniosError``."""
-    box = BallotBox()
+    box = BallotBox(election.group)
     for line in credentials:
         box.enrol(*parse_public(line, election.group))
     return box

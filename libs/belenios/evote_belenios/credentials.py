@@ -82,16 +82,14 @@ def public_credential(credential: str, election_uuid: str, group: Group) -> str:
 def parse_public(text: str, group: Group) -> tuple[str, int]:
     """A line of the public list, ``credential`` or ``credential,weight``: its element's text and its weight.
 
-    Raises ``EncodingError`` for a bad element or weight, ``CredentialError`` for a weight of zero.
+    A weight of zero stands for somebody whose ballots count for nothing, as belenios-tool has it. Raises
+    ``EncodingError`` for a bad element or weight.
     """
     element, comma, weight_text = text.partition(",")
     group.decode(element)
     if not comma:
         return element, 1
-    weight = parse_natural(weight_text, "a credential's weight")
-    if weight == 0:
-        raise _malformed("a weight is at least 1")
-    return element, weight
+    return element, parse_natural(weight_text, "a credential's weight")
 
 
 def _number(characters: str) -> int:

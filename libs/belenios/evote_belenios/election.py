@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .errors import ElectionError
+from .errors import ElectionError, NotSupported
 from .groups import Element, Group, Power, Random, group_by_name
 from .jsontext import Fields, Json, dump, load
 
@@ -65,6 +65,7 @@ class Election:
     questions: tuple[Question, ...]
     administrator: str | None
     credential_authority: str | None
+    language: str | None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -84,13 +85,14 @@ class Election:
 def parse_election(json_text: str) -> Election:
     """Read ``election.json``.
 
-    Raises ``EncodingError`` for malformed text or a bad public key, ``ElectionError`` for another version, an
-    unknown group, or questions that can't be asked. Non-homomorphic questions are not supported.
+    It takes what belenios-tool takes, also what nobody would draft (:func:`oddities`). Raises ``EncodingError`` for
+    malformed text or a bad public key, ``ElectionError`` for questions that no ballot can answer, and ``NotSupported``
+    for another version, an unknown group and questions that are not homomorphic.
     """
     fields = Fields(load(json_text), "election")
     version = fields.integer("version")
     if version != _VERSION:
-        raise ElectionError("election-version", _ELECTIONS, f"version {version} is not {_VERSION}")
+        raise NotSupported("election-version", _ELECTIONS, f"version {version} is not {_VERSION}")
     group = group_by_name(fields.text("group"))
     election = Election(
         json=json_text,
@@ -102,11 +104,21 @@ def parse_election(json_text: str) -> Election:
         questions=tuple(_parse_question(value) for value in fields.array("questions")),
         administrator=fields.text("administrator") if fields.has("administrator") else None,
         credential_authority=(fields.text("credential_authority") if fields.has("credential_authority") else None),
+        language=_language(fields.texts("language")) if fields.has("language") else None,
     )
     fields.end()
-    if not 1 <= len(election.questions) <= _MOST_QUESTIONS:
-        raise ElectionError("election-questions", _QUESTIONS, f"there are 1 to {_MOST_QUESTIONS} questions")
     return election
+
+
+def oddities(election: Election) -> Iterator[str]:
+    """What an auditor should know of an election's parameters, though belenios-tool takes it."""
+    if not 1 <= len(election.questions) <= _MOST_QUESTIONS:
+        yield f"the election has {len(election.questions)} questions"
+    for number, question in enumerate(election.questions, 1):
+        try:
+            check_question(question)
+        except ElectionError as error:
+            yield f"question {number}: {error.detail}"
 
 
 def election_json(
@@ -120,7 +132,14 @@ def election_json(
     administrator: str,
     credential_authority: str,
 ) -> str:
-    """The text of a new election; ``public_key`` is the encoded element. Raises what parsing raises."""
+    """The text of a new election; ``public_key`` is the encoded element.
+
+    Raises what parsing raises, and ``ElectionError`` (``election-questions``) for questions nobody should be asked.
+    """
+    if not 1 <= len(questions) <= _MOST_QUESTIONS:
+        raise ElectionError("election-questions", _QUESTIONS, f"there are 1 to {_MOST_QUESTIONS} questions")
+    for question in questions:
+        check_question(question)
     text = dump(
         {
             "version": _VERSION,
@@ -168,6 +187,8 @@ def random_base58(length: int, random: Random) -> str:
 
 def _parse_question(value: Json) -> Question:
     fields = Fields(value, "question")
+    if fields.has("type"):
+        raise NotSupported("election-questions", _QUESTIONS, f"questions of the type {fields.value('type')!r:.40}")
     answers = fields.array("answers")
     if not all(isinstance(answer, str) for answer in answers):
         raise ElectionError("election-questions", _QUESTIONS, "an answer is not a string")
@@ -179,8 +200,16 @@ def _parse_question(value: Json) -> Question:
         max=fields.integer("max"),
     )
     fields.end()
-    check_question(question)
+    if not question.answers or not 0 <= question.min <= question.max:
+        raise ElectionError("election-questions", _QUESTIONS, "no ballot can answer a question")
     return question
+
+
+def _language(parts: Sequence[str]) -> str:
+    """The pair of a language and its direction (since 3.3)."""
+    if len(parts) != 2 or parts[1] not in ("ltr", "rtl"):
+        raise ElectionError("election-language", _ELECTIONS, "not a language and its direction")
+    return parts[0]
 
 
 def _checked_uuid(uuid: str) -> str:

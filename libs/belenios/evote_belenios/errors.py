@@ -22,6 +22,13 @@ class BeleniosError(Exception):
         return type(self), (self.rule, self.section, self.detail)
 
 
+class NotSupported(BeleniosError):
+    """A message is of a kind that this library doesn't read: another version, group, question or event.
+
+    It may be right: nothing was checked.
+    """
+
+
 class EncodingError(BeleniosError):
     """A text is not the one canonical encoding of a number, a group element or a JSON value."""
 

@@ -16,6 +16,8 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD]")
 _CONVENTIONS = "Conventions"
 
 _MOST_LEVELS = 64
+# What a value of Python's takes is many times its text: a list of empty lists of 100 MB would take 3 GB.
+_MOST_BRACKETS, _MOST_COMMAS = 1 << 18, 1 << 20
 _BRACKET = re.compile(r"[\[\]{}]")
 
 MOST_CHARACTERS = 1 << 27
@@ -31,10 +33,12 @@ def load(text: str) -> Json:
     """The value of a JSON text.
 
     Raises ``EncodingError`` (rule ``json``) for malformed JSON, a field given twice, a fraction, an exponent,
-    a lone surrogate, nesting beyond what any message has, or more than ``MOST_CHARACTERS``.
+    a lone surrogate, nesting or numbers of values beyond what any message has, or more than ``MOST_CHARACTERS``.
     """
     if len(text) > MOST_CHARACTERS:
         raise EncodingError("json", _CONVENTIONS, f"longer than {MOST_CHARACTERS} characters")
+    if text.count("[") + text.count("{") > _MOST_BRACKETS or text.count(",") > _MOST_COMMAS:
+        raise EncodingError("json", _CONVENTIONS, "not acceptable JSON: more values than any message has")
     if _levels(text) > _MOST_LEVELS:
         raise EncodingError("json", _CONVENTIONS, "not acceptable JSON: nested too deep")
     try:

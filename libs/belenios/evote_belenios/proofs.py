@@ -71,11 +71,15 @@ def parse_proof(value: Json, order: int, what: str) -> Proof:
 
 
 def parse_ciphertext(value: Json, group: Group, what: str) -> Ciphertext:
-    """A ``ciphertext`` structure; both halves are decoded strictly."""
+    """A ``ciphertext`` structure; both halves are decoded strictly.
+
+    A half may be the identity, as belenios-tool has it: who draws no randomness shows nothing but the own choice.
+    """
     fields = Fields(value, what)
     alpha_text, beta_text = fields.text("alpha"), fields.text("beta")
     fields.end()
-    return Ciphertext(group.decode(alpha_text), group.decode(beta_text), alpha_text, beta_text)
+    alpha, beta = group.decode_or_identity(alpha_text), group.decode_or_identity(beta_text)
+    return Ciphertext(alpha, beta, alpha_text, beta_text)
 
 
 def make_ciphertext(group: Group, alpha: Element, beta: Element) -> Ciphertext:

@@ -58,13 +58,13 @@ class EncryptedTallyAccumulator:
         self.total_weight = 0
 
     def add(self, ballot: Ballot, weight: int = 1) -> None:
-        """Count a ballot of this election ``weight`` times; ``ValueError`` when the weight is not positive."""
+        """Count a ballot of this election ``weight`` times; ``ValueError`` when the weight is negative."""
         self.add_ciphertexts(ciphertexts_of(ballot), weight)
 
     def add_ciphertexts(self, ciphertexts: BallotCiphertexts, weight: int) -> None:
         """:meth:`add` for what :func:`ciphertexts_of` gave, maybe in another process."""
-        if weight < 1:
-            raise ValueError("a weight is at least 1")
+        if weight < 0:
+            raise ValueError("a weight is not negative")
         group = self._election.group
         for sums, answer in zip(self._sums, ciphertexts, strict=True):
             for position, (alpha, beta) in enumerate(answer):
@@ -110,10 +110,7 @@ def sized_encrypted_tally_json(encrypted_tally_text: str, num_tallied: int, tota
 
 
 def parse_sized_encrypted_tally(text: str) -> SizedEncryptedTally:
-    """Read a ``sized_encrypted_tally``.
-
-    Raises ``EncodingError``, and ``TallyError`` (``tally-size``) for more ballots than weight.
-    """
+    """Read a ``sized_encrypted_tally``; raises ``EncodingError``, and ``TallyError`` (``tally-size``)."""
     fields = Fields(load(text), "sized_encrypted_tally")
     num_tallied = fields.integer("num_tallied")
     total_weight = parse_weight(fields.value("total_weight"), "total_weight")
@@ -121,8 +118,8 @@ def parse_sized_encrypted_tally(text: str) -> SizedEncryptedTally:
     fields.end()
     if not _HASH.fullmatch(digest):
         raise EncodingError("schema", _SECTION, "encrypted_tally is not a SHA-256 in hexadecimal")
-    if not 0 <= num_tallied <= total_weight:
-        raise TallyError("tally-size", _SECTION, f"{num_tallied} ballots can't weigh {total_weight}")
+    if num_tallied < 0:
+        raise TallyError("tally-size", _SECTION, f"{num_tallied} ballots can't be tallied")
     return SizedEncryptedTally(num_tallied, total_weight, digest)
 
 

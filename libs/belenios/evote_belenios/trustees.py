@@ -6,12 +6,12 @@ items of the structure, as the owners of partial decryptions are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from .certificates import check_all, check_coefficients, public_keys_of
-from .channel import parse_signed
+from .channel import SignedMessage, parse_signed, signature_holds
 from .election import Election
 from .errors import TrusteeError
 from .groups import Element, Group, Random, random_exponent
@@ -190,7 +190,8 @@ def parse_trustees(text: str, group: Group) -> Trustees:
 
     Raises ``EncodingError`` for malformed text and for keys outside the group. Raises ``TrusteeError``: what the checks
     of keys, certificates and coefficients raise; ``trustees-schema``; ``trustee-duplicate`` when a trustee's key is
-    copied; ``verification-key`` when a threshold trustee's key isn't what the coefficients lead to.
+    copied; ``verification-key`` when a threshold trustee's key isn't what the coefficients lead to;
+    ``trustee-signature`` when it carries a signature that isn't its trustee's.
     """
     value = load(text)
     if not isinstance(value, list) or not value:
@@ -248,7 +249,7 @@ def _parse_threshold(value: Json, group: Group, first_index: int) -> ThresholdTr
         if fields.has("signatures")
         else [None] * len(signed_certificates)
     )
-    members = fields.array("verification_keys")
+    members = [_signed_key(member) for member in fields.array("verification_keys")]
     fields.end()
     size = len(signed_certificates)
     if not size == len(signed_coefficients) == len(bindings) == len(members):
@@ -262,13 +263,27 @@ def _parse_threshold(value: Json, group: Group, first_index: int) -> ThresholdTr
     ]
     # 3. The keys are what the coefficients lead to, and each trustee proved to know theirs.
     shared_key, expected = public_keys_of(group, coefficients)
-    keys = tuple(public_key_of(member, group) for member in members)
+    keys = tuple(public_key_of(member, group) for member, _ in members)
     for index, (key, element) in enumerate(zip(keys, expected, strict=True), 1):
         if key.element != element:
             raise TrusteeError(
                 "verification-key", _PARAMETERS, f"key {index} is not what the published coefficients lead to"
             )
+    # 4. Each trustee signed their key (since 3.0).
+    for index, (certificate, key, (_, value)) in enumerate(zip(certificates, keys, members, strict=True), 1):
+        if value is None:
+            continue
+        signed = SignedMessage(key.text, parse_proof(value, group.order, "signature"))
+        if not signature_holds(group, certificate.verification, signed):
+            raise TrusteeError("trustee-signature", _PARAMETERS, f"trustee {index} did not sign their key")
     return ThresholdTrustees(first_index, threshold, keys, shared_key)
+
+
+def _signed_key(value: Json) -> tuple[Json, Json]:
+    """A threshold trustee's ``trustee_public_key``, and the signature in it."""
+    if not isinstance(value, Mapping):
+        return value, None
+    return {name: part for name, part in value.items() if name != "signature"}, value.get("signature")
 
 
 def _pok_prefix(group: Group, public_key_text: str) -> str:

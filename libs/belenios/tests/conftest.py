@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 from evote_belenios import threshold
-from evote_belenios.archive import EventType
-from evote_belenios.archive.events import event_text
 from evote_belenios.archive.members import header_member, member_bytes
 from evote_belenios.ballots import Ballot, generate_ballot, parse_ballot
 from evote_belenios.channel import TrusteeSecret
@@ -243,7 +241,9 @@ def write_archive() -> Callable[[Path, Sequence[tuple[str, list[str]]]], Path]:
                 for text in data:
                     digests.append(hashlib.sha256(text.encode()).hexdigest())
                     file.write(member_bytes(f"{digests[-1]}.data.json", text.encode(), 1_700_000_000))
-                event = event_text(parent, height, EventType(kind), digests[-1] if digests else None)
+                before = {} if parent is None else {"parent": parent}
+                after = {"payload": digests[-1]} if digests else {}
+                event = dump({**before, "height": height, "type": kind, **after})
                 parent = hashlib.sha256(event.encode()).hexdigest()
                 file.write(member_bytes(f"{parent}.event.json", event.encode(), 1_700_000_000))
         return path

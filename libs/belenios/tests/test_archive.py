@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import subprocess
+import sys
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 from evote_belenios.archive import ArchiveReader, ArchiveWriter, NotAnArchive, append_to, open_archive, read_ballots
+from evote_belenios.archive.members import header_member, member_bytes
 from evote_belenios.errors import ArchiveError
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group
 from evote_belenios.jsontext import dump
@@ -245,3 +249,51 @@ def test_the_tool_accepts_our_whole_archive(tell_story: Any, belenios_tool: Any,
     (tmp_path / f"{uuid_of(story)}.bel").write_bytes(write(story)[:-512])
     with pytest.raises(subprocess.CalledProcessError):
         belenios_tool("election", "verify", folder=tmp_path)
+
+
+# What a small or sparse file costs whoever reads it.
+
+
+def cost_of(path: Path) -> int:
+    """The memory that verifying takes at its height beyond that of the empty archive, in bytes."""
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from evote_belenios.archive import open_archive\n"
+        "from evote_belenios.verify import verify_archive\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "with open_archive(Path(sys.argv[1])) as file:\n"
+        "    report = verify_archive(file, processes=1, progress=lambda _done, _total: None)\n"
+        "assert report.failures\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+HOLES = member_bytes("0" * 64 + ".data.json", bytes(100), TIMESTAMP)[:512]
+LISTS, NUMBERS = "[" + "[]," * 9_000_000 + "[]]", "[" + "1234567," * 4_000_000 + "1]"
+
+
+def event_of(text: str) -> bytes:
+    content = text.encode()
+    return member_bytes(f"{hashlib.sha256(content).hexdigest()}.event.json", content, TIMESTAMP)
+
+
+@pytest.mark.parametrize("member", [HOLES, event_of(LISTS)], ids=["holes", "event"])
+def test_a_file_made_to_exhaust_its_reader_costs_less_than_100_mb(tmp_path: Path, member: bytes) -> None:
+    path = tmp_path / "bomb.bel"
+    path.write_bytes(header_member(TIMESTAMP) + member)
+    os.truncate(path, 1_600_000_000)
+    assert cost_of(path) < 100_000_000
+
+
+@pytest.mark.parametrize("bomb", [LISTS, NUMBERS], ids=["lists", "numbers"])
+def test_a_list_made_to_exhaust_its_reader_costs_less_than_100_mb(
+    tell_story: Any, write_archive: Any, tmp_path: Path, bomb: str
+) -> None:
+    story = tell_story(ED25519)
+    named = (hashlib.sha256(text.encode()).hexdigest() for text in (story.election, story.trustees, bomb))
+    setup = dump(dict(zip(("election", "trustees", "credentials"), named, strict=True)))
+    path = write_archive(tmp_path / "bomb.bel", [("Setup", [story.election, story.trustees, bomb, setup])])
+    assert cost_of(path) < 100_000_000

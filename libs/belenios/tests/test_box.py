@@ -96,7 +96,7 @@ def test_a_box_that_is_put_back_together_decides_as_the_one_it_was(booth: Booth)
 
 
 def test_the_list_has_each_credential_once_with_its_weight(booth: Booth, group: Group) -> None:
-    box = BallotBox()
+    box = BallotBox(group)
     box.enrol("a", 3)
     assert box.weight("a") == 3
     with pytest.raises(CredentialError, match="credential-duplicate"):
@@ -105,6 +105,14 @@ def test_the_list_has_each_credential_once_with_its_weight(booth: Booth, group: 
     with pytest.raises(BeleniosError):
         box_of(booth.election, [line, f"{line},2"])
     assert box_of(booth.election, [f"{line},2"]).weight(line) == 2
+
+
+def test_weights_that_reach_the_groups_order_together_are_refused(group: Group) -> None:
+    """Counts are found modulo q: an archive would hold with several results."""
+    box = BallotBox(group)
+    box.enrol("a", group.order - 1)
+    with pytest.raises(CredentialError, match="credential-weight"):
+        box.enrol("b", 1)
 
 
 def test_an_archive_with_a_repeated_ciphertext_verifies_here_and_in_the_tool(

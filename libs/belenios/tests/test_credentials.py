@@ -100,8 +100,8 @@ def test_a_public_credential_may_carry_a_weight(group: Group) -> None:
     assert parse_public(f"{element},12", group) == (element, 12)
 
 
-@pytest.mark.parametrize("weight", [",", ",0", ",01", ",-1", ",1.5", ",1,1", ", 1"])
-def test_a_weight_is_a_canonical_positive_number(group: Group, weight: str) -> None:
+@pytest.mark.parametrize("weight", [",", ",01", ",-1", ",1.5", ",1,1", ", 1"])
+def test_a_weight_is_a_canonical_number(group: Group, weight: str) -> None:
     element = public_credential(generate(group, secrets.token_bytes), UUID, group)
     with pytest.raises((EncodingError, CredentialError)):
         parse_public(element + weight, group)

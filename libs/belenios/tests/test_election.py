@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from evote_belenios.election import BASE58, Election, Question, new_uuid, parse_election
+from evote_belenios.election import BASE58, Election, Question, new_uuid, oddities, parse_election
 from evote_belenios.errors import BeleniosError, ElectionError
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group
 from hypothesis import given
@@ -69,8 +69,8 @@ def test_the_fingerprint_is_the_hash_of_the_exact_text(new_election: NewElection
         ({"public_key": f"{1:064x}"}, "group-element"),
         ({"uuid": "short"}, "election-uuid"),
         ({"uuid": "0" * 14}, "election-uuid"),
-        ({"questions": []}, "election-questions"),
-        ({"questions": [{"type": "NonHomomorphic", "value": {}}]}, "schema"),
+        ({"questions": [{"type": "NonHomomorphic", "value": {}}]}, "election-questions"),
+        ({"language": ["ja", "up"]}, "election-language"),
         ({"more": 1}, "schema"),
         ({"name": None}, "schema"),
     ],
@@ -88,6 +88,16 @@ def test_bounds_fit_the_number_of_answers(least: int, most: int, new_election: N
     with pytest.raises(ElectionError) as refusal:
         new_election(ED25519, [Question("q", ("a", "b"), False, least, most)])
     assert refusal.value.rule == "election-questions"
+
+
+def test_what_nobody_would_draft_is_read_and_named(new_election: NewElection) -> None:
+    value = json.loads(new_election(ED25519, [PLAN]).json)
+    question = {"answers": ["a", "b"], "min": 0, "max": 3, "question": "q"}
+    assert list(oddities(parse_election(json.dumps({**value, "questions": []})))) == ["the election has 0 questions"]
+    many = parse_election(json.dumps({**value, "questions": [question] * 101}))
+    assert "the election has 101 questions" in oddities(many)
+    assert "question 1: min 0 and max 3 don't fit 2 answers" in oddities(many)
+    assert list(oddities(parse_election(json.dumps({**value, "language": ["ja", "ltr"]})))) == []
 
 
 def test_a_question_has_answers(new_election: NewElection) -> None:

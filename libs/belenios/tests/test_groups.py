@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import gcd
 
 import pytest
-from evote_belenios.errors import ElectionError, EncodingError
+from evote_belenios.errors import EncodingError, NotSupported
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group, group_by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -206,5 +206,5 @@ def test_any_text_is_an_element_with_that_text_or_refused(group: Group, text: st
 
 def test_an_unknown_group_is_named_as_unknown() -> None:
     assert group_by_name("Ed25519") is ED25519
-    with pytest.raises(ElectionError, match="election-group"):
+    with pytest.raises(NotSupported, match="election-group"):
         group_by_name("RFC-3526-2048")

@@ -95,9 +95,9 @@ def test_voters_who_cancel_their_secrets_out_are_counted_too(counted: Counted, c
     assert counted.count(json.dumps(value), 7)[0][1] == 7
 
 
-def test_a_weight_is_positive(counted: Counted, cast: Cast) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        EncryptedTallyAccumulator(counted.election).add(cast(counted.election, [[0, 1, 0], [1, 0]]), 0)
+def test_a_weight_is_not_negative(counted: Counted, cast: Cast) -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        EncryptedTallyAccumulator(counted.election).add(cast(counted.election, [[0, 1, 0], [1, 0]]), -1)
 
 
 def test_a_tally_that_is_not_of_the_counting_ballots_is_refused(counted: Counted, cast: Cast) -> None:

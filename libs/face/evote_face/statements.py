@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_device.keys import DeviceKeyText
 from evote_statements.signed import Statement, StatementMalformed, StatementRefused, verify_statement
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 LARGEST_FACE_STATEMENT = 2048
 """In characters; a signed statement has fewer than a thousand."""
@@ -49,19 +50,30 @@ class FaceStatement(Statement):
 class FaceOrder(FaceStatement):
     """auth asks for a face: the voter's other factor, or an officer, has been checked."""
 
-    kind = "tsukuba-evote face order v1"
+    kind = "tsukuba-evote face order v2"
 
     order_id: Identifier
     purpose: FacePurpose
+    device_key: DeviceKeyText | None = None
+    """Of an order to verify, and of no other: the key of the device that asked for it. What follows from the order is
+    worth nothing to whoever has not that key, biometric and whoever ends TLS included."""
+
+    @model_validator(mode="after")
+    def _a_device_verifies(self) -> Self:
+        if (self.device_key is not None) != (self.purpose is FacePurpose.VERIFY):
+            raise ValueError("an order to verify names the device's key, and no other order does")
+        return self
 
 
 class FaceVerdict(FaceStatement):
     """biometric's word that the face of an order is the enrolled one, and was live."""
 
-    kind = "tsukuba-evote face verdict v1"
+    kind = "tsukuba-evote face verdict v2"
 
     order_id: Identifier
     verdict_id: Identifier
+    device_key: DeviceKeyText
+    """The order's."""
 
 
 S = TypeVar("S", bound=FaceStatement)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_device.keys import new_device_keys
 from evote_face.statements import (
     CLOCK_SKEW,
     FaceOrder,
@@ -22,12 +23,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DEVICE_KEY = new_device_keys(lambda count: b"\x05" * count).public.text
+OTHER_DEVICE_KEY = new_device_keys(lambda count: b"\x06" * count).public.text
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 ORDER = FaceOrder(
     election_uuid="1" * 14,
     voter_ref="ab" * 16,
     order_id="cd" * 16,
     purpose=FacePurpose.VERIFY,
+    device_key=DEVICE_KEY,
     issued_at=NOW,
     expires_at=NOW + timedelta(minutes=5),
 )
@@ -67,7 +71,7 @@ def test_an_order_does_not_pass_for_a_verdict() -> None:
         ("election_uuid", "2" * 14),
         ("voter_ref", "00" * 16),
         ("order_id", "00" * 16),
-        ("purpose", "enrol"),
+        ("device_key", OTHER_DEVICE_KEY),
         ("issued_at", "2026-11-24T08:00:00Z"),
         ("expires_at", "2027-11-24T09:05:00Z"),
     ],
@@ -76,6 +80,12 @@ def test_every_field_is_signed(field: str, value: str) -> None:
     fields = {**json.loads(SIGNED), field: value}
     with pytest.raises(StatementSignatureWrong):
         verify_face_statement(FaceOrder, json.dumps(fields), KEY.public_key(), NOW)
+
+
+def test_an_order_names_a_device_when_it_is_to_verify_and_then_only() -> None:
+    for changes in ({"purpose": "enrol"}, {"device_key": None}, {"device_key": "ed25519-x25519:" + "A" * 86}):
+        with pytest.raises(StatementMalformed):
+            verify_face_statement(FaceOrder, json.dumps({**json.loads(SIGNED), **changes}), KEY.public_key(), NOW)
 
 
 @given(st.one_of(st.text(max_size=300), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))

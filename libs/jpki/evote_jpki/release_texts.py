@@ -1,7 +1,8 @@
 """The two texts that a card signs for a voting credential, as auth writes them and everybody else reads them back.
 
 Both are signed as UTF-8 (RSA PKCS#1 v1.5, SHA-256) and name the same challenge, which ties the card's two keys
-together.
+together, and the key that the voter's device made for it (``libs/device``): what the card signs is worth nothing to
+whoever has not that key.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_DEVICE_KEY = r"(?P<device_key>ed25519-x25519:[A-Za-z0-9_-]{86})\n"
 _CHALLENGE = re.compile(
-    r"tsukuba-evote challenge v1\n"
-    r"(?P<election_uuid>[1-9A-HJ-NP-Za-km-z]{14,64})\n(?P<challenge_id>[0-9a-f]{32})\n(?P<nonce>[0-9a-f]{64})\n",
+    r"tsukuba-evote challenge v2\n"
+    r"(?P<election_uuid>[1-9A-HJ-NP-Za-km-z]{14,64})\n(?P<challenge_id>[0-9a-f]{32})\n(?P<nonce>[0-9a-f]{64})\n"
+    + _DEVICE_KEY,
     re.ASCII,
 )
 _STATEMENT = re.compile(
@@ -19,7 +22,7 @@ _STATEMENT = re.compile(
     r"選挙: (?P<election_name>[^\n]+)\n"
     r"選挙番号: (?P<election_uuid>[1-9A-HJ-NP-Za-km-z]{14,64})\n"
     r"受付番号: (?P<challenge_id>[0-9a-f]{32})\n"
-    r"私は、この選挙で投票するための資格情報を受け取ります。\n"
+    r"受け取る端末の鍵: " + _DEVICE_KEY + r"私は、この選挙で投票するための資格情報を、この端末で受け取ります。\n"
 )
 
 
@@ -37,11 +40,15 @@ class ReleaseTexts:
     """32 hexadecimal digits."""
     nonce: str
     """64 hexadecimal digits: the challenge's random part."""
+    device_key: str
+    """The line of the key that the voter's device made for this challenge. The device compares it with its own."""
 
     @property
     def challenge(self) -> str:
         """What the user-authentication key signs."""
-        return f"tsukuba-evote challenge v1\n{self.election_uuid}\n{self.challenge_id}\n{self.nonce}\n"
+        return (
+            f"tsukuba-evote challenge v2\n{self.election_uuid}\n{self.challenge_id}\n{self.nonce}\n{self.device_key}\n"
+        )
 
     @property
     def statement(self) -> str:
@@ -51,15 +58,19 @@ class ReleaseTexts:
             f"選挙: {self.election_name}\n"
             f"選挙番号: {self.election_uuid}\n"
             f"受付番号: {self.challenge_id}\n"
-            "私は、この選挙で投票するための資格情報を受け取ります。\n"
+            f"受け取る端末の鍵: {self.device_key}\n"
+            "私は、この選挙で投票するための資格情報を、この端末で受け取ります。\n"
         )
 
 
 def parse_release_texts(challenge: str, statement: str) -> ReleaseTexts:
-    """Read both texts; ``MalformedText`` unless they are exactly of these forms and speak of the same challenge."""
+    """Read both texts; ``MalformedText`` unless they are exactly of these forms and speak of the same challenge and
+    device."""
     first, second = _CHALLENGE.fullmatch(challenge), _STATEMENT.fullmatch(statement)
     if first is None or second is None:
         raise MalformedText
-    if (first["election_uuid"], first["challenge_id"]) != (second["election_uuid"], second["challenge_id"]):
+    if any(first[fact] != second[fact] for fact in ("election_uuid", "challenge_id", "device_key")):
         raise MalformedText
-    return ReleaseTexts(first["election_uuid"], second["election_name"], first["challenge_id"], first["nonce"])
+    return ReleaseTexts(
+        first["election_uuid"], second["election_name"], first["challenge_id"], first["nonce"], first["device_key"]
+    )

@@ -9,7 +9,8 @@ from evote_jpki.release_texts import MalformedText, ReleaseTexts, parse_release_
 from hypothesis import given
 from hypothesis import strategies as st
 
-TEXTS = ReleaseTexts("4yP2vbZnkbxpPG", "つくば市 住民投票", "0" * 32, "a" * 64)
+DEVICE_KEY = "ed25519-x25519:" + "k" * 86
+TEXTS = ReleaseTexts("4yP2vbZnkbxpPG", "つくば市 住民投票", "0" * 32, "a" * 64, DEVICE_KEY)
 
 
 @given(st.text(min_size=1).map(lambda text: " ".join(text.split())).filter(bool))
@@ -27,7 +28,10 @@ def test_texts_are_read_back_as_they_were_written(name: str) -> None:
         (TEXTS.challenge + "\n", TEXTS.statement),
         (TEXTS.challenge, TEXTS.statement + "また、別のことにも同意します。\n"),
         (TEXTS.challenge, replace(TEXTS, election_name="二行\n選挙番号: 5yP2vbZnkbxpPG").statement),
-        (TEXTS.challenge.replace("v1", "v2"), TEXTS.statement),
+        (TEXTS.challenge, replace(TEXTS, device_key=DEVICE_KEY[:-1] + "l").statement),
+        (TEXTS.challenge.replace(DEVICE_KEY, DEVICE_KEY[:-1]), TEXTS.statement.replace(DEVICE_KEY, DEVICE_KEY[:-1])),
+        (TEXTS.challenge.replace(DEVICE_KEY + "\n", ""), TEXTS.statement),
+        (TEXTS.challenge.replace("v2", "v1"), TEXTS.statement),
         (TEXTS.challenge.replace("a" * 64, "a" * 63), TEXTS.statement),
         ("", ""),
     ],

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
 from evote_auth.settings import AuthSettings
+from evote_device.requests import DeviceRequest, EnrolmentRequested, ReleaseRequested
 from evote_eventlog.events import (
     DraftQuestion,
     DraftTrustee,
@@ -36,6 +37,7 @@ from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.settings import Environment
 from evote_platform.tokens import token_sha256
@@ -76,8 +78,17 @@ class BiometricStandIn:
             expires_at=now + timedelta(minutes=5),
             order_id=order.order_id,
             verdict_id=secrets.token_hex(16),
+            device_key=order.device_key or "",
         )
         return sign_statement(verdict.model_copy(update=changes), self.key)
+
+
+def order_of(statement: str) -> str:
+    """The number of the order that a statement is, or is about; zeros for what is neither."""
+    try:
+        return json.loads(statement).get("order_id", "0" * 32)
+    except ValueError:
+        return "0" * 32
 
 
 def roll_csv(*people: Person) -> str:
@@ -86,7 +97,7 @@ def roll_csv(*people: Person) -> str:
 
 
 def signed_by(card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
-    """What the card agent sends for a challenge."""
+    """What the card agent answers for a challenge."""
     client = JpkiCard(card.transmit)
     client.verify_pin(USER_AUTHENTICATION, "1234")
     client.verify_pin(DIGITAL_SIGNATURE, "ABC123")
@@ -117,6 +128,10 @@ class Town:
     app: FastAPI
     biometric: BiometricStandIn
     uuid: str = ""
+    occasions: dict[str, DeviceOccasion] = field(default_factory=dict)
+    """The devices of this test, by the number of the challenge or order that each was given."""
+    orders: dict[str, str] = field(default_factory=dict)
+    """Orders to verify, by their numbers."""
 
     @property
     def base(self) -> str:
@@ -151,7 +166,7 @@ class Town:
         await self.producer.publish(ElectionClosed(election_uuid=self.uuid, reason="officer"))
 
         async def seen() -> bool:
-            return (await self.client.post(f"{self.base}/challenges")).status_code == 403
+            return (await self.ask_challenge()).status_code == 403
 
         await eventually(seen)
 
@@ -179,13 +194,38 @@ class Town:
     def card(self, person: Person, authority: TestAuthority | None = None, **options) -> EmulatedCard:
         return (authority or self.authority).issue_card(person, self.keys, pin="1234", password="ABC123", **options)
 
-    async def challenge(self) -> dict[str, str]:
-        response = await self.client.post(f"{self.base}/challenges")
+    async def ask_challenge(self, occasion: DeviceOccasion | None = None) -> httpx.Response:
+        occasion = occasion or DeviceOccasion(self.uuid)
+        return await self.client.post(f"{self.base}/challenges", json={"device_key": occasion.device_key})
+
+    async def challenge(self, occasion: DeviceOccasion | None = None) -> dict[str, str]:
+        """For a new device, or this one."""
+        occasion = occasion or DeviceOccasion(self.uuid)
+        response = await self.ask_challenge(occasion)
         assert response.status_code == 201, response.text
+        occasion.check_challenge(response.json())
+        self.occasions[response.json()["challenge_id"]] = occasion
         return response.json()
 
-    def sign(self, card: EmulatedCard, challenge: dict[str, str]) -> dict[str, str]:
-        return signed_by(card, challenge)
+    def sign(
+        self, card: EmulatedCard, challenge: dict[str, str], kind: type[DeviceRequest] = ReleaseRequested
+    ) -> dict[str, str]:
+        """What a device sends to auth for a challenge that it was given."""
+        return self.resigned(signed_by(card, challenge), kind)
+
+    def resigned(self, body: dict[str, str], kind: type[DeviceRequest] = ReleaseRequested) -> dict[str, str]:
+        """The same from a device that signs whatever stands in ``body``: only the card's word is wrong then."""
+        occasion = self.occasions.get(body["challenge_id"], DeviceOccasion(self.uuid))
+        return occasion.card_request({n: part for n, part in body.items() if n != "device_request"}, kind)
+
+    def changed(self, body: dict[str, str], **parts: str) -> dict[str, str]:
+        """A request with other parts of the card in it, which the device has signed so."""
+        return self.resigned(body | parts)
+
+    def credential(self, response: httpx.Response, occasion_id: str) -> str:
+        """What the device of an occasion reads in auth's answer."""
+        assert response.status_code == 200, response.text
+        return self.occasions[occasion_id].credential(response.json(), occasion_id)
 
     def roll_csv(self, *people: Person) -> str:
         return roll_csv(*people)
@@ -194,7 +234,12 @@ class Town:
         return self.app.state.service.trust
 
     async def release(self, card: EmulatedCard) -> httpx.Response:
-        return await self.send(signed_by(card, await self.challenge()))
+        return await self.send(self.sign(card, await self.challenge()))
+
+    async def released(self, card: EmulatedCard) -> str:
+        """The credential that a voter with this card gets."""
+        challenge = await self.challenge()
+        return self.credential(await self.send(self.sign(card, challenge)), challenge["challenge_id"])
 
     async def send(self, body: object) -> httpx.Response:
         return await self.client.post(f"{self.base}/releases", json=body)
@@ -211,8 +256,16 @@ class Town:
         assert end["voting_codes"] == len(lines)
         return {line["voter_id"]: line["voting_code"] for line in lines}
 
-    async def face_order(self, code: str) -> httpx.Response:
-        return await self.client.post(f"{self.base}/face-orders", json={"voting_code": code})
+    async def face_order(self, code: str, occasion: DeviceOccasion | None = None) -> httpx.Response:
+        """For a new device, or this one."""
+        occasion = occasion or DeviceOccasion(self.uuid)
+        body = {"voting_code": code, "device_key": occasion.device_key}
+        response = await self.client.post(f"{self.base}/face-orders", json=body)
+        if response.is_success:
+            occasion.check_order(response.json()["order"])
+            order = response.json()["order"]
+            self.occasions[order_of(order)], self.orders[order_of(order)] = occasion, order
+        return response
 
     async def verdict(self, code: str, **changes: object) -> str:
         """What a voter carries from biometric who has this code and, the stand-in says, the face."""
@@ -220,12 +273,32 @@ class Town:
         assert response.status_code == 201, response.text
         return self.biometric.verdict(response.json()["order"], self.clock(), **changes)
 
+    def asked_by_face(self, verdict: str) -> dict[str, str]:
+        """What the device that the order was given to sends to auth; some device for what is no verdict on an order."""
+        order_id = order_of(verdict)
+        occasion = self.occasions.get(order_id, DeviceOccasion(self.uuid))
+        return occasion.face_request(order_id, verdict)
+
     async def release_by_face(self, verdict: str, client: httpx.AsyncClient | None = None) -> httpx.Response:
-        return await (client or self.client).post(f"{self.base}/face-releases", json={"verdict": verdict})
+        body = self.asked_by_face(verdict)
+        return await (client or self.client).post(f"{self.base}/face-releases", json=body)
+
+    async def released_by_face(self, verdict: str) -> str:
+        """The credential that the device of a verdict gets."""
+        return self.credential(await self.release_by_face(verdict), order_of(verdict))
 
     async def enrol_by_card(self, card: EmulatedCard) -> httpx.Response:
-        body = signed_by(card, await self.challenge())
+        body = self.sign(card, await self.challenge(), EnrolmentRequested)
         return await self.client.post(f"{self.base}/face-enrolments", json=body)
+
+    async def enrolled_by_card(self, card: EmulatedCard) -> tuple[str, str]:
+        """The order to enrol, and the voting code that the device reads."""
+        challenge = await self.challenge()
+        body = self.sign(card, challenge, EnrolmentRequested)
+        response = await self.client.post(f"{self.base}/face-enrolments", json=body)
+        assert response.status_code == 201, response.text
+        occasion = self.occasions[challenge["challenge_id"]]
+        return response.json()["order"], occasion.voting_code(response.json(), challenge["challenge_id"])
 
     async def evidence(self) -> list[dict[str, Any]]:
         """The opened evidence of this election, in the order of its releases."""

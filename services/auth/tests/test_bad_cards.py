@@ -125,8 +125,7 @@ async def test_a_bad_certificate_gets_its_own_error_and_nothing_is_written(town)
     reached = 0
     for case, (der, expected) in bad_certificates(town.authority, card).items():
         body = town.sign(card, await town.challenge())
-        body["user_certificate"] = base64.b64encode(der).decode()
-        response = await town.send(body)
+        response = await town.send(town.changed(body, user_certificate=base64.b64encode(der).decode()))
         assert answer_of(response) == expected, case
         if expected[1] not in ("invalid-request", "body-too-large"):
             reached += 1
@@ -218,7 +217,7 @@ class TestWithAResponder:
         await town.prepare(HANAKO)
         card = town.card(HANAKO)
         other = town.sign(card, await town.challenge())
-        body = town.sign(card, await town.challenge()) | {signature: other[signature]}
+        body = town.changed(town.sign(card, await town.challenge()), **{signature: other[signature]})
         assert answer_of(await town.send(body))[0] == 403
         assert await self.asked(town) == 0
 

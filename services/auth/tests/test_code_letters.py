@@ -15,6 +15,7 @@ from evote_auth.domain.voting_codes import new_voting_code
 from evote_auth.main import PROGRAM
 from evote_auth.settings import AuthSettings
 from evote_auth.vault import roll
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.testbed import running_app
 
 from .face_way import HANAKO, HANAKO_ID, ICHIRO, ICHIRO_ID, refused
@@ -56,7 +57,8 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 
     service = open_town.app.state.service
     monkeypatch.setattr(open_town.app.state, "service", replace(service, sleep=sleep))
-    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
+    device_key = DeviceOccasion(open_town.uuid).device_key
+    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown, "device_key": device_key}
     for _ in range(35):
         assert (await replica.post(f"{open_town.base}/face-orders", json=wrong)).status_code == 403
     assert (await open_town.face_order(wrong["voting_code"])).status_code == 403
@@ -69,7 +71,8 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 
 async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clock) -> None:
     few = auth_settings.model_copy(update={"address_requests_per_minute": 3})
-    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown}
+    device_key = DeviceOccasion(open_town.uuid).device_key
+    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown, "device_key": device_key}
     async with running_app(PROGRAM.app(PROGRAM.start(few), clock)) as client:
         answers = [await client.post(f"{open_town.base}/face-orders", json=wrong) for _ in range(4)]
     assert [refused(answer)[1] for answer in answers] == ["voting-code-unknown"] * 3 + ["rate-limited"]
@@ -113,7 +116,7 @@ async def test_of_two_officers_who_issue_at_once_one_is_told(open_town, replica:
 
 
 async def test_who_has_a_code_by_card_keeps_it_when_letters_are_sent(open_town) -> None:
-    code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
+    _, code = await open_town.enrolled_by_card(open_town.card(HANAKO))
     assert set(await open_town.letters()) == {ICHIRO_ID}
     assert (await open_town.face_order(code)).status_code == 201
 
@@ -134,7 +137,7 @@ async def test_a_new_code_voids_the_old_one_and_what_was_begun_with_it(open_town
 
 async def test_only_keyed_hashes_of_codes_are_stored_and_nothing_is_logged(open_town, capsys) -> None:
     codes = await open_town.letters()
-    code = (await open_town.enrol_by_card(open_town.card(HANAKO))).json()["voting_code"]
+    _, code = await open_town.enrolled_by_card(open_town.card(HANAKO))
     verdict = await open_town.verdict(code)
     await open_town.face_order(codes[HANAKO_ID])
     await open_town.release_by_face(verdict)
@@ -187,9 +190,9 @@ async def test_letters_and_a_code_by_card_at_once_leave_each_voter_one_code_that
 ) -> None:
     act = {"officer": "佐藤", "reason": "発送"}
     headers = {"Authorization": "Bearer officer-token-of-a-test"}
-    issued, enrolled = await asyncio.gather(
+    issued, (_, code) = await asyncio.gather(
         replica.post(f"{open_town.base}/voting-codes", json=act, headers=headers),
-        open_town.enrol_by_card(open_town.card(HANAKO)),
+        open_town.enrolled_by_card(open_town.card(HANAKO)),
     )
-    assert (issued.status_code, enrolled.status_code) == (201, 201)
-    assert (await open_town.face_order(enrolled.json()["voting_code"])).status_code == 201
+    assert issued.status_code == 201
+    assert (await open_town.face_order(code)).status_code == 201

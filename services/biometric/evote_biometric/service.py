@@ -260,6 +260,12 @@ class BiometricService:
 
     async def _give_verdict(self, verification: Verification) -> str:
         now = self.clock()
+        async with self.pool.acquire() as connection, connection.transaction():
+            # Before event and verdict, so that no order gives two verdicts. A crash behind the commit leaves the order
+            # done without a verdict: the voter needs a new order of auth.
+            device_key = await orders.finish_order(connection, verification.order_id)
+            await orders.forget_attempts(connection, verification.election_uuid, verification.voter_ref)
+        assert device_key is not None  # noqa: S101 - an order to verify names one, and has begun this verification
         verdict = FaceVerdict(
             election_uuid=verification.election_uuid,
             voter_ref=verification.voter_ref,
@@ -267,12 +273,9 @@ class BiometricService:
             expires_at=now + VERDICT_LIFETIME,
             order_id=verification.order_id,
             verdict_id=self.random(16).hex(),
+            # The order's: the verdict is for the device that auth gave the order to.
+            device_key=device_key,
         )
-        async with self.pool.acquire() as connection, connection.transaction():
-            # Before event and verdict, so that no order gives two verdicts. A crash behind the commit leaves the order
-            # done without a verdict: the voter needs a new order of auth.
-            await orders.finish_order(connection, verification.order_id)
-            await orders.forget_attempts(connection, verification.election_uuid, verification.voter_ref)
         # A crash behind the event leaves a verdict on record that nobody holds: nothing is released for it.
         await self.producer.publish(
             FaceVerified(

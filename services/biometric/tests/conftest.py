@@ -35,6 +35,7 @@ from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Puppet
 from evote_local.testbed import MovableClock, running_app
 from evote_platform.settings import Environment
@@ -113,6 +114,7 @@ class Booth:
     tally: EventProducer
     uuid: str = ELECTION
     voter_ref: str = field(default_factory=lambda: secrets.token_hex(16))
+    device_key: str = field(default_factory=lambda: DeviceOccasion(ELECTION).device_key)
 
     def order(self, purpose: FacePurpose, **changed: object) -> str:
         now = self.clock()
@@ -123,6 +125,7 @@ class Booth:
             "purpose": purpose,
             "issued_at": now,
             "expires_at": now + timedelta(minutes=5),
+            "device_key": self.device_key if purpose is FacePurpose.VERIFY else None,
         }
         return sign_statement(FaceOrder(**{**fields, **changed}), self.auth_key)
 

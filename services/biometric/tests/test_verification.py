@@ -42,6 +42,7 @@ async def test_the_enrolled_face_gets_a_verdict_that_auth_can_check(booth) -> No
     )
     assert verdict.order_id == json.loads(order)["order_id"]
     assert (verdict.election_uuid, verdict.voter_ref) == (booth.uuid, booth.voter_ref)
+    assert verdict.device_key == booth.device_key, "the one that auth gave the order to"
     (event,) = await booth.events(FaceVerified)
     assert event.verdict_id == verdict.verdict_id
     assert len(await booth.events(FaceEnrolled)) == 1
@@ -178,6 +179,7 @@ async def test_orders_are_checked(booth) -> None:
         expires_at=now + timedelta(minutes=1),
         order_id="0" * 32,
         verdict_id="0" * 32,
+        device_key=booth.device_key,
     )
     problem(await booth.begin(sign_statement(verdict, booth.auth_key)), 422, "malformed-order")
 

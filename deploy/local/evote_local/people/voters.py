@@ -27,6 +27,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 
 from .log_lookup import PublicLog
+from .occasions import DeviceOccasion, LyingService
 
 USER_PIN = "1234"
 SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
@@ -34,6 +35,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS = 60
+_SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
+"""A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
 _PLAIN_HTTP = ssl.create_default_context()
 
@@ -75,14 +78,6 @@ class Cast:
     receipt: dict[str, object]
     sent_at: float
     """When it was first posted, by ``time.perf_counter``."""
-
-
-class LyingService(Exception):
-    """The ballot service says something that the voter's device finds untrue. Field: ``what``."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
 
 
 @dataclass
@@ -131,21 +126,32 @@ class PollingDay:
     async def obtain_credential(self, voter: Voter, client: httpx.AsyncClient) -> str:
         """Authenticate by card and receive the private credential (design, trust split: auth)."""
         started = time.perf_counter()
-        base = f"{self._auth_url}/elections/{self.election.uuid}"
         for _ in range(_ATTEMPTS):
-            # A challenge is good for one attempt: when the answer is lost, begin again with a new one.
-            challenge = (await self._retrying(lambda: client.post(f"{base}/challenges"))).json()
-            if voter.reader is None:
-                request = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            try:
+                # Fresh keys each time.
+                voter.credential = await self._release(voter, DeviceOccasion(self.election.uuid), client)
+            except VoterRefused as refused:
+                if refused.slug not in _SPENT_CHALLENGE:
+                    raise
             else:
-                request = await voter.reader(voter.card, challenge)
-            response = await self._attempt(client.post(f"{base}/releases", json=request))
-            if response is not None:
-                voter.credential = str(response.json()["credential"])
                 if voter.reader is None:
                     self.measured.release_s.append(time.perf_counter() - started)
                 return voter.credential
         raise TimeoutError(f"no credential after {_ATTEMPTS} attempts")
+
+    async def _release(self, voter: Voter, occasion: DeviceOccasion, client: httpx.AsyncClient) -> str:
+        """One challenge answered. When only auth's answer was lost, the same request gets it again."""
+        base = f"{self._auth_url}/elections/{self.election.uuid}"
+        asked = {"device_key": occasion.device_key}
+        challenge = (await self._retrying(lambda: client.post(f"{base}/challenges", json=asked))).json()
+        occasion.check_challenge(challenge)
+        if voter.reader is None:
+            answer = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+        else:
+            answer = await voter.reader(voter.card, challenge)
+        request = occasion.card_request(answer)
+        response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
+        return occasion.credential(response.json(), challenge["challenge_id"])
 
     async def cast(self, voter: Voter, choice: str, choices: list[list[int]], client: httpx.AsyncClient) -> Cast:
         """Encrypt, post to any replica until there is a receipt, and check the receipt's signature.

@@ -39,6 +39,8 @@ class Setup:
     election: str
     trustees: str
     credentials: str
+    certificate: str | None = None
+    """What the credential authority signed of the credentials (since 3.0)."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _BLOCK = 512
 _NAME_BYTES = 100
 _SIZE = slice(124, 135)
 _OCTAL_LIMIT = 8**11
+_PART = 1 << 20
+_EVENT_SUFFIX, _MOST_EVENT_BYTES = b".event.json", 4096
 
 
 class NotAnArchive(ArchiveError):
@@ -102,6 +104,8 @@ def members(file: BinaryIO, timestamp: int) -> Iterator[Member]:
         size = _octal(block[_SIZE])
         if block != _header(raw_name, size, timestamp):
             raise MemberError("archive-member", "a member's header is not the one that belongs to its content")
+        if size > _MOST_EVENT_BYTES and raw_name.endswith(_EVENT_SUFFIX):
+            raise MemberError("archive-member", f"an event is longer than {_MOST_EVENT_BYTES} bytes")
         content = _content(file, size)
         yield Member(raw_name.decode("ascii", "replace"), content, file.tell())
 
@@ -112,13 +116,18 @@ def _content(file: BinaryIO, size: int) -> bytes:
         raise MemberError("archive-truncated", "the archive ends within a member")
     if size > MOST_CHARACTERS:
         raise MemberError("archive-member", f"a member is longer than {MOST_CHARACTERS} bytes")
-    content = file.read(size)
+    content = bytearray()
+    while len(content) < size and (part := file.read(min(_PART, size - len(content)))):
+        # No text has a NUL, and a file that is all holes is made of them: it is not read to its end.
+        if 0 in part:
+            raise MemberError("json", "a member holds NUL characters")
+        content += part
     padding = file.read(-size % _BLOCK)
     if len(content) != size or len(padding) != -size % _BLOCK:
         raise MemberError("archive-truncated", "the archive ends within a member")
     if any(padding):
         raise MemberError("archive-member", "something is hidden behind a member's content")
-    return content
+    return bytes(content)
 
 
 def _header(name: bytes, size: int, timestamp: int) -> bytes:

@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from ..errors import ArchiveError, BeleniosError
+from ..errors import ArchiveError, BeleniosError, NotSupported
 from ..jsontext import Fields, load
 from .events import (
     ArchivedEvent,
@@ -29,7 +29,8 @@ from .members import SECTION, MemberError, NotAnArchive, members, read_header
 from .writer import ArchiveWriter
 
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MOST_DATA = 4
+_OF_OTHER_QUESTIONS = ("Shuffle", "EndShuffles")
+_MOST_DATA = 5
 """What a Setup refers to; no event refers to more."""
 
 
@@ -60,7 +61,8 @@ class ArchiveReader:
 
         Raises ``ArchiveError`` at the first that is damaged. Rules: ``archive-member``, ``archive-truncated``;
         ``data-hash``, ``event-parent``, ``event-height``, ``event-payload`` (the chain); ``json``, ``schema``,
-        ``event-canonical``, ``event-type`` (an event's text); ``event-order``.
+        ``event-canonical``, ``event-type`` (an event's text); ``event-order``. Raises ``NotSupported`` for events of
+        questions that are not homomorphic.
         """
         last: ArchivedEvent | None = None
         data: list[tuple[str, str]] = []
@@ -126,7 +128,10 @@ def _read_event(
     try:
         kind = EventType(type_text)
     except ValueError:
-        raise MemberError("event-type", f"{type_text[:40]!r} is not supported") from None
+        if type_text in _OF_OTHER_QUESTIONS:
+            detail = f"{type_text} belongs to questions that are not homomorphic"
+            raise NotSupported("event-type", SECTION, detail) from None
+        raise MemberError("event-type", f"there is no event {type_text[:40]!r}") from None
 
     def refuse(rule: str, detail: str) -> NoReturn:
         raise ArchiveError(rule, SECTION, detail, index, kind)
@@ -163,10 +168,12 @@ def _content(kind: EventType, payload: str | None, data: list[tuple[str, str]]) 
         return PublishedResult(referred)
     fields = Fields(load(referred), kind)
     if kind is EventType.SETUP:
-        named = [fields.text(name) for name in ("election", "trustees", "credentials")]
+        names = ["election", "trustees", "credentials"]
+        names += ["credentials_certificate"] if fields.has("credentials_certificate") else []
+        named = [fields.text(name) for name in names]
         fields.end()
         _expect(hashes[:-1] == named, "the setup refers to other data than those before it")
-        return Setup(*texts[:3])
+        return Setup(*texts[:-1])
     if kind is EventType.ENCRYPTED_TALLY:
         _expect(hashes[:-1] == [fields.text("encrypted_tally")], "the tally referred to is not before it")
         return PublishedTally(texts[0], referred)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import ElectionError
+from ..errors import NotSupported
 from .base import Element, Group, Power, Random, hash_to_exponent, random_exponent
 from .belenios2048 import BELENIOS_2048
 from .ed25519 import ED25519
@@ -14,12 +14,12 @@ _GROUPS: dict[str, Group] = {group.name: group for group in (ED25519, BELENIOS_2
 
 
 def group_by_name(name: str) -> Group:
-    """The group of a name; ``ElectionError`` when we don't know it."""
+    """The group of a name; raises ``NotSupported`` (``election-group``)."""
     try:
         return _GROUPS[name]
     except KeyError:
         known = ", ".join(sorted(_GROUPS))
-        raise ElectionError("election-group", "Groups", f"unknown group; known are {known}") from None
+        raise NotSupported("election-group", "Groups", f"unknown group; known are {known}") from None
 
 
 def group_of_element(text: str) -> Group:

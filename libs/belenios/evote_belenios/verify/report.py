@@ -32,7 +32,9 @@ class VerificationReport:
     result: tuple[tuple[int, ...], ...] | None
     """Counts for each question and choice, the blank vote first where it is allowed."""
     failures: tuple[ArchiveError, ...]
-    """The first ones, in the order of the events."""
+    """All of them, in the order of the events."""
+    warnings: tuple[str, ...]
+    """What holds, and what an auditor should look at all the same."""
 
     @property
     def superseded(self) -> int:

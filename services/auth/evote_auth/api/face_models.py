@@ -4,42 +4,48 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from evote_device.keys import DeviceKeyText
 from evote_face.statements import LARGEST_FACE_STATEMENT
 from evote_platform.text import PlainText
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..domain.voting_codes import LONGEST_TYPED
 from .desk_models import OfficersAct
+from .models import DeviceRequestText
 
 
 class FaceOrderRequest(BaseModel):
-    """The code of the letter, as it was typed."""
+    """The code of the letter, as it was typed, and the device that the order is for."""
 
     model_config = ConfigDict(extra="forbid")
 
     voting_code: Annotated[PlainText, Field(min_length=1, max_length=LONGEST_TYPED, repr=False)]
+    device_key: DeviceKeyText
+    """The line of the keys that the device has made for this order alone (see libs/device)."""
 
 
 class FaceOrderResponse(BaseModel):
     """An order that biometric takes."""
 
     order: str
-    """The signed statement, to be passed on exactly as it is."""
+    """The signed statement, to be passed on exactly as it is; one to verify only if it names the device's own key."""
     expires_at: str
 
 
 class FaceEnrolmentResponse(FaceOrderResponse):
-    """An order to enrol, and the code to vote with later: shown this once, and stored nowhere."""
+    """An order to enrol, and the code to vote with later: given this once, and stored nowhere."""
 
-    voting_code: Annotated[str, Field(repr=False)]
+    sealed_voting_code: str
+    """For the device that asked: base64 of HPKE's encapsulated key and ciphertext (see libs/device)."""
 
 
 class FaceReleaseRequest(BaseModel):
-    """The signed verdict, exactly as biometric gave it."""
+    """The signed verdict, exactly as biometric gave it, and what the device asks for."""
 
     model_config = ConfigDict(extra="forbid")
 
     verdict: Annotated[PlainText, Field(min_length=1, max_length=LARGEST_FACE_STATEMENT)]
+    device_request: DeviceRequestText
 
 
 class VotingCodesRequest(OfficersAct):

@@ -145,6 +145,15 @@ FACE_ANSWERS = (
         ),
     ),
     answer(
+        refusals.VerdictOfAnotherDevice,
+        kind(
+            "verdict-of-another-device",
+            403,
+            ("別の端末のための顔の確認です", "この端末で、投票コードの入力からやり直してください。"),
+            ("The verdict is for another device", "Begin again on this device, with the voting code."),
+        ),
+    ),
+    answer(
         refusals.VerdictOfAnotherOrder,
         kind(
             "verdict-of-another-order",

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Annotated
 
+from evote_device.keys import parse_device_key
+from evote_device.requests import EnrolmentRequested
 from evote_face.statements import FaceOrder
 from evote_platform.access import limit_address, require_officer
 from evote_platform.answering import route_adding
@@ -16,7 +18,7 @@ from fastapi.responses import StreamingResponse
 
 from ..desks.faces import FaceDesk, IssuedCodes
 from ..domain.acts import Act
-from ..domain.faces import signed
+from ..domain.faces import AskedByFace, signed
 from ..doors.face import FaceDoor
 from ..service import AuthService
 from .access import NDJSON, Service
@@ -58,27 +60,38 @@ face_officers = APIRouter(tags=["officer"], dependencies=[Depends(require_office
 async def order_verification(
     election_uuid: ElectionUuidPath, body: FaceOrderRequest, service: Service, door: Door
 ) -> FaceOrderResponse:
-    """Show a voting code, and receive the order to verify a face that biometric takes at ``/verifications``."""
-    return _order(await door.order_verification(election_uuid, body.voting_code), service)
+    """Show a voting code, and receive the order to verify a face that biometric takes at ``/verifications``.
+
+    Order, verdict and release are for the device that asks, and worth nothing to others.
+    """
+    device_key = parse_device_key(body.device_key)
+    return _order(await door.order_verification(election_uuid, body.voting_code, device_key), service)
 
 
 @face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201)
 async def enrol_by_card(
     election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service, door: Door, response: Response
 ) -> FaceEnrolmentResponse:
-    """Authenticate by card as for a release, and receive an order to enrol one's face and a voting code, shown once.
+    """Authenticate by card as for a release, and receive an order to enrol one's face and a voting code, given once.
 
-    The code takes the place of any other that the voter had.
+    The code takes the place of any other that the voter had; it is sealed to the device that the challenge names.
     """
     response.headers.update(_NOT_STORED)
-    enrolment = await door.enrol_by_card(election_uuid, body.challenge_id, body.card_response())
-    return FaceEnrolmentResponse(**_order(enrolment.order, service).model_dump(), voting_code=enrolment.code.shown)
+    enrolment = await door.enrol_by_card(election_uuid, body.asked(EnrolmentRequested))
+    return FaceEnrolmentResponse(
+        **_order(enrolment.order, service).model_dump(), sealed_voting_code=enrolment.sealed_code
+    )
 
 
 @face_voters.post("/elections/{election_uuid}/face-releases")
 async def release_by_face(election_uuid: ElectionUuidPath, body: FaceReleaseRequest, door: Door) -> ReleaseResponse:
-    """Show biometric's verdict and receive the private credential, the same one as by card."""
-    return ReleaseResponse(election_uuid=election_uuid, credential=await door.release(election_uuid, body.verdict))
+    """Show biometric's verdict and receive the private credential, sealed to the order's device.
+
+    It is the same credential as by card.
+    The same request may be repeated while verdict and order last, for an answer that was lost: sealed anew.
+    """
+    sealed = await door.release(election_uuid, AskedByFace(body.verdict, body.device_request))
+    return ReleaseResponse(election_uuid=election_uuid, sealed_credential=sealed)
 
 
 @face_officers.post(

@@ -6,10 +6,13 @@ import base64
 import binascii
 from typing import Annotated
 
+from evote_device.keys import DeviceKeyText
+from evote_device.requests import LARGEST_DEVICE_REQUEST, DeviceRequest
+from evote_platform.text import PlainText
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from ..domain.release import CardResponse
+from ..domain.release import AskedByCard, CardResponse
 
 
 def _is_base64(text: str) -> str:
@@ -23,6 +26,10 @@ def _is_base64(text: str) -> str:
 Base64 = Annotated[
     str, Field(min_length=4, max_length=12_000, pattern=r"^[A-Za-z0-9+/]+={0,2}$"), AfterValidator(_is_base64)
 ]
+
+
+DeviceRequestText = Annotated[PlainText, Field(min_length=1, max_length=LARGEST_DEVICE_REQUEST)]
+"""A request that the device has signed (see libs/device), exactly as it was signed."""
 
 
 class RollImported(BaseModel):
@@ -47,8 +54,20 @@ class RollStateResponse(BaseModel):
     releases: int
 
 
+class ChallengeRequest(BaseModel):
+    """For whom the challenge is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    device_key: DeviceKeyText
+    """The line of the keys that the device has made for this challenge alone (see libs/device)."""
+
+
 class ChallengeResponse(BaseModel):
-    """Texts for the card to sign (RSA PKCS#1 v1.5 with SHA-256 over their UTF-8 bytes)."""
+    """Texts for the card to sign (RSA PKCS#1 v1.5 with SHA-256 over their UTF-8 bytes).
+
+    The device has them signed only if both name its own key.
+    """
 
     challenge_id: str
     challenge: str
@@ -59,7 +78,7 @@ class ChallengeResponse(BaseModel):
 
 
 class ReleaseRequest(BaseModel):
-    """What the card answered; certificates are DER, everything is base64."""
+    """What the card answered (certificates are DER, everything is base64), and what the device asks for."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,19 +87,22 @@ class ReleaseRequest(BaseModel):
     challenge_signature: Base64
     signature_certificate: Base64
     statement_signature: Base64
+    device_request: DeviceRequestText
 
-    def card_response(self) -> CardResponse:
-        """What the card gave, decoded."""
-        return CardResponse(
+    def asked(self, kind: type[DeviceRequest]) -> AskedByCard:
+        """What the card gave, decoded, with the request of this kind."""
+        card = CardResponse(
             user_certificate=base64.b64decode(self.user_certificate),
             challenge_signature=base64.b64decode(self.challenge_signature),
             signature_certificate=base64.b64decode(self.signature_certificate),
             statement_signature=base64.b64decode(self.statement_signature),
         )
+        return AskedByCard(kind, self.challenge_id, card, self.device_request)
 
 
 class ReleaseResponse(BaseModel):
-    """The voter's private credential. It is stored nowhere."""
+    """The voter's private credential, which the device that asked can open, and nobody else. It is stored nowhere."""
 
     election_uuid: str
-    credential: str
+    sealed_credential: str
+    """Base64 of HPKE's encapsulated key and ciphertext (see libs/device)."""

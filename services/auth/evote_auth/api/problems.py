@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from evote_device.requests import DeviceRequestDiffers, DeviceRequestMalformed, DeviceRequestUnsigned
 from evote_eventlog.errors import LogUnavailable
 from evote_jpki import certificates
 from evote_platform.clock import rfc3339
@@ -223,6 +224,52 @@ _CHALLENGES = (
                 "Sign the exact text of release_statement with the signature key.",
             ),
         ),
+    ),
+)
+
+_DEVICES = (
+    answer(
+        DeviceRequestMalformed,
+        kind(
+            "malformed-device-request",
+            422,
+            (
+                "端末からの請求を読み取れません",
+                "端末の鍵で署名した請求を、そのまま device_request に入れて送ってください。",
+            ),
+            ("Not a request of a device", "Send in device_request the exact text that the device's key has signed."),
+        ),
+    ),
+    answer(
+        DeviceRequestUnsigned,
+        kind(
+            "bad-device-signature",
+            403,
+            (
+                "この手続きを始めた端末からの請求ではありません",
+                "受け取れるのは、手続きを始めた端末だけです。この端末で、はじめからやり直してください。",
+            ),
+            (
+                "The request is not signed by the device that began",
+                "Only the device whose key challenge or order names can receive it. Begin again on this device.",
+            ),
+        ),
+    ),
+    answer(
+        DeviceRequestDiffers,
+        kind(
+            "device-request-differs",
+            403,
+            (
+                "端末が署名した請求と、送られた内容が異なります",
+                "途中で書き換えられたおそれがあります。はじめからやり直してください。",
+            ),
+            (
+                "The device has signed another request",
+                "What was sent is not what the device signed: it may have been changed on its way. Begin again.",
+            ),
+        ),
+        lambda error: {"member": error.member},
     ),
 )
 
@@ -483,6 +530,6 @@ NOT_CSV: Final = kind(
 )
 
 PROBLEMS = ProblemTable(
-    [*_ROLL, *_CHALLENGES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
+    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
     raised=[UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, NOT_CSV],
 )

@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from evote_device.keys import parse_device_key
+from evote_device.requests import ReleaseRequested
 from evote_platform.access import limit_address, require_officer
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
@@ -20,6 +22,7 @@ from ..vault.evidence import EvidencedRelease
 from .access import NDJSON, Service
 from .bodies import SmallBodyRoute
 from .models import (
+    ChallengeRequest,
     ChallengeResponse,
     ReleaseRequest,
     ReleaseResponse,
@@ -85,9 +88,9 @@ async def releases(election_uuid: ElectionUuidPath, desk: Desk) -> StreamingResp
 
 
 @voters.post("/elections/{election_uuid}/challenges", status_code=201)
-async def challenge(election_uuid: ElectionUuidPath, door: Door) -> ChallengeResponse:
-    """A challenge for a card, good for one attempt within five minutes."""
-    given, texts = await door.give_challenge(election_uuid)
+async def challenge(election_uuid: ElectionUuidPath, body: ChallengeRequest, door: Door) -> ChallengeResponse:
+    """A challenge for a card and a device, good for one attempt within five minutes."""
+    given, texts = await door.give_challenge(election_uuid, parse_device_key(body.device_key))
     return ChallengeResponse(
         challenge_id=given.challenge_id,
         challenge=texts.challenge,
@@ -98,9 +101,12 @@ async def challenge(election_uuid: ElectionUuidPath, door: Door) -> ChallengeRes
 
 @voters.post("/elections/{election_uuid}/releases")
 async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: Door) -> ReleaseResponse:
-    """Authenticate by card and receive the private credential. May be repeated: it is the same one."""
-    credential = await door.release(election_uuid, body.challenge_id, body.card_response())
-    return ReleaseResponse(election_uuid=election_uuid, credential=credential)
+    """Authenticate by card and receive the private credential, sealed to the device that the challenge names.
+
+    The same request may be repeated while the challenge lasts, for an answer that was lost: sealed anew.
+    """
+    sealed = await door.release(election_uuid, body.asked(ReleaseRequested))
+    return ReleaseResponse(election_uuid=election_uuid, sealed_credential=sealed)
 
 
 async def _lines(found: AsyncIterator[EvidencedRelease]) -> AsyncIterator[str]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from evote_face.statements import FaceOrder, FacePurpose
+from evote_face.statements import FaceOrder
 
 from ..domain.acts import Act
-from ..domain.faces import ORDER_ID_BYTES, ByOfficer, new_order
+from ..domain.faces import ORDER_ID_BYTES, ByOfficer, enrolment_order
 from ..domain.refusals import NoSuchIssue, VotingCodesIssued
 from ..domain.voting_codes import CodeOrigin, KeptCode, VotingCode, new_voting_code
 from ..service import AuthService
@@ -91,7 +91,7 @@ class FaceDesk:
             await self.service.open_to_voters(connection, election_uuid)
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
             order_id = self.service.random(ORDER_ID_BYTES).hex()
-            order = new_order(order_id, election_uuid, voter_ref, FacePurpose.ENROL, self.service.clock())
+            order = enrolment_order(order_id, election_uuid, voter_ref, self.service.clock())
             await face_orders.keep_order(connection, order, ByOfficer(act.officer, act.reason))
         return order
 

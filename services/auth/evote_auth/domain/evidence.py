@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +46,7 @@ class CardChange:
 def evidence(
     response: CardResponse,
     texts: ReleaseTexts,
+    device_request: str,
     *,
     voter_ref: str,
     credential: str,
@@ -57,6 +57,7 @@ def evidence(
     """Evidence in canonical JSON (RFC 8785). To be sealed at once: it names persons.
 
     Args:
+        device_request: signed with the device's key, which the texts name.
         credential: the public one: with it the auditor sees whether each credential that voted was released.
         card_changes: all of the voter's so far, so that no change is lost with a release that never reached the log.
     """
@@ -68,10 +69,8 @@ def evidence(
             "released_at": released_at,
             "challenge": texts.challenge,
             "release_statement": texts.statement,
-            "user_certificate": _base64(response.user_certificate),
-            "challenge_signature": _base64(response.challenge_signature),
-            "signature_certificate": _base64(response.signature_certificate),
-            "statement_signature": _base64(response.statement_signature),
+            **response.members,
+            "device_request": device_request,
             "match": _match(match),
             "card_changes": [_change(change) for change in card_changes],
         }
@@ -104,7 +103,3 @@ def _change(change: CardChange) -> Document:
 
 def _pair(pair: CardPair) -> dict[str, str]:
     return {"user": pair.user, "signature": pair.signature}
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

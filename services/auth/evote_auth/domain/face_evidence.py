@@ -14,6 +14,7 @@ Document = dict[str, str]
 
 def face_evidence(
     verdict: str,
+    device_request: str,
     *,
     election_uuid: str,
     voter_ref: str,
@@ -26,6 +27,7 @@ def face_evidence(
 
     Args:
         verdict: biometric's signed statement, as it came.
+        device_request: signed with the device's key, which the verdict names.
         credential: the public one.
         second_factor: never the code, nor anything that a code could be guessed from.
         enrolments: all of the voter's so far: whose word it rests on that the enrolled face is the voter's.
@@ -38,6 +40,7 @@ def face_evidence(
             "credential": credential,
             "released_at": released_at,
             "verdict": verdict,
+            "device_request": device_request,
             "second_factor": _second_factor(second_factor),
             "enrolments": [_enrolment(enrolment) for enrolment in enrolments],
         }

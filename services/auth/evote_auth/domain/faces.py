@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from evote_device.keys import DeviceKey
+from evote_device.requests import Occasion, ReleaseRequested, verify_request
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict
 from evote_statements.signed import sign_statement
 
@@ -14,9 +16,11 @@ from .refusals import (
     FaceOrderExpired,
     FaceOrderUsed,
     TooManyFaceOrders,
+    VerdictOfAnotherDevice,
     VerdictOfAnotherElection,
     VerdictOfAnotherOrder,
 )
+from .release import request_sha256
 from .voting_codes import KeptCode
 
 ORDER_ID_BYTES = 16
@@ -74,19 +78,42 @@ class KeptOrder:
     election_uuid: str
     voter_ref: str
     expires_at: datetime
+    device_key: DeviceKey
     used: bool
+    released_to: str | None
+    """The request that it led to a release for, see ``release.request_sha256``; None when it led to none."""
     second_factor: SecondFactor
 
+    @property
+    def occasion(self) -> Occasion:
+        """What the device's keys were made for."""
+        return Occasion(self.election_uuid, self.order_id, self.device_key)
 
-def new_order(order_id: str, election_uuid: str, voter_ref: str, purpose: FacePurpose, now: datetime) -> FaceOrder:
-    """An order that is good from now on."""
+
+def verification_order(
+    order_id: str, election_uuid: str, voter_ref: str, device_key: DeviceKey, now: datetime
+) -> FaceOrder:
+    """An order to verify a face for a device; good from now on."""
     return FaceOrder(
         election_uuid=election_uuid,
         voter_ref=voter_ref,
         issued_at=now,
         expires_at=now + ORDER_LIFETIME,
         order_id=order_id,
-        purpose=purpose,
+        purpose=FacePurpose.VERIFY,
+        device_key=device_key.text,
+    )
+
+
+def enrolment_order(order_id: str, election_uuid: str, voter_ref: str, now: datetime) -> FaceOrder:
+    """An order to enrol a face; good from now on. Nothing is released for it."""
+    return FaceOrder(
+        election_uuid=election_uuid,
+        voter_ref=voter_ref,
+        issued_at=now,
+        expires_at=now + ORDER_LIFETIME,
+        order_id=order_id,
+        purpose=FacePurpose.ENROL,
     )
 
 
@@ -102,16 +129,35 @@ def check_orders_so_far(given: Sequence[datetime], now: datetime) -> None:
         raise TooManyFaceOrders(max(1.0, (free_again - now).total_seconds()))
 
 
-def check_verdict(verdict: FaceVerdict, order: KeptOrder, election_uuid: str, now: datetime) -> None:
-    """Hold a verdict, whose signature and validity are checked already, against the order that it answers.
+@dataclass(frozen=True)
+class AskedByFace:
+    """What a device sends for a verdict."""
 
-    Raises ``VerdictOfAnotherElection``, ``VerdictOfAnotherOrder``, ``FaceOrderUsed`` or ``FaceOrderExpired``.
+    verdict: str
+    """The signed text."""
+    device_request: str
+    """Signed with the device's key."""
+
+
+def check_verdict(
+    verdict: FaceVerdict, order: KeptOrder, asked: AskedByFace, election_uuid: str, now: datetime
+) -> None:
+    """Hold a verdict, whose signature and validity are checked already, and who asks against the order that it answers.
+
+    Raises ``VerdictOfAnotherElection``, ``VerdictOfAnotherOrder``, ``VerdictOfAnotherDevice``, ``FaceOrderUsed``,
+    ``FaceOrderExpired`` or a ``DeviceRequestRefused``.
     """
     if {verdict.election_uuid, order.election_uuid} != {election_uuid}:
         raise VerdictOfAnotherElection
     if verdict.voter_ref != order.voter_ref:
         raise VerdictOfAnotherOrder
-    if order.used:
+    if verdict.device_key != order.device_key.text:
+        raise VerdictOfAnotherDevice
+    if order.used and order.released_to != request_sha256(asked.device_request):
+        # The same request again, after its answer was lost, is no second release: its answer can be opened by the same
+        # device alone.
         raise FaceOrderUsed
     if now > order.expires_at:
         raise FaceOrderExpired(order.expires_at)
+    # Without it, biometric could redeem its own verdict.
+    verify_request(ReleaseRequested, asked.device_request, order.occasion, {"verdict": asked.verdict})

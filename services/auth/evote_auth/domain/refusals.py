@@ -231,5 +231,10 @@ class VerdictOfAnotherElection(Refusal):
 
 
 @dataclass
+class VerdictOfAnotherDevice(Refusal):
+    """The verdict names another device than the order that it answers."""
+
+
+@dataclass
 class VerdictOfAnotherOrder(Refusal):
     """The verdict is about another voter than the order that it names."""

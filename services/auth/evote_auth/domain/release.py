@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from evote_device.keys import DeviceKey
+from evote_device.requests import DeviceRequest, Occasion, verify_request
 from evote_jpki.authorities import Authorities
 from evote_jpki.certificates import (
     BadSignature,
@@ -38,7 +42,15 @@ class Challenge:
     election_uuid: str
     nonce: str
     expires_at: datetime
+    device_key: DeviceKey
     used: bool = False
+    released_to: str | None = None
+    """The request that it led to a release for, see :func:`request_sha256`; None when it led to none."""
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the device's keys were made for."""
+        return Occasion(self.election_uuid, self.challenge_id, self.device_key)
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,29 @@ class CardResponse:
     challenge_signature: bytes = field(repr=False)
     signature_certificate: bytes = field(repr=False)
     statement_signature: bytes = field(repr=False)
+
+    @property
+    def members(self) -> dict[str, str]:
+        """As they are sent and stand in evidence, in base64: what the device's request covers."""
+        parts = {
+            "user_certificate": self.user_certificate,
+            "challenge_signature": self.challenge_signature,
+            "signature_certificate": self.signature_certificate,
+            "statement_signature": self.statement_signature,
+        }
+        return {name: base64.b64encode(part).decode() for name, part in parts.items()}
+
+
+@dataclass(frozen=True)
+class AskedByCard:
+    """What a device sends for a card that answered a challenge."""
+
+    kind: type[DeviceRequest]
+    """What is asked for, by the door that it came to."""
+    challenge_id: str
+    card: CardResponse
+    device_request: str
+    """Signed with the device's key."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +107,34 @@ class AuthenticatedCard:
 def release_texts(challenge: Challenge, election_name: str) -> ReleaseTexts:
     """What the card signs for a challenge; a name of several lines becomes one."""
     return ReleaseTexts(
-        challenge.election_uuid, " ".join(election_name.split()), challenge.challenge_id, challenge.nonce
+        challenge.election_uuid,
+        " ".join(election_name.split()),
+        challenge.challenge_id,
+        challenge.nonce,
+        challenge.device_key.text,
     )
 
 
-def check_challenge(challenge: Challenge, election_uuid: str, now: datetime) -> None:
-    """Raise ``WrongElection``, ``ChallengeReplayed`` or ``ChallengeExpired`` when it can't be used."""
+def request_sha256(device_request: str) -> str:
+    """Tells one request of a device from another; hexadecimal. The request covers what is sent beside it."""
+    return hashlib.sha256(device_request.encode()).hexdigest()
+
+
+def check_challenge(challenge: Challenge, asked: AskedByCard, election_uuid: str, now: datetime) -> None:
+    """Hold what is asked against the challenge that it answers.
+
+    Raises ``WrongElection``, ``ChallengeReplayed``, ``ChallengeExpired`` or a ``DeviceRequestRefused``.
+    """
     if challenge.election_uuid != election_uuid:
         raise WrongElection
-    if challenge.used:
+    if challenge.used and challenge.released_to != request_sha256(asked.device_request):
+        # The same request again, after its answer was lost, is no second attempt: its answer can be opened by the same
+        # device alone. A request that led to nothing stays spent.
         raise ChallengeReplayed
     if now > challenge.expires_at:
         raise ChallengeExpired(challenge.expires_at)
+    # Without it, whoever saw the card's signatures on their way could send them from a device of their own.
+    verify_request(asked.kind, asked.device_request, challenge.occasion, asked.card.members)
 
 
 def authenticate_user(

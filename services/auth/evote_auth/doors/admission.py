@@ -23,8 +23,9 @@ from ..domain.refusals import (
     TooManyFailures,
 )
 from ..domain.release import (
+    AskedByCard,
     AuthenticatedCard,
-    CardResponse,
+    Challenge,
     authenticate_card,
     authenticate_user,
     check_challenge,
@@ -55,7 +56,8 @@ class AdmittedVoter:
     """A voter whose card signed, was found on the roll, and is bound in the transaction under way."""
 
     election: KnownElection
-    response: CardResponse = field(repr=False)
+    challenge: Challenge
+    asked: AskedByCard = field(repr=False)
     texts: ReleaseTexts = field(repr=False)
     found: FoundVoter
     registration: Registration
@@ -65,8 +67,7 @@ class AdmittedVoter:
 async def admit(
     service: AuthService,
     election_uuid: str,
-    challenge_id: str,
-    response: CardResponse,
+    asked: AskedByCard,
     then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
 ) -> T:
     """Authenticate by card, and do ``then`` in the transaction that binds the card; both are committed, or neither.
@@ -79,17 +80,17 @@ async def admit(
         election = await service.open_to_voters(connection, election_uuid)
         # Used up whatever follows: a challenge is good for one attempt. A crash behind it leaves it spent and nothing
         # else; the card signs a new one.
-        challenge = await challenges.use_challenge(connection, challenge_id)
-        check_challenge(challenge, election_uuid, now)
+        challenge = await challenges.use_challenge(connection, asked.challenge_id)
+        check_challenge(challenge, asked, election_uuid, now)
     texts = release_texts(challenge, election.name)
     authorities = service.trust.authorities
-    user = await asyncio.to_thread(authenticate_user, response, texts, authorities, now)
+    user = await asyncio.to_thread(authenticate_user, asked.card, texts, authorities, now)
     async with service.pool.acquire() as connection:
         await _check_failures(connection, election_uuid, user.fingerprint, now)
     try:
-        card = await asyncio.to_thread(authenticate_card, response, user, texts, service.trust.authorities, now)
+        card = await asyncio.to_thread(authenticate_card, asked.card, user, texts, service.trust.authorities, now)
         await _require_unrevoked(service, card, now)
-        return await _bind(service, election, card, response, texts, now, then)
+        return await _bind(service, election, card, challenge, asked, texts, now, then)
     except _FAILURES as failure:
         if not isinstance(failure, RevocationUnknown):
             async with service.pool.acquire() as connection:
@@ -101,7 +102,8 @@ async def _bind(
     service: AuthService,
     election: KnownElection,
     card: AuthenticatedCard,
-    response: CardResponse,
+    challenge: Challenge,
+    asked: AskedByCard,
     texts: ReleaseTexts,
     now: datetime,
     then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
@@ -120,7 +122,8 @@ async def _bind(
                 # A crash before the commit leaves neither binding nor evidence, and no event: the voter comes as if for
                 # the first time. A crash behind it leaves both, and the voter's card fits its own binding.
                 if not isinstance(registered, WaitsForOfficer):
-                    done = await then(connection, AdmittedVoter(election, response, texts, voter, registered, now))
+                    admitted = AdmittedVoter(election, challenge, asked, texts, voter, registered, now)
+                    done = await then(connection, admitted)
                     await attempts.forget_failures(connection, election.uuid, card.pair.user)
                     return done
         except BoundMeanwhile:

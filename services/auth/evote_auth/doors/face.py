@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from evote_device.keys import DeviceKey
+from evote_device.sealing import Contents, seal
 from evote_eventlog.events import VoterAuthenticated
-from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement
+from evote_face.statements import FaceOrder, FaceVerdict, verify_face_statement
 from evote_platform.clock import rfc3339
 
 from ..domain.face_evidence import face_evidence
 from ..domain.faces import (
     ORDER_ID_BYTES,
     ORDERS_WITHIN,
+    AskedByFace,
     ByCard,
     KeptOrder,
     check_orders_so_far,
     check_verdict,
-    new_order,
+    enrolment_order,
+    verification_order,
 )
 from ..domain.refusals import VotingCodeUnknown
-from ..domain.release import CardResponse
-from ..domain.voting_codes import CodeOrigin, KeptCode, VotingCode, delay_after, new_voting_code, parse_voting_code
+from ..domain.release import AskedByCard, request_sha256
+from ..domain.voting_codes import CodeOrigin, KeptCode, delay_after, new_voting_code, parse_voting_code
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, face_orders, roll, voting_codes
@@ -33,7 +37,8 @@ class EnrolmentByCard:
     """What a voter gets who authenticated by card: an order for the face, and the code to vote with it later."""
 
     order: FaceOrder
-    code: VotingCode = field(repr=False)
+    sealed_code: str = field(repr=False)
+    """To the device that asked."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class FaceDoor:
 
     service: AuthService
 
-    async def order_verification(self, election_uuid: str, typed: str) -> FaceOrder:
-        """An order to verify the face of the voter whose voting code this is.
+    async def order_verification(self, election_uuid: str, typed: str, device_key: DeviceKey) -> FaceOrder:
+        """An order to verify the face of the voter whose voting code this is, for the device that asks.
 
         Raises ``VotingCodeMistyped`` before anything is asked, ``VotingCodeUnknown`` or ``TooManyFaceOrders``.
         """
@@ -71,17 +76,19 @@ class FaceDoor:
                 )
                 check_orders_so_far(given, now)
                 order_id = self.service.random(ORDER_ID_BYTES).hex()
-                order = new_order(order_id, election_uuid, kept.voter_ref, FacePurpose.VERIFY, now)
+                order = verification_order(order_id, election_uuid, kept.voter_ref, device_key, now)
                 await face_orders.keep_order(connection, order, kept)
         return order
 
-    async def enrol_by_card(self, election_uuid: str, challenge_id: str, response: CardResponse) -> EnrolmentByCard:
+    async def enrol_by_card(self, election_uuid: str, asked: AskedByCard) -> EnrolmentByCard:
         """Authenticate by card as for a release; the new code takes the place of any other that the voter had."""
         self.service.require_face_keys()
-        return await admit(self.service, election_uuid, challenge_id, response, self._enrol)
+        return await admit(self.service, election_uuid, asked, self._enrol)
 
-    async def release(self, election_uuid: str, text: str) -> str:
-        """Check biometric's signed verdict and return the voter's private credential; see ``releasing`` for the writes.
+    async def release(self, election_uuid: str, asked: AskedByFace) -> str:
+        """Check biometric's signed verdict and return the voter's private credential, sealed to the order's device.
+
+        The writes: see ``releasing``.
 
         Raises a ``StatementRefused``, ``FaceOrderUnknown``, or what ``domain.faces.check_verdict`` raises.
         """
@@ -89,27 +96,23 @@ class FaceDoor:
         now = self.service.clock()
         async with self.service.pool.acquire() as connection:
             election = await self.service.open_to_voters(connection, election_uuid)
-        verdict = verify_face_statement(FaceVerdict, text, keys.verdict_key, now)
+        verdict = verify_face_statement(FaceVerdict, asked.verdict, keys.verdict_key, now)
         async with self.service.pool.acquire() as connection, connection.transaction():
             order = await face_orders.lock_verification(connection, verdict.order_id)
-            check_verdict(verdict, order, election_uuid, now)
-            # Used up together with the evidence: a verdict is good for one release at all replicas. A crash behind the
-            # commit leaves both without a release, and biometric looks once more.
-            await face_orders.use_order(connection, order.order_id)
-            prepared = await self._prepare_release(connection, election, order, text, rfc3339(now))
-
-        async def give_back() -> None:
-            async with self.service.pool.acquire() as connection:
-                await face_orders.give_back_order(connection, order.order_id)
-
-        return await self.service.releasing.publish(prepared, give_back)
+            check_verdict(verdict, order, asked, election_uuid, now)
+            # Used up together with the evidence: a verdict is good for one request at all replicas. A crash behind the
+            # commit leaves both without a release, and the same request makes it.
+            await face_orders.use_order(connection, order.order_id, request_sha256(asked.device_request))
+            prepared = await self._prepare_release(connection, election, order, asked, rfc3339(now))
+        return await self.service.releasing.publish(prepared)
 
     async def _prepare_release(
-        self, connection: Connection, election: KnownElection, order: KeptOrder, text: str, released_at: str
+        self, connection: Connection, election: KnownElection, order: KeptOrder, asked: AskedByFace, released_at: str
     ) -> PreparedRelease:
         credential = await self.service.releasing.credential(election, order.voter_ref)
         plain = face_evidence(
-            text,
+            asked.verdict,
+            asked.device_request,
             election_uuid=election.uuid,
             voter_ref=order.voter_ref,
             credential=credential.public,
@@ -118,7 +121,7 @@ class FaceDoor:
             enrolments=await face_orders.enrolments_of(connection, election.uuid, order.voter_ref),
         )
         authenticated = VoterAuthenticated(election_uuid=election.uuid, voter_ref=order.voter_ref, method="face")
-        return await self.service.releasing.prepare(connection, authenticated, credential, plain)
+        return await self.service.releasing.prepare(connection, authenticated, credential, plain, order.occasion)
 
     async def _enrol(self, connection: Connection, voter: AdmittedVoter) -> EnrolmentByCard:
         uuid, voter_ref = voter.election.uuid, voter.found.voter_ref
@@ -127,6 +130,6 @@ class FaceDoor:
         await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, voter.now))
         await face_orders.withdraw_verifications(connection, uuid, [voter_ref])
         order_id = self.service.random(ORDER_ID_BYTES).hex()
-        order = new_order(order_id, uuid, voter_ref, FacePurpose.ENROL, voter.now)
+        order = enrolment_order(order_id, uuid, voter_ref, voter.now)
         await face_orders.keep_order(connection, order, ByCard())
-        return EnrolmentByCard(order, code)
+        return EnrolmentByCard(order, seal(Contents.VOTING_CODE, code.shown, voter.challenge.occasion))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from evote_device.keys import parse_device_key
+
 from ..domain.refusals import ChallengeUnknown
 from ..domain.release import Challenge
 from . import Connection
@@ -13,11 +15,12 @@ async def keep_challenge(connection: Connection, challenge: Challenge, now: date
     """Store a new challenge, and forget those that expired."""
     await connection.execute("DELETE FROM vault_challenges WHERE expires_at < $1::timestamptz - interval '1 hour'", now)
     await connection.execute(
-        "INSERT INTO vault_challenges VALUES ($1, $2, $3, $4, false)",
+        "INSERT INTO vault_challenges VALUES ($1, $2, $3, $4, false, $5)",
         challenge.challenge_id,
         challenge.election_uuid,
         challenge.nonce,
         challenge.expires_at,
+        challenge.device_key.text,
     )
 
 
@@ -32,11 +35,23 @@ async def use_challenge(connection: Connection, challenge_id: str) -> Challenge:
         " WHERE c.challenge_id = before.challenge_id RETURNING before.*",
         challenge_id,
     )
-    if row is None:
+    if row is None or row["device_key"] is None:
+        # The release before gave out challenges that name no device: what a card signed for one could be redeemed by
+        # whoever saw it.
         raise ChallengeUnknown
-    return Challenge(row["challenge_id"], row["election_uuid"], row["nonce"], row["expires_at"], row["used"])
+    return Challenge(
+        row["challenge_id"],
+        row["election_uuid"],
+        row["nonce"],
+        row["expires_at"],
+        parse_device_key(row["device_key"]),
+        row["used"],
+        row["released_to"],
+    )
 
 
-async def give_back_challenge(connection: Connection, challenge_id: str) -> None:
-    """Make a used challenge usable again: only for who used it and gave nothing out."""
-    await connection.execute("UPDATE vault_challenges SET used = false WHERE challenge_id = $1", challenge_id)
+async def note_release(connection: Connection, challenge_id: str, request_sha256: str) -> None:
+    """Remember the request that a challenge led to a release for; in the transaction that keeps its evidence."""
+    await connection.execute(
+        "UPDATE vault_challenges SET released_to = $2 WHERE challenge_id = $1", challenge_id, request_sha256
+    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from asyncpg import Record
+from evote_device.keys import parse_device_key
 from evote_face.statements import FaceOrder, FacePurpose
 
 from ..domain.faces import ByCard, ByOfficer, Enrolment, KeptOrder, SecondFactor
@@ -19,7 +20,7 @@ async def keep_order(connection: Connection, order: FaceOrder, proof: KeptCode |
     code = proof if isinstance(proof, KeptCode) else None
     named = None if isinstance(proof, ByCard) else proof
     await connection.execute(
-        "INSERT INTO vault_face_orders VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, false)",
+        "INSERT INTO vault_face_orders VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, false, $11)",
         order.order_id,
         order.election_uuid,
         order.voter_ref,
@@ -30,6 +31,7 @@ async def keep_order(connection: Connection, order: FaceOrder, proof: KeptCode |
         code.issued_at if code else None,
         named.officer if named else None,
         named.reason if named else None,
+        order.device_key,
     )
 
 
@@ -70,7 +72,8 @@ async def lock_verification(connection: Connection, order_id: str) -> KeptOrder:
         order_id,
         FacePurpose.VERIFY.value,
     )
-    if row is None:
+    if row is None or row["device_key"] is None:
+        # The release before gave out orders that name no device: biometric could redeem its own verdict on one.
         raise FaceOrderUnknown
     code = KeptCode(
         row["voter_ref"], CodeOrigin(row["code_origin"]), row["code_issued_at"], row["officer"], row["reason"]
@@ -80,25 +83,25 @@ async def lock_verification(connection: Connection, order_id: str) -> KeptOrder:
         row["election_uuid"],
         row["voter_ref"],
         row["expires_at"],
+        parse_device_key(row["device_key"]),
         row["used"],
+        row["released_to"],
         SecondFactor(code, row["issued_at"]),
     )
 
 
-async def use_order(connection: Connection, order_id: str) -> None:
-    """Mark a locked order used."""
-    await connection.execute("UPDATE vault_face_orders SET used = true WHERE order_id = $1", order_id)
-
-
-async def give_back_order(connection: Connection, order_id: str) -> None:
-    """Make a used order usable again: only for who used it and gave nothing out."""
-    await connection.execute("UPDATE vault_face_orders SET used = false WHERE order_id = $1", order_id)
+async def use_order(connection: Connection, order_id: str, request_sha256: str) -> None:
+    """Mark a locked order used, for one request."""
+    await connection.execute(
+        "UPDATE vault_face_orders SET used = true, released_to = $2 WHERE order_id = $1", order_id, request_sha256
+    )
 
 
 async def withdraw_verifications(connection: Connection, election_uuid: str, voter_refs: Sequence[str]) -> None:
     """Void these voters' orders to verify: they were given for codes that are void now."""
     await connection.execute(
-        "UPDATE vault_face_orders SET used = true WHERE election_uuid = $1 AND voter_ref = ANY($2) AND purpose = $3",
+        "UPDATE vault_face_orders SET used = true, released_to = NULL"
+        " WHERE election_uuid = $1 AND voter_ref = ANY($2) AND purpose = $3",
         election_uuid,
         voter_refs,
         FacePurpose.VERIFY.value,

@@ -24,12 +24,13 @@ async def begin_attempt(connection: Connection, order: FaceOrder, most: int, now
     # After the end of an order its signature alone refuses it.
     await connection.execute("DELETE FROM vault_orders WHERE expires_at < $1::timestamptz - interval '1 hour'", now)
     row = await connection.fetchrow(
-        "INSERT INTO vault_orders AS o VALUES ($1, $2, 1, false, $3) ON CONFLICT (order_id)"
+        "INSERT INTO vault_orders AS o VALUES ($1, $2, 1, false, $3, $5) ON CONFLICT (order_id)"
         " DO UPDATE SET attempts = least(o.attempts, $4) + 1 RETURNING attempts, done",
         order.order_id,
         order.election_uuid,
         order.expires_at,
         most,
+        order.device_key,
     )
     assert row is not None  # noqa: S101 - both branches of the statement return it
     if row["done"]:
@@ -39,11 +40,15 @@ async def begin_attempt(connection: Connection, order: FaceOrder, most: int, now
     return most - int(row["attempts"])
 
 
-async def finish_order(connection: Connection, order_id: str) -> None:
-    """Mark the order done; ``OrderUsed`` when it is already."""
-    status = await connection.execute("UPDATE vault_orders SET done = true WHERE order_id = $1 AND NOT done", order_id)
-    if status != "UPDATE 1":
+async def finish_order(connection: Connection, order_id: str) -> str | None:
+    """Mark the order done and return the device key that it names; ``OrderUsed`` when it is already."""
+    row = await connection.fetchrow(
+        "UPDATE vault_orders SET done = true WHERE order_id = $1 AND NOT done RETURNING device_key", order_id
+    )
+    if row is None:
         raise OrderUsed
+    device_key: str | None = row["device_key"]
+    return device_key
 
 
 async def give_back_attempt(connection: Connection, order: FaceOrder | Verification) -> None:

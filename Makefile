@@ -18,6 +18,8 @@ DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
+# Two processes take file by file; each starts its own Kafka, PostgreSQL and pcscd.
+PYTEST := $(RUN) pytest -q -n 2 --dist loadfile
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
@@ -42,16 +44,16 @@ down: $(INSTALLED) ## Stop what `make up` started
 	@exec $(RUN) evote-local down
 
 test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
-	@$(RUN) pytest -q
+	@$(PYTEST)
 
 # Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
 test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric FABRIC_BIN=(the bin folder of a Fabric 3 release)
 	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) pytest -q contracts/fabric libs/anchors/tests/fabric tests/integration/test_fabric.py
 
-# Unit and contract tests. Left out are those that need another program (stack, pcsc, fabric): each has a clock of its own,
-# which the tests move through the services' Clock; slow ones, which are the same rules with more examples or the face
-# models; and the two libraries that know no clock, which `make lint` holds them to.
-OTHER_DAY := $(RUN) pytest -q -m "not stack and not pcsc and not fabric and not slow" --ignore libs/belenios --ignore libs/tlog
+# Unit and contract tests. Left out are those that need another program (stack, pcsc, fabric), for what it costs to run them
+# six times: their own clock is moved through the services' Clock. Slow ones are the same rules with more examples, or the
+# face models; and the two libraries know no clock, which `make lint` holds them to.
+OTHER_DAY := $(PYTEST) -m "not stack and not pcsc and not fabric and not slow" --ignore libs/belenios --ignore libs/tlog
 
 test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in other time zones: make test-other-days [DAYS=+400days ZONES=]
 	@set -e; for day in $(DAYS); do faketime "$$day" date; faketime "$$day" $(OTHER_DAY); done

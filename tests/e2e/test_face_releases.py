@@ -107,7 +107,7 @@ class Town:
     async def vote_by_face(self, voter: Voter, code: str) -> str:
         """Returns the verdict."""
         occasion = DeviceOccasion(self.uuid)
-        answer = await self.post("face-orders", {"voting_code": code, "device_key": occasion.device_key})
+        answer = await self.post("face-orders", occasion.order_request(code, self.stack.identities.voting_code_key))
         occasion.check_order(answer["order"])
         order = json.loads(answer["order"])
         text = verdict(occasion, order["voter_ref"], self.biometric, order["order_id"])

@@ -127,7 +127,7 @@ async def _verify(
     stack: Stack, biometric: Service, client: httpx.AsyncClient, occasion: DeviceOccasion, code: str, puppet: Puppet
 ) -> tuple[str, httpx.Response]:
     """The page's part: code to auth, order to biometric, frames of what biometric asks for. The order's number."""
-    asked = {"voting_code": code, "device_key": occasion.device_key}
+    asked = occasion.order_request(code, stack.identities.voting_code_key)
     ordered = await client.post(f"{stack.auth.url}/elections/{occasion.election_uuid}/face-orders", json=asked)
     assert ordered.status_code == 201, ordered.text
     order = ordered.json()["order"]

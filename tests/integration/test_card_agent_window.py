@@ -60,13 +60,17 @@ def open_window(display: dict[str, str], question: Question) -> subprocess.Popen
     window.stdin.write(json.dumps(asdict(question)))
     window.stdin.close()
     window.stdin = None
-    do(display, "search", "--sync", "--onlyvisible", "--name", TITLE)
-    time.sleep(0.3)  # until it has taken the focus
+    wait_for_window(display)
     return window
 
 
+def wait_for_window(display: dict[str, str]) -> None:
+    """Until it is there and what is typed goes to it."""
+    do(display, "search", "--sync", "--onlyvisible", "--name", TITLE, "windowfocus", "--sync")
+
+
 def do(display: dict[str, str], *arguments: str) -> None:
-    subprocess.run(["xdotool", *arguments], env=display, check=True, timeout=20, stdout=subprocess.DEVNULL)
+    subprocess.run(["xdotool", *arguments], env=display, check=True, timeout=50, stdout=subprocess.DEVNULL)
 
 
 def type_into(display: dict[str, str], text: str) -> None:
@@ -79,7 +83,7 @@ def test_the_pin_and_the_password_are_typed_and_given_to_the_agent_alone(display
     do(display, "key", "Tab")
     type_into(display, "abc123")
     do(display, "key", "Return")
-    answer, _ = window.communicate(timeout=20)
+    answer, _ = window.communicate(timeout=50)
     assert (window.returncode, json.loads(answer)) == (0, {"pin": "1234", "password": "ABC123"})
 
 
@@ -93,7 +97,7 @@ def test_what_can_not_be_a_pin_is_asked_again(display: dict[str, str]) -> None:
     assert window.poll() is None
     type_into(display, "ABC123")
     do(display, "key", "Return")
-    answer, _ = window.communicate(timeout=20)
+    answer, _ = window.communicate(timeout=50)
     assert json.loads(answer) == {"pin": "1234", "password": "ABC123"}
 
 
@@ -101,7 +105,7 @@ def test_escape_cancels(display: dict[str, str]) -> None:
     window = open_window(display, QUESTION)
     type_into(display, "1234")
     do(display, "key", "Escape")
-    assert window.communicate(timeout=20)[0] == ""
+    assert window.communicate(timeout=50)[0] == ""
     assert window.returncode == CANCELLED
 
 
@@ -114,7 +118,7 @@ def test_the_last_try_needs_a_tick(display: dict[str, str]) -> None:
     time.sleep(0.5)
     assert window.poll() is None, "the button can't be pressed yet"
     do(display, "key", "shift+Tab", "shift+Tab", "space", "Return")  # the tick box stands before the PIN
-    answer, _ = window.communicate(timeout=20)
+    answer, _ = window.communicate(timeout=50)
     assert json.loads(answer) == {"pin": "1234", "password": "ABC123"}
 
 
@@ -153,8 +157,7 @@ def test_a_desktop_opens_the_paired_page_and_signs_through_the_window(
             headers={"Origin": origin, "Authorization": f"Bearer {paired[1]}"},
             timeout=30,
         )
-        do(display, "search", "--sync", "--onlyvisible", "--name", TITLE)
-        time.sleep(0.3)
+        wait_for_window(display)
         type_into(display, "1234")
         do(display, "key", "Tab")
         type_into(display, "ABC123")

@@ -151,6 +151,16 @@ def vectors() -> dict[str, Any]:
         info = f"{contents}\n{UUID}\n{OCCASION}\n{key}\n".encode()
         closed = base64.b64encode(hpke_seal(ephemeral, sealing, info, b"", plain.encode(), 2)).decode()
         sealed.append({"contents": contents, "plain": plain, "info": info.decode(), "sealed": closed})
+    code_secret = b"\x05" * 32
+    info = f"tsukuba-evote typed voting code v1\n{UUID}\n{key}\n"
+    closed = hpke_seal(ephemeral, x25519(code_secret, BASE_POINT), info.encode(), b"", b"ABCD-EFGH-JKLM-NPQ7", 2)
+    typed = {
+        "code_key_secret": code_secret.hex(),
+        "code_key": x25519(code_secret, BASE_POINT).hex(),
+        "plain": "ABCD-EFGH-JKLM-NPQ7",
+        "info": info,
+        "sealed": base64.b64encode(closed).decode(),
+    }
     other = device_key(ed25519_public(b"\x04" * 32), sealing)
     good = signed_request(signing_seed, RELEASE, key, card)
     return {
@@ -188,6 +198,7 @@ def vectors() -> dict[str, Any]:
             },
         ],
         "sealed": sealed,
+        "typed_code": typed,
         "refused_sealed": [
             {"why": "sealed as the other contents", "contents": CREDENTIAL, "sealed": sealed[1]["sealed"]},
             {"why": "a changed byte", "contents": CREDENTIAL, "sealed": flipped(sealed[0]["sealed"])},

@@ -82,7 +82,7 @@ def test_openssl_as_a_client_believes_it(served: Served, status: str, kind: str)
 
 @pytest.mark.parametrize(("kind", "name"), [("user", USER_LIST), ("signature", SIGNATURE_LIST)])
 def test_openssl_believes_its_lists(served: Served, kind: str, name: str) -> None:
-    der = urllib.request.urlopen(f"{served.url}/{name}", timeout=5).read()
+    der = urllib.request.urlopen(f"{served.url}/{name}", timeout=50).read()
     (served.folder / name).write_bytes(x509.load_der_x509_crl(der).public_bytes(Encoding.PEM))
     checks = ["verify", "-x509_strict", "-crl_check", "-CRLfile", name, "-CAfile", "ca.pem"]
     assert f"good-{kind}.pem: OK" in served.openssl(*checks, f"good-{kind}.pem")
@@ -99,7 +99,7 @@ def request_about(served: Served, name: str) -> bytes:
 def test_a_request_may_stand_in_the_path(served: Served) -> None:
     """RFC 6960, A.1, with what RFC 5019, 6.2 asks of answers that may be cached."""
     encoded = urllib.parse.quote(base64.b64encode(request_about(served, "revoked")).decode(), safe="")
-    with urllib.request.urlopen(f"{served.url}/ocsp/{encoded}", timeout=5) as answered:
+    with urllib.request.urlopen(f"{served.url}/ocsp/{encoded}", timeout=50) as answered:
         said = ocsp.load_der_ocsp_response(answered.read())
         assert said.certificate_status is ocsp.OCSPCertStatus.REVOKED
         assert answered.headers["Content-Type"] == "application/ocsp-response"
@@ -107,7 +107,7 @@ def test_a_request_may_stand_in_the_path(served: Served) -> None:
 
 
 def test_every_answer_says_that_this_is_a_test(served: Served) -> None:
-    with urllib.request.urlopen(served.url, timeout=5) as answered:
+    with urllib.request.urlopen(served.url, timeout=50) as answered:
         assert b"TEST ONLY" in answered.read() and "TEST-ONLY" in answered.headers["Server"]
 
 
@@ -123,7 +123,7 @@ def test_every_answer_says_that_this_is_a_test(served: Served) -> None:
 def test_what_is_no_request_is_refused(served: Served, path: str, headers, body, status: int) -> None:
     request = urllib.request.Request(served.url + path, data=body, headers=headers)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=50)
     assert refused.value.code == status and "TEST-ONLY" in refused.value.headers["Server"]
 
 

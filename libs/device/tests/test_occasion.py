@@ -24,7 +24,7 @@ from evote_device.requests import (
     sign_request,
     verify_request,
 )
-from evote_device.sealing import Contents, SealBroken, seal, unseal
+from evote_device.sealing import Contents, SealBroken, seal, seal_typed_code, unseal, unseal_typed_code
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +109,19 @@ def test_an_answer_of_the_vectors_opens(case: dict[str, str]) -> None:
 def test_an_answer_that_is_not_for_this_stays_closed(case: dict[str, str]) -> None:
     with pytest.raises(SealBroken):
         unseal(Contents(case["contents"]), case["sealed"], KEYS, UUID, NUMBER)
+
+
+def test_a_typed_code_of_the_vectors_opens_for_its_device_and_election_alone() -> None:
+    case = VECTORS["typed_code"]
+    key = X25519PrivateKey.from_private_bytes(bytes.fromhex(case["code_key_secret"]))
+    assert key.public_key().public_bytes_raw().hex() == case["code_key"]
+    assert unseal_typed_code(case["sealed"], key, UUID, KEYS.public) == case["plain"]
+    anew = seal_typed_code(case["plain"], key.public_key(), UUID, KEYS.public)
+    assert anew != case["sealed"] and unseal_typed_code(anew, key, UUID, KEYS.public) == case["plain"]
+    thief = new_device_keys(secrets.token_bytes).public
+    for uuid, device in ((UUID, thief), ("1" * 14, KEYS.public)):
+        with pytest.raises(SealBroken):
+            unseal_typed_code(case["sealed"], key, uuid, device)
 
 
 @given(st.text(max_size=60))

@@ -23,6 +23,8 @@ from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.kafka_sabotage import cut_out, delete_head
 from evote_local.testbed import eventually
 
+from .brokers import start_again
+
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
@@ -117,7 +119,7 @@ async def test_a_hole_within_a_partition_is_found_by_every_reader(
     await producer.stop()
     broker.stop()
     cut_out(broker.directory / "data", broker_settings.topic_name(Topic.BALLOTS), PARTITION, 6)
-    broker.start()
+    await start_again(broker, broker_settings)
     producer = EventProducer(broker_settings, "test", clock)
     runner = new_runner(broker_settings, pool, producer)
     for reading in (

@@ -21,6 +21,8 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port
 
+from .brokers import start_again
+
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
@@ -101,7 +103,7 @@ async def test_a_producer_may_start_before_kafka(
     assert away.value.retry_after_s > 0
     with pytest.raises(LogUnavailable):
         await producer.check()
-    broker.start()
+    await start_again(broker, broker_settings)
     await producer.check()
     await producer.publish(new_ballot(2))
     await producer.stop()
@@ -136,7 +138,7 @@ async def test_an_outage_of_ten_seconds_loses_nothing_that_was_acknowledged(
     for round_number in range(3):  # three rounds of at most 4.5 s: over ten seconds without a broker
         await asyncio.gather(*(publish(40 + 10 * round_number + i) for i in range(10)))
     assert len(refused) >= 30
-    broker.start()
+    await start_again(broker, broker_settings)
     before = len(acknowledged)
     while len(acknowledged) == before:
         await publish(100)
@@ -238,7 +240,7 @@ async def test_after_an_outage_the_outcome_is_settled_by_starting_again(
         await writer.publish_all([new_ballot(2), new_ballot(3)])
     with pytest.raises(LogUnavailable, match="not started"):
         await writer.publish_all([new_ballot(4)])
-    broker.start()
+    await start_again(broker, broker_settings)
     await writer.start()
     settled = trackers(await committed(broker_settings, [Topic.BALLOTS]))
     assert settled in ({"tracker-1": 1}, {"tracker-1": 1, "tracker-2": 1, "tracker-3": 1})

@@ -28,6 +28,8 @@ from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
 from evote_local.testbed import eventually
 
+from .brokers import start_again
+
 pytestmark = pytest.mark.stack
 
 NewBallot = Callable[..., BallotAccepted]
@@ -496,7 +498,7 @@ async def test_the_projection_goes_on_when_kafka_was_killed(
         broker.kill()
         await asyncio.sleep(3)
         assert not await runner.caught_up()
-        broker.start()
+        await start_again(broker, broker_settings)
         written += [await producer.publish(new_ballot(number)) for number in range(20, 40)]
         await eventually(level(pool, written))
         await eventually(runner.caught_up)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
@@ -50,7 +51,9 @@ class AuthSettings(ServiceSettings):
     face_order_key_file: Path | None = None
     """Ed25519 private key (PEM, PKCS #8) that signs orders to biometric; without it no release by face is offered."""
     biometric_public_key_file: Path | None = None
-    """Ed25519 public key (PEM) of biometric's verdicts; set both or neither."""
+    """Ed25519 public key (PEM) of biometric's verdicts."""
+    voting_code_key_file: Path | None = None
+    """X25519 private key (PEM, PKCS #8) that typed voting codes are sealed to; set all three or none."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many challenges, releases and face orders one address may ask for, on average and at once, at a replica."""
 
@@ -88,23 +91,33 @@ class AuthSettings(ServiceSettings):
         return FileKeys(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
 
     @model_validator(mode="after")
-    def _both_face_keys_or_neither(self) -> Self:
-        if (self.face_order_key_file is None) != (self.biometric_public_key_file is None):
-            raise ValueError("set both face_order_key_file and biometric_public_key_file, or neither")
+    def _all_face_keys_or_none(self) -> Self:
+        files = (self.face_order_key_file, self.biometric_public_key_file, self.voting_code_key_file)
+        if any(files) and not all(files):
+            raise ValueError(
+                "set all of face_order_key_file, biometric_public_key_file and voting_code_key_file, or none"
+            )
         return self
 
     def face_keys(self) -> FaceKeys | None:
         """Read the keys of the face way; None where it isn't offered. ``ValueError`` for a key of another kind."""
-        if self.face_order_key_file is None or self.biometric_public_key_file is None:
+        if (
+            self.face_order_key_file is None
+            or self.biometric_public_key_file is None
+            or self.voting_code_key_file is None
+        ):
             return None
         order_key = load_pem_private_key(self.face_order_key_file.read_bytes(), password=None)
         verdict_key = load_pem_public_key(self.biometric_public_key_file.read_bytes())
+        code_key = load_pem_private_key(self.voting_code_key_file.read_bytes(), password=None)
         if not isinstance(order_key, Ed25519PrivateKey) or not isinstance(verdict_key, Ed25519PublicKey):
-            raise ValueError("the keys of the face way must be Ed25519 keys")
+            raise ValueError("the keys of orders and verdicts must be Ed25519 keys")
+        if not isinstance(code_key, X25519PrivateKey):
+            raise ValueError("the key of voting codes must be an X25519 key")
         if order_key.public_key() == verdict_key:
             # One key for both would let either service sign for the other.
             raise ValueError("auth and biometric must have keys of their own")
-        return FaceKeys(order_key, verdict_key)
+        return FaceKeys(order_key, verdict_key, code_key)
 
     def ocsp_urls(self) -> dict[Purpose, str]:
         """The configured responders."""

@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_auth.main import PROGRAM
 from evote_auth.revocation.trust import Trust
@@ -127,6 +128,8 @@ class Town:
     producer: EventProducer
     app: FastAPI
     biometric: BiometricStandIn
+    code_key: X25519PublicKey
+    """auth's, from the city."""
     uuid: str = ""
     occasions: dict[str, DeviceOccasion] = field(default_factory=dict)
     """The devices of this test, by the number of the challenge or order that each was given."""
@@ -259,7 +262,7 @@ class Town:
     async def face_order(self, code: str, occasion: DeviceOccasion | None = None) -> httpx.Response:
         """For a new device, or this one."""
         occasion = occasion or DeviceOccasion(self.uuid)
-        body = {"voting_code": code, "device_key": occasion.device_key}
+        body = occasion.order_request(code, self.code_key)
         response = await self.client.post(f"{self.base}/face-orders", json=body)
         if response.is_success:
             occasion.check_order(response.json()["order"])
@@ -355,13 +358,23 @@ def biometric(order_key: Ed25519PrivateKey) -> BiometricStandIn:
     return BiometricStandIn(order_key.public_key())
 
 
+@pytest.fixture(scope="session")
+def code_key() -> X25519PrivateKey:
+    """auth's, for typed voting codes."""
+    return X25519PrivateKey.generate()
+
+
 @pytest.fixture
-def face_key_files(tmp_path: Path, order_key: Ed25519PrivateKey, biometric: BiometricStandIn) -> tuple[Path, Path]:
-    """auth's key for orders, and biometric's public key."""
+def face_key_files(
+    tmp_path: Path, order_key: Ed25519PrivateKey, biometric: BiometricStandIn, code_key: X25519PrivateKey
+) -> tuple[Path, Path, Path]:
+    """auth's key for orders, biometric's public key, and auth's key for voting codes."""
     private, public = tmp_path / "face-order-key.pem", tmp_path / "biometric-public-key.pem"
     private.write_bytes(order_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(biometric.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return private, public
+    codes = tmp_path / "voting-code-key.pem"
+    codes.write_bytes(code_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return private, public, codes
 
 
 @pytest.fixture
@@ -371,7 +384,7 @@ def auth_settings(
     tmp_path: Path,
     authority: TestAuthority,
     auditor: PrivateKey,
-    face_key_files: tuple[Path, Path],
+    face_key_files: tuple[Path, Path, Path],
 ) -> AuthSettings:
     (tmp_path / "master").write_bytes(base64.b64encode(secrets.token_bytes(32)) + b"\n")
     (tmp_path / "ca.pem").write_bytes(authority.ca_bundle_pem())
@@ -389,6 +402,7 @@ def auth_settings(
         auditor_public_key=base64.b64encode(bytes(auditor.public_key)).decode(),
         face_order_key_file=face_key_files[0],
         biometric_public_key_file=face_key_files[1],
+        voting_code_key_file=face_key_files[2],
         address_requests_per_minute=100_000,
     )
 
@@ -409,13 +423,26 @@ async def town(
     keys: CardKeys,
     auditor: PrivateKey,
     biometric: BiometricStandIn,
+    code_key: X25519PrivateKey,
 ) -> AsyncIterator[Town]:
     producer = EventProducer(kafka, "tally", clock)
     await producer.start()
     try:
         app = PROGRAM.app(PROGRAM.start(auth_settings), clock)
         async with running_app(app) as client:
-            yield Town(client, kafka, auth_settings, clock, authority, keys, auditor, producer, app, biometric)
+            yield Town(
+                client,
+                kafka,
+                auth_settings,
+                clock,
+                authority,
+                keys,
+                auditor,
+                producer,
+                app,
+                biometric,
+                code_key.public_key(),
+            )
     finally:
         await producer.stop()
 

@@ -57,11 +57,11 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 
     service = open_town.app.state.service
     monkeypatch.setattr(open_town.app.state, "service", replace(service, sleep=sleep))
-    device_key = DeviceOccasion(open_town.uuid).device_key
-    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown, "device_key": device_key}
+    code_of_nobody = new_voting_code(secrets.token_bytes).shown
+    wrong = DeviceOccasion(open_town.uuid).order_request(code_of_nobody, open_town.code_key)
     for _ in range(35):
         assert (await replica.post(f"{open_town.base}/face-orders", json=wrong)).status_code == 403
-    assert (await open_town.face_order(wrong["voting_code"])).status_code == 403
+    assert (await open_town.face_order(code_of_nobody)).status_code == 403
     assert (await open_town.face_order(code)).status_code == 201, "the right code is let through"
     assert slept == pytest.approx([0.1, 0.12])
     open_town.clock.moved = timedelta(minutes=4)
@@ -71,8 +71,8 @@ async def test_many_wrong_codes_slow_an_election_down_at_every_replica_and_keep_
 
 async def test_an_address_is_limited(open_town, auth_settings: AuthSettings, clock) -> None:
     few = auth_settings.model_copy(update={"address_requests_per_minute": 3})
-    device_key = DeviceOccasion(open_town.uuid).device_key
-    wrong = {"voting_code": new_voting_code(secrets.token_bytes).shown, "device_key": device_key}
+    code_of_nobody = new_voting_code(secrets.token_bytes).shown
+    wrong = DeviceOccasion(open_town.uuid).order_request(code_of_nobody, open_town.code_key)
     async with running_app(PROGRAM.app(PROGRAM.start(few), clock)) as client:
         answers = [await client.post(f"{open_town.base}/face-orders", json=wrong) for _ in range(4)]
     assert [refused(answer)[1] for answer in answers] == ["voting-code-unknown"] * 3 + ["rate-limited"]

@@ -83,6 +83,26 @@ async def test_no_face_is_shown_for_an_order_that_names_another_device(open_town
     assert (answer.status_code, slug(answer)) == (403, "bad-device-signature")
 
 
+async def test_who_ends_tls_reads_no_typed_code_and_gets_no_order_with_it(open_town) -> None:
+    """With an order of its own for the voter's code it could have biometric judge the voter's frames for its device."""
+    code = (await open_town.letters())[HANAKO_ID]
+    voters, thief = DeviceOccasion(open_town.uuid), DeviceOccasion(open_town.uuid)
+    sent = voters.order_request(code, open_town.code_key)
+    assert code not in json.dumps(sent) and code.encode() not in base64.b64decode(sent["sealed_voting_code"])
+    url = f"{open_town.base}/face-orders"
+    answer = await open_town.client.post(url, json={**sent, "device_key": thief.device_key})
+    assert (answer.status_code, slug(answer)) == (422, "sealed-code-unreadable")
+    # To the voter's own device it may send it again; nothing on that order is worth anything to it.
+    order = (await open_town.client.post(url, json=sent)).json()["order"]
+    voters.check_order(order)
+    # In another election the code is nobody's, and the seal does not open.
+    here = open_town.base
+    await open_town.prepare(HANAKO)
+    assert here != open_town.base
+    answer = await open_town.client.post(f"{open_town.base}/face-orders", json=sent)
+    assert (answer.status_code, slug(answer)) == (422, "sealed-code-unreadable")
+
+
 async def test_who_sees_every_answer_can_not_read_a_credential_or_a_code(open_town) -> None:
     card, challenge = open_town.card(HANAKO), await open_town.challenge()
     answer = await open_town.send(open_town.sign(card, challenge))
@@ -193,7 +213,8 @@ async def test_no_challenge_and_no_order_is_given_for_a_key_that_anybody_can_ope
     raw = honest.signing.public_bytes_raw() + sealing
     weak = "ed25519-x25519:" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
     code = (await open_town.letters())[HANAKO_ID]
-    for path, body in (("challenges", {}), ("face-orders", {"voting_code": code})):
+    sealed = DeviceOccasion(open_town.uuid).order_request(code, open_town.code_key)
+    for path, body in (("challenges", {}), ("face-orders", sealed)):
         answer = await open_town.client.post(f"{open_town.base}/{path}", json={**body, "device_key": weak})
         assert (answer.status_code, slug(answer)) == (422, "invalid-request")
 

@@ -178,9 +178,10 @@ async def test_nothing_is_given_before_the_freeze_or_after_the_close(town) -> No
 async def test_without_biometric_the_face_way_says_so_and_the_card_works(
     open_town, auth_settings: AuthSettings, clock
 ) -> None:
-    without = auth_settings.model_copy(update={"face_order_key_file": None, "biometric_public_key_file": None})
+    keys = ("face_order_key_file", "biometric_public_key_file", "voting_code_key_file")
+    without = auth_settings.model_copy(update=dict.fromkeys(keys))
     body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
-    order = {"voting_code": "x", "device_key": DeviceOccasion(open_town.uuid).device_key}
+    order = DeviceOccasion(open_town.uuid).order_request("x", open_town.code_key)
     officer = {"Authorization": "Bearer officer-token-of-a-test"}
     async with running_app(PROGRAM.app(PROGRAM.start(without), clock)) as client:
         for path, sent in (("face-orders", order), ("face-releases", {"verdict": "x", "device_request": "x"})):
@@ -194,12 +195,15 @@ async def test_without_biometric_the_face_way_says_so_and_the_card_works(
         assert (await client.post(f"{open_town.base}/releases", json=body)).status_code == 200
 
 
-def test_the_keys_of_the_face_way_come_together_and_are_two(auth_settings: AuthSettings, tmp_path: Path) -> None:
+def test_the_keys_of_the_face_way_come_together_and_each_is_its_own(
+    auth_settings: AuthSettings, tmp_path: Path
+) -> None:
     kept = auth_settings.model_dump()
-    for missing in ("face_order_key_file", "biometric_public_key_file"):
-        with pytest.raises(ValidationError, match="both"):
+    for missing in ("face_order_key_file", "biometric_public_key_file", "voting_code_key_file"):
+        with pytest.raises(ValidationError, match="all of"):
             AuthSettings(**{**kept, missing: None})
     private = auth_settings.face_order_key_file
     assert private is not None
-    with pytest.raises(ValueError):
-        auth_settings.model_copy(update={"biometric_public_key_file": private}).face_keys()
+    for name in ("biometric_public_key_file", "voting_code_key_file"):
+        with pytest.raises(ValueError):
+            auth_settings.model_copy(update={name: private}).face_keys()

@@ -113,7 +113,7 @@ class KafkaNode:
         """The broker's process id while it runs."""
         return self._process.pid if self._process is not None and self._process.running else None
 
-    def start(self, *, timeout_s: float = 60) -> None:
+    def start(self, *, timeout_s: float = 100) -> None:
         """Format the data folder when it is new, start the broker and wait until it takes connections."""
         if self.pid is not None:
             return

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from evote_device.keys import DeviceKeys, new_device_keys
 from evote_device.requests import DeviceRequest, ReleaseRequested, sign_request
-from evote_device.sealing import Contents, unseal
+from evote_device.sealing import Contents, seal_typed_code, unseal
 from evote_jpki.release_texts import MalformedText, parse_release_texts
 
 _PROOF_OF_A_CARD = ("user_certificate", "challenge_signature", "signature_certificate", "statement_signature")
@@ -57,6 +58,11 @@ class DeviceOccasion:
         """What is sent to auth for what the card, or its agent, answered."""
         proof = {name: answer[name] for name in _PROOF_OF_A_CARD}
         return {**answer, "device_request": self._request(kind, answer["challenge_id"], proof)}
+
+    def order_request(self, typed: str, code_key: X25519PublicKey) -> dict[str, str]:
+        """What is sent to auth for a voting code; ``code_key`` is auth's, from the city."""
+        sealed = seal_typed_code(typed, code_key, self.election_uuid, self.keys.public)
+        return {"sealed_voting_code": sealed, "device_key": self.device_key}
 
     def check_order(self, order: str) -> None:
         """Before a face is shown to anybody; raises :class:`LyingService`."""

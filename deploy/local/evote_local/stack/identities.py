@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from evote_tlog.checkpoint import VerifierKey
 
 LOG_ORIGIN = "local.tsukuba-evote.example/log"
@@ -32,6 +32,9 @@ class Identities:
     face_order_public_key_file: Path
     face_verdict_key_file: Path
     face_verdict_public_key_file: Path
+    voting_code_key_file: Path
+    voting_code_key: X25519PublicKey
+    """auth's, to which devices seal typed voting codes."""
     template_master_key_file: Path
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
@@ -44,7 +47,7 @@ class Identities:
 def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    auditor, log_key = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    auditor, code_key, log_key = X25519PrivateKey.generate(), X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
         officer_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
@@ -57,11 +60,14 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         face_order_public_key_file=directory / "face-order-key.pub.pem",
         face_verdict_key_file=directory / "face-verdict-key.pem",
         face_verdict_public_key_file=directory / "face-verdict-key.pub.pem",
+        voting_code_key_file=directory / "voting-code-key.pem",
+        voting_code_key=code_key.public_key(),
         template_master_key_file=directory / "template-master-key",
         auditor_public_key=base64.b64encode(auditor_public).decode(),
     )
     _write_private(identities.receipt_key_file, _pkcs8(Ed25519PrivateKey.generate()))
     _write_private(identities.log_key_file, _pkcs8(log_key))
+    _write_private(identities.voting_code_key_file, _pkcs8(code_key))
     for path, public in (
         (identities.face_order_key_file, identities.face_order_public_key_file),
         (identities.face_verdict_key_file, identities.face_verdict_public_key_file),
@@ -77,7 +83,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     return identities
 
 
-def _pkcs8(key: Ed25519PrivateKey) -> bytes:
+def _pkcs8(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -217,6 +217,7 @@ class Stack:
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
                     "EVOTE_FACE_ORDER_KEY_FILE": str(keys.face_order_key_file),
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
+                    "EVOTE_VOTING_CODE_KEY_FILE": str(keys.voting_code_key_file),
                     "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
                 },

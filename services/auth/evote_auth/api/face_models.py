@@ -9,17 +9,17 @@ from evote_face.statements import LARGEST_FACE_STATEMENT
 from evote_platform.text import PlainText
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..domain.voting_codes import LONGEST_TYPED
 from .desk_models import OfficersAct
-from .models import DeviceRequestText
+from .models import Base64, DeviceRequestText
 
 
 class FaceOrderRequest(BaseModel):
-    """The code of the letter, as it was typed, and the device that the order is for."""
+    """The code of the letter, and the device that the order is for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    voting_code: Annotated[PlainText, Field(min_length=1, max_length=LONGEST_TYPED, repr=False)]
+    sealed_voting_code: Annotated[Base64, Field(max_length=1024)]
+    """As it was typed, sealed to auth's key for voting codes with this device key (see libs/device)."""
     device_key: DeviceKeyText
     """The line of the keys that the device has made for this order alone (see libs/device)."""
 

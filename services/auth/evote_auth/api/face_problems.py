@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evote_device.sealing import SealBroken
 from evote_face.statements import StatementExpired
 from evote_platform.answering import Addition
 from evote_platform.clock import rfc3339
@@ -27,6 +28,22 @@ FACE_ANSWERS = (
             404,
             ("ここでは顔の確認による投票はできません", "ほかの方法で投票してください。"),
             ("There is no voting by face here", "Vote another way."),
+        ),
+    ),
+    answer(
+        SealBroken,
+        kind(
+            "sealed-code-unreadable",
+            422,
+            (
+                "封をされた投票コードを開けません",
+                "ページを読み込み直し、投票コードの入力からやり直してください。回数には数えていません。",
+            ),
+            (
+                "The sealed voting code can't be opened",
+                "It was sealed to another key, for another device or election, or changed on its way."
+                " Load the page anew. Nothing was counted.",
+            ),
         ),
     ),
     answer(

@@ -65,7 +65,7 @@ async def order_verification(
     Order, verdict and release are for the device that asks, and worth nothing to others.
     """
     device_key = parse_device_key(body.device_key)
-    return _order(await door.order_verification(election_uuid, body.voting_code, device_key), service)
+    return _order(await door.order_verification(election_uuid, body.sealed_voting_code, device_key), service)
 
 
 @face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201)

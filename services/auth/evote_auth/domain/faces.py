@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from evote_device.keys import DeviceKey
 from evote_device.requests import Occasion, ReleaseRequested, verify_request
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict
@@ -34,10 +35,11 @@ ORDERS_WITHIN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class FaceKeys:
-    """What the face way needs: auth's key for orders, and biometric's for verdicts."""
+    """What the face way needs: auth's key for orders, biometric's for verdicts, auth's that codes are sealed to."""
 
     order_key: Ed25519PrivateKey = field(repr=False)
     verdict_key: Ed25519PublicKey
+    code_key: X25519PrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def parse_voting_code(typed: str) -> VotingCode:
 
     Raises ``VotingCodeMistyped``: any single wrong character and any two that changed places are found here.
     """
+    if len(typed) > LONGEST_TYPED:
+        raise VotingCodeMistyped
     plain = unicodedata.normalize("NFKC", typed).upper().translate(_READ_AS)
     characters = "".join(sign for sign in plain if not _stands_between(sign))
     digits = [_ALPHABET.find(sign) for sign in characters]

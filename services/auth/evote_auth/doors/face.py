@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evote_device.keys import DeviceKey
-from evote_device.sealing import Contents, seal
+from evote_device.sealing import Contents, seal, unseal_typed_code
 from evote_eventlog.events import VoterAuthenticated
 from evote_face.statements import FaceOrder, FaceVerdict, verify_face_statement
 from evote_platform.clock import rfc3339
@@ -47,13 +47,16 @@ class FaceDoor:
 
     service: AuthService
 
-    async def order_verification(self, election_uuid: str, typed: str, device_key: DeviceKey) -> FaceOrder:
-        """An order to verify the face of the voter whose voting code this is, for the device that asks.
+    async def order_verification(self, election_uuid: str, sealed: str, device_key: DeviceKey) -> FaceOrder:
+        """An order to verify the face of the voter whose voting code this is, for the device that sealed it.
 
-        Raises ``VotingCodeMistyped`` before anything is asked, ``VotingCodeUnknown`` or ``TooManyFaceOrders``.
+        Raises ``SealBroken`` or ``VotingCodeMistyped`` before anything is asked, ``VotingCodeUnknown`` or
+        ``TooManyFaceOrders``.
         """
-        self.service.require_face_keys()
-        code = parse_voting_code(typed)
+        keys = self.service.require_face_keys()
+        # Sealed for this key of a device: else whoever ends TLS could read the code, get an order for a device of their
+        # own with it, and have biometric judge the voter's frames for that.
+        code = parse_voting_code(unseal_typed_code(sealed, keys.code_key, election_uuid, device_key))
         async with self.service.pool.acquire() as connection:
             await self.service.open_to_voters(connection, election_uuid)
             (digest,) = await self.service.releasing.keys.voting_code_digests(election_uuid, [code])

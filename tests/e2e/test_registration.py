@@ -13,7 +13,8 @@ from random import Random
 import asyncpg
 import httpx
 import pytest
-from evote_auth.domain.credentials import MasterKey
+from evote_auth.domain.credentials import private_credential
+from evote_auth.keys.store import FileKeys
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_cli.credential_register import Remark
@@ -141,9 +142,9 @@ async def _auth_votes_for_somebody_who_never_came(town: Town) -> str:
         "SELECT voter_ref FROM auth.vault_voters WHERE election_uuid = $1 AND voter_id = '000005'", town.uuid
     )
     await connection.close()
-    master = MasterKey(base64.b64decode(town.stack.identities.master_key_file.read_bytes()))
+    key = FileKeys(base64.b64decode(town.stack.identities.master_key_file.read_bytes())).key_of(town.uuid)
     group = group_by_name(GROUP)
-    private = master.private_credential(group, town.uuid, voter_ref)
+    private = private_credential(key, group, town.uuid, voter_ref)
     ghost = Voter(4, town.voter(4, town.person(4)).card, credential=private)
     cast = await town.polls.cast(ghost, "はい", YES, town.client)
     await town.polls.wait_until_logged(cast, town.client)

@@ -26,7 +26,7 @@ from .commanding import (
 )
 from .errors import CommandFailed
 from .officer_key import read_officer_key
-from .options import AuthUrl, ElectionUuid, Url
+from .options import AuditorToken, AuthUrl, ElectionUuid, Url
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -189,9 +189,10 @@ def archive(
     election: ElectionUuid,
     url: Url,
     out: Annotated[Path, typer.Option(help="保存先のファイル。")],
+    auditor_token: AuditorToken = "",
 ) -> None:
-    """公開アーカイブ（.bel）を保存する。"""
-    with ServiceClient(url) as client:
+    """公開アーカイブ（.bel）を保存する。公開は締切のあと。監査人は投票中にも読める。"""
+    with ServiceClient(url, auditor_token) as client:
         size = client.download(f"/elections/{election}/archive.bel", out)
     _console.print(f"{out} に保存しました（{size:,} バイト）。evote-verify で検証できます。")
 

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add = parsed.add_argument
     add("archive", type=Path, nargs="?", help="the archive, as downloaded (UUID.bel)")
     add("--log", metavar="URL|FOLDER", help="the public log: its server, or a folder that --save wrote")
+    add("--auditor-token", type=Path, metavar="FILE", help="an auditor of record's access to what is not public yet")
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
     add("--witness-policy", type=Path, metavar="FILE", help="whose cosignatures you ask for (C2SP tlog-policy)")
     add("--roster", type=Path, metavar="FILE", help="the officers' roster, as the municipality gave it to you (JSON)")
@@ -81,6 +82,8 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     check_chain_options(arguments, parsed)
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
+    if arguments.auditor_token is not None and arguments.log is None:
+        parsed.error("--auditor-token is for reading a --log")
     if arguments.proof is not None and arguments.log is not None:
         parsed.error("--proof is for where there is no --log: the log shows more")
     if arguments.proof is not None and arguments.receipt is None:
@@ -138,7 +141,7 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         policy = None if arguments.witness_policy is None else _policy(arguments.witness_policy)
         roster = None if arguments.roster is None else _roster(arguments.roster)
         archive = None if arguments.archive is None else opened.enter_context(opened_archive(arguments.archive))
-        log = None if arguments.log is None else _log(arguments.log, opened, outside)
+        log = None if arguments.log is None else _log(arguments, opened, outside)
         save = None if arguments.save is None else SavedLog(arguments.save)
         copy = SavedLog(Path(arguments.log)) if log is not None and log.freshness is Freshness.COPY else None
         yield Given(
@@ -157,11 +160,21 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         )
 
 
-def _log(place: str, opened: ExitStack, outside: Outside) -> LogSource:
+def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> LogSource:
     """A server's URL, or a folder."""
+    place: str = arguments.log
     if place.startswith(("http://", "https://")):
-        return HttpSource(opened.enter_context(httpx.Client()), place, outside.sleep)
+        headers = {} if arguments.auditor_token is None else _access(arguments.auditor_token)
+        return HttpSource(opened.enter_context(httpx.Client(headers=headers)), place, outside.sleep)
     return FolderSource(Path(place))
+
+
+def _access(token_file: Path) -> dict[str, str]:
+    try:
+        token = _read_file(token_file).decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise Unusable(f"{token_file} holds no token") from None
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _read_file(path: Path) -> bytes:

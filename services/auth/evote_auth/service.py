@@ -27,7 +27,8 @@ from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered
+from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged
+from .keys.room import KeyRoom
 from .metrics import RevocationMetrics
 from .projection import AuthProjection
 from .releasing import Releasing
@@ -66,12 +67,15 @@ class AuthService:
     async def open_to_voters(self, connection: Connection, election_uuid: str) -> KnownElection:
         """The election, while voters may come: its roll is frozen and it isn't closed.
 
-        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen`` or ``MasterKeyChanged``.
+        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``, ``MasterKeyChanged`` or
+        ``KeyStoreUnavailable``.
         """
         election = await elections.load_election(connection, election_uuid)
         if election.closed:
             raise ElectionOver
-        await roll.require_frozen(connection, election_uuid, self.releasing.master_key.key_id)
+        frozen_under = await roll.frozen_under(connection, election_uuid)
+        if await self.releasing.keys.key_id(election_uuid) != frozen_under:
+            raise MasterKeyChanged
         return election
 
 
@@ -96,6 +100,8 @@ async def running(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
         )
         readiness.register("revocation-lists", trust.check)
+        keys = KeyRoom(settings.key_store())
+        readiness.register("credential-keys", keys.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -104,7 +110,7 @@ async def running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    releasing=Releasing(producer, settings.master_key(), settings.auditor_key()),
+                    releasing=Releasing(producer, keys, settings.auditor_key()),
                     trust=trust,
                     face_keys=settings.face_keys(),
                     clock=clock,
@@ -114,6 +120,7 @@ async def running(
                     address_limit=per_minute(settings.address_requests_per_minute),
                 )
         finally:
+            keys.close()
             await producer.stop()
 
 

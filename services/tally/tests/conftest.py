@@ -42,6 +42,7 @@ from evote_tally.settings import TallySettings
 
 STAFF = Staff()
 ROSTER = "roster.json"
+AUDITOR_TOKEN = "auditor-token-of-a-test"
 BALLOT_PARTITIONS = 3
 
 
@@ -248,16 +249,21 @@ class Officer:
     async def freezes(self, voters: int) -> bool:
         return (await self.post("/roll/freeze", {"expected_size": voters})).status_code == 200
 
+    async def archive(self) -> httpx.Response:
+        """As an auditor of record follows it, before the close too."""
+        url = f"/elections/{self.uuid}/archive.bel"
+        return await self.client.get(url, headers={"Authorization": f"Bearer {AUDITOR_TOKEN}"})
+
     async def download(self) -> Path:
         path = self.folder / f"{secrets.token_hex(4)}.bel"
-        response = await self.get("/archive.bel")
+        response = await self.archive()
         assert response.status_code == 200, response.text
         path.write_bytes(response.content)
         return path
 
     async def until_archived(self, ballot: Record) -> None:
         async def archived() -> bool:
-            return ballot.envelope.data.ballot.encode() in (await self.get("/archive.bel")).content
+            return ballot.envelope.data.ballot.encode() in (await self.archive()).content
 
         await eventually(archived)
 
@@ -298,6 +304,7 @@ def settings_of(kafka: KafkaSettings, database_url: str, folder: Path, service_u
         database_url=database_url,
         port=0,
         roster_file=STAFF.write_roster(folder / ROSTER),
+        auditor_token_sha256=sha256(AUDITOR_TOKEN.encode()).hexdigest(),
         service_urls=service_urls,
     )
 

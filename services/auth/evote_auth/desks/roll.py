@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from evote_belenios.groups import group_by_name
 from evote_eventlog.events import OfficersCommand
 
 from ..domain.acts import Act, SignedCommand
@@ -17,7 +18,7 @@ from ..vault import elections, roll
 from ..vault.evidence import EvidencedRelease, evidenced_releases
 from ..vault.officers_acts import EvidencedAct, evidenced_acts
 from . import acting
-from .deriving import derive_public_list
+from .deriving import public_list
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ class RollDesk:
         The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
         same list, and readers keep the first of equal parts.
         """
+        keys = self.service.releasing.keys
         async with self.service.pool.acquire() as connection:
             election = await elections.load_election(connection, election_uuid)
-            voter_refs = await roll.freeze_roll(connection, election_uuid, self.service.releasing.master_key.key_id)
+            voter_refs = await roll.freeze_roll(connection, election_uuid, lambda: keys.key_id(election_uuid))
         # A crash from here on leaves a frozen roll and some parts of its list; the command, repeated, makes the same.
-        credentials = await derive_public_list(
-            self.service.releasing.master_key, election.group, election_uuid, voter_refs, os.cpu_count() or 1
-        )
+        private = await keys.private_credentials(group_by_name(election.group), election_uuid, voter_refs)
+        credentials = await public_list(election.group, election_uuid, private, os.cpu_count() or 1)
         digest = list_sha256(credentials)
         async with self.service.pool.acquire() as connection:
             published = await roll.is_published(connection, election_uuid, digest)

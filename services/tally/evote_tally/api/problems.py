@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_platform.access import ACCESS_PROBLEMS
+from evote_platform.auditors import ACCESS_REFUSED
 from evote_platform.problems import (
     BODY_TOO_LARGE,
     UNKNOWN_ELECTION,
+    WITHHELD,
     Answer,
     Facts,
     Problem,
@@ -342,5 +344,5 @@ PROBLEMS = ProblemTable(
             ),
         ),
     ],
-    raised=ACCESS_PROBLEMS,
+    raised=[*ACCESS_PROBLEMS, WITHHELD, ACCESS_REFUSED],
 )

@@ -8,6 +8,7 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+CREDENTIALS ?= 5000
 SECONDS ?= 60
 RATE ?= 50
 ENTRIES ?= 50000
@@ -23,7 +24,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -102,6 +103,9 @@ bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesse
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)
+
+bench-keys: $(INSTALLED) ## Credentials a second from a key in a token and in a file: make bench-keys [CREDENTIALS=5000]
+	@$(RUN) python benchmarks/bench_credential_keys.py --credentials $(CREDENTIALS)
 
 bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=50, ballots a second]
 	@$(RUN) python benchmarks/bench_ethereum_gas.py --rate $(RATE)

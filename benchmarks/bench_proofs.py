@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -153,9 +154,10 @@ async def store(pool: asyncpg.Pool, log: Log) -> None:
 
 @asynccontextmanager
 async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
-    """The service's endpoints over the tables."""
-    app = PROGRAM.app(lambda *_: nullcontext(LedgerService(pool, KEY.verifier)))
-    async with running_app(app) as client:
+    """The service's endpoints over the tables, for an auditor: no election of this log is closed."""
+    service = LedgerService(pool, KEY.verifier, auditor_token_sha256=sha256(b"auditor").hexdigest())
+    async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
+        client.headers["Authorization"] = "Bearer auditor"
         yield client
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -42,6 +42,8 @@ class Polls:
     day: PollingDay
     client: httpx.AsyncClient
     directory: Path
+    auditor_token: str = field(repr=False)
+    """Of an auditor of record, who follows the vote."""
 
     @property
     def uuid(self) -> str:
@@ -55,7 +57,7 @@ class Polls:
         path = self.directory / "archive.bel"
 
         async def has_them() -> bool:
-            await self.referendum.officers.download_archive(path)
+            await self.referendum.officers.download_archive(path, auditor_token=self.auditor_token)
             return sum(1 for _ in read_ballots(path)) >= least
 
         await patiently(has_them)
@@ -79,7 +81,9 @@ async def open_polls(
         referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=voters, seed=1)
         await referendum.prepare()
         referendum.issue_cards(lambda: None)
-        yield Polls(referendum, await referendum.open_polls(executor), client, directory)
+        yield Polls(
+            referendum, await referendum.open_polls(executor), client, directory, stack.identities.auditor_token
+        )
 
 
 Story = Callable[[Polls], Coroutine[None, None, None]]
@@ -181,7 +185,7 @@ def test_two_ballots_of_one_credential_in_flight_have_one_order_everywhere(
             )
             assert sorted(answer.status_code for answer in answers) == [201, 409], "one of them was first"
             taken += [answer.json()["tracker"] for answer in answers if answer.status_code == 201]
-        boards = [await _logged_board(polls.client, replica, polls.uuid, len(taken)) for replica in stack.ballots]
+        boards = [await _logged_board(polls, replica, len(taken)) for replica in stack.ballots]
         archived = await polls.archived(len(taken))
         assert boards[0] == boards[1]
         assert [tracker for tracker, _ in boards[0]] == archived
@@ -244,22 +248,24 @@ def _replay(service: Service) -> None:
 async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, bool]], str, str, bytes]:
     """The board, the encrypted tally, the result and the archive, as anyone may read them."""
     await polls.archived()
-    board = await _board(polls.client, stack.ballots[0], polls.uuid)
+    board = await _board(polls, stack.ballots[0])
     tally = await polls.referendum.officers.text("encrypted-tally")
     result = await polls.referendum.officers.text("result")
     return board, tally, result, (polls.directory / "archive.bel").read_bytes()
 
 
-async def _board(client: httpx.AsyncClient, replica: Service, uuid: str) -> list[tuple[str, bool]]:
-    items = (await client.get(f"{replica.url}/elections/{uuid}/ballots?limit=1000")).json()["items"]
+async def _board(polls: Polls, replica: Service) -> list[tuple[str, bool]]:
+    headers = {"Authorization": f"Bearer {polls.auditor_token}"}
+    url = f"{replica.url}/elections/{polls.uuid}/ballots?limit=1000"
+    items = (await polls.client.get(url, headers=headers)).json()["items"]
     return [(item["tracker"], item["superseded"]) for item in items]
 
 
-async def _logged_board(client: httpx.AsyncClient, replica: Service, uuid: str, size: int) -> list[tuple[str, bool]]:
+async def _logged_board(polls: Polls, replica: Service, size: int) -> list[tuple[str, bool]]:
     board: list[tuple[str, bool]] = []
 
     async def whole() -> bool:
-        board[:] = await _board(client, replica, uuid)
+        board[:] = await _board(polls, replica)
         return len(board) == size
 
     await patiently(whole)

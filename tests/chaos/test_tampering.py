@@ -17,7 +17,7 @@ from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
 from evote_local.people.voters import Cast, PollingDay, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
-from evote_local.referendum.verification import Verdict, verify_from_public_data
+from evote_local.referendum.verification import Verdict, verify_as_auditor
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 
@@ -67,8 +67,10 @@ class Place:
         return next((float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name)), 0)
 
     async def audit(self, cast: Cast) -> Verdict:
-        await self.referendum.officers.download_archive(self.directory / "archive.bel")
-        return await verify_from_public_data(self.stack, self.client, cast, self.directory)
+        """During the vote, as an auditor of record."""
+        token = self.stack.identities.auditor_token
+        await self.referendum.officers.download_archive(self.directory / "archive.bel", auditor_token=token)
+        return await verify_as_auditor(self.stack, self.client, cast, self.directory)
 
 
 def test_outages_of_chain_and_witnesses_delay_nothing_and_tampering_is_seen(stack: Stack, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from evote_auth.domain.credentials import MasterKey
+from evote_auth.domain.credentials import private_credential
+from evote_auth.keys.store import FileKeys
 from evote_belenios.archive import read_ballots
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
@@ -62,7 +63,9 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _voters_come_by_face_and_by_card(town)
 
         async def archived() -> bool:
-            await referendum.officers.download_archive(directory / "final.bel")
+            await referendum.officers.download_archive(
+                directory / "final.bel", auditor_token=stack.identities.auditor_token
+            )
             return sum(1 for _ in read_ballots(directory / "final.bel")) == 3
 
         await patiently(archived)  # the archive follows the log a moment later
@@ -189,8 +192,8 @@ async def _auth_invents_releases(town: Town) -> list[str]:
         ("一人に二つの資格情報が交付されている", {**asked(hanako), "second_factor": factor, "voter_ref": hanako}),
     ]
     group = group_by_name(GROUP)
-    master = MasterKey(base64.b64decode(town.stack.identities.master_key_file.read_bytes()))
-    private = master.private_credential(group, town.uuid, ghost)
+    key = FileKeys(base64.b64decode(town.stack.identities.master_key_file.read_bytes())).key_of(town.uuid)
+    private = private_credential(key, group, town.uuid, ghost)
     common = {
         "method": "face",
         "election_uuid": town.uuid,

@@ -91,7 +91,9 @@ async def _election(stack: Stack, biometric: Service, weights: Path, directory: 
             assert await polls.obtain_credential(voter, client) == occasion.credential(released.json(), order_id)
             cast = await polls.cast(voter, "はい", [[0, 1, 0]], client)
             await polls.wait_until_logged(cast, client)
-        await referendum.officers.download_archive(directory / "final.bel")
+        await referendum.officers.download_archive(
+            directory / "final.bel", auditor_token=stack.identities.auditor_token
+        )
         audit = await _audit(stack, uuid, directory)
         assert audit.returncode == 0, audit.stderr
         assert "交付: 2 件（カード 1 件、顔 1 件）" in audit.stdout

@@ -13,7 +13,8 @@ from random import Random
 import asyncpg
 import httpx
 import pytest
-from evote_auth.domain.credentials import MasterKey
+from evote_auth.domain.credentials import private_credential
+from evote_auth.keys.store import FileKeys
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_cli.credential_register import Remark
@@ -49,14 +50,18 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _a_card_in_another_spelling_is_taken(town)
             await _a_married_voter_comes_through_an_officer(town)
             await _a_lost_card_gives_way_to_a_new_one(town)
-            await referendum.officers.download_archive(directory / "honest.bel")
+            await referendum.officers.download_archive(
+                directory / "honest.bel", auditor_token=stack.identities.auditor_token
+            )
             honest = await town.audit(directory, "honest.bel")
             assert honest.returncode == 0, honest.stderr
             listed = [line for line in honest.stdout.splitlines() if line.startswith("確認してください")]
             assert [line.split()[1] for line in listed] == [Remark.FOLDED, Remark.OFFICER, Remark.CARD_REPLACED]
             assert all(" 1 件（位置: " in line for line in listed)
             credential = await _auth_votes_for_somebody_who_never_came(town)
-        await referendum.officers.download_archive(directory / "planted.bel")
+        await referendum.officers.download_archive(
+            directory / "planted.bel", auditor_token=stack.identities.auditor_token
+        )
         planted = await town.audit(directory, "planted.bel")
         assert planted.returncode == 1
         assert planted.stderr.splitlines()[1:] == [f"  交付の証拠がない資格情報で投票されている: {credential}"]
@@ -137,9 +142,9 @@ async def _auth_votes_for_somebody_who_never_came(town: Town) -> str:
         "SELECT voter_ref FROM auth.vault_voters WHERE election_uuid = $1 AND voter_id = '000005'", town.uuid
     )
     await connection.close()
-    master = MasterKey(base64.b64decode(town.stack.identities.master_key_file.read_bytes()))
+    key = FileKeys(base64.b64decode(town.stack.identities.master_key_file.read_bytes())).key_of(town.uuid)
     group = group_by_name(GROUP)
-    private = master.private_credential(group, town.uuid, voter_ref)
+    private = private_credential(key, group, town.uuid, voter_ref)
     ghost = Voter(4, town.voter(4, town.person(4)).card, credential=private)
     cast = await town.polls.cast(ghost, "はい", YES, town.client)
     await town.polls.wait_until_logged(cast, town.client)

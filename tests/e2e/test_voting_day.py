@@ -48,7 +48,9 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             await referendum.vote(polls, visits[: len(visits) // 2], lambda: None)
-            await referendum.officers.download_archive(directory / "noon.bel")
+            await _nobody_sees_ballots_while_people_vote(stack, client, polls, referendum)
+            auditor = stack.identities.auditor_token
+            await referendum.officers.download_archive(directory / "noon.bel", auditor_token=auditor)
             dashboard = asyncio.create_task(_turnout_reaches(stack, client, uuid, ballots=len(visits)))
             await referendum.vote(polls, visits[len(visits) // 2 :], lambda: None)
             await dashboard
@@ -75,6 +77,20 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
     # Noon's archive is how the evening's begins: nothing was changed or dropped in between.
     noon = (directory / "noon.bel").read_bytes().rstrip(b"\0")
     assert (directory / "final.bel").read_bytes().startswith(noon)
+
+
+async def _nobody_sees_ballots_while_people_vote(
+    stack: Stack, client: httpx.AsyncClient, polls: PollingDay, referendum: Referendum
+) -> None:
+    """And each voter shows that the own one is in, by receipt and ballot alone."""
+    archive = f"{stack.tally.url}/elections/{referendum.officers.election_uuid}/archive.bel"
+    assert (await client.get(archive)).json()["type"].endswith(":withheld-until-the-close")
+    voter = next(voter for voter in referendum.voters if voter.casts)
+
+    async def shown() -> bool:
+        return await polls.shows(voter.casts[0], voter, client)
+
+    await patiently(shown)
 
 
 async def _a_lost_card_is_refused(
@@ -140,9 +156,13 @@ async def _the_auditor_ties_receipt_log_and_archive_together(
     receipt_key.write_text((await client.get(f"{stack.ballots[0].url}/receipt-key")).text)
     log_key.write_text((await client.get(f"{stack.ledger_anchor.url}/log-key")).text)
     archive, saved = directory / "final.bel", directory / "saved"
+    # Other tests' elections may be open on this stack: their ballots are not public yet.
+    access = directory / "auditor-token"
+    access.write_text(stack.identities.auditor_token)
     options = ("--log-key", log_key, "--receipt", receipt, "--receipt-key", receipt_key)
     ties = ("receipt - ballot service", "receipt - archive", "receipt - log", "archive", "archive - log")
-    for where in (("--log", stack.ledger_anchor.url, "--save", saved), ("--log", saved)):
+    live = ("--log", stack.ledger_anchor.url, "--save", saved, "--auditor-token", access)
+    for where in (live, ("--log", saved)):
         verdict = await asyncio.to_thread(run_evote_verify, archive, *where, *options)
         assert verdict.accepted, verdict.output
         for tie in (*ties, "log - its rules", "records - checkpoint"):

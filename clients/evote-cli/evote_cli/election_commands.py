@@ -12,7 +12,7 @@ from rich.table import Table
 
 from .client import ServiceClient
 from .errors import CommandFailed
-from .options import ElectionUuid, Token, Url
+from .options import AuditorToken, ElectionUuid, Token, Url
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -112,9 +112,10 @@ def archive(
     election: ElectionUuid,
     url: Url,
     out: Annotated[Path, typer.Option(help="保存先のファイル。")],
+    auditor_token: AuditorToken = "",
 ) -> None:
-    """公開アーカイブ（.bel）を保存する。"""
-    with ServiceClient(url, "") as client:
+    """公開アーカイブ（.bel）を保存する。公開は締切のあと。監査人は投票中にも読める。"""
+    with ServiceClient(url, auditor_token) as client:
         size = client.download(f"/elections/{election}/archive.bel", out)
     _console.print(f"{out} に保存しました（{size:,} バイト）。evote-verify で検証できます。")
 

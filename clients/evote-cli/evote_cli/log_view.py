@@ -35,13 +35,14 @@ class LogView:
         return SeenCheckpoint(self.witnessed.checkpoint.size, self.witnessed.checkpoint.root.hex())
 
 
-def read_log(place: str, policy: str, progress: Progress) -> LogView:
+def read_log(place: str, policy: str, progress: Progress, auditor_token: str = "") -> LogView:
     """Read a log.
 
     Args:
         place: its URL, or a folder that ``evote-verify --save`` wrote.
         policy: the text of the witness policy.
         progress: called with the records read and the records in all.
+        auditor_token: what shows ballots of elections that are open; empty: they are withheld.
 
     Raises:
         PolicyUnreadable: the policy is none, or names not exactly one log and a quorum of witnesses.
@@ -49,7 +50,7 @@ def read_log(place: str, policy: str, progress: Progress) -> LogView:
         LogUnreachable: not all of it could be read.
     """
     try:
-        with _source(place) as source:
+        with _source(place, auditor_token) as source:
             witnessed = read_witnessed(source, _parse(policy), progress)
     except NotWitnessed as error:
         raise LogRefused(f"証人の署名が足りません（{error.reason}）") from error
@@ -79,11 +80,12 @@ def check_seen(record: CeremonyRecord, view: LogView) -> None:
 
 
 @contextmanager
-def _source(place: str) -> Iterator[LogSource]:
+def _source(place: str, auditor_token: str) -> Iterator[LogSource]:
     if not place.startswith(("http://", "https://")):
         yield FolderSource(Path(place))
         return
-    with httpx.Client() as client:
+    headers = {"Authorization": f"Bearer {auditor_token}"} if auditor_token else {}
+    with httpx.Client(headers=headers) as client:
         yield HttpSource(client, place, time.sleep)
 
 

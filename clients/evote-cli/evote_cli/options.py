@@ -23,4 +23,13 @@ Token = Annotated[
         show_default=False,
     ),
 ]
+AuditorToken = Annotated[
+    str,
+    typer.Option(
+        "--auditor-token",
+        envvar="EVOTE_AUDITOR_TOKEN",
+        help="締切前に読むとき、または他の選挙が投票中のとき：監査人のトークン。環境変数を使ってください。",
+        show_default=False,
+    ),
+]
 ElectionUuid = Annotated[str, typer.Argument(metavar="ELECTION", help="選挙の識別子。", show_default=False)]

@@ -22,7 +22,7 @@ from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from .log_view import LogView, read_log
 from .log_view import Progress as OnProgress
 from .message import STEP_NAMES, Message, parse_message
-from .options import ElectionUuid, Url
+from .options import AuditorToken, ElectionUuid, Url
 from .trustee import Person, sign_step
 
 app = typer.Typer(help="立会人：鍵生成の儀式と部分復号。", no_args_is_help=True)
@@ -119,11 +119,12 @@ def decrypt(
     out: OutFile,
     witness_policy: WitnessPolicy = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
+    auditor_token: AuditorToken = "",
 ) -> None:
     """アーカイブと公開ログをすべて検証してから部分復号を作る（--log がフォルダなら通信しない）。"""
     keeper = RecordKeeper(key_file)
     with archive_to_decrypt(archive) as file:
-        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)))
+        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)), auditor_token)
         with _progress("アーカイブの検証") as progress:
             message = partial_decryption(
                 read_key_file(key_file), keeper, file, view, secrets.token_bytes, processes=processes, progress=progress
@@ -157,9 +158,9 @@ def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: st
     return record.witness_policy
 
 
-def _read_log(log: str, policy: str) -> LogView:
+def _read_log(log: str, policy: str, auditor_token: str = "") -> LogView:
     with _progress("公開ログの検証") as progress:
-        return read_log(log, policy, progress)
+        return read_log(log, policy, progress, auditor_token)
 
 
 def _person(code: str | None, yes: bool) -> Person:

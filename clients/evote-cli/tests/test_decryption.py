@@ -91,6 +91,16 @@ def test_a_close_that_no_witness_has_seen_does_not_count(counted, tmp_path) -> N
         decrypt(counted, election.archive(tmp_path / "a.bel"))
 
 
+def test_a_tally_is_not_decrypted_while_a_record_is_withheld_that_could_be_a_ballot(counted, tmp_path) -> None:
+    """Whatever the log says of it: with the one ballot in the archive, the tally would show that vote."""
+    election = counted.election
+    last = max(at for at, event in enumerate(election.events) if isinstance(event, BallotAccepted))
+    election.log.publish(election.records, withheld=[last])
+    with pytest.raises(ArchiveRejected, match="公開ログと一致しません"):
+        decrypt(counted, election.archive(tmp_path / "fewer.bel", election.ballots[:-1]))
+    assert decrypted(counted) is None
+
+
 def test_a_log_without_a_quorum_is_refused(counted, tmp_path) -> None:
     unwitnessed = LogFolder(tmp_path / "unwitnessed")
     unwitnessed.key = counted.election.log.key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -33,6 +34,9 @@ class Tie(StrEnum):
     ETHEREUM = "checkpoint - ethereum"
     FABRIC = "checkpoint - fabric"
 
+
+ASK_AGAIN: Final = "ask again when every election of that time has closed, or with an auditor's access"
+"""What is said of a tie that rests on records which are not public yet."""
 
 CHAIN_TIES = {"ethereum": Tie.ETHEREUM, "fabric": Tie.FABRIC}
 

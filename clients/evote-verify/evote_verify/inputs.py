@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     add = parsed.add_argument
     add("archive", type=Path, nargs="?", help="the archive, as downloaded (UUID.bel)")
     add("--log", metavar="URL|FOLDER", help="the public log: its server, or a folder that --save wrote")
+    add("--auditor-token", type=Path, metavar="FILE", help="an auditor of record's access to what is not public yet")
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
     add("--witness-policy", type=Path, metavar="FILE", help="whose cosignatures you ask for (C2SP tlog-policy)")
     add("--save", type=Path, metavar="FOLDER", help="keep the log, its checkpoints and what the chains said")
@@ -79,6 +80,8 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     check_chain_options(arguments, parsed)
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
+    if arguments.auditor_token is not None and arguments.log is None:
+        parsed.error("--auditor-token is for reading a --log")
     if arguments.proof is not None and arguments.log is not None:
         parsed.error("--proof is for where there is no --log: the log shows more")
     if arguments.proof is not None and arguments.receipt is None:
@@ -132,7 +135,7 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         log_key = None if arguments.log_key is None else parse_log_key(_text_or_file(arguments.log_key))
         policy = None if arguments.witness_policy is None else _policy(arguments.witness_policy)
         archive = None if arguments.archive is None else opened.enter_context(opened_archive(arguments.archive))
-        log = None if arguments.log is None else _log(arguments.log, opened, outside)
+        log = None if arguments.log is None else _log(arguments, opened, outside)
         save = None if arguments.save is None else SavedLog(arguments.save)
         copy = SavedLog(Path(arguments.log)) if log is not None and log.freshness is Freshness.COPY else None
         yield Given(
@@ -150,11 +153,21 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         )
 
 
-def _log(place: str, opened: ExitStack, outside: Outside) -> LogSource:
+def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> LogSource:
     """A server's URL, or a folder."""
+    place: str = arguments.log
     if place.startswith(("http://", "https://")):
-        return HttpSource(opened.enter_context(httpx.Client()), place, outside.sleep)
+        headers = {} if arguments.auditor_token is None else _access(arguments.auditor_token)
+        return HttpSource(opened.enter_context(httpx.Client(headers=headers)), place, outside.sleep)
     return FolderSource(Path(place))
+
+
+def _access(token_file: Path) -> dict[str, str]:
+    try:
+        token = _read_file(token_file).decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise Unusable(f"{token_file} holds no token") from None
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _read_file(path: Path) -> bytes:

@@ -256,6 +256,7 @@ class LogServer:
         self.files: dict[str, bytes] = {}
         self.status: dict[str, int] = {}
         self.asked: list[str] = []
+        self.accesses: list[str | None] = []
         self.when_asked: Callable[[], object] = lambda: None
         """What happens before every answer."""
 
@@ -263,6 +264,7 @@ class LogServer:
             def do_GET(handler) -> None:  # noqa: N805 - the library's name; self is the server here
                 path = handler.path.removeprefix("/")
                 self.asked.append(path)
+                self.accesses.append(handler.headers["Authorization"])
                 self.when_asked()
                 content = self.files.get(path)
                 handler.send_response(self.status.get(path, 404 if content is None else 200))

@@ -47,13 +47,14 @@ def encode_within_limit(envelope: Envelope, kafka: KafkaSettings) -> bytes:
 
 
 def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness, kafka: KafkaSettings) -> Envelope:
-    """An envelope with a fresh random id (UUID version 4) and the time of ``clock``.
+    """An envelope with the event's own id, or a fresh random one (UUID version 4), and what it tells of the time.
 
     Of an event that not every reader reads yet, the earlier version; ``NotReadByAll`` when there is none.
     """
     # Here and nowhere else: a reader of the release before would stop at anything newer, in the middle of an election.
     written = in_words_of(data, kafka.events_release)
-    return Envelope.wrap(written, id=str(uuid.UUID(bytes=random(16), version=4)), source=source, time=clock())
+    id_ = written.event_id() or str(uuid.UUID(bytes=random(16), version=4))
+    return Envelope.wrap(written, id=id_, source=source, time=written.told_time(clock()))
 
 
 def published(envelope: Envelope, value: bytes, metadata: RecordMetadata) -> Record:

@@ -63,8 +63,8 @@ _README_HEAD = """\
 Written by `python -m evote_eventlog.schemas docs/events`; don't edit by hand.
 
 Every record value is a CloudEvents 1.0 envelope in structured mode, as canonical JSON (RFC 8785): the
-attributes `specversion`, `id`, `source`, `type`, `time` (RFC 3339, UTC, milliseconds),
-`datacontenttype` and `data`. The schemas here describe `data`. Topic names carry the deployment's
+attributes `specversion`, `id`, `source`, `type`, `time` (RFC 3339, UTC, milliseconds; written to the minute, except
+in `ledger`), `datacontenttype` and `data`. The schemas here describe `data`. Topic names carry the deployment's
 prefix (`evote.` by default).
 
 Versions: a type's schema only grows by optional fields. Anything else, a wider bound too, is a new version of the type

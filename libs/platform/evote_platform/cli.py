@@ -17,7 +17,8 @@ class OwnCommand:
     """A subcommand that one service has beside the common ones."""
 
     help: str
-    run: Callable[[], int]
+    run: Callable[[argparse.Namespace], int]
+    add_arguments: Callable[[argparse.ArgumentParser], object] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,16 @@ def run(program: str, commands: Commands, arguments: Sequence[str] | None = None
     subcommands.add_parser("replay", help="empty the projection and make it again from the event log")
     subcommands.add_parser("openapi", help="print the OpenAPI document")
     for name, own in commands.own.items():
-        subcommands.add_parser(name, help=own.help)
-    command = parser.parse_args(arguments).command
+        own.add_arguments(subcommands.add_parser(name, help=own.help))
+    parsed = parser.parse_args(arguments)
+    command = parsed.command
     try:
         if command == "openapi":
             json.dump(commands.openapi().openapi(), sys.stdout, indent=2, sort_keys=True)
             sys.stdout.write("\n")
             return 0
         if command in commands.own:
-            return commands.own[command].run()
+            return commands.own[command].run(parsed)
         return {"serve": commands.serve, "migrate": commands.migrate, "replay": commands.replay}[command]()
     except ValidationError as error:
         for fault in error.errors(include_input=False, include_url=False):

@@ -275,6 +275,18 @@ RATE_LIMITED: Final = kind(
     ("Too many requests", "Wait as long as Retry-After says."),
     retry_after_s=1,
 )
+WITHHELD: Final = kind(
+    "withheld-until-the-close",
+    403,
+    (
+        "投票が締め切られるまで公開されません",
+        "締切のあとは、誰でも読めます。ご自分の票は、受付証と投票資格で確かめられます。",
+    ),
+    (
+        "This is not public before the election has closed",
+        "Anyone may read it afterwards. Your own ballot can be checked with its receipt and your credential.",
+    ),
+)
 UNKNOWN_ELECTION: Final = kind(
     "unknown-election",
     404,

@@ -5,6 +5,7 @@ The log of events is not known here: how a replica starts and how its projection
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -105,7 +106,7 @@ class Program(Generic[Settings]):
         migrate(settings.owner_database_url, self.schema)
         return 0
 
-    def _roles(self) -> int:
+    def _roles(self, _: argparse.Namespace) -> int:
         print(role_statements(self.schema), end="")
         return 0
 

@@ -1,10 +1,17 @@
-"""``evote-auth serve | migrate | replay | openapi``: wiring only."""
+"""``evote-auth serve | migrate | replay | openapi | keys``: wiring only."""
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import sys
+from contextlib import closing
 from functools import partial
 
+from evote_eventlog.errors import LogUnavailable, ReaderStopped
+from evote_platform.cli import OwnCommand
+from evote_platform.database import SchemaBehind, schema_pool
+from evote_platform.production import require_production_connections
 from evote_platform.program import Program, Start
 from evote_platform.settings import CannotStart
 
@@ -12,6 +19,10 @@ from .api.desk import desk
 from .api.faces import face_officers, face_voters
 from .api.problems import PROBLEMS
 from .api.routes import officers, voters
+from .keys import commands as key_commands
+from .keys.commands import KeyCommandRefused
+from .keys.store import KeyStoreUnavailable
+from .keys.token import TokenDesk
 from .revocation.trust import read_authorities
 from .service import SCHEMA, SERVICE, replay, running
 from .settings import AuthSettings
@@ -29,6 +40,30 @@ def _start(settings: AuthSettings) -> Start:
     return partial(running, settings)
 
 
+def _keys(arguments: argparse.Namespace) -> int:
+    settings = AuthSettings.from_environment()
+    require_production_connections(settings)
+    token = settings.credential_token()
+    if token is None:
+        raise CannotStart("keys in a file have no life of their own: name a token (EVOTE_CREDENTIAL_TOKEN_MODULE)")
+    try:
+        with closing(TokenDesk(token)) as desk:
+            asyncio.run(_act(settings, desk, arguments.action, arguments.election))
+    except (KeyCommandRefused, KeyStoreUnavailable, LogUnavailable, ReaderStopped, SchemaBehind) as refusal:
+        print(f"evote-auth: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _act(settings: AuthSettings, desk: TokenDesk, action: str, election_uuid: str) -> None:
+    if action == "destroy":
+        await key_commands.destroy(desk, settings.kafka(), election_uuid, input, print)
+        return
+    async with schema_pool(settings.database_url, SCHEMA) as pool, pool.acquire() as connection:
+        act = key_commands.create if action == "create" else key_commands.rotate
+        await act(desk, connection, election_uuid, print)
+
+
 PROGRAM = Program(
     service=SERVICE,
     schema=SCHEMA,
@@ -38,6 +73,9 @@ PROGRAM = Program(
     routers=[officers, desk, voters, face_officers, face_voters],
     problems=PROBLEMS,
     max_body_bytes=64 * 1024 * 1024,  # a roll of 200,000 voters fits
+    own={
+        "keys": OwnCommand("make, replace or destroy an election's credential key", _keys, key_commands.add_arguments)
+    },
 )
 
 

@@ -24,7 +24,7 @@ from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_eventlog.producer import EventProducer
 from nacl.public import PublicKey, SealedBox
 
-from .domain.credentials import MasterKey
+from .keys.room import KeyRoom
 from .vault import Connection
 from .vault.elections import KnownElection
 from .vault.evidence import keep_evidence
@@ -54,13 +54,13 @@ class Releasing:
     """What every release needs."""
 
     producer: EventProducer
-    master_key: MasterKey
+    keys: KeyRoom
     auditor_key: PublicKey
 
-    def credential(self, election: KnownElection, voter_ref: str) -> Credential:
-        """Derive a voter's credential."""
+    async def credential(self, election: KnownElection, voter_ref: str) -> Credential:
+        """Derive a voter's credential; raises ``NoCredentialKey`` or ``KeyStoreUnavailable``."""
         group = group_by_name(election.group)
-        private = self.master_key.private_credential(group, election.uuid, voter_ref)
+        (private,) = await self.keys.private_credentials(group, election.uuid, [voter_ref])
         return Credential(private, public_credential(private, election.uuid, group))
 
     async def prepare(

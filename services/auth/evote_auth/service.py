@@ -25,7 +25,8 @@ from evote_platform.ratelimit import TokenBucket, per_minute
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered
+from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged
+from .keys.room import KeyRoom
 from .metrics import RevocationMetrics
 from .projection import AuthProjection
 from .releasing import Releasing
@@ -64,12 +65,15 @@ class AuthService:
     async def open_to_voters(self, connection: Connection, election_uuid: str) -> KnownElection:
         """The election, while voters may come: its roll is frozen and it isn't closed.
 
-        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen`` or ``MasterKeyChanged``.
+        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``, ``MasterKeyChanged`` or
+        ``KeyStoreUnavailable``.
         """
         election = await elections.load_election(connection, election_uuid)
         if election.closed:
             raise ElectionOver
-        await roll.require_frozen(connection, election_uuid, self.releasing.master_key.key_id)
+        frozen_under = await roll.frozen_under(connection, election_uuid)
+        if await self.releasing.keys.key_id(election_uuid) != frozen_under:
+            raise MasterKeyChanged
         return election
 
 
@@ -93,6 +97,8 @@ async def running(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
         )
         readiness.register("revocation-lists", trust.check)
+        keys = KeyRoom(settings.key_store())
+        readiness.register("credential-keys", keys.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -101,7 +107,7 @@ async def running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    releasing=Releasing(producer, settings.master_key(), settings.auditor_key()),
+                    releasing=Releasing(producer, keys, settings.auditor_key()),
                     trust=trust,
                     face_keys=settings.face_keys(),
                     clock=clock,
@@ -111,6 +117,7 @@ async def running(
                     address_limit=per_minute(settings.address_requests_per_minute),
                 )
         finally:
+            keys.close()
             await producer.stop()
 
 

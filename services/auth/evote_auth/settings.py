@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_jpki.certificates import Purpose
-from evote_platform.settings import ServiceSettings
+from evote_platform.settings import Environment, ServiceSettings
 from nacl.public import PublicKey
 from pydantic import Field, HttpUrl, model_validator
 
-from .domain.credentials import MasterKey
 from .domain.faces import FaceKeys
+from .keys.store import FileKeys, KeyStore
+from .keys.token import TokenKeys, TokenSettings
 
 
 class AuthSettings(ServiceSettings):
@@ -25,8 +26,14 @@ class AuthSettings(ServiceSettings):
 
     officer_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 (hex) of the bearer token of the election officers."""
-    master_key_file: Path
-    """Base64 of at least 32 secret bytes, from which all private credentials are derived."""
+    credential_token_module: Path | None = None
+    """The PKCS #11 library of the token that holds the elections' credential keys."""
+    credential_token_label: str | None = None
+    """Which token."""
+    credential_token_pin_file: Path | None = None
+    """A file whose only line is the token's user PIN."""
+    master_key_file: Path | None = None
+    """Instead of a token, for development: base64 of at least 32 secret bytes. Production refuses it."""
     ca_bundle_file: Path
     """PEM certificates of the authorities whose cards are taken."""
     crl_file: Path
@@ -57,9 +64,31 @@ class AuthSettings(ServiceSettings):
         """Where the event log is."""
         return KafkaSettings.of(self)
 
-    def master_key(self) -> MasterKey:
-        """Read the master key."""
-        return MasterKey(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
+    @model_validator(mode="after")
+    def _keys_in_a_token_or_a_file(self) -> Self:
+        named = [self.credential_token_module, self.credential_token_label, self.credential_token_pin_file]
+        if any(named) != all(named) or any(named) == (self.master_key_file is not None):
+            raise ValueError("set all three credential_token settings, or master_key_file alone, for development")
+        if self.master_key_file is not None and self.environment is Environment.PRODUCTION:
+            # One file would make every credential of every election, and whoever copies it leaves no trace.
+            raise ValueError("production keeps credential keys in a PKCS #11 token, not in master_key_file")
+        return self
+
+    def credential_token(self) -> TokenSettings | None:
+        """Where the keys' token is; None with a file."""
+        module, label, pin_file = (
+            self.credential_token_module,
+            self.credential_token_label,
+            self.credential_token_pin_file,
+        )
+        return None if module is None or label is None or pin_file is None else TokenSettings(module, label, pin_file)
+
+    def key_store(self) -> KeyStore:
+        """Where the keys are; reads the file, and of the token nothing yet."""
+        if (token := self.credential_token()) is not None:
+            return TokenKeys(token)
+        assert self.master_key_file is not None  # noqa: S101 - or there is a token
+        return FileKeys(base64.b64decode(self.master_key_file.read_bytes().strip(), validate=True))
 
     @model_validator(mode="after")
     def _all_face_keys_or_none(self) -> Self:

@@ -118,7 +118,7 @@ async def _apply_ballot(connection: asyncpg.Connection, record: Record, cast: Ba
         _log.warning("not-admitted", rule=refusal.rule, position=record.position)
         return
     await connection.execute(
-        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         record.position.partition,
         record.position.offset,
         cast.election_uuid,
@@ -129,6 +129,7 @@ async def _apply_ballot(connection: asyncpg.Connection, record: Record, cast: Ba
         cast.order.number,
         cast.order.signature.challenge,
         cast.order.signature.response,
+        record.value,
     )
     await connection.execute(
         "INSERT INTO ciphertexts (election_uuid, digest, tracker)"

@@ -26,6 +26,7 @@ from evote_platform.ratelimit import TokenBucket, per_minute
 from prometheus_client import CollectorRegistry
 
 from .closing import BoxCloser
+from .holders import Holders
 from .intake import Intake
 from .metrics import IntakeMetrics
 from .projection import BallotProjection
@@ -44,10 +45,12 @@ class BallotService:
 
     pool: asyncpg.Pool
     intake: Intake
+    holders: Holders
     read_back: ReadBack
     turnout: TurnoutFeed
     address_limit: TokenBucket
     metrics: IntakeMetrics
+    auditor_token_sha256: str | None
     most_watchers: int
     draining: asyncio.Event
     """Set when the replica is told to stop: who watches the turnout is let go."""
@@ -81,6 +84,7 @@ async def running(
                 tasks.start("projection", runner.run())
                 tasks.start("read-back", read_back.run())
                 tasks.start("closing", BoxCloser(pool, producer).run())
+                receipt_key = settings.receipt_key()
                 yield BallotService(
                     pool=pool,
                     intake=Intake(
@@ -89,13 +93,15 @@ async def running(
                         read_back=read_back,
                         verifier=verifier,
                         credential_limit=per_minute(settings.credential_ballots_per_minute),
-                        receipt_key=settings.receipt_key(),
+                        receipt_key=receipt_key,
                         clock=clock,
                     ),
+                    holders=Holders(pool, receipt_key, clock),
                     read_back=read_back,
                     turnout=TurnoutFeed(pool, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,
+                    auditor_token_sha256=settings.auditor_token_sha256,
                     most_watchers=settings.turnout_watchers,
                     draining=readiness.draining,
                 )

@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_eventlog.offsets import stored_offsets
+from evote_platform.publication import Stage
 
 from .domain.history import AdmittedBallot, History
 from .domain.receipt import Acceptance
@@ -28,6 +29,11 @@ class OpenElection:
     uuid: str
     election_json: str
     window: Window
+
+    @property
+    def stage(self) -> Stage:
+        """The close counts, not the hour: until it is in the log a ballot may still be taken."""
+        return Stage.CLOSED if self.window.closed else Stage.UNTIL_THE_CLOSE
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,17 @@ class BoardItem:
     log_index: int
     tracker: str
     superseded: bool
+
+
+@dataclass(frozen=True)
+class OwnBallot:
+    """A ballot as its voter may see it."""
+
+    tracker: str
+    number: int
+    record: bytes
+    """Exact, so that its hash is in the log; empty when the release before projected it."""
+    log_index: int | None
 
 
 @dataclass(frozen=True)
@@ -249,6 +266,18 @@ async def ballot_text(connection: Connection, election_uuid: str, tracker: str) 
         tracker,
     )
     return None if text is None else str(text)
+
+
+async def own_ballots(connection: Connection, election_uuid: str, credential: str) -> list[OwnBallot]:
+    """The admitted ballots of a credential, in their order."""
+    rows = await connection.fetch(
+        "SELECT tracker, number, record, log_index"
+        " FROM ballots LEFT JOIN log_entries USING (partition, log_offset)"
+        " WHERE election_uuid = $1 AND credential = $2 ORDER BY log_offset",
+        election_uuid,
+        credential,
+    )
+    return [OwnBallot(**row) for row in rows]
 
 
 async def board(connection: Connection, election_uuid: str, after: int, limit: int) -> list[BoardItem]:

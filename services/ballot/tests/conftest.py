@@ -47,6 +47,7 @@ from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
 from evote_platform.settings import Environment
 
+AUDITOR_TOKEN = "an auditor's token"
 YES, NO, BLANK = [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]]
 
 
@@ -204,6 +205,17 @@ class PollingPlace:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def audited(self, path: str, replica: int = 0) -> httpx.Response:
+        """What an auditor of record is shown below the election's address."""
+        headers = {"Authorization": f"Bearer {AUDITOR_TOKEN}"}
+        response = await self.replicas[replica].get(f"{self.base}/{path}", headers=headers)
+        assert response.status_code == 200, response.text
+        return response
+
+    async def superseded_by(self, tracker: str, replica: int = 0) -> str | None:
+        """As an auditor sees it."""
+        return (await self.audited(f"status/{tracker}", replica)).json().get("superseded_by")
+
     @staticmethod
     def slug(response: httpx.Response) -> str:
         """The end of the problem's type."""
@@ -245,6 +257,7 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
         port=0,
         receipt_key_file=tmp_path / "receipt-key.pem",
         workers=1,
+        auditor_token_sha256=sha256(AUDITOR_TOKEN.encode()).hexdigest(),
         credential_ballots_per_minute=20,
         address_requests_per_minute=100_000,
     )

@@ -92,7 +92,7 @@ async def test_a_replica_whose_worker_stood_still_does_not_bring_an_old_ballot_a
         assert (woken.json()["last_number"], woken.json()["last_tracker"]) == (1, tracker_in(newer))
         assert await recorded(place) == [tracker_in(newer)]
         await place.log(receipt)
-        assert "superseded_by" not in await place.status(receipt["tracker"])
+        assert await place.superseded_by(receipt["tracker"]) is None
 
 
 async def test_a_replica_that_stood_still_before_it_published_gives_no_receipt_either(place: Any) -> None:
@@ -134,7 +134,7 @@ async def test_a_withheld_ballot_that_is_published_later_supersedes_nothing(two_
     await place.log(receipt, last)
     for replica in (0, 1):
         assert await place.refused(withheld, replica) == OLDER
-        assert "superseded_by" not in await place.status(receipt["tracker"], replica)
+        assert await place.superseded_by(receipt["tracker"], replica) is None
         turnout = (await place.replicas[replica].get(f"{place.base}/turnout")).json()
         assert (turnout["accepted"], turnout["voters"]) == (2, 2)
 
@@ -150,7 +150,7 @@ async def test_a_replayed_ballot_stays_where_it_first_stood(two_replicas: Any) -
     for replica in (0, 1):
         assert (await place.post(cast, replica)).json() == first
     await place.log(first, second)
-    assert (await place.status(first["tracker"]))["superseded_by"] == second["tracker"]
+    assert await place.superseded_by(first["tracker"]) == second["tracker"]
 
 
 async def test_a_device_that_forgot_signs_anew_over_the_same_ballot_and_can_tell_who_said_so(place: Any) -> None:

@@ -22,7 +22,7 @@ async def test_the_board_is_paged_in_log_order(place) -> None:
     await place.log(*receipts)
     seen, after = [], ""
     while True:
-        page = (await place.client.get(f"{place.base}/ballots?limit=3{after}")).json()
+        page = (await place.audited(f"ballots?limit=3{after}")).json()
         seen += page["items"]
         if page["next"] is None:
             break
@@ -77,9 +77,8 @@ async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
 
 
 async def test_unknown_things_are_not_found(place) -> None:
-    for path in (f"{place.base}/status/{'A' * 43}", f"{place.base}/ballots/{'A' * 43}"):
-        response = await place.client.get(path)
-        assert (response.status_code, place.slug(response)) == (404, "unknown-tracker")
+    response = await place.client.get(f"{place.base}/status/{'A' * 43}")
+    assert (response.status_code, place.slug(response)) == (404, "unknown-tracker")
     for path in ("ballots", "turnout", "turnout/events"):
         response = await place.client.get(f"/elections/{'9' * 14}/{path}")
         assert (response.status_code, place.slug(response)) == (404, "unknown-election")
@@ -93,6 +92,51 @@ async def test_replay_gives_the_same_tables(place) -> None:
         assert all(before[table] for table in ("elections", "credentials", "ballots", "ciphertexts", "log_entries"))
         await replay(place.services.kafka, pool, BallotProjection(), lambda _done, _total: None)
         assert await dump(pool) == before
+
+
+async def test_until_the_close_nobody_is_told_which_ballots_are_of_one_credential(place) -> None:
+    first, last = await place.cast(0), await place.cast(0)
+    await place.log(first, last)
+    status = await place.status(first["tracker"])
+    assert {"superseded_by", "position"}.isdisjoint(status)
+    lines = (await place.client.get(f"{place.base}/ballots")).json()["items"]
+    assert [line["superseded"] for line in lines] == [None, None]
+    for tracker in (first["tracker"], "A" * 43):
+        withheld = await place.client.get(f"{place.base}/ballots/{tracker}")
+        assert (withheld.status_code, place.slug(withheld)) == (403, "withheld-until-the-close")
+
+
+async def test_after_the_close_everybody_reads_ballots_and_which_took_whose_place(place) -> None:
+    first, last = await place.cast(0), await place.cast(0)
+    await place.log(first, last)
+    await place.services.close_election(place.election.uuid)
+
+    async def public() -> bool:
+        return (await place.client.get(f"{place.base}/ballots/{first['tracker']}")).status_code == 200
+
+    await eventually(public)
+    status = await place.status(first["tracker"])
+    assert (status["superseded_by"], status["position"]) == (last["tracker"], first["position"])
+    lines = (await place.client.get(f"{place.base}/ballots")).json()["items"]
+    assert [line["superseded"] for line in lines] == [True, False]
+    unknown = await place.client.get(f"{place.base}/ballots/{'A' * 43}")
+    assert (unknown.status_code, place.slug(unknown)) == (404, "unknown-tracker")
+
+
+async def test_an_access_that_does_not_hold_is_refused_and_not_taken_for_the_publics(place) -> None:
+    for token in ("Bearer another", "Basic x", ""):
+        refused = await place.client.get(f"{place.base}/ballots", headers={"Authorization": token})
+        assert (refused.status_code, place.slug(refused)) == (403, "auditor-access-refused")
+
+
+async def test_times_are_told_to_the_minute(place) -> None:
+    receipt = await place.cast(0)
+    times = [
+        receipt["accepted_at"],
+        (await place.status(receipt["tracker"]))["accepted_at"],
+        (await place.client.get(f"{place.base}/turnout")).json()["as_of"],
+    ]
+    assert all(time.endswith(":00.000Z") for time in times)
 
 
 async def dump(pool: asyncpg.Pool) -> dict[str, list[tuple[object, ...]]]:

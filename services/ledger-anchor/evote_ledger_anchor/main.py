@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from functools import partial
@@ -19,7 +20,7 @@ from .service import SCHEMA, SERVICE, replay, running
 from .settings import LedgerSettings
 
 
-def _deploy_contract() -> int:
+def _deploy_contract(_: argparse.Namespace) -> int:
     try:
         deployed = asyncio.run(deploy(EthereumAccount.from_environment()))
     except (ChainError, UnusableKey, OSError) as error:

@@ -24,7 +24,6 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
-from evote_platform.clock import Clock
 from evote_platform.health import NotReady
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.errors import MissingTile
@@ -69,7 +68,7 @@ class _Head:
     rules: Sequenced
     pending: list[LogEntry] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
-    """When what is pending was written, by its writers' clocks, in seconds since 1970."""
+    """When what is pending came here, in seconds of the monotonic clock: events tell the minute only."""
 
 
 class Sequencer:
@@ -83,7 +82,6 @@ class Sequencer:
         pool: asyncpg.Pool,
         writer: CheckpointWriter,
         key: SigningKey,
-        clock: Clock,
         metrics: SequencerMetrics,
         batch_interval_s: float,
     ) -> None:
@@ -93,7 +91,6 @@ class Sequencer:
         self._pool = pool
         self._writer = writer
         self._key = key
-        self._clock = clock
         self._metrics = metrics
         self._batch_interval_s = batch_interval_s
         self._trouble: str | None = "starting"
@@ -203,7 +200,7 @@ class Sequencer:
                     leaf_hash=leaf_hash(record.value).hex(),
                 )
             )
-            head.arrivals.append(record.envelope.time.timestamp())
+            head.arrivals.append(time.monotonic())
 
     def _skip(self, skip: Skip, record: Record) -> None:
         self._metrics.skipped.labels(skip.value).inc()
@@ -213,9 +210,9 @@ class Sequencer:
 
     async def _publish(self, head: _Head) -> None:
         await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
-        now = self._clock().timestamp()
+        now = time.monotonic()
         for arrival in head.arrivals:
-            self._metrics.delay.observe(max(0.0, now - arrival))
+            self._metrics.delay.observe(now - arrival)
         self._metrics.entries.inc(len(head.pending))
         self._metrics.size.set(head.frontier.size)
         head.pending.clear()

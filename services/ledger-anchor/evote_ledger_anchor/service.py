@@ -57,6 +57,7 @@ class LedgerService:
     key: VerifierKey
     contracts: tuple[AnchorContract, ...] = ()
     """Where this deployment anchors."""
+    auditor_token_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ async def running(
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
-                yield LedgerService(pool, key.verifier, contracts)
+                yield LedgerService(pool, key.verifier, contracts, settings.auditor_token_sha256)
         finally:
             await producer.stop()
 
@@ -128,7 +129,6 @@ def _sequencer(means: _Means) -> Sequencer:
         pool=means.pool,
         writer=TransactionalProducer(kafka, SERVICE, means.clock, TRANSACTIONAL_ID),
         key=means.key,
-        clock=means.clock,
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
     )

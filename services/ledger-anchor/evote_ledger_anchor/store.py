@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -23,10 +23,12 @@ Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy
 
 # OFFSET 0 keeps the lookup a lookup: after a replay the planner's statistics are stale, and it would start parallel
 # workers for the 256 records of a tile.
-_RECORD_OF_ENTRY: Final = (
-    "SELECT value FROM records WHERE topic = entries.topic AND partition = entries.partition"
+_OF_ENTRY: Final = (
+    "FROM records WHERE topic = entries.topic AND partition = entries.partition"
     " AND record_offset = entries.record_offset OFFSET 0"
 )
+_RECORD_OF_ENTRY: Final = f"SELECT value {_OF_ENTRY}"
+_LABEL_OF_ENTRY: Final = f"SELECT octet_length(value) AS size, ballot_election {_OF_ENTRY}"
 
 _IN_THE_LOG: Final = "FROM entries JOIN records USING (topic, partition, record_offset)"
 
@@ -240,27 +242,45 @@ async def range_hashes(connection: Connection, ranges: Sequence[Range], size: in
     return [range_hash(tree, leaves) for leaves in ranges]
 
 
-async def record_sizes(connection: Connection, start: int, end: int) -> list[int | None]:
-    """The length of each record from index ``start`` to ``end``; None where it is not projected yet.
+@dataclass(frozen=True)
+class RecordLabel:
+    """What is asked of a record before it is served."""
+
+    size: int
+    ballot_election: str | None
+    """Whose ballot it is; None: it is none."""
+
+
+async def record_labels(connection: Connection, start: int, end: int) -> list[RecordLabel | None]:
+    """The records from index ``start`` to ``end``; None where one is not projected yet.
 
     Fewer than asked for when the log ends before ``end``.
     """
     rows = await connection.fetch(
-        f"SELECT octet_length(value) AS size FROM entries LEFT JOIN LATERAL ({_RECORD_OF_ENTRY}) AS record ON true"  # noqa: S608 - a constant
+        f"SELECT size, ballot_election FROM entries LEFT JOIN LATERAL ({_LABEL_OF_ENTRY}) AS record ON true"  # noqa: S608 - a constant
         " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
         start,
         end,
     )
-    return [row["size"] for row in rows]
+    return [None if row["size"] is None else RecordLabel(row["size"], row["ballot_election"]) for row in rows]
 
 
-async def read_records(connection: Connection, start: int, end: int) -> list[bytes]:
-    """The records themselves, in log order."""
+async def closed_elections(connection: Connection, elections: Iterable[str]) -> frozenset[str]:
+    """Those of them that are closed: a close marker of theirs is recorded, which is never taken back."""
     rows = await connection.fetch(
-        f"SELECT value FROM entries JOIN LATERAL ({_RECORD_OF_ENTRY}) AS record ON true"  # noqa: S608 - a constant
-        " WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+        "SELECT DISTINCT closes_election FROM records WHERE closes_election = ANY($1)", list(elections)
+    )
+    return frozenset(row["closes_election"] for row in rows)
+
+
+async def read_records(connection: Connection, start: int, end: int, withheld: Collection[int]) -> list[bytes]:
+    """The records themselves, in log order; those at the indices ``withheld`` are left in the database, and empty."""
+    rows = await connection.fetch(
+        f"SELECT coalesce(value, '') AS value FROM entries LEFT JOIN LATERAL ({_RECORD_OF_ENTRY}) AS record"  # noqa: S608 - a constant
+        " ON log_index <> ALL($3) WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
         start,
         end,
+        list(withheld),
     )
     return [row["value"] for row in rows]
 

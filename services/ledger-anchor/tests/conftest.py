@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -40,6 +41,7 @@ from pydantic import SecretStr
 from .fake_chain import CHAIN
 from .running_monitor import System
 
+AUDITOR_TOKEN = "auditor-token-of-a-test"
 ELECTION, OTHER_ELECTION = "1" * 14, "2" * 14
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -145,7 +147,18 @@ def log(pool: asyncpg.Pool, key: SigningKey) -> LogBuilder:
 
 @pytest.fixture
 async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.AsyncClient]:
-    """The HTTP API over what the test has projected."""
+    """The HTTP API over what the test has projected, as an auditor of record is answered."""
+    service = LedgerService(
+        pool, key.verifier, (AnchorContract("ethereum", CHAIN),), sha256(AUDITOR_TOKEN.encode()).hexdigest()
+    )
+    async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
+        client.headers["Authorization"] = f"Bearer {AUDITOR_TOKEN}"
+        yield client
+
+
+@pytest.fixture
+async def public(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.AsyncClient]:
+    """The same as anybody is answered."""
     service = LedgerService(pool, key.verifier, (AnchorContract("ethereum", CHAIN),))
     async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
         yield client

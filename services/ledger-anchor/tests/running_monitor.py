@@ -90,7 +90,6 @@ class System:
             pool=self.pool,
             writer=TransactionalProducer(self.kafka, "ledger-anchor", utc_now, TRANSACTIONAL_ID),
             key=self.key,
-            clock=utc_now,
             metrics=SequencerMetrics(CollectorRegistry()),
             batch_interval_s=0.05,
         )

@@ -88,7 +88,6 @@ class Stack:
             pool=self.pool,
             writer=writer,
             key=self.key,
-            clock=utc_now,
             metrics=SequencerMetrics(CollectorRegistry()),
             batch_interval_s=0.05,
         )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ class Replica:
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
-        self._environment = {**environment, "EVOTE_PORT": str(self.port)}
+        access = {"EVOTE_AUDITOR_TOKEN_SHA256": sha256(b"auditor").hexdigest()}
+        self._environment = {**environment, **access, "EVOTE_PORT": str(self.port)}
         self.log = log
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        headers = {"Authorization": "Bearer auditor"}
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10, headers=headers)
         self.start()
 
     def start(self) -> None:

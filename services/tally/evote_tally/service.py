@@ -49,6 +49,7 @@ class TallyService:
     clock: Clock
     random: Callable[[int], bytes]
     officer_token_sha256: str
+    auditor_token_sha256: str | None
 
 
 @asynccontextmanager
@@ -91,6 +92,7 @@ async def running(
                     clock=clock,
                     random=secrets.token_bytes,
                     officer_token_sha256=settings.officer_token_sha256,
+                    auditor_token_sha256=settings.auditor_token_sha256,
                 )
         finally:
             worker.close()

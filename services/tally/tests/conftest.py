@@ -41,6 +41,7 @@ from evote_tally.main import PROGRAM
 from evote_tally.settings import TallySettings
 
 OFFICER_TOKEN = "officer-token-of-a-test"
+AUDITOR_TOKEN = "auditor-token-of-a-test"
 BALLOT_PARTITIONS = 3
 
 
@@ -241,16 +242,21 @@ class Officer:
     async def freezes(self, voters: int) -> bool:
         return (await self.post("/roll/freeze", {"expected_size": voters})).status_code == 200
 
+    async def archive(self) -> httpx.Response:
+        """As an auditor of record follows it, before the close too."""
+        url = f"/elections/{self.uuid}/archive.bel"
+        return await self.client.get(url, headers=bearer(AUDITOR_TOKEN))
+
     async def download(self) -> Path:
         path = self.folder / f"{secrets.token_hex(4)}.bel"
-        response = await self.get("/archive.bel")
+        response = await self.archive()
         assert response.status_code == 200, response.text
         path.write_bytes(response.content)
         return path
 
     async def until_archived(self, ballot: Record) -> None:
         async def archived() -> bool:
-            return ballot.envelope.data.ballot.encode() in (await self.get("/archive.bel")).content
+            return ballot.envelope.data.ballot.encode() in (await self.archive()).content
 
         await eventually(archived)
 
@@ -294,6 +300,7 @@ def settings_of(kafka: KafkaSettings, database_url: str, service_urls: str = "")
         database_url=database_url,
         port=0,
         officer_token_sha256=token_sha256(OFFICER_TOKEN),
+        auditor_token_sha256=sha256(AUDITOR_TOKEN.encode()).hexdigest(),
         service_urls=service_urls,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from evote_ceremony.messages import Step
 from evote_local.testbed import eventually
 from evote_platform.clock import rfc3339
+from evote_platform.publication import text_to_the_minute
 
 pytestmark = pytest.mark.stack
 
@@ -79,7 +80,7 @@ async def test_an_election_closes_by_itself_at_its_closing_time(officer, stand_i
     await officer.until("closed")
     closed = (await officer.get("")).json()
     assert closed["close_reason"] == "closing-time"
-    assert closed["closed_at"] >= rfc3339(closes_at)
+    assert closed["closed_at"] >= text_to_the_minute(rfc3339(closes_at))
 
 
 async def test_an_election_without_ballots_is_counted_too(officer, stand_ins) -> None:
@@ -117,6 +118,18 @@ async def test_unknown_elections_and_texts_before_their_time_are_not_found(offic
     for path in ("", "/archive.bel", "/encrypted-tally"):
         response = await officer.get(path)
         assert (response.status_code, slug(response)) == (404, "unknown-election")
+
+
+async def test_the_archive_is_an_auditors_until_the_close_and_everybodys_after_it(officer, stand_ins) -> None:
+    await officer.draft()
+    await officer.open_with(stand_ins, 2, "Ed25519")
+    withheld = await officer.get("/archive.bel")
+    assert (withheld.status_code, slug(withheld)) == (403, "withheld-until-the-close")
+    live = (await officer.archive()).content
+    await officer.post("/close")
+    public = await officer.get("/archive.bel")
+    assert public.status_code == 200
+    assert public.content.startswith(live.rstrip(b"\0"))
 
 
 async def test_two_replicas_that_take_the_same_command_publish_it_once(

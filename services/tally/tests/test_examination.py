@@ -154,7 +154,7 @@ async def test_what_the_log_has_and_the_tables_do_not_show_stops_archive_and_cou
     where = f"partition = {place.partition} AND log_offset = {place.offset}"
     kept = {table: await pool.fetch(f"SELECT * FROM {table}") for table in ("ballots", "checkpoints")}
     await pool.execute(damage.format(where=where))
-    refused = await officer.get("/archive.bel")
+    refused = await officer.archive()
     assert (refused.status_code, refused.json()["type"].rsplit(":", 1)[-1]) == (503, "log-disagrees")
     assert words in refused.json()["en"]["detail"] and refused.json()["log_index"] == 0
 

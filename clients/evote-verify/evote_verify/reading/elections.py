@@ -220,9 +220,14 @@ class LoggedElections:
         self.by_uuid: dict[str, LoggedElection] = {}
         self.faults: list[str] = []
         """The first ones, each with the index of its record."""
+        self.withheld: list[int] = []
+        """The indices of records that were not shown: the log says of them that they are ballots of open elections."""
 
     def add(self, index: int, value: bytes) -> None:
-        """Take the next record of the log."""
+        """Take the next record of the log; an empty one is withheld."""
+        if not value:
+            self.withheld.append(index)
+            return
         try:
             record = parse_record(value)
             election = self.by_uuid.setdefault(record.event.election_uuid, LoggedElection())
@@ -230,6 +235,16 @@ class LoggedElections:
         except MalformedRecord as error:
             if len(self.faults) < MOST_FAULTS:
                 self.faults.append(f"record {index}: {error.reason}")
+
+    @property
+    def voting(self) -> bool:
+        """Whether an election is open: only then anything may be withheld."""
+        return any(election.opened and election.box_closed_at is None for election in self.by_uuid.values())
+
+    def withheld_before_close(self, election: LoggedElection) -> int:
+        """How many records were not shown that may be ballots of an election: nobody can see whose they are."""
+        closed_at = election.box_closed_at
+        return sum(1 for index in self.withheld if closed_at is None or index < closed_at)
 
     def ballot(self, election_uuid: str, tracker: str) -> LoggedBallot | None:
         """The ballot of a tracker in an election."""

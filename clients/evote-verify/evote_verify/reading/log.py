@@ -2,6 +2,9 @@
 
 Every record up to the size of a signed checkpoint is read and hashed, and the tree's head is the checkpoint's root.
 Every tile that the log serves holds the hashes of these records: what others verify with is the same tree.
+
+Until an election has closed, the log gives its ballots' records to auditors alone. The public gets an empty record in
+the place of each, whose hash is the tile's word: the tree is checked as a whole, and what stands there can't be.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from .saved import SavedLog
 from .sources import LogSource, NotServed, RecordingSource, read_in_order
 
 OnRecord = Callable[[int, bytes], None]
-"""Is given each record with its index, in order."""
+"""Is given each record with its index, in order; an empty one is withheld."""
 Progress = Callable[[int, int], None]
 """Is told how much of how much has been read."""
 
@@ -74,9 +77,9 @@ def read_records(source: LogSource, head: SignedHead, on_record: OnRecord, progr
     """
     size, tree = head.checkpoint.size, LogTree()
     try:
-        for record in _records(source, size):
+        for record, leaf in _records(source, size):
             on_record(tree.size, record)
-            tree.append(leaf_hash(record))
+            tree.append(leaf)
             progress(tree.size, size)
         _check_tiles(source, tree)
     except NotServed as missing:
@@ -86,10 +89,23 @@ def read_records(source: LogSource, head: SignedHead, on_record: OnRecord, progr
     return tree
 
 
-def _records(source: LogSource, size: int) -> Iterator[bytes]:
+def _records(source: LogSource, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Each record with its leaf hash."""
     bundles = [tile for tile in tiles_of(size) if tile.level == 0]
-    for records in read_in_order(lambda bundle: _bundle(source, bundle), bundles):
+    for records in read_in_order(lambda bundle: _with_leaves(source, bundle), bundles):
         yield from records
+
+
+def _with_leaves(source: LogSource, bundle: Tile) -> list[tuple[bytes, bytes]]:
+    records = _bundle(source, bundle)
+    if all(records):
+        return [(record, leaf_hash(record)) for record in records]
+    try:
+        hashes = split_hashes(source.read(bundle.path), bundle.width)
+    except MalformedTile as error:
+        raise LogBroken(f"{bundle.path}: {error.reason}") from error
+    # No record of a log is empty: one that is stands for what isn't public yet.
+    return [(record, leaf_hash(record) if record else leaf) for record, leaf in zip(records, hashes, strict=True)]
 
 
 def _bundle(source: LogSource, bundle: Tile) -> list[bytes]:

@@ -8,6 +8,9 @@
 - Partial decryptions: of the first group of trustees, in the order of their coming, that leads to a result.
 - The result; and when it was certified, the archive's very bytes.
 
+Records that are withheld may be ballots of this election, whatever the log says of them: with any before its close,
+nothing is found. An election that was open at the same time has to close first, or the log is read as an auditor.
+
 The first difference is named with its event in the archive and its index in the log.
 """
 
@@ -38,7 +41,7 @@ from evote_belenios.result import compute_result
 from evote_belenios.tally import parse_sized_encrypted_tally
 from evote_belenios.trustees import parse_trustees
 
-from ..findings import Finding, Outcome, Tie
+from ..findings import ASK_AGAIN, Finding, Outcome, Tie
 from ..reading.archive_file import ArchiveFile
 from ..reading.elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
 from ..reading.records import EncryptedTallyComputed
@@ -56,6 +59,11 @@ class Differs(Exception):
 
 def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
     """Compare an archive with the log of ``size`` records; raises ``OSError`` and ``NotAnArchive``."""
+    election = logged.by_uuid.get(archive.election_uuid or "")
+    withheld = 0 if election is None else logged.withheld_before_close(election)
+    if withheld:
+        hidden = f"{withheld} records before its close are not public yet: one could be a ballot that is left out"
+        return Finding(Tie.ARCHIVE_LOG, Outcome.NOT_CHECKED, (hidden, ASK_AGAIN))
     try:
         events = archive.events()
         comparison = _Comparison(archive, logged, size, events.timestamp)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ..findings import Finding, Outcome, Tie
+from ..findings import ASK_AGAIN, Finding, Outcome, Tie
 from ..reading.elections import LoggedBallot, LoggedElections, tracker_of_digest
 from ..reading.proof_file import GivenProof
 from ..reading.receipt import Receipt
@@ -20,6 +20,10 @@ from ..reading.records import BallotAccepted, MalformedRecord, parse_record
 def tie(receipt: Receipt, logged: LoggedElections, size: int) -> Finding:
     """In a log of ``size`` records that was read."""
     ballot = logged.ballot(receipt.election_uuid, receipt.tracker)
+    if ballot is None and logged.withheld:
+        hidden = f"{len(logged.withheld)} records are not public yet, and this ballot may be one of them"
+        own = "the voter shows it with the ballot's own text: its record follows from that and the receipt"
+        return Finding(Tie.RECEIPT_LOG, Outcome.NOT_CHECKED, (hidden, own, ASK_AGAIN))
     if ballot is None:
         return Finding(
             Tie.RECEIPT_LOG,
@@ -37,6 +41,8 @@ def tie(receipt: Receipt, logged: LoggedElections, size: int) -> Finding:
     counts = "it counts" if election.box_closed_at is not None else "it counts unless a later ballot takes its place"
     superseded = f"superseded by {last.tracker} at log index {last.index}, if that one is in the archive"
     standing = counts if last == ballot else superseded
+    if logged.withheld_before_close(election):
+        standing = f"whether a later ballot took its place is not public yet: {ASK_AGAIN}"
     return Finding(Tie.RECEIPT_LOG, Outcome.HOLDS, (f"the ballot is record {ballot.index} of {size}", standing))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,11 +32,12 @@ class LogFolder:
         witness = PolicyWitness("w1", self.witness.verifier)
         return format_policy(Policy((PolicyLog(self.key.verifier),), (witness,), (), "w1"))
 
-    def publish(self, records: Sequence[bytes], *, cosigned: int | None = None) -> None:
+    def publish(self, records: Sequence[bytes], *, cosigned: int | None = None, withheld: Collection[int] = ()) -> None:
         """Write the log of these records.
 
         Args:
             cosigned: how many of them the witness has seen; all of them when None.
+            withheld: the indices of those that the public doesn't get yet.
         """
         tree = LogTree()
         for record in records:
@@ -44,7 +45,14 @@ class LogFolder:
         files = {tile.path: tree.tile(tile) for tile in tree.tiles()}
         for index, start in enumerate(range(0, len(records), TILE_WIDTH)):
             bundle = records[start : start + TILE_WIDTH]
-            files[entries_path(index, len(bundle))] = join_entries(bundle)
+            path = entries_path(index, len(bundle))
+            if withheld:
+                (self.folder / path).unlink(missing_ok=True)
+                shown = [b"" if at in withheld else record for at, record in enumerate(bundle, start)]
+                path = path.replace("entries", "records")
+                files[path] = b"".join(len(record).to_bytes(4, "big") + record for record in shown)
+            else:
+                files[path] = join_entries(bundle)
         files["checkpoint"] = self._note(tree, tree.size).encode()
         witnessed = self._note(tree, tree.size if cosigned is None else cosigned)
         files["checkpoint-witnessed"] = self._cosigned(witnessed).encode()

@@ -1,19 +1,56 @@
-"""What a voter's device believes of the log: nothing that it has not hashed up to the log's signed head."""
+"""What a voter's device believes of the log: nothing that doesn't lead up to the log's signed head."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
 
 import httpx
+import rfc8785
+from evote_belenios.ballots import tracker_of
+from evote_belenios.order import OrderStatement
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
-from evote_tlog.tiles import TILE_WIDTH, entries_path
 
-_PROOF_WITHIN_S = 60
-_PROOF_POLL_S = 0.1
+
+@dataclass(frozen=True)
+class KnownBallot:
+    """What a voter knows of a ballot of their own: its text, its order statement, and the receipt's time."""
+
+    election_uuid: str
+    credential: str
+    """The public one."""
+    ballot: str
+    order: OrderStatement
+    accepted_at: str
+
+    def record(self) -> bytes:
+        """The ballot's record in the log, made anew: before the close the log shows no more than its hash."""
+        signature = self.order.signature
+        tracker = tracker_of(self.ballot)
+        event: dict[str, Any] = {
+            "election_uuid": self.election_uuid,
+            "credential": self.credential,
+            "tracker": tracker,
+            "ballot": self.ballot,
+            "order": {
+                "number": self.order.number,
+                "signature": {"challenge": str(signature.challenge), "response": str(signature.response)},
+            },
+        }
+        return rfc8785.dumps(
+            {
+                "specversion": "1.0",
+                "id": tracker,
+                "source": "ballot",
+                "type": "jp.tsukuba.evote.ballots.BallotAccepted.v2",
+                "time": self.accepted_at,
+                "datacontenttype": "application/json",
+                "data": event,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -23,34 +60,18 @@ class PublicLog:
     url: str
     key: VerifierKey
 
-    async def record(self, index: int, client: httpx.AsyncClient) -> bytes:
-        """The record at an index, with its inclusion in the newest signed checkpoint verified.
+    async def holds(self, record: bytes, client: httpx.AsyncClient) -> bool:
+        """Whether the record is in the newest signed checkpoint, verified; False: not yet.
 
-        The log's service may learn of its own newest checkpoint a moment after the service that told the index.
-
-        Raises ``httpx.HTTPError`` when it can't be had, ``TlogError`` or ``ValueError`` when it doesn't hold.
+        Raises ``httpx.HTTPError`` when nothing can be had, ``TlogError`` or ``ValueError`` when it doesn't hold.
         """
-        answer = await client.get(f"{self.url}/proofs/inclusion", params={"index": index})
-        gives_up_at = time.monotonic() + _PROOF_WITHIN_S
-        while answer.status_code in (404, 503) and time.monotonic() < gives_up_at:
-            await asyncio.sleep(_PROOF_POLL_S)
-            answer = await client.get(f"{self.url}/proofs/inclusion", params={"index": index})
+        leaf = leaf_hash(record)
+        answer = await client.get(f"{self.url}/proofs/inclusion", params={"leaf_hash": leaf.hex()})
+        if answer.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
+            # The log's service may learn of its own newest checkpoint a moment after the service that told of it.
+            return False
         proof = answer.raise_for_status().json()
         checkpoint = open_checkpoint(proof["checkpoint"], self.key)
-        start = index - index % TILE_WIDTH
-        path = entries_path(index // TILE_WIDTH, min(TILE_WIDTH, checkpoint.size - start))
-        bundle = await client.get(f"{self.url}/{path.replace('entries', 'records')}")
-        record = _records(bundle.raise_for_status().content)[index - start]
         hashes = [bytes.fromhex(text) for text in proof["hashes"]]
-        verify_inclusion(leaf_hash(record), index, checkpoint.size, hashes, checkpoint.root)
-        return record
-
-
-def _records(bundle: bytes) -> list[bytes]:
-    """A bundle is each record behind its length in four bytes."""
-    records, at = [], 0
-    while at < len(bundle):
-        end = at + 4 + int.from_bytes(bundle[at : at + 4], "big")
-        records.append(bundle[at + 4 : end])
-        at = end
-    return records
+        verify_inclusion(leaf, proof["log_index"], checkpoint.size, hashes, checkpoint.root)
+        return True

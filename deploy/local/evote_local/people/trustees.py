@@ -28,13 +28,19 @@ Done = TypeVar("Done")
 class LocalTrustee:
     """One trustee: the key stays in a file of their own, and only messages reach tally."""
 
-    def __init__(self, number: int, *, tally_url: str, log_url: str, policy_file: Path, directory: Path) -> None:
-        """Make the trustee's key in ``directory``; ``policy_file`` says which witnesses they trust."""
+    def __init__(
+        self, number: int, *, tally_url: str, log_url: str, policy_file: Path, auditor_token: str, directory: Path
+    ) -> None:
+        """Make the trustee's key in ``directory``; ``policy_file`` says which witnesses they trust.
+
+        A stack may hold several elections: with an auditor's access a trustee sees all of the log while one is open.
+        """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = f"立会人{number}"
         self._tally_url = tally_url
         self._log_url = log_url
         self._policy_file = policy_file
+        self._auditor_token = auditor_token
         self._key_file = directory / f"trustee-{number}.key"
         create_key_file(self._key_file, secrets.token_bytes)
 
@@ -80,7 +86,7 @@ class LocalTrustee:
             client.put(message.path, message.body)
 
     def _log(self) -> LogView:
-        return read_log(self._log_url, self._policy_file.read_text(), _nobody_watches)
+        return read_log(self._log_url, self._policy_file.read_text(), _nobody_watches, self._auditor_token)
 
     def _secret(self) -> TrusteeSecret:
         return read_key_file(self._key_file)

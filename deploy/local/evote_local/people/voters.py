@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -21,12 +22,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import public_credential
 from evote_belenios.election import Election, parse_election
-from evote_belenios.order import parse_order, sign_order, verify_order
+from evote_belenios.holder import prove_holding
+from evote_belenios.order import OrderStatement, parse_order, sign_order, verify_order
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 
-from .log_lookup import PublicLog
+from .log_lookup import KnownBallot, PublicLog
 from .occasions import DeviceOccasion, LyingService
 
 USER_PIN = "1234"
@@ -78,6 +80,13 @@ class Cast:
     receipt: dict[str, object]
     sent_at: float
     """When it was first posted, by ``time.perf_counter``."""
+    ballot: str = field(repr=False)
+    order: OrderStatement = field(repr=False)
+
+    def known(self, credential: str) -> KnownBallot:
+        """What the device keeps: with the receipt it finds the ballot in the log. ``credential`` is the public one."""
+        uuid, accepted_at = str(self.receipt["election_uuid"]), str(self.receipt["accepted_at"])
+        return KnownBallot(uuid, credential, self.ballot, self.order, accepted_at)
 
 
 @dataclass
@@ -168,7 +177,7 @@ class PollingDay:
             await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()
         try:
-            response = await self._post(voter, voter.credential, ballot, client)
+            response, order = await self._post(voter, voter.credential, ballot, client)
         except VoterRefused as refused:
             if refused.slug != "older-than-your-last-ballot":
                 raise
@@ -177,11 +186,11 @@ class PollingDay:
             if last == tracker_of(ballot):
                 raise LyingService("the ballot that is not taken stands already") from None
             await self._find_in_log(voter, last, client)
-            response = await self._post(voter, voter.credential, ballot, client)
+            response, order = await self._post(voter, voter.credential, ballot, client)
         self.measured.cast_s.append(time.perf_counter() - started)
         receipt = response.json()
         await self._check_receipt(receipt, ballot, client)
-        cast = Cast(tracker_of(ballot), choice, receipt, started)
+        cast = Cast(tracker_of(ballot), choice, receipt, started, ballot, order)
         voter.casts.append(cast)
         return cast
 
@@ -195,26 +204,58 @@ class PollingDay:
         await self._wait_for(cast.tracker, client, lambda status: status["state"] == "anchored")
         self.measured.anchored_s.append(time.perf_counter() - cast.sent_at)
 
-    async def _post(self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient) -> httpx.Response:
-        body = cast_body(self.election, credential, ballot, voter.last_number + 1)
-        return await self._retrying(
+    async def shows(self, cast: Cast, voter: Voter, client: httpx.AsyncClient) -> bool:
+        """Whether the log has a ballot, shown by its receipt and its own text alone."""
+        assert voter.credential is not None  # noqa: S101 - who cast has one
+        public = public_credential(voter.credential, self.election.uuid, self.election.group)
+        return await self._log.holds(cast.known(public).record(), client)
+
+    async def _post(
+        self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient
+    ) -> tuple[httpx.Response, OrderStatement]:
+        order = _sign(self.election, credential, ballot, voter.last_number + 1)
+        body = _body(ballot, order)
+        response = await self._retrying(
             lambda: client.post(
                 f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots",
                 content=body,
                 headers={"Content-Type": "application/json"},
             )
         )
+        return response, order
+
+    async def _own_record(self, credential: str, tracker: str, client: httpx.AsyncClient) -> bytes:
+        """What the service shows to whoever proves to hold the credential; nothing of it is verified."""
+        uuid, group = self.election.uuid, self.election.group
+        url, public = f"{self._ballot_urls[0]}/elections/{uuid}/own-ballots", public_credential(credential, uuid, group)
+        gives_up_at = time.monotonic() + _STATUS_WITHIN_S
+        while time.monotonic() < gives_up_at:
+            challenge = (await self._retrying(lambda: client.post(f"{url}/challenges"))).json()["challenge"]
+            signature = prove_holding(credential, uuid, group, challenge, secrets.token_bytes).to_json()
+            body = {"credential": public, "challenge": challenge, "signature": signature}
+            told = await self._retrying(partial(client.post, url, json=body))
+            for item in told.json()["items"]:
+                if item["tracker"] == tracker and item["record"] is not None:
+                    return str(item["record"]).encode()
+            # Another replica took it: this one's tables show it in a moment.
+            await asyncio.sleep(0.05)
+        raise LyingService("the ballot that stands is none of this credential")
 
     async def _find_in_log(self, voter: Voter, tracker: str, client: httpx.AsyncClient) -> None:
         """Take a ballot of the voter's for the last one: only if the log has it, under this credential's signature."""
         assert voter.credential is not None  # noqa: S101 - who casts has one
-        status = await self._wait_for(tracker, client, lambda status: status["state"] != "accepted")
-        record = json.loads(await self._log.record(int(str(status["log_index"])), client))["data"]
-        order = parse_order(record["order"], self.election.group)
-        if record["tracker"] != tracker:
-            raise LyingService("the log has another ballot there")
+        record = await self._own_record(voter.credential, tracker, client)
+        shown = json.loads(record)["data"]
+        order = parse_order(shown["order"], self.election.group)
+        if shown["tracker"] != tracker:
+            raise LyingService("the service shows another ballot")
         public = public_credential(voter.credential, self.election.uuid, self.election.group)
         verify_order(order, election_uuid=self.election.uuid, tracker=tracker, credential=public)
+        gives_up_at = time.monotonic() + _STATUS_WITHIN_S
+        while not await self._log.holds(record, client):
+            if time.monotonic() > gives_up_at:
+                raise LyingService("the log doesn't get the ballot that stands")
+            await asyncio.sleep(0.05)
         voter.last_number = max(voter.last_number, order.number)
 
     async def _wait_for(
@@ -278,7 +319,14 @@ _parsed: tuple[str, Election] | None = None
 
 def cast_body(election: Election, credential: str, ballot: str, number: int) -> str:
     """What the voter's device posts: the ballot, and its order signed with the private credential."""
-    order = sign_order(credential, election.uuid, election.group, tracker_of(ballot), number, secrets.token_bytes)
+    return _body(ballot, _sign(election, credential, ballot, number))
+
+
+def _sign(election: Election, credential: str, ballot: str, number: int) -> OrderStatement:
+    return sign_order(credential, election.uuid, election.group, tracker_of(ballot), number, secrets.token_bytes)
+
+
+def _body(ballot: str, order: OrderStatement) -> str:
     return json.dumps({"ballot": ballot, "order": order.to_json()})
 
 

@@ -14,6 +14,7 @@ from random import Random
 
 import httpx
 from evote_jpki.authority import Person, generate_card_keys
+from evote_platform.publication import to_the_minute
 
 from ..people.log_lookup import PublicLog
 from ..people.officers import ANSWERS, BLANK, Officers
@@ -71,6 +72,7 @@ class Referendum:
                 tally_url=self.officers.tally_url,
                 log_url=self._stack.ledger_anchor.url,
                 policy_file=self._stack.vouching.policy_file,
+                auditor_token=self._stack.identities.auditor_token,
                 directory=self._directory / "trustees",
             )
             for number in range(1, TRUSTEES + 1)
@@ -79,7 +81,7 @@ class Referendum:
             group=self._group,
             trustees=self.trustees,
             threshold=THRESHOLD,
-            opens_at=datetime.now(UTC) - timedelta(minutes=1),
+            opens_at=to_the_minute(datetime.now(UTC)) - timedelta(minutes=1),
             hours=_WINDOW_HOURS,
         )
         await asyncio.to_thread(make_keys, self.trustees, self.officers.election_uuid)

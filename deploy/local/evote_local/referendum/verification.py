@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,24 @@ def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
 
 
 async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
-    """Verify a running stack's archive, log, witnesses and chain, and one voter's receipt, as an auditor would.
+    """Verify a running stack's archive, log, witnesses and chain, and one voter's receipt, as anybody may.
 
     What it needs is written into ``output`` beside ``archive.bel``, so that the same can be asked again: the keys, the
     policy, the receipt, and in ``public-log`` all that was read.
     """
+    return await _verify(stack, client, cast, output, ())
+
+
+async def verify_as_auditor(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
+    """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public."""
+    token = output / "auditor-token"
+    token.write_text(stack.identities.auditor_token)
+    return await _verify(stack, client, cast, output, ("--auditor-token", token))
+
+
+async def _verify(
+    stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path, access: Sequence[str | Path]
+) -> Verdict:
     receipt_key = (await client.get(f"{stack.ballots[0].url}/receipt-key")).text
     given = {
         "--log-key": ("log-key", stack.identities.log_key.text),
@@ -49,7 +63,7 @@ async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast:
         "--receipt": ("receipt.json", json.dumps(cast.receipt)),
         "--receipt-key": ("receipt-key", receipt_key),
     }
-    options: list[str | Path] = ["--log", stack.ledger_anchor.url, "--save", output / "public-log"]
+    options: list[str | Path] = ["--log", stack.ledger_anchor.url, "--save", output / "public-log", *access]
     for option, (name, text) in given.items():
         (output / name).write_text(text)
         options += [option, output / name]

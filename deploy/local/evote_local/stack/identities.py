@@ -19,9 +19,10 @@ LOG_ORIGIN = "local.tsukuba-evote.example/log"
 
 @dataclass(frozen=True)
 class Identities:
-    """Files that services read, and the officer's token that the driver presents."""
+    """Files that services read, and the tokens that the driver presents as an officer and as an auditor of record."""
 
     officer_token: str = field(repr=False)
+    auditor_token: str = field(repr=False)
     receipt_key_file: Path
     log_key_file: Path
     log_key: VerifierKey
@@ -43,6 +44,10 @@ class Identities:
     def officer_token_sha256(self) -> str:
         return hashlib.sha256(self.officer_token.encode()).hexdigest()
 
+    @property
+    def auditor_token_sha256(self) -> str:
+        return hashlib.sha256(self.auditor_token.encode()).hexdigest()
+
 
 def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
@@ -51,6 +56,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
         officer_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
+        auditor_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
         receipt_key_file=directory / "receipt-key.pem",
         log_key_file=directory / "log-key.pem",
         log_key=VerifierKey(LOG_ORIGIN, log_key.public_key()),

@@ -202,6 +202,7 @@ class Stack:
         ballot = {
             "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
             "EVOTE_WORKERS": "1",
+            "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
             "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
         }
         others = [
@@ -231,6 +232,7 @@ class Stack:
                 {
                     "EVOTE_LOG_KEY_FILE": str(keys.log_key_file),
                     "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                    "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
                     **self.vouching.settings,
                 },
             ),
@@ -240,6 +242,7 @@ class Stack:
             "evote_tally.main",
             {
                 "EVOTE_OFFICER_TOKEN_SHA256": keys.officer_token_sha256,
+                "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
                 "EVOTE_SERVICE_URLS": ",".join(f"{service.name}={service.url}" for service in others),
             },
         )

@@ -47,6 +47,11 @@ class BallotAccepted(ElectionEventData):
     def partition_key(self) -> str:
         return self.credential
 
+    def event_id(self) -> str:
+        """The tracker: nothing in the record is unknown to the voter who has the receipt, so that the voter makes the
+        record anew and finds its hash in the log, which shows no ballots before the close."""
+        return self.tracker
+
 
 class BallotBoxClosed(ElectionEventData):
     """The close marker, written to every partition: ballots of the election after it don't count."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, ClassVar
@@ -55,6 +56,15 @@ class EventData(BaseModel):
     def partition_key(self) -> str:
         """The Kafka key; events of one key keep their order."""
         raise NotImplementedError
+
+    def event_id(self) -> str | None:
+        """The CloudEvents ``id`` where it follows from the event; None: a random one."""
+        return None
+
+    def told_time(self, now: datetime) -> datetime:
+        """The CloudEvents ``time``: the minute. Two exact times would join a release and a cast, for whoever sees both;
+        and what the public log holds can't be cut any more when it is shown."""
+        return now.replace(second=0, microsecond=0)
 
     def earlier(self) -> EventData | None:
         """The same in the version before this one, for readers of before ``since``; None when it can't be said so."""

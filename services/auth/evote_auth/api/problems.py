@@ -21,6 +21,7 @@ from evote_platform.problems import (
 )
 
 from ..domain import refusals
+from ..keys.store import KeyStoreUnavailable
 from .face_problems import FACE_ANSWERS
 
 _CERTIFICATE_NAMES: Final = {
@@ -86,13 +87,46 @@ _ROLL = (
             503,
             (
                 "ただいま投票資格を発行できません",
-                "名簿は別の親鍵で確定されています。運用の担当者が元の親鍵に戻す必要があります。",
+                "名簿は別の鍵で確定されています。運用の担当者が元の鍵に戻す必要があります。",
             ),
             (
                 "The credentials can't be derived here",
-                "The roll was frozen under another master key; the operators have to bring it back.",
+                "The roll was frozen under another key; the operators have to bring it back.",
             ),
             retry_after_s=60,
+        ),
+    ),
+    answer(
+        refusals.NoCredentialKey,
+        kind(
+            "no-credential-key",
+            503,
+            (
+                "ただいま投票資格を発行できません",
+                "この選挙の鍵がトークンに一つだけある必要があります。運用の担当者に知らせてください(evote-auth keys)。",
+            ),
+            (
+                "The credentials can't be derived here",
+                "The token has to hold exactly one key of this election; the operators look with evote-auth keys.",
+            ),
+            retry_after_s=60,
+        ),
+        lambda error: {"found": error.found},
+    ),
+    answer(
+        KeyStoreUnavailable,
+        kind(
+            "credential-keys-unavailable",
+            503,
+            (
+                "ただいま投票資格を発行できません",
+                "鍵を守る装置が応答しません。投票資格は発行されていません。少し待ってから、もう一度手続きしてください。",
+            ),
+            (
+                "The token that holds the credential keys doesn't answer",
+                "Nothing was released. Try again after Retry-After.",
+            ),
+            retry_after_s=5,
         ),
     ),
     answer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,20 +52,17 @@ class FaceDesk:
         Raises ``VotingCodesIssued`` or ``NoSuchIssue``.
         """
         self.service.require_face_keys()
-        now = self.service.clock()
-        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)
+        now, keys = self.service.clock(), self.service.releasing.keys
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
             last = await voting_codes.last_issue(connection, election_uuid)
             issue = _next_issue(last, replaces, now)
             voters = await voting_codes.voters_of_an_issue(connection, election_uuid)
 
-            def make() -> tuple[list[Letter], list[tuple[str, str]]]:
-                letters = [Letter(ref, voter_id, new_voting_code(self.service.random)) for ref, voter_id in voters]
-                return letters, [(letter.voter_ref, digest(letter.code)) for letter in letters]
-
-            letters, digests = await asyncio.to_thread(make)
-            await voting_codes.keep_letters(connection, election_uuid, digests, now)
+            letters = [Letter(ref, voter_id, new_voting_code(self.service.random)) for ref, voter_id in voters]
+            digests = await keys.voting_code_digests(election_uuid, [letter.code for letter in letters])
+            kept = [(letter.voter_ref, digest) for letter, digest in zip(letters, digests, strict=True)]
+            await voting_codes.keep_letters(connection, election_uuid, kept, now)
             await face_orders.withdraw_verifications(connection, election_uuid, [ref for ref, _ in voters])
             await voting_codes.keep_issue(connection, election_uuid, issue, act.officer, act.reason)
         return IssuedCodes(issue.number, letters)
@@ -78,9 +74,9 @@ class FaceDesk:
         """
         self.service.require_face_keys()
         code = new_voting_code(self.service.random)
-        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)(code)
         async with self.service.pool.acquire() as connection, connection.transaction():
             await self.service.open_to_voters(connection, election_uuid)
+            (digest,) = await self.service.releasing.keys.voting_code_digests(election_uuid, [code])
             voter_ref = await roll.voter_ref_of(connection, election_uuid, voter_id)
             await roll.lock_voter(connection, election_uuid, voter_ref)
             kept = KeptCode(voter_ref, CodeOrigin.OFFICER, self.service.clock(), act.officer, act.reason)

@@ -7,12 +7,14 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from evote_belenios.groups import group_by_name
+
 from ..domain.credentials import list_parts, list_sha256
 from ..domain.roll import decode_roll, parse_roll
 from ..service import AuthService
 from ..vault import elections, roll
 from ..vault.evidence import EvidencedRelease, evidenced_releases
-from .deriving import derive_public_list
+from .deriving import public_list
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,13 @@ class RollDesk:
         The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
         same list, and readers keep the first of equal parts.
         """
+        keys = self.service.releasing.keys
         async with self.service.pool.acquire() as connection:
             election = await elections.load_election(connection, election_uuid)
-            voter_refs = await roll.freeze_roll(connection, election_uuid, self.service.releasing.master_key.key_id)
+            voter_refs = await roll.freeze_roll(connection, election_uuid, lambda: keys.key_id(election_uuid))
         # A crash from here on leaves a frozen roll and some parts of its list; the command, repeated, makes the same.
-        credentials = await derive_public_list(
-            self.service.releasing.master_key, election.group, election_uuid, voter_refs, os.cpu_count() or 1
-        )
+        private = await keys.private_credentials(group_by_name(election.group), election_uuid, voter_refs)
+        credentials = await public_list(election.group, election_uuid, private, os.cpu_count() or 1)
         digest = list_sha256(credentials)
         async with self.service.pool.acquire() as connection:
             published = await roll.is_published(connection, election_uuid, digest)

@@ -1,14 +1,12 @@
-"""The credential authority: private credentials from the master key, and the public list."""
+"""The credential authority: private credentials from an election's key, and the public list."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from evote_belenios.credentials import from_entropy, public_credential
 from evote_belenios.groups import Group
 from evote_eventlog.events import CredentialsPublished
@@ -20,41 +18,35 @@ _MOST_CHARACTERS_A_PART = 50_000
 """Keeps an event's record below the 65,535 bytes that an entry of the public log may have."""
 
 
-class MasterKey:
-    """The secret that all private credentials come from; it doesn't print."""
+class CredentialKey(Protocol):
+    """One election's secret key, wherever it is. It is asked for no more than this, so it need never leave a token."""
 
-    def __init__(self, secret: bytes) -> None:
-        """``ValueError`` when there are fewer than 32 bytes."""
-        if len(secret) < 32:
-            raise ValueError("the master key needs at least 32 bytes")
-        self._secret = secret
-        self.key_id = self._derive("tsukuba-evote key id", 16).hex()
-        """Tells two keys apart; tells nothing about either."""
+    @property
+    def mac(self) -> Callable[[bytes], bytes]:
+        """HMAC-SHA256 (RFC 2104) under the key: 32 bytes for a message.
 
-    def __repr__(self) -> str:
-        return "MasterKey(…)"
-
-    def private_credential(self, group: Group, election_uuid: str, voter_ref: str) -> str:
-        """A voter's private credential in one election: HKDF-SHA256 (RFC 5869), the same each time, kept nowhere."""
-        return from_entropy(group, self._derive(f"tsukuba-evote credential|{election_uuid}|{voter_ref}", 64))
-
-    def voting_code_digests(self, election_uuid: str) -> Callable[[VotingCode], str]:
-        """Makes what is kept of an election's voting codes: HMAC-SHA256 (hex) under a key of that election alone.
-
-        Who steals the table, without the master key, can't try codes against it.
+        A pseudorandom function: who has not the key can tell nothing of one output from all others.
         """
-        key = self._derive(f"tsukuba-evote voting codes|{election_uuid}", 32)
-        return lambda code: hmac.digest(key, code.characters.encode(), "sha256").hex()
-
-    def _derive(self, info: str, count: int) -> bytes:
-        return HKDF(hashes.SHA256(), count, salt=None, info=info.encode()).derive(self._secret)
 
 
-def public_credentials(key: MasterKey, group: Group, election_uuid: str, voter_refs: Sequence[str]) -> list[str]:
-    """The public credentials of these voters, in their order."""
-    return [
-        public_credential(key.private_credential(group, election_uuid, ref), election_uuid, group) for ref in voter_refs
-    ]
+def key_id(key: CredentialKey) -> str:
+    """Tells two keys apart; tells nothing about either."""
+    return key.mac(b"tsukuba-evote key id")[:16].hex()
+
+
+def private_credential(key: CredentialKey, group: Group, election_uuid: str, voter_ref: str) -> str:
+    """A voter's private credential: the same each time, kept nowhere."""
+    return from_entropy(group, key.mac(f"tsukuba-evote credential|{election_uuid}|{voter_ref}".encode()))
+
+
+def voting_code_digest(key: CredentialKey, election_uuid: str, code: VotingCode) -> str:
+    """What is kept of a voting code (hex): who steals the table, without the key, can't try codes against it."""
+    return key.mac(f"tsukuba-evote voting code|{election_uuid}|{code.characters}".encode()).hex()
+
+
+def public_credentials(group: Group, election_uuid: str, private: Sequence[str]) -> list[str]:
+    """The public credentials of these private ones, in their order."""
+    return [public_credential(credential, election_uuid, group) for credential in private]
 
 
 def list_sha256(credentials: Sequence[str]) -> str:

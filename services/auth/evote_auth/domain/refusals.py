@@ -48,7 +48,15 @@ class RollNotFrozen(Refusal):
 
 @dataclass
 class MasterKeyChanged(Refusal):
-    """The roll was frozen under another master key: its credentials can't be derived here."""
+    """The roll was frozen under another key: its credentials can't be derived here."""
+
+
+@dataclass
+class NoCredentialKey(Refusal):
+    """The election has no key of its own, or more than one: nothing can be derived."""
+
+    election_uuid: str
+    found: int
 
 
 @dataclass

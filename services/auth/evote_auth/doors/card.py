@@ -50,7 +50,7 @@ class CardDoor:
 
     async def _prepare_release(self, connection: Connection, voter: AdmittedVoter) -> PreparedRelease:
         releasing, voter_ref = self.service.releasing, voter.found.voter_ref
-        credential = releasing.credential(voter.election, voter_ref)
+        credential = await releasing.credential(voter.election, voter_ref)
         plain = evidence(
             voter.asked.card,
             voter.texts,

@@ -57,9 +57,9 @@ class FaceDoor:
         # Sealed for this key of a device: else whoever ends TLS could read the code, get an order for a device of their
         # own with it, and have biometric judge the voter's frames for that.
         code = parse_voting_code(unseal_typed_code(sealed, keys.code_key, election_uuid, device_key))
-        digest = self.service.releasing.master_key.voting_code_digests(election_uuid)(code)
         async with self.service.pool.acquire() as connection:
             await self.service.open_to_voters(connection, election_uuid)
+            (digest,) = await self.service.releasing.keys.voting_code_digests(election_uuid, [code])
             wrong = await voting_codes.wrong_codes(connection, election_uuid, self.service.clock())
         await self.service.sleep(delay_after(wrong).total_seconds())
         now = self.service.clock()
@@ -112,7 +112,7 @@ class FaceDoor:
     async def _prepare_release(
         self, connection: Connection, election: KnownElection, order: KeptOrder, asked: AskedByFace, released_at: str
     ) -> PreparedRelease:
-        credential = self.service.releasing.credential(election, order.voter_ref)
+        credential = await self.service.releasing.credential(election, order.voter_ref)
         plain = face_evidence(
             asked.verdict,
             asked.device_request,
@@ -129,7 +129,7 @@ class FaceDoor:
     async def _enrol(self, connection: Connection, voter: AdmittedVoter) -> EnrolmentByCard:
         uuid, voter_ref = voter.election.uuid, voter.found.voter_ref
         code = new_voting_code(self.service.random)
-        digest = self.service.releasing.master_key.voting_code_digests(uuid)(code)
+        (digest,) = await self.service.releasing.keys.voting_code_digests(uuid, [code])
         await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, voter.now))
         await face_orders.withdraw_verifications(connection, uuid, [voter_ref])
         order_id = self.service.random(ORDER_ID_BYTES).hex()

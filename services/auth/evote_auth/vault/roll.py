@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from asyncpg import Record
@@ -38,22 +38,23 @@ def roll_rows(election_uuid: str, entries: Sequence[RollEntry], random: Callable
 async def replace_roll(connection: Connection, election_uuid: str, rows: Sequence[RollRow]) -> None:
     """Replace the whole roll in one transaction; ``RollFrozenAlready`` once it is frozen."""
     async with connection.transaction():
-        await connection.execute(
-            "INSERT INTO vault_rolls VALUES ($1, false, NULL) ON CONFLICT DO NOTHING", election_uuid
-        )
-        if await _lock_roll(connection, election_uuid):
+        if await lock_roll(connection, election_uuid):
             raise RollFrozenAlready
         await connection.execute("DELETE FROM vault_voters WHERE election_uuid = $1", election_uuid)
         await connection.copy_records_to_table("vault_voters", records=rows)
 
 
-async def freeze_roll(connection: Connection, election_uuid: str, key_id: str) -> list[str]:
-    """Freeze the roll for good under a master key and return the voter references, sorted.
+async def freeze_roll(
+    connection: Connection, election_uuid: str, current_key_id: Callable[[], Awaitable[str]]
+) -> list[str]:
+    """Freeze the roll for good under the election's key and return the voter references, sorted.
 
     Raises ``RollEmpty`` when there is no roll, ``MasterKeyChanged`` when it was frozen under another key.
     """
     async with connection.transaction():
-        await _lock_roll(connection, election_uuid)
+        await lock_roll(connection, election_uuid)
+        # Asked behind the lock: a rotation of the key that was under way is over then.
+        key_id = await current_key_id()
         rows = await connection.fetch(
             "SELECT voter_ref FROM vault_voters WHERE election_uuid = $1 ORDER BY voter_ref", election_uuid
         )
@@ -93,13 +94,12 @@ async def is_published(connection: Connection, election_uuid: str, credentials_s
     return row is not None and row["parts"] is not None and row["found"] == row["parts"]
 
 
-async def require_frozen(connection: Connection, election_uuid: str, key_id: str) -> None:
-    """Raise ``RollNotFrozen``, or ``MasterKeyChanged`` when this key's credentials are not those on the list."""
+async def frozen_under(connection: Connection, election_uuid: str) -> str:
+    """The id of the key whose credentials are on the list; raises ``RollNotFrozen``."""
     row = await connection.fetchrow("SELECT frozen, key_id FROM vault_rolls WHERE election_uuid = $1", election_uuid)
     if row is None or not row["frozen"]:
         raise RollNotFrozen
-    if row["key_id"] != key_id:
-        raise MasterKeyChanged
+    return str(row["key_id"])
 
 
 async def people_born(connection: Connection, election_uuid: str, birth_date: str, sex: str) -> list[RollPerson]:
@@ -140,8 +140,9 @@ def _person(row: Record) -> RollPerson:
     return RollPerson(row["voter_ref"], row["voter_id"], attributes)
 
 
-async def _lock_roll(connection: Connection, election_uuid: str) -> bool:
-    """Lock the roll's row for the transaction; whether it is frozen."""
+async def lock_roll(connection: Connection, election_uuid: str) -> bool:
+    """Lock the roll for the transaction, also one that was not imported yet; whether it is frozen."""
+    await connection.execute("INSERT INTO vault_rolls VALUES ($1, false, NULL) ON CONFLICT DO NOTHING", election_uuid)
     frozen = await connection.fetchval(
         "SELECT frozen FROM vault_rolls WHERE election_uuid = $1 FOR UPDATE", election_uuid
     )

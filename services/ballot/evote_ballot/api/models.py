@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Final, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, Self
 
 from evote_belenios.order import LARGEST_NUMBER
-from pydantic import BaseModel
+from evote_eventlog.events import OrderSignature
+from pydantic import BaseModel, ConfigDict, Field
 
+from .. import store
 from ..domain import receipt as domain
 
 _EXPONENT = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
@@ -96,14 +99,17 @@ class Status(BaseModel):
 
     tracker: str
     state: Literal["accepted", "logged", "witnessed", "anchored"]
-    position: Position
+    position: Position | None = None
+    """Told after the close alone: the partition follows from the credential."""
     accepted_at: str
+    """To the minute."""
     log_index: int | None = None
     checkpoint_size: int | None = None
     witnessed_size: int | None = None
     anchors: list[AnchorOfBallot] = []
     superseded_by: str | None = None
-    """The tracker of the last logged ballot of the same credential, when that is another one."""
+    """The tracker of the last logged ballot of the same credential, when that is another one. Told after the close
+    alone; before, the credential's holder asks for their own ballots."""
 
 
 class BoardLine(BaseModel):
@@ -111,7 +117,8 @@ class BoardLine(BaseModel):
 
     log_index: int
     tracker: str
-    superseded: bool
+    superseded: bool | None = None
+    """Whether a later ballot of the same credential stands; told after the close, and null before."""
 
 
 class Board(BaseModel):
@@ -130,3 +137,58 @@ class TurnoutResponse(BaseModel):
     voters: int
     roll_size: int
     as_of: str
+    """To the minute."""
+
+
+class HolderChallenge(BaseModel):
+    """What the holder of a credential signs, within five minutes (libs/belenios, "Holding a credential")."""
+
+    challenge: str
+
+
+class HolderProof(BaseModel):
+    """A challenge, signed with the credential."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    credential: Annotated[str, Field(max_length=700, pattern=r"^[0-9a-f]+$")]
+    """The public credential."""
+    challenge: Annotated[str, Field(max_length=100)]
+    signature: OrderSignature
+
+
+class OwnBallot(BaseModel):
+    """A ballot of the holder's."""
+
+    tracker: str
+    number: int
+    record: str | None
+    """The exact record, of which the log has the hash: ballot, order statement and time are in it. None: ask another
+    replica, or after a replay; the release before projected it."""
+    log_index: int | None
+    superseded: bool
+
+
+class OwnBallots(BaseModel):
+    """Every ballot of the credential that was taken in, in their order."""
+
+    last_number: int
+    """0: none yet."""
+    items: list[OwnBallot]
+
+    @classmethod
+    def of(cls, ballots: Sequence[store.OwnBallot]) -> Self:
+        """As clients read them: the last one supersedes the others."""
+        return cls(
+            last_number=ballots[-1].number if ballots else 0,
+            items=[
+                OwnBallot(
+                    tracker=ballot.tracker,
+                    number=ballot.number,
+                    record=ballot.record.decode() or None,
+                    log_index=ballot.log_index,
+                    superseded=ballot is not ballots[-1],
+                )
+                for ballot in ballots
+            ],
+        )

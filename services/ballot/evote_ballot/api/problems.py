@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from evote_eventlog.errors import LogUnavailable
+from evote_platform.auditors import ACCESS_REFUSED
 from evote_platform.problems import (
     MALFORMED_JSON,
     RATE_LIMITED,
     UNKNOWN_ELECTION,
+    WITHHELD,
     Facts,
     ProblemTable,
     answer,
@@ -177,6 +179,24 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(
+            refusals.StaleChallenge,
+            kind(
+                "stale-challenge",
+                403,
+                ("確認のための文字列の期限が切れています", "新しい文字列を受け取り、署名し直してください。"),
+                ("The challenge is too old, or was not given out here", "Get a new one, and sign that."),
+            ),
+        ),
+        answer(
+            refusals.NotTheHolder,
+            kind(
+                "not-the-holder",
+                403,
+                ("この投票資格の署名ではありません", "ご自分の投票資格で署名してください。"),
+                ("The credential did not sign the challenge", "Sign it with your own credential."),
+            ),
+        ),
+        answer(
             refusals.Abandoned,
             kind(
                 "abandoned",
@@ -214,4 +234,5 @@ PROBLEMS = ProblemTable(
             retry_after_s=lambda error: error.retry_after_s,
         ),
     ],
+    raised=[WITHHELD, ACCESS_REFUSED],
 )

@@ -1,4 +1,4 @@
-"""Endpoints: casting, status, the public board and the turnout. All of it is public; a ballot authorises itself."""
+"""Endpoints: casting, status, the public board and the turnout, for whoever asks: a ballot authorises itself."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from time import perf_counter
 from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
+from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.clock import rfc3339
 from evote_platform.disconnect import ClientGone, unless_gone
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
+from evote_platform.publication import (
+    Matter,
+    Reader,
+    demand_readable,
+    is_readable,
+    text_to_the_minute,
+    to_the_minute,
+)
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -27,6 +36,9 @@ from .models import (
     AnchorOfBallot,
     Board,
     BoardLine,
+    HolderChallenge,
+    HolderProof,
+    OwnBallots,
     Position,
     Receipt,
     ReceiptKey,
@@ -40,6 +52,7 @@ _CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": 
 _TICK_S = 1.0
 _WATCHERS_RETRY_AFTER_S = 10.0
 Service = Annotated[BallotService, Depends(running_service)]
+ReaderOf = Annotated[Reader, Depends(reader_of)]
 
 
 @router.post(
@@ -69,38 +82,46 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     return Receipt.of(taken_in.receipt)
 
 
-@router.get("/elections/{election_uuid}/ballots")
+@router.get("/elections/{election_uuid}/ballots", openapi_extra=OPTIONAL_ACCESS)
 async def board(
     election_uuid: ElectionUuidPath,
     service: Service,
+    reader: ReaderOf,
     after: Annotated[SafeInt | None, Query(description="The last log index of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Board:
-    """The public board: every logged ballot, the superseded ones too."""
+    """The public board: every logged ballot, the superseded ones too; which those are, after the close."""
     async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        await store.load_election(connection, election_uuid)
+        stage = (await store.load_election(connection, election_uuid)).stage
         items = await store.board(connection, election_uuid, -1 if after is None else after, limit)
         size = await store.log_size(connection)
-    lines = [BoardLine(log_index=i.log_index, tracker=i.tracker, superseded=i.superseded) for i in items]
+    linked = is_readable(Matter.SUCCESSION, stage, reader)
+    lines = [
+        BoardLine(log_index=i.log_index, tracker=i.tracker, superseded=i.superseded if linked else None) for i in items
+    ]
     return Board(items=lines, next=lines[-1].log_index if len(lines) == limit else None, log_size=size)
 
 
-@router.get("/elections/{election_uuid}/ballots/{tracker:path}")
-async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service) -> Response:
-    """A ballot's exact text."""
+@router.get("/elections/{election_uuid}/ballots/{tracker:path}", openapi_extra=OPTIONAL_ACCESS)
+async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Response:
+    """A ballot's exact text, which names its credential: after the close, or for an auditor."""
     async with service.pool.acquire() as connection:
-        await store.load_election(connection, election_uuid)
+        demand_readable(Matter.BALLOTS, (await store.load_election(connection, election_uuid)).stage, reader)
         text = await store.ballot_text(connection, election_uuid, tracker)
     if text is None:
         raise UnknownTracker
     return Response(text, media_type="application/json")
 
 
-@router.get("/elections/{election_uuid}/status/{tracker:path}", response_model_exclude_none=True)
-async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service) -> Status:
+@router.get(
+    "/elections/{election_uuid}/status/{tracker:path}",
+    response_model_exclude_none=True,
+    openapi_extra=OPTIONAL_ACCESS,
+)
+async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Status:
     """How far a ballot is; never a state before it is reached."""
     async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        await store.load_election(connection, election_uuid)
+        stage = (await store.load_election(connection, election_uuid)).stage
         standing = await store.find_standing(connection, election_uuid, tracker)
         credential = service.read_back.credential_of(election_uuid, tracker)
         if standing is None and credential is not None:
@@ -109,17 +130,38 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
             standing = None if accepted is None else Standing(accepted)
     if standing is None:
         raise UnknownTracker
+    linked = is_readable(Matter.SUCCESSION, stage, reader)
+    place = Position(partition=standing.acceptance.partition, offset=standing.acceptance.offset)
     return Status(
         tracker=tracker,
         state=standing.state,
-        position=Position(partition=standing.acceptance.partition, offset=standing.acceptance.offset),
-        accepted_at=standing.acceptance.accepted_at,
+        position=place if linked else None,
+        accepted_at=text_to_the_minute(standing.acceptance.accepted_at),
         log_index=standing.log_index,
         checkpoint_size=standing.checkpoint_size,
         witnessed_size=standing.witnessed_size,
         anchors=[AnchorOfBallot(**asdict(anchor)) for anchor in standing.anchors],
-        superseded_by=standing.superseded_by,
+        superseded_by=standing.superseded_by if linked else None,
     )
+
+
+@router.post("/elections/{election_uuid}/own-ballots/challenges", status_code=201)
+async def holder_challenge(election_uuid: ElectionUuidPath, service: Service) -> HolderChallenge:
+    """What to sign with the credential, to be told of its ballots; good for five minutes."""
+    return HolderChallenge(challenge=await service.holders.challenge(election_uuid))
+
+
+@router.post("/elections/{election_uuid}/own-ballots", dependencies=[Depends(limit_address)])
+async def own_ballots(
+    election_uuid: ElectionUuidPath, body: HolderProof, service: Service, response: Response
+) -> OwnBallots:
+    """The ballots of a credential, for whoever proves to hold it: their numbers, and which of them is the last.
+
+    The hash of each record is in the log, where the device looks for it before it believes the number.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    found = await service.holders.own_ballots(election_uuid, body.credential, body.challenge, body.signature)
+    return OwnBallots.of(found)
 
 
 @router.get("/elections/{election_uuid}/turnout")
@@ -169,5 +211,5 @@ def _turnout(latest: TurnoutAsOf) -> TurnoutResponse:
         logged=counts.logged,
         voters=counts.voters,
         roll_size=counts.roll_size,
-        as_of=rfc3339(latest.as_of),
+        as_of=rfc3339(to_the_minute(latest.as_of)),
     )

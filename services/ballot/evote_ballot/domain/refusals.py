@@ -102,6 +102,16 @@ class UnknownTracker(Refusal):
 
 
 @dataclass
+class StaleChallenge(Refusal):
+    """The challenge is too old, or none that this service gave out for this election."""
+
+
+@dataclass
+class NotTheHolder(Refusal):
+    """The credential did not sign the challenge."""
+
+
+@dataclass
 class Overloaded(Refusal):
     """There is more to verify than this replica takes on at once."""
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
+from evote_platform.publication import text_to_the_minute
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
@@ -35,7 +36,7 @@ class AnchorLine(BaseModel):
     transaction: str
     block: int
     block_hash: str
-    block_time: str
+    block_time: Annotated[str, Field(description="to the minute; the chain itself tells it exactly")]
     anchorer: str
     verified: Annotated[bool, Field(description="read again from the chain when its block was final")]
 
@@ -134,8 +135,8 @@ async def tampering_notices(service: Service, response: Response) -> Notices:
                 where=notice.place,
                 expected=notice.expected,
                 found=notice.found,
-                intact_at=notice.intact_at,
-                raised_at=notice.raised_at,
+                intact_at=None if notice.intact_at is None else text_to_the_minute(notice.intact_at),
+                raised_at=text_to_the_minute(notice.raised_at),
             )
             for notice in await notices(service.pool)
         ]
@@ -151,7 +152,7 @@ def _line(anchor: StoredAnchor) -> AnchorLine:
         transaction=anchor.transaction,
         block=anchor.block,
         block_hash=anchor.block_hash,
-        block_time=anchor.block_time,
+        block_time=text_to_the_minute(anchor.block_time),
         anchorer=anchor.anchorer,
         verified=anchor.verified,
     )

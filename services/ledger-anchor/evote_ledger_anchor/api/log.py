@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
 from evote_platform.access import running_service
 from evote_platform.answering import invalid_request
+from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
+from evote_platform.publication import Matter, Reader, Stage, is_readable
 from evote_tlog.errors import MalformedTile, MissingTile
 from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
@@ -20,6 +23,7 @@ from pydantic import BaseModel, Field
 from ..service import LedgerService
 from ..store import (
     checkpoint_note,
+    closed_elections,
     index_of_leaf,
     leaf_at,
     newest_checkpoint,
@@ -27,11 +31,12 @@ from ..store import (
     range_hashes,
     read_records,
     read_tiles,
-    record_sizes,
+    record_labels,
 )
 from .problems import (
     EMPTY_LOG,
     ENTRY_TOO_LARGE,
+    ENTRY_WITHHELD,
     NO_SUCH_PROOF,
     RECORDS_BEHIND,
     UNKNOWN_LEAF,
@@ -50,6 +55,7 @@ _MAX_POSTGRES_INDEX = 2**53
 
 Sha256Query = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 Service = Annotated[LedgerService, Depends(running_service)]
+ReaderOf = Annotated[Reader, Depends(reader_of)]
 SizeQuery = Annotated[SafeInt | None, Query()]
 
 
@@ -86,19 +92,29 @@ async def log_key(service: Service) -> PlainTextResponse:
     return PlainTextResponse(service.key.text, headers=MUTABLE)
 
 
-@router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS)
-async def entry_bundle(service: Service, place: str) -> Response:
+@router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS, openapi_extra=OPTIONAL_ACCESS)
+async def entry_bundle(service: Service, reader: ReaderOf, place: str) -> Response:
     """C2SP entry bundle: each record behind its length, a big-endian uint16.
 
-    A bundle with a record of more than 65,535 bytes can't be written so; it is under ``/tile/records``.
+    A bundle with a record of more than 65,535 bytes, or one that is withheld, can't be written so; it is under
+    ``/tile/records``.
     """
-    return await _bundle(service, place, 2)
+    bundle = await _bundle(service, reader, place)
+    if bundle.withheld:
+        raise Problem(ENTRY_WITHHELD)
+    if max(bundle.sizes) > MAX_ENTRY_BYTES:
+        raise Problem(ENTRY_TOO_LARGE)
+    return _streamed(service, bundle, 2)
 
 
-@router.get("/tile/records/{place:path}", response_class=Response, responses=_OCTETS)
-async def record_bundle(service: Service, place: str) -> Response:
-    """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32."""
-    return await _bundle(service, place, 4)
+@router.get("/tile/records/{place:path}", response_class=Response, responses=_OCTETS, openapi_extra=OPTIONAL_ACCESS)
+async def record_bundle(service: Service, reader: ReaderOf, place: str) -> Response:
+    """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32.
+
+    Until its election has closed, a ballot's record is empty here, except for auditors: no record of the log is. Its
+    hash is in the tile of level 0 all along.
+    """
+    return _streamed(service, await _bundle(service, reader, place), 4)
 
 
 @router.get("/tile/{level}/{place:path}", response_class=Response, responses=_OCTETS)
@@ -170,30 +186,59 @@ async def _hashes(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> lis
     return [given.hex() for given in await range_hashes(pool, ranges, size)]
 
 
-async def _bundle(service: Service, place: str, length_bytes: Literal[2, 4]) -> Response:
+@dataclass(frozen=True)
+class _Bundle:
+    """What is served of the records under a tile of level 0."""
+
+    start: int
+    sizes: tuple[int, ...]
+    withheld: frozenset[int]
+    """The indices of records that this reader may not have yet; their size is 0."""
+    caching: Mapping[str, str]
+
+
+async def _bundle(service: Service, reader: Reader, place: str) -> _Bundle:
     pool = service.pool
     try:
         index, width = _parse_place(place)
     except MalformedTile as error:
         raise Problem(UNKNOWN_TILE) from error
     start = index * TILE_WIDTH
-    sizes = await record_sizes(pool, start, start + width)
-    if len(sizes) < width:
+    labels = await record_labels(pool, start, start + width)
+    if len(labels) < width:
         raise Problem(UNKNOWN_TILE)
-    known = [size for size in sizes if size is not None]
+    known = [label for label in labels if label is not None]
     if len(known) < width:
         raise Problem(RECORDS_BEHIND)
-    if length_bytes == 2 and max(known) > MAX_ENTRY_BYTES:
-        raise Problem(ENTRY_TOO_LARGE)
-    headers = {**_IMMUTABLE, "Content-Length": str(sum(known) + length_bytes * width)}
-    content = _records(pool, start, start + width, length_bytes)
+    closed = await closed_elections(pool, {label.ballot_election for label in known if label.ballot_election})
+    withheld = frozenset(
+        at for at, label in enumerate(known, start) if not _is_readable(label.ballot_election, closed, reader)
+    )
+    sizes = tuple(0 if at in withheld else label.size for at, label in enumerate(known, start))
+    # No cache may give the public what an auditor got, or keep what changes at the close.
+    changes = bool(withheld) or reader is Reader.AUDITOR
+    return _Bundle(start, sizes, withheld, {"Cache-Control": "no-store"} if changes else _IMMUTABLE)
+
+
+def _is_readable(ballot_election: str | None, closed: frozenset[str], reader: Reader) -> bool:
+    if ballot_election is None:
+        return True
+    stage = Stage.CLOSED if ballot_election in closed else Stage.UNTIL_THE_CLOSE
+    return is_readable(Matter.BALLOTS, stage, reader)
+
+
+def _streamed(service: Service, bundle: _Bundle, length_bytes: Literal[2, 4]) -> Response:
+    width = len(bundle.sizes)
+    headers = {**bundle.caching, "Content-Length": str(sum(bundle.sizes) + length_bytes * width)}
+    content = _records(service.pool, bundle, length_bytes)
     return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 
-async def _records(pool: asyncpg.Pool, start: int, end: int, length_bytes: int) -> AsyncIterator[bytes]:
+async def _records(pool: asyncpg.Pool, bundle: _Bundle, length_bytes: int) -> AsyncIterator[bytes]:
     """In short queries: a slow client must not hold a database connection."""
-    for at in range(start, end, _RECORDS_AT_ONCE):
-        for value in await read_records(pool, at, min(at + _RECORDS_AT_ONCE, end)):
+    end = bundle.start + len(bundle.sizes)
+    for at in range(bundle.start, end, _RECORDS_AT_ONCE):
+        for value in await read_records(pool, at, min(at + _RECORDS_AT_ONCE, end), bundle.withheld):
             yield len(value).to_bytes(length_bytes, "big") + value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from evote_platform.auditors import ACCESS_REFUSED
 from evote_platform.problems import ProblemTable, kind
 
 EMPTY_LOG: Final = kind(
@@ -52,6 +53,15 @@ ENTRY_TOO_LARGE: Final = kind(
         "The same records are under /tile/records, with 32-bit lengths.",
     ),
 )
+ENTRY_WITHHELD: Final = kind(
+    "entry-withheld",
+    404,
+    ("締切前の票が含まれています", "同じ記録が、締切前の票を空にして /tile/records にあります。"),
+    (
+        "This bundle has a ballot of an election that has not closed",
+        "The same records are under /tile/records, with an empty one in the place of each such ballot.",
+    ),
+)
 NOT_WITNESSED: Final = kind(
     "not-witnessed",
     404,
@@ -68,6 +78,8 @@ PROBLEMS = ProblemTable(
         UNKNOWN_TILE,
         RECORDS_BEHIND,
         ENTRY_TOO_LARGE,
+        ENTRY_WITHHELD,
         NOT_WITNESSED,
+        ACCESS_REFUSED,
     ]
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_platform.auditors import ACCESS_REFUSED
 from evote_platform.problems import (
     BODY_TOO_LARGE,
     FORBIDDEN,
     UNAUTHORIZED,
     UNKNOWN_ELECTION,
+    WITHHELD,
     Answer,
     Facts,
     Problem,
@@ -327,5 +329,5 @@ PROBLEMS = ProblemTable(
             ),
         ),
     ],
-    raised=[UNAUTHORIZED, FORBIDDEN],
+    raised=[UNAUTHORIZED, FORBIDDEN, WITHHELD, ACCESS_REFUSED],
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from evote_eventlog.events import ElectionOpened, EncryptedTallyComputed, ResultComputed
+from typing import Annotated
+
+from evote_eventlog.events import ElectionClosed, ElectionOpened, EncryptedTallyComputed, ResultComputed
+from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.paths import ElectionUuidPath
-from fastapi import APIRouter, Response
+from evote_platform.publication import Matter, Reader, Stage, demand_readable
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from .. import store
@@ -67,10 +71,18 @@ async def result(election_uuid: ElectionUuidPath, service: Service) -> Response:
     "/elections/{election_uuid}/archive.bel",
     response_class=StreamingResponse,
     responses={200: {"content": {ARCHIVE_TYPE: {}}}},
+    openapi_extra=OPTIONAL_ACCESS,
 )
-async def archive(election_uuid: ElectionUuidPath, service: Service) -> StreamingResponse:
-    """The Belenios archive as of now; an earlier one is a beginning of a later one."""
+async def archive(
+    election_uuid: ElectionUuidPath, service: Service, reader: Annotated[Reader, Depends(reader_of)]
+) -> StreamingResponse:
+    """The Belenios archive, after the close or for an auditor; an earlier one is a beginning of a later one."""
     async with service.pool.acquire() as connection:
+        election = await store.load_election(connection, election_uuid)
+        if election.time_of(ElectionOpened) is None:
+            raise NotPublished
+        closed = election.time_of(ElectionClosed) is not None
+        demand_readable(Matter.BALLOTS, Stage.CLOSED if closed else Stage.UNTIL_THE_CLOSE, reader)
         plan = await plan_archive(connection, election_uuid)
     disposition = f'attachment; filename="{election_uuid}.bel"'
     return StreamingResponse(

@@ -1,0 +1,419 @@
+"""What the intake accepts is logged, archived, and taken by every verifier: for ballots at every edge.
+
+A property over intake, sequencer, tally, the auditor's program and belenios-tool, each with its own code: who of them
+comes to judge by another rule than the others, more or less strict, is found. Only Kafka and PostgreSQL are stood in
+for; that they are asked rightly, each service's own tests show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_auth.domain.credentials import list_parts, list_sha256
+from evote_ballot import intake, verification
+from evote_ballot.domain.history import History
+from evote_ballot.domain.refusals import DuplicateCiphertext, OlderThanLast, Refusal
+from evote_ballot.domain.window import Window
+from evote_ballot.readback import cast_record
+from evote_ballot.store import OpenElection
+from evote_belenios.archive import ArchiveWriter, open_archive
+from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.credentials import generate, public_credential, secret_exponent
+from evote_belenios.election import Question, election_json, new_uuid, parse_election
+from evote_belenios.groups import group_by_name
+from evote_belenios.jsontext import dump
+from evote_belenios.order import LARGEST_NUMBER, sign_order
+from evote_belenios.proofs import prove_knowledge
+from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_json, trustees_json
+from evote_belenios.verify import verify_archive
+from evote_eventlog.envelope import Envelope, encode
+from evote_eventlog.events import (
+    BallotAccepted,
+    DraftQuestion,
+    DraftTrustee,
+    ElectionDrafted,
+    ElectionEventData,
+    ElectionOpened,
+    RollFrozen,
+    Topic,
+)
+from evote_eventlog.record import Record, RecordPosition
+from evote_ledger_anchor.domain import Sequenced
+from evote_local.referendum.verification import run_belenios_tool
+from evote_local.testbed import accepted
+from evote_platform.clock import rfc3339, utc_now
+from evote_platform.ratelimit import per_minute
+from evote_statements.keys import key_text
+from evote_tally import examination
+from evote_tally.store import LoggedCast
+from evote_verify.findings import Outcome
+from evote_verify.reading.archive_file import opened_archive
+from evote_verify.reading.elections import LoggedElections
+from evote_verify.ties import archive_log
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+PARTITIONS = 2
+VOTERS = 3
+QUESTIONS = [
+    Question("賛成しますか", ("はい", "いいえ"), True, 1, 1),
+    Question("二つまで", ("甲", "乙", "丙"), False, 0, 2),
+]
+CHOICES = [[[1, 0, 0], [0, 0, 0]], [[0, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 1]]]
+"""Blank and the fewest; one; the most."""
+RANDOM: dict[str, Callable[[int], bytes]] = {
+    "fresh": secrets.token_bytes,
+    # Every ciphertext begins with the group's identity, and equal choices are encrypted equally, in all ballots.
+    "zeros": bytes,
+    # A ciphertext stands twice in one ballot, and in all that are made so.
+    "constant": lambda count: (7).to_bytes(count, "big"),
+}
+T = TypeVar("T")
+
+
+@dataclass
+class Log:
+    """Kafka's ballots and the tables of ballot: what is recorded, in its order, and what was promised."""
+
+    election: OpenElection
+    listed: frozenset[str]
+    records: list[Record] = field(default_factory=list)
+    promised: dict[str, str] = field(default_factory=dict)
+    """By a ciphertext's digest, the tracker that has it."""
+    _ends: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def write(self, cast: BallotAccepted) -> Record:
+        partition = sha256(cast.credential.encode()).digest()[0] % PARTITIONS
+        envelope = Envelope.wrap(cast, id=secrets.token_hex(8), source="ballot", time=utc_now())
+        position = RecordPosition(Topic.BALLOTS, partition, self._ends[partition])
+        self._ends[partition] += 1
+        self.records.append(Record(position, envelope, encode(envelope)))
+        return self.records[-1]
+
+    def history(self, credential: str) -> History:
+        history = History(credential, (), {})
+        for record in self.records:
+            cast = record.envelope.data
+            if isinstance(cast, BallotAccepted) and cast.credential == credential:
+                history.take(cast_record(record, cast))
+        return history
+
+    # What `evote_ballot.store` asks the database, and the intake its pool, producer, reader and workers.
+
+    async def load_election(self, _: object, election_uuid: str) -> OpenElection:
+        assert election_uuid == self.election.uuid
+        return self.election
+
+    async def has_credential(self, _: object, election_uuid: str, credential: str) -> bool:
+        return credential in self.listed
+
+    async def load_history(self, _: object, __: object, election_uuid: str, credential: str) -> History:
+        return self.history(credential)
+
+    async def check_ciphertexts(self, _: object, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
+        if any(self.promised.get(digest, tracker) != tracker for digest in digests):
+            raise DuplicateCiphertext
+
+    async def reserve_ciphertexts(self, _: object, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
+        await self.check_ciphertexts(_, election_uuid, tracker, digests)
+        self.promised |= dict.fromkeys(digests, tracker)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Log]:
+        yield self
+
+    @asynccontextmanager
+    async def transaction(self, **_: object) -> AsyncIterator[None]:
+        yield
+
+    async def publish(self, cast: BallotAccepted) -> Record:
+        return self.write(cast)
+
+    async def wait_for(self, _: object) -> None:
+        return None
+
+    async def check_signatures(self, election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
+        return verification._check_signatures(election_json, cast)
+
+    async def check_proofs(self, election_json: str, cast: BallotAccepted) -> None:
+        verification._check_proofs(election_json, cast)
+
+
+class OneRule(RuleBasedStateMachine):
+    """An election into which voters, and replicas that help them, put what they like; ``receipts`` is what counts."""
+
+    group: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        group, now = group_by_name(self.group), utc_now()
+        self.uuid = new_uuid(secrets.token_bytes)
+        self.trustees_json = trustees_json(
+            [public_key_json(DecryptionKey.generate(group, secrets.token_bytes), secrets.token_bytes)]
+        )
+        self.election_json = election_json(
+            group=group,
+            uuid=self.uuid,
+            name="選挙",
+            description="",
+            questions=QUESTIONS,
+            public_key=parse_trustees(self.trustees_json, group).public_key_text,
+            administrator="つくば市",
+            credential_authority="auth",
+        )
+        self.election = parse_election(self.election_json)
+        self.opens_at, self.closes_at = rfc3339(now - timedelta(hours=1)), rfc3339(now + timedelta(hours=1))
+        self.credentials = [generate(group, secrets.token_bytes) for _ in range(VOTERS)]
+        self.listed = sorted(map(self.public, self.credentials))
+        window = Window(self.opens_at, self.closes_at, closed=False)
+        self.log = Log(OpenElection(self.uuid, self.election_json, window), frozenset(self.listed))
+        self.intake = intake.Intake(
+            pool=self.log,  # type: ignore[arg-type]
+            producer=self.log,  # type: ignore[arg-type]
+            read_back=self.log,  # type: ignore[arg-type]
+            verifier=self.log,  # type: ignore[arg-type]
+            credential_limit=per_minute(10_000),
+            receipt_key=Ed25519PrivateKey.generate(),
+            clock=utc_now,
+        )
+        self.patch = pytest.MonkeyPatch()
+        for name in ("load_election", "has_credential", "load_history", "check_ciphertexts", "reserve_ciphertexts"):
+            self.patch.setattr(intake.store, name, getattr(self.log, name))
+        self.receipts: list[tuple[int, str]] = []
+        """Voter and body of every cast that got a new receipt, in their order."""
+
+    def public(self, credential: str) -> str:
+        return public_credential(credential, self.uuid, self.election.group)
+
+    # What voters do, at the intake.
+
+    @rule(
+        voter=st.integers(0, VOTERS - 1),
+        choices=st.sampled_from(CHOICES),
+        random=st.sampled_from(sorted(RANDOM)),
+        above=st.sampled_from([1, 1, 1, 2, 1000, LARGEST_NUMBER, 0, -1]),
+    )
+    def cast(self, voter: int, choices: list[list[int]], random: str, above: int) -> None:
+        number = min(max(1, self.last_number(voter) + above), LARGEST_NUMBER)
+        is_newer = number > self.last_number(voter)
+        ballot = generate_ballot(self.election, self.credentials[voter], choices, RANDOM[random])
+        refusal = self.post(voter, self.body(voter, ballot, number))
+        event(f"{random} {'accepted' if refusal is None else type(refusal).__name__}")
+        if random == "fresh":
+            assert refusal is None if is_newer else isinstance(refusal, OlderThanLast)
+
+    @precondition(lambda self: self.receipts)
+    @rule(of=st.integers(0, 99))
+    def post_the_same_bytes_again(self, of: int) -> None:
+        voter, body = self.receipts[of % len(self.receipts)]
+        before = len(self.log.records)
+        assert self.post(voter, body) is None
+        assert len(self.log.records) == before
+
+    @precondition(lambda self: self.receipts)
+    @rule(of=st.integers(0, 99), voter=st.integers(0, VOTERS - 1))
+    def copy_a_ballot(self, of: int, voter: int) -> None:
+        """Under another credential, or one's own again: it copies a vote, and no verifier takes it."""
+        copied = self.copy_of(self.ballot_of(of), voter)
+        assert self.post(voter, self.body(voter, copied, min(self.last_number(voter) + 1, LARGEST_NUMBER))) is not None
+
+    @rule(voter=st.integers(0, VOTERS - 1))
+    def let_another_sign_the_order(self, voter: int) -> None:
+        ballot = generate_ballot(self.election, self.credentials[voter], CHOICES[1], secrets.token_bytes)
+        order = self.order((voter + 1) % VOTERS, ballot, min(self.last_number(voter) + 1, LARGEST_NUMBER))
+        assert self.post(voter, json.dumps({"ballot": ballot, "order": order})) is not None
+
+    @rule()
+    def come_without_being_listed(self) -> None:
+        stranger = generate(self.election.group, secrets.token_bytes)
+        ballot = generate_ballot(self.election, stranger, CHOICES[1], secrets.token_bytes)
+        order = sign_order(stranger, self.uuid, self.election.group, tracker_of(ballot), 1, secrets.token_bytes)
+        assert self.post(-1, json.dumps({"ballot": ballot, "order": order.to_json()})) is not None
+
+    # What a dishonest replica records, past the intake.
+
+    @precondition(lambda self: self.receipts)
+    @rule(of=st.integers(0, 99), voter=st.integers(0, VOTERS - 1))
+    def record_a_copy(self, of: int, voter: int) -> None:
+        number = min(self.last_number(voter) + 1, LARGEST_NUMBER)
+        self.record(self.credentials[voter], self.copy_of(self.ballot_of(of), voter), number)
+
+    @precondition(lambda self: self.receipts)
+    @rule(of=st.integers(0, 99))
+    def record_again(self, of: int) -> None:
+        voter, body = self.receipts[of % len(self.receipts)]
+        number = min(self.last_number(voter) + 1, LARGEST_NUMBER)
+        self.record(self.credentials[voter], json.loads(body)["ballot"], number)
+
+    @precondition(lambda self: self.receipts)
+    @rule(of=st.integers(0, 99))
+    def record_what_was_withheld(self, of: int) -> None:
+        voter, body = self.receipts[of % len(self.receipts)]
+        withheld = generate_ballot(self.election, self.credentials[voter], CHOICES[2], secrets.token_bytes)
+        self.record(self.credentials[voter], withheld, json.loads(body)["order"]["number"])
+
+    @rule(choices=st.sampled_from(CHOICES))
+    def record_a_strangers_ballot(self, choices: list[list[int]]) -> None:
+        stranger = generate(self.election.group, secrets.token_bytes)
+        self.record(stranger, generate_ballot(self.election, stranger, choices, secrets.token_bytes), 1)
+
+    @rule(voter=st.integers(0, VOTERS - 1))
+    def record_nonsense(self, voter: int) -> None:
+        text = generate_ballot(self.election, self.credentials[voter], CHOICES[0], secrets.token_bytes)
+        self.record(self.credentials[voter], text[:-1] + "x}", min(self.last_number(voter) + 1, LARGEST_NUMBER))
+
+    def teardown(self) -> None:
+        self.patch.undo()
+        self.everybody_agrees()
+
+    def everybody_agrees(self) -> None:
+        sequenced = Sequenced()
+        logged = [r for r in self.log.records if sequenced.admit(r.envelope.data, r.position.partition) is None]
+        casts = [record.envelope.data for record in logged]
+        acceptable = self.examined_by_tally(casts)
+        receipted = [json.loads(body)["ballot"] for _, body in self.receipts]
+        # The intake is the narrower door: nothing else that was recorded here is acceptable.
+        assert acceptable == receipted
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / f"{self.uuid}.bel"
+            opened = self.opening()
+            self.write(archive, acceptable, int(opened[-1].time.timestamp()))
+            with open_archive(archive) as file:
+                report = verify_archive(file, processes=1, progress=lambda _done, _total: None)
+            assert (report.failures, report.ballots) == ((), len(receipted))
+            elections = LoggedElections()
+            for index, envelope in enumerate([*opened, *(record.envelope for record in logged)]):
+                elections.add(index, encode(envelope))
+            assert elections.faults == []
+            with opened_archive(archive) as held:
+                finding = archive_log.tie(held, elections, len(opened) + len(logged))
+            assert finding.outcome is Outcome.HOLDS, finding
+            if self.group == "BELENIOS-2048":
+                verdict = run_belenios_tool(archive, self.uuid)
+                assert verdict.accepted, verdict.output
+
+    def examined_by_tally(self, casts: Sequence[Any]) -> list[str]:
+        """The acceptable ones; ``LogDisagrees`` when tally would not have logged one."""
+        box = examination._Box(self.election_json, examination.box_of(self.election, self.listed))
+        found = examination._examine_all(self.election_json, [cast.ballot for cast in casts])
+        taken = []
+        for index, (cast, facts) in enumerate(zip(casts, found, strict=True)):
+            logged = LoggedCast(index, cast.election_uuid, cast.credential, cast.tracker, cast.ballot, cast.order)
+            if examination._judge(box, logged, facts).passed_over is None:
+                taken.append(cast.ballot)
+        return taken
+
+    def opening(self) -> list[Envelope]:
+        """What the log has of the election before its ballots."""
+        key = key_text(Ed25519PrivateKey.generate().public_key())
+        digest = list_sha256(self.listed)
+        events: list[ElectionEventData] = [
+            ElectionDrafted(
+                election_uuid=self.uuid,
+                name="選挙",
+                description="",
+                group=self.group,  # type: ignore[arg-type]
+                administrator="つくば市",
+                questions=tuple(
+                    DraftQuestion(question=q.question, answers=q.answers, blank=q.blank, min=q.min, max=q.max)
+                    for q in QUESTIONS
+                ),
+                trustees=(DraftTrustee(name="立会人", key=key),),
+                threshold=1,
+                opens_at=self.opens_at,
+                closes_at=self.closes_at,
+            ),
+            *list_parts(self.uuid, self.listed),
+            RollFrozen(election_uuid=self.uuid, roll_size=VOTERS, credentials_sha256=digest),
+            ElectionOpened(
+                election_uuid=self.uuid,
+                election_json=self.election_json,
+                trustees_json=self.trustees_json,
+                credentials_sha256=digest,
+                opens_at=self.opens_at,
+                closes_at=self.closes_at,
+            ),
+        ]
+        now: datetime = utc_now()
+        return [Envelope.wrap(data, id=secrets.token_hex(8), source="tally", time=now) for data in events]
+
+    def write(self, archive: Path, ballots: Sequence[str], timestamp: int) -> None:
+        with archive.open("wb") as file:
+            writer = ArchiveWriter(file, timestamp=timestamp)
+            writer.setup(self.election_json, self.trustees_json, dump(self.listed))
+            for ballot in ballots:
+                writer.ballot(ballot)
+            writer.close()
+
+    def last_number(self, voter: int) -> int:
+        last = self.log.history(self.public(self.credentials[voter])).last
+        return 0 if last is None else last.order.number
+
+    def ballot_of(self, of: int) -> str:
+        return str(json.loads(self.receipts[of % len(self.receipts)][1])["ballot"])
+
+    def copy_of(self, ballot: str, voter: int) -> str:
+        """A ballot's answers, signed by any voter as their own."""
+        value = {**json.loads(ballot), "credential": self.public(self.credentials[voter])}
+        del value["signature"]
+        unsigned = json.dumps(value, separators=(",", ":"))
+        digest = tracker_of(unsigned)
+        secret = secret_exponent(self.credentials[voter], self.uuid, self.election.group)
+        proof = prove_knowledge(self.election.group, secret, f"sig|{digest}|", secrets.token_bytes)
+        signature = json.dumps({"hash": digest, "proof": proof.to_json()}, separators=(",", ":"))
+        return f'{unsigned[:-1]},"signature":{signature}}}'
+
+    def order(self, voter: int, ballot: str, number: int) -> Any:
+        return sign_order(
+            self.credentials[voter], self.uuid, self.election.group, tracker_of(ballot), number, secrets.token_bytes
+        ).to_json()
+
+    def body(self, voter: int, ballot: str, number: int) -> str:
+        return json.dumps({"ballot": ballot, "order": self.order(voter, ballot, number)})
+
+    def post(self, voter: int, body: str) -> Refusal | None:
+        """None: the voter has a receipt now."""
+
+        async def posted() -> None:
+            checked = await self.intake.check(self.uuid, body.encode())
+            taken = checked if not isinstance(checked, intake.CheckedCast) else await self.intake.record(checked)
+            if taken.is_new:
+                self.receipts.append((voter, body))
+
+        try:
+            asyncio.run(posted())
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    def record(self, credential: str, ballot: str, number: int) -> None:
+        self.log.write(accepted(self.uuid, self.election.group, credential, ballot, number))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("group", "elections"), [("Ed25519", 25), ("BELENIOS-2048", 6)])
+def test_what_the_intake_accepts_is_logged_and_verified_by_everybody(group: str, elections: int) -> None:
+    class OfGroup(OneRule):
+        pass
+
+    OfGroup.group = group
+    run_state_machine_as_test(
+        OfGroup,
+        settings=settings(
+            max_examples=elections, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

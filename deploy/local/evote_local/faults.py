@@ -32,7 +32,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "a projection applies a batch": ("DeadLetter", "consumer_offsets applied"),
     "ballot casts": ("reservations", "BallotAccepted"),
     "ballot closes the box": ("BallotBoxClosed",) * 3,
-    "auth imports a roll": ("vault_rolls vault_voters",),
+    "auth imports a roll": ("vault_officers_acts vault_rolls vault_voters", "OfficersActed"),
     "auth freezes a roll": ("vault_rolls", "CredentialsPublished"),
     "auth releases by card": (
         "vault_challenges",
@@ -40,7 +40,10 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
         "VoterAuthenticated",
         "CredentialReleased",
     ),
-    "auth issues voting codes": ("vault_voting_codes vault_face_orders vault_voting_code_issues",),
+    "auth issues voting codes": (
+        "vault_officers_acts vault_voting_codes vault_face_orders vault_voting_code_issues",
+        "OfficersActed",
+    ),
     "auth enrols by card": (
         "vault_challenges",
         "vault_cards vault_voting_codes vault_face_orders vault_failures",
@@ -60,7 +63,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
         "vault_orders vault_attempts",
         "FaceVerified",
     ),
-    "biometric reissues": ("vault_election_keys vault_templates", "TemplateReissued"),
+    "biometric reissues": ("vault_commands vault_election_keys vault_templates", "TemplateReissued"),
     "biometric erases": (
         "vault_erasures vault_election_keys vault_templates vault_orders vault_verifications"
         " vault_attempts vault_frames",

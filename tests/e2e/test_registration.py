@@ -51,7 +51,7 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _a_married_voter_comes_through_an_officer(town)
             await _a_lost_card_gives_way_to_a_new_one(town)
             await referendum.officers.download_archive(
-                directory / "honest.bel", auditor_token=stack.identities.auditor_token
+                directory / "honest.bel", auditor=stack.identities.staff.signing("tally")
             )
             honest = await town.audit(directory, "honest.bel")
             assert honest.returncode == 0, honest.stderr
@@ -60,7 +60,7 @@ async def _election(stack: Stack, directory: Path) -> None:
             assert all(" 1 件（位置: " in line for line in listed)
             credential = await _auth_votes_for_somebody_who_never_came(town)
         await referendum.officers.download_archive(
-            directory / "planted.bel", auditor_token=stack.identities.auditor_token
+            directory / "planted.bel", auditor=stack.identities.staff.signing("tally")
         )
         planted = await town.audit(directory, "planted.bel")
         assert planted.returncode == 1

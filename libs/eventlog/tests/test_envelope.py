@@ -43,7 +43,11 @@ def values_of(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy
         case "boolean":
             return st.booleans()
         case "array":
-            return st.lists(values_of(schema["items"], root), min_size=schema.get("minItems", 0), max_size=3)
+            return st.lists(
+                values_of(schema["items"], root),
+                min_size=schema.get("minItems", 0),
+                max_size=min(schema.get("maxItems", 3), 3),
+            )
         case "object":
             return st.fixed_dictionaries({k: values_of(v, root) for k, v in schema["properties"].items()})
         case other:

@@ -22,7 +22,7 @@ SUBSTITUTED = "\uffff"
 _VARIANTS = (
     "高髙 崎﨑嵜 辺邉邊 島嶋嶌 浜濵濱 桑桒 橋槗 館舘 桧檜 薮藪 淵渕渊 柳栁 富冨 野埜 峰峯 凛凜 吉𠮷 昇曻 "
     "船舩 松枩 鶴靏隺 鴎鷗 蒋蔣 秋穐龝 哲喆 昂昻 柿枾 栃杤 煕熙熈 鉄鐡銕 麹麴 槙槇 尭堯 啓啟 姫姬 巌巖 梼檮 "
-    "涛濤 焔焰 砺礪 篭籠 莱萊 遥遙 諫諌 讃讚"
+    "涛濤 焔焰 砺礪 篭籠 莱萊 遥遙 諫諌 讃讚 市巿 菟莵"
 )
 _FOLDED_KANJI = {ord(variant): family[0] for family in _VARIANTS.split() for variant in family[1:]}
 
@@ -31,9 +31,14 @@ _NUMERALS = "〇零一二三四五六七八九"
 _TENS = {"十": 10, "百": 100, "千": 1000}
 _RUN = f"[{_NUMERALS}{''.join(_TENS)}]+"
 _HOUSE_UNIT = "丁目|丁|番地|番|号室|号"
-_NUMBER_BEFORE_UNIT = re.compile(f"{_RUN}(?={_HOUSE_UNIT}|-)")
+_NUMBER_BEFORE_UNIT = re.compile(f"{_RUN}(?={_HOUSE_UNIT}|-|条|線)")
 _NUMBER_AFTER_NUMBER = re.compile(f"(?<=[0-9]-){_RUN}")
 _UNIT = re.compile(f"(?<=[0-9])(?:{_HOUSE_UNIT})ノ?")
+# 1番2号21世紀ビル: the number behind 号 is the building's name, unless it is a room or a floor.
+_BUILDING_BEHIND = re.compile(
+    f"(?<=[0-9])号(?=(?:[0-9]+|{_RUN})(?![-0-9{_NUMERALS}{''.join(_TENS)}]|{_HOUSE_UNIT}|階|F|棟|$))"
+)
+_BUILDING_MARK = "="
 _PREFECTURE = re.compile("^(?:北海道|東京都|京都府|大阪府|神奈川県|和歌山県|鹿児島県|[^市区町村郡]{2}県)+")
 _SECTION = re.compile("[大小]字|(?<!文)字")
 _KANA = "ァ-ヺー"
@@ -41,7 +46,7 @@ _GA = re.compile(f"(?<=[^{_KANA}])[カガケ](?=[^{_KANA}])")
 _HIRAGANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _LARGE_KANA = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
 _CAPITALS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_GOES_ON = "-0123456789丁番号条町村区線地割軒"
+_GOES_ON = "-・、,0123456789丁番号条町村区線地割軒"
 """What follows a number that is not yet the end of the house number."""
 
 
@@ -107,7 +112,8 @@ def _fold_places(text: str) -> str:
     text = _SECTION.sub("", _PREFECTURE.sub("", text))
     text = _GA.sub("ケ", text)
     text = _NUMBER_BEFORE_UNIT.sub(_digits, text)
-    text = _NUMBER_AFTER_NUMBER.sub(_digits, _UNIT.sub("-", text))
+    text = _UNIT.sub("-", _BUILDING_BEHIND.sub(_BUILDING_MARK, text))
+    text = _NUMBER_AFTER_NUMBER.sub(_digits, text)
     text = re.sub("(?<=[0-9])ノ(?=[0-9])", "-", text)
     return re.sub("(?<=[0-9])-+(?![0-9-])", "", re.sub("-+", "-", text))
 

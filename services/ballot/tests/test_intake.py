@@ -23,7 +23,6 @@ NO = [[0, 0, 1]]
 # 2^255 - 19 is zero, and has another, canonical encoding; small-order points; a point off the subgroup.
 BAD_POINTS = {
     "not canonical": (2**255 - 19).to_bytes(32, "big").hex(),
-    "identity": (1).to_bytes(32, "big").hex(),
     "small order": (2**255 - 20).to_bytes(32, "big").hex(),
     "upper case": "AB" * 32,
     "too short": "00",
@@ -127,6 +126,13 @@ async def test_points_outside_the_group_are_invalid(place, point: str) -> None:
     ballot = json.loads(place.ballot(0))
     ballot["answers"][0]["choices"][1]["alpha"] = point
     assert await place.refused(place.signed(0, sign_again(place, ballot, 0), 1)) == (422, "invalid-ballot")
+
+
+async def test_a_neutral_element_that_nothing_is_proven_of_is_a_bad_proof(place) -> None:
+    """It is in the group: who proves it hides nothing of the own vote, and harms nobody else."""
+    ballot = json.loads(place.ballot(0))
+    ballot["answers"][0]["choices"][1]["alpha"] = (1).to_bytes(32, "big").hex()
+    assert await place.refused(place.signed(0, sign_again(place, ballot, 0), 1)) == (422, "bad-proof")
 
 
 async def test_a_huge_body_is_refused_before_it_is_read(place) -> None:

@@ -18,7 +18,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -27,12 +26,16 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ledger_anchor.domain import frontier_of, grow, partial_tiles
 from evote_ledger_anchor.main import PROGRAM
-from evote_ledger_anchor.service import SCHEMA, LedgerService
+from evote_ledger_anchor.service import SCHEMA, SERVICE, LedgerService
 from evote_ledger_anchor.store import newest_size, next_offsets, read_tiles, sequenced
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.people.staff import Staff
 from evote_local.testbed import running_app
+from evote_platform.access import Access
+from evote_platform.clock import utc_now
 from evote_platform.database import migrate, schema_pool
 from evote_platform.logging import configure_logging
+from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import (
@@ -155,10 +158,13 @@ async def store(pool: asyncpg.Pool, log: Log) -> None:
 @asynccontextmanager
 async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
     """The service's endpoints over the tables, for an auditor: no election of this log is closed."""
-    service = LedgerService(pool, KEY.verifier, auditor_token_sha256=sha256(b"auditor").hexdigest())
-    async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
-        client.headers["Authorization"] = "Bearer auditor"
-        yield client
+    staff = Staff()
+    with tempfile.TemporaryDirectory() as directory:
+        roster = RosterFile(staff.write_roster(Path(directory) / "roster.json"))
+        service = LedgerService(pool, KEY.verifier, Access(SERVICE, roster, utc_now))
+        async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
+            client.auth = staff.signing(SERVICE)
+            yield client
 
 
 def requests(size: int) -> dict[str, Callable[[int], str]]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_eventlog.events import Topic
+from evote_local.people.staff import Staff
 from evote_local.people.voters import PollingDay, cast_body, encrypt, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
@@ -42,8 +43,8 @@ class Polls:
     day: PollingDay
     client: httpx.AsyncClient
     directory: Path
-    auditor_token: str = field(repr=False)
-    """Of an auditor of record, who follows the vote."""
+    staff: Staff
+    """The auditor of record among them follows the vote."""
 
     @property
     def uuid(self) -> str:
@@ -57,7 +58,7 @@ class Polls:
         path = self.directory / "archive.bel"
 
         async def has_them() -> bool:
-            await self.referendum.officers.download_archive(path, auditor_token=self.auditor_token)
+            await self.referendum.officers.download_archive(path, auditor=self.staff.signing("tally"))
             return sum(1 for _ in read_ballots(path)) >= least
 
         await patiently(has_them)
@@ -81,9 +82,7 @@ async def open_polls(
         referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=voters, seed=1)
         await referendum.prepare()
         referendum.issue_cards(lambda: None)
-        yield Polls(
-            referendum, await referendum.open_polls(executor), client, directory, stack.identities.auditor_token
-        )
+        yield Polls(referendum, await referendum.open_polls(executor), client, directory, stack.identities.staff)
 
 
 Story = Callable[[Polls], Coroutine[None, None, None]]
@@ -255,9 +254,8 @@ async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, boo
 
 
 async def _board(polls: Polls, replica: Service) -> list[tuple[str, bool]]:
-    headers = {"Authorization": f"Bearer {polls.auditor_token}"}
     url = f"{replica.url}/elections/{polls.uuid}/ballots?limit=1000"
-    items = (await polls.client.get(url, headers=headers)).json()["items"]
+    items = (await polls.client.get(url, auth=polls.staff.signing("ballot"))).json()["items"]
     return [(item["tracker"], item["superseded"]) for item in items]
 
 

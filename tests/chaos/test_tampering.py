@@ -68,8 +68,8 @@ class Place:
 
     async def audit(self, cast: Cast) -> Verdict:
         """During the vote, as an auditor of record."""
-        token = self.stack.identities.auditor_token
-        await self.referendum.officers.download_archive(self.directory / "archive.bel", auditor_token=token)
+        auditor = self.stack.identities.staff.signing("tally")
+        await self.referendum.officers.download_archive(self.directory / "archive.bel", auditor=auditor)
         return await verify_as_auditor(self.stack, self.client, cast, self.directory)
 
 

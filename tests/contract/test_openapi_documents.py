@@ -57,7 +57,7 @@ def test_a_document_says_which_operations_are_signed_and_every_act_is_one(servic
 
 
 def test_the_documents_say_what_auditors_see_before_the_close_and_everybody_after_it() -> None:
-    optional = [{"auditor": []}, {}]
+    optional = [{"access": []}, {}]
     found = {
         f"{service} {name}"
         for service in SERVICES

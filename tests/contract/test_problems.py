@@ -14,6 +14,7 @@ from enum import Enum
 from types import ModuleType
 
 import pytest
+from evote_auth.keys.store import KeyStoreUnavailable
 from evote_auth.main import PROGRAM as AUTH
 from evote_ballot.domain.refusals import OlderThanLast
 from evote_ballot.main import PROGRAM as BALLOT
@@ -21,7 +22,8 @@ from evote_biometric.main import PROGRAM as BIOMETRIC
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
-from evote_platform.access import ACCESS_PROBLEMS, Commanded, Reading, limit_address
+from evote_platform.access import ACCESS_PROBLEMS, READING_PROBLEMS, Commanded, Reading, limit_address
+from evote_platform.auditors import reader_of
 from evote_platform.problems import RATE_LIMITED, ProblemKind
 from evote_platform.program import Program
 from evote_tally.main import PROGRAM as TALLY
@@ -97,6 +99,8 @@ def samples(refusal: type[Exception]) -> Iterator[Exception]:
     """Occurrences of a refusal: one, or one for each value of a field that is an enumeration."""
     if refusal is LogUnavailable:
         yield LogUnavailable("away")
+    elif refusal is KeyStoreUnavailable:
+        yield KeyStoreUnavailable("away")
     elif refusal is EventTooLarge:
         yield EventTooLarge(2, 1)
     elif refusal is LogDisagrees:
@@ -135,8 +139,10 @@ def test_every_problem_that_a_service_answers_with_is_listed(program: Program) -
         value for module in modules(program, "api") for value in vars(module).values() if isinstance(value, ProblemKind)
     ]
     asked_first = {call for router in program.routers for route in router.routes for call in dependencies(route)}
-    if any(isinstance(call, Commanded | Reading) for call in asked_first):
+    if any(isinstance(call, Commanded) for call in asked_first):
         defined += ACCESS_PROBLEMS
+    if any(isinstance(call, Reading) or call is reader_of for call in asked_first):
+        defined += READING_PROBLEMS
     if limit_address in asked_first:
         defined += [RATE_LIMITED]
     assert {kind.slug for kind in defined} <= {kind.slug for kind in listed}

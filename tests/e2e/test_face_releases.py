@@ -64,7 +64,7 @@ async def _election(stack: Stack, directory: Path) -> None:
 
         async def archived() -> bool:
             await referendum.officers.download_archive(
-                directory / "final.bel", auditor_token=stack.identities.auditor_token
+                directory / "final.bel", auditor=stack.identities.staff.signing("tally")
             )
             return sum(1 for _ in read_ballots(directory / "final.bel")) == 3
 

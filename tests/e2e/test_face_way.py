@@ -92,7 +92,7 @@ async def _election(stack: Stack, biometric: Service, weights: Path, directory: 
             cast = await polls.cast(voter, "はい", [[0, 1, 0]], client)
             await polls.wait_until_logged(cast, client)
         await referendum.officers.download_archive(
-            directory / "final.bel", auditor_token=stack.identities.auditor_token
+            directory / "final.bel", auditor=stack.identities.staff.signing("tally")
         )
         audit = await _audit(stack, uuid, directory)
         assert audit.returncode == 0, audit.stderr

@@ -101,7 +101,7 @@ class Town:
 
         async def says_it() -> bool:
             nonlocal done
-            await self.officers.download_archive(archive, auditor_token=self.stack.identities.auditor_token)
+            await self.officers.download_archive(archive, auditor=self.stack.identities.staff.signing("tally"))
             done = await self.audit(archive.parent, archive.name)
             return line in done.stdout
 

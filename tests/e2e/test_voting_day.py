@@ -17,7 +17,7 @@ from evote_eventlog.producer import EventProducer
 from evote_local.people.voters import PollingDay, Voter, VoterRefused, cast_body, encrypt, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
-from evote_local.referendum.verification import run_belenios_tool, run_evote_verify
+from evote_local.referendum.verification import auditor_options, run_belenios_tool, run_evote_verify
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 from evote_platform.clock import utc_now
@@ -51,8 +51,8 @@ async def _voting_day(stack: Stack, directory: Path) -> None:
             visits = referendum.plan_visits()
             await referendum.vote(polls, visits[: len(visits) // 2], lambda: None)
             await _nobody_sees_ballots_while_people_vote(stack, client, polls, referendum)
-            auditor = stack.identities.auditor_token
-            await referendum.officers.download_archive(directory / "noon.bel", auditor_token=auditor)
+            auditor = stack.identities.staff.signing("tally")
+            await referendum.officers.download_archive(directory / "noon.bel", auditor=auditor)
             dashboard = asyncio.create_task(_turnout_reaches(stack, client, uuid, ballots=len(visits)))
             await referendum.vote(polls, visits[len(visits) // 2 :], lambda: None)
             await dashboard
@@ -159,12 +159,10 @@ async def _the_auditor_ties_receipt_log_and_archive_together(
     log_key.write_text((await client.get(f"{stack.ledger_anchor.url}/log-key")).text)
     archive, saved = directory / "final.bel", directory / "saved"
     # Other tests' elections may be open on this stack: their ballots are not public yet.
-    access = directory / "auditor-token"
-    access.write_text(stack.identities.auditor_token)
     keys = ("--log-key", log_key, "--roster", stack.identities.roster_file)
     options = (*keys, "--receipt", receipt, "--receipt-key", receipt_key)
     ties = ("receipt - ballot service", "receipt - archive", "receipt - log", "archive", "archive - log")
-    live = ("--log", stack.ledger_anchor.url, "--save", saved, "--auditor-token", access)
+    live = ("--log", stack.ledger_anchor.url, "--save", saved, *auditor_options(stack))
     for where in (live, ("--log", saved)):
         verdict = await asyncio.to_thread(run_evote_verify, archive, *where, *options)
         assert verdict.accepted, verdict.output

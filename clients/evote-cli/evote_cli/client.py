@@ -32,11 +32,10 @@ class Reader:
 class ServiceClient:
     """Requests to a service; every refusal is a ``ServerRefused``."""
 
-    def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None) -> None:
-        """``token`` is an auditor's of record, for what isn't public; ``transport`` replaces the network, for tests."""
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        """``transport`` replaces the network, for tests."""
         self._url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self._http = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, transport=transport)
 
     def __enter__(self) -> ServiceClient:
         return self

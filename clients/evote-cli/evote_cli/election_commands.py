@@ -26,7 +26,7 @@ from .commanding import (
 )
 from .errors import CommandFailed
 from .officer_key import read_officer_key
-from .options import AuditorToken, AuthUrl, ElectionUuid, Url
+from .options import AuditorKey, AuditorPassword, AuthUrl, ElectionUuid, Url, auditor_of
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -189,11 +189,14 @@ def archive(
     election: ElectionUuid,
     url: Url,
     out: Annotated[Path, typer.Option(help="保存先のファイル。")],
-    auditor_token: AuditorToken = "",
+    auditor_key: AuditorKey = None,
+    password: AuditorPassword = None,
 ) -> None:
     """公開アーカイブ（.bel）を保存する。公開は締切のあと。監査人は投票中にも読める。"""
-    with ServiceClient(url, auditor_token) as client:
-        size = client.download(f"/elections/{election}/archive.bel", out)
+    auditor = auditor_of(auditor_key, password)
+    reader = None if auditor is None else Reader(auditor, "tally")
+    with ServiceClient(url) as client:
+        size = client.download(f"/elections/{election}/archive.bel", out, reader)
     _console.print(f"{out} に保存しました（{size:,} バイト）。evote-verify で検証できます。")
 
 

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from evote_officers.signing import Officer
 from evote_tlog.errors import MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
 from evote_verify.findings import Unusable
+from evote_verify.reading.access import LOG_SERVICE, AuditorAccess
 from evote_verify.reading.checkpoints import LogBroken
 from evote_verify.reading.sources import FolderSource, HttpSource, LogSource, SourceUnavailable
 from evote_verify.reading.witnessed import NotWitnessed, WitnessedLog, read_witnessed
@@ -35,14 +38,14 @@ class LogView:
         return SeenCheckpoint(self.witnessed.checkpoint.size, self.witnessed.checkpoint.root.hex())
 
 
-def read_log(place: str, policy: str, progress: Progress, auditor_token: str = "") -> LogView:
+def read_log(place: str, policy: str, progress: Progress, auditor: Officer | None = None) -> LogView:
     """Read a log.
 
     Args:
         place: its URL, or a folder that ``evote-verify --save`` wrote.
         policy: the text of the witness policy.
         progress: called with the records read and the records in all.
-        auditor_token: what shows ballots of elections that are open; empty: they are withheld.
+        auditor: of record, to whom ballots of elections that are open are shown; None: they are withheld.
 
     Raises:
         PolicyUnreadable: the policy is none, or names not exactly one log and a quorum of witnesses.
@@ -50,7 +53,7 @@ def read_log(place: str, policy: str, progress: Progress, auditor_token: str = "
         LogUnreachable: not all of it could be read.
     """
     try:
-        with _source(place, auditor_token) as source:
+        with _source(place, auditor) as source:
             witnessed = read_witnessed(source, _parse(policy), progress)
     except NotWitnessed as error:
         raise LogRefused(f"証人の署名が足りません（{error.reason}）") from error
@@ -80,12 +83,12 @@ def check_seen(record: CeremonyRecord, view: LogView) -> None:
 
 
 @contextmanager
-def _source(place: str, auditor_token: str) -> Iterator[LogSource]:
+def _source(place: str, auditor: Officer | None) -> Iterator[LogSource]:
     if not place.startswith(("http://", "https://")):
         yield FolderSource(Path(place))
         return
-    headers = {"Authorization": f"Bearer {auditor_token}"} if auditor_token else {}
-    with httpx.Client(headers=headers) as client:
+    access = None if auditor is None else AuditorAccess(auditor, LOG_SERVICE, place, lambda: datetime.now(UTC))
+    with httpx.Client(auth=access) as client:
         yield HttpSource(client, place, time.sleep)
 
 

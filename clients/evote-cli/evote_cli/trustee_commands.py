@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from evote_officers.signing import Officer
 from evote_statements.keys import key_text
 from rich.console import Console
 from rich.progress import Progress
@@ -22,7 +23,7 @@ from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from .log_view import LogView, read_log
 from .log_view import Progress as OnProgress
 from .message import STEP_NAMES, Message, parse_message
-from .options import AuditorToken, ElectionUuid, Url
+from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, auditor_of
 from .trustee import Person, sign_step
 
 app = typer.Typer(help="立会人：鍵生成の儀式と部分復号。", no_args_is_help=True)
@@ -119,12 +120,14 @@ def decrypt(
     out: OutFile,
     witness_policy: WitnessPolicy = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
-    auditor_token: AuditorToken = "",
+    auditor_key: AuditorKey = None,
+    password: AuditorPassword = None,
 ) -> None:
     """アーカイブと公開ログをすべて検証してから部分復号を作る（--log がフォルダなら通信しない）。"""
     keeper = RecordKeeper(key_file)
+    auditor = auditor_of(auditor_key, password)
     with archive_to_decrypt(archive) as file:
-        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)), auditor_token)
+        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)), auditor)
         with _progress("アーカイブの検証") as progress:
             message = partial_decryption(
                 read_key_file(key_file), keeper, file, view, secrets.token_bytes, processes=processes, progress=progress
@@ -158,9 +161,9 @@ def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: st
     return record.witness_policy
 
 
-def _read_log(log: str, policy: str, auditor_token: str = "") -> LogView:
+def _read_log(log: str, policy: str, auditor: Officer | None = None) -> LogView:
     with _progress("公開ログの検証") as progress:
-        return read_log(log, policy, progress, auditor_token)
+        return read_log(log, policy, progress, auditor)
 
 
 def _person(code: str | None, yes: bool) -> Person:

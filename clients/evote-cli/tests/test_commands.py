@@ -19,8 +19,15 @@ from evote_cli.message import CONFIRMATION, STEP_NAMES
 from evote_cli.officer_key import read_officer_key, write_officer_key
 from evote_cli.trustee import STEPS
 from evote_officers.acts import find_act
-from evote_officers.commands import COMMAND_SCHEME, GivenCommand, statements_of, verify_command
-from evote_officers.roster import parse_roster
+from evote_officers.commands import (
+    ACCESS_SCHEME,
+    COMMAND_SCHEME,
+    GivenCommand,
+    statements_of,
+    verify_access,
+    verify_command,
+)
+from evote_officers.roster import Role, parse_roster
 from evote_platform.clock import utc_now
 from evote_statements.keys import key_text
 from evote_tally.domain.ceremony import waiting_for_confirmation
@@ -30,7 +37,7 @@ UUID = "4yP2vbZnkbxpPG"
 URL = "http://tally.example"
 
 
-KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki")}
+KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki", "kato")}
 ROSTER = parse_roster(
     json.dumps(
         {
@@ -39,7 +46,7 @@ ROSTER = parse_roster(
                 {
                     "id": name,
                     "name": name,
-                    "roles": ["election-officer", "counter-officer"],
+                    "roles": ["auditor"] if name == "kato" else ["election-officer", "counter-officer"],
                     "keys": [key_text(key.public_key())],
                     "valid_from": "2026-01-01T00:00:00Z",
                 }
@@ -81,7 +88,7 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
     def run(transport: httpx.BaseTransport, *arguments: str | Path) -> str:
         for module in (command_commands, election_commands, face_commands, officer_commands, trustee_commands):
-            monkeypatch.setattr(module, "ServiceClient", lambda url, token="": ServiceClient(url, token, transport))
+            monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
         addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
         environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", "COLUMNS": "200", **keys}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
@@ -377,6 +384,25 @@ def test_an_officer_makes_one_code_anew_and_orders_an_enrolment(evote, tmp_path)
         ["%E7%94%B2%2F1", "face-enrolment"],
     ]
     assert [given(request).names for request in requests] == ["sato", "sato、suzuki"]
+
+
+def test_before_the_close_an_auditor_signs_for_the_archive_and_the_public_does_not(evote, tmp_path) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, content=b"archive")
+
+    download = ("election", "archive", UUID, "--out", tmp_path / "a.bel")
+    evote(httpx.MockTransport(answer), *download)
+    evote(httpx.MockTransport(answer), *download, "--auditor-key", key_file(tmp_path, "kato"))
+    public, signed = requests
+    assert "Authorization" not in public.headers
+    (statement,) = statements_of(ACCESS_SCHEME, signed.headers["Authorization"])
+    path = f"/elections/{UUID}/archive.bel"
+    roles = frozenset({Role.AUDITOR})
+    asked = verify_access(statement, roles, ROSTER, service="tally", path=path, query="", now=utc_now())
+    assert asked.id == "kato"
 
 
 def test_an_archive_that_breaks_off_leaves_no_file(evote, tmp_path) -> None:

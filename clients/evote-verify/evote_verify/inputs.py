@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from getpass import getpass
 from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_officers.key_file import NotAKeyFile, WrongPassword, open_key_file
 from evote_officers.roster import Roster, RosterUnusable, parse_roster
 from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedPolicy
@@ -23,6 +25,7 @@ from .chain_access import add_options as add_chain_options
 from .chain_access import check_options as check_chain_options
 from .chain_access import named_chains
 from .findings import Unusable
+from .reading.access import LOG_SERVICE, AuditorAccess
 from .reading.archive_file import ArchiveFile, opened_archive
 from .reading.chains import NamedChain
 from .reading.proof_file import GivenProof, read_proof
@@ -30,6 +33,8 @@ from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
 from .reading.saved import SavedLog
 from .reading.sources import FolderSource, Freshness, HttpSource, LogSource
 from .reading.trust import parse_log_key
+
+PASSWORD_VARIABLE = "EVOTE_OFFICER_PASSWORD"  # noqa: S105 - a variable's name
 
 EPILOG = """\
 exit status:
@@ -57,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add = parsed.add_argument
     add("archive", type=Path, nargs="?", help="the archive, as downloaded (UUID.bel)")
     add("--log", metavar="URL|FOLDER", help="the public log: its server, or a folder that --save wrote")
-    add("--auditor-token", type=Path, metavar="FILE", help="an auditor of record's access to what is not public yet")
+    add("--auditor-key", type=Path, metavar="FILE", help="your key as an auditor of record: for what is not public yet")
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
     add("--witness-policy", type=Path, metavar="FILE", help="whose cosignatures you ask for (C2SP tlog-policy)")
     add("--roster", type=Path, metavar="FILE", help="the officers' roster, as the municipality gave it to you (JSON)")
@@ -82,8 +87,8 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     check_chain_options(arguments, parsed)
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
-    if arguments.auditor_token is not None and arguments.log is None:
-        parsed.error("--auditor-token is for reading a --log")
+    if arguments.auditor_key is not None and arguments.log is None:
+        parsed.error("--auditor-key is for reading a --log")
     if arguments.proof is not None and arguments.log is not None:
         parsed.error("--proof is for where there is no --log: the log shows more")
     if arguments.proof is not None and arguments.receipt is None:
@@ -103,6 +108,8 @@ class Outside:
     chains: Callable[[argparse.Namespace], Sequence[NamedChain]] = named_chains
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ask: Callable[[str], str] = getpass
+    """Asks the person at the keyboard for a password."""
 
 
 @dataclass(frozen=True)
@@ -164,17 +171,21 @@ def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> 
     """A server's URL, or a folder."""
     place: str = arguments.log
     if place.startswith(("http://", "https://")):
-        headers = {} if arguments.auditor_token is None else _access(arguments.auditor_token)
-        return HttpSource(opened.enter_context(httpx.Client(headers=headers)), place, outside.sleep)
+        access = None if arguments.auditor_key is None else _access(arguments.auditor_key, place, outside)
+        return HttpSource(opened.enter_context(httpx.Client(auth=access)), place, outside.sleep)
     return FolderSource(Path(place))
 
 
-def _access(token_file: Path) -> dict[str, str]:
+def _access(key_file: Path, log_url: str, outside: Outside) -> AuditorAccess:
+    content = _read_file(key_file)
+    password = os.environ.get(PASSWORD_VARIABLE) or outside.ask(f"The password of {key_file}: ")
     try:
-        token = _read_file(token_file).decode("ascii").strip()
-    except UnicodeDecodeError:
-        raise Unusable(f"{token_file} holds no token") from None
-    return {"Authorization": f"Bearer {token}"}
+        auditor = open_key_file(content, password)
+    except WrongPassword:
+        raise Unusable(f"the password does not open {key_file}") from None
+    except NotAKeyFile:
+        raise Unusable(f"{key_file} is not a person's key file (evote officer keygen)") from None
+    return AuditorAccess(auditor, LOG_SERVICE, log_url, outside.now)
 
 
 def _read_file(path: Path) -> bytes:

@@ -417,5 +417,6 @@ def make() -> type:
         root_at = staticmethod(root_at)
         chain = FakeChain
         origin = ORIGIN
+        moment = MOMENT
 
     return Make

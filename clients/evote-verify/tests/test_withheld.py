@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_officers.commands import ACCESS_SCHEME, statements_of, verify_access
+from evote_officers.key_file import key_file_text
+from evote_officers.roster import Person, Role, Roster
+from evote_statements.keys import key_text
 from evote_tlog.tiles import entries_path
 
 
@@ -87,13 +93,49 @@ def test_what_came_after_its_close_hides_nothing_of_an_archive(
     assert not answer.tie("archive - log").startswith("not checked"), answer.report
 
 
-def test_an_auditor_shows_an_access_with_every_question(
-    evote_verify, server, held, make, voting, log_key, tmp_path
+def auditor(identifier: str, key: Ed25519PrivateKey) -> Person:
+    return Person(
+        id=identifier,
+        name="監査人",
+        roles=(Role.AUDITOR,),
+        keys=(key_text(key.public_key()),),
+        valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_an_auditor_signs_every_question_for_itself(
+    evote_verify, server, held, make, voting, log_key, tmp_path, monkeypatch
 ) -> None:
-    token = tmp_path / "token"
-    token.write_text("secret\n")
+    key, file = Ed25519PrivateKey.generate(), tmp_path / "kato.key"
+    file.write_text(key_file_text("d", "kato", key, "secret"))
+    roster = Roster(deployment="d", persons=(auditor("kato", key),))
     server.files = make.files(voting, log_key)
-    answer = evote_verify("--log", server.url, "--log-key", log_key.verifier.text, "--auditor-token", token)
+    monkeypatch.setenv("EVOTE_OFFICER_PASSWORD", "secret")
+    answer = evote_verify("--log", server.url, "--log-key", log_key.verifier.text, "--auditor-key", file)
     assert answer.status == 0
     assert answer.tie("log - its rules").startswith("holds")
-    assert set(server.accesses) == {"Bearer secret"}
+    for path, header in zip(server.asked, server.accesses, strict=True):
+        (statement,) = statements_of(ACCESS_SCHEME, header)
+        asked = verify_access(
+            statement,
+            frozenset({Role.AUDITOR}),
+            roster,
+            service="ledger-anchor",
+            path=f"/{path}",
+            query="",
+            now=make.moment,
+        )
+        assert asked.id == "kato"
+
+
+def test_a_key_file_that_does_not_open_is_said_before_anything_is_asked(
+    evote_verify, server, log_key, tmp_path, monkeypatch
+) -> None:
+    file, other = tmp_path / "kato.key", tmp_path / "other.key"
+    file.write_text(key_file_text("d", "kato", Ed25519PrivateKey.generate(), "secret"))
+    other.write_text("{}")
+    monkeypatch.setenv("EVOTE_OFFICER_PASSWORD", "another")
+    for given, said in ((file, "the password does not open"), (other, "is not a person's key file")):
+        answer = evote_verify("--log", server.url, "--log-key", log_key.verifier.text, "--auditor-key", given)
+        assert answer.status == 2 and said in answer.error
+    assert server.asked == []

@@ -86,15 +86,10 @@ PERSONS_MISSING: Final = kind(
     ("署名する人が足りません", "{needed} 人の署名が必要です（いまは {given} 人）。別の人が連署してください。"),
     ("More persons have to sign", "It takes {needed} persons, and {given} signed. Let another one cosign."),
 )
-ACCESS_PROBLEMS: Final = (
-    UNAUTHORIZED,
-    COMMAND_MALFORMED,
-    FORBIDDEN,
-    COMMAND_OF_ANOTHER,
-    COMMAND_UNTIMELY,
-    PERSONS_MISSING,
-)
-"""What a service answers with that asks who calls."""
+READING_PROBLEMS: Final = (UNAUTHORIZED, COMMAND_MALFORMED, FORBIDDEN, COMMAND_OF_ANOTHER, COMMAND_UNTIMELY)
+"""What a service answers with that asks who reads."""
+ACCESS_PROBLEMS: Final = (*READING_PROBLEMS, PERSONS_MISSING)
+"""What a service answers with that asks who reads and who commands."""
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,8 @@ class ServiceSettings(BaseSettings):
     """The port to listen on."""
     trusted_proxies: str = "127.0.0.1"
     """Addresses, separated by commas, whose ``X-Forwarded-For`` tells the client's address."""
-    auditor_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """SHA-256 (hex) of the bearer token with which auditors of record follow a vote; without it nobody does. Read by
-    ballot, ledger-anchor and tally."""
+    roster_file: Path
+    """The roster of everybody whom the deployment lets in (JSON, docs/officers.md); read again whenever it changes."""
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
     """How long requests in flight may take to end after SIGTERM, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -24,8 +24,6 @@ from .keys.token import TokenKeys, TokenSettings
 class AuthSettings(ServiceSettings):
     """Settings of auth; each is read from ``EVOTE_`` and its name in capitals."""
 
-    roster_file: Path
-    """The roster of the deployment's officers (JSON, docs/officers.md); read again whenever it changes."""
     credential_token_module: Path | None = None
     """The PKCS #11 library of the token that holds the elections' credential keys."""
     credential_token_label: str | None = None

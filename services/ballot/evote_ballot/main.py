@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 from evote_platform.program import Program
+from evote_platform.roster import RosterFile
 
 from .api.problems import PROBLEMS
 from .api.routes import router
@@ -16,7 +17,7 @@ PROGRAM = Program(
     service=SERVICE,
     schema=SCHEMA,
     settings=BallotSettings,
-    start=lambda settings: partial(running, settings),
+    start=lambda settings: partial(running, settings, RosterFile(settings.roster_file)),
     replay=replay,
     routers=[router],
     problems=PROBLEMS,

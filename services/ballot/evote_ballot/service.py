@@ -18,11 +18,13 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
+from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.ratelimit import TokenBucket, per_minute
+from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .closing import BoxCloser
@@ -50,7 +52,7 @@ class BallotService:
     turnout: TurnoutFeed
     address_limit: TokenBucket
     metrics: IntakeMetrics
-    auditor_token_sha256: str | None
+    access: Access
     most_watchers: int
     draining: asyncio.Event
     """Set when the replica is told to stop: who watches the turnout is let go."""
@@ -60,7 +62,7 @@ class BallotService:
 
 @asynccontextmanager
 async def running(
-    settings: BallotSettings, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+    settings: BallotSettings, roster: RosterFile, readiness: Readiness, registry: CollectorRegistry, clock: Clock
 ) -> AsyncIterator[BallotService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
@@ -77,6 +79,7 @@ async def running(
         readiness.register("projection", runner.caught_up)
         readiness.register("read-back", read_back.check)
         readiness.register("verification", verifier.check_alive)
+        readiness.register("roster", roster.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -101,7 +104,7 @@ async def running(
                     turnout=TurnoutFeed(pool, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,
-                    auditor_token_sha256=settings.auditor_token_sha256,
+                    access=Access(SERVICE, roster, clock),
                     most_watchers=settings.turnout_watchers,
                     draining=readiness.draining,
                 )

@@ -43,11 +43,12 @@ from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
+from evote_local.people.staff import Staff
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
 from evote_platform.settings import Environment
 
-AUDITOR_TOKEN = "an auditor's token"
+STAFF = Staff()
 YES, NO, BLANK = [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]]
 
 
@@ -207,8 +208,7 @@ class PollingPlace:
 
     async def audited(self, path: str, replica: int = 0) -> httpx.Response:
         """What an auditor of record is shown below the election's address."""
-        headers = {"Authorization": f"Bearer {AUDITOR_TOKEN}"}
-        response = await self.replicas[replica].get(f"{self.base}/{path}", headers=headers)
+        response = await self.replicas[replica].get(f"{self.base}/{path}", auth=STAFF.signing("ballot", self.clock))
         assert response.status_code == 200, response.text
         return response
 
@@ -255,9 +255,9 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
         topic_prefix=kafka.topic_prefix,
         database_url=database_url,
         port=0,
+        roster_file=STAFF.write_roster(tmp_path / "roster.json"),
         receipt_key_file=tmp_path / "receipt-key.pem",
         workers=1,
-        auditor_token_sha256=sha256(AUDITOR_TOKEN.encode()).hexdigest(),
         credential_ballots_per_minute=20,
         address_requests_per_minute=100_000,
     )

@@ -9,6 +9,7 @@ import pytest
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
 from evote_eventlog.replay import replay
+from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
 from evote_platform.database import open_pool
 from hypothesis import HealthCheck, given, settings
@@ -126,7 +127,9 @@ async def test_after_the_close_everybody_reads_ballots_and_which_took_whose_plac
 async def test_an_access_that_does_not_hold_is_refused_and_not_taken_for_the_publics(place) -> None:
     for token in ("Bearer another", "Basic x", ""):
         refused = await place.client.get(f"{place.base}/ballots", headers={"Authorization": token})
-        assert (refused.status_code, place.slug(refused)) == (403, "auditor-access-refused")
+        assert (refused.status_code, place.slug(refused)) == (401, "unauthorized")
+    refused = await place.client.get(f"{place.base}/ballots", auth=Staff().signing("ballot"))
+    assert (refused.status_code, place.slug(refused)) == (403, "forbidden")
 
 
 async def test_times_are_told_to_the_minute(place) -> None:

@@ -20,8 +20,6 @@ from .keys import MasterKey
 class BiometricSettings(ServiceSettings):
     """Settings of biometric; each is read from ``EVOTE_`` and its name in capitals."""
 
-    roster_file: Path
-    """The roster of the deployment's officers (JSON, docs/officers.md); read again whenever it changes."""
     master_key_file: Path
     """Base64 of 32 secret bytes, which wrap the elections' keys."""
     auth_public_key_file: Path

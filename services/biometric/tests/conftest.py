@@ -39,6 +39,7 @@ from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Puppet
 from evote_local.people.staff import Staff, StaffSignature
 from evote_local.testbed import MovableClock, running_app
+from evote_platform.roster import RosterFile
 from evote_platform.settings import Environment
 from evote_statements.signed import sign_statement
 from fastapi import FastAPI
@@ -250,7 +251,9 @@ async def open_booth(
     tally = EventProducer(kafka, "tally", clock)
     await tally.start()
     try:
-        app = PROGRAM.app(partial(running, biometric_settings, WORKER), clock)
+        app = PROGRAM.app(
+            partial(running, biometric_settings, RosterFile(biometric_settings.roster_file), WORKER), clock
+        )
         async with running_app(app) as client:
             yield Booth(client, app, kafka, biometric_settings, clock, auth_key, verdict_key, tally)
     finally:
@@ -272,7 +275,9 @@ async def booth(
 @pytest.fixture
 async def replica(biometric_settings: BiometricSettings, clock: MovableClock) -> AsyncIterator[httpx.AsyncClient]:
     """A second replica."""
-    async with running_app(PROGRAM.app(partial(running, biometric_settings, WORKER), clock)) as client:
+    async with running_app(
+        PROGRAM.app(partial(running, biometric_settings, RosterFile(biometric_settings.roster_file), WORKER), clock)
+    ) as client:
         yield client
 
 

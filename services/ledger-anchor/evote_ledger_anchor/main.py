@@ -11,6 +11,7 @@ from evote_anchors.errors import ChainError
 from evote_anchors.ethereum.key import UnusableKey
 from evote_platform.cli import OwnCommand
 from evote_platform.program import Program
+from evote_platform.roster import RosterFile
 
 from .api import anchors, log
 from .api.problems import PROBLEMS
@@ -37,7 +38,9 @@ PROGRAM = Program(
     service=SERVICE,
     schema=SCHEMA,
     settings=LedgerSettings,
-    start=lambda settings: partial(running, settings, ChainSettings.from_environment()),
+    start=lambda settings: partial(
+        running, settings, ChainSettings.from_environment(), RosterFile(settings.roster_file)
+    ),
     replay=replay,
     routers=[log.router, anchors.router],
     problems=PROBLEMS,

@@ -17,10 +17,12 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
 from evote_eventlog.transactional import TransactionalProducer
+from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
 from prometheus_client import CollectorRegistry
@@ -55,9 +57,9 @@ class LedgerService:
 
     pool: asyncpg.Pool
     key: VerifierKey
+    access: Access
     contracts: tuple[AnchorContract, ...] = ()
     """Where this deployment anchors."""
-    auditor_token_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class _Means:
 async def running(
     settings: LedgerSettings,
     chain_settings: ChainSettings,
+    roster: RosterFile,
     readiness: Readiness,
     registry: CollectorRegistry,
     clock: Clock,
@@ -99,6 +102,7 @@ async def running(
         readiness.register("kafka", producer.check)
         readiness.register("projection", runner.caught_up)
         readiness.register("sequencer", sequencer.check)
+        readiness.register("roster", roster.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -111,7 +115,7 @@ async def running(
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
-                yield LedgerService(pool, key.verifier, contracts, settings.auditor_token_sha256)
+                yield LedgerService(pool, key.verifier, Access(SERVICE, roster, clock), contracts)
         finally:
             await producer.stop()
 

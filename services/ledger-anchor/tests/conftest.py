@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -28,10 +27,14 @@ from evote_eventlog.record import Record, RecordPosition
 from evote_ledger_anchor.domain import Sequenced, frontier_of, partial_tiles, sign_checkpoints
 from evote_ledger_anchor.main import PROGRAM
 from evote_ledger_anchor.projection import LedgerProjection
-from evote_ledger_anchor.service import SCHEMA, AnchorContract, LedgerService
+from evote_ledger_anchor.service import SCHEMA, SERVICE, AnchorContract, LedgerService
 from evote_ledger_anchor.store import newest_size, read_tiles
+from evote_local.people.staff import Staff
 from evote_local.testbed import begun_cast, eventually, running_app
+from evote_platform.access import Access
+from evote_platform.clock import utc_now
 from evote_platform.database import schema_pool
+from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import SigningKey, VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import tree_head
@@ -41,7 +44,7 @@ from pydantic import SecretStr
 from .fake_chain import CHAIN
 from .running_monitor import System
 
-AUDITOR_TOKEN = "auditor-token-of-a-test"
+STAFF = Staff()
 ELECTION, OTHER_ELECTION = "1" * 14, "2" * 14
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -146,20 +149,33 @@ def log(pool: asyncpg.Pool, key: SigningKey) -> LogBuilder:
 
 
 @pytest.fixture
-async def client(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.AsyncClient]:
+def staff() -> Staff:
+    return STAFF
+
+
+@pytest.fixture
+def roster_file(tmp_path: Path) -> Path:
+    return STAFF.write_roster(tmp_path / "roster.json")
+
+
+@pytest.fixture
+def service(pool: asyncpg.Pool, key: SigningKey, roster_file: Path) -> LedgerService:
+    """What the endpoints work with."""
+    access = Access(SERVICE, RosterFile(roster_file), utc_now)
+    return LedgerService(pool, key.verifier, access, (AnchorContract("ethereum", CHAIN),))
+
+
+@pytest.fixture
+async def client(service: LedgerService) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP API over what the test has projected, as an auditor of record is answered."""
-    service = LedgerService(
-        pool, key.verifier, (AnchorContract("ethereum", CHAIN),), sha256(AUDITOR_TOKEN.encode()).hexdigest()
-    )
     async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
-        client.headers["Authorization"] = f"Bearer {AUDITOR_TOKEN}"
+        client.auth = STAFF.signing("ledger-anchor")
         yield client
 
 
 @pytest.fixture
-async def public(pool: asyncpg.Pool, key: SigningKey) -> AsyncIterator[httpx.AsyncClient]:
+async def public(service: LedgerService) -> AsyncIterator[httpx.AsyncClient]:
     """The same as anybody is answered."""
-    service = LedgerService(pool, key.verifier, (AnchorContract("ethereum", CHAIN),))
     async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
         yield client
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from evote_local.people.staff import Staff
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
 
@@ -65,7 +67,24 @@ async def test_after_the_close_the_ballots_of_that_election_are_everybodys(
     assert (await public.get("/tile/entries/000.p/1")).status_code == 200
 
 
-async def test_a_false_access_is_refused(log: Any, events: Any, client: httpx.AsyncClient) -> None:
+async def test_a_false_access_is_refused(log: Any, events: Any, public: httpx.AsyncClient, staff: Staff) -> None:
     await log.append([events.ballot(1)])
-    refused = await client.get("/tile/records/000.p/1", headers={"Authorization": "Bearer another"})
-    assert (refused.status_code, slug(refused)) == (403, "auditor-access-refused")
+    strangers = Staff()
+    for auth, problem in (
+        (None, (401, "unauthorized")),
+        (staff.signing("tally"), (403, "command-of-another")),
+        (strangers.signing("ledger-anchor"), (403, "forbidden")),
+    ):
+        headers = {"Authorization": "Bearer another"}  # which a signature replaces
+        refused = await public.get("/tile/records/000.p/1", headers=headers, auth=auth)
+        assert (refused.status_code, slug(refused)) == problem
+
+
+async def test_who_was_taken_off_the_roster_reads_what_the_public_does_at_once(
+    log: Any, events: Any, client: httpx.AsyncClient, staff: Staff, roster_file: Path
+) -> None:
+    await log.append([events.ballot(1)])
+    assert (await client.get("/tile/records/000.p/1")).status_code == 200
+    staff.write_roster(roster_file, [staff.sato])
+    refused = await client.get("/tile/records/000.p/1")
+    assert (refused.status_code, slug(refused)) == (403, "forbidden")

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,13 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_local.nodes.ports import free_port
+from evote_local.people.staff import Staff
 from evote_local.stack.witnesses import define_witnesses, majority_policy
 from evote_local.testbed import patiently
 from evote_tlog.checkpoint import SigningKey
 from evote_tlog.policy import Policy, parse_policy, verify_policy
 
+STAFF = Staff()
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
@@ -37,11 +38,10 @@ class Replica:
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
-        access = {"EVOTE_AUDITOR_TOKEN_SHA256": sha256(b"auditor").hexdigest()}
-        self._environment = {**environment, **access, "EVOTE_PORT": str(self.port)}
+        self._environment = {**environment, "EVOTE_PORT": str(self.port)}
         self.log = log
-        headers = {"Authorization": "Bearer auditor"}
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10, headers=headers)
+        auditor = STAFF.signing("ledger-anchor")
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10, auth=auditor)
         self.start()
 
     def start(self) -> None:
@@ -87,6 +87,7 @@ def environment(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> dict
         "EVOTE_DATABASE_URL": database_url,
         "EVOTE_LOG_KEY_FILE": str(key_file),
         "EVOTE_LOG_ORIGIN": "vote.city.example/log",
+        "EVOTE_ROSTER_FILE": str(STAFF.write_roster(tmp_path / "roster.json")),
         "EVOTE_PORT": "0",
     }
 

@@ -390,6 +390,7 @@ def settings(policy_file: Path | None) -> LedgerSettings:
         kafka_bootstrap="localhost:1",
         database_url=SecretStr("postgresql://localhost/x"),
         port=1,
+        roster_file=Path("roster.json"),
         log_key_file=Path("key.pem"),
         log_origin="vote.city.example/log",
         witness_policy_file=policy_file,

@@ -49,7 +49,6 @@ class TallyService:
     """The services that the preflight asks, by name."""
     clock: Clock
     access: Access
-    auditor_token_sha256: str | None
 
 
 @asynccontextmanager
@@ -92,7 +91,6 @@ async def running(
                     service_urls=settings.service_urls,
                     clock=clock,
                     access=Access(SERVICE, roster, clock),
-                    auditor_token_sha256=settings.auditor_token_sha256,
                 )
         finally:
             worker.close()

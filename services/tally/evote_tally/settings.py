@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from evote_eventlog.kafka import KafkaSettings
@@ -14,9 +13,6 @@ from pydantic_settings import NoDecode
 
 class TallySettings(ServiceSettings):
     """Settings of tally; each is read from ``EVOTE_`` and its name in capitals."""
-
-    roster_file: Path
-    """The roster of the deployment's officers (JSON, docs/officers.md); read again whenever it changes."""
 
     service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """The services whose readiness and clock the preflight checks: ``name=url,name=url``."""

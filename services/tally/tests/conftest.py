@@ -42,7 +42,6 @@ from evote_tally.settings import TallySettings
 
 STAFF = Staff()
 ROSTER = "roster.json"
-AUDITOR_TOKEN = "auditor-token-of-a-test"
 BALLOT_PARTITIONS = 3
 
 
@@ -251,8 +250,7 @@ class Officer:
 
     async def archive(self) -> httpx.Response:
         """As an auditor of record follows it, before the close too."""
-        url = f"/elections/{self.uuid}/archive.bel"
-        return await self.client.get(url, headers={"Authorization": f"Bearer {AUDITOR_TOKEN}"})
+        return await self.client.get(f"/elections/{self.uuid}/archive.bel", auth=self.signed)
 
     async def download(self) -> Path:
         path = self.folder / f"{secrets.token_hex(4)}.bel"
@@ -304,7 +302,6 @@ def settings_of(kafka: KafkaSettings, database_url: str, folder: Path, service_u
         database_url=database_url,
         port=0,
         roster_file=STAFF.write_roster(folder / ROSTER),
-        auditor_token_sha256=sha256(AUDITOR_TOKEN.encode()).hexdigest(),
         service_urls=service_urls,
     )
 

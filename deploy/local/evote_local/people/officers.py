@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from .staff import Staff
+from .staff import Staff, StaffSignature
 from .trustees import LocalTrustee
 
 QUESTION = "総合運動公園の整備計画に賛成しますか。"
@@ -105,11 +105,10 @@ class Officers:
         counts = json.loads(await self.text("result"))["result"][0]
         return [int(count) for count in counts]
 
-    async def download_archive(self, path: Path, *, auditor_token: str = "") -> None:
-        """Download the archive as it is now; before the close with an auditor's access alone."""
+    async def download_archive(self, path: Path, *, auditor: StaffSignature | None = None) -> None:
+        """Download the archive as it is now; before the close for an auditor alone."""
         url = f"{self.tally_url}/elections/{self.election_uuid}/archive.bel"
-        headers = {"Authorization": f"Bearer {auditor_token}"} if auditor_token else {}
-        async with self._client.stream("GET", url, headers=headers) as response:
+        async with self._client.stream("GET", url, auth=auditor) as response:
             if not response.is_success:
                 await response.aread()
             _check("downloading the archive", response)

@@ -18,6 +18,7 @@ from evote_cli.keyfile import RecordKeeper, create_key_file, identity_of, read_k
 from evote_cli.log_view import LogView, read_log
 from evote_cli.message import Message
 from evote_cli.trustee import STEPS, ceremony_code, sign_step
+from evote_officers.signing import Officer
 from evote_statements.keys import key_text
 
 _LOGGED_WITHIN_S = 60
@@ -29,18 +30,18 @@ class LocalTrustee:
     """One trustee: the key stays in a file of their own, and only messages reach tally."""
 
     def __init__(
-        self, number: int, *, tally_url: str, log_url: str, policy_file: Path, auditor_token: str, directory: Path
+        self, number: int, *, tally_url: str, log_url: str, policy_file: Path, auditor: Officer, directory: Path
     ) -> None:
         """Make the trustee's key in ``directory``; ``policy_file`` says which witnesses they trust.
 
-        A stack may hold several elections: with an auditor's access a trustee sees all of the log while one is open.
+        A stack may hold several elections: with an auditor's key a trustee sees all of the log while one is open.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = f"立会人{number}"
         self._tally_url = tally_url
         self._log_url = log_url
         self._policy_file = policy_file
-        self._auditor_token = auditor_token
+        self._auditor = auditor
         self._key_file = directory / f"trustee-{number}.key"
         create_key_file(self._key_file, secrets.token_bytes)
 
@@ -86,7 +87,7 @@ class LocalTrustee:
             client.put(message.path, message.body)
 
     def _log(self) -> LogView:
-        return read_log(self._log_url, self._policy_file.read_text(), _nobody_watches, self._auditor_token)
+        return read_log(self._log_url, self._policy_file.read_text(), _nobody_watches, self._auditor)
 
     def _secret(self) -> TrusteeSecret:
         return read_key_file(self._key_file)

@@ -72,7 +72,7 @@ class Referendum:
                 tally_url=self.officers.tally_url,
                 log_url=self._stack.ledger_anchor.url,
                 policy_file=self._stack.vouching.policy_file,
-                auditor_token=self._stack.identities.auditor_token,
+                auditor=self._stack.identities.staff.kato.officer,
                 directory=self._directory / "trustees",
             )
             for number in range(1, TRUSTEES + 1)

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from ..people.voters import Cast
+from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack
 
 GROUPS_OF_BELENIOS_TOOL = frozenset({"BELENIOS-2048"})
@@ -30,10 +31,21 @@ class Verdict:
     output: str
 
 
+def auditor_options(stack: Stack) -> tuple[str | Path, ...]:
+    """For ``run_evote_verify``: read the stack's log as its auditor of record."""
+    return ("--auditor-key", stack.identities.officer_key_files[stack.identities.staff.kato.identifier])
+
+
 def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
-    """Run ``evote-verify`` as an auditor would; its progress bar goes to our standard error."""
+    """Run ``evote-verify`` as an auditor would; its progress bar goes to our standard error.
+
+    Key files of the stack's persons open: the password that all of them have is in the environment.
+    """
     command = [sys.executable, "-m", "evote_verify.main", str(archive), *map(str, options)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own program
+    environment = {**os.environ, "EVOTE_OFFICER_PASSWORD": OFFICER_PASSWORD}
+    done = subprocess.run(  # noqa: S603 - our own program
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
     return Verdict("evote-verify", done.returncode == 0, done.stdout.strip())
 
 
@@ -48,9 +60,7 @@ async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast:
 
 async def verify_as_auditor(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
     """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public."""
-    token = output / "auditor-token"
-    token.write_text(stack.identities.auditor_token)
-    return await _verify(stack, client, cast, output, ("--auditor-token", token))
+    return await _verify(stack, client, cast, output, auditor_options(stack))
 
 
 async def _verify(

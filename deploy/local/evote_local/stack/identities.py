@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,13 +23,12 @@ LOG_ORIGIN = "local.tsukuba-evote.example/log"
 
 @dataclass(frozen=True)
 class Identities:
-    """Files that services read, the officers who command them, and the token of the auditor of record."""
+    """Files that services read, and the persons who command and read them."""
 
     staff: Staff = field(repr=False)
     roster_file: Path
     officer_key_files: dict[str, Path]
     """By the person's identifier, for the officers' program; each opens with ``OFFICER_PASSWORD``."""
-    auditor_token: str = field(repr=False)
     receipt_key_file: Path
     log_key_file: Path
     log_key: VerifierKey
@@ -48,10 +46,6 @@ class Identities:
     auditor_public_key: str
     """Base64 of the auditor's X25519 public key, to which auth seals release evidence."""
 
-    @property
-    def auditor_token_sha256(self) -> str:
-        return hashlib.sha256(self.auditor_token.encode()).hexdigest()
-
 
 def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.token_bytes) -> Identities:
     """Write new keys into ``directory`` (mode 0700, files 0600) and return where they are."""
@@ -63,7 +57,6 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
         staff=staff,
         roster_file=staff.write_roster(directory / "roster.json"),
         officer_key_files={member.identifier: directory / f"{member.identifier}.key" for member in staff.members},
-        auditor_token=base64.urlsafe_b64encode(random(32)).decode().rstrip("="),
         receipt_key_file=directory / "receipt-key.pem",
         log_key_file=directory / "log-key.pem",
         log_key=VerifierKey(LOG_ORIGIN, log_key.public_key()),

@@ -202,7 +202,6 @@ class Stack:
         ballot = {
             "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
             "EVOTE_WORKERS": "1",
-            "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
             "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
         }
         others = [
@@ -219,7 +218,6 @@ class Stack:
                     "EVOTE_FACE_ORDER_KEY_FILE": str(keys.face_order_key_file),
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
                     "EVOTE_VOTING_CODE_KEY_FILE": str(keys.voting_code_key_file),
-                    "EVOTE_ROSTER_FILE": str(keys.roster_file),
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
                 },
             ),
@@ -232,7 +230,6 @@ class Stack:
                 {
                     "EVOTE_LOG_KEY_FILE": str(keys.log_key_file),
                     "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
-                    "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
                     **self.vouching.settings,
                 },
             ),
@@ -241,8 +238,6 @@ class Stack:
             "tally",
             "evote_tally.main",
             {
-                "EVOTE_ROSTER_FILE": str(keys.roster_file),
-                "EVOTE_AUDITOR_TOKEN_SHA256": keys.auditor_token_sha256,
                 "EVOTE_SERVICE_URLS": ",".join(f"{service.name}={service.url}" for service in others),
             },
         )
@@ -253,7 +248,6 @@ class Stack:
             return []
         keys = self.identities
         settings = {
-            "EVOTE_ROSTER_FILE": str(keys.roster_file),
             "EVOTE_MASTER_KEY_FILE": str(keys.template_master_key_file),
             "EVOTE_AUTH_PUBLIC_KEY_FILE": str(keys.face_order_public_key_file),
             "EVOTE_VERDICT_KEY_FILE": str(keys.face_verdict_key_file),
@@ -264,7 +258,8 @@ class Stack:
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
         url = self._access[_SCHEMAS[module]].service_url
-        return define_service(name, module, self.directory / "logs", self.kafka, url, settings)
+        own = {"EVOTE_ROSTER_FILE": str(self.identities.roster_file), **settings}
+        return define_service(name, module, self.directory / "logs", self.kafka, url, own)
 
 
 def temporary_directory() -> tempfile.TemporaryDirectory[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evote_eventlog.errors import LogUnavailable
-from evote_platform.auditors import ACCESS_REFUSED
+from evote_platform.access import READING_PROBLEMS
 from evote_platform.problems import (
     MALFORMED_JSON,
     RATE_LIMITED,
@@ -234,5 +234,5 @@ PROBLEMS = ProblemTable(
             retry_after_s=lambda error: error.retry_after_s,
         ),
     ],
-    raised=[WITHHELD, ACCESS_REFUSED],
+    raised=[WITHHELD, *READING_PROBLEMS],
 )

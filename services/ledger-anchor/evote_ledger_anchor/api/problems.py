@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from evote_platform.auditors import ACCESS_REFUSED
+from evote_platform.access import READING_PROBLEMS
 from evote_platform.problems import ProblemTable, kind
 
 EMPTY_LOG: Final = kind(
@@ -80,6 +80,6 @@ PROBLEMS = ProblemTable(
         ENTRY_TOO_LARGE,
         ENTRY_WITHHELD,
         NOT_WITNESSED,
-        ACCESS_REFUSED,
+        *READING_PROBLEMS,
     ]
 )

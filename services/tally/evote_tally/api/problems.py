@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_platform.access import ACCESS_PROBLEMS
-from evote_platform.auditors import ACCESS_REFUSED
 from evote_platform.problems import (
     BODY_TOO_LARGE,
     UNKNOWN_ELECTION,
@@ -344,5 +343,5 @@ PROBLEMS = ProblemTable(
             ),
         ),
     ],
-    raised=[*ACCESS_PROBLEMS, WITHHELD, ACCESS_REFUSED],
+    raised=[*ACCESS_PROBLEMS, WITHHELD],
 )

@@ -33,6 +33,7 @@ from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import newest_checkpoint, newest_size
 from evote_local.testbed import patiently
 from evote_platform.clock import utc_now
+from evote_platform.publication import text_to_the_minute
 from evote_tlog.checkpoint import SigningKey
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -186,6 +187,8 @@ async def notice(client: httpx.AsyncClient, finding: TamperingDetected) -> dict[
 
 
 async def check_notice(client: httpx.AsyncClient, finding: TamperingDetected) -> None:
+    """What is shown is what was found, its time cut to the minute."""
     shown = await notice(client, finding)
     del shown["raised_at"]
-    assert shown == finding.model_dump(exclude={"origin"})
+    intact_at = None if finding.intact_at is None else text_to_the_minute(finding.intact_at)
+    assert shown == {**finding.model_dump(exclude={"origin"}), "intact_at": intact_at}

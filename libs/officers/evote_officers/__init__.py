@@ -3,12 +3,15 @@
 Errors::
 
     Exception
-    └── CommandRefused (commands)
-        ├── CommandMalformed (commands)
-        ├── CommandOfAnother (commands)
-        ├── CommandUntimely (commands)
-        ├── NotEntitled (commands)
-        └── PersonsMissing (commands)
+    ├── CommandRefused (commands)
+    │   ├── CommandMalformed (commands)
+    │   ├── CommandOfAnother (commands)
+    │   ├── CommandUntimely (commands)
+    │   ├── NotEntitled (commands)
+    │   └── PersonsMissing (commands)
+    └── KeyFileUnusable (key_file)
+        ├── NotAKeyFile (key_file)
+        └── WrongPassword (key_file)
     ValueError
     └── RosterUnusable (roster)
 """

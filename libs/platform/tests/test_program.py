@@ -36,6 +36,7 @@ def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_se
             "EVOTE_ENVIRONMENT": "test",
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
+            "EVOTE_ROSTER_FILE": "nowhere",
             "EVOTE_KEY_FILE": str(missing),
         },
         capture_output=True,
@@ -93,6 +94,7 @@ def test_production_refuses_what_others_can_read_on_the_wire(change: dict[str, s
         "EVOTE_KAFKA_BOOTSTRAP": "kafka:1",
         "EVOTE_KAFKA_CA_FILE": "/dev/null",
         "EVOTE_DATABASE_URL": "postgresql://db/evote?sslmode=verify-full",
+        "EVOTE_ROSTER_FILE": "nowhere",
         **change,
     }
     environment = {name: value for name, value in environment.items() if value}

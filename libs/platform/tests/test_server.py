@@ -27,6 +27,7 @@ class Running:
             "EVOTE_ENVIRONMENT": "test",
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
+            "EVOTE_ROSTER_FILE": "nowhere",
         }
         with log.open("wb") as output:
             self.process = subprocess.Popen([sys.executable, SERVICE, "serve"], env=environment, stderr=output)

@@ -49,8 +49,8 @@ def test_what_the_settings_name_and_cannot_be_used_is_said_before_anything_is_se
 @pytest.fixture
 def program(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program[ExampleSettings]:
     """The example with tables of its own, and its settings in the environment."""
-    urls = {"DATABASE_URL": database_url, "OWNER_DATABASE_URL": database_url}
-    for name, value in {"ENVIRONMENT": "test", "PORT": "0", "KAFKA_BOOTSTRAP": "the-log:1", **urls}.items():
+    named = {"DATABASE_URL": database_url, "OWNER_DATABASE_URL": database_url, "ROSTER_FILE": "nowhere"}
+    for name, value in {"ENVIRONMENT": "test", "PORT": "0", "KAFKA_BOOTSTRAP": "the-log:1", **named}.items():
         monkeypatch.setenv(f"EVOTE_{name}", value)
     (tmp_path / "0001-first.sql").write_text("CREATE TABLE replayed (bootstrap text);\n")
     return replace(PROGRAM, schema=Schema("example", tmp_path))

@@ -17,7 +17,8 @@ SERVICE = Path(__file__).with_name("example_service.py")
 
 
 def settings(**changes: object) -> ExampleSettings:
-    return ExampleSettings(kafka_bootstrap="nowhere:1", database_url="postgresql://nowhere", port=0, **changes)
+    named = {"kafka_bootstrap": "nowhere:1", "database_url": "postgresql://nowhere", "roster_file": "nowhere"}
+    return ExampleSettings(**named, port=0, **changes)
 
 
 async def test_endpoints_find_what_the_start_gave_and_nothing_else_at_the_apps_state() -> None:

@@ -121,6 +121,7 @@ def test_of_two_checkpoints_from_one_size_only_one_can_win(http: httpx.Client, h
             assert ask(http, honest.request(known, size + 10)).status_code == 200
 
 
+@pytest.mark.slow
 def test_after_kill_9_nothing_that_was_cosigned_is_forgotten(
     http: httpx.Client, witness: LocalWitness, honest: Any, forked: Any
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_chain_that_is_named_by_half_keeps_the_service_from_starting(tmp_path:
         "EVOTE_ENVIRONMENT": "test",
         "EVOTE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
         "EVOTE_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "EVOTE_ROSTER_FILE": str(tmp_path / "none"),
         "EVOTE_LOG_KEY_FILE": str(tmp_path / "none"),
         "EVOTE_LOG_ORIGIN": "vote.city.example/log",
         "EVOTE_PORT": "0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def settings(soft_token: SoftToken, member: Member, tmp_path_factory: pytest.Tem
     path.write_bytes(member.key_pem)
     soft_token.import_key(path, "anchorer")
     return TokenSettings(soft_token.module, soft_token.label, "anchorer", soft_token.pin_file)
+
+
+@pytest.fixture(autouse=True)
+def collected() -> None:
+    """A session that a failed call gave up logs everybody out when it is collected: not amid the next test."""
+    gc.collect()
 
 
 def test_a_token_signs_as_the_certificates_key(settings: TokenSettings, member: Member) -> None:

@@ -23,6 +23,7 @@ from evote_belenios.archive import NotAnArchive, PublishedTally, Setup
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.decryption import partial_decryption as decrypt_partially
 from evote_belenios.election import Election, parse_election
+from evote_belenios.errors import NotSupported
 from evote_belenios.trustees import DecryptionKey, parse_trustees
 from evote_belenios.verify import verify_archive
 from evote_ceremony.messages import Step
@@ -130,7 +131,10 @@ def _checked_tally(
     archive: ArchiveFile, view: LogView, processes: int, progress: Callable[[int, int], None]
 ) -> _ArchivedTally:
     """Steps 3 and 4."""
-    report = verify_archive(archive.file, processes=processes, progress=progress)
+    try:
+        report = verify_archive(archive.file, processes=processes, progress=progress)
+    except NotSupported as error:  # whoever serves the archive may put anything into it
+        raise ArchiveRejected([str(error)]) from None
     if report.failures:
         raise ArchiveRejected([str(failure) for failure in report.failures])
     found = archive_log.tie(archive, view.witnessed.elections, view.witnessed.checkpoint.size)

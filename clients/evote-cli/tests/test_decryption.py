@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from evote_belenios.archive.members import member_bytes
 from evote_cli.decryption import archive_to_decrypt, partial_decryption
 from evote_cli.errors import (
     ArchiveRejected,
@@ -82,6 +84,18 @@ def test_an_archive_of_an_election_that_is_open_is_not_decrypted(open_, tmp_path
     with pytest.raises(NotCountedYet, match="集計されていません"):
         decrypt(open_, forged)
     assert decrypted(open_) is None
+
+
+def test_an_archive_of_a_kind_that_is_not_supported_is_not_decrypted(counted, tmp_path) -> None:
+    archive = counted.election.archive(tmp_path / "a.bel")
+    shuffle = b'{"height":0,"type":"Shuffle"}'
+    content = archive.read_bytes()
+    event = member_bytes(f"{sha256(shuffle).hexdigest()}.event.json", shuffle, int(content[136:147], 8))
+    forged = tmp_path / "forged.bel"
+    forged.write_bytes(content + event)
+    with pytest.raises(ArchiveRejected, match="event-type"):
+        decrypt(counted, forged)
+    assert decrypted(counted) is None
 
 
 def test_a_close_that_no_witness_has_seen_does_not_count(counted, tmp_path) -> None:

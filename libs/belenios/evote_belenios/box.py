@@ -53,7 +53,7 @@ class BallotBox:
     """Rules 3 to 5, for one ballot after the other. It keeps a hash of every ballot and ciphertext, not the ballots."""
 
     def __init__(self, group: Group) -> None:
-        self._group = group
+        self.group = group
         self._weights: dict[str, int] = {}
         self._total_weight = 0
         self._trackers: set[str] = set()
@@ -75,7 +75,7 @@ class BallotBox:
             raise CredentialError("credential-duplicate", _CREDENTIALS, "a public credential stands twice on the list")
         self._total_weight += weight
         # Counts are found modulo q: beyond it one archive would hold with several results.
-        if self._total_weight >= self._group.order:
+        if self._total_weight >= self.group.order:
             raise CredentialError("credential-weight", _CREDENTIALS, "the weights add up to the group's order or more")
         self._weights[credential] = weight
 

@@ -155,7 +155,7 @@ def test_a_decryption_that_does_not_hold_is_passed_over_if_enough_others_do(
     story.decryptions.insert(1, (2, wrong))
     report = report_on(story, story.events())
     assert (rules(report), report.decrypted_by) == ([], (1, 3))
-    assert "the decryption of trustee 2 does not hold; the result needs it not" in report.warnings
+    assert "the decryption of trustee 2 does not hold; the result does not need it" in report.warnings
     assert rules(report_on(story, story.events()[:-1])) == ["decryption-proof"]
 
 

@@ -90,12 +90,19 @@ def test_a_credential_twice_is_refused() -> None:
     assert "twice" in missing(parts(sorted([*PUBLIC[:3], PUBLIC[0]])))
 
 
+def test_weights_that_would_stop_the_count_are_refused_at_the_freeze() -> None:
+    """Counts are found modulo the group's order: the examination after the close would refuse the list."""
+    order = group_by_name("Ed25519").order
+    heavy = [f"{PUBLIC[0]},{order - 3}", *PUBLIC[1:4]]
+    assert "credential-weight" in missing(parts(sorted(heavy)))
+
+
 def test_a_credential_twice_with_another_weight_is_refused() -> None:
     assert "twice" in missing(parts(sorted([*PUBLIC[:3], f"{PUBLIC[0]},2"])))
 
 
 def test_a_credential_that_is_no_group_element_is_refused() -> None:
-    assert "malformed" in missing(parts(sorted([*PUBLIC[:3], "00"])))
+    assert "group-element" in missing(parts(sorted([*PUBLIC[:3], "00"])))
 
 
 def test_an_abandoned_list_does_not_stand_in_the_way_of_a_complete_one() -> None:

@@ -265,7 +265,7 @@ class _Verification:
             if self._result is None:
                 self._fail(failure)
             else:
-                self._warnings.append(f"the decryption of trustee {owner} does not hold; the result needs it not")
+                self._warnings.append(f"the decryption of trustee {owner} does not hold; the result does not need it")
 
     def _note_form(self, text: str, what: str) -> None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from evote_belenios.box import BallotBox
 from evote_belenios.credentials import parse_public
 from evote_belenios.errors import BeleniosError
 from evote_belenios.groups import group_by_name
@@ -120,12 +121,12 @@ def _roll_faults(election: Election, roll: Roll, expected_size: int) -> tuple[Wo
     if list(credentials) != sorted(credentials):
         # Another order than the sorted one could tie credentials to the order of the roll.
         faults.append(Words("公開資格が整列されていません", "the public credentials are not sorted"))
-    group = group_by_name(election.draft.group)
+    # The box that ballots will be put into: a list that it doesn't take, such as one whose weights reach the group's
+    # order, would stop the count after the close.
+    box = BallotBox(group_by_name(election.draft.group))
     try:
-        keys = {parse_public(credential, group)[0] for credential in credentials}
+        for credential in credentials:
+            box.enrol(*parse_public(credential, box.group))
     except BeleniosError as error:
-        faults.append(Words(f"公開資格の形が正しくありません: {error}", f"a public credential is malformed: {error}"))
-    else:
-        if len(keys) != len(credentials):
-            faults.append(Words("同じ公開資格が二度現れます", "a public credential appears twice"))
+        faults.append(Words(f"公開資格が正しくありません: {error}", f"the public credentials can't be used: {error}"))
     return tuple(faults)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.record import LogPartition, Record
 from evote_eventlog.tail import EventTail
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.testbed import patiently
@@ -22,3 +25,16 @@ async def start_again(broker: KafkaNode, kafka: KafkaSettings) -> None:
         return True
 
     await patiently(leads)
+
+
+async def until_readable(kafka: KafkaSettings, written: Sequence[Record]) -> None:
+    """Wait until a transaction's records can be read: that it is committed is acknowledged before it is marked."""
+
+    async def marked() -> bool:
+        ends = await EventTail(kafka, {record.position.topic for record in written}).end_offsets()
+        return all(
+            ends[LogPartition(position.topic, position.partition)] > position.offset
+            for position in (record.position for record in written)
+        )
+
+    await patiently(marked)

@@ -21,7 +21,7 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port
 
-from .brokers import start_again
+from .brokers import start_again, until_readable
 
 pytestmark = pytest.mark.stack
 
@@ -176,6 +176,7 @@ async def test_a_transaction_is_read_whole_or_not_at_all(
     await writer.start()
     written = await writer.publish_all([new_ballot(1), new_close(), new_ballot(2)])
     again = await writer.publish_all([new_ballot(3)])
+    await until_readable(kafka, again)
     records = await committed(kafka, [Topic.BALLOTS, Topic.ELECTIONS])
     assert sorted(records, key=lambda r: r.position) == sorted(written + again, key=lambda r: r.position)
     await writer.stop()
@@ -192,7 +193,7 @@ async def test_an_unfinished_transaction_is_never_read(
     await first._producer.send_and_wait(kafka.topic_name(Topic.BALLOTS), b"half a checkpoint", key=b"k")
     second = TransactionalProducer(kafka, "test", clock, "writer")
     await second.start()
-    await second.publish_all([new_ballot(2)])
+    await until_readable(kafka, await second.publish_all([new_ballot(2)]))
     assert trackers(await committed(kafka, [Topic.BALLOTS])) == {"tracker-1": 1, "tracker-2": 1}
     await first.stop()
     await second.stop()
@@ -210,7 +211,7 @@ async def test_the_last_writer_to_start_fences_the_one_before(
         await old.publish_all([new_ballot(2), new_ballot(3)])
     with pytest.raises(LogUnavailable):
         await old.publish_all([new_ballot(2)])
-    await new.publish_all([new_ballot(4)])
+    await until_readable(kafka, await new.publish_all([new_ballot(4)]))
     assert trackers(await committed(kafka, [Topic.BALLOTS])) == {"tracker-1": 1, "tracker-4": 1}
     await new.stop()
 
@@ -244,7 +245,7 @@ async def test_after_an_outage_the_outcome_is_settled_by_starting_again(
     await writer.start()
     settled = trackers(await committed(broker_settings, [Topic.BALLOTS]))
     assert settled in ({"tracker-1": 1}, {"tracker-1": 1, "tracker-2": 1, "tracker-3": 1})
-    await writer.publish_all([new_ballot(5)])
+    await until_readable(broker_settings, await writer.publish_all([new_ballot(5)]))
     assert trackers(await committed(broker_settings, [Topic.BALLOTS])) == {**settled, "tracker-5": 1}
     await writer.stop()
 

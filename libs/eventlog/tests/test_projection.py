@@ -28,7 +28,7 @@ from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
 from evote_local.testbed import eventually
 
-from .brokers import start_again
+from .brokers import start_again, until_readable
 
 pytestmark = pytest.mark.stack
 
@@ -243,7 +243,7 @@ async def test_a_replay_gives_the_same_tables(
         await producer.publish(new_ballot(number, tracker="poison" if number == 7 else None))
     writer = TransactionalProducer(kafka, "test", clock, "writer")
     await writer.start()
-    await writer.publish_all([new_ballot(31), new_close(), new_ballot(32)])
+    await until_readable(kafka, await writer.publish_all([new_ballot(31), new_close(), new_ballot(32)]))
     await writer.stop()
     async with running(kafka, pool) as runner:
 

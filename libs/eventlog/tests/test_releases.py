@@ -17,9 +17,10 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.releases import NEWEST_RELEASE, OLDEST_RELEASE, EventsRelease, in_words_of, newest_release
 from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
-from evote_local.testbed import eventually
 from evote_platform.clock import utc_now
 from pydantic import BaseModel, ValidationError
+
+from .brokers import until_readable
 
 NewBallot = Callable[..., BallotAccepted]
 
@@ -103,6 +104,7 @@ async def test_nothing_newer_than_the_setting_reaches_the_log(kafka: KafkaSettin
     many = TransactionalProducer(at(kafka, 1), "test", utc_now, "writer")
     await many.start()
     published = [await one.publish(newest), *await many.publish_all([newest])]
+    await until_readable(kafka, published)
     for refused in (
         one.publish(BallotWithdrawn(credential="c")),
         many.publish_all([newest, BallotWithdrawn(credential="c")]),
@@ -112,12 +114,8 @@ async def test_nothing_newer_than_the_setting_reaches_the_log(kafka: KafkaSettin
     await one.stop()
     await many.stop()
     tail = EventTail(kafka, [Topic.BALLOTS])
-
-    async def all_committed() -> bool:
-        read = [record async for record in tail.read("earliest", until=await tail.end_offsets())]
-        return [record.value for record in read] == [record.value for record in published]
-
-    await eventually(all_committed)
+    read = [record async for record in tail.read("earliest", until=await tail.end_offsets())]
+    assert [record.value for record in read] == [record.value for record in published]
     for record in published:
         assert "channel" not in json.loads(record.value)["data"]
         understood = decode(record.value).data

@@ -24,6 +24,7 @@ from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, PollingDay, 
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
+from evote_local.testbed import patiently
 
 from .evote_command import run_evote
 
@@ -50,19 +51,13 @@ async def _election(stack: Stack, directory: Path) -> None:
             await _a_card_in_another_spelling_is_taken(town)
             await _a_married_voter_comes_through_an_officer(town)
             await _a_lost_card_gives_way_to_a_new_one(town)
-            await referendum.officers.download_archive(
-                directory / "honest.bel", auditor=stack.identities.staff.signing("tally")
-            )
-            honest = await town.audit(directory, "honest.bel")
+            honest = await town.audit_until("投票された資格情報: 3 件", directory / "honest.bel")
             assert honest.returncode == 0, honest.stderr
             listed = [line for line in honest.stdout.splitlines() if line.startswith("確認してください")]
             assert [line.split()[1] for line in listed] == [Remark.FOLDED, Remark.OFFICER, Remark.CARD_REPLACED]
             assert all(" 1 件（位置: " in line for line in listed)
             credential = await _auth_votes_for_somebody_who_never_came(town)
-        await referendum.officers.download_archive(
-            directory / "planted.bel", auditor=stack.identities.staff.signing("tally")
-        )
-        planted = await town.audit(directory, "planted.bel")
+        planted = await town.audit_until("投票された資格情報: 4 件", directory / "planted.bel")
         assert planted.returncode == 1
         assert planted.stderr.splitlines()[1:] == [f"  交付の証拠がない資格情報で投票されている: {credential}"]
 
@@ -72,7 +67,8 @@ class Town:
 
     def __init__(self, stack: Stack, referendum: Referendum, client: httpx.AsyncClient, keys: CardKeys) -> None:
         self.stack, self.client, self.keys = stack, client, keys
-        self.uuid = referendum.officers.election_uuid
+        self.officers = referendum.officers
+        self.uuid = self.officers.election_uuid
         self.polls: PollingDay
 
     def person(self, number: int) -> Person:
@@ -97,6 +93,21 @@ class Town:
         done = await self.evote("officer", arguments[0], self.uuid, *arguments[1:], *act)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    async def audit_until(self, line: str, archive: Path) -> subprocess.CompletedProcess[str]:
+        """Audit the archive as soon as the audit says ``line``: the archive follows the log a moment later."""
+
+        done: subprocess.CompletedProcess[str] | None = None
+
+        async def says_it() -> bool:
+            nonlocal done
+            await self.officers.download_archive(archive, auditor=self.stack.identities.staff.signing("tally"))
+            done = await self.audit(archive.parent, archive.name)
+            return line in done.stdout
+
+        await patiently(says_it)
+        assert done is not None
+        return done
 
     async def audit(self, directory: Path, archive: str) -> subprocess.CompletedProcess[str]:
         releases, ca_bundle = directory / "releases.ndjson", self.stack.directory / "keys" / "test-ca.pem"

@@ -41,11 +41,11 @@ class Service:
             environment=self.environment,
         )
 
-    def wait_ready(self, timeout_s: float = 60) -> None:
+    def wait_ready(self, timeout_s: float = 180) -> None:
         """Return when ``/readyz`` says so; :class:`ProcessFailed` when it ends or time is up."""
         self._wait("/readyz", timeout_s)
 
-    def wait_alive(self, timeout_s: float = 60) -> None:
+    def wait_alive(self, timeout_s: float = 180) -> None:
         """Return when ``/livez`` answers, whatever the service still waits for."""
         self._wait("/livez", timeout_s)
 

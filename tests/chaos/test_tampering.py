@@ -62,7 +62,11 @@ class Place:
 
     async def detected(self, kind: str) -> float:
         """What the monitor's metric says."""
-        metrics = (await self.client.get(f"{self.stack.ledger_anchor.url}/metrics")).text
+        metrics = (
+            await self.client.get(
+                f"{self.stack.ledger_anchor.url}/metrics", auth=self.stack.identities.staff.signing("ledger-anchor")
+            )
+        ).text
         name = f'evote_ledger_tampering_detected_total{{kind="{kind}"}} '
         return next((float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name)), 0)
 

@@ -71,6 +71,22 @@ class Person(BaseModel):
         return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
 
 
+class Scraper(BaseModel):
+    """A program that reads the services' metrics. It can sign nothing, so it has a bearer token of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of a random token, which the roster doesn't show."""
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime | None = None
+
+    def valid_at(self, moment: datetime) -> bool:
+        """Whether the program is let in at a moment."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+
+
 class Roster(BaseModel):
     """Everybody whom a deployment lets in."""
 
@@ -79,6 +95,8 @@ class Roster(BaseModel):
     deployment: Identifier
     """Signed with every command, so that one for a rehearsal does nothing in the election."""
     persons: tuple[Person, ...]
+    scrapers: tuple[Scraper, ...] = ()
+    """Without any, nobody reads metrics."""
 
     def person(self, identifier: str) -> Person | None:
         """The person of an identifier."""
@@ -89,7 +107,7 @@ def parse_roster(text: str | bytes) -> Roster:
     """Read a roster.
 
     Raises:
-        RosterUnusable: it is none; two persons share an identifier or a key.
+        RosterUnusable: it is none; two persons share an identifier or a key, or two scrapers a token.
     """
     try:
         roster = Roster.model_validate_json(text)
@@ -102,6 +120,10 @@ def parse_roster(text: str | bytes) -> Roster:
     if len(set(keys)) != len(keys):
         # One person who stands there twice would be two persons.
         raise RosterUnusable("a key stands there twice")
+    tokens = [scraper.token_sha256 for scraper in roster.scrapers]
+    if len(set(tokens)) != len(tokens):
+        # One that is taken off would still be let in as the other.
+        raise RosterUnusable("two scrapers have the same token")
     return roster
 
 

@@ -6,6 +6,8 @@ are is the roster's to say.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol, TypeVar
@@ -27,10 +29,11 @@ from evote_officers.commands import (
 )
 from evote_officers.roster import Person, Role
 from fastapi import Request, Security
+from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPBase
 
 from .clock import Clock
-from .problems import RATE_LIMITED, Problem, kind
+from .problems import RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
 from .ratelimit import TokenBucket
 from .roster import RosterFile
 
@@ -47,6 +50,12 @@ ACCESS: Final = HTTPBase(
     scheme=ACCESS_SCHEME,
     scheme_name="access",
     description="A request to read, signed by a person on the roster (docs/officers.md).",
+    auto_error=False,
+)
+
+SCRAPER: Final = HTTPBearer(
+    scheme_name="scraper",
+    description="The own token of a program that reads metrics (docs/officers.md).",
     auto_error=False,
 )
 
@@ -182,6 +191,20 @@ require_officer: Final = Reading(frozenset({Role.ELECTION_OFFICER, Role.AUDITOR}
 """Let those through who may see how far an election is, behind the public's view."""
 require_counter: Final = Reading(frozenset({Role.COUNTER_OFFICER}))
 """Let only those through who see voters and their papers."""
+
+
+def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -> None:
+    """Let only a program through that the roster names, by its own token; for a service that :class:`HasAccess`."""
+    service: HasAccess = running_service(request)
+    access = service.access
+    scheme, _space, token = request.headers.get("authorization", "").partition(" ")
+    digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
+    now = access.clock()
+    if scheme.lower() != "bearer" or not any(
+        hmac.compare_digest(digest, scraper.token_sha256) and scraper.valid_at(now)
+        for scraper in access.roster.current().scrapers
+    ):
+        raise Problem(SCRAPER_UNKNOWN, headers={"WWW-Authenticate": "Bearer"})
 
 
 def limit_address(request: Request) -> None:

@@ -15,6 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
+from .access import require_scraper
 from .answering import install_problem_handlers
 from .bodylimit import BodyLimit
 from .clock import Clock, rfc3339, utc_now
@@ -145,9 +146,9 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clo
         )
         return JSONResponse(report.model_dump(), status_code=200 if ready else 503)
 
-    @router.get("/metrics", response_class=PlainTextResponse)
+    @router.get("/metrics", response_class=PlainTextResponse, dependencies=[Depends(require_scraper)])
     async def metrics() -> Response:
-        """Prometheus metrics, in its text format."""
+        """Prometheus metrics, in its text format, for programs that the roster names."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

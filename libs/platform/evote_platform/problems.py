@@ -244,7 +244,20 @@ OUT_OF_SERVICE: Final = kind(
     ),
     retry_after_s=5,
 )
+SCRAPER_UNKNOWN: Final = kind(
+    "scraper-unknown",
+    401,
+    (
+        "この監視プログラムは登録されていません",
+        "Authorization: Bearer で、名簿の scrapers に載っている有効なトークンを送ってください。",
+    ),
+    (
+        "No scraper of the roster has this token now",
+        "Send the token of an entry under scrapers as Authorization: Bearer.",
+    ),
+)
 COMMON: Final = (
+    SCRAPER_UNKNOWN,
     INVALID_REQUEST,
     MALFORMED_JSON,
     NOT_FOUND,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -171,6 +172,7 @@ async def broken_stream() -> StreamingResponse:
     return StreamingResponse(parts())
 
 
+SCRAPER = {"Authorization": "Bearer scraper"}
 ENTRY = {"valid_from": "2026-01-01T00:00:00Z"}
 KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki", "kato")}
 ROLES = {"sato": "election-officer", "suzuki": "election-officer", "kato": "auditor"}
@@ -181,7 +183,8 @@ def roster_text(*names: str) -> str:
         {**ENTRY, "id": name, "name": name.title(), "roles": [ROLES[name]], "keys": [key_text(KEYS[name].public_key())]}
         for name in names
     ]
-    return json.dumps({"deployment": "test", "persons": persons})
+    scraper = {**ENTRY, "name": "monitoring", "token_sha256": hashlib.sha256(b"scraper").hexdigest()}
+    return json.dumps({"deployment": "test", "persons": persons, "scrapers": [scraper]})
 
 
 @pytest.fixture

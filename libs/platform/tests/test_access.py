@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from evote_officers.signing import Officer
 from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
 
-from .conftest import ACT, KEYS, NOW, roster_text
+from .conftest import ACT, KEYS, NOW, SCRAPER, roster_text
 
 SATO, SUZUKI, KATO = (Officer("test", name, KEYS[name]) for name in ("sato", "suzuki", "kato"))
 
@@ -55,6 +56,34 @@ async def test_a_command_reads_nothing_and_a_request_to_read_commands_nothing(cl
     assert slug(await client.post("/acts/x", headers=swapped)) == "command-malformed"
     swapped = {"Authorization": authorization(ACCESS_SCHEME, [command])}
     assert slug(await client.get("/read", headers=swapped)) == "command-malformed"
+
+
+def rewrite(roster: Path, document: object) -> None:
+    roster.write_text(json.dumps(document))
+
+
+async def test_metrics_are_for_programs_that_the_roster_names_while_it_does(
+    client: httpx.AsyncClient, roster: Path
+) -> None:
+    assert (await client.get("/metrics", headers=SCRAPER)).status_code == 200
+    for header in ("", "Bearer", "Bearer another", "Basic scraper"):
+        refused = await client.get("/metrics", headers={"Authorization": header})
+        assert (refused.status_code, slug(refused)) == (401, "scraper-unknown")
+        assert refused.headers["www-authenticate"] == "Bearer"
+    statement = KATO.access("example", "/metrics", "", now=NOW, random=random)
+    signed = await client.get("/metrics", headers={"Authorization": authorization(ACCESS_SCHEME, [statement])})
+    assert slug(signed) == "scraper-unknown", "a person is no scraper"
+    document = json.loads(roster_text(*KEYS))
+    (entry,) = document["scrapers"]
+    for changed in (
+        {"valid_from": (NOW + timedelta(days=1)).isoformat()},
+        {"valid_until": NOW.isoformat()},
+        {"token_sha256": "0" * 64},
+    ):
+        rewrite(roster, {**document, "scrapers": [{**entry, **changed}]})
+        assert slug(await client.get("/metrics", headers=SCRAPER)) == "scraper-unknown"
+    rewrite(roster, {**document, "scrapers": [entry, {**entry, "name": "another"}]})
+    assert slug(await client.get("/metrics", headers=SCRAPER)) == "scraper-unknown", "two with one token are no roster"
 
 
 def test_a_roster_that_is_missing_or_contradicts_itself_starts_nothing(tmp_path: Path) -> None:

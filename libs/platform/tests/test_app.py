@@ -10,6 +10,8 @@ from evote_platform.health import NotReady, Readiness
 from evote_platform.problems import COMMON
 from fastapi import FastAPI
 
+from .conftest import SCRAPER
+
 LIMIT = 1000  # of the app in conftest
 
 
@@ -150,13 +152,13 @@ async def test_a_service_that_stopped_answers_no_client_and_says_why_to_operator
     client: httpx.AsyncClient, readiness: Readiness
 ) -> None:
     assert (await client.get("/limited")).status_code == 200
-    assert "evote_stopped{" not in (await client.get("/metrics")).text
+    assert "evote_stopped{" not in (await client.get("/metrics", headers=SCRAPER)).text
     readiness.stop("projection", "ballots/0 offset 3 holds what is newer than this release")
     assert (await client.get("/limited")).status_code == 503
     not_ready = await client.get("/readyz")
     assert not_ready.status_code == 503
     assert not_ready.json()["checks"]["projection"]["detail"].startswith("ballots/0 offset 3")
-    assert 'evote_stopped{part="projection"} 1.0' in (await client.get("/metrics")).text
+    assert 'evote_stopped{part="projection"} 1.0' in (await client.get("/metrics", headers=SCRAPER)).text
     assert (await client.get("/livez")).status_code == 200
 
 
@@ -166,7 +168,7 @@ async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.
     await client.get("/refused")
     await client.get("/elsewhere/voter-17")
     await client.request("SECRETVERB", "/refused")
-    text = (await client.get("/metrics")).text
+    text = (await client.get("/metrics", headers=SCRAPER)).text
     assert tracker not in text
     assert "voter-17" not in text
     assert "SECRETVERB" not in text
@@ -181,7 +183,7 @@ async def test_an_answer_that_breaks_off_is_not_passed_off_as_whole(
     response = await client.get("/broken-stream")
     assert response.status_code == 500 or response.content == b"first"
     assert "secret" not in "".join(capsys.readouterr())
-    text = (await client.get("/metrics")).text
+    text = (await client.get("/metrics", headers=SCRAPER)).text
     assert 'route="/broken-stream"' in text
 
 

@@ -186,7 +186,7 @@ class TestWithAResponder:
 
     async def asked(self, town) -> int:
         """How many certificates the responder was asked about."""
-        lines = (await town.client.get("/metrics")).text.splitlines()
+        lines = (await town.client.get("/metrics", auth=town.signed)).text.splitlines()
         counts = [line for line in lines if line.startswith("evote_auth_revocation_checks_total{") and '"ocsp"' in line]
         return sum(int(float(line.split()[-1])) for line in counts)
 

@@ -43,7 +43,7 @@ from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
-from evote_local.people.staff import Staff
+from evote_local.people.staff import Staff, StaffSignature
 from evote_local.testbed import MovableClock, eventually, running_app
 from evote_platform.clock import rfc3339
 from evote_platform.settings import Environment
@@ -206,9 +206,14 @@ class PollingPlace:
         assert response.status_code == 200, response.text
         return response.json()
 
+    @property
+    def access(self) -> StaffSignature:
+        """For what the public is not shown."""
+        return STAFF.signing("ballot", self.clock)
+
     async def audited(self, path: str, replica: int = 0) -> httpx.Response:
         """What an auditor of record is shown below the election's address."""
-        response = await self.replicas[replica].get(f"{self.base}/{path}", auth=STAFF.signing("ballot", self.clock))
+        response = await self.replicas[replica].get(f"{self.base}/{path}", auth=self.access)
         assert response.status_code == 200, response.text
         return response
 

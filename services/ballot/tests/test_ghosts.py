@@ -55,9 +55,9 @@ def stopped(processes: set[Any]) -> Iterator[Callable[[], None]]:
         go_on()
 
 
-def is_verifying(client: httpx.AsyncClient) -> Callable[[], Awaitable[bool]]:
+def is_verifying(client: httpx.AsyncClient, scraper: httpx.Auth) -> Callable[[], Awaitable[bool]]:
     async def waiting() -> bool:
-        metrics = (await client.get("/metrics")).text
+        metrics = (await client.get("/metrics", auth=scraper)).text
         return "evote_ballot_verifications_waiting 1.0" in metrics
 
     return waiting
@@ -84,7 +84,7 @@ async def test_a_replica_whose_worker_stood_still_does_not_bring_an_old_ballot_a
         held_up, newer = place.new_cast(0, number=1), place.new_cast(0, NO, number=1)
         with stopped(set(multiprocessing.active_children()) - before) as go_on:
             answer = asyncio.create_task(place.post(held_up, -1))
-            await eventually(is_verifying(slow))
+            await eventually(is_verifying(slow, place.access))
             receipt = (await place.post(newer, 0)).json()
             go_on()
             woken = await answer
@@ -116,7 +116,7 @@ async def test_nothing_is_recorded_for_a_client_that_went_away(place: Any) -> No
         slow = place.replicas[-1]
         with stopped(set(multiprocessing.active_children()) - before) as go_on:
             answer = asyncio.create_task(place.post(place.new_cast(0), -1))
-            await eventually(is_verifying(slow))
+            await eventually(is_verifying(slow, place.access))
             answer.cancel()
             await asyncio.wait([answer])
             go_on()

@@ -217,7 +217,7 @@ async def test_one_credential_can_not_flood_the_box(place) -> None:
 async def test_every_refusal_is_counted_by_its_type(place) -> None:
     await place.refused(b"{")
     await place.refused(place.signed(0, place.ballot(0).replace('"answers":', '"x":1,"answers":', 1), 1))
-    metrics = (await place.client.get("/metrics")).text
+    metrics = (await place.client.get("/metrics", auth=place.access)).text
     for refusal in ("malformed-json", "invalid-ballot"):
         assert any(refusal in line and "evote_problems_total" in line for line in metrics.splitlines()), refusal
 

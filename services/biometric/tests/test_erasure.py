@@ -146,7 +146,7 @@ async def test_nothing_of_a_face_reaches_a_log_a_metric_an_event_or_the_database
     await booth.verify(person=2)
     await booth.enrol(b"bug")
     printed = capfd.readouterr()
-    metrics = (await booth.client.get("/metrics")).text
+    metrics = (await booth.client.get("/metrics", auth=booth.signed)).text
     assert "evote_face_outcomes_total" in metrics
     events = b"".join(record.value for record in await booth.records())
     assert b"FaceVerified" in events and b"FaceRejected" in events

@@ -101,7 +101,7 @@ async def test_a_ballot_that_is_not_acceptable_is_passed_over_and_the_count_goes
     assert texts == good and path.read_bytes().startswith(beginning)
     with open_archive(path) as file:
         assert not verify_archive(file, processes=1, progress=lambda done, total: None).failures
-    metrics = (await officer.client.get("/metrics")).text
+    metrics = (await officer.client.get("/metrics", auth=officer.signed)).text
     for rule in ("ballot-copied-ciphertext", "ballot-hash", "json", "ballot-credential"):
         assert f'evote_tally_passed_over_ballots_total{{rule="{rule}"}} 1.0' in metrics, rule
 
@@ -193,7 +193,7 @@ async def test_a_log_that_breaks_its_own_rule_is_neither_counted_nor_archived_fu
             await officer.until_archived(record)
 
     async def alarmed() -> bool:
-        metrics = (await officer.client.get("/metrics")).text
+        metrics = (await officer.client.get("/metrics", auth=officer.signed)).text
         return "evote_tally_log_disagrees 1.0" in metrics
 
     await eventually(alarmed)

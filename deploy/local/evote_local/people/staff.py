@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Generator, Sequence
@@ -49,7 +50,7 @@ class StaffMember:
 
 
 class Staff:
-    """Two election officers, two officers at the counter, an auditor of record."""
+    """Two election officers, two officers at the counter, an auditor of record, and a program that reads metrics."""
 
     def __init__(self) -> None:
         self.sato = StaffMember("sato", "佐藤 花子", Role.ELECTION_OFFICER)
@@ -57,6 +58,8 @@ class Staff:
         self.tanaka = StaffMember("tanaka", "田中 美咲", Role.COUNTER_OFFICER)
         self.ito = StaffMember("ito", "伊藤 健", Role.COUNTER_OFFICER)
         self.kato = StaffMember("kato", "加藤 監査人", Role.AUDITOR)
+        self.scraper_token = secrets.token_hex(32)
+        """Of the program that reads metrics."""
 
     @property
     def members(self) -> tuple[StaffMember, ...]:
@@ -71,7 +74,13 @@ class Staff:
         """Write the roster of all, or of ``members``; returns the path."""
         entries = [member.entry() for member in (self.members if members is None else members)]
         draft = path.with_name(f"{path.name}.new")
-        draft.write_text(json.dumps({"deployment": DEPLOYMENT, "persons": entries}, ensure_ascii=False))
+        scraper = {
+            "name": "監視",
+            "token_sha256": hashlib.sha256(self.scraper_token.encode()).hexdigest(),
+            "valid_from": _SINCE.isoformat(),
+        }
+        roster = {"deployment": DEPLOYMENT, "persons": entries, "scrapers": [scraper]}
+        draft.write_text(json.dumps(roster, ensure_ascii=False))
         draft.replace(path)
         return path
 
@@ -82,7 +91,10 @@ class Staff:
 
 @dataclass(frozen=True)
 class StaffSignature(httpx.Auth):
-    """Signs commands as the persons whom the act takes, and what is only read as an officer or auditor who may."""
+    """Signs commands as the persons whom the act takes, and what is only read as an officer or auditor who may.
+
+    Metrics it asks for with the scraper's token.
+    """
 
     requires_request_body = True
 
@@ -94,7 +106,9 @@ class StaffSignature(httpx.Auth):
         """Put the signatures into the request's header."""
         path, now = request.url.path, self.clock()
         act = find_act(self.service, request.method, path)
-        if act is not None:
+        if path == "/metrics":
+            request.headers["Authorization"] = f"Bearer {self.staff.scraper_token}"
+        elif act is not None:
             first, *others = self.staff.holding(act.role)[: act.persons]
             command = first.officer.command(
                 act, path, request.content, reason=REASON, now=now, random=secrets.token_bytes

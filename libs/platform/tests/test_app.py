@@ -197,6 +197,18 @@ async def test_every_answer_has_a_request_id_and_safe_headers(client: httpx.Asyn
     assert re.fullmatch("[0-9a-f]{16}", spoilt.headers["x-request-id"])
 
 
+async def test_an_id_that_a_client_sends_is_neither_returned_nor_logged(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = {"X-Request-Id": "1d" * 8, "traceparent": f"00-{'1d' * 16}-{'1d' * 8}-01"}
+    for path in ("/refused", "/broken", "/nowhere"):
+        response = await client.get(path, headers=sent)
+        assert "1d1d1d1d" not in response.text + str(response.headers)
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert response.headers["x-request-id"] in logged
+    assert "1d1d1d1d" not in logged
+
+
 async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: FastAPI) -> None:
     async def ask(address: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(address, 1))

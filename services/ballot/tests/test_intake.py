@@ -289,3 +289,14 @@ async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
             return (await place.client.get("/readyz")).status_code == 200
 
         await eventually(ready)
+
+
+async def test_an_id_that_a_client_brings_from_auth_is_neither_returned_nor_logged(place, capsys) -> None:
+    """A page that sends one id to both services would join a person to a ballot in their logs."""
+    capsys.readouterr()
+    sent = {"X-Request-Id": "1d" * 8, "traceparent": f"00-{'1d' * 16}-{'1d' * 8}-01"}
+    response = await place.client.post(f"{place.base}/ballots", content=place.new_cast(0), headers=sent)
+    assert response.status_code == 201
+    written = "".join(capsys.readouterr())
+    assert response.headers["x-request-id"] in written
+    assert "1d1d1d1d" not in written + response.text + str(response.headers)

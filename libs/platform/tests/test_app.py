@@ -222,6 +222,17 @@ async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: Fa
     assert (await ask("192.0.2.2")).status_code == 200
 
 
+async def test_whoever_has_an_ipv6_network_has_one_share_of_the_limit(app: FastAPI) -> None:
+    async def ask(address: str) -> int:
+        transport = httpx.ASGITransport(app=app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return (await client.get("/limited")).status_code
+
+    answers = [await ask(f"2001:db8:0:7::{number}") for number in range(1, 4)]  # two a minute
+    assert answers == [200, 200, 429]
+    assert await ask("2001:db8:0:8::1") == 200
+
+
 async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     assert document["info"]["version"] == "1.2.3"

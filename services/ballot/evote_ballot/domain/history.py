@@ -87,7 +87,7 @@ class History:
             raise OlderThanLast(self.last.acceptance.tracker, self.last.order)
 
     def demand_room_for(self, cast: BallotAccepted) -> None:
-        """Raise ``OlderThanLast`` or ``NoBallotsLeft`` unless the credential may add this ballot, which is not here yet.
+        """Raise ``OlderThanLast`` or ``NoBallotsLeft`` unless the credential may add this ballot, not here yet.
 
         Counted is what the log has, so that all replicas agree. Casts that are under way at the same moment don't see
         each other, and may pass together: so many as the limits by time let through. As of the last number, whoever is

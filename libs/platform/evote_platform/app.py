@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from .access import require_scraper
 from .answering import install_problem_handlers
-from .bodylimit import BodyLimit
+from .bodylimit import GuardedRoute
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
 from .health import Readiness
@@ -65,7 +65,6 @@ def create_app(
     problems: ProblemTable,
     readiness: Readiness,
     registry: CollectorRegistry,
-    max_body_bytes: int,
     clock: Clock = utc_now,
 ) -> FastAPI:
     """The service's app: its routers, ``/livez``, ``/readyz``, ``/metrics``, problems, limits and logs.
@@ -74,11 +73,10 @@ def create_app(
         service_name: such as ``ballot``.
         version: the service's version, for OpenAPI.
         lifespan: opens what the service needs and closes it.
-        routers: the service's own endpoints.
+        routers: the service's own endpoints, each a :class:`GuardedRoute`.
         problems: what its refusals are answered with.
         readiness: the checks behind ``/readyz``; the lifespan may register more.
         registry: where all metrics of the app live.
-        max_body_bytes: the largest request body; a larger one is answered with 413.
         clock: the time in ``/readyz``.
     """
     app = FastAPI(
@@ -91,7 +89,6 @@ def create_app(
         responses={"default": _PROBLEM},
     )
     install_problem_handlers(app, problems)
-    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(
         RequestObserver,
         service=service_name,
@@ -106,6 +103,9 @@ def create_app(
             raise Problem(OUT_OF_SERVICE)
 
     for router in routers:
+        # Any other would read a body of any size before it asks who sends it.
+        if not all(isinstance(route, GuardedRoute) for route in router.routes):
+            raise TypeError("every route of a service is a GuardedRoute")
         app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])
     describe_problems(app, problems)
     return app

@@ -8,6 +8,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from .connections import bounded_connections
 from .health import Failure, Readiness
 from .settings import ServiceSettings
 
@@ -22,22 +23,15 @@ class _DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
-    """Serve until SIGTERM or SIGINT, or until the service fails; the exit status of the process.
-
-    On a signal no new connection is taken, requests in flight get ``shutdown_timeout_s`` to end, then
-    the lifespan closes what it opened.
-
-    Returns:
-        0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
-    """
-    server = _DrainingServer(
+def server_of(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> uvicorn.Server:
+    """The server of a replica, which does not run yet."""
+    return _DrainingServer(
         uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=bounded_connections(settings.max_connections),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -48,6 +42,18 @@ def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
         ),
         readiness,
     )
+
+
+def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
+    """Serve until SIGTERM or SIGINT, or until the service fails; the exit status of the process.
+
+    On a signal no new connection is taken, requests in flight get ``shutdown_timeout_s`` to end, then
+    the lifespan closes what it opened.
+
+    Returns:
+        0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
+    """
+    server = server_of(app, readiness, settings)
 
     def end(_: Failure) -> None:
         server.should_exit = True

@@ -20,6 +20,7 @@ from evote_officers.roster import Role
 from evote_platform.access import ACCESS_PROBLEMS, Access, Commanded, Reading, limit_address
 from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
+from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.problems import Problem, ProblemTable, answer, kind
@@ -30,7 +31,6 @@ from evote_platform.wording import Words
 from evote_statements.keys import key_text
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -70,7 +70,7 @@ CLOSED = kind(
 )
 LATE = kind("late", 503, ("遅れています", "待ってください。"), ("Late", "Wait."), retry_after_s=9)
 OVER = kind("over", 403, ("終わりました", "もうできません。"), ("Over", "Not any more."))
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute, dependencies=[Depends(BodyUpTo(MAX_BODY_BYTES))])
 
 
 @router.post("/things")
@@ -111,6 +111,11 @@ async def limited() -> dict[str, bool]:
     return {"ok": True}
 
 
+@router.post("/limited", dependencies=[Depends(limit_address)])
+async def limited_body(body: dict[str, str]) -> dict[str, str]:
+    return body
+
+
 @router.get("/refused")
 async def refused() -> None:
     raise Problem(
@@ -129,7 +134,7 @@ async def late() -> None:
 
 adding = APIRouter(
     route_class=route_adding(
-        APIRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
+        GuardedRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
     )
 )
 
@@ -216,7 +221,6 @@ def app(readiness: Readiness, roster: Path) -> FastAPI:
         ),
         readiness=readiness,
         registry=new_registry(),
-        max_body_bytes=MAX_BODY_BYTES,
         clock=lambda: NOW,
     )
     app.state.service = Example(Access("example", RosterFile(roster), lambda: NOW), per_minute(2))

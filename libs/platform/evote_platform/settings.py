@@ -79,8 +79,11 @@ class ServiceSettings(BaseSettings):
     """Connections of clients that this replica keeps at once; further ones are closed with 503."""
     roster_file: Path
     """The roster of everybody whom the deployment lets in (JSON, docs/officers.md); read again whenever it changes."""
+    drain_delay_s: Annotated[float, Field(ge=0, le=300)] = 0
+    """How long this replica serves on after SIGTERM while ``/readyz`` says no, in seconds: longer than whoever sends it
+    traffic takes to notice."""
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
-    """How long requests in flight may take to end after SIGTERM, in seconds."""
+    """How long requests in flight may take to end after SIGTERM and ``drain_delay_s``, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def proxies(self) -> list[str]:

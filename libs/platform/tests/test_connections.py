@@ -26,6 +26,18 @@ async def soon(what: Awaitable[T]) -> T:
         return await what
 
 
+def settings() -> ServiceSettings:
+    return ServiceSettings(
+        environment=Environment.TEST,
+        kafka_bootstrap="nowhere:1",
+        database_url="postgresql://nowhere",
+        port=0,
+        roster_file="nowhere",
+        max_connections=MOST_CONNECTIONS,
+        shutdown_timeout_s=1,
+    )
+
+
 class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -68,16 +80,7 @@ class Street:
 
 @pytest.fixture
 async def street(app: FastAPI, readiness: Readiness) -> AsyncIterator[Street]:
-    settings = ServiceSettings(
-        environment=Environment.TEST,
-        kafka_bootstrap="nowhere:1",
-        database_url="postgresql://nowhere",
-        port=0,
-        roster_file="nowhere",
-        max_connections=MOST_CONNECTIONS,
-        shutdown_timeout_s=1,
-    )
-    server = server_of(app, readiness, settings)
+    server = server_of(app, readiness, settings())
     serving = asyncio.create_task(server.serve())
 
     async def started() -> bool:
@@ -158,6 +161,11 @@ async def test_heads_below_the_limit_are_taken_one_after_the_other(street: Stree
     for _ in range(3):
         client.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"x" * (connections.MOST_HEAD_BYTES // 2) + b"\r\n\r\n")
         assert await client.answer() == (200, b"ok\n")
+
+
+async def test_idle_connections_outlive_those_of_proxies(app: FastAPI, readiness: Readiness) -> None:
+    """A proxy that sends a request into a connection that was just closed answers its voter with an error."""
+    assert server_of(app, readiness, settings()).config.timeout_keep_alive > 60
 
 
 async def test_connections_beyond_the_limit_are_told_to_come_back(street: Street) -> None:

@@ -34,7 +34,7 @@ from fastapi.security.http import HTTPBase
 
 from .clock import Clock
 from .problems import RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
-from .ratelimit import TokenBucket
+from .ratelimit import TokenBucket, address_key
 from .roster import RosterFile
 
 Answer = TypeVar("Answer")
@@ -124,7 +124,7 @@ class LimitsAddresses(Protocol):
 
     @property
     def address_limit(self) -> TokenBucket:
-        """Taken from by the client's address."""
+        """Taken from by :func:`address_key` of the client's address."""
 
 
 def running_service(request: Request) -> Any:
@@ -210,10 +210,11 @@ def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -
 def limit_address(request: Request) -> None:
     """Answer 429 when an address asks too often; for the endpoints of a service that :class:`LimitsAddresses`.
 
-    A shared address (a family, a town hall) slows down and is never locked out.
+    A shared address (a family, a town hall) slows down and is never locked out. Behind a proxy the address is what
+    ``EVOTE_TRUSTED_PROXIES`` say, and nobody else.
     """
     service: LimitsAddresses = running_service(request)
-    wait_s = service.address_limit.take(request.client.host if request.client else "")
+    wait_s = service.address_limit.take(address_key(request.client.host if request.client else ""))
     if wait_s:
         raise Problem(RATE_LIMITED, retry_after_s=wait_s)
 

@@ -1,4 +1,5 @@
-"""What production refuses: passwords, ballots and evidence on a wire that others can read or answer in its place."""
+"""What production refuses: passwords, ballots and evidence on a wire that others can read or answer in its place, and
+limits by an address that is the same for everybody."""
 
 from __future__ import annotations
 
@@ -16,6 +17,16 @@ def require_production_connections(settings: ServiceSettings) -> None:
         raise CannotStart(
             "production speaks TLS to Kafka: set EVOTE_KAFKA_CA_FILE to the authority of the brokers' certificates"
             " (EVOTE_ENVIRONMENT=test is for places where nobody votes)"
+        )
+
+
+def require_named_proxies(settings: ServiceSettings) -> None:
+    """Raise :class:`CannotStart` when production isn't told which proxies are in front of what it serves."""
+    if settings.environment is Environment.PRODUCTION and settings.trusted_proxies is None:
+        # Behind a proxy that is not named all voters have its address, and the first ones use up everybody's limit.
+        raise CannotStart(
+            "production limits requests by the client's address: set EVOTE_TRUSTED_PROXIES to the addresses or networks"
+            " of the proxies in front of this service, or to none where clients connect directly"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -45,6 +46,25 @@ class TokenBucket:
     def __len__(self) -> int:
         """How many keys are remembered."""
         return len(self._buckets)
+
+
+_HOST_BITS_OF_A_SUBSCRIBER = 64
+
+
+def address_key(host: str) -> str:
+    """What an address is limited by: an IPv4 address itself, of an IPv6 address its /64.
+
+    A subscriber is given a whole /64 (RFC 6177), and could ask from another of its addresses each time.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if (mapped := address.ipv4_mapped) is not None:
+        return str(mapped)
+    return str(ipaddress.IPv6Network((int(address) >> _HOST_BITS_OF_A_SUBSCRIBER << _HOST_BITS_OF_A_SUBSCRIBER, 64)))
 
 
 def per_minute(count: int) -> TokenBucket:

@@ -43,7 +43,7 @@ def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
             log_config=None,
             access_log=False,
             server_header=False,
-            forwarded_allow_ips=settings.trusted_proxies,
+            forwarded_allow_ips=settings.proxies(),
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         ),
         readiness,

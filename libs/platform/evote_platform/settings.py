@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +24,22 @@ class Environment(StrEnum):
 
     PRODUCTION = "production"
     TEST = "test"
+
+
+NO_PROXIES = "none"
+
+
+def _proxies(text: str) -> str:
+    """``none``, or addresses and networks separated by commas; everybody is no proxy."""
+    for part in text.split(",") if text != NO_PROXIES else ():
+        try:
+            network = ipaddress.ip_network(part.strip())
+        except ValueError:
+            raise ValueError("name addresses and networks, separated by commas, or 'none'") from None
+        if network.prefixlen == 0:
+            # Whoever is trusted names the client: everybody would choose the address that they are limited by.
+            raise ValueError("these networks hold everybody; name the proxies alone")
+    return text
 
 
 class ServiceSettings(BaseSettings):
@@ -55,13 +72,19 @@ class ServiceSettings(BaseSettings):
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)]
     """The port to listen on."""
-    trusted_proxies: str = "127.0.0.1"
-    """Addresses, separated by commas, whose ``X-Forwarded-For`` tells the client's address."""
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] | None = None
+    """The proxies in front of this replica, whose ``X-Forwarded-For`` tells the client's address: addresses and
+    networks, separated by commas, or ``none`` where clients connect directly. Production has no default."""
     roster_file: Path
     """The roster of everybody whom the deployment lets in (JSON, docs/officers.md); read again whenever it changes."""
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
     """How long requests in flight may take to end after SIGTERM, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def proxies(self) -> list[str]:
+        """Whose ``X-Forwarded-For`` is believed."""
+        named = self.trusted_proxies or NO_PROXIES
+        return [] if named == NO_PROXIES else [part.strip() for part in named.split(",")]
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -19,7 +19,7 @@ from evote_platform.health import Readiness
 from evote_platform.problems import ProblemTable
 from evote_platform.program import Program, Start
 from evote_platform.settings import CannotStart, ServiceSettings
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 
@@ -45,6 +45,11 @@ async def slow(service: Service) -> dict[str, bool]:
     await service.draining.wait()
     await asyncio.sleep(0.3)
     return {"finished": True}
+
+
+@router.get("/address")
+async def address(request: Request) -> dict[str, str]:
+    return {"address": request.client.host if request.client else ""}
 
 
 @router.get("/events")

@@ -197,6 +197,18 @@ async def test_every_answer_has_a_request_id_and_safe_headers(client: httpx.Asyn
     assert re.fullmatch("[0-9a-f]{16}", spoilt.headers["x-request-id"])
 
 
+async def test_an_id_that_a_client_sends_is_neither_returned_nor_logged(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = {"X-Request-Id": "1d" * 8, "traceparent": f"00-{'1d' * 16}-{'1d' * 8}-01"}
+    for path in ("/refused", "/broken", "/nowhere"):
+        response = await client.get(path, headers=sent)
+        assert "1d1d1d1d" not in response.text + str(response.headers)
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert response.headers["x-request-id"] in logged
+    assert "1d1d1d1d" not in logged
+
+
 async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: FastAPI) -> None:
     async def ask(address: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(address, 1))
@@ -208,6 +220,17 @@ async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: Fa
     assert answers[-1].json()["type"].endswith(":rate-limited")
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
     assert (await ask("192.0.2.2")).status_code == 200
+
+
+async def test_whoever_has_an_ipv6_network_has_one_share_of_the_limit(app: FastAPI) -> None:
+    async def ask(address: str) -> int:
+        transport = httpx.ASGITransport(app=app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return (await client.get("/limited")).status_code
+
+    answers = [await ask(f"2001:db8:0:7::{number}") for number in range(1, 4)]  # two a minute
+    assert answers == [200, 200, 429]
+    assert await ask("2001:db8:0:8::1") == 200
 
 
 async def test_openapi_states_the_problem_document(client: httpx.AsyncClient) -> None:

@@ -127,11 +127,11 @@ async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient)
 async def test_an_unexpected_error_gives_nothing_away(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    response = await client.get("/broken", headers={"X-Request-Id": "abc-1"})
+    response = await client.get("/broken")
     check_problem(response, 500, "internal-error")
-    assert response.headers["x-request-id"] == "abc-1"
     logged = caplog.text + "".join(capsys.readouterr())
     assert "RuntimeError" in logged
+    assert response.headers["x-request-id"] in logged
     assert "secret" not in response.text + logged
 
 

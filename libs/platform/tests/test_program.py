@@ -90,18 +90,37 @@ def test_nothing_is_replayed_into_tables_of_an_older_release(
     ],
 )
 def test_production_refuses_what_others_can_read_on_the_wire(change: dict[str, str], told: str) -> None:
+    done = serve_in_production(change)
+    assert done.returncode == 2
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told"),
+    [
+        ("", "set EVOTE_TRUSTED_PROXIES"),
+        ("*", "EVOTE_TRUSTED_PROXIES: Value error, name addresses"),
+        ("10.0.0.1,0.0.0.0/0", "EVOTE_TRUSTED_PROXIES: Value error, these networks hold everybody"),
+    ],
+)
+def test_production_is_told_whose_word_for_a_clients_address_is_believed(proxies: str, told: str) -> None:
+    done = serve_in_production({"EVOTE_TRUSTED_PROXIES": proxies})
+    assert done.returncode == 2
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def serve_in_production(change: dict[str, str]) -> subprocess.CompletedProcess[str]:
     environment = {
         "EVOTE_PORT": "0",
         "EVOTE_KAFKA_BOOTSTRAP": "kafka:1",
         "EVOTE_KAFKA_CA_FILE": "/dev/null",
         "EVOTE_DATABASE_URL": "postgresql://db/evote?sslmode=verify-full",
         "EVOTE_ROSTER_FILE": "nowhere",
+        "EVOTE_TRUSTED_PROXIES": "10.0.0.0/24, 2001:db8::7",
         **change,
     }
     environment = {name: value for name, value in environment.items() if value}
-    done = subprocess.run([sys.executable, SERVICE, "serve"], env=environment, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+    return subprocess.run([sys.executable, SERVICE, "serve"], env=environment, capture_output=True, text=True)
 
 
 def test_production_migrates_over_no_plain_wire_either(

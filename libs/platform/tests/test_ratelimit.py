@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from evote_platform.ratelimit import TokenBucket
+from evote_platform.ratelimit import TokenBucket, address_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +45,12 @@ def test_memory_is_bounded_and_the_quietest_key_is_forgotten() -> None:
     assert len(bucket) == 100
     assert bucket.take("999") > 0
     assert bucket.take("0") == 0
+
+
+def test_an_address_is_itself_in_ipv4_and_its_64_in_ipv6() -> None:
+    assert address_key("192.0.2.1") == "192.0.2.1" == address_key("::ffff:192.0.2.1")
+    assert address_key("192.0.2.1") != address_key("192.0.2.2")
+    assert address_key("2001:db8::1") == address_key("2001:DB8::ffff:ffff:ffff:ffff") == "2001:db8::/64"
+    assert address_key("fe80::1%eth0") == "fe80::/64"
+    assert address_key("2001:db8:0:1::1") != address_key("2001:db8::1")
+    assert address_key("") == "", "of a client without one"

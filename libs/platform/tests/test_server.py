@@ -18,7 +18,7 @@ SERVICE = Path(__file__).with_name("example_service.py")
 
 
 class Running:
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, **settings: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.log = log
@@ -28,6 +28,7 @@ class Running:
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
             "EVOTE_ROSTER_FILE": "nowhere",
+            **{f"EVOTE_{name.upper()}": value for name, value in settings.items()},
         }
         with log.open("wb") as output:
             self.process = subprocess.Popen([sys.executable, SERVICE, "serve"], env=environment, stderr=output)
@@ -51,6 +52,23 @@ def running(tmp_path: Path) -> Iterator[Running]:
     yield service
     service.process.kill()
     service.process.wait()
+
+
+FORWARDED = {"X-Forwarded-For": "203.0.113.9, 2001:db8::7"}
+
+
+def test_a_named_proxy_tells_the_clients_address_and_the_client_does_not(tmp_path: Path) -> None:
+    behind = Running(free_port(), tmp_path / "log", trusted_proxies="10.0.0.0/8,127.0.0.1")
+    try:
+        told = httpx.get(f"{behind.url}/address", headers=FORWARDED).json()
+        assert told == {"address": "2001:db8::7"}, "what the proxy added; the rest is the client's"
+    finally:
+        behind.process.kill()
+        behind.process.wait()
+
+
+def test_where_no_proxy_is_named_nobody_tells_another_address(running: Running) -> None:
+    assert httpx.get(f"{running.url}/address", headers=FORWARDED).json() == {"address": "127.0.0.1"}
 
 
 def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> None:

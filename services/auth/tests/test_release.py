@@ -217,3 +217,15 @@ async def test_officers_only_touch_the_roll(open_town) -> None:
     for method, path in (("POST", "roll"), ("POST", "roll/freeze"), ("GET", "roll")):
         response = await open_town.client.request(method, f"{open_town.base}/{path}")
         assert (response.status_code, slug(response)) == (401, "unauthorized")
+
+
+async def test_an_id_that_a_client_brings_to_ballot_too_is_neither_returned_nor_logged(open_town, capsys) -> None:
+    """A page that sends one id to both services would join a person to a ballot in their logs."""
+    body = await body_for(open_town, open_town.card(HANAKO))
+    capsys.readouterr()
+    sent = {"X-Request-Id": "1d" * 8, "traceparent": f"00-{'1d' * 16}-{'1d' * 8}-01"}
+    response = await open_town.client.post(f"{open_town.base}/releases", json=body, headers=sent)
+    assert response.status_code == 200
+    written = "".join(capsys.readouterr())
+    assert response.headers["x-request-id"] in written
+    assert "1d1d1d1d" not in written + response.text + str(response.headers)

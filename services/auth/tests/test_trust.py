@@ -367,6 +367,7 @@ def test_auth_does_not_start_in_production_with_a_test_authority(
         "EVOTE_CA_BUNDLE_FILE": str(office.folder / "ca.pem"),
         "EVOTE_CRL_FILE": str(office.folder / "crl.pem"),
         "EVOTE_AUDITOR_PUBLIC_KEY": "AA==",
+        "EVOTE_TRUSTED_PROXIES": "none",
         **({"EVOTE_ENVIRONMENT": environment} if environment else {}),
     }
     done = subprocess.run(

@@ -22,7 +22,7 @@ class BallotSettings(ServiceSettings):
     workers: int = Field(default_factory=usable_processors, ge=1, le=256)
     """Processes that verify ballots."""
     credential_ballots_per_minute: Annotated[int, Field(ge=1)] = 20
-    """How many ballots one credential may cast, on average and at once, at this replica."""
+    """How many ballots that one credential has signed are looked at, on average and at once, at this replica."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 120
     """How many ballots one address may post, on average and at once, at this replica. Families share one."""
     turnout_watchers: Annotated[int, Field(ge=1)] = 1000

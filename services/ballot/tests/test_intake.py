@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import hashlib
 import json
 import multiprocessing
@@ -14,12 +15,15 @@ from datetime import timedelta
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_ballot.domain import history
+from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
 from evote_belenios.proofs import prove_knowledge
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.testbed import eventually
+from evote_platform.ratelimit import TokenBucket
 
 pytestmark = pytest.mark.stack
 NO = [[0, 0, 1]]
@@ -220,14 +224,52 @@ async def test_the_clock_closes_the_window_too(place) -> None:
     assert await place.refused(place.new_cast(0)) == (403, "election-closed")
 
 
+def limit_credentials(place, ballots: int) -> None:
+    """So many at once, and then none while a test runs, however long it takes."""
+    limit = TokenBucket(1 / 3600, ballots)
+    place.service.intake = dataclasses.replace(place.service.intake, credential_limit=limit)
+
+
 async def test_one_credential_can_not_flood_the_box(place) -> None:
-    casts = [place.new_cast(0) for _ in range(21)]
-    answers = await asyncio.gather(*(place.post(cast) for cast in casts))
-    # Those that come in another order than they were signed in are older than the last.
-    assert sorted({answer.status_code for answer in answers} - {409}) == [201, 429]
-    assert [answer.status_code for answer in answers].count(429) == 1
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert (place.slug(refused), int(refused.headers["Retry-After"]) > 0) == ("rate-limited", True)
+    limit_credentials(place, 2)
+    answers = [await place.post(place.new_cast(0)) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert (place.slug(answers[-1]), int(answers[-1].headers["Retry-After"]) > 0) == ("rate-limited", True)
+
+
+async def test_junk_that_names_a_credential_does_not_lock_its_owner_out(place) -> None:
+    """Credentials are on a public list: only what the credential has signed counts against it."""
+    limit_credentials(place, 1)
+    mine, other = json.loads(place.ballot(0)), json.loads(place.ballot(0))
+    junk = json.dumps({**mine, "answers": other["answers"]}, separators=(",", ":"))
+    for _ in range(2):
+        assert await place.refused(place.signed(0, junk, 1)) == (422, "bad-signature")
+    assert (await place.post(place.new_cast(0))).status_code == 201
+
+
+async def test_a_credential_casts_so_many_ballots_in_an_election_whatever_replica_takes_them(
+    two_replicas, monkeypatch
+) -> None:
+    place = two_replicas
+    monkeypatch.setattr(history, "MOST_BALLOTS", 2)
+    casts = [place.new_cast(0) for _ in range(3)]
+    assert (await place.post(casts[0], replica=0)).status_code == 201
+    junk = place.signed(0, place.ballot(0).replace('"answers":', '"x":1,"answers":', 1), 2)
+    assert await place.refused(junk) == (422, "invalid-ballot")
+    assert (await place.post(casts[1], replica=1)).status_code == 201
+
+    tracker = tracker_of(json.loads(casts[1])["ballot"])
+
+    async def read_by_the_other() -> bool:
+        # Until then it would take one more: it counts what it knows of the log.
+        return (await place.replicas[0].get(f"{place.base}/status/{tracker}")).status_code == 200
+
+    await eventually(read_by_the_other)
+    for replica in (0, 1):
+        refused = await place.post(casts[2], replica)
+        assert (refused.status_code, place.slug(refused), refused.json()["most"]) == (403, "no-ballots-left", 2)
+    assert (await place.post(casts[1])).status_code == 200, "the same bytes again are not counted again"
+    assert (await place.post(place.new_cast(1))).status_code == 201, "of another credential"
 
 
 async def test_every_refusal_is_counted_by_its_type(place) -> None:
@@ -305,3 +347,14 @@ async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
             return (await place.client.get("/readyz")).status_code == 200
 
         await eventually(ready)
+
+
+async def test_an_id_that_a_client_brings_from_auth_is_neither_returned_nor_logged(place, capsys) -> None:
+    """A page that sends one id to both services would join a person to a ballot in their logs."""
+    capsys.readouterr()
+    sent = {"X-Request-Id": "1d" * 8, "traceparent": f"00-{'1d' * 16}-{'1d' * 8}-01"}
+    response = await place.client.post(f"{place.base}/ballots", content=place.new_cast(0), headers=sent)
+    assert response.status_code == 201
+    written = "".join(capsys.readouterr())
+    assert response.headers["x-request-id"] in written
+    assert "1d1d1d1d" not in written + response.text + str(response.headers)

@@ -8,6 +8,7 @@ BALLOTS ?= 300
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
+FACES ?= 5000
 CREDENTIALS ?= 5000
 SECONDS ?= 60
 RATE ?= 50
@@ -24,7 +25,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -112,6 +113,9 @@ bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=5
 
 eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]
 	@$(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
+
+bench-face-counting: $(INSTALLED) ## How long the counting of error rates takes, without reading faces: make bench-face-counting [FACES=5000]
+	@$(RUN) python benchmarks/bench_face_counting.py --faces $(FACES)
 
 bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face models: make bench-face [READS=40]
 	@$(RUN) python benchmarks/bench_face.py --reads $(READS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,52 +21,49 @@ class Sample:
     """One photograph of one person."""
 
     person: str
-    pixels: Pixels
-    points: Points
+    pixels: Pixels = field(repr=False)
+    points: Points = field(repr=False)
     """Landmarks, for the simulated conditions."""
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """What could be used of a folder."""
+class Photograph:
+    """What could be used of one file."""
 
-    samples: list[Sample]
-    photographs: int
-    not_decoded: int
-    no_face: int
+    decoded: bool
+    samples: tuple[Sample, ...]
+    """None when no face was found; several in a photograph of a crowd."""
 
 
-def load(folder: Path, finder: FaceFinder) -> DataSet:
-    """Read ``folder``: a folder for each person, and perhaps one of crowds.
+def photograph_files(folder: Path) -> list[tuple[str, Path]]:
+    """Whose photographs are in ``folder``, and where, ordered by person."""
+    return [
+        (person.name, path)
+        for person in sorted(path for path in folder.iterdir() if path.is_dir())
+        for path in sorted(person.iterdir())
+        if path.suffix.lower() in _SUFFIXES
+    ]
+
+
+def load(folder: Path, finder: FaceFinder) -> Iterator[Photograph]:
+    """Read ``folder``: a folder for each person, and perhaps one of crowds. One photograph is held at a time.
 
     Each face of a photograph in ``crowds`` becomes a person of its own, cut out with its surroundings: persons in one
     photograph are different ones, and the folder must not show anybody twice.
     """
-    samples, photographs, not_decoded, no_face = [], 0, 0, 0
     with Decoder(Limits()) as decoder:
-        for person, path in _photographs(folder):
-            photographs += 1
+        for person, path in photograph_files(folder):
             try:
                 pixels = decoder.decode(path.read_bytes()).pixels
             except PictureRefused:
-                not_decoded += 1
+                yield Photograph(decoded=False, samples=())
                 continue
             found = list(_faces(pixels, finder))
-            if not found:
-                no_face += 1
-            elif person == CROWDS:
-                samples += _strangers(pixels, path.stem, found)
+            if person == CROWDS:
+                yield Photograph(decoded=True, samples=tuple(_strangers(pixels, path.stem, found)))
             else:
-                points = max(found, key=lambda points: float(np.ptp(points[:, 0])))
-                samples.append(Sample(person, pixels, points))
-    return DataSet(samples, photographs, not_decoded, no_face)
-
-
-def _photographs(folder: Path) -> Iterator[tuple[str, Path]]:
-    for person in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for path in sorted(person.iterdir()):
-            if path.suffix.lower() in _SUFFIXES:
-                yield person.name, path
+                largest = sorted(found, key=lambda points: float(np.ptp(points[:, 0])))[-1:]
+                yield Photograph(decoded=True, samples=tuple(Sample(person, pixels, points) for points in largest))
 
 
 def _faces(pixels: Pixels, finder: FaceFinder) -> Iterator[Points]:

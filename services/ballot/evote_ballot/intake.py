@@ -111,7 +111,7 @@ class Intake:
         wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
         if wait_s:
             raise RateLimited(wait_s)
-        look.history.demand_newer(cast)
+        look.history.demand_room_for(cast)
         async with self.pool.acquire() as connection:
             await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
         await self.verifier.check_proofs(look.election.election_json, cast)
@@ -120,7 +120,7 @@ class Intake:
         if (known := look.history.accepted(cast.tracker)) is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
         check_window(look.election.window, self.clock())
-        look.history.demand_newer(cast)
+        look.history.demand_room_for(cast)
         async with self.pool.acquire() as connection:
             await store.reserve_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
         return CheckedCast(cast, look.election.window.closes_at)

@@ -11,7 +11,9 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ballot.api import models
+from evote_ballot.domain import history
 from evote_ballot.domain.cast import ciphertext_digests, open_cast
+from evote_ballot.domain.history import AdmittedBallot, History, ballots_left
 from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_ballot.domain.refusals import (
     ElectionClosed,
@@ -19,6 +21,8 @@ from evote_ballot.domain.refusals import (
     InvalidBallot,
     InvalidOrder,
     MalformedJson,
+    NoBallotsLeft,
+    OlderThanLast,
     WrongElection,
 )
 from evote_ballot.domain.window import Window, check_window
@@ -28,6 +32,7 @@ from evote_belenios.credentials import generate
 from evote_belenios.election import Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
 from evote_belenios.order import sign_order
+from evote_local.testbed import begun_cast
 from evote_platform.clock import rfc3339
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +103,26 @@ def test_a_cast_is_read_as_the_protocol_library_reads_it() -> None:
         bad = json.dumps({"ballot": ballot, "order": {**order.to_json(), "number": number}})
         with pytest.raises(InvalidOrder):
             open_cast(bad.encode(), election.uuid)
+
+
+def test_the_hundredth_ballot_of_a_credential_is_its_last() -> None:
+    first = begun_cast(1)
+    admitted = [
+        AdmittedBallot(
+            Acceptance(UUID, base64.b64encode(number.to_bytes(32)).decode().rstrip("="), 0, number, rfc3339(NOON)),
+            first.order.model_copy(update={"number": number}),
+        )
+        for number in range(1, 101)
+    ]
+    another = begun_cast(1, number=101)
+    assert ballots_left(99) == 1
+    History(first.credential, admitted[:99], {}).demand_room_for(another)
+    assert (ballots_left(100), ballots_left(101)) == (0, 0)
+    with pytest.raises(NoBallotsLeft) as refused:
+        History(first.credential, admitted, {}).demand_room_for(another)
+    assert refused.value.most == history.MOST_BALLOTS == 100
+    with pytest.raises(OlderThanLast):
+        History(first.credential, admitted, {}).demand_room_for(begun_cast(1, number=100))
 
 
 def test_a_receipt_is_verified_by_anyone_with_the_public_key() -> None:

@@ -59,7 +59,9 @@ async def test_the_holder_is_told_the_last_number_and_which_ballots_are_supersed
         (first["tracker"], True),
         (last["tracker"], False),
     ]
-    assert (await told(place, 2, 0))["last_number"] == 0
+    assert own["ballots_left"] == 98
+    none = await told(place, 2, 0)
+    assert (none["last_number"], none["ballots_left"]) == (0, 100)
 
 
 async def test_nobody_is_told_about_the_ballots_of_another(place: Any) -> None:

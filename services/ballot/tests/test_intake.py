@@ -7,11 +7,16 @@ import base64
 import dataclasses
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 from datetime import timedelta
 
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_ballot.domain import history
+from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
 from evote_belenios.proofs import prove_knowledge
@@ -59,6 +64,19 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
     text = (await place.audited(f"ballots/{receipt['tracker']}")).text
     assert text == record.envelope.data.ballot
+
+
+async def test_a_killed_verification_worker_is_replaced_before_anybody_casts(place) -> None:
+    await place.cast(0)
+    workers = {process.pid for process in multiprocessing.active_children()}
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+    async def others_work() -> bool:
+        return bool({process.pid for process in multiprocessing.active_children()} - workers)
+
+    await eventually(others_work)
+    await place.cast(1)
 
 
 async def test_the_same_ballot_again_gets_the_same_receipt_and_no_second_record(place) -> None:
@@ -227,6 +245,31 @@ async def test_junk_that_names_a_credential_does_not_lock_its_owner_out(place) -
     for _ in range(2):
         assert await place.refused(place.signed(0, junk, 1)) == (422, "bad-signature")
     assert (await place.post(place.new_cast(0))).status_code == 201
+
+
+async def test_a_credential_casts_so_many_ballots_in_an_election_whatever_replica_takes_them(
+    two_replicas, monkeypatch
+) -> None:
+    place = two_replicas
+    monkeypatch.setattr(history, "MOST_BALLOTS", 2)
+    casts = [place.new_cast(0) for _ in range(3)]
+    assert (await place.post(casts[0], replica=0)).status_code == 201
+    junk = place.signed(0, place.ballot(0).replace('"answers":', '"x":1,"answers":', 1), 2)
+    assert await place.refused(junk) == (422, "invalid-ballot")
+    assert (await place.post(casts[1], replica=1)).status_code == 201
+
+    tracker = tracker_of(json.loads(casts[1])["ballot"])
+
+    async def read_by_the_other() -> bool:
+        # Until then it would take one more: it counts what it knows of the log.
+        return (await place.replicas[0].get(f"{place.base}/status/{tracker}")).status_code == 200
+
+    await eventually(read_by_the_other)
+    for replica in (0, 1):
+        refused = await place.post(casts[2], replica)
+        assert (refused.status_code, place.slug(refused), refused.json()["most"]) == (403, "no-ballots-left", 2)
+    assert (await place.post(casts[1])).status_code == 200, "the same bytes again are not counted again"
+    assert (await place.post(place.new_cast(1))).status_code == 201, "of another credential"
 
 
 async def test_every_refusal_is_counted_by_its_type(place) -> None:

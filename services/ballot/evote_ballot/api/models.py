@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .. import store
 from ..domain import receipt as domain
+from ..domain.history import ballots_left
 
 _EXPONENT = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
 CAST_SCHEMA: Final = {
@@ -174,6 +175,8 @@ class OwnBallots(BaseModel):
 
     last_number: int
     """0: none yet."""
+    ballots_left: int
+    """How many more are taken of this credential in this election."""
     items: list[OwnBallot]
 
     @classmethod
@@ -181,6 +184,7 @@ class OwnBallots(BaseModel):
         """As clients read them: the last one supersedes the others."""
         return cls(
             last_number=ballots[-1].number if ballots else 0,
+            ballots_left=ballots_left(len(ballots)),
             items=[
                 OwnBallot(
                     tracker=ballot.tracker,

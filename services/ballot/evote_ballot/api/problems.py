@@ -147,6 +147,22 @@ PROBLEMS = ProblemTable(
             _last,
         ),
         answer(
+            refusals.NoBallotsLeft,
+            kind(
+                "no-ballots-left",
+                403,
+                (
+                    "投票し直せる回数を使い切りました",
+                    "一つの投票資格で投票できるのは {most} 回までです。最後に受け付けられた票が、そのまま有効です。",
+                ),
+                (
+                    "This credential has cast as many ballots as one may",
+                    "One credential casts {most} ballots at most. The last one that was taken in stands.",
+                ),
+            ),
+            lambda error: {"most": error.most},
+        ),
+        answer(
             refusals.DuplicateCiphertext,
             kind(
                 "duplicate-ciphertext",

@@ -66,7 +66,8 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
 
     A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
-    device that finds it in the log signs the same ballot's order anew, one above `last_number`.
+    device that finds it in the log signs the same ballot's order anew, one above `last_number`. 403 `no-ballots-left`:
+    one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left.
     """
     started = perf_counter()
     body = await request.body()

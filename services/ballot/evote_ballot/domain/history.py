@@ -5,13 +5,23 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
 
 from .receipt import Acceptance
-from .refusals import ElectionClosed, OlderThanLast
+from .refusals import ElectionClosed, NoBallotsLeft, OlderThanLast
+
+MOST_BALLOTS: Final = 100
+"""How many ballots of one credential an election takes: voters change their mind, and a program that casts for ever
+would fill the log, and cost every verifier the arithmetic of each ballot."""
+
+
+def ballots_left(taken: int) -> int:
+    """How many more ballots are taken of a credential of which ``taken`` were admitted."""
+    return max(0, MOST_BALLOTS - taken)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,17 @@ class History:
         """
         if self.last is not None and cast.order.number <= self.last.order.number:
             raise OlderThanLast(self.last.acceptance.tracker, self.last.order)
+
+    def demand_room_for(self, cast: BallotAccepted) -> None:
+        """Raise ``OlderThanLast`` or ``NoBallotsLeft`` unless the credential may add this ballot, not here yet.
+
+        Counted is what the log has, so that all replicas agree. Casts that are under way at the same moment don't see
+        each other, and may pass together: so many as the limits by time let through. As of the last number, whoever is
+        told has signed for the credential.
+        """
+        self.demand_newer(cast)
+        if not ballots_left(len(self._admitted)):
+            raise NoBallotsLeft(MOST_BALLOTS)
 
     def demand_admitted(self, record: CastRecord, closes_at: str) -> Acceptance:
         """Where the ballot of a record that was taken stands: there, or where it stood before.

@@ -83,6 +83,13 @@ class OlderThanLast(Refusal):
 
 
 @dataclass
+class NoBallotsLeft(Refusal):
+    """So many ballots of the credential stand in the log already that no further one is taken."""
+
+    most: int
+
+
+@dataclass
 class DuplicateCiphertext(Refusal):
     """A ciphertext stands in another ballot already."""
 

@@ -31,6 +31,7 @@ from .chain_access import add_options as add_chain_options
 from .chain_access import check_options as check_chain_options
 from .chain_access import named_chains
 from .findings import Unusable
+from .language import Language, language_of
 from .reading.access import LOG_SERVICE, AuditorAccess
 from .reading.archive_file import ArchiveFile, opened_archive
 from .reading.archive_place import Bar, archive_at, is_url
@@ -40,7 +41,6 @@ from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
 from .reading.saved import SavedLog
 from .reading.sources import FolderSource, Freshness, HttpSource, LogSource
 from .reading.trust import parse_log_key
-from .rendering.words import Language, language_of
 
 PASSWORD_VARIABLE = "EVOTE_OFFICER_PASSWORD"  # noqa: S105 - a variable's name
 

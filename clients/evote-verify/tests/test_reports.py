@@ -16,7 +16,8 @@ import pytest
 from evote_belenios.archive import ArchiveReader, ArchiveWriter, Setup, open_archive
 from evote_belenios.groups import ED25519
 from evote_belenios.trustees import parse_trustees
-from evote_verify.rendering.words import ENGLISH, JAPANESE, Language, language_of
+from evote_verify.language import Language, language_of
+from evote_verify.rendering.words import ENGLISH, JAPANESE
 
 HOSTILE = (
     '</td></table><script src="https://evil.example/x.js">alert(1)</script><img src=x onerror=alert(1)>'

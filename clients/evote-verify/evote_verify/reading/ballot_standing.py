@@ -6,9 +6,27 @@ import hashlib
 from dataclasses import dataclass
 
 from evote_belenios.archive import CastBallot, EventType
+from evote_belenios.errors import ArchiveError
 
+from ..findings import Finding, Outcome, Tie
 from .archive_file import ArchiveFile
 from .elections import credential_of, tracker_of_digest
+from .records import MalformedRecord
+
+
+def standing_of(tie: Tie, tracker: str, archive: ArchiveFile) -> Finding:
+    """What the archive has of a ballot, said of a ``tie``; raises ``OSError`` and ``NotAnArchive``."""
+    try:
+        standing = find_ballot(tracker, archive)
+    except (ArchiveError, MalformedRecord) as error:
+        return Finding(tie, Outcome.FAILS, (f"the archive is damaged: {error}",))
+    if standing.event is not None:
+        return Finding(tie, Outcome.HOLDS, (standing.in_words,))
+    if standing.closed:
+        return Finding(tie, Outcome.FAILS, (f"the closed archive has no ballot {tracker}",))
+    return Finding(
+        tie, Outcome.NOT_CHECKED, ("the archive is of an earlier moment and has no such ballot: get it again",)
+    )
 
 
 @dataclass(frozen=True)

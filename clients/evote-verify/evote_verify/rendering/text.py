@@ -7,8 +7,9 @@ from evote_belenios.election import Question
 from evote_belenios.verify import VerificationReport
 
 from ..findings import Finding, Outcome, Tie
+from ..language import Language
 from ..report import Report, VerifiedArchive
-from .words import Language, Words, not_checked, trustees_in_words, verdict
+from .words import Words, not_checked, trustees_in_words, verdict
 
 _OUTCOME_WIDTH, _TIE_WIDTH = 13, 27
 

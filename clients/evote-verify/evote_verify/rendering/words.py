@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from evote_belenios.archive import EventType
 from evote_belenios.trustees import SingleTrustee, Trustees
 
 from ..findings import Outcome, Tie
+from ..language import Language
 from ..report import Report, Step
-
-
-class Language(StrEnum):
-    """Of a report."""
-
-    ENGLISH = "en"
-    JAPANESE = "ja"
 
 
 @dataclass(frozen=True)
@@ -280,11 +273,6 @@ JAPANESE = Words(
 WORDS = {Language.ENGLISH: ENGLISH, Language.JAPANESE: JAPANESE}
 
 _REST_ON_LOG = frozenset({Tie.OFFICERS, Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.ETHEREUM, Tie.FABRIC})
-
-
-def language_of(locale: str) -> Language:
-    """The language for a POSIX locale, such as ``ja_JP.UTF-8``."""
-    return Language.JAPANESE if locale.startswith("ja") else Language.ENGLISH
 
 
 def verdict(report: Report, words: Words) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..findings import Finding, Outcome, Tie
 from ..reading.archive_file import ArchiveFile
+from ..reading.ballot_standing import standing_of
 from ..reading.receipt import Receipt
-from . import tracker
 
 
 def tie(receipt: Receipt, archive: ArchiveFile) -> Finding:
@@ -14,4 +14,4 @@ def tie(receipt: Receipt, archive: ArchiveFile) -> Finding:
         theirs = archive.election_uuid or "an unreadable one"
         reason = f"the receipt is of election {receipt.election_uuid}, the archive of {theirs}"
         return Finding(Tie.RECEIPT_ARCHIVE, Outcome.FAILS, (reason,))
-    return tracker.find(Tie.RECEIPT_ARCHIVE, receipt.tracker, archive)
+    return standing_of(Tie.RECEIPT_ARCHIVE, receipt.tracker, archive)

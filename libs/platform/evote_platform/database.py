@@ -217,6 +217,7 @@ async def _look_for_room(pool: asyncpg.Pool, needed: int) -> None:
     replica starts nevertheless, since an upgrade has one too many for a while.
     """
     room = await pool.fetchrow(_ROOM)
+    assert room is not None  # noqa: S101 - a query without FROM has one row
     if needed > room["taken"]:
         raise ServerTooSmall(needed, room["taken"])
     if room["planned"] + room["others"] > room["taken"]:

@@ -20,7 +20,8 @@ from rich.text import Text
 from .client import Reader, ServiceClient
 from .commanding import Commanded, OfficerKey, Password, Reason, json_body, sign_alone
 from .errors import CommandFailed
-from .officer_key import read_officer_key, write_officer_key
+from .officer_key import read_officer_key, write_officer_key, write_token_key
+from .officer_token import TokenPin
 from .options import AuthUrl, ElectionUuid
 
 app = typer.Typer(help="選挙事務：職員の鍵、照合できないカード、紛失したカードの扱い。", no_args_is_help=True)
@@ -54,11 +55,16 @@ class _Pending(BaseModel):
     pending: int
 
 
+NewKeyFile = Annotated[Path, typer.Option("--officer-key", help="書き出す新しい鍵ファイル。")]
+Deployment = Annotated[str, typer.Option(help="この環境の名前（職員名簿の deployment）。")]
+Identifier = Annotated[str, typer.Option("--officer", help="あなたの識別子（職員名簿の id）。")]
+
+
 @app.command()
 def keygen(
-    officer_key: Annotated[Path, typer.Option("--officer-key", help="書き出す新しい鍵ファイル。")],
-    deployment: Annotated[str, typer.Option(help="この環境の名前（職員名簿の deployment）。")],
-    officer: Annotated[str, typer.Option(help="あなたの識別子（職員名簿の id）。")],
+    officer_key: NewKeyFile,
+    deployment: Deployment,
+    officer: Identifier,
     password: Annotated[
         str,
         typer.Option(
@@ -76,6 +82,30 @@ def keygen(
     write_officer_key(officer_key, deployment, officer, key, password)
     _console.print(f"鍵を作りました: {officer_key}", markup=False)
     print(key_text(key.public_key()))
+
+
+@app.command()
+def token_keygen(
+    officer_key: NewKeyFile,
+    deployment: Deployment,
+    officer: Identifier,
+    module: Annotated[Path, typer.Option(help="トークンの PKCS #11 ライブラリ。")],
+    token: Annotated[str, typer.Option(help="トークンの名前（ラベル）。")],
+    pin: Annotated[
+        str,
+        typer.Option(
+            envvar="EVOTE_OFFICER_PASSWORD",
+            prompt="トークンの暗証番号",
+            hide_input=True,
+            help="トークンの暗証番号。指定がなければ尋ねます。",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """職員の鍵をトークン（IC カードなど、PKCS #11）の中に作る。鍵はトークンの外に出ず、鍵ファイルは場所だけを示す。"""
+    key = write_token_key(officer_key, deployment, officer, TokenPin(module, token, pin))
+    _console.print(f"トークンの中に鍵を作りました: {officer_key}", markup=False)
+    print(key_text(key))
 
 
 @app.command()

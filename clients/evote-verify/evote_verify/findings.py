@@ -25,6 +25,10 @@ class Tie(StrEnum):
     RECEIPT_LOG = "receipt - log"
     PROOF = "proof - checkpoint"
     ARCHIVE = "archive"
+    RESULT = "archive - result"
+    FINGERPRINT = "election - fingerprint"
+    TRACKER = "tracker - archive"
+    EXTENDS = "archive - earlier archive"
     ARCHIVE_LOG = "archive - log"
     RULES = "log - its rules"
     TRUSTEES = "trustees - election"
@@ -49,6 +53,16 @@ class Finding:
     tie: Tie
     outcome: Outcome
     lines: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """What holds, and what an auditor should look at all the same."""
+
+
+class OutOfReach(Exception):
+    """What was given can't be had now; trying again later may help. Field: ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Unusable(Exception):

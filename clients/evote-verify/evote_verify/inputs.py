@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from getpass import getpass
+from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_belenios.archive import NotAnArchive
+from evote_belenios.display import visible
 from evote_officers.key_file import NotAKeyFile, WrongPassword, open_key_file
 from evote_officers.roster import Roster, RosterUnusable, parse_roster
 from evote_tlog.checkpoint import VerifierKey
@@ -25,8 +31,10 @@ from .chain_access import add_options as add_chain_options
 from .chain_access import check_options as check_chain_options
 from .chain_access import named_chains
 from .findings import Unusable
+from .language import Language, language_of
 from .reading.access import LOG_SERVICE, AuditorAccess
 from .reading.archive_file import ArchiveFile, opened_archive
+from .reading.archive_place import Bar, archive_at, is_url
 from .reading.chains import NamedChain
 from .reading.proof_file import GivenProof, read_proof
 from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
@@ -35,6 +43,9 @@ from .reading.sources import FolderSource, Freshness, HttpSource, LogSource
 from .reading.trust import parse_log_key
 
 PASSWORD_VARIABLE = "EVOTE_OFFICER_PASSWORD"  # noqa: S105 - a variable's name
+
+_HEAD = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TRACKER = re.compile(r"[A-Za-z0-9+/]{43}", re.ASCII)
 
 EPILOG = """\
 exit status:
@@ -45,6 +56,8 @@ exit status:
 
 examples:
   evote-verify UUID.bel
+  evote-verify https://vote.example/elections/UUID/archive.bel --require-result --html report.html
+  evote-verify UUID.bel --extends yesterday.bel --tracker TRACKER
   evote-verify UUID.bel --log https://log.example --log-key log.key --save audit/
   evote-verify --receipt receipt.json --receipt-key KEY --proof ballot-17.tlog-proof --log-key log.key
 """
@@ -60,7 +73,21 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parsed.add_argument
-    add("archive", type=Path, nargs="?", help="the archive, as downloaded (UUID.bel)")
+    add("archive", nargs="?", help="the archive: a file as downloaded (UUID.bel), a URL, or - for standard input")
+    add("--extends", metavar="OLD.bel|HEAD", help="an earlier archive of the election, or the head that it had")
+    add("--require-result", action="store_true", help="an archive without a result fails")
+    add("--fingerprint", help="of the election, as it was published: another election fails")
+    add("--tracker", type=_tracker, help="a ballot's: whether it is in the archive, and counts")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--html", type=Path, metavar="FILE", help="write the report as a page of its own, too")
+    add(
+        "--language",
+        type=Language,
+        choices=list(Language),
+        default=language_of(os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")),
+        help="of the report (default: the environment's)",
+    )
+    add("--version", action="version", version=f"evote-verify {version('evote-verify')}")
     add("--log", metavar="URL|FOLDER", help="the public log: its server, or a folder that --save wrote")
     add("--auditor-key", type=Path, metavar="FILE", help="your key as an auditor of record: for what is not public yet")
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
@@ -84,6 +111,11 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     """End the program with status 2 unless the options make sense together."""
     if arguments.archive is None and arguments.log is None and arguments.proof is None:
         parsed.error("give an ARCHIVE, a --log or a --proof")
+    of_archive = (arguments.extends, arguments.fingerprint, arguments.tracker, arguments.require_result or None)
+    if arguments.archive is None and any(option is not None for option in of_archive):
+        parsed.error("--extends, --require-result, --fingerprint and --tracker are of an ARCHIVE")
+    if arguments.html is not None and not arguments.html.absolute().parent.is_dir():
+        parsed.error(f"--html: there is no folder {visible(str(arguments.html.parent))}")
     check_chain_options(arguments, parsed)
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
@@ -108,6 +140,7 @@ class Outside:
     chains: Callable[[argparse.Namespace], Sequence[NamedChain]] = named_chains
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    stdin: Callable[[], BinaryIO] = lambda: sys.stdin.buffer
     ask: Callable[[str], str] = getpass
     """Asks the person at the keyboard for a password."""
 
@@ -117,6 +150,13 @@ class Given:
     """Everything that an auditor gave, by what it is; None for what was not given."""
 
     archive: ArchiveFile | None
+    archive_place: str
+    """Where it came from, for the report."""
+    earlier: ArchiveFile | str | None
+    """An earlier archive of the election, or the head that it had."""
+    require_result: bool
+    fingerprint: str | None
+    tracker: str | None
     processes: int
     """How many verify its ballots."""
     receipt: Receipt | None
@@ -133,11 +173,12 @@ class Given:
 
 
 @contextmanager
-def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Given]:
+def read_given(arguments: argparse.Namespace, outside: Outside, bar: Bar) -> Iterator[Given]:
     """Read what was given; archive and connections are open until the block ends.
 
     Raises:
         Unusable: something is not what it should be, or can't be read.
+        OutOfReach: the archive's server doesn't give it.
         OSError, NotAnArchive: that is the archive.
     """
     with ExitStack() as opened:
@@ -147,12 +188,19 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
         log_key = None if arguments.log_key is None else parse_log_key(_text_or_file(arguments.log_key))
         policy = None if arguments.witness_policy is None else _policy(arguments.witness_policy)
         roster = None if arguments.roster is None else _roster(arguments.roster)
-        archive = None if arguments.archive is None else opened.enter_context(opened_archive(arguments.archive))
+        earlier = None if arguments.extends is None else _earlier(arguments.extends, opened)
+        place: str | None = arguments.archive
+        archive = None if place is None else opened.enter_context(archive_at(place, outside.stdin, bar))
         log = None if arguments.log is None else _log(arguments, opened, outside)
         save = None if arguments.save is None else SavedLog(arguments.save)
         copy = SavedLog(Path(arguments.log)) if log is not None and log.freshness is Freshness.COPY else None
         yield Given(
             archive=archive,
+            archive_place=place or "",
+            earlier=earlier,
+            require_result=arguments.require_result,
+            fingerprint=arguments.fingerprint,
+            tracker=arguments.tracker,
             processes=arguments.processes,
             receipt=receipt,
             receipt_key=receipt_key,
@@ -170,10 +218,21 @@ def read_given(arguments: argparse.Namespace, outside: Outside) -> Iterator[Give
 def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> LogSource:
     """A server's URL, or a folder."""
     place: str = arguments.log
-    if place.startswith(("http://", "https://")):
+    if is_url(place):
         access = None if arguments.auditor_key is None else _access(arguments.auditor_key, place, outside)
         return HttpSource(opened.enter_context(httpx.Client(auth=access)), place, outside.sleep)
     return FolderSource(Path(place))
+
+
+def _earlier(text: str, opened: ExitStack) -> ArchiveFile | str:
+    """A head has a form that no archive's name needs."""
+    if _HEAD.fullmatch(text):
+        return text
+    try:
+        return opened.enter_context(opened_archive(Path(text)))
+    except (OSError, NotAnArchive) as error:
+        reason = error.detail if isinstance(error, NotAnArchive) else error.strerror or type(error).__name__
+        raise Unusable(f"{text} is neither an earlier archive nor a head: {reason}") from error
 
 
 def _access(key_file: Path, log_url: str, outside: Outside) -> AuditorAccess:
@@ -216,6 +275,12 @@ def _text_or_file(text: str) -> bytes:
         return _read_file(path) if path.is_file() else text.encode()
     except (OSError, ValueError):  # too long for a file name, or with a NUL
         return text.encode()
+
+
+def _tracker(text: str) -> str:
+    if not _TRACKER.fullmatch(text):
+        raise argparse.ArgumentTypeError("a tracker is 43 letters, digits, + and /")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 
 from evote_belenios.archive import NotAnArchive
 from evote_belenios.display import visible
@@ -21,21 +22,27 @@ from evote_belenios.errors import NotSupported
 from tqdm import tqdm
 
 from . import inputs, verification
-from .findings import Outcome, Unusable
+from .findings import OutOfReach, Unusable
 from .inputs import Outside
 from .reading.archive_file import ArchiveChanged
-from .report import describe
-
-VERIFIED, FAILED, UNUSABLE, UNFINISHED = 0, 1, 2, 3
+from .rendering.as_json import as_json
+from .rendering.html import as_html
+from .rendering.text import as_text
+from .rendering.words import WORDS, Words
+from .report import UNFINISHED, UNUSABLE
 
 
 def verify(arguments: argparse.Namespace, outside: Outside) -> int:
     """Verify what was given, print the report, and return the exit status."""
+    words = WORDS[arguments.language]
+    bar = partial(_bar, words)
     try:
-        with inputs.read_given(arguments, outside) as given:
-            report = verification.verify(given, outside.now, _bar)
+        with inputs.read_given(arguments, outside, bar) as given:
+            report = verification.verify(given, outside.now, bar)
     except Unusable as error:
         return _refuse(error.reason, UNUSABLE)
+    except OutOfReach as error:
+        return _refuse(error.reason, UNFINISHED)
     except NotAnArchive as error:
         return _refuse(f"{arguments.archive} is not an election archive: {error.detail}", UNUSABLE)
     except NotSupported as error:
@@ -46,8 +53,10 @@ def verify(arguments: argparse.Namespace, outside: Outside) -> int:
         return _refuse("a verifying process was ended from outside (out of memory?): run it again", UNFINISHED)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         return _refuse(f"{error.filename}: {error.strerror or type(error).__name__}", UNUSABLE)
-    print(describe(report), flush=True)
-    return {Outcome.FAILS: FAILED, Outcome.UNFINISHED: UNFINISHED}.get(report.outcome, VERIFIED)
+    if arguments.html is not None:
+        arguments.html.write_text(as_html(report, words), "utf-8")
+    print(as_json(report) if arguments.json else as_text(report, words), flush=True)
+    return report.status
 
 
 def main() -> None:
@@ -80,9 +89,9 @@ def _fail(error: Exception) -> int:
 
 
 @contextmanager
-def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    interval_s = 0.1 if sys.stderr.isatty() else 10
-    with tqdm(unit=unit, unit_scale=True, desc=what, mininterval=interval_s) as bar:
+def _bar(words: Words, what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    interval_s = 0.1 if sys.stderr.isatty() else 1
+    with tqdm(unit=unit, unit_scale=True, desc=words.progress.get(what, what), mininterval=interval_s) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

@@ -1,50 +1,88 @@
-"""What the auditor reads."""
+"""What was found, once and for all: every form of the report is written from one frozen :class:`Report`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from evote_belenios.archive import EventType
-from evote_belenios.display import visible
-from evote_belenios.election import Question
-from evote_belenios.trustees import SingleTrustee, Trustees
+from evote_belenios.errors import ArchiveError
 from evote_belenios.verify import VerificationReport
 
 from .findings import Finding, Outcome, Tie
 
-_OUTCOME_WIDTH, _TIE_WIDTH = 13, 27
+HOLDS, FAILED, UNUSABLE, UNFINISHED = 0, 1, 2, 3
+"""Exit statuses: UNUSABLE has no report."""
 
-_STAGES = {
-    EventType.SETUP: "set up; no ballot yet",
-    EventType.BALLOT: "in progress: ballots are being cast",
-    EventType.END_BALLOTS: "closed; not tallied yet",
-    EventType.ENCRYPTED_TALLY: "tallied; not decrypted yet",
-    EventType.PARTIAL_DECRYPTION: "being decrypted",
-    EventType.RESULT: "complete",
-}
+_TALLIED = frozenset({EventType.ENCRYPTED_TALLY, EventType.PARTIAL_DECRYPTION, EventType.RESULT})
+_OF_THE_FILE = ("archive-", "data-", "event-")
 
 
-_HOW_TO_CHECK = {
-    Tie.RECEIPT_LOG: "give --receipt, and --log or --proof",
-    Tie.ARCHIVE: "give the ARCHIVE",
-    Tie.ARCHIVE_LOG: "give the ARCHIVE and --log",
-    Tie.RECORDS: "give --log",
-    Tie.OFFICERS: "give --log and --roster",
-    Tie.WITNESSES: "give --log and --witness-policy",
-    Tie.ETHEREUM: "give --log, --ethereum and --contract",
-    Tie.FABRIC: "give --log and --fabric",
-}
-"""The ties that a report never passes over in silence."""
-_REST_ON_LOG = frozenset({Tie.OFFICERS, Tie.ARCHIVE_LOG, Tie.RECEIPT_LOG, Tie.WITNESSES, Tie.ETHEREUM, Tie.FABRIC})
+class Step(StrEnum):
+    """What an archive's verification looks at, in its order."""
+
+    FILE = "events"
+    SETUP = "trustees"
+    CREDENTIALS = "credentials"
+    BALLOTS = "ballots"
+    TALLY = "tally"
+    DECRYPTIONS = "decryptions"
+    RESULT = "result"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One step: of how many things it was found to hold, and how many failures it has."""
+
+    step: Step
+    held: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class VerifiedArchive:
+    """An archive as it was verified."""
+
+    place: str
+    """Where it came from."""
+    sha256: str
+    """Of all its bytes."""
+    size: int
+    """In bytes."""
+    seconds: float
+    """How long its verification took."""
+    found: VerificationReport
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every step with its counts. What stands behind a step that fails was not looked at, and counts nothing."""
+        found = self.found
+        failed = [_step_of(failure) for failure in found.failures]
+        before_decryptions = (Step.FILE, Step.SETUP, Step.CREDENTIALS, Step.BALLOTS, Step.TALLY)
+        summed = found.stage in _TALLIED and not any(step in before_decryptions for step in failed)
+        held = {
+            Step.FILE: found.events,
+            Step.SETUP: found.trustees.count if found.trustees is not None else 0,
+            Step.CREDENTIALS: found.voters,
+            Step.BALLOTS: found.ballots,
+            Step.TALLY: found.counted if summed else 0,
+            Step.DECRYPTIONS: len(found.decrypted_by),
+            Step.RESULT: 0 if found.result is None else 1,
+        }
+        return tuple(Check(step, held[step], failed.count(step)) for step in Step)
 
 
 @dataclass(frozen=True)
 class Report:
     """What was found of every tie that was checked, in their order; and what the archive is, if one was given."""
 
-    archive: VerificationReport | None
-    seconds: float
-    """How long the archive's verification took."""
+    version: str
+    """Of this program."""
+    time: datetime
+    """When it was finished."""
+    archive: VerifiedArchive | None
     findings: tuple[Finding, ...]
 
     @property
@@ -55,95 +93,43 @@ class Report:
             return Outcome.FAILS
         return Outcome.UNFINISHED if Outcome.UNFINISHED in outcomes else Outcome.HOLDS
 
+    @property
+    def status(self) -> int:
+        """The program's exit status."""
+        return {Outcome.FAILS: FAILED, Outcome.UNFINISHED: UNFINISHED}.get(self.outcome, HOLDS)
 
-def describe(report: Report) -> str:
-    """The whole report: what the archive is, what was found, what was not looked at, and the verdict."""
-    lines: list[str] = []
-    if report.archive is not None:
-        lines += [*_election(report.archive), *_counts(report.archive, report.seconds)]
-        if not report.archive.failures:
-            lines += _result(report.archive)
-        lines += ["", *(f"note         {warning}" for warning in report.archive.warnings)]
-        lines += [""] if report.archive.warnings else []
-    found = {finding.tie: finding for finding in report.findings}
-    for tie in Tie:
-        if tie in found:
-            lines += _tie(found[tie])
-        elif tie in _HOW_TO_CHECK:
-            records = found.get(Tie.RECORDS)
-            broken = tie in _REST_ON_LOG and records is not None and records.outcome is not Outcome.HOLDS
-            how = f"it rests on the log ({Tie.RECORDS})" if broken else _HOW_TO_CHECK[tie]
-            lines += _tie(Finding(tie, Outcome.NOT_CHECKED, (how,)))
-    # Texts of others stand in many of these lines; a line of ours holds no character that needs it.
-    return "\n".join(visible(line) for line in [*lines, "", _verdict(report)])
+    @property
+    def failing(self) -> tuple[Tie, ...]:
+        """The ties that fail."""
+        return tuple(finding.tie for finding in self.findings if finding.outcome is Outcome.FAILS)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the archive, if there is one, has a result."""
+        return self.archive is None or self.archive.found.stage is EventType.RESULT
 
-def _tie(finding: Finding) -> list[str]:
-    first, *others = finding.lines
-    indent = " " * (_OUTCOME_WIDTH + _TIE_WIDTH)
-    head = f"{finding.outcome:<{_OUTCOME_WIDTH}}{finding.tie:<{_TIE_WIDTH}}{first}"
-    return [head, *(f"{indent}{line}" for line in others)]
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What holds, and what an auditor should look at all the same."""
+        return tuple(self._warnings())
+
+    def _warnings(self) -> Iterator[str]:
+        if self.archive is not None:
+            yield from self.archive.found.warnings
+        for finding in self.findings:
+            yield from finding.warnings
 
 
-def _verdict(report: Report) -> str:
-    others = [finding for finding in report.findings if finding.tie is not Tie.ARCHIVE]
-    if report.outcome is Outcome.FAILS:
-        failing = [finding.tie for finding in others if finding.outcome is Outcome.FAILS]
-        if report.archive is not None and report.archive.failures:
-            return "FAILED: this archive must not be relied upon" + "".join(f"; {tie}" for tie in failing)
-        return f"FAILED: {'; '.join(failing)}"
-    if report.outcome is Outcome.UNFINISHED:
-        return "UNFINISHED: what was checked holds, but not all could be reached; run it again"
-    everything = "everything that was checked holds" if others else "everything holds"
-    if report.archive is not None and report.archive.stage is not EventType.RESULT:
-        return f"VERIFIED so far: {everything} up to this stage"
-    return f"VERIFIED: {everything}"
-
-
-def _election(report: VerificationReport) -> list[str]:
-    if report.election is None:
-        return []
-    lines = [
-        f"election     {report.election.name} ({report.election.uuid})",
-        f"group        {report.election.group.name}",
-        f"fingerprint  {report.election.fingerprint}",
-    ]
-    if report.trustees is not None:
-        lines.append(f"trustees     {_trustees(report.trustees)}")
-    return lines
-
-
-def _trustees(trustees: Trustees) -> str:
-    parts = []
-    for item in trustees.items:
-        parts.append("1 mandatory" if isinstance(item, SingleTrustee) else f"{item.threshold} of {item.size}")
-    return ", ".join(parts)
-
-
-def _counts(report: VerificationReport, seconds: float) -> list[str]:
-    stage = _STAGES[report.stage] if report.stage is not None else "unreadable"
-    lines = [
-        f"stage        {stage}",
-        f"head         {report.head or '-'} (event {report.events - 1})" if report.events else "head         -",
-        f"ballots      {report.ballots} valid: {report.counted} count, {report.superseded} superseded; "
-        f"{report.voters} could vote",
-    ]
-    if report.decrypted_by:
-        lines.append(f"decrypted by trustees {', '.join(str(trustee) for trustee in report.decrypted_by)}")
-    speed = f", {report.ballots / seconds:.0f} ballots/s" if report.ballots and seconds else ""
-    return [*lines, f"time         {seconds:.1f} s{speed}"]
-
-
-def _result(report: VerificationReport) -> list[str]:
-    if report.result is None or report.election is None:
-        return []
-    lines = []
-    for question, counts in zip(report.election.questions, report.result, strict=True):
-        lines += ["", question.question, *_rows(question, counts)]
-    return lines
-
-
-def _rows(question: Question, counts: tuple[int, ...]) -> list[str]:
-    labels = ["(blank)", *question.answers] if question.blank else list(question.answers)
-    width = max(len(str(count)) for count in counts)
-    return [f"  {count:>{width}}  {label}" for label, count in zip(labels, counts, strict=True)]
+def _step_of(failure: ArchiveError) -> Step:
+    if failure.event_type is None or failure.rule.startswith(_OF_THE_FILE):
+        return Step.FILE
+    match failure.event_type:
+        case EventType.SETUP:
+            return Step.CREDENTIALS if failure.rule.startswith("credential") else Step.SETUP
+        case EventType.ENCRYPTED_TALLY:
+            return Step.TALLY
+        case EventType.PARTIAL_DECRYPTION:
+            return Step.DECRYPTIONS
+        case EventType.RESULT:
+            return Step.RESULT
+    return Step.BALLOTS

@@ -15,7 +15,9 @@
 13. receipt - log
 14. archive - log
 15. archive
-16. The archive's file is still what all of this read.
+16. archive - result, election - fingerprint
+17. tracker - archive, archive - earlier archive
+18. The archive's file is still what all of this read.
 
 What each tie is, its room in :mod:`.ties` says.
 """
@@ -24,8 +26,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
+from importlib.metadata import version
 
 from evote_belenios.verify import verify_archive
 from evote_tlog.policy import log_policy
@@ -33,20 +35,23 @@ from evote_tlog.policy import log_policy
 from .findings import Finding, Outcome, Tie
 from .inputs import Given
 from .reading.archive_file import ArchiveFile
+from .reading.archive_place import Bar
 from .reading.chains import ChainEvidence
 from .reading.checkpoints import LogBroken
-from .reading.log import Progress, ReadLog, read_log
+from .reading.log import ReadLog, read_log
 from .reading.proof_file import proof_text
 from .reading.receipt import Receipt
 from .reading.saved import SavedLog
 from .reading.sources import LogSource, SourceUnavailable
 from .reading.trust import LogTrust, log_trust
-from .report import Report
+from .report import Report, VerifiedArchive
 from .ties import (
     archive,
     archive_log,
     chains,
     earlier,
+    expected,
+    extends,
     officers,
     proof,
     receipt_archive,
@@ -54,12 +59,10 @@ from .ties import (
     receipt_service,
     records,
     rules,
+    tracker,
     trustees,
     witnesses,
 )
-
-Bar = Callable[[str, str], AbstractContextManager[Progress]]
-"""Shows the progress of what is done, in a unit."""
 
 
 def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
@@ -72,15 +75,36 @@ def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
         BrokenProcessPool: a verifying process was ended from outside.
     """
     findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 14
-    if given.archive is None:
-        return Report(None, 0.0, tuple(findings))
+    verified = None
+    if given.archive is not None:
+        verified = _archive(given.archive, given, bar)  # 15
+        findings.append(archive.tie(verified.found))
+        findings += _asked_of_archive(given.archive, given, verified)  # 16 and 17
+        given.archive.require_unchanged()  # 18
+    return Report(version("evote-verify"), now(), verified, tuple(findings))
+
+
+def _archive(file: ArchiveFile, given: Given, bar: Bar) -> VerifiedArchive:
     started = time.perf_counter()
     with bar("verifying", "B") as progress:
-        verified = verify_archive(given.archive.file, processes=given.processes, progress=progress)
+        found = verify_archive(file.file, processes=given.processes, progress=progress)
     seconds = time.perf_counter() - started
-    findings.append(archive.tie(verified))  # 15
-    given.archive.require_unchanged()  # 16
-    return Report(verified, seconds, tuple(findings))
+    return VerifiedArchive(given.archive_place, file.sha256(), file.size, seconds, found)
+
+
+def _asked_of_archive(file: ArchiveFile, given: Given, verified: VerifiedArchive) -> Iterator[Finding]:
+    """Steps 16 and 17: what is checked only of those who ask for it."""
+    if given.require_result:
+        yield expected.tie_result(verified.found)
+    if given.fingerprint is not None:
+        yield expected.tie_fingerprint(given.fingerprint, verified.found)
+    if given.tracker is not None:
+        yield tracker.tie(given.tracker, file)
+    if isinstance(given.earlier, ArchiveFile):
+        yield extends.tie_archive(given.earlier, file)
+        given.earlier.require_unchanged()
+    elif given.earlier is not None:
+        yield extends.tie_head(given.earlier, file)
 
 
 def _receipt(given: Given) -> Iterator[Finding]:
@@ -105,9 +129,9 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
         asked = _ask_chains(given, trust, now)  # 6
         # Before the log is read: what is kept of this very look is nothing that was seen before.
         seen = {name: note for folder in given.kept for name, note in folder.kept_checkpoints()}
-        tracker = "" if given.receipt is None else given.receipt.tracker
+        mentioned = "" if given.receipt is None else given.receipt.tracker
         with bar("reading the log", "records") as progress:
-            log = read_log(given.log, trust.key, tracker, given.save, progress)  # 7
+            log = read_log(given.log, trust.key, mentioned, given.save, progress)  # 7
     except SourceUnavailable as error:
         return [Finding(Tie.RECORDS, Outcome.UNFINISHED, (error.reason,))]
     except LogBroken as error:
@@ -116,7 +140,7 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
     grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 10
     _settle(given.save, grown)
     return [
-        records.tie(log, given.log.place, trust.origin_of_key),  # 7
+        records.tie(log, given.log.place, trust),  # 7
         rules.tie(log.elections),  # 8
         trustees.tie(log.elections),  # 9
         *([] if given.roster is None else [officers.tie(log.elections, given.roster)]),  # 9

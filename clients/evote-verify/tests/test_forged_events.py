@@ -144,3 +144,11 @@ class TestContractAndBlocks:
     def test_a_contract_that_is_a_block_ahead_is_checked_too(self, evote_verify, log, held, make, chain) -> None:
         chain.contract = Anchor(make.origin, 12, make.root_at(held.records, 12))
         assert evote_verify("--log", log.url, chains=[chain]).status == 0
+
+
+def test_every_fault_of_a_log_is_named_however_many_they_are(evote_verify, server, held, make, log_key) -> None:
+    twice = held.records[held.ballot_indexes[0]]
+    server.files = make.files([*held.records, *[twice] * 30], log_key)
+    answer = evote_verify("--log", server.url)
+    assert answer.status == 1
+    assert answer.tie("log - its rules").count("record ") == 30

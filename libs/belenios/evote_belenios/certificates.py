@@ -26,6 +26,8 @@ class Certificate:
     signed: SignedMessage
     verification: Element
     encryption: Element
+    bound_to_ceremony: bool
+    """Whether it names the ceremony, and the place in it, that it was made for."""
 
     @property
     def text(self) -> str:
@@ -64,13 +66,14 @@ def check_one(group: Group, signed: SignedMessage, *, index: int, threshold: int
     """
     fields = Fields(load(signed.message), "certificate")
     expected = (group.name, size, threshold, index)
-    may_lack_context = signatures_may_be_absent(group) and not fields.has("context")
+    bound = fields.has("context")
+    may_lack_context = signatures_may_be_absent(group) and not bound
     if not may_lack_context and _parse_context(fields.value("context")) != expected:
         raise TrusteeError(
             "certificate-context", _CERTIFICATES, f"certificate {index} was made for another ceremony or place"
         )
     certificate = Certificate(
-        signed, group.decode(fields.text("verification")), group.decode(fields.text("encryption"))
+        signed, group.decode(fields.text("verification")), group.decode(fields.text("encryption")), bound
     )
     fields.end()
     if not signature_holds(group, certificate.verification, signed):

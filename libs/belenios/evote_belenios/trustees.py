@@ -85,6 +85,8 @@ class ThresholdTrustees:
     threshold: int
     members: tuple[TrusteePublicKey, ...]
     shared_key: Element
+    bound_to_ceremony: bool
+    """Whether each certificate names the ceremony that it was made for, as all do since Belenios 2.5.1."""
 
     @property
     def size(self) -> int:
@@ -276,7 +278,8 @@ def _parse_threshold(value: Json, group: Group, first_index: int) -> ThresholdTr
         signed = SignedMessage(key.text, parse_proof(value, group.order, "signature"))
         if not signature_holds(group, certificate.verification, signed):
             raise TrusteeError("trustee-signature", _PARAMETERS, f"trustee {index} did not sign their key")
-    return ThresholdTrustees(first_index, threshold, keys, shared_key)
+    bound = all(certificate.bound_to_ceremony for certificate in certificates)
+    return ThresholdTrustees(first_index, threshold, keys, shared_key, bound)
 
 
 def _signed_key(value: Json) -> tuple[Json, Json]:

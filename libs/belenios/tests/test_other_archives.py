@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from evote_belenios.errors import TrusteeError
 from evote_belenios.groups import Group
 from evote_belenios.jsontext import dump
 from evote_belenios.tally import EncryptedTallyAccumulator, sized_encrypted_tally_json
-from evote_belenios.trustees import parse_trustees
+from evote_belenios.trustees import ThresholdTrustees, parse_trustees
 from evote_belenios.verify import VerificationReport, verify_archive
+from evote_belenios.verify import archive as archive_verification
+from evote_belenios.verify.archive import oddities_of_trustees
 
 Write = Callable[[Any], VerificationReport]
 Events = list[tuple[str, list[str]]]
@@ -170,6 +173,52 @@ def test_a_text_that_is_not_compact_holds_and_is_named(group: Group, tell_story:
 def test_an_honest_archive_has_nothing_odd(group: Group, tell_story: Any, report_on: Any) -> None:
     story = tell_story(group)
     assert report_on(story, story.events()).warnings == ()
+
+
+def test_more_decrypting_trustees_than_are_needed_are_named(group: Group, tell_story: Any, report_on: Any) -> None:
+    story = tell_story(group)
+    story.decryptions.append((2, ""))
+    story.count_again()
+    report = report_on(story, story.events())
+    assert (rules(report), report.warnings) == ([], ("3 trustees decrypted where 2 are enough",))
+
+
+def test_a_voter_of_much_weight_is_named(group: Group, tell_story: Any, report_on: Any) -> None:
+    story = tell_story(group)
+    credential = generate(group, secrets.token_bytes)
+    uuid = json.loads(story.election)["uuid"]
+    story.credentials.append(f"{public_credential(credential, uuid, group)},7")
+    report = report_on(story, story.events())
+    assert rules(report) == []
+    assert report.warnings == ("1 credentials have a weight above 1: their ballots count as often",)
+
+
+def test_a_ceremony_whose_certificates_name_no_context_is_named(group: Group, hold_ceremony: Any) -> None:
+    ceremony = hold_ceremony(group, 2, 3)
+    trustees = parse_trustees(dump([["Pedersen", json.loads(ceremony.parameters)]]), group)
+    (item,) = trustees.items
+    assert isinstance(item, ThresholdTrustees) and item.bound_to_ceremony
+    assert list(oddities_of_trustees(trustees, 2)) == []
+    loose = replace(trustees, items=(replace(item, bound_to_ceremony=False),))
+    assert ["context" in said for said in oddities_of_trustees(loose, 2)] == [True]
+
+
+def test_who_waits_for_a_long_list_of_credentials_sees_how_far_it_is(
+    group: Group, tell_story: Any, write_archive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_verification, "_CREDENTIALS_AT_ONCE", 1)
+    story, seen = tell_story(group), []
+    path = write_archive(tmp_path / "long.bel", story.events()[:1])
+    with open_archive(path) as file:
+        verify_archive(file, processes=1, progress=lambda done, total: seen.append((done, total)))
+    size = path.stat().st_size
+    assert seen == [(size * checked // 4, size) for checked in range(5)]
+
+
+def test_the_list_of_credentials_has_its_hash_in_the_report(group: Group, tell_story: Any, report_on: Any) -> None:
+    story = tell_story(group)
+    expected = hashlib.sha256(dump(story.credentials).encode()).hexdigest()
+    assert report_on(story, story.events()).credentials_sha256 == expected
 
 
 def test_one_archive_never_holds_with_two_results(group: Group, tell_story: Any, report_on: Any) -> None:

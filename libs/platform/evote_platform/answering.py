@@ -7,15 +7,20 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+<<<<<<< HEAD
 from .bodylimit import BodyTooLarge, BodyTooSlow, body_problem
+=======
+from .bodylimit import BodyTooLarge, body_too_large
+from .outages import DATABASE_AWAY, is_outage
+>>>>>>> main
 from .problems import (
-    DATABASE_AWAY,
     DATABASE_UNAVAILABLE,
     INVALID_REQUEST,
     MALFORMED_JSON,
@@ -31,6 +36,8 @@ from .wording import Words
 
 _ADDITION_SCOPE_KEY: Final = "evote.problem.addition"
 """Where a route notes in the ASGI scope what each of its problems says beside its own."""
+
+_log = structlog.get_logger(__name__)
 
 _PLAIN_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_FIELD_ERRORS = 50
@@ -48,6 +55,7 @@ def install_problem_handlers(app: FastAPI, table: ProblemTable) -> None:
     app.add_exception_handler(BodyTooSlow, _answer_body)
     for error_type in DATABASE_AWAY:
         app.add_exception_handler(error_type, _answer_database_away)
+    app.add_exception_handler(OSError, _answer_unreachable)
     for text_error in UNCARRIABLE:
         app.add_exception_handler(text_error, _answer_uncarriable)
     for answer in table.answers:
@@ -127,7 +135,15 @@ async def _answer_body(request: Request, error: Exception) -> Response:
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:
+    # A wrong server doesn't mend itself: only its type, since messages of the database may hold what a client sent.
+    _log.warning("database-away", error=type(error).__name__)
     return _answer(request, Problem(DATABASE_UNAVAILABLE))
+
+
+async def _answer_unreachable(request: Request, error: Exception) -> Response:
+    if not is_outage(error):
+        raise error  # a file's: the observer's to answer
+    return await _answer_database_away(request, error)
 
 
 def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:

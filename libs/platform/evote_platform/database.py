@@ -6,24 +6,35 @@ runs as the other one, which can't change a table's form, and sees no other serv
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import secrets
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
+import structlog
 import yoyo
 from psycopg import sql
 from pydantic import SecretStr
 
 from .health import Check
 
+_log = structlog.get_logger(__name__)
+
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
+_CONNECT_TIMEOUT_S = 5.0
+_SILENCE_S = 10
+"""How long either end of a connection waits for a sign of the other one's machine before it gives the session up."""
+_PROBE_AFTER_S, _PROBES = 2, 4
 _LOCK_TIMEOUT_MS = 5000
 """A migration waits no longer for a table that is in use: what waits for a lock makes everybody behind it wait too."""
 
@@ -43,6 +54,18 @@ class SchemaBehind(Exception):
         super().__init__(f"the schema {schema} lacks {', '.join(missing)}: run this release's `migrate` first")
         self.schema = schema
         self.missing = tuple(missing)
+
+
+class ServerTooSmall(Exception):
+    """The server takes fewer connections of services than one replica may open. Fields: ``needed``, ``taken``."""
+
+    def __init__(self, needed: int, taken: int) -> None:
+        super().__init__(
+            f"PostgreSQL takes {taken} connections of services, and this replica may open {needed}:"
+            " lower EVOTE_DATABASE_POOL_SIZE, or raise max_connections (docs/runbooks/connections.md)"
+        )
+        self.needed = needed
+        self.taken = taken
 
 
 def migrate(owner_url: SecretStr, schema: Schema) -> None:
@@ -72,8 +95,11 @@ def migrate(owner_url: SecretStr, schema: Schema) -> None:
             backend.connection.close()
 
 
-async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10) -> asyncpg.Pool:
+async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10, sessions: int = 0) -> asyncpg.Pool:
     """Connect; the pool's connections see ``schema`` and nothing else of the database.
+
+    Args:
+        sessions: how many connections this replica opens beside the pool (:func:`open_session`).
 
     Raises:
         OSError, asyncpg.PostgresError: the database is away or refuses.
@@ -84,21 +110,81 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10)
         min_size=1,
         max_size=max_size,
         command_timeout=_COMMAND_TIMEOUT_S,
-        server_settings={"search_path": schema, "application_name": f"evote-{schema}"},
+        connection_class=_WatchedConnection,
+        # The name tells every other replica what this one may come to need: see _look_for_room.
+        server_settings={
+            "search_path": schema,
+            **_session_settings(f"evote-{schema} {secrets.token_hex(4)} {max_size + sessions}"),
+        },
     )
 
 
-@asynccontextmanager
-async def schema_pool(database_url: SecretStr, schema: Schema, *, max_size: int = 10) -> AsyncIterator[asyncpg.Pool]:
-    """Be connected to a schema that was migrated, while the block runs.
+async def open_session(database_url: SecretStr, name: str) -> asyncpg.Connection:
+    """A connection of its own, for a lock that is a session's; ``name`` shows in ``pg_stat_activity``.
 
     Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away or refuses.
+    """
+    return await asyncpg.connect(
+        database_url.get_secret_value(),
+        timeout=_CONNECT_TIMEOUT_S,
+        connection_class=_WatchedConnection,
+        server_settings=_session_settings(name[:63]),
+    )
+
+
+class _WatchedConnection(asyncpg.Connection):
+    """Ends when the database's machine gives no sign any more, while a query waits and while none does.
+
+    Locks are a session's. The server gives them to another one when it misses us (:func:`_session_settings`), so we
+    must learn as early that we have none any more, also on a machine that the network only cut off.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
+        super().__init__(protocol, transport, *arguments)
+        sock: socket.socket = transport.get_extra_info("socket")
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            for level, option, value in (
+                (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_S),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_AFTER_S),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES),
+                (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_S * 1000),
+            ):
+                sock.setsockopt(level, option, value)
+
+
+def _session_settings(name: str) -> dict[str, str]:
+    """The session's name, and when the server gives it up, with all its locks."""
+    return {
+        "application_name": name,
+        "tcp_keepalives_idle": str(_PROBE_AFTER_S),
+        "tcp_keepalives_interval": str(_PROBE_AFTER_S),
+        "tcp_keepalives_count": str(_PROBES),
+        "tcp_user_timeout": str(_SILENCE_S * 1000),
+    }
+
+
+@asynccontextmanager
+async def schema_pool(
+    database_url: SecretStr, schema: Schema, *, max_size: int = 10, sessions: int = 0
+) -> AsyncIterator[asyncpg.Pool]:
+    """Be connected to a schema that was migrated, while the block runs.
+
+    Args:
+        sessions: how many connections this replica opens beside the pool (:func:`open_session`).
+
+    Raises:
+        ServerTooSmall: the server never takes as many connections as this replica may open.
         SchemaBehind: a migration of this release is missing. One that this release doesn't know is no fault: the next
             release's tables serve this one too.
         OSError, asyncpg.PostgresError: the database is away or refuses.
     """
-    async with await open_pool(database_url, schema.name, max_size=max_size) as pool:
+    async with await open_pool(database_url, schema.name, max_size=max_size, sessions=sessions) as pool:
         await _require_migrated(pool, schema)
+        await _look_for_room(pool, max_size + sessions)
         yield pool
 
 
@@ -111,6 +197,37 @@ async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:
     missing = [name for name in needed if name not in applied]
     if missing:
         raise SchemaBehind(schema.name, missing)
+
+
+_ROOM = """
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - COALESCE(current_setting('reserved_connections', true), '0')::int AS taken,
+       (SELECT COALESCE(sum(split_part(name, ' ', 3)::int), 0)
+        FROM (SELECT DISTINCT application_name AS name FROM pg_stat_activity) AS named
+        WHERE name ~ '^evote-[a-z0-9_]+ [0-9a-f]{8} [0-9]{1,4}$') AS planned,
+       (SELECT count(*) FROM pg_stat_activity
+        WHERE datname IS NOT NULL AND application_name NOT LIKE 'evote-%') AS others
+"""
+
+
+async def _look_for_room(pool: asyncpg.Pool, needed: int) -> None:
+    """Compare what the server takes with what all replicas may open together, this one included.
+
+    A server that is too small for them all takes each of them, until all pools are full on the evening of the vote. The
+    replica starts nevertheless, since an upgrade has one too many for a while.
+    """
+    room = await pool.fetchrow(_ROOM)
+    assert room is not None  # noqa: S101 - a query without FROM has one row
+    if needed > room["taken"]:
+        raise ServerTooSmall(needed, room["taken"])
+    if room["planned"] + room["others"] > room["taken"]:
+        _log.error(
+            "database-connections-short",
+            server_takes=room["taken"],
+            replicas_may_open=room["planned"],
+            others_open=room["others"],
+            remedy="lower EVOTE_DATABASE_POOL_SIZE, run fewer replicas, or raise max_connections",
+        )
 
 
 def database_check(pool: asyncpg.Pool) -> Check:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
 
-import asyncpg
 from fastapi.responses import Response
 
 from .wording import Words
@@ -24,16 +23,6 @@ PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
-
-DATABASE_AWAY: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    ConnectionError,
-    TimeoutError,
-)
-"""What asyncpg raises while the database is down, starting, stopping or out of connections."""
 
 Refusal = TypeVar("Refusal", bound=Exception)
 Facts = Mapping[str, object]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -132,6 +136,24 @@ async def late() -> None:
     raise Late
 
 
+RAISED: dict[str, Exception] = {
+    "name-not-known": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "no-route": OSError(errno.EHOSTUNREACH, "No route to host"),
+    "network-away": OSError(errno.ENETUNREACH, "Network is unreachable"),
+    "each-address-failed": OSError("Multiple exceptions: [Errno 111] …, [Errno 113] …"),
+    "no-descriptors": OSError(errno.EMFILE, "Too many open files"),
+    "other-certificate": ssl.SSLCertVerificationError("Hostname mismatch"),
+    "read-only": asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+    "other-password": asyncpg.InvalidPasswordError("password authentication failed"),
+    "no-such-database": asyncpg.InvalidCatalogNameError("does not exist"),
+    "no-such-table": asyncpg.UndefinedTableError("does not exist"),
+    "no-rights": asyncpg.InsufficientPrivilegeError("permission denied"),
+    "deadlock": asyncpg.DeadlockDetectedError("deadlock detected"),
+    "file-missing": FileNotFoundError(errno.ENOENT, "No such file"),
+    "disk-full": OSError(errno.ENOSPC, "No space left on device"),
+    "own-bug": asyncpg.UniqueViolationError("duplicate key"),
+}
+
 adding = APIRouter(
     route_class=route_adding(
         GuardedRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
@@ -166,6 +188,11 @@ async def broken() -> None:
 @router.get("/database-away")
 async def database_away() -> None:
     raise ConnectionRefusedError
+
+
+@router.get("/raises/{name}")
+async def raises(name: str) -> None:
+    raise RAISED[name]
 
 
 @router.get("/broken-stream")

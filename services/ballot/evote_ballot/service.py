@@ -86,6 +86,7 @@ async def running(
                 tasks.start("topics", TopicWatch(kafka, topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
                 tasks.start("read-back", read_back.run())
+                tasks.start("verification", verifier.keep())
                 tasks.start("closing", BoxCloser(pool, producer).run())
                 receipt_key = settings.receipt_key()
                 yield BallotService(

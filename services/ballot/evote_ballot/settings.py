@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
+from evote_platform.processors import usable_processors
 from evote_platform.settings import ServiceSettings
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class BallotSettings(ServiceSettings):
 
     receipt_key_file: Path
     """PEM (PKCS#8) of the Ed25519 key that signs receipts; the same for all replicas."""
-    workers: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 1
+    workers: int = Field(default_factory=usable_processors, ge=1, le=256)
     """Processes that verify ballots."""
     credential_ballots_per_minute: Annotated[int, Field(ge=1)] = 20
     """How many ballots that one credential has signed are looked at, on average and at once, at this replica."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from evote_belenios.admission import read_order
 from evote_belenios.ballots import (
@@ -20,7 +19,7 @@ from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
-from evote_platform.processes import process_pool
+from evote_platform.processes import WorkerProcesses
 
 from .domain.refusals import BadProof, BadSignature, InvalidBallot, InvalidOrder, Overloaded
 
@@ -34,8 +33,8 @@ class BallotVerifier:
     """A bounded pool of worker processes; ``Overloaded`` when too many ballots wait."""
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pool = process_pool(workers)
+        self._most_waiting = workers * _QUEUE_PER_WORKER
+        self._processes = WorkerProcesses(workers)
         self._waiting = 0
 
     @property
@@ -56,27 +55,26 @@ class BallotVerifier:
 
     async def check_alive(self) -> None:
         """For readiness: a worker answers."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, _nothing)
+        await self._processes.check()
+
+    async def keep(self) -> NoReturn:
+        """Replace workers that died, until cancelled."""
+        await self._processes.keep()
 
     def close(self) -> None:
         """Stop the workers; what they work on is abandoned."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._processes.close()
 
     async def _run(
         self, function: Callable[[str, BallotAccepted], Checked], election_json: str, cast: BallotAccepted
     ) -> Checked:
-        if self._waiting >= self._workers * _QUEUE_PER_WORKER:
+        if self._waiting >= self._most_waiting:
             raise Overloaded(_RETRY_AFTER_S)
-        pool = self._pool
         self._waiting += 1
         try:
-            # Cancelled while it waits for a worker, a check is never begun.
-            return await asyncio.get_running_loop().run_in_executor(pool, function, election_json, cast)
+            return await self._processes.run(function, election_json, cast)
         except BrokenProcessPool:
-            # A worker died, perhaps by the kernel for memory. The voter is told to come back.
-            if pool is self._pool:
-                self._pool = process_pool(self._workers)
-            raise Overloaded(_RETRY_AFTER_S) from None
+            raise Overloaded(_RETRY_AFTER_S) from None  # the voter is told to come back
         finally:
             self._waiting -= 1
 
@@ -118,7 +116,3 @@ def _election(election_json: str) -> Election:
 def _parsed(election_json: str, text: str) -> Ballot:
     """Parsed once for both checks, when one worker gets both."""
     return parse_ballot(_election(election_json), text)
-
-
-def _nothing() -> None:
-    return

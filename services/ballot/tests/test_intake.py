@@ -7,6 +7,9 @@ import base64
 import dataclasses
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 from datetime import timedelta
 
 import pytest
@@ -61,6 +64,19 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
     text = (await place.audited(f"ballots/{receipt['tracker']}")).text
     assert text == record.envelope.data.ballot
+
+
+async def test_a_killed_verification_worker_is_replaced_before_anybody_casts(place) -> None:
+    await place.cast(0)
+    workers = {process.pid for process in multiprocessing.active_children()}
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+    async def others_work() -> bool:
+        return bool({process.pid for process in multiprocessing.active_children()} - workers)
+
+    await eventually(others_work)
+    await place.cast(1)
 
 
 async def test_the_same_ballot_again_gets_the_same_receipt_and_no_second_record(place) -> None:

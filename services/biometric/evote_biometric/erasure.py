@@ -10,7 +10,7 @@ import structlog
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import TemplateErased
 from evote_eventlog.producer import EventProducer
-from evote_platform.problems import DATABASE_AWAY
+from evote_platform.outages import DATABASE_AWAY
 
 from .vault.elections import elections_to_erase, erase_election, mark_published, unpublished_erasures
 

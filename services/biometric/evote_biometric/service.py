@@ -31,7 +31,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
-from evote_platform.problems import DATABASE_AWAY
+from evote_platform.outages import DATABASE_AWAY
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
 from evote_statements.signed import sign_statement
@@ -304,7 +304,7 @@ class BiometricService:
         """
         try:
             yield
-        except (Overloaded, LogUnavailable, *DATABASE_AWAY):
+        except (Overloaded, LogUnavailable, OSError, *DATABASE_AWAY):
             async with self.pool.acquire() as connection:
                 await orders.give_back_attempt(connection, order)
             raise

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
 import asyncpg
 import structlog
 from evote_eventlog.projection import TRANSIENT
+from evote_platform.database import open_session
 from pydantic import SecretStr
 
 _ASK_AGAIN_S = 0.5
-_CONNECT_TIMEOUT_S = 5.0
+_PROVE_EVERY_S = 3.0
+_ANSWERS_WITHIN_S = 5.0
+"""Together the longest time that a leader goes on without a database."""
 _RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -28,12 +31,23 @@ class Leadership:
     """The lock, while its connection lives."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
         self._gone = asyncio.Event()
         connection.add_termination_listener(lambda _: self._gone.set())
 
     async def lost(self) -> None:
-        """Wait until the lock is lost, then raise :class:`LeadershipLost`."""
-        await self._gone.wait()
+        """Wait until the lock is lost, then raise :class:`LeadershipLost`.
+
+        A server that hangs, or a proxy before it, keeps the connection and answers nothing: so it is asked.
+        """
+        while not self._gone.is_set():
+            try:
+                await self._connection.fetchval("SELECT 1", timeout=_ANSWERS_WITHIN_S)
+            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                raise LeadershipLost from error
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PROVE_EVERY_S):
+                    await self._gone.wait()
         raise LeadershipLost
 
 
@@ -49,19 +63,10 @@ async def leadership(database_url: SecretStr, work: str) -> AsyncIterator[Leader
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database is away.
     """
     key = int.from_bytes(hashlib.sha256(f"tsukuba-evote ledger {work}".encode()).digest()[:8], "big", signed=True)
-    connection = await asyncpg.connect(
-        database_url.get_secret_value(),
-        timeout=_CONNECT_TIMEOUT_S,
-        server_settings={
-            "application_name": f"evote-ledger-{work}"[:63],
-            # A leader that vanished without a word keeps the lock for 15 s at the most.
-            "tcp_keepalives_idle": "5",
-            "tcp_keepalives_interval": "5",
-            "tcp_keepalives_count": "2",
-        },
-    )
+    connection = await open_session(database_url, f"evote-ledger-{work}")
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):  # noqa: ASYNC110
+        ask = "SELECT pg_try_advisory_lock($1)"
+        while not await connection.fetchval(ask, key, timeout=_ANSWERS_WITHIN_S):  # noqa: ASYNC110
             await asyncio.sleep(_ASK_AGAIN_S)
         yield Leadership(connection)
     finally:

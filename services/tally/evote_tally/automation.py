@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from evote_eventlog.events import ElectionEventData
 from evote_platform.clock import Clock
+from evote_platform.processes import WorkerProcesses
 
 from . import store
 from .commands import CommandHandler
@@ -21,7 +22,6 @@ from .domain.counting import result_is_due, result_of
 from .domain.election import Election, Stage
 from .domain.lifecycle import close_election, closing_time_has_come
 from .store import LogDisagrees
-from .worker import ProtocolWorker
 
 LOOK_EVERY_S = 0.25
 LOOK_AGAIN_AFTER_FAULT_S = 2.0
@@ -35,7 +35,7 @@ class Automation:
 
     pool: asyncpg.Pool
     commands: CommandHandler
-    worker: ProtocolWorker
+    worker: WorkerProcesses
     clock: Clock
 
     async def run(self) -> None:

@@ -12,18 +12,18 @@ from evote_belenios.ballots import parse_ballot
 from evote_belenios.election import parse_election
 from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_eventlog.events import EncryptedTallyComputed
+from evote_platform.processes import WorkerProcesses
 
 from . import store
 from .domain.counting import box_complete_at
 from .domain.election import Election
 from .domain.roll import weight_of
-from .worker import ProtocolWorker
 
 _PAGE = 200
 
 
 async def encrypted_tally(
-    connection: store.Connection, worker: ProtocolWorker, election: Election
+    connection: store.Connection, worker: WorkerProcesses, election: Election
 ) -> EncryptedTallyComputed | None:
     """The encrypted tally, or None while a partition's close marker isn't logged or a ballot not examined.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -23,11 +24,11 @@ from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.projection import TRANSIENT
 from evote_platform.health import NotReady
+from evote_platform.processes import WorkerProcesses
 
 from . import store
 from .metrics import CountingMetrics
 from .store import LogDisagrees, LoggedCast, Verdict
-from .worker import ProtocolWorker
 
 BALLOTS_AT_ONCE = 16
 _LOOK_EVERY_S = 0.25
@@ -50,7 +51,7 @@ class _Box:
 class Examination:
     """Examines the logged ballots of every opened election."""
 
-    def __init__(self, pool: asyncpg.Pool, worker: ProtocolWorker, metrics: CountingMetrics) -> None:
+    def __init__(self, pool: asyncpg.Pool, worker: WorkerProcesses, metrics: CountingMetrics) -> None:
         self._pool = pool
         self._worker = worker
         self._metrics = metrics
@@ -70,7 +71,7 @@ class Examination:
                 done = False
                 self._note(disagreement)
                 await asyncio.sleep(_LOOK_AGAIN_AFTER_FAULT_S)
-            except TRANSIENT as error:
+            except (BrokenProcessPool, *TRANSIENT) as error:
                 done = False
                 _log.warning("examination-retries", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_AGAIN_AFTER_FAULT_S)

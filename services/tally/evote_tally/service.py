@@ -21,6 +21,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.processes import WorkerProcesses
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
@@ -31,7 +32,6 @@ from .examination import Examination
 from .metrics import CountingMetrics
 from .projection import TallyProjection
 from .settings import TallySettings
-from .worker import ProtocolWorker
 
 SERVICE = "tally"
 SCHEMA = Schema("tally", Path(__file__).parent / "migrations")
@@ -43,7 +43,7 @@ class TallyService:
 
     pool: asyncpg.Pool
     commands: CommandHandler
-    worker: ProtocolWorker
+    worker: WorkerProcesses
     http: httpx.AsyncClient
     service_urls: Mapping[str, str]
     """The services that the preflight asks, by name."""
@@ -65,11 +65,11 @@ async def running(
     ):
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry))
-        worker = ProtocolWorker()
+        worker = WorkerProcesses(1)
         commands = CommandHandler(pool, producer)
         automation = Automation(pool, commands, worker, clock)
         # A process of its own: no trustee's message waits for ballots.
-        examiner = ProtocolWorker()
+        examiner = WorkerProcesses(1)
         examination = Examination(pool, examiner, CountingMetrics(registry))
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
@@ -101,7 +101,7 @@ async def running(
 async def replay(settings: TallySettings, pool: asyncpg.Pool) -> None:
     """Empty the projection, make it again from the event log, and examine its ballots again."""
     await replay_with_bar(settings.kafka(), pool, TallyProjection())
-    worker = ProtocolWorker()
+    worker = WorkerProcesses(1)
     try:
         with tqdm(unit="ballot", desc="examined") as bar:
             await Examination(pool, worker, CountingMetrics(CollectorRegistry())).finish(bar.update)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,8 +20,12 @@ from evote_belenios.verify import verify_archive
 from evote_eventlog.record import Record
 from evote_local.testbed import accepted, eventually
 from evote_platform.database import open_pool
+from evote_platform.processes import WorkerProcesses
+from evote_tally.examination import Examination
+from evote_tally.metrics import CountingMetrics
 from evote_tally.projection import TallyProjection
 from evote_tally.service import replay
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -104,6 +110,28 @@ async def test_a_ballot_that_is_not_acceptable_is_passed_over_and_the_count_goes
     metrics = (await officer.client.get("/metrics", auth=officer.signed)).text
     for rule in ("ballot-copied-ciphertext", "ballot-hash", "json", "ballot-credential"):
         assert f'evote_tally_passed_over_ballots_total{{rule="{rule}"}} 1.0' in metrics, rule
+
+
+async def test_a_killed_worker_delays_the_examination_and_does_not_end_it(pool, monkeypatch) -> None:
+    worker, went_on = WorkerProcesses(1), asyncio.Event()
+    examination = Examination(pool, worker, CountingMetrics(CollectorRegistry()))
+    kills = iter([True])
+
+    async def step() -> int:
+        if next(kills, False):
+            await worker.run(os._exit, 1)
+        await worker.run(os.getpid)
+        went_on.set()
+        return 0
+
+    monkeypatch.setattr(examination, "step", step)
+    running = asyncio.create_task(examination.run())
+    try:
+        await asyncio.wait({running, asyncio.ensure_future(went_on.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        assert went_on.is_set()
+    finally:
+        running.cancel()
+        worker.close()
 
 
 async def test_a_replay_finds_the_same_verdicts(officer, stand_ins, pool, tally_settings) -> None:

@@ -35,6 +35,11 @@ class ArchiveFile:
         """Its events from the first on; one reader at a time."""
         return ArchiveReader(self.file)
 
+    @property
+    def size(self) -> int:
+        """In bytes, as it was opened."""
+        return self._as_opened[0]
+
     def sha256(self) -> str:
         """Of all its bytes, in hexadecimal."""
         self.file.seek(0)

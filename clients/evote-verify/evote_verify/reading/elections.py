@@ -41,7 +41,6 @@ from .records import (
     parse_record,
 )
 
-MOST_FAULTS = 20
 EventT = TypeVar("EventT", bound=Event | SignedCommand | None)
 
 
@@ -238,8 +237,7 @@ class LoggedElections:
             election = self.by_uuid.setdefault(record.event.election_uuid, LoggedElection())
             election.add(index, record.time, record.event)
         except MalformedRecord as error:
-            if len(self.faults) < MOST_FAULTS:
-                self.faults.append(f"record {index}: {error.reason}")
+            self.faults.append(f"record {index}: {error.reason}")
 
     @property
     def voting(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.errors import MalformedNote
@@ -10,6 +11,8 @@ from evote_tlog.policy import Policy
 
 from ..findings import Unusable
 from .sources import LOG_KEY, LogSource, NotServed
+
+_TAKEN: Final = "the key was TAKEN FROM THE LOG ITSELF: this shows that it is one log, not whose; give --log-key"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class LogTrust:
     origin_of_key: str
     """Where the key comes from, for the report."""
     policy: Policy | None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Nobody but the log said so."""
+        return (self.origin_of_key,) if self.origin_of_key == _TAKEN else ()
 
 
 def log_trust(key: VerifierKey | None, policy: Policy | None, source: LogSource | None) -> LogTrust:
@@ -43,8 +51,7 @@ def log_trust(key: VerifierKey | None, policy: Policy | None, source: LogSource 
         content = source.read(LOG_KEY)
     except NotServed:
         raise Unusable(f"{source.place} does not say its key: is it a log? give --log-key") from None
-    taken = "the key was TAKEN FROM THE LOG ITSELF: this shows that it is one log, not whose; give --log-key"
-    return LogTrust(parse_log_key(content), taken, None)
+    return LogTrust(parse_log_key(content), _TAKEN, None)
 
 
 def parse_log_key(content: bytes) -> VerifierKey:

@@ -46,8 +46,6 @@ from ..reading.archive_file import ArchiveFile
 from ..reading.elections import Logged, LoggedBallot, LoggedElection, LoggedElections, tracker_of_digest
 from ..reading.records import EncryptedTallyComputed
 
-_MOST_NAMED = 20
-
 
 class Differs(Exception):
     """The archive is not what follows from the log. Field: ``reason``, which names the place in both."""
@@ -126,9 +124,7 @@ class _Comparison:
         """What was compared, for the report."""
         election, logged = self._election, len(self._election.ballots)
         lines = [f"{self._taken} of the election's {logged} logged ballots, in the log's order, and no other"]
-        lines += [f"passed over: {ballot}" for ballot in self._passed_over[:_MOST_NAMED]]
-        if len(self._passed_over) > _MOST_NAMED:
-            lines.append(f"passed over: {len(self._passed_over) - _MOST_NAMED} more")
+        lines += [f"passed over: {ballot}" for ballot in self._passed_over]
         if self._last is EventType.RESULT:
             certified = "certified byte for byte" if election.certified else "not certified yet"
             lines.append(f"setup, tally, partial decryptions and result as the log has them; {certified}")

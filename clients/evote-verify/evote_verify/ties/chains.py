@@ -23,8 +23,6 @@ from ..reading.chains import ChainEvidence, NamedChain, read_chain
 from ..reading.log_tree import LogTree
 from ..reading.sources import Freshness
 
-MOST_FAULTS = 20
-
 
 @dataclass(frozen=True)
 class Part:
@@ -64,7 +62,7 @@ def tie(evidence: ChainEvidence, tree: LogTree, freshness: Freshness, parts: Ite
     if beyond and freshness is Freshness.LIVE:
         faults.append(f"an anchor has size {beyond[-1].size}, the log now {tree.size} records: it was rolled back")
     if faults:
-        return Finding(CHAIN_TIES[evidence.chain], Outcome.FAILS, (evidence.anchor_contract, *faults[:MOST_FAULTS]))
+        return Finding(CHAIN_TIES[evidence.chain], Outcome.FAILS, (evidence.anchor_contract, *faults))
     lines = [evidence.anchor_contract, *_coverage(evidence, tree, parts)]
     if beyond:
         lines.append(

@@ -7,12 +7,14 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 
+from evote_platform.processors import usable_processors
+
 from ..nodes.processes import die_with_parent
 
 
 def device_pool() -> ProcessPoolExecutor:
     """Half of the cores, for the services need the others. Ctrl-C is the main program's to handle."""
-    processes = max(1, (os.cpu_count() or 1) // 2)
+    processes = max(1, usable_processors() // 2)
     return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _prepare, (os.getpid(),))
 
 

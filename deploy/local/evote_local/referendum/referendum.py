@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -14,6 +13,7 @@ from random import Random
 
 import httpx
 from evote_jpki.authority import Person, generate_card_keys
+from evote_platform.processors import usable_processors
 from evote_platform.publication import to_the_minute
 
 from ..people.log_lookup import PublicLog
@@ -162,7 +162,7 @@ class Referendum:
         archive = self._directory / "for-trustees.bel"
         await self.officers.download_archive(archive)
         for trustee in self._random.sample(self.trustees, THRESHOLD):
-            await asyncio.to_thread(trustee.decrypt, archive, processes=os.cpu_count() or 1)
+            await asyncio.to_thread(trustee.decrypt, archive, processes=usable_processors())
         await self.officers.wait_for(["decrypted"])
         await self.officers.certify(self._directory / "to-certify.bel")
         return await self.officers.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ from ..errors import ArchiveError, BeleniosError, NotSupported, TallyError
 from ..jsontext import dump, load, texts
 from ..result import parse_result, verify_result
 from ..tally import BallotCiphertexts, EncryptedTallyAccumulator, parse_sized_encrypted_tally, verify_encrypted_tally
-from ..trustees import Trustees, parse_trustees, verify_election_key
+from ..trustees import ThresholdTrustees, Trustees, parse_trustees, verify_election_key
 from .report import VerificationReport
 from .workers import CHUNK, Workers, check_ballots, check_credentials
 
@@ -57,7 +58,7 @@ def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> Ver
         BrokenProcessPool: a process was ended from outside.
     """
     size = os.fstat(file.fileno()).st_size or 1
-    verification = _Verification(lambda event: progress(event.end, size))
+    verification = _Verification(lambda done: progress(done, size))
     verification.run(ArchiveReader(file), processes)
     return verification.report()
 
@@ -65,13 +66,14 @@ def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> Ver
 class _Verification:
     """One pass over the events, and what has been learnt so far."""
 
-    def __init__(self, on_event: Callable[[ArchivedEvent], None]) -> None:
-        self._on_event = on_event
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self._on_bytes = on_bytes
         self._last: ArchivedEvent | None = None
         self._events = 0
         self._election: Election | None = None
         self._trustees: Trustees | None = None
         self._box: BallotBox | None = None
+        self._credentials_sha256: str | None = None
         self._counted: dict[str, BallotCiphertexts] = {}
         self._tally: PublishedTally | None = None
         self._decryptions: dict[int, str] = {}
@@ -79,7 +81,7 @@ class _Verification:
         self._result: tuple[tuple[int, ...], ...] | None = None
         self._failures: list[ArchiveError] = []
         self._warnings: list[str] = []
-        self._weightless = self._with_identity = 0
+        self._weightless = self._weighted = self._with_identity = 0
 
     def run(self, events: Iterable[ArchivedEvent], processes: int) -> None:
         """Read and check until the end, or until nothing more can be checked."""
@@ -109,6 +111,7 @@ class _Verification:
             election=self._election,
             trustees=self._trustees,
             voters=self._box.voters if self._box else 0,
+            credentials_sha256=self._credentials_sha256,
             ballots=self._box.ballots if self._box else 0,
             counted=len(self._counted),
             decrypted_by=tuple(sorted(self._decryptions)),
@@ -129,6 +132,7 @@ class _Verification:
 
     def _check_setup(self, event: ArchivedEvent, setup: Setup) -> None:
         """Step 3, without the credentials."""
+        self._credentials_sha256 = hashlib.sha256(setup.credentials.encode()).hexdigest()
         try:
             election = parse_election(setup.election)
             self._election = election
@@ -153,18 +157,21 @@ class _Verification:
         checks = [
             workers.submit(check_credentials, credentials[start : start + _CREDENTIALS_AT_ONCE]) for start in slices
         ]
-        for check in checks:
+        for start, check in zip(slices, checks, strict=True):
+            # A long list takes minutes: whoever waits sees how far it is.
+            self._on_bytes(event.end * start // len(credentials))
             for verdict in check.result():
                 try:
                     if isinstance(verdict, BeleniosError):
                         raise verdict
                     box.enrol(*verdict)
                     self._weightless += verdict[1] == 0
+                    self._weighted += verdict[1] > 1
                 except BeleniosError as error:
                     self._fail_at(event, error)
         if setup.certificate is not None and self._election is not None:
             self._check_certificate(event, self._election, setup.certificate, setup.credentials, len(credentials))
-        self._on_event(event)
+        self._on_bytes(event.end)
 
     def _check_certificate(
         self, event: ArchivedEvent, election: Election, certificate: str, credentials: str, count: int
@@ -197,7 +204,7 @@ class _Verification:
                 self._take_verdicts(box, *in_flight.popleft())
             if not self._failures:
                 self._check_count(event, box)
-            self._on_event(event)
+            self._on_bytes(event.end)
         submit()
         while in_flight:
             self._take_verdicts(box, *in_flight.popleft())
@@ -214,7 +221,7 @@ class _Verification:
                 self._with_identity += self._has_identity(verdict)
             except BeleniosError as error:
                 self._fail_at(event, error)
-            self._on_event(event)
+            self._on_bytes(event.end)
 
     def _has_identity(self, ballot: BallotFacts) -> bool:
         assert self._election is not None  # noqa: S101 - the setup holds
@@ -280,6 +287,10 @@ class _Verification:
             yield from oddities(self._election)
         if self._weightless:
             yield f"{self._weightless} credentials have the weight 0: their ballots count for nothing"
+        if self._weighted:
+            yield f"{self._weighted} credentials have a weight above 1: their ballots count as often"
+        if self._trustees is not None:
+            yield from oddities_of_trustees(self._trustees, len(self._decryptions))
         if self._with_identity:
             yield f"{self._with_identity} ballots hold the neutral element: they hide nothing"
         yield from self._warnings
@@ -296,6 +307,16 @@ class _Verification:
 
     def _fail(self, failure: ArchiveError) -> None:
         self._failures.append(failure)
+
+
+def oddities_of_trustees(trustees: Trustees, decrypted: int) -> Iterator[str]:
+    """What an auditor should know of the trustees, of whom ``decrypted`` did their part."""
+    for item in trustees.items:
+        if isinstance(item, ThresholdTrustees) and not item.bound_to_ceremony:
+            yield "a ceremony's certificates name no context: they could be from another ceremony of the same trustees"
+    needed = sum(item.threshold for item in trustees.items)
+    if decrypted > needed:
+        yield f"{decrypted} trustees decrypted where {needed} are enough"
 
 
 def _bytes_in(chunk: Sequence[ArchivedEvent]) -> int:

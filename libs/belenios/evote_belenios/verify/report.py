@@ -23,6 +23,8 @@ class VerificationReport:
     trustees: Trustees | None
     voters: int
     """Public credentials on the list."""
+    credentials_sha256: str | None
+    """Of the list of public credentials, as the archive has it."""
     ballots: int
     """Valid ballots, superseded ones included."""
     counted: int

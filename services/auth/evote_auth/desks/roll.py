@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import OfficersCommand
+from evote_platform.processors import usable_processors
 
 from ..domain.acts import Act, SignedCommand
 from ..domain.credentials import list_parts, list_sha256
@@ -57,7 +57,7 @@ class RollDesk:
             voter_refs = await roll.freeze_roll(connection, election_uuid, lambda: keys.key_id(election_uuid))
         # A crash from here on leaves a frozen roll and some parts of its list; the command, repeated, makes the same.
         private = await keys.private_credentials(group_by_name(election.group), election_uuid, voter_refs)
-        credentials = await public_list(election.group, election_uuid, private, os.cpu_count() or 1)
+        credentials = await public_list(election.group, election_uuid, private, usable_processors())
         digest = list_sha256(credentials)
         async with self.service.pool.acquire() as connection:
             published = await roll.is_published(connection, election_uuid, digest)

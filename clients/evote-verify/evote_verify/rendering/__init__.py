@@ -1,0 +1,1 @@
+"""The report's forms: text, JSON, HTML; in English and Japanese."""

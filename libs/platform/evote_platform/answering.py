@@ -14,12 +14,8 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-<<<<<<< HEAD
 from .bodylimit import BodyTooLarge, BodyTooSlow, body_problem
-=======
-from .bodylimit import BodyTooLarge, body_too_large
 from .outages import DATABASE_AWAY, is_outage
->>>>>>> main
 from .problems import (
     DATABASE_UNAVAILABLE,
     INVALID_REQUEST,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,11 +20,14 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
+import structlog
 import yoyo
 from psycopg import sql
 from pydantic import SecretStr
 
 from .health import Check
+
+_log = structlog.get_logger(__name__)
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COMMAND_TIMEOUT_S = 30.0
@@ -50,6 +54,18 @@ class SchemaBehind(Exception):
         super().__init__(f"the schema {schema} lacks {', '.join(missing)}: run this release's `migrate` first")
         self.schema = schema
         self.missing = tuple(missing)
+
+
+class ServerTooSmall(Exception):
+    """The server takes fewer connections of services than one replica may open. Fields: ``needed``, ``taken``."""
+
+    def __init__(self, needed: int, taken: int) -> None:
+        super().__init__(
+            f"PostgreSQL takes {taken} connections of services, and this replica may open {needed}:"
+            " lower EVOTE_DATABASE_POOL_SIZE, or raise max_connections (docs/runbooks/connections.md)"
+        )
+        self.needed = needed
+        self.taken = taken
 
 
 def migrate(owner_url: SecretStr, schema: Schema) -> None:
@@ -79,8 +95,11 @@ def migrate(owner_url: SecretStr, schema: Schema) -> None:
             backend.connection.close()
 
 
-async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10) -> asyncpg.Pool:
+async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10, sessions: int = 0) -> asyncpg.Pool:
     """Connect; the pool's connections see ``schema`` and nothing else of the database.
+
+    Args:
+        sessions: how many connections this replica opens beside the pool (:func:`open_session`).
 
     Raises:
         OSError, asyncpg.PostgresError: the database is away or refuses.
@@ -92,7 +111,11 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10)
         max_size=max_size,
         command_timeout=_COMMAND_TIMEOUT_S,
         connection_class=_WatchedConnection,
-        server_settings={"search_path": schema, **_session_settings(f"evote-{schema}")},
+        # The name tells every other replica what this one may come to need: see _look_for_room.
+        server_settings={
+            "search_path": schema,
+            **_session_settings(f"evote-{schema} {secrets.token_hex(4)} {max_size + sessions}"),
+        },
     )
 
 
@@ -145,16 +168,23 @@ def _session_settings(name: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def schema_pool(database_url: SecretStr, schema: Schema, *, max_size: int = 10) -> AsyncIterator[asyncpg.Pool]:
+async def schema_pool(
+    database_url: SecretStr, schema: Schema, *, max_size: int = 10, sessions: int = 0
+) -> AsyncIterator[asyncpg.Pool]:
     """Be connected to a schema that was migrated, while the block runs.
 
+    Args:
+        sessions: how many connections this replica opens beside the pool (:func:`open_session`).
+
     Raises:
+        ServerTooSmall: the server never takes as many connections as this replica may open.
         SchemaBehind: a migration of this release is missing. One that this release doesn't know is no fault: the next
             release's tables serve this one too.
         OSError, asyncpg.PostgresError: the database is away or refuses.
     """
-    async with await open_pool(database_url, schema.name, max_size=max_size) as pool:
+    async with await open_pool(database_url, schema.name, max_size=max_size, sessions=sessions) as pool:
         await _require_migrated(pool, schema)
+        await _look_for_room(pool, max_size + sessions)
         yield pool
 
 
@@ -167,6 +197,37 @@ async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:
     missing = [name for name in needed if name not in applied]
     if missing:
         raise SchemaBehind(schema.name, missing)
+
+
+_ROOM = """
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - COALESCE(current_setting('reserved_connections', true), '0')::int AS taken,
+       (SELECT COALESCE(sum(split_part(name, ' ', 3)::int), 0)
+        FROM (SELECT DISTINCT application_name AS name FROM pg_stat_activity) AS named
+        WHERE name ~ '^evote-[a-z0-9_]+ [0-9a-f]{8} [0-9]{1,4}$') AS planned,
+       (SELECT count(*) FROM pg_stat_activity
+        WHERE datname IS NOT NULL AND application_name NOT LIKE 'evote-%') AS others
+"""
+
+
+async def _look_for_room(pool: asyncpg.Pool, needed: int) -> None:
+    """Compare what the server takes with what all replicas may open together, this one included.
+
+    A server that is too small for them all takes each of them, until all pools are full on the evening of the vote. The
+    replica starts nevertheless, since an upgrade has one too many for a while.
+    """
+    room = await pool.fetchrow(_ROOM)
+    assert room is not None  # noqa: S101 - a query without FROM has one row
+    if needed > room["taken"]:
+        raise ServerTooSmall(needed, room["taken"])
+    if room["planned"] + room["others"] > room["taken"]:
+        _log.error(
+            "database-connections-short",
+            server_takes=room["taken"],
+            replicas_may_open=room["planned"],
+            others_open=room["others"],
+            remedy="lower EVOTE_DATABASE_POOL_SIZE, run fewer replicas, or raise max_connections",
+        )
 
 
 def database_check(pool: asyncpg.Pool) -> Check:

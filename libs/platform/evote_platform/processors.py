@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from .cgroups import limits_of
 
 
 def usable_processors(root: Path = Path("/")) -> int:
@@ -20,39 +22,11 @@ def usable_processors(root: Path = Path("/")) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """What each limit on the way from this process's cgroup up to the root allows, in processors (cgroups(7))."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # no cgroups: no limits
-        return
-    for line in lines:
-        _, controllers, place = line.split(":", 2)
-        if not controllers:
-            yield from _limits(root / "sys/fs/cgroup", place, _quota_of_v2)
-        elif "cpu" in controllers.split(","):
-            yield from _limits(root / "sys/fs/cgroup/cpu", place, _quota_of_v1)
-
-
-def _limits(hierarchy: Path, place: str, quota_of: Callable[[Path], float | None]) -> Iterator[float]:
-    # In a container the path may be the host's, of which only the container's own part is mounted, at the top.
-    own = hierarchy / place.lstrip("/")
-    for folder in (own, *own.parents):
-        if folder.is_relative_to(hierarchy) and (quota := quota_of(folder)) is not None:
-            yield quota
-
-
-def _quota_of_v2(folder: Path) -> float | None:
-    words = _words(folder / "cpu.max")
-    return None if len(words) != 2 or words[0] == "max" else int(words[0]) / int(words[1])
-
-
-def _quota_of_v1(folder: Path) -> float | None:
-    quota, period = _words(folder / "cpu.cfs_quota_us"), _words(folder / "cpu.cfs_period_us")
-    return None if not quota or not period or int(quota[0]) <= 0 else int(quota[0]) / int(period[0])
-
-
-def _words(file: Path) -> list[str]:
-    try:
-        return file.read_text().split()
-    except OSError:
-        return []
+    """What each limit allows, in processors: a share of time out of a period, both in microseconds."""
+    for quota, period in limits_of("cpu", "cpu.max", root):
+        if quota != "max":
+            yield int(quota) / int(period)
+    periods = limits_of("cpu", "cpu.cfs_period_us", root)
+    for (quota,), (period,) in zip(limits_of("cpu", "cpu.cfs_quota_us", root), periods, strict=True):
+        if int(quota) > 0:
+            yield int(quota) / int(period)

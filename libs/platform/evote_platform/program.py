@@ -27,6 +27,7 @@ from .logging import configure_logging
 from .problems import ProblemTable
 from .production import require_encrypted_database, require_named_proxies, require_production_connections
 from .roles import role_statements
+from .room import require_room
 from .server import serve
 from .settings import CannotStart, MigrationSettings, ServiceSettings
 
@@ -97,6 +98,7 @@ class Program(Generic[Settings]):
     def _serve(self) -> int:
         settings = self._settings()
         require_named_proxies(settings)
+        require_room(settings)
         start, readiness = self.start(settings), Readiness()
         configure_logging(self.service, settings.log_level)
         return serve(self._app(start, readiness, utc_now), readiness, settings)

@@ -66,8 +66,8 @@ class ServiceSettings(BaseSettings):
     """What the names of the deployment's topics begin with."""
     database_url: SecretStr
     """``postgresql://…`` of the database that holds this service's schema, as the service's own role."""
-    database_pool_size: Annotated[int, Field(ge=2, le=100)] = 10
-    """Connections to the database that this replica opens at most."""
+    database_pool_size: Annotated[int, Field(ge=2, le=100)] = 6
+    """Connections to the database in this replica's pool at most; docs/runbooks/connections.md adds them all up."""
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)]

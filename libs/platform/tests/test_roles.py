@@ -14,6 +14,7 @@ from evote_local.nodes.tls import LocalAuthority
 from evote_local.stack.databases import DATABASE, SchemaAccess, create_schemas
 from evote_platform.database import Schema, SchemaBehind, migrate, schema_pool
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -85,6 +86,16 @@ async def test_an_owner_sees_no_other_schema(access: dict[str, SchemaAccess], sc
             await connection.execute(f"SELECT * FROM {OTHER}.thing")
     finally:
         await connection.close()
+
+
+async def test_a_service_sees_what_replicas_of_other_services_may_open(
+    access: dict[str, SchemaAccess], schema: Schema
+) -> None:
+    async with schema_pool(SecretStr(access[OTHER].service_url), Schema(OTHER, schema.migrations), max_size=150):
+        with capture_logs() as said:
+            async with schema_pool(SecretStr(access[ONE].service_url), schema, max_size=100):
+                pass
+    assert [line["replicas_may_open"] for line in said] == [250]
 
 
 async def test_a_service_does_not_start_before_its_migrations(access: dict[str, SchemaAccess], schema: Schema) -> None:

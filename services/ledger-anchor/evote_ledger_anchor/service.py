@@ -89,8 +89,13 @@ async def running(
     key = settings.signing_key()
     policy = settings.witness_policy(key.verifier)
     async with (
-        schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_chains(chain_settings) as chains,
+        schema_pool(
+            settings.database_url,
+            SCHEMA,
+            max_size=settings.database_pool_size,
+            sessions=_locks(policy, chains),
+        ) as pool,
     ):
         producer = EventProducer(settings.kafka(), SERVICE, clock)
         means = _Means(settings, key, policy, pool, producer, chains, registry, clock)
@@ -123,6 +128,11 @@ async def running(
 async def replay(settings: LedgerSettings, pool: asyncpg.Pool) -> None:
     """Empty the projection and make it again from the event log."""
     await replay_with_bar(settings.kafka(), pool, LedgerProjection(settings.signing_key().verifier))
+
+
+def _locks(policy: Policy | None, chains: Sequence[OpenChain]) -> int:
+    """How many kinds of work one replica at a time does: sequencing, watching, witnessing, anchoring on each chain."""
+    return 2 + (policy is not None) + len(chains)
 
 
 def _sequencer(means: _Means) -> Sequencer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evote_belenios.display import visible
 from evote_belenios.election import Question
 from evote_belenios.verify import VerificationReport
+from evote_tlog.display import visible
 
 from ..findings import Finding, Outcome, Tie
 from ..language import Language

@@ -2,52 +2,78 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 
 import uvicorn
 from fastapi import FastAPI
 
+from .connections import bounded_connections
 from .health import Failure, Readiness
 from .settings import ServiceSettings
 
+_KEEP_ALIVE_S = 75
+"""Longer than proxies keep idle connections (nginx and the clouds' balancers: 60 s): the proxy has to close first, or a
+request that is under way meets a closed connection."""
+_TICK_S = 0.1
+
 
 class _DrainingServer(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, readiness: Readiness) -> None:
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain_delay_s: float) -> None:
         super().__init__(config)
         self._readiness = readiness
+        self._drain_delay_s = drain_delay_s
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._readiness.leave()
+        if self._readiness.failure is None:
+            await self._serve_on()
         self._readiness.draining.set()  # long answers end by themselves before the patience does
         await super().shutdown(sockets)
 
+    async def _serve_on(self) -> None:
+        """Until whoever sends the traffic has noticed; a second SIGINT ends it."""
+        for tick in range(round(self._drain_delay_s / _TICK_S)):
+            if self.force_exit:
+                return
+            await self.on_tick(tick)
+            await asyncio.sleep(_TICK_S)
 
-def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
-    """Serve until SIGTERM or SIGINT, or until the service fails; the exit status of the process.
 
-    On a signal no new connection is taken, requests in flight get ``shutdown_timeout_s`` to end, then
-    the lifespan closes what it opened.
-
-    Returns:
-        0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
-    """
-    server = _DrainingServer(
+def server_of(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> uvicorn.Server:
+    """The server of a replica, which does not run yet."""
+    return _DrainingServer(
         uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=bounded_connections(settings.max_connections),
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             forwarded_allow_ips=settings.proxies(),
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
         ),
         readiness,
+        settings.drain_delay_s,
     )
+
+
+def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
+    """Serve until SIGTERM or SIGINT, or until the service fails; the exit status of the process.
+
+    On a signal ``/readyz`` says no and the replica serves on for ``drain_delay_s``; then no new connection is taken,
+    requests in flight get ``shutdown_timeout_s`` to end, and the lifespan closes what it opened.
+
+    Returns:
+        0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
+    """
+    server = server_of(app, readiness, settings)
 
     def end(_: Failure) -> None:
         server.should_exit = True

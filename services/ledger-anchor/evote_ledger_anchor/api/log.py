@@ -10,6 +10,7 @@ import asyncpg
 from evote_platform.access import running_service
 from evote_platform.answering import invalid_request
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
 from evote_platform.publication import Matter, Reader, Stage, is_readable
@@ -44,7 +45,7 @@ from .problems import (
     UNKNOWN_TILE,
 )
 
-router = APIRouter(tags=["log"])
+router = APIRouter(tags=["log"], route_class=GuardedRoute)
 
 # A checkpoint is superseded several times a second; hashes and records never change.
 MUTABLE = {"Cache-Control": "public, max-age=1"}

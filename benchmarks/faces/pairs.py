@@ -93,7 +93,7 @@ class Pairs:
 
     @cached_property
     def _impostor_drawn(self) -> NDArray[np.float32]:
-        return ((self._draws @ self._impostor_trials) * self._draws).sum(axis=1)
+        return np.asarray(((self._draws @ self._impostor_trials) * self._draws).sum(axis=1), np.float32)
 
     @cached_property
     def _draws(self) -> NDArray[np.float32]:

@@ -147,21 +147,22 @@ async def test_a_body_that_hardly_comes_ends_after_a_deadline(street: Street, mo
 
 
 async def test_a_head_that_hardly_comes_ends_after_a_deadline(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.1)
-    silent, begun, awake = [await street.client() for _ in range(3)]
-    begun.say(b"GET /livez HTTP/1.1\r\nHost:")
+    awake = await street.client()
     awake.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
     assert await awake.answer() == (200, b"ok\n")
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.1)
+    silent, begun = await street.client(), await street.client()
+    begun.say(b"GET /livez HTTP/1.1\r\nHost:")
     awake.say(b"\r\n")
     for client in (silent, begun, awake):
         assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_body_that_nobody_reads_keeps_no_connection(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.1)
     client = await street.client()
     client.say(b"POST /acts/x HTTP/1.1\r\n" + HOST + b"Content-Length: 60000000\r\n\r\n")
     assert (await client.answer())[0] == 401
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.1)
     client.say(b"x")
     assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
 

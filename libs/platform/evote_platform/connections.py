@@ -17,8 +17,11 @@ HEAD_WITHIN_S = 10.0
 """How long a head may take from its first byte, or from the connection's beginning, in seconds."""
 
 
-def bounded_connections(most: int) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol, for at most so many connections at once; further ones are told to come back, and closed."""
+def bounded_connections(most: int, management_port: int | None) -> type[HttpToolsProtocol]:
+    """uvicorn's protocol, for at most so many connections at once; further ones are told to come back, and closed.
+
+    Those to the management port always have room: whoever floods the other one must not make a replica look dead.
+    """
 
     class BoundedConnection(HttpToolsProtocol):
         _late: asyncio.TimerHandle | None = None
@@ -30,7 +33,7 @@ def bounded_connections(most: int) -> type[HttpToolsProtocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._expect_head()
-            if len(self.connections) > most:
+            if len(self.connections) > most and (self.server is None or self.server[1] != management_port):
                 self._refuse(b"503 Service Unavailable\r\nretry-after: 2")
 
         def connection_lost(self, exc: Exception | None) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from .connections import bounded_connections
 from .health import Failure, Readiness
-from .settings import ServiceSettings
+from .management import PortsApart
+from .settings import CannotStart, ServiceSettings
 
 _KEEP_ALIVE_S = 75
 """Longer than proxies keep idle connections (nginx and the clouds' balancers: 60 s): the proxy has to close first, or a
@@ -41,15 +43,38 @@ class _DrainingServer(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
 
 
-def server_of(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> uvicorn.Server:
-    """The server of a replica, which does not run yet."""
+def listen(settings: ServiceSettings) -> list[socket.socket]:
+    """What a replica will listen on: the public's port and, where there is one apart, the management port.
+
+    The ports are taken and not listened on: until the replica has started, clients are refused and don't wait.
+
+    Raises :class:`CannotStart` when a port is taken.
+    """
+    ports = [settings.port] if settings.management_port is None else [settings.port, settings.management_port]
+    return [_bound(settings.host, port) for port in ports]
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise CannotStart(f"can't listen on {host}, port {port}: {error.strerror}") from error
+    return bound
+
+
+def server_of(
+    app: FastAPI, readiness: Readiness, settings: ServiceSettings, sockets: Sequence[socket.socket]
+) -> uvicorn.Server:
+    """The server of a replica for what :func:`listen` gave; it does not run yet."""
+    management_port = None if len(sockets) == 1 else int(sockets[1].getsockname()[1])
     return _DrainingServer(
         uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
+            app if management_port is None else PortsApart(app, management_port),
             loop="uvloop",
-            http=bounded_connections(settings.max_connections),
+            http=bounded_connections(settings.max_connections, management_port),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -73,7 +98,8 @@ def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
     Returns:
         0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
     """
-    server = server_of(app, readiness, settings)
+    sockets = listen(settings)
+    server = server_of(app, readiness, settings, sockets)
 
     def end(_: Failure) -> None:
         server.should_exit = True
@@ -82,7 +108,7 @@ def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
     # uvicorn raises the signal again after it has drained; by then there is nothing left to do.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server.run()
+    server.run(sockets)
     if not server.started:
         return 3
     return 0 if readiness.failure is None else 1

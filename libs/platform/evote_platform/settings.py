@@ -72,6 +72,9 @@ class ServiceSettings(BaseSettings):
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)]
     """The port to listen on."""
+    management_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The port where ``/livez``, ``/readyz``, ``/statusz``, ``/metrics`` and ``/openapi.json`` are answered and nothing
+    else is, and which the public must not reach; without it they are at ``port``."""
     trusted_proxies: Annotated[str, AfterValidator(_proxies)] | None = None
     """The proxies in front of this replica, whose ``X-Forwarded-For`` tells the client's address: addresses and
     networks, separated by commas, or ``none`` where clients connect directly. Production has no default."""

@@ -56,6 +56,7 @@ async def address(request: Request) -> dict[str, str]:
 @router.get("/events")
 async def events(service: Service) -> StreamingResponse:
     async def until_drained() -> AsyncIterator[bytes]:
+        print("events-began", file=sys.stderr, flush=True)
         yield b"event: hello\n\n"
         await service.draining.wait()
         yield b"event: bye\n\n"

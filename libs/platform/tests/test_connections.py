@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pytest
@@ -11,8 +12,9 @@ from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
 from evote_platform import bodylimit, connections
 from evote_platform.health import Readiness
-from evote_platform.server import server_of
-from evote_platform.settings import Environment, ServiceSettings
+from evote_platform.management import OPERATIONS
+from evote_platform.server import listen, server_of
+from evote_platform.settings import CannotStart, Environment, ServiceSettings
 from fastapi import FastAPI
 
 T = TypeVar("T")
@@ -26,12 +28,13 @@ async def soon(what: Awaitable[T]) -> T:
         return await what
 
 
-def settings() -> ServiceSettings:
+def settings(management_port: int | None = None) -> ServiceSettings:
     return ServiceSettings(
         environment=Environment.TEST,
         kafka_bootstrap="nowhere:1",
         database_url="postgresql://nowhere",
         port=0,
+        management_port=management_port,
         roster_file="nowhere",
         max_connections=MOST_CONNECTIONS,
         shutdown_timeout_s=1,
@@ -64,12 +67,12 @@ class Client:
 class Street:
     """Whoever can reach the replica."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, ports: list[int]) -> None:
+        self._ports = ports
         self._clients: list[Client] = []
 
-    async def client(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+    async def client(self, door: int = 0) -> Client:
+        client = Client(*await asyncio.open_connection("127.0.0.1", self._ports[door]))
         self._clients.append(client)
         return client
 
@@ -78,20 +81,34 @@ class Street:
             client.close()
 
 
-@pytest.fixture
-async def street(app: FastAPI, readiness: Readiness) -> AsyncIterator[Street]:
-    server = server_of(app, readiness, settings())
-    serving = asyncio.create_task(server.serve())
+@asynccontextmanager
+async def opened(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> AsyncIterator[Street]:
+    sockets = listen(settings)
+    server = server_of(app, readiness, settings, sockets)
+    serving = asyncio.create_task(server.serve(sockets))
 
     async def started() -> bool:
         return server.started
 
     await eventually(started)
-    street = Street(server.servers[0].sockets[0].getsockname()[1])
+    street = Street([socket.getsockname()[1] for socket in sockets])
     yield street
     street.go_home()
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def street(app: FastAPI, readiness: Readiness) -> AsyncIterator[Street]:
+    async with opened(app, readiness, settings()) as street:
+        yield street
+
+
+@pytest.fixture
+async def street_and_yard(app: FastAPI, readiness: Readiness) -> AsyncIterator[Street]:
+    """With a port apart for operators."""
+    async with opened(app, readiness, settings(management_port=0)) as street:
+        yield street
 
 
 @pytest.mark.parametrize("access", [b"", f"Authorization: {COMMAND_SCHEME} e30\r\n".encode()])
@@ -165,7 +182,9 @@ async def test_heads_below_the_limit_are_taken_one_after_the_other(street: Stree
 
 async def test_idle_connections_outlive_those_of_proxies(app: FastAPI, readiness: Readiness) -> None:
     """A proxy that sends a request into a connection that was just closed answers its voter with an error."""
-    assert server_of(app, readiness, settings()).config.timeout_keep_alive > 60
+    sockets = listen(settings())
+    assert server_of(app, readiness, settings(), sockets).config.timeout_keep_alive > 60
+    sockets[0].close()
 
 
 async def test_connections_beyond_the_limit_are_told_to_come_back(street: Street) -> None:
@@ -177,3 +196,36 @@ async def test_connections_beyond_the_limit_are_told_to_come_back(street: Street
     assert (await refused.rest()).startswith(b"HTTP/1.1 503 ")
     first.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
     assert await first.answer() == (200, b"ok\n"), "those that are there are served"
+
+
+async def test_where_operators_have_a_port_apart_the_public_one_answers_the_public_alone(
+    street_and_yard: Street,
+) -> None:
+    public, management = await street_and_yard.client(0), await street_and_yard.client(1)
+    for path in sorted(OPERATIONS):
+        expected = 401 if path == "/metrics" else 200  # which asks for a scraper's token besides
+        for client, status in ((public, 404), (management, expected)):
+            client.say(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert (await client.answer())[0] == status, path
+    board = f"GET /status/{'a' * 43} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    for client, status in ((public, 200), (management, 404)):
+        client.say(board)
+        assert (await client.answer())[0] == status
+
+
+async def test_a_replica_that_is_flooded_still_says_that_it_lives(street_and_yard: Street) -> None:
+    for _ in range(MOST_CONNECTIONS):
+        client = await street_and_yard.client(0)
+        client.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await client.answer())[0] == 404
+    assert (await (await street_and_yard.client(0)).rest()).startswith(b"HTTP/1.1 503 ")
+    probe = await street_and_yard.client(1)
+    probe.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert await probe.answer() == (200, b"ok\n")
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_served() -> None:
+    (taken,) = listen(settings())
+    taken.listen()
+    with taken, pytest.raises(CannotStart, match="can't listen on"):
+        listen(settings().model_copy(update={"port": taken.getsockname()[1]}))

@@ -77,7 +77,7 @@ def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> N
     stream = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/events", timeout=30).text))
     slow.start()
     stream.start()
-    running.wait_for(lambda: "slow-began" in running.log.read_text())
+    running.wait_for(lambda: all(f"{what}-began" in running.log.read_text() for what in ("slow", "events")))
     running.process.send_signal(signal.SIGTERM)
     slow.join(30)
     stream.join(30)

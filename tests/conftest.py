@@ -26,6 +26,8 @@ def stack() -> Iterator[Stack]:
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with Stack(Path(name), authority, announce=lambda _: None) as running:
             yield running
+            for service in running.services:
+                service.require_alive()
 
 
 @pytest.fixture(scope="session")

@@ -89,8 +89,10 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     def run(transport: httpx.BaseTransport, *arguments: str | Path) -> str:
         for module in (command_commands, election_commands, face_commands, officer_commands, trustee_commands):
             monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
+            # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
+            monkeypatch.setattr(module._console, "width", 200)
         addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
-        environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", "COLUMNS": "200", **keys}
+        environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", **keys}
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

@@ -25,6 +25,7 @@ class Service:
     environment: Mapping[str, str] = field(repr=False)
     log_path: Path
     process: ChildProcess | None = None
+    """None: never started, or ended by :meth:`stop` or :meth:`kill`."""
     _last_missing: str | None = None
 
     @property
@@ -55,7 +56,7 @@ class Service:
 
     def _wait(self, path: str, timeout_s: float) -> None:
         if self.process is None:
-            raise ProcessFailed(self.name, "was never started", "")
+            raise ProcessFailed(self.name, "was not started", "")
         try:
             self.process.wait_until(lambda: self._missing(path) is None, timeout_s=timeout_s)
         except ProcessFailed as error:
@@ -79,11 +80,18 @@ class Service:
         """``kill -9``."""
         if self.process is not None:
             self.process.kill()
+            self.process = None
 
     def stop(self) -> None:
         """Graceful stop: the service drains what is in flight."""
         if self.process is not None:
             self.process.stop()
+            self.process = None
+
+    def require_alive(self) -> None:
+        """Raise :class:`ProcessFailed` when it was started, and ended without being asked to."""
+        if self.process is not None and not self.process.running:
+            raise self.process.failure(f"ended by itself with status {self.process.exit_code}")
 
 
 def define_service(

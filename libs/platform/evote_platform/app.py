@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from .access import require_scraper
 from .answering import install_problem_handlers
 from .bodylimit import BodyLimit
+from .caching import ConditionalAnswers
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
 from .health import Readiness
@@ -92,6 +93,7 @@ def create_app(
     )
     install_problem_handlers(app, problems)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
+    app.add_middleware(ConditionalAnswers)
     app.add_middleware(
         RequestObserver,
         service=service_name,

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-SLOW_TEST_S, STACK_TEST_S = 300, 120
+SLOW_TEST_S, STACK_TEST_S = 600, 120
 """After so long a test has hung that is marked as slow, or one that uses the stack, which the first of a run starts.
 
 The others' limit is in pyproject.toml.

@@ -42,8 +42,8 @@ class PersonRate:
 class Pairs:
     """The cosine distance of each reference (row) and probe (column); what isn't compared is in neither."""
 
-    starts: NDArray[np.intp]
-    """The place of each person's first sample: one person's stand together."""
+    persons: NDArray[np.intp]
+    """The number of each sample's person, from 0."""
     distances: NDArray[np.float32]
     """Not a number where one of the two has no face."""
     genuine: NDArray[np.bool_]
@@ -63,42 +63,55 @@ class Pairs:
 
     def fnmr(self, threshold: float) -> PersonRate:
         """Genuine pairs farther apart than the threshold."""
-        errors = np.diagonal(self._by_person(self.genuine & (self.distances > threshold)))
-        trials = np.diagonal(self._genuine_trials)
+        # Few, against those of all: they are looked for once.
+        distances, whose = self._genuine
+        errors, trials = self._count(whose[distances > threshold]), self._count(whose)
         # No error of n persons: the rule of three, for as many trials as there are persons.
         drawn = (self._draws @ errors, self._draws @ trials)
         return _rate(errors, trials, drawn, int(np.count_nonzero(trials)))
 
     def fmr(self, threshold: float) -> PersonRate:
         """Impostor pairs within the threshold."""
-        errors = self._by_person(self.impostor & (self.distances <= threshold))
+        errors = self._by_persons(self.impostor & (self.distances <= threshold))
         drawn = (((self._draws @ errors) * self._draws).sum(axis=1), self._impostor_drawn)
         # n persons make no more than n / 2 pairs that don't depend on each other.
-        return _rate(errors, self._impostor_trials, drawn, len(self.starts) // 2)
+        return _rate(errors, self._impostor_trials, drawn, self._people // 2)
+
+    @property
+    def _people(self) -> int:
+        return int(self.persons.max(initial=-1)) + 1
 
     @cached_property
-    def _genuine_trials(self) -> NDArray[np.float32]:
-        return self._by_person(self.genuine & ~np.isnan(self.distances))
+    def _genuine(self) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """The distance of each genuine pair, and whose it is."""
+        rows, columns = np.nonzero(self.genuine & ~np.isnan(self.distances))
+        return self.distances[rows, columns], self.persons[rows]
 
     @cached_property
     def _impostor_trials(self) -> NDArray[np.float32]:
-        return self._by_person(self.impostor & ~np.isnan(self.distances))
+        return self._by_persons(self.impostor & ~np.isnan(self.distances))
 
     @cached_property
     def _impostor_drawn(self) -> NDArray[np.float32]:
-        return ((self._draws @ self._impostor_trials) * self._draws).sum(axis=1)
+        return np.asarray(((self._draws @ self._impostor_trials) * self._draws).sum(axis=1), np.float32)
 
     @cached_property
     def _draws(self) -> NDArray[np.float32]:
         """How often each person (column) is drawn, as many as there are, draw by draw."""
-        persons = len(self.starts)
-        drawn = np.random.default_rng(_SEED).multinomial(persons, np.full(persons, 1 / persons), _DRAWS)
-        return drawn.astype(np.float32)
+        people = self._people
+        drawn = np.random.default_rng(_SEED).multinomial(people, np.full(people, 1 / people), _DRAWS)
+        return np.asarray(drawn, np.float32)
 
-    def _by_person(self, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """How many pairs were chosen of each two persons; counts this small are exact."""
-        rows = np.add.reduceat(chosen, self.starts, axis=0, dtype=np.uint16)
-        return np.add.reduceat(rows, self.starts, axis=1, dtype=np.uint32).astype(np.float32)
+    def _count(self, whose: NDArray[np.intp]) -> NDArray[np.float32]:
+        """How many pairs are each person's; counts this small are exact."""
+        return np.bincount(whose, minlength=self._people).astype(np.float32)
+
+    def _by_persons(self, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """How many pairs were chosen of each two persons."""
+        people = self._people
+        rows, columns = np.nonzero(chosen)
+        counted = np.bincount(self.persons[rows] * people + self.persons[columns], minlength=people**2)
+        return counted.astype(np.float32).reshape(people, people)
 
 
 def pairs_among(persons: Sequence[str], templates: Sequence[Template]) -> Pairs:
@@ -115,12 +128,9 @@ def _pairs(
     persons: Sequence[str], references: Sequence[Template], probes: Sequence[Template], compared: NDArray[np.bool_]
 ) -> Pairs:
     _, numbers = np.unique(np.array(persons), return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    ordered = numbers[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    same = ordered[:, None] == ordered[None, :]
-    rows, columns = _matrix(references)[order], _matrix(probes)[order]
-    return Pairs(starts, 1 - rows @ columns.T, same & compared, ~same & compared)
+    same = numbers[:, None] == numbers[None, :]
+    distances = 1 - _matrix(references) @ _matrix(probes).T
+    return Pairs(numbers, distances, same & compared, ~same & compared)
 
 
 def _matrix(templates: Sequence[Template]) -> NDArray[np.float32]:

@@ -72,11 +72,12 @@ def _head(compared: Measured, seen: Measured, plain: Pairs) -> str:
     evaluation = compared.evaluation
     photographs_of = Counter(evaluation.persons)
     several = sum(count > 1 for count in photographs_of.values())
-    others = "" if seen is compared else f" Cover and the passive check are measured on {seen.source}."
+    others = "" if seen is compared else f"Cover and the passive check are measured on {seen.source}."
     unusable = f"not decoded {evaluation.not_decoded}; no face found (failure to enrol) {evaluation.no_face}"
     return f"""# How far faces can be trusted
 
-Written by `make eval-face` from {compared.source}.{others}
+Written by `make eval-face` from {compared.source}.
+{others}
 `make eval-face DATA=DIR` evaluates another folder, which holds a folder for each person. Rates are given as errors of
 trials with a 95 % interval, after ISO/IEC 19795-1 and 30107-3: of comparisons by drawing *persons* again a thousand
 times (one person's pairs resemble each other, so that pairs would make it too narrow; none of fewer than
@@ -134,10 +135,10 @@ def _by_condition(changed: Measured) -> str:
         )
     return f"""## By condition
 
-On {changed.source}: {len(evaluation.persons)} faces. At {THRESHOLD}: each photograph as it is (enrolled)
-against each other one under the condition. The conditions are **simulated** from the same photographs
-(`benchmarks/faces/conditions.py`). The quality rules refuse most such pictures before they are compared; here nothing
-is refused but a picture without a face.
+On {changed.source}: {len(evaluation.persons)} faces.
+At {THRESHOLD}: each photograph as it is (enrolled) against each other one under the condition. The conditions are
+**simulated** from the same photographs (`benchmarks/faces/conditions.py`). The quality rules refuse most such pictures
+before they are compared; here nothing is refused but a picture without a face.
 
 | condition | no face found | false non-match | false match | EER | pairs lost for want of a face, same / different |
 |---|---|---|---|---|---|

@@ -94,7 +94,7 @@ class Comparisons:
 
 
 def _up_to(distances: Distances, threshold: float) -> int:
-    return int(np.searchsorted(distances, threshold, side="right"))
+    return int(np.searchsorted(distances, _alike(distances, threshold), side="right"))
 
 
 def _first_above(distances: Distances, threshold: float) -> float:
@@ -103,5 +103,10 @@ def _first_above(distances: Distances, threshold: float) -> float:
 
 
 def _last_below(distances: Distances, threshold: float) -> float:
-    place = int(np.searchsorted(distances, threshold, side="left"))
+    place = int(np.searchsorted(distances, _alike(distances, threshold), side="left"))
     return float(distances[place - 1]) if place else 0.0
+
+
+def _alike(distances: Distances, threshold: float) -> np.floating:
+    """Of the distances' own precision: numpy would copy all of them to that of a Python number."""
+    return distances.dtype.type(threshold)

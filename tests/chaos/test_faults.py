@@ -149,16 +149,18 @@ def test_kafka_stopped_for_10_s_answers_503_and_loses_nothing_acknowledged(
         # Connections of their own: one that stood idle may have been closed by the replica.
         refused = await _post(stack.ballots[0], polls.uuid, body)
         async with open_client() as client:
-            not_ready = await client.get(f"{stack.ballots[0].url}/readyz")
+            unwell = await client.get(f"{stack.ballots[0].url}/statusz")
+            ready = await client.get(f"{stack.ballots[0].url}/readyz")
         await outage
         stack.kafka.start()
         await voting
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) > 0
         assert refused.json()["type"].endswith(":log-unavailable")
-        assert not_ready.status_code == 503
+        assert unwell.status_code == 503
+        assert "kafka" not in ready.json()["checks"], "no replica is taken from the voters for it"
         for service in stack.services:
-            service.wait_ready()
+            service.wait_well()
         await polls.referendum.officers.close()
         await polls.referendum.officers.wait_for(["tallied"])
         archived = await polls.archived()

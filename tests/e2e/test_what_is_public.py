@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 CHOICE, CODED = "はい", [[0, 1, 0]]
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
-_TELLS_NOW = ("/readyz", "/challenges")
+_TELLS_NOW = ("/readyz", "/statusz", "/challenges")
 """What time it is, and until when an own challenge holds, tells nothing about anybody else."""
 _OFFICERS_COMMAND = re.compile(r'\{\\"body_sha256\\":[^{}]*\\"kind\\":\\"tsukuba-evote officer command v1\\"[^{}]*\}')
 """When an officer signed what opens or closes an election is told exactly: it is no voter's time."""

@@ -20,9 +20,8 @@ def unit(angle: float) -> tuple[float, float]:
 
 def counted_one_by_one(persons: Sequence[str], pairs: Pairs, threshold: float) -> tuple[int, int]:
     misses = matches = 0
-    ordered = sorted(persons)
-    for i, one in enumerate(ordered):
-        for j, other in enumerate(ordered):
+    for i, one in enumerate(persons):
+        for j, other in enumerate(persons):
             if i < j and one == other:
                 misses += bool(pairs.distances[i, j] > threshold)
             elif i < j:

@@ -25,6 +25,7 @@ from .officer_key import read_officer_key
 from .officers_acts import audit_acts, read_acts
 from .options import AuthUrl, ElectionUuid
 from .release_evidence import Trusted, read_releases
+from .shown import shown
 
 app = typer.Typer(help="監査人：交付の証拠と投票された資格情報を突き合わせる。", no_args_is_help=True)
 _console = Console()
@@ -116,7 +117,7 @@ def releases(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     report = audit_releases(election.uuid, voted, read_releases(releases), key, trusted)
-    _console.print(f"選挙: {election.uuid}")
+    _console.print(f"選挙: {shown(election.uuid)}")
     _console.print(f"交付: {report.releases} 件（カード {report.by_card} 件、顔 {report.by_face} 件）")
     _console.print(f"証拠のある資格情報: {report.evidenced} 件")
     _console.print(f"投票された資格情報: {report.voted} 件")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from evote_tlog.display import visible, visible_lines
 from rich.console import Console
 from rich.text import Text
 
@@ -50,10 +51,10 @@ def _show(found: FoundCommand, url: str) -> None:
     lines = [
         f"選挙: {_election_name(found, url)}",
         f"操作: {found.act.title}",
-        f"理由: {said.reason}",
-        f"署名した人: {'、'.join(signed.person for signed in found.signed)}（必要な人数: {found.act.persons}）",
+        f"理由: {visible(said.reason)}",
+        f"署名した人: {'、'.join(visible(one.person) for one in found.signed)}（必要な人数: {found.act.persons}）",
         f"署名した時刻: {said.time.astimezone():%Y-%m-%d %H:%M:%S}",
-        f"あて先: {found.act.service} {found.path}",
+        f"あて先: {found.act.service} {visible(found.path)}",
     ]
     if found.body:
         lines.append(f"送る内容:\n{_indented(found.body)}")
@@ -69,11 +70,11 @@ def _election_name(found: FoundCommand, url: str) -> str:
         shown = client.get(f"/elections/{parts[2]}")
     if shown.get("election_uuid") != parts[2]:
         raise CommandFailed("サーバーの応答が別の選挙のものです。")
-    return f"{shown['name']}（{parts[2]}）"
+    return f"{visible(str(shown['name']))}（{visible(parts[2])}）"
 
 
 def _indented(body: str) -> str:
     try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        return visible_lines(json.dumps(json.loads(body), ensure_ascii=False, indent=2))
     except ValueError:
-        return body
+        return visible(body)

@@ -9,6 +9,7 @@ from evote_belenios.election import parse_election
 from evote_ceremony.code import CeremonyCode, CodeGroup, CodeMistyped, parse_groups, read_aloud_by
 from evote_ceremony.plan import Plan
 from evote_ceremony.setup import Setup
+from evote_tlog.display import visible
 from rich.console import Console
 from rich.text import Text
 
@@ -37,7 +38,7 @@ class AtKeyboard:
                 heard.append(group)
             else:
                 reader = plan.trustees[at % len(plan.trustees)].name
-                heard.append(self._hear_group(f"  {at + 1} 組目（{reader} さんが読み上げます）", group))
+                heard.append(self._hear_group(f"  {at + 1} 組目（{visible(reader)} さんが読み上げます）", group))
         if not typer.confirm("立会人の全員が「一致した」と言いましたか"):
             raise CodeDiffers
         return CeremonyCode(tuple(heard))
@@ -75,7 +76,7 @@ class AtKeyboard:
         for number, planned in enumerate(plan.trustees, 1):
             lines.append(f"  {number} {planned.name}{'（あなた）' if number == trustee else ''}")
         # Text, so that nothing in a name is read as markup.
-        self.console.print(Text("\n".join(lines)))
+        self.console.print(Text("\n".join(visible(line) for line in lines)))
 
 
 @dataclass(frozen=True)

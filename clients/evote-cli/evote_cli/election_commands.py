@@ -27,6 +27,7 @@ from .commanding import (
 from .errors import CommandFailed
 from .officer_key import read_officer_key
 from .options import AuditorKey, AuditorPassword, AuthUrl, ElectionUuid, Url, auditor_of
+from .shown import shown
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
@@ -58,7 +59,7 @@ def draft(
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
     drafted = _together(Commanded(acts.DRAFT, {}, json_body(order)), url, command, officer_key, password, reason)
     if drafted is not None:
-        _console.print(f"選挙を起案しました: [bold]{drafted['election_uuid']}[/bold]")
+        _console.print(f"選挙を起案しました: [bold]{shown(drafted['election_uuid'])}[/bold]")
         _console.print("この識別子を立会人に伝えてください。秘密ではありません。")
 
 
@@ -77,7 +78,7 @@ def import_roll(
     statements = sign_alone(request, read_officer_key(officer_key, password), reason)
     with ServiceClient(url) as client:
         imported = client.command(request, statements, f"text/csv; charset={charset}")
-    _console.print(f"名簿を取り込みました: {imported['imported']} 人")
+    _console.print(f"名簿を取り込みました: {shown(imported['imported'])} 人")
 
 
 @app.command("publish-credentials")
@@ -88,7 +89,7 @@ def publish_credentials(
     published = _alone(
         Commanded(acts.PUBLISH_CREDENTIALS, {"election_uuid": election}), url, officer_key, password, reason
     )
-    _console.print(f"公開資格を公開しました: {published['roll_size']} 人")
+    _console.print(f"公開資格を公開しました: {shown(published['roll_size'])} 人")
 
 
 @app.command()
@@ -103,7 +104,7 @@ def freeze(
     """名簿を確定する。"""
     request = Commanded(acts.FREEZE, {"election_uuid": election}, json_body({"expected_size": expected_size}))
     frozen = _alone(request, url, officer_key, password, reason)
-    _console.print(f"名簿を確定しました: {frozen['roll_size']} 人")
+    _console.print(f"名簿を確定しました: {shown(frozen['roll_size'])} 人")
 
 
 @app.command()
@@ -114,7 +115,7 @@ def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, passwor
         report = client.get(f"/elections/{election}/preflight", reader)
     table = Table("項目", "準備", "内容")
     for check in report["checks"]:
-        table.add_row(check["name"], "○" if check["ready"] else "[red]×[/red]", check["detail"])
+        table.add_row(shown(check["name"]), "○" if check["ready"] else "[red]×[/red]", shown(check["detail"]))
     _console.print(table)
     if not report["ready"]:
         raise CommandFailed("まだ開始できません。× の項目を直してください。")
@@ -165,23 +166,24 @@ def certify(
     request = Commanded(acts.CERTIFY, {"election_uuid": election}, json_body({"archive_sha256": digest}))
     certified = _change(request, url, command, officer_key, password, reason)
     if certified is not None:
-        _console.print(f"アーカイブの SHA-256: {certified['archive_sha256']}")
+        _console.print(f"アーカイブの SHA-256: {shown(certified['archive_sha256'])}")
 
 
 @app.command()
 def show(election: ElectionUuid, url: Url) -> None:
     """選挙の状態を表示する。"""
     with ServiceClient(url) as client:
-        shown = client.get(f"/elections/{election}")
-    _console.print(f"[bold]{shown['name']}[/bold]（{_state(shown)}）")
-    _console.print(f"受付: {shown['opens_at']} 〜 {shown['closes_at']}　名簿: {shown['roll_size'] or '未確定'}")
+        found = client.get(f"/elections/{election}")
+    _console.print(f"[bold]{shown(found['name'])}[/bold]（{_state(found)}）")
+    roll = shown(found["roll_size"] or "未確定")
+    _console.print(f"受付: {shown(found['opens_at'])} 〜 {shown(found['closes_at'])}　名簿: {roll}")
     steps = ("certificate", "commitment", "polynomial", "voutput", "confirmation", "partial_decryption")
     table = Table("番号", "立会人", "証明書", "コミット", "多項式", "検証鍵", "確認", "部分復号")
-    for trustee in shown["trustees"]:
+    for trustee in found["trustees"]:
         marks = ("○" if trustee[step] else "・" for step in steps)
-        table.add_row(str(trustee["trustee"]), trustee["name"], *marks)
+        table.add_row(shown(trustee["trustee"]), shown(trustee["name"]), *marks)
     _console.print(table)
-    _console.print(f"開票に必要な人数: {shown['threshold']}")
+    _console.print(f"開票に必要な人数: {shown(found['threshold'])}")
 
 
 @app.command()
@@ -223,10 +225,10 @@ def _change(
 ) -> dict[str, Any] | None:
     done = _together(request, url, file, officer_key, password, reason)
     if done is not None:
-        _console.print(f"選挙 {done['election_uuid']} の状態: {_state(done)}")
+        _console.print(f"選挙 {shown(done['election_uuid'])} の状態: {_state(done)}")
     return done
 
 
 def _state(document: dict[str, Any]) -> str:
     state = str(document["state"])
-    return _STATES.get(state, state)
+    return _STATES.get(state, shown(state))

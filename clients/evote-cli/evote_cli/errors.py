@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evote_tlog.display import visible
+
 
 class CommandFailed(Exception):
     """The command can't go on; its text is for the person at the keyboard."""
@@ -21,7 +23,7 @@ class KeyFileUnreadable(CommandFailed):
     """The key file or the record beside it can't be used."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"鍵の情報を読めません: {path}（{reason}）")
+        super().__init__(f"鍵の情報を読めません: {path}（{visible(reason)}）")
         self.path = path
         self.reason = reason
 
@@ -30,7 +32,7 @@ class CeremonyRejected(CommandFailed):
     """What others said, or what stands in the log, contradicts the protocol: don't go on, tell the officers."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"儀式の記録に矛盾があります。続けずに選挙管理委員会へ連絡してください: {reason}")
+        super().__init__(f"儀式の記録に矛盾があります。続けずに選挙管理委員会へ連絡してください: {visible(reason)}")
         self.reason = reason
 
 
@@ -63,7 +65,7 @@ class MessageUnreadable(CommandFailed):
     """A file isn't a trustee's message."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"立会人のメッセージのファイルではありません（{reason}）")
+        super().__init__(f"立会人のメッセージのファイルではありません（{visible(reason)}）")
         self.reason = reason
 
 
@@ -71,7 +73,7 @@ class PolicyUnreadable(CommandFailed):
     """The witness policy can't be used."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"証人の方針（--witness-policy）を使えません: {reason}")
+        super().__init__(f"証人の方針（--witness-policy）を使えません: {visible(reason)}")
         self.reason = reason
 
 
@@ -90,7 +92,7 @@ class LogRefused(CommandFailed):
     """The public log can't be relied upon."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"公開ログを信頼できないため、続けません: {reason}")
+        super().__init__(f"公開ログを信頼できないため、続けません: {visible(reason)}")
         self.reason = reason
 
 
@@ -98,7 +100,7 @@ class LogUnreachable(CommandFailed):
     """The public log could not be read."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"公開ログを読めません。あとでもう一度試してください: {reason}")
+        super().__init__(f"公開ログを読めません。あとでもう一度試してください: {visible(reason)}")
         self.reason = reason
 
 
@@ -106,7 +108,7 @@ class ArchiveRejected(CommandFailed):
     """The archive doesn't verify: decrypting it could reveal single votes."""
 
     def __init__(self, failures: list[str]) -> None:
-        listed = "\n  ".join(failures)
+        listed = "\n  ".join(map(visible, failures))
         super().__init__(f"アーカイブの検証に失敗したため、続けません:\n  {listed}")
         self.failures = failures
 
@@ -126,7 +128,7 @@ class ReleasesUnreadable(CommandFailed):
     """The file of releases can't be used."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"交付の記録を読めません: {path}（{reason}）")
+        super().__init__(f"交付の記録を読めません: {path}（{visible(reason)}）")
         self.path = path
         self.reason = reason
 
@@ -135,7 +137,7 @@ class AuditFailed(CommandFailed):
     """Credentials and evidenced releases don't agree."""
 
     def __init__(self, findings: list[str]) -> None:
-        listed = "\n  ".join(findings)
+        listed = "\n  ".join(map(visible, findings))
         super().__init__(f"不一致が {len(findings)} 件あります:\n  {listed}")
         self.findings = findings
 
@@ -148,7 +150,9 @@ class ServerRefused(CommandFailed):
     """The server answered with a problem document."""
 
     def __init__(self, status: int, slug: str, title: str, detail: str) -> None:
-        super().__init__(f"サーバーが受け付けませんでした（{status} {slug}）: {title} {detail}")
+        super().__init__(
+            f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)} {visible(detail)}"
+        )
         self.status = status
         self.slug = slug
 
@@ -157,5 +161,5 @@ class ServerUnreachable(CommandFailed):
     """No answer from the server."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"サーバーに接続できません: {url}（{reason}）")
+        super().__init__(f"サーバーに接続できません: {url}（{visible(reason)}）")
         self.url = url

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from evote_officers import acts
 from rich.console import Console
-from rich.markup import escape
 
 from .client import ServiceClient
 from .commanding import (
@@ -29,6 +28,7 @@ from .officer_commands import VoterId
 from .officer_key import read_officer_key
 from .options import AuthUrl, ElectionUuid
 from .private_files import new_private_file
+from .shown import shown
 
 app = typer.Typer(help="選挙事務：投票コードの発行・再発行、窓口での顔の登録。", no_args_is_help=True)
 _console = Console()
@@ -61,7 +61,7 @@ def codes(
         writer = csv.writer(file)
         writer.writerow(["voter_id", "voting_code"])
         writer.writerows(rows)
-    _console.print(f"{len(rows)} 人分の投票コードを書き出しました（発行番号 {issue}）: {escape(str(out))}")
+    _console.print(f"{len(rows)} 人分の投票コードを書き出しました（発行番号 {shown(issue)}）: {shown(out)}")
     _console.print("カードで受け取ったコードがある人は含みません。以前に郵送したコードは無効です。")
 
 
@@ -79,7 +79,7 @@ def reissue(
     statements = sign_alone(request, read_officer_key(officer_key, password), reason)
     with ServiceClient(url) as client:
         issued = client.command(request, statements)
-    _console.print(f"新しい投票コード（本人にだけ渡すこと）: {issued['voting_code']}")
+    _console.print(f"新しい投票コード（本人にだけ渡すこと）: {shown(issued['voting_code'])}")
 
 
 @app.command()
@@ -102,7 +102,7 @@ def enrol(
     with new_private_file(out) as file, ServiceClient(url) as client:
         ordered = client.command(request, statements)
         file.write(ordered["order"])
-    _console.print(f"顔の登録の指示書（{ordered['expires_at']} まで有効）: {escape(str(out))}")
+    _console.print(f"顔の登録の指示書（{shown(ordered['expires_at'])} まで有効）: {shown(out)}")
 
 
 @app.command("renew-template")
@@ -121,7 +121,7 @@ def renew_template(
     statements = sign_alone(request, read_officer_key(officer_key, password), reason)
     with ServiceClient(url) as client:
         renewed = client.command(request, statements)
-    _console.print(f"作り直しました（第 {renewed['version']} 版）。")
+    _console.print(f"作り直しました（第 {shown(renewed['version'])} 版）。")
 
 
 def _read_codes(answer: str) -> tuple[list[tuple[str, str]], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from evote_tlog.display import visible_lines
 from rich.console import Console
 
 from . import audit_commands, command_commands, election_commands, face_commands, officer_commands, trustee_commands
@@ -29,7 +30,7 @@ def main() -> None:
     try:
         app()
     except CommandFailed as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        Console(stderr=True).print(visible_lines(str(error)), style="red", markup=False, highlight=False)
         sys.exit(1)
 
 

@@ -12,6 +12,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_officers import acts
 from evote_statements.keys import key_text
+from evote_tlog.display import visible
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +24,7 @@ from .errors import CommandFailed
 from .officer_key import read_officer_key, write_officer_key, write_token_key
 from .officer_token import TokenPin
 from .options import AuthUrl, ElectionUuid
+from .shown import shown
 
 app = typer.Typer(help="選挙事務：職員の鍵、照合できないカード、紛失したカードの扱い。", no_args_is_help=True)
 _console = Console()
@@ -163,7 +165,7 @@ def block(
     """紛失したカードを止める。新しいカードはそのまま使える。"""
     request = Commanded(acts.BLOCK_CARD, {"election_uuid": election, "voter_id": voter_id})
     blocked = json.loads(Signing(url, officer_key, password, reason).send(request))
-    _console.print(f"カードを止めました（{blocked['blocked_at']}）。")
+    _console.print(f"カードを止めました（{shown(blocked['blocked_at'])}）。")
 
 
 @app.command()
@@ -201,14 +203,22 @@ def _decide(election: str, case: str, decision: dict[str, str], signing: Signing
     names = {"election_uuid": election, "case_number": case}
     decided = json.loads(signing.send(Commanded(acts.DECIDE_CARD, names, json_body(decision))))
     outcome = "認めました" if decided["approved"] else "認めませんでした"
-    _console.print(f"受付番号 {case} のカードを{outcome}（{decided['decided_at']}）。")
+    _console.print(f"受付番号 {shown(case)} のカードを{outcome}（{shown(decided['decided_at'])}）。")
 
 
 def _show(case: _Case) -> None:
     kind = _KINDS.get(case.kind, case.kind)
-    table = Table("", "番号", "氏名", "住所", "生年月日", "性別", title=f"受付番号 {case.reception_number}（{kind}）")
+    table = Table(
+        "",
+        "番号",
+        "氏名",
+        "住所",
+        "生年月日",
+        "性別",
+        title=f"受付番号 {shown(case.reception_number)}（{shown(kind)}）",
+    )
     for label, person in [("カード", case.card), *(("候補", candidate) for candidate in case.candidates)]:
         values = (person.voter_id, person.name, person.address, person.birth_date, _SEXES.get(person.sex, person.sex))
         # Text, so that nothing in a name is read as markup.
-        table.add_row(label, *(Text(value) for value in values))
+        table.add_row(label, *(Text(visible(value)) for value in values))
     _console.print(table)

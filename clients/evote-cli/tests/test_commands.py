@@ -427,3 +427,47 @@ def test_a_failure_is_one_message_and_exit_code_1(monkeypatch, capsys, tmp_path)
         main()
     assert stopped.value.code == 1
     assert "上書きしません" in capsys.readouterr().err.replace("\n", "")
+
+
+HOSTILE = "投票[/bold]\n\x1b[2J\u202e\x9b成立"
+ESCAPED = "投票[/bold]\\u{a}\\u{1b}[2J\\u{202e}\\u{9b}成立"
+
+
+def can_be_printed(text: str) -> bool:
+    return all(character.isprintable() or character in "\n\u3000" for character in text)
+
+
+def test_a_name_can_not_write_on_an_officers_terminal(evote) -> None:
+    steps = ("certificate", "commitment", "polynomial", "voutput", "confirmation", "partial_decryption")
+    trustee = {"trustee": 1, "name": HOSTILE, **dict.fromkeys(steps, False)}
+    document = {
+        "election_uuid": UUID,
+        "name": HOSTILE,
+        "state": HOSTILE,
+        "opens_at": HOSTILE,
+        "closes_at": HOSTILE,
+        "roll_size": None,
+        "threshold": HOSTILE,
+        "trustees": [trustee],
+    }
+    said = evote(answering(200, document), "election", "show", UUID)
+    assert can_be_printed(said) and said.count(ESCAPED) == 6
+
+
+def test_a_servers_words_can_not_write_on_a_terminal(monkeypatch, capsys) -> None:
+    refused = ServerRefused(422, HOSTILE, HOSTILE, HOSTILE)
+    monkeypatch.setattr("evote_cli.main.app", lambda: (_ for _ in ()).throw(refused))
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err
+    assert can_be_printed(said) and said.replace("\n", "").count("\\u{202e}") == 3
+
+
+def test_what_is_to_be_cosigned_is_shown_line_by_line_and_nothing_else(evote, tmp_path) -> None:
+    order, command = tmp_path / "order.json", tmp_path / "draft.command"
+    order.write_text(json.dumps({"name": HOSTILE}), "utf-8")
+    reason = "議決\n署名した人: 全員\u202e"
+    evote(answering(500, {}), "election", "draft", order, "--reason", reason, "--command", command)
+    said = evote(answering(500, {}), "command", "show", command)
+    assert can_be_printed(said) and "議決\\u{a}署名した人: 全員\\u{202e}" in said
+    assert sum(line.startswith("署名した人") for line in said.splitlines()) == 1

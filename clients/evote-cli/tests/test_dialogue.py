@@ -111,3 +111,12 @@ def test_the_final_texts_are_shown_before_they_are_confirmed(person, types) -> N
     types([], agreed=False)
     with pytest.raises(NotApproved):
         person.approve(plan, 40, setup)
+
+
+def test_a_name_can_not_write_on_a_trustees_terminal(person, types) -> None:
+    hostile = "住民投票\nVERIFIED\x1b[2J\u202e\x9b"
+    types(heard_by(2))
+    person.hear(Plan(**{**PLAN.__dict__, "name": hostile}), 2, CODE)
+    shown = person.console.export_text()
+    assert "住民投票\\u{a}VERIFIED\\u{1b}[2J\\u{202e}\\u{9b}" in shown
+    assert all(character.isprintable() or character in "\n\u3000" for character in shown)

@@ -20,10 +20,10 @@ from typing import BinaryIO
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_belenios.archive import NotAnArchive
-from evote_belenios.display import visible
 from evote_officers.key_file import NotAKeyFile, WrongPassword, open_key_file
 from evote_officers.roster import Roster, RosterUnusable, parse_roster
 from evote_tlog.checkpoint import VerifierKey
+from evote_tlog.display import visible
 from evote_tlog.errors import MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from evote_belenios.archive import NotAnArchive
-from evote_belenios.display import visible
 from evote_belenios.errors import NotSupported
+from evote_tlog.display import visible
 from tqdm import tqdm
 
 from . import inputs, verification

@@ -142,6 +142,7 @@ def test_a_report_in_japanese_says_the_same(evote_verify, archive) -> None:
     answer = evote_verify(archive, "--language", "ja")
     assert answer.status == 0
     assert answer.report.splitlines()[-1] == "成立：すべてが成立しています"
+    assert "所要時間    " in answer.report and "時刻" not in answer.report.partition("【")[0]
     assert "【成立】アーカイブ" in answer.report and "【未確認】" in answer.report
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.cosignature import Cosigner, CosignerKey
+from evote_tlog.display import visible, visible_lines
 from evote_tlog.errors import MalformedNote
 from evote_tlog.text import check_key_name
 
@@ -39,7 +40,7 @@ def main() -> int:
                 return _evidence(arguments.state)
         return _serve(arguments)
     except (FileExists, UnusableKey, UnusableState, OSError) as error:
-        sys.stderr.write(f"evote-witness: {error}\n")
+        sys.stderr.write(f"evote-witness: {visible(str(error))}\n")
         return 1
 
 
@@ -63,7 +64,9 @@ def _keygen(name: str, key_path: Path, state_path: Path) -> int:
 def _evidence(state_path: Path) -> int:
     forks = WitnessState(state_path).forks()
     for fork in forks:
-        sys.stdout.write(f"--- cosigned here ---\n{fork.cosigned}--- also signed by the log ---\n{fork.forked}\n")
+        # The state file has the notes as they were signed.
+        cosigned, forked = visible_lines(fork.cosigned), visible_lines(fork.forked)
+        sys.stdout.write(f"--- cosigned here ---\n{cosigned}--- also signed by the log ---\n{forked}\n")
     if not forks:
         sys.stderr.write("no log has shown this witness two roots for one size\n")
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from evote_tlog.checkpoint import Checkpoint, Note, VerifierKey, parse_note
 from evote_tlog.cosignature import Cosigner
+from evote_tlog.display import visible
 from evote_tlog.errors import ForkedCheckpoint, InconsistentCheckpoint
 from evote_tlog.witness import AddCheckpoint, advance, identify, parse_add_checkpoint
 
@@ -45,7 +46,8 @@ class Witness:
         # Here the state is on the disk. A crash before this line loses a cosignature that nobody has seen; the
         # log asks again from the stored size. In the other order a crash would forget what the world has seen.
         if isinstance(answer, ForkedCheckpoint):
-            _log.error("FORK: %s signed two roots: %s; see `evote-witness evidence`", checkpoint.origin, answer.reason)
+            origin, reason = visible(checkpoint.origin), visible(answer.reason)
+            _log.error("FORK: %s signed two roots: %s; see `evote-witness evidence`", origin, reason)
             raise answer
         return answer
 
@@ -66,7 +68,9 @@ class Witness:
             return forked
         except InconsistentCheckpoint as refused:
             # Not proof by itself: whoever has a checkpoint of the log can send it with a false proof.
-            _log.warning("refused %s at size %d: %s", checkpoint.origin, checkpoint.size, refused.reason)
+            _log.warning(
+                "refused %s at size %d: %s", visible(checkpoint.origin), checkpoint.size, visible(refused.reason)
+            )
             raise
         line = self._cosigner.cosign(parse_note(request.note), self._time_s()).line
         turn.remember(head, kept + line)

@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_local.nodes.ports import LOOPBACK
 from evote_local.stack.witnesses import LocalWitness
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_checkpoint, parse_note
+from evote_tlog.cosignature import CosignerKey
 from evote_tlog.witness import MAX_REQUEST_BYTES, AddCheckpoint, format_add_checkpoint
+from evote_witness import main
+from evote_witness.state import Fork, create_state
 
 
 @pytest.fixture
@@ -194,3 +197,27 @@ def test_a_witness_without_its_state_does_not_start(witness: LocalWitness, log_k
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "make a new key" in refused.stderr
+
+
+def test_what_a_log_signed_can_not_write_on_the_witness_keepers_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fork = Fork(
+        "log.example\n5\nroot\n\u202eno fork\n\n— log.example sig\n", "log.example\n5\n\x9b2J\n\n— log.example sig\n"
+    )
+    monkeypatch.setattr(main.WitnessState, "forks", lambda self: [fork])
+    create_state(tmp_path / "state", CosignerKey("w.example", Ed25519PrivateKey.generate().public_key()).text)
+    monkeypatch.setattr(sys, "argv", ["evote-witness", "evidence", "--state", str(tmp_path / "state")])
+    assert main.main() == 0
+    said = capsys.readouterr().out
+    assert "\\u{202e}no fork" in said and "\\u{9b}2J" in said and "— log.example sig" in said
+    assert all(character.isprintable() or character == "\n" for character in said)
+
+
+def test_a_files_name_can_not_write_on_the_witness_keepers_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["evote-witness", "evidence", "--state", str(tmp_path / "a\x1b[2J\nb")])
+    assert main.main() == 1
+    said = capsys.readouterr().err
+    assert "\\u{1b}[2J\\u{a}b" in said and "\x1b" not in said and said.count("\n") == 1

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from evote_tlog.display import visible_lines
 from rich.console import Console
 
 from .nodes.processes import ProcessFailed
@@ -43,7 +44,7 @@ def main() -> int:
         console.print("中断しました / interrupted; everything has been stopped")
         return 130
     except (ProcessFailed, demo.DemoFailed, NotAnchored, standing.StandingFailed, inserting.CardNotInserted) as error:
-        console.print(f"失敗しました / failed: {error}", markup=False, style="red")
+        console.print(f"失敗しました / failed: {visible_lines(str(error))}", markup=False, style="red")
         return 1
     return 0
 

@@ -19,7 +19,7 @@ from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature
 from evote_platform.clock import utc_now
 from fastapi import FastAPI
 
-_WITHIN_S, _SLOWLY_WITHIN_S = 50, 150
+_WITHIN_S, _SLOWLY_WITHIN_S = 50, 300
 """Below pytest's own limits for a test and for a slow one, so that the failure shows what was waited for."""
 _POLL_S = 0.02
 

@@ -102,7 +102,7 @@ class ProjectionRunner:
     async def caught_up(self) -> bool:
         """Whether the tables show the log as it was at the start, and are close to it as it is now.
 
-        The truth for ``/readyz``: false also when Kafka or the database doesn't answer.
+        The truth for ``/statusz``: false also when Kafka or the database doesn't answer.
         """
         try:
             stored = await self._stored()

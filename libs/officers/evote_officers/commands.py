@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -135,6 +135,12 @@ class GivenCommand:
         """Why, in the officers' words."""
         return self.command.reason
 
+    def about(self, body: bytes) -> GivenCommand:
+        """The same with the request's body; raises ``CommandOfAnother`` when they signed another one."""
+        if self.command.body_sha256 != hashlib.sha256(body).hexdigest():
+            raise CommandOfAnother("body_sha256")
+        return replace(self, body=body)
+
     @cached_property
     def sha256(self) -> str:
         """Of what all have signed: the same whoever signed first, and however often it is sent (hexadecimal)."""
@@ -164,26 +170,18 @@ def verify_signatures(statements: Sequence[str], act: Act, roster: Roster) -> Gi
     return GivenCommand(persons, first, tuple(statements), b"")
 
 
-def verify_command(
-    statements: Sequence[str], act: Act, roster: Roster, *, path: str, body: bytes, now: datetime
-) -> GivenCommand:
-    """See that a request is the one that was commanded.
+def verify_command_to(statements: Sequence[str], act: Act, roster: Roster, *, path: str, now: datetime) -> GivenCommand:
+    """See that a request is commanded, by its head alone; for what is in its body, see ``about`` of the result.
 
     Args:
         path: of the request, percent-decoded.
-        body: of the request, exactly.
 
     Raises:
         Every subclass of CommandRefused.
     """
     given = verify_signatures(statements, act, roster)
     command = given.command
-    expected = {
-        "service": act.service,
-        "method": act.method,
-        "path": path,
-        "body_sha256": hashlib.sha256(body).hexdigest(),
-    }
+    expected = {"service": act.service, "method": act.method, "path": path}
     for name, value in expected.items():
         if getattr(command, name) != value:
             raise CommandOfAnother(name)
@@ -192,7 +190,14 @@ def verify_command(
         # Taken off the roster since they signed.
         if not person.valid_at(now):
             raise NotEntitled(person.id)
-    return GivenCommand(given.persons, command, given.statements, body)
+    return given
+
+
+def verify_command(
+    statements: Sequence[str], act: Act, roster: Roster, *, path: str, body: bytes, now: datetime
+) -> GivenCommand:
+    """See that a request is the one that was commanded, with exactly this body; otherwise as ``verify_command_to``."""
+    return verify_command_to(statements, act, roster, path=path, now=now).about(body)
 
 
 def verify_access(

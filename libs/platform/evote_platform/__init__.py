@@ -8,7 +8,11 @@ Errors::
     ├── ClientGone (disconnect)
     ├── NotReady (health)
     ├── Problem (problems)
-    └── SchemaBehind (database)
+    ├── SchemaBehind (database)
+    └── ServerTooSmall (database)
     HTTPException (starlette.exceptions)
-    └── BodyTooLarge (bodylimit)
+    ├── BodyTooLarge (bodylimit)
+    └── BodyTooSlow (bodylimit)
+    TimeoutError
+    └── ReadsBusy (reads)
 """

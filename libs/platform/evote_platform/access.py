@@ -25,13 +25,14 @@ from evote_officers.commands import (
     PersonsMissing,
     statements_of,
     verify_access,
-    verify_command,
+    verify_command_to,
 )
 from evote_officers.roster import Person, Role
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPBase
 
+from .bodylimit import passed
 from .clock import Clock
 from .problems import RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
 from .ratelimit import TokenBucket, address_key
@@ -136,23 +137,28 @@ def running_service(request: Request) -> Any:
 class Commanded:
     """Lets a request through that the persons whom ``act`` takes have signed; gives what they signed.
 
-    For the endpoints of a service that :class:`HasAccess`.
+    For the endpoints of a service that :class:`HasAccess`. Who commands what is settled before the body is read, and
+    then that it is the body which they signed.
     """
 
     act: Act
 
-    async def __call__(self, request: Request, _: Annotated[object, Security(COMMAND)]) -> GivenCommand:
+    async def before_body(self, request: Request) -> GivenCommand:
+        """See who has signed, by the head."""
         service: HasAccess = running_service(request)
-        access, body = service.access, await request.body()
+        access = service.access
 
         def verify() -> GivenCommand:
             statements = _statements(request, COMMAND_SCHEME)
             path = str(request.scope["path"])
-            return verify_command(
-                statements, self.act, access.roster.current(), path=path, body=body, now=access.clock()
-            )
+            return verify_command_to(statements, self.act, access.roster.current(), path=path, now=access.clock())
 
         return _answering(verify)
+
+    async def __call__(self, request: Request, _: Annotated[object, Security(COMMAND)]) -> GivenCommand:
+        given: GivenCommand = passed(request, self)
+        body = await request.body()
+        return _answering(lambda: given.about(body))
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,11 @@ class Reading:
     roles: frozenset[Role]
 
     async def __call__(self, request: Request, _: Annotated[object, Security(ACCESS)]) -> Person:
+        person: Person = passed(request, self)
+        return person
+
+    async def before_body(self, request: Request) -> Person:
+        """See who asks."""
         service: HasAccess = running_service(request)
         access = service.access
 
@@ -207,16 +218,27 @@ def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -
         raise Problem(SCRAPER_UNKNOWN, headers={"WWW-Authenticate": "Bearer"})
 
 
-def limit_address(request: Request) -> None:
-    """Answer 429 when an address asks too often; for the endpoints of a service that :class:`LimitsAddresses`.
+@dataclass(frozen=True)
+class AddressLimit:
+    """Answers 429 when an address asks too often; for the endpoints of a service that :class:`LimitsAddresses`.
 
     A shared address (a family, a town hall) slows down and is never locked out. Behind a proxy the address is what
     ``EVOTE_TRUSTED_PROXIES`` say, and nobody else.
     """
-    service: LimitsAddresses = running_service(request)
-    wait_s = service.address_limit.take(address_key(request.client.host if request.client else ""))
-    if wait_s:
-        raise Problem(RATE_LIMITED, retry_after_s=wait_s)
+
+    async def before_body(self, request: Request) -> None:
+        """Take one request from the address's share."""
+        service: LimitsAddresses = running_service(request)
+        wait_s = service.address_limit.take(address_key(request.client.host if request.client else ""))
+        if wait_s:
+            raise Problem(RATE_LIMITED, retry_after_s=wait_s)
+
+    def __call__(self) -> None:
+        """Nothing is left to do behind the body."""
+
+
+limit_address: Final = AddressLimit()
+"""For ``dependencies=[Depends(limit_address)]``."""
 
 
 def _statements(request: Request, scheme: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from .bodylimit import BodyTooLarge, body_too_large
+from .bodylimit import BodyTooLarge, BodyTooSlow, body_problem
 from .outages import DATABASE_AWAY, is_outage
 from .problems import (
     DATABASE_UNAVAILABLE,
@@ -47,7 +47,8 @@ def install_problem_handlers(app: FastAPI, table: ProblemTable) -> None:
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(BodyTooLarge, _answer_body_too_large)
+    app.add_exception_handler(BodyTooLarge, _answer_body)
+    app.add_exception_handler(BodyTooSlow, _answer_body)
     for error_type in DATABASE_AWAY:
         app.add_exception_handler(error_type, _answer_database_away)
     app.add_exception_handler(OSError, _answer_unreachable)
@@ -124,9 +125,9 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     return _answer(request, Problem(kind_of_status(error.status_code), headers=error.headers))
 
 
-async def _answer_body_too_large(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BodyTooLarge)  # noqa: S101
-    return _answer(request, body_too_large(error.limit_bytes))
+async def _answer_body(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BodyTooLarge | BodyTooSlow)  # noqa: S101
+    return _answer(request, body_problem(error))
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:

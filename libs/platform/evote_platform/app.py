@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -17,11 +17,11 @@ from pydantic import BaseModel
 
 from .access import require_scraper
 from .answering import install_problem_handlers
-from .bodylimit import BodyLimit
+from .bodylimit import GuardedRoute
 from .caching import ConditionalAnswers
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
-from .health import Readiness
+from .health import CheckResult, Readiness
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
 
@@ -35,14 +35,14 @@ _PROBLEM: Final[dict[str, Any]] = {
 
 
 class CheckReport(BaseModel):
-    """One check of ``/readyz``."""
+    """One check of ``/readyz`` or ``/statusz``."""
 
     ok: bool
     detail: str
 
 
 class ReadinessReport(BaseModel):
-    """``/readyz``: ready or not, this machine's time (RFC 3339), and what was checked."""
+    """All well or not, this machine's time (RFC 3339), and what was checked."""
 
     ready: bool
     time: str
@@ -66,21 +66,19 @@ def create_app(
     problems: ProblemTable,
     readiness: Readiness,
     registry: CollectorRegistry,
-    max_body_bytes: int,
     clock: Clock = utc_now,
 ) -> FastAPI:
-    """The service's app: its routers, ``/livez``, ``/readyz``, ``/metrics``, problems, limits and logs.
+    """The service's app: its routers, ``/livez``, ``/readyz``, ``/statusz``, ``/metrics``, problems and logs.
 
     Args:
         service_name: such as ``ballot``.
         version: the service's version, for OpenAPI.
         lifespan: opens what the service needs and closes it.
-        routers: the service's own endpoints.
+        routers: the service's own endpoints, each a :class:`GuardedRoute`.
         problems: what its refusals are answered with.
-        readiness: the checks behind ``/readyz``; the lifespan may register more.
+        readiness: the checks behind ``/readyz`` and ``/statusz``; the lifespan may add more.
         registry: where all metrics of the app live.
-        max_body_bytes: the largest request body; a larger one is answered with 413.
-        clock: the time in ``/readyz``.
+        clock: the time in ``/readyz`` and ``/statusz``.
     """
     app = FastAPI(
         title=f"Tsukuba e-Vote: {service_name}",
@@ -92,7 +90,6 @@ def create_app(
         responses={"default": _PROBLEM},
     )
     install_problem_handlers(app, problems)
-    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(ConditionalAnswers)
     app.add_middleware(
         RequestObserver,
@@ -108,6 +105,9 @@ def create_app(
             raise Problem(OUT_OF_SERVICE)
 
     for router in routers:
+        # Any other would read a body of any size before it asks who sends it.
+        if not all(isinstance(route, GuardedRoute) for route in router.routes):
+            raise TypeError("every route of a service is a GuardedRoute")
         app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])
     describe_problems(app, problems)
     return app
@@ -138,15 +138,13 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clo
 
     @router.get("/readyz", response_model=ReadinessReport)
     async def readyz() -> Response:
-        """Whether this replica can do its work now: 503 when a check fails."""
-        results = await readiness.check()
-        ready = all(result.ok for result in results.values())
-        report = ReadinessReport(
-            ready=ready,
-            time=rfc3339(clock()),
-            checks={name: CheckReport(ok=result.ok, detail=result.detail) for name, result in results.items()},
-        )
-        return JSONResponse(report.model_dump(), status_code=200 if ready else 503)
+        """Whether this replica should get traffic: it has started, is not leaving, and its own parts work; or 503."""
+        return _report(await readiness.ready(), clock)
+
+    @router.get("/statusz", response_model=ReadinessReport)
+    async def statusz() -> Response:
+        """All that is known now, Kafka and the database included: 503 when anything is not as it should be."""
+        return _report(await readiness.check(), clock)
 
     @router.get("/metrics", response_class=PlainTextResponse, dependencies=[Depends(require_scraper)])
     async def metrics() -> Response:
@@ -154,3 +152,12 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clo
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _report(results: Mapping[str, CheckResult], clock: Clock) -> Response:
+    report = ReadinessReport(
+        ready=all(result.ok for result in results.values()),
+        time=rfc3339(clock()),
+        checks={name: CheckReport(ok=result.ok, detail=result.detail) for name, result in results.items()},
+    )
+    return JSONResponse(report.model_dump(), status_code=200 if report.ready else 503)

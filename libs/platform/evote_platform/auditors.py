@@ -13,12 +13,12 @@ OPTIONAL_ACCESS: Final[dict[str, Any]] = {"security": [{}]}
 """For ``openapi_extra``: such an endpoint answers without access as well."""
 
 
-async def reader_of(request: Request, access: Annotated[object, Security(ACCESS)]) -> Reader:
+async def reader_of(request: Request, _: Annotated[object, Security(ACCESS)]) -> Reader:
     """Who asks: the public, or with a signature an auditor; for the endpoints of a service that :class:`HasAccess`.
 
     Raises ``Problem`` for an access that does not hold: its owner must not take the public's answer for the whole.
     """
     if request.headers.get("authorization") is None:
         return Reader.PUBLIC
-    await require_auditor(request, access)
+    await require_auditor.before_body(request)
     return Reader.AUDITOR

@@ -1,16 +1,36 @@
-"""Refusing bodies that are too large before they fill the memory."""
+"""What comes before a byte of a request's body is read, and what bounds the body: its size, and the time it takes.
+
+FastAPI reads and parses a body first and asks a route's dependencies afterwards, so that anybody could have a service
+parse megabytes only to be refused. A :class:`GuardedRoute` asks those of them that are a :class:`Guard` before.
+"""
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, runtime_checkable
 
-from .problems import BODY_TOO_LARGE, PROBLEM_SCOPE_KEY, Problem
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+
+from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, Problem
+
+SMALL_BODY_BYTES: Final = 64 * 1024
+"""The largest body of a route that declares no other with :class:`BodyUpTo`."""
+PATIENCE_S = 10.0
+"""How long a body may take that hardly comes, in seconds."""
+_SLOWEST_BYTES_PER_S = 32 * 1024
+"""A body that comes at this pace is waited for as long as it takes."""
+_PASSED_SCOPE_KEY: Final = "evote.guards"
+"""Where the ASGI scope notes what each guard found."""
 
 
 class BodyTooLarge(HTTPException):
-    """A body passes its limit while it is read. Field: ``limit_bytes``.
+    """A body passes its limit. Field: ``limit_bytes``.
 
     FastAPI lets exceptions of this base through where it reads bodies, and no others.
     """
@@ -20,45 +40,95 @@ class BodyTooLarge(HTTPException):
         self.limit_bytes = limit_bytes
 
 
-def body_too_large(limit_bytes: int) -> Problem:
-    """413 for a body beyond ``limit_bytes``; the rest of it is not read, so the connection can't go on."""
-    return Problem(BODY_TOO_LARGE, {"limit_bytes": limit_bytes}, headers={"Connection": "close"})
+class BodyTooSlow(HTTPException):
+    """A body did not come in time."""
+
+    def __init__(self) -> None:
+        super().__init__(408)
 
 
-def counted(receive: Receive, limit_bytes: int) -> Receive:
-    """The same messages, until their bodies pass the limit together: then ``BodyTooLarge``."""
+def body_problem(error: BodyTooLarge | BodyTooSlow) -> Problem:
+    """413 or 408; the rest of the body is not read, so the connection can't go on."""
+    closing = {"Connection": "close"}
+    if isinstance(error, BodyTooLarge):
+        return Problem(BODY_TOO_LARGE, {"limit_bytes": error.limit_bytes}, headers=closing)
+    return Problem(BODY_TOO_SLOW, headers=closing)
+
+
+@runtime_checkable
+class Guard(Protocol):
+    """A dependency that decides by a request's head alone. It is hashable, and the same for every request."""
+
+    async def before_body(self, request: Request) -> Any:
+        """Raise a problem, or give what the dependency needs later from :func:`passed`."""
+
+
+@dataclass(frozen=True)
+class BodyUpTo:
+    """A dependency that declares how large the bodies of its routes may be, for ``Depends(BodyUpTo(…))``."""
+
+    max_bytes: int
+
+    def __call__(self) -> None:
+        """Nothing is left to do: the route has read it off."""
+
+
+def passed(request: Request, guard: Guard) -> Any:
+    """What a guard found before the body was read."""
+    return request.scope[_PASSED_SCOPE_KEY][guard]
+
+
+class GuardedRoute(APIRoute):
+    """A route that asks its guards before it reads a byte of the body, and bounds the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, behind the guards."""
+        handle = super().get_route_handler()
+        asked = tuple(_calls(self.dependant))
+        guards = dict.fromkeys(call for call in asked if isinstance(call, Guard))
+        most = max((call.max_bytes for call in asked if isinstance(call, BodyUpTo)), default=SMALL_BODY_BYTES)
+
+        async def handle_guarded(request: Request) -> Response:
+            request.scope[_PASSED_SCOPE_KEY] = {guard: await guard.before_body(request) for guard in guards}
+            declared = request.headers.get("content-length", "")
+            # More digits than any limit has are too many, and int() would refuse thousands of them.
+            if declared.isdecimal() and (len(declared) > 18 or int(declared) > most):
+                raise BodyTooLarge(most)
+            return await handle(Request(request.scope, bounded(request.receive, most)))
+
+        return handle_guarded
+
+
+def bounded(receive: Receive, max_bytes: int) -> Receive:
+    """The same messages, unless the body is too large or too slow: then ``BodyTooLarge`` or ``BodyTooSlow``.
+
+    Behind the body's end, where only the disconnection is waited for, there is no limit.
+    """
     received = 0
+    began: float | None = None
+    more = True
 
-    async def receive_counted() -> Message:
-        nonlocal received
-        message = await receive()
+    async def receive_bounded() -> Message:
+        nonlocal received, began, more
+        if not more:
+            return await receive()
+        loop = asyncio.get_running_loop()
+        began = loop.time() if began is None else began
+        try:
+            async with asyncio.timeout_at(began + PATIENCE_S + received / _SLOWEST_BYTES_PER_S):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow from None
         received += len(message.get("body", b""))
-        if received > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        if received > max_bytes:
+            raise BodyTooLarge(max_bytes)
         return message
 
-    return receive_counted
+    return receive_bounded
 
 
-class BodyLimit:
-    """ASGI middleware: 413 at once for a declared length beyond the limit, and in the middle of a
-    chunked body when it passes the limit."""
-
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
-        """``max_body_bytes`` is the largest body that is let through."""
-        self._app = app
-        self._max_body_bytes = max_body_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = Headers(scope=scope).get("content-length", "")
-        # More digits than any limit has are too many, and int() would refuse thousands of them.
-        if declared.isdecimal() and (len(declared) > 18 or int(declared) > self._max_body_bytes):
-            problem = body_too_large(self._max_body_bytes)
-            scope[PROBLEM_SCOPE_KEY] = problem.kind.slug
-            await problem.response()(scope, receive, send)
-            return
-        await self._app(scope, counted(receive, self._max_body_bytes), send)
+def _calls(dependant: Dependant) -> Iterator[object]:
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _calls(inner)

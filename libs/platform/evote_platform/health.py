@@ -1,4 +1,5 @@
-"""Whether this replica should get traffic: asked anew each time, answered within a bound."""
+"""Whether this replica should get traffic, and what is known of all that it works with: asked anew each time, answered
+within a bound."""
 
 from __future__ import annotations
 
@@ -43,18 +44,24 @@ class Failure:
 
 
 class Readiness:
-    """The checks of a service, and its one-way roads: to failure, which a restart helps, and to a stop.
+    """The checks of a replica, and its one-way roads: to failure, which a restart helps, and to a stop.
+
+    A replica is ready when it has started, is not leaving, and its own parts work. What all replicas share is looked at
+    too, and takes none of them out of service: an outage of Kafka would take all at once from the voters, who are
+    better told by each endpoint what can't be done now.
 
     Nothing is cached: a check that passed a second ago says nothing about Kafka now.
     """
 
     def __init__(self) -> None:
-        self._checks: dict[str, Check] = {}
+        self._own: dict[str, Check] = {}
+        self._shared: dict[str, Check] = {}
         self._listeners: list[Callable[[Failure], None]] = []
         self._failure: Failure | None = None
         self._stop: Failure | None = None
         self._was_ready = False
         self._asking = False
+        self._leaving = False
         self.draining = asyncio.Event()
         """Set when the server starts to shut down: long answers (server-sent events) end then."""
 
@@ -64,10 +71,21 @@ class Readiness:
         return self._failure
 
     def register(self, name: str, check: Check) -> None:
-        """Add a check; the name appears in ``/readyz`` and must be new."""
-        if name in self._checks:
+        """Add the check of a part of this replica, without which it can't serve; the name must be new."""
+        self._add(self._own, name, check)
+
+    def watch(self, name: str, check: Check) -> None:
+        """Add the check of what all replicas share, such as Kafka; the name must be new."""
+        self._add(self._shared, name, check)
+
+    def _add(self, checks: dict[str, Check], name: str, check: Check) -> None:
+        if name in self._own or name in self._shared:
             raise ValueError(f"there is a check {name!r} already")
-        self._checks[name] = check
+        checks[name] = check
+
+    def leave(self) -> None:
+        """Be ready no more, since the process ends soon; clients that still come are served."""
+        self._leaving = True
 
     def fail(self, part: str, reason: str) -> None:
         """Never be ready again and end the service: a part that must not die has died."""
@@ -111,16 +129,26 @@ class Readiness:
         if self._failure is not None:
             listener(self._failure)
 
+    async def ready(self) -> dict[str, CheckResult]:
+        """What decides whether this replica gets traffic: until it has started, everything; then its own parts."""
+        if not self._was_ready:
+            return await self.check()
+        return await self._results(self._own)
+
     async def check(self) -> dict[str, CheckResult]:
-        """Run all checks at the same time."""
-        names = list(self._checks)
-        found = await asyncio.gather(*(_bounded(self._checks[name]) for name in names))
-        results = dict(zip(names, found, strict=True))
+        """Run all checks."""
+        results = await self._results({**self._own, **self._shared})
+        self._was_ready = self._was_ready or all(result.ok for result in results.values())
+        return results
+
+    async def _results(self, checks: dict[str, Check]) -> dict[str, CheckResult]:
+        """Of these checks, run at the same time, and of what ends the replica's work."""
+        found = await asyncio.gather(*(_bounded(check) for check in checks.values()))
+        results = dict(zip(checks, found, strict=True))
         for ended in (self._failure, self._stop):
             if ended is not None:
                 results[ended.part] = CheckResult(False, ended.reason)
-        self._was_ready = self._was_ready or all(result.ok for result in results.values())
-        if self.draining.is_set():
+        if self._leaving:
             results["draining"] = CheckResult(False, "shutting down")
         return results
 

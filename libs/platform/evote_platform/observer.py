@@ -16,7 +16,7 @@ from .logging import exception_facts
 from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
-_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/statusz", "/metrics"})
 
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

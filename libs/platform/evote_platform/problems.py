@@ -204,6 +204,12 @@ BODY_TOO_LARGE: Final = kind(
     ("送信された内容が大きすぎます", "{limit_bytes} バイト以下にしてください。"),
     ("The body is too large", "A body may have {limit_bytes} bytes at most."),
 )
+BODY_TOO_SLOW: Final = kind(
+    "body-too-slow",
+    408,
+    ("送信に時間がかかりすぎました", "通信の状態を確かめて、もう一度送ってください。"),
+    ("The body did not come in time", "Check the connection, and send it again."),
+)
 DATABASE_UNAVAILABLE: Final = kind(
     "database-unavailable",
     503,
@@ -252,6 +258,7 @@ COMMON: Final = (
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TOO_LARGE,
+    BODY_TOO_SLOW,
     DATABASE_UNAVAILABLE,
     OUT_OF_SERVICE,
     INTERNAL_ERROR,

@@ -50,7 +50,6 @@ class Program(Generic[Settings]):
     """Empties the projection and makes it again from the event log."""
     routers: Sequence[APIRouter]
     problems: ProblemTable
-    max_body_bytes: int
     own: Mapping[str, OwnCommand] = field(default_factory=dict)
     """Subcommands that only this service has."""
 
@@ -88,7 +87,6 @@ class Program(Generic[Settings]):
             problems=self.problems,
             readiness=readiness,
             registry=registry,
-            max_body_bytes=self.max_body_bytes,
             clock=clock,
         )
 

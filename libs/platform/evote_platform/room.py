@@ -15,15 +15,13 @@ from .settings import CannotStart, ServiceSettings
 
 _OWN_DESCRIPTORS: Final = 400
 """Kafka's connections, files, and the pipes of workers."""
-_CLIENTS: Final = 2000
-"""Of ballot a thousand may only watch the turnout."""
 _TASKS: Final = 256
 """Threads and worker processes, with the threads of the latter."""
 
 
 def descriptors_needed(settings: ServiceSettings) -> int:
     """The file descriptors that a replica has open at most."""
-    return _OWN_DESCRIPTORS + settings.database_pool_size + _CLIENTS
+    return _OWN_DESCRIPTORS + settings.database_pool_size + settings.max_connections
 
 
 def require_room(settings: ServiceSettings, root: Path = Path("/")) -> None:

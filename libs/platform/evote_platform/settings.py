@@ -72,13 +72,21 @@ class ServiceSettings(BaseSettings):
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)]
     """The port to listen on."""
+    management_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The port where ``/livez``, ``/readyz``, ``/statusz``, ``/metrics`` and ``/openapi.json`` are answered and nothing
+    else is, and which the public must not reach; without it they are at ``port``."""
     trusted_proxies: Annotated[str, AfterValidator(_proxies)] | None = None
     """The proxies in front of this replica, whose ``X-Forwarded-For`` tells the client's address: addresses and
     networks, separated by commas, or ``none`` where clients connect directly. Production has no default."""
+    max_connections: Annotated[int, Field(ge=10, le=100_000)] = 2000
+    """Connections of clients that this replica keeps at once; further ones are closed with 503."""
     roster_file: Path
     """The roster of everybody whom the deployment lets in (JSON, docs/officers.md); read again whenever it changes."""
+    drain_delay_s: Annotated[float, Field(ge=0, le=300)] = 0
+    """How long this replica serves on after SIGTERM while ``/readyz`` says no, in seconds: longer than whoever sends it
+    traffic takes to notice."""
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
-    """How long requests in flight may take to end after SIGTERM, in seconds."""
+    """How long requests in flight may take to end after SIGTERM and ``drain_delay_s``, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def proxies(self) -> list[str]:

@@ -24,6 +24,7 @@ from evote_officers.roster import Role
 from evote_platform.access import ACCESS_PROBLEMS, Access, Commanded, Reading, limit_address
 from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
+from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.problems import Problem, ProblemTable, answer, kind
@@ -34,7 +35,6 @@ from evote_platform.wording import Words
 from evote_statements.keys import key_text
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -74,7 +74,7 @@ CLOSED = kind(
 )
 LATE = kind("late", 503, ("遅れています", "待ってください。"), ("Late", "Wait."), retry_after_s=9)
 OVER = kind("over", 403, ("終わりました", "もうできません。"), ("Over", "Not any more."))
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute, dependencies=[Depends(BodyUpTo(MAX_BODY_BYTES))])
 
 
 @router.post("/things")
@@ -115,6 +115,11 @@ async def limited() -> dict[str, bool]:
     return {"ok": True}
 
 
+@router.post("/limited", dependencies=[Depends(limit_address)])
+async def limited_body(body: dict[str, str]) -> dict[str, str]:
+    return body
+
+
 @router.get("/refused")
 async def refused() -> None:
     raise Problem(
@@ -151,7 +156,7 @@ RAISED: dict[str, Exception] = {
 
 adding = APIRouter(
     route_class=route_adding(
-        APIRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
+        GuardedRoute, Addition({"other_ways": ["card"]}, Words("カードも使えます。", "A card will do."))
     )
 )
 
@@ -243,7 +248,6 @@ def app(readiness: Readiness, roster: Path) -> FastAPI:
         ),
         readiness=readiness,
         registry=new_registry(),
-        max_body_bytes=MAX_BODY_BYTES,
         clock=lambda: NOW,
     )
     app.state.service = Example(Access("example", RosterFile(roster), lambda: NOW), per_minute(2))

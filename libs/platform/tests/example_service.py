@@ -13,6 +13,7 @@ from typing import Annotated
 import asyncpg
 from evote_platform.access import running_service
 from evote_platform.background import background_tasks
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.clock import Clock
 from evote_platform.database import Schema
 from evote_platform.health import Readiness
@@ -23,7 +24,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ async def address(request: Request) -> dict[str, str]:
 @router.get("/events")
 async def events(service: Service) -> StreamingResponse:
     async def until_drained() -> AsyncIterator[bytes]:
+        print("events-began", file=sys.stderr, flush=True)
         yield b"event: hello\n\n"
         await service.draining.wait()
         yield b"event: bye\n\n"
@@ -99,7 +101,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[router],
     problems=ProblemTable(),
-    max_body_bytes=1000,
 )
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from evote_platform.health import NotReady, Readiness
+from evote_platform.health import Check, NotReady, Readiness
 from evote_platform.problems import COMMON
 from fastapi import FastAPI
 
@@ -59,7 +59,7 @@ async def test_an_absurd_content_length_is_refused(client: httpx.AsyncClient) ->
     assert response.status_code == 413
 
 
-async def test_readyz_names_the_check_that_fails_and_tells_the_time(
+async def test_statusz_names_the_check_that_fails_and_tells_the_time(
     client: httpx.AsyncClient, readiness: Readiness
 ) -> None:
     async def good() -> None: ...
@@ -74,7 +74,7 @@ async def test_readyz_names_the_check_that_fails_and_tells_the_time(
         raise RuntimeError("postgresql://user:password@host")
 
     readiness.register("good", good)
-    response = await client.get("/readyz")
+    response = await client.get("/statusz")
     assert response.status_code == 200
     assert response.json() == {
         "ready": True,
@@ -83,7 +83,7 @@ async def test_readyz_names_the_check_that_fails_and_tells_the_time(
     }
     for name, check in (("no", says_no), ("explained", explains), ("broken", breaks)):
         readiness.register(name, check)
-    response = await client.get("/readyz")
+    response = await client.get("/statusz")
     assert response.status_code == 503
     report = response.json()
     assert not report["ready"]
@@ -114,18 +114,48 @@ async def test_checks_run_at_the_same_time_and_a_stuck_one_fails(
     readiness.register("a", lambda: meets("a"))
     readiness.register("b", lambda: meets("b"))
     readiness.register("stuck", stuck)
-    checks = (await client.get("/readyz")).json()["checks"]
+    checks = (await client.get("/statusz")).json()["checks"]
     assert {name: check["ok"] for name, check in checks.items()} == {"a": True, "b": True, "stuck": False}
 
 
+async def test_readyz_is_about_this_replica_and_statusz_about_what_it_works_with_too(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    """An outage of Kafka must not take every replica from the voters at once."""
+    well = {"kafka": False, "verification": True}
+
+    def check(part: str) -> Check:
+        async def answer() -> bool:
+            return well[part]
+
+        return answer
+
+    readiness.watch("kafka", check("kafka"))
+    readiness.register("verification", check("verification"))
+    assert (await client.get("/readyz")).status_code == 503, "its tables may show half of the log"
+    well["kafka"] = True
+    assert (await client.get("/readyz")).status_code == 200
+    well["kafka"] = False
+    ready, status = await client.get("/readyz"), await client.get("/statusz")
+    assert (ready.status_code, list(ready.json()["checks"])) == (200, ["verification"])
+    assert (status.status_code, status.json()["checks"]["kafka"]["ok"]) == (503, False)
+    well.update(kafka=True, verification=False)
+    assert (await client.get("/readyz")).status_code == 503
+    with pytest.raises(ValueError, match="already"):
+        readiness.watch("verification", check("kafka"))
+
+
 async def test_a_service_that_failed_or_drains_is_not_ready(client: httpx.AsyncClient, readiness: Readiness) -> None:
-    readiness.draining.set()
+    readiness.leave()
     assert (await client.get("/readyz")).json()["checks"] == {"draining": {"ok": False, "detail": "shutting down"}}
     readiness.fail("projection", "LogTruncated")
     response = await client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["projection"] == {"ok": False, "detail": "LogTruncated"}
     assert (await client.get("/livez")).status_code == 200
+
+
+BOARD = f"/status/{'a' * 43}"
 
 
 async def test_clients_are_not_answered_before_the_service_was_ready_once(
@@ -138,14 +168,14 @@ async def test_clients_are_not_answered_before_the_service_was_ready_once(
         return caught_up
 
     readiness.register("projection", projection)
-    refused = await client.get("/limited")
+    refused = await client.get(BOARD)
     assert refused.status_code == 503
     assert refused.json()["type"].endswith(":out-of-service")
     assert int(refused.headers["retry-after"]) > 0
     caught_up = True
-    assert (await client.get("/limited")).status_code == 200
+    assert (await client.get(BOARD)).status_code == 200
     caught_up = False  # an outage afterwards is for each endpoint to tell
-    assert (await client.get("/limited")).status_code == 200
+    assert (await client.get(BOARD)).status_code == 200
 
 
 async def test_a_service_that_stopped_answers_no_client_and_says_why_to_operators(

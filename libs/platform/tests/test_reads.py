@@ -24,19 +24,23 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 async def test_reads_take_half_of_the_connections_and_a_cast_still_gets_one(pool: asyncpg.Pool) -> None:
-    reads, served = Reads(pool), 0
+    reads, held, go_on = Reads(pool).unhurried(), 0, asyncio.Event()
 
     async def read() -> None:
-        nonlocal served
-        await reads.fetchval("SELECT pg_sleep(0.05)")
-        served += 1
+        nonlocal held
+        async with reads.acquire():
+            held += 1
+            await go_on.wait()
 
     readers = [asyncio.create_task(read()) for _ in range(20)]
-    async with AsyncExitStack() as held:
+    async with AsyncExitStack() as casts:
+        # A pool of four: without the share, the twenty have them all and these two wait until the test's limit.
         for _ in range(2):
-            await held.enter_async_context(pool.acquire(timeout=50))
-        assert served < 20
+            await casts.enter_async_context(pool.acquire())
+        assert held <= 2
+        go_on.set()
         await asyncio.gather(*readers)
+    assert held == 20
 
 
 async def test_a_read_that_gets_no_turn_in_time_is_an_outage_and_the_next_one_is_served(

@@ -77,13 +77,39 @@ def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> N
     stream = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/events", timeout=30).text))
     slow.start()
     stream.start()
-    running.wait_for(lambda: "slow-began" in running.log.read_text())
+    running.wait_for(lambda: all(f"{what}-began" in running.log.read_text() for what in ("slow", "events")))
     running.process.send_signal(signal.SIGTERM)
     slow.join(30)
     stream.join(30)
     assert running.process.wait(30) == 0
     assert sorted(answers) == ["event: hello\n\nevent: bye\n\n", '{"finished":true}']
     assert "lifespan-closed" in running.log.read_text()
+
+
+def test_on_sigterm_a_replica_says_that_it_leaves_and_serves_on_until_everybody_knows(tmp_path: Path) -> None:
+    leaving = Running(free_port(), tmp_path / "log", drain_delay_s="300")
+    try:
+        assert httpx.get(f"{leaving.url}/readyz").status_code == 200
+        leaving.process.send_signal(signal.SIGTERM)
+        leaving.wait_for(lambda: httpx.get(f"{leaving.url}/readyz").status_code == 503)
+        assert "draining" in httpx.get(f"{leaving.url}/readyz").json()["checks"]
+        assert httpx.get(f"{leaving.url}/address").status_code == 200, "on a new connection, too"
+        leaving.process.send_signal(signal.SIGINT)  # whoever can't wait
+        assert leaving.process.wait(30) == 0
+    finally:
+        leaving.process.kill()
+        leaving.process.wait()
+
+
+def test_the_drain_ends_by_itself_and_the_replica_leaves(tmp_path: Path) -> None:
+    leaving = Running(free_port(), tmp_path / "log", drain_delay_s="0.2", shutdown_timeout_s="1")
+    try:
+        leaving.process.send_signal(signal.SIGTERM)
+        assert leaving.process.wait(30) == 0
+        assert "lifespan-closed" in leaving.log.read_text()
+    finally:
+        leaving.process.kill()
+        leaving.process.wait()
 
 
 def test_a_background_task_that_dies_ends_the_service_with_1(running: Running) -> None:

@@ -73,7 +73,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[officers, desk, voters, face_officers, face_voters],
     problems=PROBLEMS,
-    max_body_bytes=64 * 1024 * 1024,  # a roll of 200,000 voters fits
     own={
         "keys": OwnCommand("make, replace or destroy an election's credential key", _keys, key_commands.add_arguments)
     },

@@ -91,17 +91,17 @@ async def running(
     ):
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
-        readiness.register("database", database_check(pool))
-        readiness.register("kafka", producer.check)
-        readiness.register("projection", runner.caught_up)
+        readiness.watch("database", database_check(pool))
+        readiness.watch("kafka", producer.check)
+        readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
         ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
         )
-        readiness.register("revocation-lists", trust.check)
+        readiness.watch("revocation-lists", trust.check)
         keys = KeyRoom(settings.key_store())
-        readiness.register("credential-keys", keys.check)
+        readiness.watch("credential-keys", keys.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -227,11 +227,11 @@ async def test_a_token_that_is_away_is_503_and_not_ready_and_taken_up_again_by_i
         refused = await guarded.send(body)
         assert slug(refused) == (503, "credential-keys-unavailable")
         assert int(refused.headers["Retry-After"]) > 0
-        not_ready = await guarded.client.get("/readyz")
+        not_ready = await guarded.client.get("/statusz")
         assert not_ready.status_code == 503 and "credential-keys" in not_ready.text
 
     async def ready() -> bool:
-        return (await guarded.client.get("/readyz")).status_code == 200
+        return (await guarded.client.get("/statusz")).status_code == 200
 
     await eventually(ready)
     # Not even the challenge was used up.

@@ -21,7 +21,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[router],
     problems=PROBLEMS,
-    max_body_bytes=256 * 1024,
 )
 
 

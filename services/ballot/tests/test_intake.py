@@ -335,7 +335,9 @@ async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
         response = await place.post(cast)
         assert (response.status_code, place.slug(response)) == (503, "log-unavailable")
         assert int(response.headers["Retry-After"]) > 0
-        assert (await place.client.get("/readyz")).status_code == 503
+        assert (await place.client.get("/statusz")).status_code == 503
+        ready = (await place.client.get("/readyz")).json()
+        assert "kafka" not in ready["checks"], "a sneeze takes no replica from the voters"
         node.start()
 
         async def healed() -> bool:
@@ -344,7 +346,7 @@ async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
         await eventually(healed)
 
         async def ready() -> bool:
-            return (await place.client.get("/readyz")).status_code == 200
+            return (await place.client.get("/statusz")).status_code == 200
 
         await eventually(ready)
 

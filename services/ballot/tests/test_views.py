@@ -89,12 +89,12 @@ async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place, 
 
     turnout_of, feed = store.turnout, place.service.turnout
     monkeypatch.setattr(store, "turnout", counted)
-    seconds = 3
-    for _ in range(seconds):
+    began = place.clock()
+    for _ in range(3):
         await asyncio.gather(*(feed.current(place.election.uuid) for _ in range(200)))
         await asyncio.gather(*(feed.current(place.election.uuid) for _ in range(200)))
         place.clock.moved += timedelta(seconds=1)
-    assert len(looked_up) <= seconds + 1  # the real clock may have passed a second by itself
+    assert len(looked_up) <= (place.clock() - began).total_seconds() + 1
 
 
 async def test_who_watches_the_turnout_and_has_seen_it_asks_the_database_nothing(place, monkeypatch) -> None:
@@ -104,7 +104,7 @@ async def test_who_watches_the_turnout_and_has_seen_it_asks_the_database_nothing
         raise AssertionError("the database was asked")
 
     monkeypatch.setattr(store, "load_election", not_asked)
-    place.clock.moved -= timedelta(seconds=1)
+    place.clock.moved -= timedelta(hours=1)
     await place.service.turnout.current(place.election.uuid)
 
 

@@ -9,7 +9,6 @@ from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
 
-from .api.multipart import MAX_BODY_BYTES
 from .api.problems import PROBLEMS
 from .api.routes import officers, voters
 from .engine.weights import WeightsRefused, check_weights
@@ -34,7 +33,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[officers, voters],
     problems=PROBLEMS,
-    max_body_bytes=MAX_BODY_BYTES,
 )
 
 

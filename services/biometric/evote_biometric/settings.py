@@ -32,8 +32,8 @@ class BiometricSettings(ServiceSettings):
     """Processes that read faces; each takes about a gigabyte."""
     queue_length: Annotated[int, Field(ge=MOST_FRAMES, le=10_000)] = 4 * MOST_FRAMES
     """How many pictures may wait or be read before a request is answered with 503."""
-    likeness_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.07
-    """Cosine distance to the enrolled template below which a face counts as the same."""
+    likeness_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.065
+    """Cosine distance to the enrolled template below which a face counts as the same; why: docs/biometrics.md."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many requests one address may send, on average and at once, at this replica."""
 

@@ -44,7 +44,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[log.router, anchors.router],
     problems=PROBLEMS,
-    max_body_bytes=1024,  # nothing here takes a body
     own={
         "deploy-contract": OwnCommand(
             "put the anchor contract on the Ethereum chain; prints the settings that name it", _deploy_contract

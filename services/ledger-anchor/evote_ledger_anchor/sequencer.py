@@ -112,7 +112,7 @@ class Sequencer:
         self._trouble = f"interrupted: {', '.join(causes)}" if causes else None
 
     async def check(self) -> None:
-        """For ``/readyz``: this replica leads, or stands by for the one that does."""
+        """For ``/statusz``: this replica leads, or stands by for the one that does."""
         if self._trouble is not None:
             raise NotReady(self._trouble)
 

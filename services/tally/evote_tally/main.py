@@ -21,7 +21,6 @@ PROGRAM = Program(
     replay=replay,
     routers=[officer.router, trustee.router, public.router],
     problems=PROBLEMS,
-    max_body_bytes=1024 * 1024,
 )
 
 

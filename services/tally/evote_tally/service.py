@@ -73,10 +73,10 @@ async def running(
         # A process of its own: no trustee's message waits for ballots.
         examiner = WorkerProcesses(1)
         examination = Examination(pool, examiner, CountingMetrics(registry))
-        readiness.register("database", database_check(pool))
-        readiness.register("kafka", producer.check)
-        readiness.register("projection", runner.caught_up)
-        readiness.register("log", examination.check)
+        readiness.watch("database", database_check(pool))
+        readiness.watch("kafka", producer.check)
+        readiness.watch("projection", runner.caught_up)
+        readiness.watch("log", examination.check)
         readiness.register("roster", roster.check)
         await producer.start()
         try:

@@ -15,7 +15,7 @@ class TallySettings(ServiceSettings):
     """Settings of tally; each is read from ``EVOTE_`` and its name in capitals."""
 
     service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
-    """The services whose readiness and clock the preflight checks: ``name=url,name=url``."""
+    """The services whose state and clock the preflight checks: ``name=url,name=url``."""
 
     events_release: EventsRelease = OLDEST_RELEASE
     """The release of the events that every reader of the deployment reads: nothing newer is written."""

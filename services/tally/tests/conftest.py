@@ -341,7 +341,7 @@ async def unready_tally(
 
 @asynccontextmanager
 async def stand_in_service(status: int, clock_difference: timedelta) -> AsyncIterator[str]:
-    """Answers every request as ``/readyz`` would."""
+    """Answers every request as ``/statusz`` would."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

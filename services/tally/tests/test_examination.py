@@ -232,7 +232,7 @@ async def test_a_log_that_breaks_its_own_rule_is_neither_counted_nor_archived_fu
         return "evote_tally_log_disagrees 1.0" in metrics
 
     await eventually(alarmed)
-    ready = await officer.client.get("/readyz")
+    ready = await officer.client.get("/statusz")
     assert (
         ready.status_code == 503 and "the log's rule keeps this ballot out" in ready.json()["checks"]["log"]["detail"]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from evote_belenios.display import visible
+from evote_tlog.display import visible
 
 from ..findings import Outcome, Tie
 from ..report import Report, VerifiedArchive

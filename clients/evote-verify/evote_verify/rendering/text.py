@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evote_belenios.display import visible
 from evote_belenios.election import Question
 from evote_belenios.verify import VerificationReport
+from evote_tlog.display import visible
 
 from ..findings import Finding, Outcome, Tie
 from ..language import Language
@@ -78,7 +78,7 @@ def _counts(archive: VerifiedArchive, words: Words) -> list[str]:
     lines = [_row("stage", words, stage), _row("head", words, head), ballots]
     if found.decrypted_by:
         lines.append(decrypted.format(", ".join(str(trustee) for trustee in found.decrypted_by)))
-    return [*lines, _row("time", words, f"{archive.seconds:.1f} s{speed}"), f"SHA-256      {archive.sha256}"]
+    return [*lines, _row("duration", words, f"{archive.seconds:.1f} s{speed}"), f"SHA-256      {archive.sha256}"]
 
 
 def _row(name: str, words: Words, text: str) -> str:

@@ -46,6 +46,7 @@ class Words:
 _LABELS = (
     "program",
     "time",
+    "duration",
     "archive",
     "sha256",
     "election",
@@ -125,6 +126,7 @@ ENGLISH = Words(
             _LABELS,
             (
                 "program",
+                "time",
                 "time",
                 "archive",
                 "SHA-256 of the archive",
@@ -238,6 +240,7 @@ JAPANESE = Words(
             (
                 "プログラム",
                 "時刻",
+                "所要時間",
                 "アーカイブ",
                 "アーカイブの SHA-256",
                 "選挙",

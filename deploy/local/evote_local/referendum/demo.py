@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 from evote_jpki.authority import TestAuthority
 from evote_platform.clock import utc_now
+from evote_tlog.display import visible, visible_lines
 from rich.console import Console
 from tqdm import tqdm
 
@@ -131,7 +133,7 @@ def _seat_at_readers(referendum: Referendum, directory: Path, running: ExitStack
 
 def _say_seats(seats: _Seats) -> str:
     if seats.missing is not None:
-        return f"カードリーダーなし / no card readers: {seats.missing}"
+        return f"カードリーダーなし / no card readers: {visible(seats.missing)}"
     return (
         f"{seats.voters} 人は {READERS} 台のカードリーダーとカードエージェントを使います"
         f" / {seats.voters} voters use {READERS} readers (virtual, pcscd) and the card agent"
@@ -172,7 +174,7 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         verify_s=times.verify_s,
         wall_s=time.perf_counter() - began,
     )
-    said = "\n\n".join(f"$ {verdict.program}\n{verdict.output}" for verdict in verdicts)
+    said = printed(verdicts)
     write_report(output, figures=figures, results=f"{results}\n\n{anchor_text(held.anchor)}", verification=said)
     console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.rule("結果 / result")
@@ -186,6 +188,11 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         soft_wrap=True,
     )
     _require(referendum, counts, verdicts)
+
+
+def printed(verdicts: Sequence[Verdict]) -> str:
+    """What verifiers said. Not all of them escape what an archive holds."""
+    return "\n\n".join(f"$ {verdict.program}\n{visible_lines(verdict.output)}" for verdict in verdicts)
 
 
 def _require(referendum: Referendum, counts: list[int], verdicts: list[Verdict]) -> None:

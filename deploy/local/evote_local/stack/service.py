@@ -45,6 +45,10 @@ class Service:
         """Return when ``/readyz`` says so; :class:`ProcessFailed` when it ends or time is up."""
         self._wait("/readyz", timeout_s)
 
+    def wait_well(self, timeout_s: float = 180) -> None:
+        """Return when ``/statusz`` says that all it works with is there, too."""
+        self._wait("/statusz", timeout_s)
+
     def wait_alive(self, timeout_s: float = 180) -> None:
         """Return when ``/livez`` answers, whatever the service still waits for."""
         self._wait("/livez", timeout_s)

@@ -7,6 +7,7 @@ from typing import Annotated
 from evote_jpki.certificates import BasicAttributes
 from evote_officers import acts
 from evote_platform.access import require_counter
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Path, Response
@@ -28,7 +29,7 @@ from .desk_models import (
     VoterIdPath,
 )
 
-desk = APIRouter(tags=["officer"])
+desk = APIRouter(tags=["officer"], route_class=GuardedRoute)
 CaseNumberPath = Annotated[
     str, Path(pattern=rf"^[0-9]{{{CASE_DIGITS}}}$", description="The reception number that the voter was told.")
 ]

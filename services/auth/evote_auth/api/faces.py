@@ -12,6 +12,7 @@ from evote_face.statements import FaceOrder
 from evote_officers import acts
 from evote_platform.access import limit_address
 from evote_platform.answering import route_adding
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Response
@@ -23,7 +24,6 @@ from ..domain.faces import AskedByFace, signed
 from ..doors.face import FaceDoor
 from ..service import AuthService
 from .access import NDJSON, Service, signed_act
-from .bodies import SmallBodyRoute
 from .desk_models import VoterIdPath
 from .face_models import (
     FaceEnrolmentResponse,
@@ -40,7 +40,7 @@ _NOT_STORED = {"Cache-Control": "no-store"}
 
 
 # Whoever is refused on the face way, for whatever reason, is told how else to vote.
-FaceRoute = route_adding(SmallBodyRoute, OTHER_WAYS)
+FaceRoute = route_adding(GuardedRoute, OTHER_WAYS)
 
 
 def _door(service: Service) -> FaceDoor:
@@ -54,7 +54,7 @@ def _desk(service: Service) -> FaceDesk:
 Door = Annotated[FaceDoor, Depends(_door)]
 Desk = Annotated[FaceDesk, Depends(_desk)]
 face_voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=FaceRoute)
-face_officers = APIRouter(tags=["officer"])
+face_officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
 
 
 @face_voters.post("/elections/{election_uuid}/face-orders", status_code=201)

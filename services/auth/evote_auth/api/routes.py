@@ -11,6 +11,7 @@ from evote_device.keys import parse_device_key
 from evote_device.requests import ReleaseRequested
 from evote_officers import acts
 from evote_platform.access import limit_address, require_auditor, require_officer
+from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem
@@ -23,7 +24,6 @@ from ..doors.card import CardDoor
 from ..vault.evidence import EvidencedRelease
 from ..vault.officers_acts import EvidencedAct
 from .access import NDJSON, Service, signed_act
-from .bodies import SmallBodyRoute
 from .models import (
     ChallengeRequest,
     ChallengeResponse,
@@ -48,11 +48,15 @@ def _desk(service: Service) -> RollDesk:
 
 Door = Annotated[CardDoor, Depends(_door)]
 Desk = Annotated[RollDesk, Depends(_desk)]
-officers = APIRouter(tags=["officer"])
-voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=SmallBodyRoute)
+officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
+voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=GuardedRoute)
 
 
-@officers.post("/elections/{election_uuid}/roll", openapi_extra=_CSV_BODY)
+@officers.post(
+    "/elections/{election_uuid}/roll",
+    openapi_extra=_CSV_BODY,
+    dependencies=[Depends(BodyUpTo(64 * 1024 * 1024))],  # a roll of 200,000 voters fits
+)
 async def import_roll(
     election_uuid: ElectionUuidPath, request: Request, desk: Desk, act: Annotated[Act, signed_act(acts.IMPORT_ROLL)]
 ) -> RollImported:

@@ -51,7 +51,7 @@ class KeyRoom:
         )
 
     async def check(self) -> None:
-        """For ``/readyz``."""
+        """For ``/statusz``."""
         try:
             await self._ask(self._store.check)
         except KeyStoreUnavailable as error:

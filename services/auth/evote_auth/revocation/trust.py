@@ -108,7 +108,7 @@ class Trust:
             _log.info("authorities-read")
 
     async def check(self) -> None:
-        """For ``/readyz``: raises ``NotReady`` when every card of an authority would be refused, whatever happens."""
+        """For ``/statusz``: raises ``NotReady`` when every card of an authority would be refused, whatever happens."""
         if all(purpose in self.ocsp.urls for purpose in Purpose):
             return
         ends = self.authorities.lists_end()

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
+from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.caching import public_for
 from evote_platform.clock import rfc3339
 from evote_platform.disconnect import ClientGone, unless_gone
@@ -47,7 +48,8 @@ from .models import (
     TurnoutResponse,
 )
 
-router = APIRouter(tags=["public"])
+router = APIRouter(tags=["public"], route_class=GuardedRoute)
+_MOST_CAST_BYTES = 256 * 1024
 # Read by hand, because its texts must be exact; what is read is strict.
 _CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CAST_SCHEMA}}}}
 _TICK_S = 1.0
@@ -62,7 +64,7 @@ ReaderOf = Annotated[Reader, Depends(reader_of)]
     status_code=201,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
-    dependencies=[Depends(limit_address)],
+    dependencies=[Depends(limit_address), Depends(BodyUpTo(_MOST_CAST_BYTES))],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.

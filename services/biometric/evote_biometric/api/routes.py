@@ -9,10 +9,10 @@ from evote_officers import acts
 from evote_officers.commands import GivenCommand
 from evote_platform.access import Commanded, limit_address, require_officer, running_service
 from evote_platform.answering import route_adding
+from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.clock import rfc3339
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Path, Request
-from fastapi.routing import APIRoute
 
 from ..domain.actions import INSTRUCTIONS
 from ..domain.liveness import LEAST_FRAMES
@@ -27,7 +27,16 @@ from .models import (
     VerificationRequest,
     VerificationResponse,
 )
-from .multipart import MAX_FRAME_BYTES, MAX_PHOTO_BYTES, invalid_part, picture_parts, read_form, text_part
+from .multipart import (
+    MAX_BODY_BYTES,
+    MAX_ENROLMENT_BYTES,
+    MAX_FRAME_BYTES,
+    MAX_PHOTO_BYTES,
+    invalid_part,
+    picture_parts,
+    read_form,
+    text_part,
+)
 from .problems import OTHER_WAYS
 
 _TIMES = re.compile(r"\d{1,6}(,\d{1,6}){0,99}", re.ASCII)
@@ -35,15 +44,17 @@ IdentifierPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 Service = Annotated[BiometricService, Depends(running_service)]
 
 
-officers = APIRouter(tags=["officer"])
+officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
 voters = APIRouter(
     tags=["voter"],
     dependencies=[Depends(limit_address)],
-    route_class=route_adding(APIRoute, OTHER_WAYS),
+    route_class=route_adding(GuardedRoute, OTHER_WAYS),
 )
 
 
-@voters.post("/enrolments", status_code=201, openapi_extra=ENROLMENT_BODY)
+@voters.post(
+    "/enrolments", status_code=201, openapi_extra=ENROLMENT_BODY, dependencies=[Depends(BodyUpTo(MAX_ENROLMENT_BYTES))]
+)
 async def enrol(request: Request, service: Service) -> EnrolmentResponse:
     """Enrol the face of a photo for auth's order; only an encrypted template of it is kept."""
     service.faces.require_room(1)
@@ -70,7 +81,11 @@ async def begin(body: VerificationRequest, service: Service) -> VerificationResp
     )
 
 
-@voters.post("/verifications/{verification_id}/frames", openapi_extra=FRAMES_BODY)
+@voters.post(
+    "/verifications/{verification_id}/frames",
+    openapi_extra=FRAMES_BODY,
+    dependencies=[Depends(BodyUpTo(MAX_BODY_BYTES))],
+)
 async def judge(verification_id: IdentifierPath, request: Request, service: Service) -> VerdictResponse:
     """Judge the frames of a verification; the verdict goes to auth, with the browser."""
     service.faces.require_room(LEAST_FRAMES)

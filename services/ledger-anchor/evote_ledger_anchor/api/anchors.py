@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
 from evote_platform.publication import text_to_the_minute
@@ -23,7 +24,7 @@ from ..store import (
 from .log import MUTABLE, Service
 from .problems import NOT_WITNESSED
 
-router = APIRouter(tags=["anchors"])
+router = APIRouter(tags=["anchors"], route_class=GuardedRoute)
 
 
 class AnchorLine(BaseModel):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from evote_platform.access import running_service
 from evote_platform.answering import invalid_request
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.caching import not_modified, tag_of
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
@@ -45,7 +46,7 @@ from .problems import (
     UNKNOWN_TILE,
 )
 
-router = APIRouter(tags=["log"])
+router = APIRouter(tags=["log"], route_class=GuardedRoute)
 
 # A checkpoint is superseded several times a second; hashes and records never change.
 MUTABLE = {"Cache-Control": "public, max-age=1"}

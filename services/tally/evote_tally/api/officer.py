@@ -11,6 +11,7 @@ from evote_eventlog.events import ElectionEventData, OfficersCommand, RollFrozen
 from evote_officers import acts
 from evote_officers.commands import GivenCommand
 from evote_platform.access import Commanded, require_officer
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import MALFORMED_JSON, Problem
 from fastapi import APIRouter, Depends
@@ -24,7 +25,7 @@ from ..domain.refusals import RollNotReady, UnknownElection
 from ..domain.roll import complete_roll, freeze_roll
 from ..exports import archive_sha256, plan_archive
 from ..probes import probe_services
-from .access import Service
+from .access import LARGE_BODY, Service
 from .models import (
     CertifyRequest,
     CertifyResponse,
@@ -37,10 +38,10 @@ from .models import (
     StateResponse,
 )
 
-router = APIRouter(tags=["officer"])
+router = APIRouter(tags=["officer"], route_class=GuardedRoute)
 
 
-@router.post("/elections", status_code=201)
+@router.post("/elections", status_code=201, dependencies=[Depends(LARGE_BODY)])
 async def draft(
     body: DraftRequest, service: Service, given: Annotated[GivenCommand, Depends(Commanded(acts.DRAFT))]
 ) -> DraftResponse:

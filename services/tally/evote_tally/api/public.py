@@ -6,6 +6,7 @@ from typing import Annotated
 
 from evote_eventlog.events import ElectionClosed, ElectionOpened, EncryptedTallyComputed, ResultComputed
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.caching import not_modified, public_for
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.publication import Matter, Reader, Stage, demand_readable
@@ -18,7 +19,7 @@ from ..exports import NotPublished, archive_bytes, archive_tag, plan_archive, pu
 from .access import Service
 from .models import ElectionListResponse, ElectionResponse, election_response
 
-router = APIRouter(tags=["public"])
+router = APIRouter(tags=["public"], route_class=GuardedRoute)
 ARCHIVE_TYPE = "application/x-tar"
 _LIVE, _SETTLED = public_for(1), public_for(60)
 

@@ -10,17 +10,18 @@ from typing import TypeAlias
 
 from evote_ceremony.messages import MessageStatement, SetupStatement, Step
 from evote_eventlog.events import ElectionEventData
+from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import ElectionUuidPath
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from .. import store
 from ..domain import ceremony
 from ..domain.counting import receive_partial_decryption
 from ..domain.election import Election
-from .access import Service, TrusteePath
+from .access import LARGE_BODY, Service, TrusteePath
 from .models import ConfirmationRequest, MessageRequest, StateResponse
 
-router = APIRouter(tags=["trustee"])
+router = APIRouter(tags=["trustee"], route_class=GuardedRoute, dependencies=[Depends(LARGE_BODY)])
 StatementKind: TypeAlias = type[MessageStatement | SetupStatement]
 
 

@@ -26,10 +26,10 @@ class Check:
 
 @dataclass(frozen=True)
 class ServiceReport:
-    """What a service's ``/readyz`` answered.
+    """What a service's ``/statusz`` answered.
 
     ``clock`` is the service's time, ``asked_at`` and ``answered_at`` are this service's clock around
-    the request; all are UTC. ``fault`` says what went wrong, and is None when the service is ready.
+    the request; all are UTC. ``fault`` says what went wrong, and is None when all is well with it.
     """
 
     name: str

@@ -17,3 +17,8 @@ def visible(text: str) -> str:
         character if character.isprintable() or character == _IDEOGRAPHIC_SPACE else f"\\u{{{ord(character):x}}}"
         for character in text
     )
+
+
+def visible_lines(text: str) -> str:
+    """:func:`visible` for each line of a text whose line breaks are ours."""
+    return "\n".join(visible(line) for line in text.split("\n"))

@@ -1,0 +1,102 @@
+"""What one client's connection may cost: how many there are, how large a request's head is, and how long it takes.
+
+uvicorn bounds none of it: a connection that says nothing, or one byte a minute, would be kept for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD_BYTES: Final = 32 * 1024
+"""The largest head: a command with the statements of all who sign it takes a few thousand bytes."""
+HEAD_WITHIN_S = 10.0
+"""How long a head may take from its first byte, or from the connection's beginning, in seconds."""
+
+
+def bounded_connections(most: int, management_port: int | None) -> type[HttpToolsProtocol]:
+    """uvicorn's protocol, for at most so many connections at once; further ones are told to come back, and closed.
+
+    Those to the management port always have room: whoever floods the other one must not make a replica look dead.
+    """
+
+    class BoundedConnection(HttpToolsProtocol):
+        _late: asyncio.TimerHandle | None = None
+        """Runs while a head is waited for, that of the first request or one that the client has begun."""
+        _waited_bytes = 0
+        _head_bytes = 0
+        _in_body = False
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._expect_head()
+            if len(self.connections) > most and (self.server is None or self.server[1] != management_port):
+                self._refuse(b"503 Service Unavailable\r\nretry-after: 2")
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
+            if self._late is None and self.cycle is not None and self.cycle.response_complete:
+                # The next head, the rest of a body that nobody reads, or line ends that keep the connection awake.
+                self._expect_head()
+            super().data_received(data)
+            if self._late is not None and not self._in_body:
+                self._waited_bytes += len(data)
+                if self._waited_bytes > MOST_HEAD_BYTES:
+                    self._refuse(b"431 Request Header Fields Too Large")
+
+        def on_message_begin(self) -> None:
+            self._head_bytes = 0
+            super().on_message_begin()
+
+        def on_url(self, url: bytes) -> None:
+            self._count_head(len(url))
+            super().on_url(url)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            self._count_head(len(name) + len(value))
+            super().on_header(name, value)
+
+        def on_headers_complete(self) -> None:
+            self._stop_waiting()
+            self._in_body = True
+            super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self._in_body = False
+            super().on_message_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
+            else:
+                super().send_400_response(msg)
+
+        def _count_head(self, size: int) -> None:
+            self._head_bytes += size
+            if self._head_bytes > MOST_HEAD_BYTES:
+                raise httptools.HttpParserError("the head is too large")
+
+        def _expect_head(self) -> None:
+            self._late = self.loop.call_later(HEAD_WITHIN_S, self._refuse, b"408 Request Timeout")
+
+        def _stop_waiting(self) -> None:
+            self._waited_bytes = 0
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+        def _refuse(self, status: bytes) -> None:
+            self._stop_waiting()
+            if not self.transport.is_closing():
+                self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                self.transport.close()
+
+    return BoundedConnection

@@ -1,0 +1,53 @@
+"""How large a body each route of each service takes, and what it asks before it reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evote_auth.main import PROGRAM as AUTH
+from evote_ballot.main import PROGRAM as BALLOT
+from evote_biometric.main import PROGRAM as BIOMETRIC
+from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
+from evote_platform.access import Commanded, limit_address
+from evote_platform.bodylimit import BodyUpTo, Guard
+from evote_tally.main import PROGRAM as TALLY
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+PROGRAMS = (AUTH, BALLOT, BIOMETRIC, LEDGER_ANCHOR, TALLY)
+MEBIBYTE = 1024 * 1024
+LARGE = {
+    "/elections/{election_uuid}/roll": 64 * MEBIBYTE,  # an officer's
+    "/elections": MEBIBYTE,  # an officer's
+    "/elections/{election_uuid}/ballots": MEBIBYTE // 4,
+    "/enrolments": 13 * MEBIBYTE,
+    "/verifications/{verification_id}/frames": 24 * MEBIBYTE,
+    "/elections/{election_uuid}/trustees/{trustee}/confirmation": MEBIBYTE,
+    "/elections/{election_uuid}/trustees/{trustee}/{step}": MEBIBYTE,
+}
+"""Of all routes that take more than 64 KiB."""
+
+
+def calls(dependant: Dependant) -> Iterator[object]:
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from calls(inner)
+
+
+def routes() -> Iterator[tuple[APIRoute, list[object]]]:
+    for program in PROGRAMS:
+        for router in program.routers:
+            for route in router.routes:
+                assert isinstance(route, APIRoute)
+                yield route, list(calls(route.dependant))
+
+
+def test_only_these_routes_take_large_bodies() -> None:
+    found = {route.path: call.max_bytes for route, asked in routes() for call in asked if isinstance(call, BodyUpTo)}
+    assert found == LARGE
+
+
+def test_every_officers_command_and_every_limited_voter_is_asked_before_the_body() -> None:
+    commands = [call for _, asked in routes() for call in asked if isinstance(call, Commanded)]
+    assert commands and all(isinstance(call, Guard) for call in commands)
+    assert isinstance(limit_address, Guard)

@@ -35,6 +35,7 @@ from evote_platform.access import Access
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, schema_pool
 from evote_platform.logging import configure_logging
+from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import leaf_hash
@@ -161,7 +162,7 @@ async def client(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
     staff = Staff()
     with tempfile.TemporaryDirectory() as directory:
         roster = RosterFile(staff.write_roster(Path(directory) / "roster.json"))
-        service = LedgerService(pool, KEY.verifier, Access(SERVICE, roster, utc_now))
+        service = LedgerService(Reads(pool), KEY.verifier, Access(SERVICE, roster, utc_now))
         async with running_app(PROGRAM.app(lambda *_: nullcontext(service))) as client:
             client.auth = staff.signing(SERVICE)
             yield client

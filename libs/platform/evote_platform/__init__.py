@@ -13,4 +13,6 @@ Errors::
     HTTPException (starlette.exceptions)
     ├── BodyTooLarge (bodylimit)
     └── BodyTooSlow (bodylimit)
+    TimeoutError
+    └── ReadsBusy (reads)
 """

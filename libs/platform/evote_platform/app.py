@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from .access import require_scraper
 from .answering import install_problem_handlers
 from .bodylimit import GuardedRoute
+from .caching import ConditionalAnswers
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
 from .health import CheckResult, Readiness
@@ -89,6 +90,7 @@ def create_app(
         responses={"default": _PROBLEM},
     )
     install_problem_handlers(app, problems)
+    app.add_middleware(ConditionalAnswers)
     app.add_middleware(
         RequestObserver,
         service=service_name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_belenios.errors import BeleniosError
 from evote_belenios.groups import group_of_element
@@ -14,6 +13,7 @@ from evote_belenios.jsontext import parse_exponent
 from evote_belenios.proofs import Proof
 from evote_eventlog.events import OrderSignature
 from evote_platform.clock import Clock
+from evote_platform.reads import Reads
 
 from . import store
 from .domain.holding import challenge_key, check_challenge, new_challenge
@@ -25,7 +25,7 @@ from .store import OwnBallot
 class Holders:
     """Gives challenges, and answers whoever signs one."""
 
-    pool: asyncpg.Pool
+    reads: Reads
     receipt_key: Ed25519PrivateKey
     clock: Clock
 
@@ -35,7 +35,7 @@ class Holders:
 
     async def challenge(self, election_uuid: str) -> str:
         """A fresh one; raises ``UnknownElection``."""
-        async with self.pool.acquire() as connection:
+        async with self.reads.acquire() as connection:
             await store.load_election(connection, election_uuid)
         return new_challenge(self._key, election_uuid, self.clock())
 
@@ -56,7 +56,7 @@ class Holders:
             verify_holding(proof, election_uuid=election_uuid, challenge=challenge, credential=credential)
         except BeleniosError:
             raise NotTheHolder from None
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        async with self.reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             await store.load_election(connection, election_uuid)
             if not await store.has_credential(connection, election_uuid, credential):
                 raise UnknownCredential

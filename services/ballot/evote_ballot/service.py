@@ -24,6 +24,7 @@ from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.ratelimit import TokenBucket, per_minute
+from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
@@ -46,6 +47,7 @@ class BallotService:
     """What every endpoint works with."""
 
     pool: asyncpg.Pool
+    reads: Reads
     intake: Intake
     holders: Holders
     read_back: ReadBack
@@ -71,6 +73,7 @@ async def running(
         projection = BallotProjection()
         runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
         read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
+        reads = Reads(pool)
         verifier = BallotVerifier(settings.workers)
         metrics = IntakeMetrics(registry)
         metrics.watch(verifier)
@@ -91,6 +94,7 @@ async def running(
                 receipt_key = settings.receipt_key()
                 yield BallotService(
                     pool=pool,
+                    reads=reads,
                     intake=Intake(
                         pool=pool,
                         producer=producer,
@@ -100,9 +104,9 @@ async def running(
                         receipt_key=receipt_key,
                         clock=clock,
                     ),
-                    holders=Holders(pool, receipt_key, clock),
+                    holders=Holders(reads, receipt_key, clock),
                     read_back=read_back,
-                    turnout=TurnoutFeed(pool, clock),
+                    turnout=TurnoutFeed(reads, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,
                     access=Access(SERVICE, roster, clock),

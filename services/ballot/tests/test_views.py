@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from urllib.parse import quote
 
 import asyncpg
 import pytest
+from evote_ballot import store
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
 from evote_eventlog.replay import replay
@@ -75,6 +78,45 @@ async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
         return counts == (3, 2, 1, 3)
 
     await eventually(counted)
+
+
+async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place, monkeypatch) -> None:
+    looked_up: list[str] = []
+
+    async def counted(connection, election_uuid: str):
+        looked_up.append(election_uuid)
+        return await turnout_of(connection, election_uuid)
+
+    turnout_of, feed = store.turnout, place.service.turnout
+    monkeypatch.setattr(store, "turnout", counted)
+    began = place.clock()
+    for _ in range(3):
+        await asyncio.gather(*(feed.current(place.election.uuid) for _ in range(200)))
+        await asyncio.gather(*(feed.current(place.election.uuid) for _ in range(200)))
+        place.clock.moved += timedelta(seconds=1)
+    assert len(looked_up) <= (place.clock() - began).total_seconds() + 1
+
+
+async def test_who_watches_the_turnout_and_has_seen_it_asks_the_database_nothing(place, monkeypatch) -> None:
+    await place.service.turnout.current(place.election.uuid)
+
+    async def not_asked(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(store, "load_election", not_asked)
+    place.clock.moved -= timedelta(hours=1)
+    await place.service.turnout.current(place.election.uuid)
+
+
+@pytest.mark.parametrize("path", ["{base}/ballots", "{base}/status/{tracker}", "{base}/turnout", "/receipt-key"])
+async def test_public_reads_are_kept_by_caches_and_short_to_who_has_them(place, path: str) -> None:
+    receipt = await place.cast(0)
+    await place.log(receipt)
+    path = path.format(base=place.base, tracker=quote(receipt["tracker"], safe=""))
+    given = await place.client.get(path)
+    assert given.headers["cache-control"].startswith("public, max-age=")
+    again = await place.client.get(path, headers={"If-None-Match": given.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 async def test_unknown_things_are_not_found(place) -> None:

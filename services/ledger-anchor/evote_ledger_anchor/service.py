@@ -22,6 +22,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
@@ -55,7 +56,7 @@ class AnchorContract:
 class LedgerService:
     """What every endpoint works with."""
 
-    pool: asyncpg.Pool
+    reads: Reads
     key: VerifierKey
     access: Access
     contracts: tuple[AnchorContract, ...] = ()
@@ -120,7 +121,7 @@ async def running(
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
-                yield LedgerService(pool, key.verifier, Access(SERVICE, roster, clock), contracts)
+                yield LedgerService(Reads(pool), key.verifier, Access(SERVICE, roster, clock), contracts)
         finally:
             await producer.stop()
 

@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from evote_eventlog.events import Topic
 from evote_eventlog.record import LogPartition
+from evote_platform.reads import Reads
 from evote_tlog.errors import MissingTile, QuorumMissed, SignatureError
 from evote_tlog.merkle import HASH_BYTES, complete_subtrees
 from evote_tlog.policy import Policy, verify_policy
@@ -18,7 +19,7 @@ from evote_tlog.tiles import Tile, TileTree, tile_source, tiles_for
 
 from .domain import Sequenced
 
-Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy[asyncpg.Record] | Reads"
 """Any of them runs a query."""
 
 # OFFSET 0 keeps the lookup a lookup: after a replay the planner's statistics are stale, and it would start parallel

@@ -34,6 +34,7 @@ from evote_local.testbed import begun_cast, eventually, running_app
 from evote_platform.access import Access
 from evote_platform.clock import utc_now
 from evote_platform.database import schema_pool
+from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import SigningKey, VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
@@ -162,7 +163,7 @@ def roster_file(tmp_path: Path) -> Path:
 def service(pool: asyncpg.Pool, key: SigningKey, roster_file: Path) -> LedgerService:
     """What the endpoints work with."""
     access = Access(SERVICE, RosterFile(roster_file), utc_now)
-    return LedgerService(pool, key.verifier, access, (AnchorContract("ethereum", CHAIN),))
+    return LedgerService(Reads(pool), key.verifier, access, (AnchorContract("ethereum", CHAIN),))
 
 
 @pytest.fixture

@@ -80,6 +80,29 @@ async def test_the_checkpoint_and_key_are_text_that_caches_soon_forget(
     assert (await client.get("/log-key")).text == key.verifier.text
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/checkpoint",
+        "/log-key",
+        "/tile/0/000.p/1",
+        "/proofs/inclusion?index=0",
+        "/proofs/consistency?first=1",
+        "/anchors",
+        "/coverage",
+        "/notices",
+    ],
+)
+async def test_who_has_a_public_answer_is_told_so_and_no_more(
+    log: Any, events: Any, client: httpx.AsyncClient, path: str
+) -> None:
+    await log.append([events.credentials(0)])
+    given = await client.get(path)
+    assert given.headers["cache-control"].startswith("public, max-age=")
+    again = await client.get(path, headers={"If-None-Match": given.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", given.headers["etag"])
+
+
 async def test_a_record_too_long_for_a_bundle_is_served_and_proved_all_the_same(
     log: Any, events: Any, client: httpx.AsyncClient
 ) -> None:

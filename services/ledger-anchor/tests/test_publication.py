@@ -54,6 +54,16 @@ async def test_no_cache_keeps_a_bundle_that_changes_at_the_close_or_that_an_audi
     assert caching == ["no-store", "no-store", "public, max-age=31536000, immutable"]
 
 
+async def test_who_has_a_bundle_is_told_so_before_its_records_are_read(
+    log: Any, events: Any, public: httpx.AsyncClient
+) -> None:
+    await log.append([events.credentials(0)])
+    tags = [(await public.get(f"/tile/{kind}/000.p/1")).headers["etag"] for kind in ("records", "entries")]
+    assert len(set(tags)) == 2
+    again = await public.get("/tile/records/000.p/1", headers={"If-None-Match": tags[0]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tags[0])
+
+
 async def test_after_the_close_the_ballots_of_that_election_are_everybodys(
     log: Any, events: Any, public: httpx.AsyncClient
 ) -> None:

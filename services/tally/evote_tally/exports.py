@@ -15,6 +15,8 @@ from datetime import datetime
 import asyncpg
 from evote_belenios.archive import ArchiveWriter
 from evote_eventlog.events import ElectionOpened, EncryptedTallyComputed, ResultComputed, RollFrozen
+from evote_platform.caching import tag_of
+from evote_platform.reads import Reads
 
 from . import store
 from .domain.counting import deciding_decryptions
@@ -82,7 +84,7 @@ async def plan_archive(connection: store.Connection, election_uuid: str) -> Arch
     )
 
 
-async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[bytes]:
+async def archive_bytes(pool: asyncpg.Pool | Reads, plan: ArchivePlan) -> AsyncIterator[bytes]:
     """The archive in pieces of bounded size; raises ``LogDisagrees`` when a ballot vanishes while it is read."""
     outbox = _Outbox()
     opened = plan.election.opened
@@ -103,6 +105,21 @@ async def archive_bytes(pool: asyncpg.Pool, plan: ArchivePlan) -> AsyncIterator[
     await asyncio.to_thread(_write_count, writer, plan.election)
     writer.close()
     yield outbox.take()
+
+
+def archive_tag(plan: ArchivePlan) -> str:
+    """The entity tag of the archive, from all that its bytes are made of; a place in the log stands for the ballots."""
+    election = plan.election
+    tally, result = election.fact(EncryptedTallyComputed), election.fact(ResultComputed)
+    parts = (
+        election.opened.election_json,
+        election.opened.trustees_json,
+        plan.credentials,
+        f"{plan.ballots_before} {plan.timestamp}",
+        "" if tally is None else f"{tally.encrypted_tally} {tally.sized_encrypted_tally}",
+        "" if result is None else result.result,
+    )
+    return tag_of(*(part.encode() for part in parts))
 
 
 async def archive_sha256(pool: asyncpg.Pool, plan: ArchivePlan) -> str:

@@ -22,6 +22,7 @@ from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.processes import WorkerProcesses
+from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
@@ -42,6 +43,7 @@ class TallyService:
     """What every endpoint works with."""
 
     pool: asyncpg.Pool
+    reads: Reads
     commands: CommandHandler
     worker: WorkerProcesses
     http: httpx.AsyncClient
@@ -85,6 +87,7 @@ async def running(
                 tasks.start("examination", examination.run())
                 yield TallyService(
                     pool=pool,
+                    reads=Reads(pool),
                     commands=commands,
                     worker=worker,
                     http=http,

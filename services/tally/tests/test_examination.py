@@ -151,6 +151,13 @@ async def test_a_replay_finds_the_same_verdicts(officer, stand_ins, pool, tally_
 
     await eventually(the_same)
     assert [json.loads(row)["passed_over"] for row in before["examined"]] == [None, "json", None]
+    for path in ("/archive.bel", "/public_creds.json", "/election.json", ""):
+        given = await officer.get(path)
+        assert given.headers["cache-control"].startswith("public, max-age="), path
+        again = await officer.client.get(
+            f"/elections/{officer.uuid}{path}", headers={"If-None-Match": given.headers["etag"]}
+        )
+        assert (again.status_code, again.content) == (304, b""), path
 
 
 async def dump(pool: asyncpg.Pool) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from typing import Annotated
 from evote_platform.access import limit_address, running_service
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.bodylimit import BodyUpTo, GuardedRoute
+from evote_platform.caching import public_for
 from evote_platform.clock import rfc3339
 from evote_platform.disconnect import ClientGone, unless_gone
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
@@ -52,6 +53,7 @@ _MOST_CAST_BYTES = 256 * 1024
 # Read by hand, because its texts must be exact; what is read is strict.
 _CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CAST_SCHEMA}}}}
 _TICK_S = 1.0
+_LIVE, _SETTLED = public_for(1), public_for(60)
 _WATCHERS_RETRY_AFTER_S = 10.0
 Service = Annotated[BallotService, Depends(running_service)]
 ReaderOf = Annotated[Reader, Depends(reader_of)]
@@ -85,7 +87,7 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     return Receipt.of(taken_in.receipt)
 
 
-@router.get("/elections/{election_uuid}/ballots", openapi_extra=OPTIONAL_ACCESS)
+@router.get("/elections/{election_uuid}/ballots", openapi_extra=OPTIONAL_ACCESS, dependencies=[Depends(_LIVE)])
 async def board(
     election_uuid: ElectionUuidPath,
     service: Service,
@@ -94,7 +96,7 @@ async def board(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Board:
     """The public board: every logged ballot, the superseded ones too; which those are, after the close."""
-    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+    async with service.reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         stage = (await store.load_election(connection, election_uuid)).stage
         items = await store.board(connection, election_uuid, -1 if after is None else after, limit)
         size = await store.log_size(connection)
@@ -105,10 +107,14 @@ async def board(
     return Board(items=lines, next=lines[-1].log_index if len(lines) == limit else None, log_size=size)
 
 
-@router.get("/elections/{election_uuid}/ballots/{tracker:path}", openapi_extra=OPTIONAL_ACCESS)
+@router.get(
+    "/elections/{election_uuid}/ballots/{tracker:path}",
+    openapi_extra=OPTIONAL_ACCESS,
+    dependencies=[Depends(_SETTLED)],
+)
 async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Response:
     """A ballot's exact text, which names its credential: after the close, or for an auditor."""
-    async with service.pool.acquire() as connection:
+    async with service.reads.acquire() as connection:
         demand_readable(Matter.BALLOTS, (await store.load_election(connection, election_uuid)).stage, reader)
         text = await store.ballot_text(connection, election_uuid, tracker)
     if text is None:
@@ -120,10 +126,11 @@ async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
     "/elections/{election_uuid}/status/{tracker:path}",
     response_model_exclude_none=True,
     openapi_extra=OPTIONAL_ACCESS,
+    dependencies=[Depends(_LIVE)],
 )
 async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Status:
     """How far a ballot is; never a state before it is reached."""
-    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+    async with service.reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         stage = (await store.load_election(connection, election_uuid)).stage
         standing = await store.find_standing(connection, election_uuid, tracker)
         credential = service.read_back.credential_of(election_uuid, tracker)
@@ -167,7 +174,7 @@ async def own_ballots(
     return OwnBallots.of(found)
 
 
-@router.get("/elections/{election_uuid}/turnout")
+@router.get("/elections/{election_uuid}/turnout", dependencies=[Depends(_LIVE)])
 async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutResponse:
     """The counts, at most a second old."""
     return _turnout(await service.turnout.current(election_uuid))
@@ -186,7 +193,7 @@ async def turnout_events(election_uuid: ElectionUuidPath, service: Service) -> E
     return EventSourceResponse(_watch(election_uuid, first, service))
 
 
-@router.get("/receipt-key")
+@router.get("/receipt-key", dependencies=[Depends(_SETTLED)])
 async def receipt_key(service: Service) -> ReceiptKey:
     """The public key of receipts."""
     public = service.intake.receipt_key.public_key().public_bytes_raw()

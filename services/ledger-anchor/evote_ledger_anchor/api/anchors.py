@@ -86,7 +86,7 @@ class Notices(BaseModel):
 @router.get("/checkpoint/witnessed", response_class=PlainTextResponse)
 async def witnessed_checkpoint(service: Service) -> PlainTextResponse:
     """The newest checkpoint that enough witnesses cosigned, with their cosignatures."""
-    newest = await newest_witnessed(service.pool)
+    newest = await newest_witnessed(service.reads)
     if newest is None:
         raise Problem(NOT_WITNESSED)
     return PlainTextResponse(newest.note, headers=MUTABLE)
@@ -99,8 +99,8 @@ async def anchors(
     size: Annotated[SafeInt | None, Query(description="for each chain the first anchor that covers this size")] = None,
 ) -> Anchors:
     """Where the log is anchored: the newest anchor of each chain, or the first that covers ``size``."""
-    pool = service.pool
-    found = await newest_anchors(pool) if size is None else await anchors_covering(pool, size)
+    reads = service.reads
+    found = await newest_anchors(reads) if size is None else await anchors_covering(reads, size)
     response.headers.update(MUTABLE)
     return Anchors(items=[_line(anchor) for anchor in found])
 
@@ -108,7 +108,7 @@ async def anchors(
 @router.get("/coverage")
 async def coverage(service: Service, response: Response) -> Coverage:
     """How far witnesses and chains are behind the log; voting goes on however far they are."""
-    async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+    async with service.reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         size, witnessed = await newest_size(connection), await newest_witnessed(connection)
         reached = [(contract, await coverage_of(connection, contract.name)) for contract in service.contracts]
     response.headers.update(MUTABLE)
@@ -139,7 +139,7 @@ async def tampering_notices(service: Service, response: Response) -> Notices:
                 intact_at=None if notice.intact_at is None else text_to_the_minute(notice.intact_at),
                 raised_at=text_to_the_minute(notice.raised_at),
             )
-            for notice in await notices(service.pool)
+            for notice in await notices(service.reads)
         ]
     )
 

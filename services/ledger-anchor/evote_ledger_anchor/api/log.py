@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-import asyncpg
 from evote_platform.access import running_service
 from evote_platform.answering import invalid_request
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.bodylimit import GuardedRoute
+from evote_platform.caching import not_modified, tag_of
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
 from evote_platform.publication import Matter, Reader, Stage, is_readable
+from evote_platform.reads import Reads
 from evote_tlog.errors import MalformedTile, MissingTile
 from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -81,7 +82,7 @@ class ConsistencyProof(BaseModel):
 @router.get("/checkpoint", response_class=PlainTextResponse)
 async def checkpoint(service: Service) -> PlainTextResponse:
     """The newest signed checkpoint whose tiles are served."""
-    newest = await newest_checkpoint(service.pool)
+    newest = await newest_checkpoint(service.reads)
     if newest is None:
         raise Problem(EMPTY_LOG)
     return PlainTextResponse(newest.note, headers=MUTABLE)
@@ -94,7 +95,7 @@ async def log_key(service: Service) -> PlainTextResponse:
 
 
 @router.get("/tile/entries/{place:path}", response_class=Response, responses=_OCTETS, openapi_extra=OPTIONAL_ACCESS)
-async def entry_bundle(service: Service, reader: ReaderOf, place: str) -> Response:
+async def entry_bundle(request: Request, service: Service, reader: ReaderOf, place: str) -> Response:
     """C2SP entry bundle: each record behind its length, a big-endian uint16.
 
     A bundle with a record of more than 65,535 bytes, or one that is withheld, can't be written so; it is under
@@ -105,17 +106,17 @@ async def entry_bundle(service: Service, reader: ReaderOf, place: str) -> Respon
         raise Problem(ENTRY_WITHHELD)
     if max(bundle.sizes) > MAX_ENTRY_BYTES:
         raise Problem(ENTRY_TOO_LARGE)
-    return _streamed(service, bundle, 2)
+    return await _streamed(request, service, bundle, 2)
 
 
 @router.get("/tile/records/{place:path}", response_class=Response, responses=_OCTETS, openapi_extra=OPTIONAL_ACCESS)
-async def record_bundle(service: Service, reader: ReaderOf, place: str) -> Response:
+async def record_bundle(request: Request, service: Service, reader: ReaderOf, place: str) -> Response:
     """As ``/tile/entries``, for records of any length: each behind its length, a big-endian uint32.
 
     Until its election has closed, a ballot's record is empty here, except for auditors: no record of the log is. Its
     hash is in the tile of level 0 all along.
     """
-    return _streamed(service, await _bundle(service, reader, place), 4)
+    return await _streamed(request, service, await _bundle(service, reader, place), 4)
 
 
 @router.get("/tile/{level}/{place:path}", response_class=Response, responses=_OCTETS)
@@ -123,7 +124,7 @@ async def tile(service: Service, level: str, place: str) -> Response:
     """A tile: the hashes of one level, 256 or, with ``.p/W``, fewer."""
     try:
         wanted = Tile(parse_level(level), *_parse_place(place))
-        content = (await read_tiles(service.pool, [wanted]))[wanted]
+        content = (await read_tiles(service.reads, [wanted]))[wanted]
     except (MalformedTile, MissingTile) as error:
         raise Problem(UNKNOWN_TILE) from error
     return Response(content, media_type="application/octet-stream", headers=_IMMUTABLE)
@@ -138,15 +139,15 @@ async def inclusion_proof(
     size: SizeQuery = None,
 ) -> InclusionProof:
     """Where a leaf stands, and that it does; for the newest checkpoint's size unless ``size`` says another."""
-    pool = service.pool
+    reads = service.reads
     if (leaf_hash is None) == (index is None):
         raise invalid_request([{"field": "query.leaf_hash", "reason": "give either this or index"}])
-    tree_size = await _known_size(pool, size)
+    tree_size = await _known_size(reads, size)
     if leaf_hash is not None:
-        index = await index_of_leaf(pool, bytes.fromhex(leaf_hash))
+        index = await index_of_leaf(reads, bytes.fromhex(leaf_hash))
     if index is None or index >= tree_size:
         raise Problem(UNKNOWN_LEAF, {"size": tree_size})
-    leaf = await leaf_at(pool, index)
+    leaf = await leaf_at(reads, index)
     if leaf is None:
         raise Problem(UNKNOWN_TILE)
     response.headers.update(MUTABLE if size is None else _IMMUTABLE)
@@ -154,8 +155,8 @@ async def inclusion_proof(
         log_index=index,
         size=tree_size,
         leaf_hash=leaf.hex(),
-        hashes=await _hashes(pool, inclusion_ranges(index, tree_size), tree_size),
-        checkpoint=await checkpoint_note(pool, tree_size),
+        hashes=await _hashes(reads, inclusion_ranges(index, tree_size), tree_size),
+        checkpoint=await checkpoint_note(reads, tree_size),
     )
 
 
@@ -164,18 +165,18 @@ async def consistency_proof(
     service: Service, response: Response, first: Annotated[SafeInt, Query()], second: SizeQuery = None
 ) -> ConsistencyProof:
     """That the log of size ``second`` (by default the newest) begins with that of size ``first``."""
-    pool = service.pool
-    tree_size = await _known_size(pool, second)
+    reads = service.reads
+    tree_size = await _known_size(reads, second)
     if not 0 < first <= tree_size:
         raise Problem(NO_SUCH_PROOF)
     response.headers.update(MUTABLE if second is None else _IMMUTABLE)
     return ConsistencyProof(
-        first=first, second=tree_size, hashes=await _hashes(pool, consistency_ranges(first, tree_size), tree_size)
+        first=first, second=tree_size, hashes=await _hashes(reads, consistency_ranges(first, tree_size), tree_size)
     )
 
 
-async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
-    newest = await newest_size(pool)
+async def _known_size(reads: Reads, size: int | None) -> int:
+    newest = await newest_size(reads)
     if newest == 0:
         raise Problem(EMPTY_LOG)
     if size is not None and size > newest:
@@ -183,8 +184,8 @@ async def _known_size(pool: asyncpg.Pool, size: int | None) -> int:
     return newest if size is None else size
 
 
-async def _hashes(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> list[str]:
-    return [given.hex() for given in await range_hashes(pool, ranges, size)]
+async def _hashes(reads: Reads, ranges: Sequence[Range], size: int) -> list[str]:
+    return [given.hex() for given in await range_hashes(reads, ranges, size)]
 
 
 @dataclass(frozen=True)
@@ -199,19 +200,19 @@ class _Bundle:
 
 
 async def _bundle(service: Service, reader: Reader, place: str) -> _Bundle:
-    pool = service.pool
+    reads = service.reads
     try:
         index, width = _parse_place(place)
     except MalformedTile as error:
         raise Problem(UNKNOWN_TILE) from error
     start = index * TILE_WIDTH
-    labels = await record_labels(pool, start, start + width)
+    labels = await record_labels(reads, start, start + width)
     if len(labels) < width:
         raise Problem(UNKNOWN_TILE)
     known = [label for label in labels if label is not None]
     if len(known) < width:
         raise Problem(RECORDS_BEHIND)
-    closed = await closed_elections(pool, {label.ballot_election for label in known if label.ballot_election})
+    closed = await closed_elections(reads, {label.ballot_election for label in known if label.ballot_election})
     withheld = frozenset(
         at for at, label in enumerate(known, start) if not _is_readable(label.ballot_election, closed, reader)
     )
@@ -228,18 +229,26 @@ def _is_readable(ballot_election: str | None, closed: frozenset[str], reader: Re
     return is_readable(Matter.BALLOTS, stage, reader)
 
 
-def _streamed(service: Service, bundle: _Bundle, length_bytes: Literal[2, 4]) -> Response:
+async def _streamed(request: Request, service: Service, bundle: _Bundle, length_bytes: Literal[2, 4]) -> Response:
     width = len(bundle.sizes)
-    headers = {**bundle.caching, "Content-Length": str(sum(bundle.sizes) + length_bytes * width)}
-    content = _records(service.pool, bundle, length_bytes)
+    caching = dict(bundle.caching)
+    if bundle.caching is _IMMUTABLE:
+        # The hashes stand for the records, and those need not be read to know what the client has.
+        wanted = Tile(0, bundle.start // TILE_WIDTH, width)
+        tag = tag_of((await read_tiles(service.reads, [wanted]))[wanted], bytes([length_bytes]))
+        if (answer := not_modified(request, tag, caching)) is not None:
+            return answer
+        caching["ETag"] = tag
+    headers = {**caching, "Content-Length": str(sum(bundle.sizes) + length_bytes * width)}
+    content = _records(service.reads.unhurried(), bundle, length_bytes)
     return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 
-async def _records(pool: asyncpg.Pool, bundle: _Bundle, length_bytes: int) -> AsyncIterator[bytes]:
+async def _records(reads: Reads, bundle: _Bundle, length_bytes: int) -> AsyncIterator[bytes]:
     """In short queries: a slow client must not hold a database connection."""
     end = bundle.start + len(bundle.sizes)
     for at in range(bundle.start, end, _RECORDS_AT_ONCE):
-        for value in await read_records(pool, at, min(at + _RECORDS_AT_ONCE, end), bundle.withheld):
+        for value in await read_records(reads, at, min(at + _RECORDS_AT_ONCE, end), bundle.withheld):
             yield len(value).to_bytes(length_bytes, "big") + value
 
 

@@ -97,8 +97,8 @@ class Program(Generic[Settings]):
         settings = self._settings()
         require_named_proxies(settings)
         require_room(settings)
-        start, readiness = self.start(settings), Readiness()
         configure_logging(self.service, settings.log_level)
+        start, readiness = self.start(settings), Readiness()
         return serve(self._app(start, readiness, utc_now), readiness, settings)
 
     def _migrate(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from .tls import LocalAuthority
 
 # 4.3.1 and 4.4.0 lose the commit marker of a transaction that was acknowledged just before a kill -9
 # (seen in test_producer.py: read_committed readers stop there for ever); 4.2.2 and older do not.
-KAFKA_VERSION = "4.2.2"
+KAFKA_VERSION = "4.2.2"  # with another one, kafka-jars.sha256 is to be written anew: sha256sum *.jar
 _COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 _SERVER_PROPERTIES = """\
@@ -184,7 +185,7 @@ def install_jars(cache: Path) -> Path:
     """Copy Kafka's jars into ``cache`` unless they are there, and return their folder.
 
     The folder appears by an atomic rename, so that an interrupted download never looks complete and
-    two programs may install at once.
+    two programs may install at once; and only when every jar is the one whose SHA-256 is written down.
     """
     jars = cache / f"kafka-{KAFKA_VERSION}"
     if jars.is_dir():
@@ -199,12 +200,27 @@ def install_jars(cache: Path) -> Path:
         downloaded = Path(scratch) / "jars"
         command = [maven, "-q", "-B", "-f", str(pom), _COPY_DEPENDENCIES, f"-Dkafka.version={KAFKA_VERSION}"]
         _run("Maven", [*command, "-DincludeScope=runtime", f"-DoutputDirectory={downloaded}"])
+        check_jars(downloaded)
         try:
             downloaded.rename(jars)
         except OSError:
             if not jars.is_dir():
                 raise
     return jars
+
+
+def check_jars(folder: Path) -> None:
+    """Compare a folder's jars with ``kafka-jars.sha256``: neither another one, nor one more or less.
+
+    Raises:
+        ProcessFailed: it names the jars. Nobody runs them.
+    """
+    listed = resources.files(__package__).joinpath("kafka-jars.sha256").read_text().splitlines()
+    expected = {name: digest for digest, name in (line.split() for line in listed)}
+    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.iterdir()}
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if wrong:
+        raise ProcessFailed("Kafka", "what was downloaded is not what this release was tested with", "\n".join(wrong))
 
 
 def _java() -> str:

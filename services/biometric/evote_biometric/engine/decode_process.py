@@ -1,10 +1,12 @@
 """The process that decodes pictures: reads length and file, answers with a line of facts and the pixels.
 
-It imports no model and holds no secret. The system kills it when a picture takes too much processor time.
+It imports no model, holds no secret and can open nothing: a parser that a picture takes over is alone with it.
+The system kills it when a picture takes too much processor time.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import resource
 import sys
@@ -12,8 +14,9 @@ import warnings
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from evote_biometric.engine.confinement import confine
 from evote_biometric.engine.decoding import DecodeAnswer, Limits, PictureFault, PictureRefused
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -24,10 +27,11 @@ def main() -> None:
     limits = _limits(sys.argv[1:])
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = limits.pixels
+    _load_what_decoding_loads_late()
     memory = _address_space() + limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a face
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    confine()
     while header := source.read(8):
         _allow_cpu(limits.cpu_s)
         _answer(source.read(int.from_bytes(header, "big")), limits, sink)
@@ -91,6 +95,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
+
+
+def _load_what_decoding_loads_late() -> None:
+    """Modules and codecs that Pillow looks for when a file asks for them, which is too late then."""
+    Image.preinit()
+    assert all((JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin))  # noqa: S101 - loaded above
+    for codec in ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be"):
+        codecs.lookup(codec)
+    example = Image.new("RGB", (8, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("JPEG", "PNG"):
+        stream = io.BytesIO()
+        example.save(stream, kind, exif=exif)
+        _to_rgb(ImageOps.exif_transpose(Image.open(io.BytesIO(stream.getvalue()))))
 
 
 def _allow_cpu(seconds: int) -> None:

@@ -130,10 +130,13 @@ class Decoder:
             self.close()
             arguments = [f"{name}={value}" for name, value in asdict(self._limits).items()]
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "evote_biometric.engine.decode_process", *arguments],
+                [sys.executable, "-I", "-m", "evote_biometric.engine.decode_process", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                cwd="/",
+                # Not the service's, which names its database and its keys; and no thread beside the one that decodes.
+                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
         return self._process
 

@@ -1,0 +1,48 @@
+"""Kafka's jars are run only when they are those whose SHA-256 this release wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from evote_local.nodes.kafka import check_jars, default_cache, install_jars
+from evote_local.nodes.processes import ProcessFailed
+
+pytestmark = pytest.mark.stack
+KAFKA = "kafka_2.13-4.2.2.jar"
+
+
+@pytest.fixture
+def downloaded(tmp_path: Path) -> Path:
+    """The real jars, in a folder of links."""
+    for jar in install_jars(default_cache()).iterdir():
+        (tmp_path / jar.name).symlink_to(jar)
+    return tmp_path
+
+
+def test_the_jars_that_tests_run_with_are_those_written_down(downloaded: Path) -> None:
+    check_jars(downloaded)
+
+
+def exchange(folder: Path) -> None:
+    (folder / KAFKA).unlink()
+    (folder / KAFKA).write_bytes(b"another")
+
+
+def take_away(folder: Path) -> None:
+    (folder / KAFKA).unlink()
+
+
+def add(folder: Path) -> None:
+    (folder / "more.jar").write_bytes(b"")
+
+
+@pytest.mark.parametrize(("change", "named"), [(exchange, KAFKA), (take_away, KAFKA), (add, "more.jar")])
+def test_a_jar_that_is_another_one_too_many_or_missing_is_named(
+    downloaded: Path, change: Callable[[Path], None], named: str
+) -> None:
+    change(downloaded)
+    with pytest.raises(ProcessFailed) as failed:
+        check_jars(downloaded)
+    assert failed.value.log_tail.split() == [named]

@@ -18,12 +18,13 @@ from rich.progress import Progress
 from .client import ServiceClient
 from .decryption import archive_to_decrypt, election_of, partial_decryption
 from .dialogue import AtKeyboard, FromArguments
-from .errors import CommandFailed
+from .errors import CommandFailed, NotApproved
 from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from .log_view import LogView, read_log
 from .log_view import Progress as OnProgress
 from .message import STEP_NAMES, Message, parse_message
 from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, auditor_of
+from .restoring import restored_record
 from .trustee import Person, sign_step
 
 app = typer.Typer(help="立会人：鍵生成の儀式と部分復号。", no_args_is_help=True)
@@ -61,7 +62,14 @@ def keygen(key_file: KeyFile) -> None:
     """鍵を作る。鍵ファイルは本人だけが読めるように書き、上書きしない。"""
     create_key_file(key_file, secrets.token_bytes)
     _console.print(f"鍵を作りました: {key_file}")
-    _console.print("失うと部分復号ができません。安全な場所に控えを取り、誰にも渡さないでください。")
+    _console.print(
+        "失うと部分復号ができません。誰にも渡さず、次の二つの控えを安全な場所に置いてください。\n"
+        f"  1. 鍵: {key_file}\n"
+        f"  2. 儀式の記録: {key_file}.選挙ID.json（儀式の段階ごとに変わります。そのたびに控えを取り直します）",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     _tell_line(key_file)
 
 
@@ -112,6 +120,38 @@ def run(
         _submit(client, message)
 
 
+@app.command("restore-record")
+def restore_record(
+    election: ElectionUuid,
+    key_file: KeyFile,
+    log: Log,
+    witness_policy: WitnessPolicy = None,
+    auditor_key: AuditorKey = None,
+    password: AuditorPassword = None,
+    yes: Annotated[bool, typer.Option("--yes", help="対話しないとき：警告を読んだ。")] = False,
+) -> None:
+    """失った儀式の記録を、鍵と公開ログから作り直す。"""
+    keeper = RecordKeeper(key_file)
+    auditor = auditor_of(auditor_key, password)
+    view = _read_log(log, _policy_text(witness_policy, keeper, election), auditor)
+    restored = restored_record(read_key_file(key_file), keeper, view, election)
+    _console.print(
+        "警告：二つ目の集計を復号しないための記憶が、ここから新しく始まります。\n"
+        "別の集計をもう一度復号すると、二つの差から一人の票が読めることがあります。失う前の記録が見つかりそうなら、\n"
+        "やめて、そちらを使ってください。作り直す前に、他の立会人と選挙管理委員会に知らせてください。",
+        style="bold red",
+    )
+    _console.print(
+        "公開ログには、この鍵による部分復号がありません。送らずに作ったことがあれば、同じアーカイブのほかは復号しないでください。"
+        if restored.record.decrypted_tally_sha256 is None
+        else "公開ログにある、この鍵による部分復号は、記録に書き入れます。"
+    )
+    if not yes and not typer.confirm("失った記録は見つからず、作り直してよいですか"):
+        raise NotApproved("作り直しませんでした。")
+    keeper.save(restored.record)
+    _console.print(f"儀式の記録を作り直しました: {keeper.path(election)}", highlight=False, soft_wrap=True)
+
+
 @app.command()
 def decrypt(
     key_file: KeyFile,
@@ -156,7 +196,9 @@ def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: st
     if record is None:
         raise CommandFailed(
             "最初の段階では --witness-policy（証人の方針）が必要です。"
-            "市の公告などから取り、サーバーからは取らないでください。"
+            "市の公告などから取り、サーバーからは取らないでください。\n"
+            "最初の段階でなければ、鍵ファイルの隣にあるはずの儀式の記録がありません: "
+            f"{keeper.path(election)}\n控えから戻すか、evote trustee restore-record で作り直してください。"
         )
     return record.witness_policy
 

@@ -28,6 +28,23 @@ class KeyFileUnreadable(CommandFailed):
         self.reason = reason
 
 
+class SheetRejected(CommandFailed):
+    """What was typed isn't what stands on a sheet of a paper backup."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"紙の控えとして読めません: {reason}。")
+        self.reason = reason
+
+
+class AnotherKeyOnPaper(CommandFailed):
+    """The sheets of a paper backup hold, and give another key than the file has."""
+
+    def __init__(self, key_file: Path, line: str) -> None:
+        super().__init__(f"紙の控えは {key_file} の鍵のものではありません。紙の鍵の 1 行: {line}")
+        self.key_file = key_file
+        self.line = line
+
+
 class RecordLost(CommandFailed):
     """Messages of this trustee stand in the log, and the record of the ceremony beside the key is missing or old."""
 

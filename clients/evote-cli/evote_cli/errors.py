@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evote_tlog.display import visible
@@ -146,15 +148,31 @@ class NothingToDo(CommandFailed):
     """The step waits for others, or the ceremony is complete."""
 
 
-class ServerRefused(CommandFailed):
-    """The server answered with a problem document."""
+@dataclass(frozen=True)
+class FieldFault:
+    """What a server says of one field: its path, joined by dots, and what would be right."""
 
-    def __init__(self, status: int, slug: str, title: str, detail: str) -> None:
-        super().__init__(
-            f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)} {visible(detail)}"
-        )
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        """The path as a person counts: from 1, and without the request's own ``body``."""
+        parts = self.path.removeprefix("body.").split(".")
+        counted = [f"{int(part) + 1} 番目" if part.isascii() and part.isdigit() else part for part in parts]
+        return visible(f"{' の '.join(counted)}: {self.reason}")
+
+
+class ServerRefused(CommandFailed):
+    """The server answered with a problem document; ``faults`` are its ``errors``."""
+
+    def __init__(self, status: int, slug: str, title: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
+        # Faults are listed below, so a detail that says where in the document they are is of no use here.
+        told = [visible(detail)] if not faults else ["直すところ:", *(f"  {fault}" for fault in faults)]
+        head = f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)}"
+        super().__init__(head + (" " if not faults else "\n") + "\n".join(told))
         self.status = status
         self.slug = slug
+        self.faults = tuple(faults)
 
 
 class ServerUnreachable(CommandFailed):

@@ -21,7 +21,14 @@ from evote_cli import (
 )
 from evote_cli.client import ServiceClient
 from evote_cli.draft_file import TrusteeLine, example_draft
-from evote_cli.errors import CommandFailed, KeyFileUnreadable, NotApproved, ServerRefused, ServerUnreachable
+from evote_cli.errors import (
+    CommandFailed,
+    KeyFileUnreadable,
+    NotApproved,
+    RecordLost,
+    ServerRefused,
+    ServerUnreachable,
+)
 from evote_cli.keyfile import identity_of, read_key_file
 from evote_cli.main import app, main
 from evote_cli.message import CONFIRMATION, STEP_NAMES
@@ -99,14 +106,14 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     """Runs ``evote`` as the officer sato against a transport and raises what went wrong."""
     keys = {"EVOTE_OFFICER_KEY": str(key_file(tmp_path_factory.mktemp("keys"), "sato"))}
 
-    def run(transport: httpx.BaseTransport, *arguments: str | Path) -> str:
+    def run(transport: httpx.BaseTransport, *arguments: str | Path, typed: str = "") -> str:
         for module in TALKING:
             monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
             # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
             monkeypatch.setattr(module._console, "width", 200)
         addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
         environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", **keys}
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == 0, done.output
@@ -154,6 +161,7 @@ def test_a_key_s_line_is_printed_whole_and_again(evote, tmp_path) -> None:
     printed = evote(answering(500, {}), "trustee", "keygen", "--key-file", key)
     line = key_text(identity_of(read_key_file(key)).public_key())
     assert line in printed.splitlines()
+    assert "控え" in printed and f"{key}.選挙ID.json" in printed
     assert line in evote(answering(500, {}), "trustee", "public-key", "--key-file", key).splitlines()
 
 
@@ -197,6 +205,25 @@ def test_a_decryption_is_made_from_an_archive_and_a_log_in_a_folder(evote, held,
     )  # fmt: skip
     evote(election.transport(), "trustee", "submit", message)
     assert election.election.partial_decryptions.keys() == {3}
+
+
+def test_a_record_is_made_again_after_a_warning_that_a_person_answers(evote, held, policy_file, tmp_path) -> None:
+    trustee, nobody = held.trustees[0], answering(500, {})
+    held.election.hold_ceremony(held.trustees, until=Step.COMMITMENT)
+    record = trustee.keeper.path(UUID)
+    record.unlink()
+    step = ("trustee", "run", UUID, "--key-file", trustee.path, "--log", held.election.log.folder)
+    with pytest.raises(CommandFailed, match="restore-record"):
+        evote(nobody, *step)
+    with pytest.raises(RecordLost):
+        evote(nobody, *step, "--witness-policy", policy_file)
+    restore = ("trustee", "restore-record", *step[2:], "--witness-policy", policy_file)
+    with pytest.raises(NotApproved):
+        evote(nobody, *restore, typed="n\n")
+    assert not record.exists()
+    told = evote(nobody, *restore, typed="y\n")
+    assert "二つ目の集計を復号しないための記憶が、ここから新しく始まります" in told
+    assert str(record) in told and record.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_unreachable_server_is_told(evote) -> None:

@@ -18,9 +18,10 @@ from rich.text import Text
 
 from .client import Reader, ServiceClient
 from .commanding import Commanded, OfficerKey, Password, Reason, sign_alone
-from .errors import CommandFailed, NotApproved
+from .errors import CommandFailed
+from .irrevocable import confirm_by_name
 from .officer_key import read_officer_key
-from .options import AuthUrl, ElectionUuid, Yes
+from .options import AuthUrl, ElectionUuid, TallyUrl, YesToName
 from .shown import shown
 
 app = typer.Typer(help="選挙事務：名簿の点検、取込み、凍結。", no_args_is_help=True)
@@ -74,10 +75,11 @@ def freeze(
     election: ElectionUuid,
     reason: Reason,
     url: AuthUrl,
+    tally_url: TallyUrl,
     officer_key: OfficerKey,
     password: Password,
     expected_size: Annotated[int, typer.Option(min=1, help="名簿に載っているはずの人数。")],
-    yes: Yes = False,
+    yes: YesToName = False,
 ) -> None:
     """名簿を凍結し、投票資格を公開する（取り消せません）。取り込んだ人数が違えば、何もしない。"""
     officer = read_officer_key(officer_key, password)
@@ -90,8 +92,8 @@ def freeze(
                 f"取り込まれている名簿は {visible(str(imported))} 人で、{expected_size} 人ではありません。"
                 "何もしていません。\n人数を確かめ、名簿が違うときは evote roll import で取り込み直してください。"
             )
-        if not yes and not typer.confirm(f"{expected_size} 人の名簿を凍結します。取り消せません。よいですか"):
-            raise NotApproved("凍結しませんでした。何もしていません。")
+        if not yes:
+            confirm_by_name(request.act, election, tally_url)
         with _console.status("投票資格を作って公開しています"):
             frozen = client.command(request, sign_alone(request, officer, reason))
     _console.print(f"名簿を凍結し、投票資格を公開しました: {shown(frozen['roll_size'])} 人")

@@ -15,6 +15,7 @@ from evote_cli import (
     command_commands,
     election_commands,
     face_commands,
+    irrevocable,
     officer_commands,
     roll_commands,
     trustee_commands,
@@ -56,7 +57,21 @@ UUID = "4yP2vbZnkbxpPG"
 URL = "http://tally.example"
 
 
-TALKING = (command_commands, election_commands, face_commands, officer_commands, roll_commands, trustee_commands)
+ELECTION = {
+    "election_uuid": UUID,
+    "name": "住民投票２０２６",
+    "opens_at": "2025-12-31T22:00:00.000Z",
+    "closes_at": "2126-01-02T11:00:00.000Z",
+}
+TALKING = (
+    command_commands,
+    election_commands,
+    face_commands,
+    irrevocable,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
 KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki", "kato")}
 ROSTER = parse_roster(
     json.dumps(
@@ -323,7 +338,7 @@ def test_errors_of_an_unknown_form_leave_the_refusal_itself(evote) -> None:
 
 
 def test_a_preflight_that_fails_is_an_error(evote) -> None:
-    report = {"ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
+    report = {**ELECTION, "ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
     with pytest.raises(CommandFailed, match="まだ開始できません"):
         evote(answering(200, report), "election", "preflight", UUID)
     report["ready"] = True
@@ -332,7 +347,7 @@ def test_a_preflight_that_fails_is_an_error(evote) -> None:
 
 def test_an_officers_command_tells_what_came_of_it(evote) -> None:
     requests: list[httpx.Request] = []
-    freeze = ("election", "freeze", UUID, "--expected-size", "7", "--reason", "突合済み")
+    freeze = ("election", "freeze", UUID, "--expected-size", "7", "--reason", "突合済み", "--yes")
     assert "7 人" in evote(answering(200, {"roll_size": 7}, requests), *freeze)
     assert (given(requests[0], "tally").names, given(requests[0], "tally").reason) == ("sato", "突合済み")
 
@@ -349,21 +364,21 @@ def test_what_takes_two_officers_is_sent_when_both_have_signed_the_same(
     evote, tmp_path, command: str, answer: dict[str, str], told: str
 ) -> None:
     requests: list[httpx.Request] = []
-    transport, file = answering(200, {"election_uuid": UUID, **answer}, requests), tmp_path / "c.command"
+    transport, file = answering(200, {**ELECTION, **answer}, requests), tmp_path / "c.command"
     (tmp_path / "a.bel").write_bytes(b"archive")
     archive = ("--archive", tmp_path / "a.bel") if command == "certify" else ()
-    arguments = ("election", command, UUID, *archive, "--reason", "予定どおり", "--command", file)
+    arguments = ("election", command, UUID, *archive, "--reason", "予定どおり", "--command", file, "--yes")
     assert "まだ送っていません" in evote(transport, *arguments)
     with pytest.raises(CommandFailed, match="まだ一人"):
         evote(transport, *arguments)
     with pytest.raises(CommandFailed, match="すでに署名"):
         evote(answering(200, {"election_uuid": UUID, "name": "n"}), "command", "cosign", file, "--yes")
-    assert not requests
+    assert all(request.method == "GET" for request in requests)
     shown = cosigned(evote, file, tmp_path)
     for text in (f"住民投票（{UUID}）", "予定どおり", "sato"):
         assert text in shown
     assert told in evote(transport, *arguments)
-    (request,) = requests
+    (request,) = (request for request in requests if request.method == "POST")
     assert given(request, "tally").names == "sato、suzuki"
     if command == "certify":
         assert json.loads(request.content) == {"archive_sha256": sha256(b"archive").hexdigest()}
@@ -374,7 +389,7 @@ def test_what_takes_two_officers_is_sent_when_both_have_signed_the_same(
 
 def test_the_second_officer_is_shown_what_is_signed_and_nothing_else(evote, tmp_path) -> None:
     file = tmp_path / "close.command"
-    evote(answering(500, {}), "election", "close", UUID, "--reason", "r", "--command", file)
+    evote(answering(500, {}), "election", "close", UUID, "--reason", "r", "--command", file, "--yes")
     honest = json.loads(file.read_text())
     for changed in ({"body": "{}"}, {"path": f"/elections/{UUID}/open"}, {"service": "auth"}, {"statements": ["{}"]}):
         file.write_text(json.dumps({**honest, **changed}))
@@ -459,11 +474,11 @@ def test_rows_that_only_the_service_refuses_are_told_with_their_lines(evote, tmp
 
 def test_a_roll_is_frozen_only_at_the_expected_size_and_when_it_is_confirmed(evote, monkeypatch) -> None:
     requests: list[httpx.Request] = []
-    transport = answering(200, {"roll_size": 7, "frozen": False}, requests)
+    transport = answering(200, {**ELECTION, "roll_size": 7, "frozen": False}, requests)
     freeze = ("roll", "freeze", UUID, "--reason", "突合済み", "--expected-size")
     with pytest.raises(CommandFailed, match="7 人で、8 人ではありません"):
         evote(transport, *freeze, "8", "--yes")
-    monkeypatch.setattr("typer.confirm", lambda text: "7 人" not in text)
+    monkeypatch.setattr("typer.prompt", lambda text: "別の選挙")
     with pytest.raises(NotApproved):
         evote(transport, *freeze, "7")
     assert {request.method for request in requests} == {"GET"}
@@ -526,6 +541,62 @@ def test_an_officers_decision_is_sent_signed_with_the_reason(evote, command, pat
     assert (given(request).names, given(request).reason) == ("sato", "戸籍で確認")
 
 
+def typing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.prompt", lambda question: text)
+
+
+ONCE = [
+    ("election", "freeze", UUID, "--expected-size", "7"),
+    ("election", "open", UUID, "--command", "c.command"),
+    ("election", "close", UUID, "--command", "c.command"),
+    ("election", "certify", UUID, "--archive", "a.bel", "--command", "c.command"),
+    ("roll", "freeze", UUID, "--expected-size", "7"),
+    ("face", "codes", UUID, "--out", "codes.csv", "--command", "c.command"),
+]
+
+
+@pytest.mark.parametrize("arguments", ONCE, ids=lambda arguments: "-".join(arguments[:2]))
+def test_what_can_not_be_undone_takes_the_elections_name(evote, tmp_path, monkeypatch, arguments) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.bel").write_bytes(b"archive")
+    requests: list[httpx.Request] = []
+    transport = answering(200, {**ELECTION, "roll_size": 7}, requests)
+    for wrong in ("", UUID, "住民", "市長選挙"):
+        typing(wrong, monkeypatch)
+        with pytest.raises(NotApproved, match="何も送っていません"):
+            evote(transport, *arguments, "--reason", "r")
+    assert not Path("c.command").exists() and {request.method for request in requests} == {"GET"}
+    typing(" 住民投票　2026", monkeypatch)
+    said = evote(transport, *arguments, "--reason", "r")
+    assert "選挙: 住民投票２０２６" in said and UUID in said and "取り消せません" in said
+    assert "2026-01-01（木）07:00（日本時間） 〜 2126-01-02（水）20:00（日本時間）" in said
+    assert Path("c.command").exists() or requests[-1].method == "POST"
+
+
+def test_a_name_that_could_move_the_cursor_is_typed_as_it_is_shown(evote, monkeypatch) -> None:
+    typing(ESCAPED, monkeypatch)
+    document = {**ELECTION, "name": HOSTILE, "opens_at": HOSTILE, "closes_at": HOSTILE, "roll_size": 7}
+    said = evote(answering(200, document), "election", "freeze", UUID, "--expected-size", "7", "--reason", "r")
+    assert can_be_printed(said) and said.count(ESCAPED) == 3
+
+
+def test_an_answer_for_another_election_stops_what_can_not_be_undone(evote, monkeypatch) -> None:
+    typing("住民投票2026", monkeypatch)
+    with pytest.raises(CommandFailed, match="別の選挙"):
+        evote(answering(200, ELECTION), "election", "close", "other", "--reason", "r", "--command", "c.command")
+
+
+@pytest.mark.parametrize("command", ["open", "preflight"])
+def test_before_the_opening_time_it_is_said_from_when_ballots_are_taken(evote, tmp_path, command: str) -> None:
+    arguments = ("--reason", "r", "--command", tmp_path / "c.command", "--yes") if command == "open" else ()
+    document = {**ELECTION, "ready": True, "checks": [], "opens_at": "2126-01-01T22:00:00.000Z"}
+    early = evote(answering(200, document), "election", command, UUID, *arguments)
+    assert "票を受け付けるのは 2126-01-02（水）07:00（日本時間） からです" in early
+    (tmp_path / "c.command").unlink(missing_ok=True)
+    document["opens_at"] = "2026-01-01T22:00:00.000Z"
+    assert "票を受け付けるのは" not in evote(answering(200, document), "election", command, UUID, *arguments)
+
+
 CODES = '{"voter_id": "甲1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB"}\n{"voting_codes": 1, "issue": 2}\n'
 
 
@@ -537,7 +608,7 @@ def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
         return httpx.Response(201, text=CODES)
 
     out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
-    codes = ("face", "codes", UUID, "--out", out, "--replaces", "1", "--command", file, *ACT)
+    codes = ("face", "codes", UUID, "--out", out, "--replaces", "1", "--command", file, "--yes", *ACT)
     evote(httpx.MockTransport(answer), *codes)
     cosigned(evote, file, tmp_path)
     output = evote(httpx.MockTransport(answer), *codes)
@@ -554,7 +625,7 @@ def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
 def test_a_list_of_codes_that_breaks_off_is_told_and_leaves_no_file(evote, tmp_path, text: str) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(201, text=text))
     out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
-    codes = ("face", "codes", UUID, "--out", out, "--command", file, *ACT)
+    codes = ("face", "codes", UUID, "--out", out, "--command", file, "--yes", *ACT)
     evote(transport, *codes)
     cosigned(evote, file, tmp_path)
     with pytest.raises(CommandFailed, match="途中で切れています"):

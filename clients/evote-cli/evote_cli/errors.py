@@ -30,6 +30,72 @@ class KeyFileUnreadable(CommandFailed):
         self.reason = reason
 
 
+class SheetRejected(CommandFailed):
+    """What was typed isn't what stands on a sheet of a paper backup."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"紙の控えとして読めません: {reason}。")
+        self.reason = reason
+
+
+class AnotherKeyOnPaper(CommandFailed):
+    """The sheets of a paper backup hold, and give another key than the file has."""
+
+    def __init__(self, key_file: Path, line: str) -> None:
+        super().__init__(f"紙の控えは {key_file} の鍵のものではありません。紙の鍵の 1 行: {line}")
+        self.key_file = key_file
+        self.line = line
+
+
+class RecordLost(CommandFailed):
+    """Messages of this trustee stand in the log, and the record of the ceremony beside the key is missing or old."""
+
+    def __init__(self, record: Path, election_uuid: str) -> None:
+        super().__init__(
+            f"鍵ファイルの隣に、この選挙の儀式の記録がないか、古い控えです: {record}\n"
+            "新しい控えがあれば、そこへ戻してください。なければ、鍵と公開ログから作り直せます:\n"
+            f"  evote trustee restore-record {visible(election_uuid)} --key-file 鍵ファイル --witness-policy policy.txt"
+        )
+        self.record = record
+        self.election_uuid = election_uuid
+
+
+class RecordUnreadable(CommandFailed):
+    """The record of the ceremony beside the key is damaged."""
+
+    def __init__(self, record: Path, reason: str) -> None:
+        super().__init__(
+            f"儀式の記録を読めません: {record}（{visible(reason)}）\n"
+            "壊れているときは、控えから戻すか、別の場所へ移してから evote trustee restore-record で作り直してください。"
+        )
+        self.record = record
+        self.reason = reason
+
+
+class PolynomialLost(CommandFailed):
+    """A trustee committed to a polynomial that nobody has any more: this ceremony can't be completed."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(
+            "約束（コミットメント）をした多項式の記録が、鍵ファイルの隣にありません。鍵からもログからも作り直せません:\n"
+            f"  {record}\n"
+            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に起案のやり直しを"
+            "頼んでください（票はまだ一つもなく、秘密は何も出ていません）。"
+        )
+        self.record = record
+
+
+class NothingLost(CommandFailed):
+    """No message of this trustee stands in the log: no record is missed."""
+
+    def __init__(self, election_uuid: str) -> None:
+        super().__init__(
+            f"選挙 {visible(election_uuid)} では、あなたの鍵からまだ何も公開ログに載っていません。"
+            "失われたものはありません。evote trustee run で始めてください。"
+        )
+        self.election_uuid = election_uuid
+
+
 class CeremonyRejected(CommandFailed):
     """What others said, or what stands in the log, contradicts the protocol: don't go on, tell the officers."""
 

@@ -16,7 +16,7 @@ from evote_officers.commands import ACCESS_SCHEME, COMMAND_SCHEME, authorization
 from evote_officers.signing import Officer
 
 from .commanding import Commanded
-from .errors import ServerRefused, ServerUnreachable
+from .errors import FieldFault, ServerRefused, ServerUnreachable
 
 TIMEOUT_S = 60.0
 
@@ -116,6 +116,13 @@ def _refusal(response: httpx.Response) -> ServerRefused:
     try:
         problem = response.json()
         slug = str(problem["type"]).rsplit(":", 1)[-1]
-        return ServerRefused(response.status_code, slug, str(problem["title"]), str(problem.get("detail", "")))
-    except (ValueError, KeyError, TypeError):
+        detail = str(problem.get("detail", ""))
+        return ServerRefused(response.status_code, slug, str(problem["title"]), detail, _faults(problem))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ServerRefused(response.status_code, "unknown", response.reason_phrase, "")
+
+
+def _faults(problem: dict[str, Any]) -> list[FieldFault]:
+    """A server of the release before this one gives reasons in English only."""
+    listed = problem.get("errors", [])
+    return [FieldFault(str(fault["field"]), str(fault.get("ja") or fault["reason"])) for fault in listed]

@@ -31,7 +31,7 @@ from evote_verify.findings import Outcome
 from evote_verify.reading.archive_file import ArchiveChanged, ArchiveFile, opened_archive
 from evote_verify.ties import archive_log
 
-from .errors import ArchiveRejected, CommandFailed, KeyFileUnreadable, NotCountedYet, PolicyDiffers
+from .errors import ArchiveRejected, CommandFailed, NotCountedYet, PolicyDiffers, RecordLost
 from .keyfile import Randomness, RecordKeeper, identity_of
 from .log_view import LogView, check_seen
 from .message import Message
@@ -87,12 +87,12 @@ def partial_decryption(
         NotCountedYet: the log doesn't show the count.
         LogRefused, PolicyDiffers: the log isn't the one of the ceremony.
         NotThisTrustee, CeremonyRejected: the election isn't this trustee's, or not as the trustees confirmed it.
-        KeyFileUnreadable: the record of the ceremony is missing.
+        RecordLost: the record of the ceremony is missing; :mod:`evote_cli.restoring` makes it again.
     """
     election_uuid = election_of(archive)
     record = keeper.find(election_uuid)
     if record is None:
-        raise KeyFileUnreadable(keeper.path(election_uuid), "この選挙の鍵生成の儀式の記録がありません")
+        raise RecordLost(keeper.path(election_uuid), election_uuid)
     if record.witness_policy != view.policy:
         raise PolicyDiffers(keeper.path(election_uuid))
     check_seen(record, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from evote_officers import acts
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .client import Reader, ServiceClient
 from .commanding import (
@@ -24,9 +26,10 @@ from .commanding import (
     sign_together,
     tell_second_person,
 )
-from .errors import CommandFailed
+from .draft_file import draft_summary, example_draft, parse_trustee
+from .errors import CommandFailed, NotApproved
 from .officer_key import read_officer_key
-from .options import AuditorKey, AuditorPassword, AuthUrl, ElectionUuid, Url, auditor_of
+from .options import AuditorKey, AuditorPassword, AuthUrl, ElectionUuid, Url, Yes, auditor_of
 from .shown import shown
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
@@ -44,19 +47,37 @@ _STATES = {
 
 
 @app.command()
+def template(
+    trustee: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="立会人の 氏名=鍵の1行。人数分を繰り返す。なければ例の氏名になり、鍵の 1 行はあとで書き込む。"
+        ),
+    ] = None,
+) -> None:
+    """起案の例を表示する。ファイルに保存して書き換え、draft で送る。"""
+    print(example_draft([parse_trustee(text) for text in trustee or []], datetime.now(UTC)))
+
+
+@app.command()
 def draft(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="選挙の内容（JSON）。")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="選挙の内容（JSON）。例は template。")],
     command: CommandFile,
     reason: Reason,
     url: Url,
     officer_key: OfficerKey,
     password: Password,
+    yes: Yes = False,
 ) -> None:
     """選挙を起案する（二人）。立会人の氏名と、立会人から受け取った鍵の 1 行を内容に書いておく。"""
     try:
         order = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise CommandFailed(f"JSON として読めません: {file}（{error}）") from error
+    # Text, so that nothing in a name is read as markup.
+    _console.print(Text("\n".join(draft_summary(order))))
+    if not yes and not typer.confirm("この内容で起案してよいですか"):
+        raise NotApproved("起案しませんでした。何も送っていません。")
     drafted = _together(Commanded(acts.DRAFT, {}, json_body(order)), url, command, officer_key, password, reason)
     if drafted is not None:
         _console.print(f"選挙を起案しました: [bold]{shown(drafted['election_uuid'])}[/bold]")

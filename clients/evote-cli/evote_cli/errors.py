@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evote_tlog.display import visible
@@ -26,6 +28,72 @@ class KeyFileUnreadable(CommandFailed):
         super().__init__(f"鍵の情報を読めません: {path}（{visible(reason)}）")
         self.path = path
         self.reason = reason
+
+
+class SheetRejected(CommandFailed):
+    """What was typed isn't what stands on a sheet of a paper backup."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"紙の控えとして読めません: {reason}。")
+        self.reason = reason
+
+
+class AnotherKeyOnPaper(CommandFailed):
+    """The sheets of a paper backup hold, and give another key than the file has."""
+
+    def __init__(self, key_file: Path, line: str) -> None:
+        super().__init__(f"紙の控えは {key_file} の鍵のものではありません。紙の鍵の 1 行: {line}")
+        self.key_file = key_file
+        self.line = line
+
+
+class RecordLost(CommandFailed):
+    """Messages of this trustee stand in the log, and the record of the ceremony beside the key is missing or old."""
+
+    def __init__(self, record: Path, election_uuid: str) -> None:
+        super().__init__(
+            f"鍵ファイルの隣に、この選挙の儀式の記録がないか、古い控えです: {record}\n"
+            "新しい控えがあれば、そこへ戻してください。なければ、鍵と公開ログから作り直せます:\n"
+            f"  evote trustee restore-record {visible(election_uuid)} --key-file 鍵ファイル --witness-policy policy.txt"
+        )
+        self.record = record
+        self.election_uuid = election_uuid
+
+
+class RecordUnreadable(CommandFailed):
+    """The record of the ceremony beside the key is damaged."""
+
+    def __init__(self, record: Path, reason: str) -> None:
+        super().__init__(
+            f"儀式の記録を読めません: {record}（{visible(reason)}）\n"
+            "壊れているときは、控えから戻すか、別の場所へ移してから evote trustee restore-record で作り直してください。"
+        )
+        self.record = record
+        self.reason = reason
+
+
+class PolynomialLost(CommandFailed):
+    """A trustee committed to a polynomial that nobody has any more: this ceremony can't be completed."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(
+            "約束（コミットメント）をした多項式の記録が、鍵ファイルの隣にありません。鍵からもログからも作り直せません:\n"
+            f"  {record}\n"
+            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に起案のやり直しを"
+            "頼んでください（票はまだ一つもなく、秘密は何も出ていません）。"
+        )
+        self.record = record
+
+
+class NothingLost(CommandFailed):
+    """No message of this trustee stands in the log: no record is missed."""
+
+    def __init__(self, election_uuid: str) -> None:
+        super().__init__(
+            f"選挙 {visible(election_uuid)} では、あなたの鍵からまだ何も公開ログに載っていません。"
+            "失われたものはありません。evote trustee run で始めてください。"
+        )
+        self.election_uuid = election_uuid
 
 
 class CeremonyRejected(CommandFailed):
@@ -146,15 +214,31 @@ class NothingToDo(CommandFailed):
     """The step waits for others, or the ceremony is complete."""
 
 
-class ServerRefused(CommandFailed):
-    """The server answered with a problem document."""
+@dataclass(frozen=True)
+class FieldFault:
+    """What a server says of one field: its path, joined by dots, and what would be right."""
 
-    def __init__(self, status: int, slug: str, title: str, detail: str) -> None:
-        super().__init__(
-            f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)} {visible(detail)}"
-        )
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        """The path as a person counts: from 1, and without the request's own ``body``."""
+        parts = self.path.removeprefix("body.").split(".")
+        counted = [f"{int(part) + 1} 番目" if part.isascii() and part.isdigit() else part for part in parts]
+        return visible(f"{' の '.join(counted)}: {self.reason}")
+
+
+class ServerRefused(CommandFailed):
+    """The server answered with a problem document; ``faults`` are its ``errors``."""
+
+    def __init__(self, status: int, slug: str, title: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
+        # Faults are listed below, so a detail that says where in the document they are is of no use here.
+        told = [visible(detail)] if not faults else ["直すところ:", *(f"  {fault}" for fault in faults)]
+        head = f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)}"
+        super().__init__(head + (" " if not faults else "\n") + "\n".join(told))
         self.status = status
         self.slug = slug
+        self.faults = tuple(faults)
 
 
 class ServerUnreachable(CommandFailed):

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from evote_belenios.channel import TrusteeSecret
 from evote_belenios.errors import BeleniosError
 
-from .errors import KeyFileExists, KeyFileUnreadable
+from .errors import KeyFileExists, KeyFileUnreadable, RecordUnreadable
 
 Randomness = Callable[[int], bytes]
 _IDENTITY = b"tsukuba-evote trustee identity v1"
@@ -123,7 +123,7 @@ class RecordKeeper:
         """The record of an election; None before its first step.
 
         Raises:
-            KeyFileUnreadable: it is damaged.
+            RecordUnreadable: it is damaged.
         """
         path = self.path(election_uuid)
         try:
@@ -132,7 +132,7 @@ class RecordKeeper:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
-            raise KeyFileUnreadable(path, str(error)) from error
+            raise RecordUnreadable(path, str(error)) from error
         return replace(
             record, seen=seen, certificates=tuple(record.certificates), commitments=tuple(record.commitments)
         )

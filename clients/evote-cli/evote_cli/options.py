@@ -36,6 +36,7 @@ AuditorPassword = Annotated[
         show_default=False,
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="確認を尋ねない（内容を先に確かめたプログラムのため）。")]
 ElectionUuid = Annotated[str, typer.Argument(metavar="ELECTION", help="選挙の識別子。", show_default=False)]
 
 

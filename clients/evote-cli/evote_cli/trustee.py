@@ -24,7 +24,15 @@ from evote_verify.reading.ceremony import ceremony_of, setup_in_log, texts_of
 from evote_verify.reading.elections import LoggedElection
 from evote_verify.ties import trustees
 
-from .errors import CeremonyRejected, CodeDiffers, NothingToDo, NotThisTrustee, PolicyDiffers
+from .errors import (
+    CeremonyRejected,
+    CodeDiffers,
+    NothingToDo,
+    NotThisTrustee,
+    PolicyDiffers,
+    PolynomialLost,
+    RecordLost,
+)
 from .keyfile import CeremonyRecord, Randomness, RecordKeeper, identity_of
 from .log_view import LogView, check_seen
 from .message import CONFIRMATION, STEP_NAMES, Message
@@ -141,22 +149,47 @@ def sign_step(
         LogRefused: the log isn't the continuation of what was seen before.
         PolicyDiffers: other witnesses than at the first step.
         CeremonyRejected: the ceremony contradicts the protocol, or what was seen before.
+        RecordLost: messages of this trustee stand in the log, and their record is not here.
+        PolynomialLost: this trustee committed to a polynomial that the record doesn't have.
         CodeDiffers: other trustees see another ceremony.
         NotApproved: the trustee doesn't confirm the final texts.
     """
     seen = see_ceremony(secret, view, election_uuid)
-    record = keeper.find(election_uuid) or CeremonyRecord(election_uuid, seen.trustee, view.policy)
-    if record.witness_policy != view.policy:
-        raise PolicyDiffers(keeper.path(election_uuid))
-    check_seen(record, view)
-    _check_history(record, seen)
+    record = keeper.find(election_uuid)
+    if record is None:
+        if any(seen.own(step) is not None for step in STEPS):
+            raise RecordLost(keeper.path(election_uuid), election_uuid)
+        record = CeremonyRecord(election_uuid, seen.trustee, view.policy)
+    check_record(record, seen, view, keeper)
     step = next_step(seen)
+    _require_remembered(record, step, keeper)
     try:
         record, text, statement = _STEPS[step](_Work(secret, record, seen, person, random))
     except BeleniosError as error:
         raise CeremonyRejected(f"{error.rule}: {error.detail}") from error
     keeper.save(replace(record, seen=view.seen))
     return Message(election_uuid, seen.trustee, step, text, statement)
+
+
+def check_record(record: CeremonyRecord, seen: SeenCeremony, view: LogView, keeper: RecordKeeper) -> None:
+    """Refuse a ceremony that isn't the continuation of what the record remembers.
+
+    Raises:
+        PolicyDiffers, LogRefused, CeremonyRejected.
+    """
+    if record.witness_policy != view.policy:
+        raise PolicyDiffers(keeper.path(record.election_uuid))
+    check_seen(record, view)
+    _check_history(record, seen)
+
+
+def _require_remembered(record: CeremonyRecord, step: str, keeper: RecordKeeper) -> None:
+    """Refuse to go on with an old copy of the record: it lacks what this trustee did since."""
+    path = keeper.path(record.election_uuid)
+    if step == Step.POLYNOMIAL and record.polynomial is None:
+        raise PolynomialLost(path)
+    if (step == Step.VOUTPUT and not record.commitments) or (step == CONFIRMATION and record.voutput is None):
+        raise RecordLost(path, record.election_uuid)
 
 
 def _check_history(record: CeremonyRecord, seen: SeenCeremony) -> None:
@@ -225,17 +258,12 @@ def _commitment(work: _Work) -> tuple[CeremonyRecord, str, str]:
 
 
 def _polynomial(work: _Work) -> tuple[CeremonyRecord, str, str]:
-    record = work.record
-    if record.polynomial is None:
-        raise CeremonyRejected("この鍵マシンには、コミットした多項式の記録がありません")
-    record = replace(record, commitments=work.seen.texts(Step.COMMITMENT))
+    record = replace(work.record, commitments=work.seen.texts(Step.COMMITMENT))
     return work.signed(record, Step.POLYNOMIAL, str(record.polynomial))
 
 
 def _voutput(work: _Work) -> tuple[CeremonyRecord, str, str]:
     record, seen = work.record, work.seen
-    if not record.commitments:
-        raise CeremonyRejected("この鍵マシンには、公開前のコミットメントの記録がありません")
     text = record.voutput or threshold.committed_voutput(
         work.secret,
         seen.plan.group,
@@ -250,15 +278,13 @@ def _voutput(work: _Work) -> tuple[CeremonyRecord, str, str]:
 
 def _confirmation(work: _Work) -> tuple[CeremonyRecord, str, str]:
     record, seen = work.record, work.seen
-    if not record.voutput:
-        raise CeremonyRejected("この鍵マシンには、検証鍵の記録がありません")
     roll = seen.logged.roll
     if roll is None:
         raise NothingToDo("名簿の確定を待っています")
     setup = setup_in_log(seen.plan, seen.logged, roll.event.credentials_sha256)
     if seen.logged.credentials_text(setup.credentials_sha256) is None:
         raise NothingToDo("公開された資格情報の一覧が、公開ログにまだ揃っていません")
-    _check_own_key(work.secret, seen, record.voutput, setup)
+    _check_own_key(work.secret, seen, str(record.voutput), setup)
     work.person.approve(seen.plan, roll.event.roll_size, setup)
     statement = seen.ceremony.sign_setup(identity_of(work.secret), seen.trustee, setup)
     return replace(record, confirmation=statement), "", statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from evote_belenios.channel import TrusteeSecret
 from evote_officers.signing import Officer
 from evote_statements.keys import key_text
 from rich.console import Console
@@ -18,16 +20,19 @@ from rich.progress import Progress
 from .client import ServiceClient
 from .decryption import archive_to_decrypt, election_of, partial_decryption
 from .dialogue import AtKeyboard, FromArguments
-from .errors import CommandFailed
-from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
+from .errors import AnotherKeyOnPaper, CommandFailed, NotApproved
+from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file, write_new_key
 from .log_view import LogView, read_log
 from .log_view import Progress as OnProgress
 from .message import STEP_NAMES, Message, parse_message
 from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, auditor_of
+from .paper import secret_on, sheets_of
+from .restoring import restored_record
 from .trustee import Person, sign_step
 
 app = typer.Typer(help="立会人：鍵生成の儀式と部分復号。", no_args_is_help=True)
 _console = Console()
+_WORDS_A_LINE = 5
 
 KeyFile = Annotated[Path, typer.Option("--key-file", help="鍵ファイル。儀式の記録も同じ場所に置かれます。")]
 OutFile = Annotated[Path, typer.Option("--out", help="書き出すファイル。")]
@@ -61,7 +66,14 @@ def keygen(key_file: KeyFile) -> None:
     """鍵を作る。鍵ファイルは本人だけが読めるように書き、上書きしない。"""
     create_key_file(key_file, secrets.token_bytes)
     _console.print(f"鍵を作りました: {key_file}")
-    _console.print("失うと部分復号ができません。安全な場所に控えを取り、誰にも渡さないでください。")
+    _console.print(
+        "失うと部分復号ができません。誰にも渡さず、次の二つの控えを安全な場所に置いてください。\n"
+        f"  1. 鍵: {key_file}（紙の控えは evote trustee backup-key で作ります）\n"
+        f"  2. 儀式の記録: {key_file}.選挙ID.json（儀式の段階ごとに変わります。そのたびに控えを取り直します）",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     _tell_line(key_file)
 
 
@@ -69,6 +81,48 @@ def keygen(key_file: KeyFile) -> None:
 def public_key(key_file: KeyFile) -> None:
     """選挙管理委員会に渡す 1 行をもう一度表示する。"""
     _tell_line(key_file)
+
+
+@app.command("backup-key")
+def backup_key(
+    key_file: KeyFile,
+    sheets: Annotated[int, typer.Option(help="紙の枚数。")] = 1,
+    needed: Annotated[int, typer.Option(help="鍵を戻すのに必要な枚数。")] = 1,
+) -> None:
+    """鍵の紙の控えを画面に出す（SLIP-39 の言葉）。書き写したら check-backup で確かめる。"""
+    secret = read_key_file(key_file)
+    for number, sheet in enumerate(sheets_of(secret, sheets=sheets, needed=needed), 1):
+        _console.print(f"\n{number} 枚目（{sheets} 枚のうち {needed} 枚で鍵に戻せます）", highlight=False)
+        words = sheet.split()
+        for start in range(0, len(words), _WORDS_A_LINE):
+            line = enumerate(words[start : start + _WORDS_A_LINE], start + 1)
+            _console.print("  " + " ".join(f"{at:2} {word:<9}" for at, word in line), highlight=False, soft_wrap=True)
+    _console.print(
+        "\n番号と言葉を紙に書き写してください。写真に撮らず、ファイルにも印刷機にも残しません。鍵そのものと同じ秘密です。\n"
+        "紙には、次の 1 行（秘密ではありません）と日付も書いておきます。\n"
+        "書き終えたら evote trustee check-backup で確かめ、画面を消してください。"
+    )
+    _print_line(secret)
+
+
+@app.command("check-backup")
+def check_backup(key_file: KeyFile) -> None:
+    """紙の控えを入力して、鍵ファイルと同じ鍵に戻ることを確かめる（何も書かない）。"""
+    secret, written = read_key_file(key_file), _secret_on_paper()
+    if not hmac.compare_digest(secret.reveal(), written.reveal()):
+        raise AnotherKeyOnPaper(key_file, _line_of(written))
+    _console.print("紙の控えは正しく、この鍵に戻ります。")
+
+
+@app.command("restore-key")
+def restore_key(key_file: KeyFile) -> None:
+    """紙の控えから鍵ファイルを作り直す。上書きしない。"""
+    secret = _secret_on_paper()
+    write_new_key(key_file, secret.reveal())
+    _console.print(f"鍵を戻しました: {key_file}", highlight=False, soft_wrap=True)
+    _console.print("次の 1 行が、紙に書いたものと同じことを確かめてください:")
+    _print_line(secret)
+    _console.print("儀式の途中や開票の前なら、儀式の記録も戻します（控えから、または evote trustee restore-record）。")
 
 
 @app.command("sign-step")
@@ -112,6 +166,38 @@ def run(
         _submit(client, message)
 
 
+@app.command("restore-record")
+def restore_record(
+    election: ElectionUuid,
+    key_file: KeyFile,
+    log: Log,
+    witness_policy: WitnessPolicy = None,
+    auditor_key: AuditorKey = None,
+    password: AuditorPassword = None,
+    yes: Annotated[bool, typer.Option("--yes", help="対話しないとき：警告を読んだ。")] = False,
+) -> None:
+    """失った儀式の記録を、鍵と公開ログから作り直す。"""
+    keeper = RecordKeeper(key_file)
+    auditor = auditor_of(auditor_key, password)
+    view = _read_log(log, _policy_text(witness_policy, keeper, election), auditor)
+    restored = restored_record(read_key_file(key_file), keeper, view, election)
+    _console.print(
+        "警告：二つ目の集計を復号しないための記憶が、ここから新しく始まります。\n"
+        "別の集計をもう一度復号すると、二つの差から一人の票が読めることがあります。失う前の記録が見つかりそうなら、\n"
+        "やめて、そちらを使ってください。作り直す前に、他の立会人と選挙管理委員会に知らせてください。",
+        style="bold red",
+    )
+    _console.print(
+        "公開ログには、この鍵による部分復号がありません。送らずに作ったことがあれば、同じアーカイブのほかは復号しないでください。"
+        if restored.record.decrypted_tally_sha256 is None
+        else "公開ログにある、この鍵による部分復号は、記録に書き入れます。"
+    )
+    if not yes and not typer.confirm("失った記録は見つからず、作り直してよいですか"):
+        raise NotApproved("作り直しませんでした。")
+    keeper.save(restored.record)
+    _console.print(f"儀式の記録を作り直しました: {keeper.path(election)}", highlight=False, soft_wrap=True)
+
+
 @app.command()
 def decrypt(
     key_file: KeyFile,
@@ -137,9 +223,26 @@ def decrypt(
 
 
 def _tell_line(key_file: Path) -> None:
-    line = key_text(identity_of(read_key_file(key_file)).public_key())
     _console.print("次の 1 行を選挙管理委員会に渡してください（秘密ではありません）:")
-    _console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_line(read_key_file(key_file))
+
+
+def _line_of(secret: TrusteeSecret) -> str:
+    return key_text(identity_of(secret).public_key())
+
+
+def _print_line(secret: TrusteeSecret) -> None:
+    _console.print(_line_of(secret), markup=False, highlight=False, soft_wrap=True)
+
+
+def _secret_on_paper() -> TrusteeSecret:
+    """Asks at the terminal, a sheet again until it holds; a program that gives its sheets once ends with them."""
+
+    def read_sheet(number: int, needed: int | None) -> str:
+        of = "" if needed is None else f"（必要な {needed} 枚のうち）"
+        return str(typer.prompt(f"{number} 枚目{of}の言葉を、空白で区切って順に入力してください"))
+
+    return secret_on(read_sheet, lambda error: _console.print(str(error), markup=False, soft_wrap=True))
 
 
 def _sign(election: str, key_file: Path, log: str, witness_policy: Path | None, person: Person) -> Message:
@@ -156,7 +259,9 @@ def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: st
     if record is None:
         raise CommandFailed(
             "最初の段階では --witness-policy（証人の方針）が必要です。"
-            "市の公告などから取り、サーバーからは取らないでください。"
+            "市の公告などから取り、サーバーからは取らないでください。\n"
+            "最初の段階でなければ、鍵ファイルの隣にあるはずの儀式の記録がありません: "
+            f"{keeper.path(election)}\n控えから戻すか、evote trustee restore-record で作り直してください。"
         )
     return record.witness_policy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ceremony.messages import Step
 from evote_cli import command_commands, election_commands, face_commands, officer_commands, trustee_commands
 from evote_cli.client import ServiceClient
-from evote_cli.errors import CommandFailed, KeyFileUnreadable, NotApproved, ServerRefused, ServerUnreachable
+from evote_cli.draft_file import TrusteeLine, example_draft
+from evote_cli.errors import (
+    CommandFailed,
+    KeyFileUnreadable,
+    NotApproved,
+    RecordLost,
+    ServerRefused,
+    ServerUnreachable,
+)
 from evote_cli.keyfile import identity_of, read_key_file
 from evote_cli.main import app, main
 from evote_cli.message import CONFIRMATION, STEP_NAMES
@@ -30,7 +39,10 @@ from evote_officers.commands import (
 from evote_officers.roster import Role, parse_roster
 from evote_platform.clock import utc_now
 from evote_statements.keys import key_text
+from evote_tally.api.models import DraftRequest
 from evote_tally.domain.ceremony import waiting_for_confirmation
+from evote_tally.domain.drafting import draft_election
+from evote_tally.domain.refusals import DraftRejected
 from typer.testing import CliRunner
 
 UUID = "4yP2vbZnkbxpPG"
@@ -86,14 +98,14 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     """Runs ``evote`` as the officer sato against a transport and raises what went wrong."""
     keys = {"EVOTE_OFFICER_KEY": str(key_file(tmp_path_factory.mktemp("keys"), "sato"))}
 
-    def run(transport: httpx.BaseTransport, *arguments: str | Path) -> str:
+    def run(transport: httpx.BaseTransport, *arguments: str | Path, typed: str = "") -> str:
         for module in (command_commands, election_commands, face_commands, officer_commands, trustee_commands):
             monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
             # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
             monkeypatch.setattr(module._console, "width", 200)
         addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
         environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", **keys}
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == 0, done.output
@@ -141,6 +153,7 @@ def test_a_key_s_line_is_printed_whole_and_again(evote, tmp_path) -> None:
     printed = evote(answering(500, {}), "trustee", "keygen", "--key-file", key)
     line = key_text(identity_of(read_key_file(key)).public_key())
     assert line in printed.splitlines()
+    assert "控え" in printed and f"{key}.選挙ID.json" in printed
     assert line in evote(answering(500, {}), "trustee", "public-key", "--key-file", key).splitlines()
 
 
@@ -186,6 +199,25 @@ def test_a_decryption_is_made_from_an_archive_and_a_log_in_a_folder(evote, held,
     assert election.election.partial_decryptions.keys() == {3}
 
 
+def test_a_record_is_made_again_after_a_warning_that_a_person_answers(evote, held, policy_file, tmp_path) -> None:
+    trustee, nobody = held.trustees[0], answering(500, {})
+    held.election.hold_ceremony(held.trustees, until=Step.COMMITMENT)
+    record = trustee.keeper.path(UUID)
+    record.unlink()
+    step = ("trustee", "run", UUID, "--key-file", trustee.path, "--log", held.election.log.folder)
+    with pytest.raises(CommandFailed, match="restore-record"):
+        evote(nobody, *step)
+    with pytest.raises(RecordLost):
+        evote(nobody, *step, "--witness-policy", policy_file)
+    restore = ("trustee", "restore-record", *step[2:], "--witness-policy", policy_file)
+    with pytest.raises(NotApproved):
+        evote(nobody, *restore, typed="n\n")
+    assert not record.exists()
+    told = evote(nobody, *restore, typed="y\n")
+    assert "二つ目の集計を復号しないための記憶が、ここから新しく始まります" in told
+    assert str(record) in told and record.stat().st_mode & 0o777 == 0o600
+
+
 def test_an_unreachable_server_is_told(evote) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
@@ -196,15 +228,90 @@ def test_an_unreachable_server_is_told(evote) -> None:
 
 def test_a_draft_is_sent_as_it_was_written(evote, tmp_path) -> None:
     order, requests = tmp_path / "order.json", list[httpx.Request]()
-    order.write_text('{"name":"住民投票"}', "utf-8")
+    order.write_text(example_draft(TRUSTEES, utc_now()), "utf-8")
     transport = answering(201, {"election_uuid": UUID}, requests)
-    draft = ("election", "draft", order, "--reason", "議決", "--command", tmp_path / "draft.command")
+    draft = ("election", "draft", order, "--reason", "議決", "--command", tmp_path / "draft.command", "--yes")
     evote(transport, *draft)
     assert "住民投票" in cosigned(evote, tmp_path / "draft.command", tmp_path)
     assert UUID in evote(transport, *draft)
     (request,) = requests
-    assert json.loads(request.content) == {"name": "住民投票"}
+    assert json.loads(request.content) == json.loads(order.read_text("utf-8"))
     assert [person.id for person in given(request, "tally").persons] == ["sato", "suzuki"]
+
+
+TRUSTEES = [TrusteeLine(name, key_text(key.public_key())) for name, key in KEYS.items()]
+
+
+def test_the_example_of_a_draft_satisfies_the_services_own_rules(evote) -> None:
+    named = [word for holder in TRUSTEES for word in ("--trustee", f"{holder.name}={holder.key}")]
+    request = DraftRequest.model_validate_json(evote(answering(500, {}), "election", "template", *named))
+    drafted = draft_election(request.order(), uuid=UUID, now=utc_now())
+    assert [(trustee.name, trustee.key) for trustee in drafted.trustees] == [(h.name, h.key) for h in TRUSTEES]
+
+
+def test_an_example_whose_trustees_lines_were_forgotten_is_refused_for_just_these_lines(evote) -> None:
+    request = DraftRequest.model_validate_json(evote(answering(500, {}), "election", "template"))
+    with pytest.raises(DraftRejected) as refused:
+        draft_election(request.order(), uuid=UUID, now=utc_now())
+    assert [field for field, _ in refused.value.faults] == [f"trustees.{number}.key" for number in range(3)]
+
+
+@pytest.mark.parametrize("trustees", [("佐藤",), ("佐藤=",), ("=ed25519:x",), ("佐藤=ed25519:x",)])
+def test_a_template_for_half_a_trustee_or_one_alone_is_told(evote, trustees) -> None:
+    with pytest.raises(CommandFailed, match="立会人は"):
+        evote(answering(500, {}), "election", "template", *(f"--trustee={trustee}" for trustee in trustees))
+
+
+def test_questions_window_and_trustees_are_confirmed_before_a_draft_is_signed(evote, tmp_path, monkeypatch) -> None:
+    order, command = tmp_path / "order.json", tmp_path / "draft.command"
+    order.write_text(example_draft(TRUSTEES, datetime(2026, 11, 1, tzinfo=UTC)), "utf-8")
+    draft = ("election", "draft", order, "--reason", "議決", "--command", command)
+    asked: list[str] = []
+    monkeypatch.setattr("typer.confirm", lambda text: asked.append(text))
+    with pytest.raises(NotApproved):
+        evote(answering(500, {}), *draft)
+    assert asked == ["この内容で起案してよいですか"] and not command.exists()
+    monkeypatch.setattr("typer.confirm", lambda text: True)
+    said = evote(answering(500, {}), *draft)
+    assert "2026-12-01（火）07:00（日本時間） 〜 2026-12-06（日）20:00（日本時間）" in said
+    assert "3 人のうち 2 人" in said and "賛成 / 反対 / 白票" in said
+    assert all(holder.name in said and holder.key in said for holder in TRUSTEES)
+
+
+@pytest.mark.parametrize("draft", [[], "x", {"name": "n"}, {"name": "n", "administrator": "a", "opens_at": 1}])
+def test_a_draft_of_another_form_is_told_before_it_is_signed(evote, tmp_path, draft) -> None:
+    order, command = tmp_path / "order.json", tmp_path / "draft.command"
+    order.write_text(json.dumps(draft), "utf-8")
+    with pytest.raises(CommandFailed, match="template"):
+        evote(answering(500, {}), "election", "draft", order, "--reason", "r", "--command", command, "--yes")
+    assert not command.exists()
+
+
+def test_every_fault_of_a_refusal_is_told_with_its_place_and_what_is_right(evote) -> None:
+    errors = [
+        {"field": "body.questions.0.max", "reason": "too large", "ja": "100 以下にしてください"},
+        {"field": "body.open_at", "reason": "unknown field", "ja": "この名前の項目はありません"},
+        {"field": "threshold", "reason": "of an older server"},
+        {"field": HOSTILE, "reason": HOSTILE},
+    ]
+    problem = {"type": "urn:tsukuba-evote:problem:invalid-request", "title": "正しくありません", "errors": errors}
+    with pytest.raises(ServerRefused) as refused:
+        evote(answering(422, problem), "election", "show", UUID)
+    _, *told = str(refused.value).splitlines()
+    assert told[:4] == [
+        "直すところ:",
+        "  questions の 1 番目 の max: 100 以下にしてください",
+        "  open_at: この名前の項目はありません",
+        "  threshold: of an older server",
+    ]
+    assert can_be_printed(str(refused.value)) and str(refused.value).count(ESCAPED) == 2
+
+
+def test_errors_of_an_unknown_form_leave_the_refusal_itself(evote) -> None:
+    for errors in ("x", [1], [{}], 5, None):
+        problem = {"type": "urn:x:y", "title": "題", "errors": errors}
+        with pytest.raises(ServerRefused, match="422"):
+            evote(answering(422, problem), "election", "show", UUID)
 
 
 def test_a_preflight_that_fails_is_an_error(evote) -> None:
@@ -467,9 +574,10 @@ def test_a_servers_words_can_not_write_on_a_terminal(monkeypatch, capsys) -> Non
 
 def test_what_is_to_be_cosigned_is_shown_line_by_line_and_nothing_else(evote, tmp_path) -> None:
     order, command = tmp_path / "order.json", tmp_path / "draft.command"
-    order.write_text(json.dumps({"name": HOSTILE}), "utf-8")
+    order.write_text(json.dumps({**json.loads(example_draft(TRUSTEES, utc_now())), "name": HOSTILE}), "utf-8")
     reason = "議決\n署名した人: 全員\u202e"
-    evote(answering(500, {}), "election", "draft", order, "--reason", reason, "--command", command)
+    confirmed = evote(answering(500, {}), "election", "draft", order, "--reason", reason, "--command", command, "--yes")
+    assert can_be_printed(confirmed) and ESCAPED in confirmed
     said = evote(answering(500, {}), "command", "show", command)
     assert can_be_printed(said) and "議決\\u{a}署名した人: 全員\\u{202e}" in said
     assert sum(line.startswith("署名した人") for line in said.splitlines()) == 1

@@ -14,7 +14,6 @@ from evote_cli.decryption import archive_to_decrypt, partial_decryption
 from evote_cli.errors import (
     ArchiveRejected,
     CeremonyRejected,
-    KeyFileUnreadable,
     LogRefused,
     NotCountedYet,
     PolicyDiffers,
@@ -164,12 +163,6 @@ def test_other_witnesses_than_at_the_first_step_are_refused(counted, tmp_path) -
     view = read_log(str(other.folder), other.policy, lambda done, total: None)
     with pytest.raises(PolicyDiffers):
         decrypt(counted, counted.election.archive(tmp_path / "a.bel"), view)
-
-
-def test_a_missing_record_is_named(counted, tmp_path) -> None:
-    counted.trustees[0].keeper.path(UUID).unlink()
-    with pytest.raises(KeyFileUnreadable, match="儀式の記録がありません"):
-        decrypt(counted, counted.election.archive(tmp_path / "a.bel"))
 
 
 def test_what_is_no_archive_is_told(counted, tmp_path) -> None:

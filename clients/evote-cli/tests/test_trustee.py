@@ -197,13 +197,6 @@ def test_a_message_that_nobody_signed_is_found_out(held) -> None:
         held.trustees[0].sign(held.election.view(), held.trustees[1].code)
 
 
-def test_a_lost_record_stops_the_reveal(held) -> None:
-    held.election.hold_ceremony(held.trustees, until=Step.POLYNOMIAL)
-    held.trustees[0].keeper.path("4yP2vbZnkbxpPG").unlink()
-    with pytest.raises(CeremonyRejected, match="記録がありません"):
-        held.trustees[0].sign(held.election.view())
-
-
 class TestLog:
     def test_records_that_no_witness_has_seen_do_not_count(self, held) -> None:
         held.election.hold_ceremony(held.trustees, until=Step.COMMITMENT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from .bodylimit import BodyTooLarge, BodyTooSlow, body_problem
+from .field_errors import UNREADABLE_FIELD, field_error, field_error_of
 from .outages import DATABASE_AWAY, is_outage
 from .problems import (
     DATABASE_UNAVAILABLE,
@@ -35,11 +35,7 @@ _ADDITION_SCOPE_KEY: Final = "evote.problem.addition"
 
 _log = structlog.get_logger(__name__)
 
-_PLAIN_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_FIELD_ERRORS = 50
-
-_ECHOING = frozenset({"value_error", "assertion_error", "union_tag_invalid"})
-"""Pydantic errors whose message may repeat what the client sent."""
 
 
 def install_problem_handlers(app: FastAPI, table: ProblemTable) -> None:
@@ -59,7 +55,7 @@ def install_problem_handlers(app: FastAPI, table: ProblemTable) -> None:
 
 
 def invalid_request(errors: Sequence[Mapping[str, str]]) -> Problem:
-    """422; each error names a ``field`` and a ``reason``, and repeats nothing that the client sent."""
+    """422; ``errors`` are made by :func:`.field_error`, and repeat nothing that the client sent."""
     return Problem(INVALID_REQUEST, {"errors": errors})
 
 
@@ -109,7 +105,8 @@ async def _answer_problem(request: Request, error: Exception) -> Response:
 
 
 async def _answer_uncarriable(request: Request, error: Exception) -> Response:
-    return _answer(request, invalid_request([{"field": "?", "reason": "holds NUL or a lone surrogate"}]))
+    fault = field_error(UNREADABLE_FIELD, Words("使えない文字が入っています", "holds NUL or a lone surrogate"))
+    return _answer(request, invalid_request([fault]))
 
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
@@ -117,7 +114,7 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return _answer(request, Problem(MALFORMED_JSON))
-    return _answer(request, invalid_request([_field_error(fault) for fault in faults[:_MAX_FIELD_ERRORS]]))
+    return _answer(request, invalid_request([field_error_of(fault) for fault in faults[:_MAX_FIELD_ERRORS]]))
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -140,17 +137,3 @@ async def _answer_unreachable(request: Request, error: Exception) -> Response:
     if not is_outage(error):
         raise error  # a file's: the observer's to answer
     return await _answer_database_away(request, error)
-
-
-def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    location: Sequence[Any] = fault["loc"]
-    kind = str(fault["type"])
-    if kind == "extra_forbidden":
-        # The name of an unknown field is the client's text: name the object that holds it.
-        return {"field": _field_name(location[:-1]), "reason": "unknown field"}
-    reason = "not valid" if kind in _ECHOING else str(fault["msg"])
-    return {"field": _field_name(location), "reason": reason}
-
-
-def _field_name(location: Sequence[Any]) -> str:
-    return ".".join(part if _PLAIN_FIELD.fullmatch(part := str(raw)) else "?" for raw in location)

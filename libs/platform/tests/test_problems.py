@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import httpx
 import pytest
+from evote_platform.field_errors import field_error_of
 from evote_platform.problems import Problem, ProblemTable, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .conftest import CLOSED, LATE
+from .conftest import CLOSED, LATE, Thing
 
 
 def check_problem(response: httpx.Response, status: int, slug: str) -> dict:
@@ -100,15 +103,80 @@ async def test_validation_names_fields_and_never_repeats_what_was_sent(client: h
     response = await client.post("/things", json={"name": ["secret-1"], "secret-2": "secret-3", "count": "secret-4"})
     document = check_problem(response, 422, "invalid-request")
     assert "secret" not in response.text
-    assert {error["field"] for error in document["errors"]} == {"body", "body.name", "body.count"}
-    assert {"field": "body", "reason": "unknown field"} in document["errors"]
+    reasons = {error["field"]: error["reason"] for error in document["errors"]}
+    assert reasons.keys() == {"body.?", "body.name", "body.count"} and reasons["body.?"] == "unknown field"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("open_at", "body.open_at"),
+        ("colour", "body.colour"),
+        ("2LBaoczhh9kd5F5bGPxFAJ", "body.?"),  # a credential that slipped into the wrong place
+        ("7K3M-Q0ZT-AAAA-BBBB", "body.?"),
+        ("鈴木 花子", "body.?"),
+        ("a" * 33, "body.?"),
+    ],
+)
+async def test_an_unknown_field_is_named_when_it_is_written_as_names_of_fields_are(
+    client: httpx.AsyncClient, name: str, shown: str
+) -> None:
+    document = (await client.post("/things", json={"name": "x", name: 1})).json()
+    (error,) = document["errors"]
+    assert (error["field"], error["reason"]) == (shown, "unknown field")
+
+
+class Everything(BaseModel):
+    """A field for each limit that the platform's models use."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: Annotated[str, Field(min_length=2, max_length=3)]
+    formed: Annotated[str, Field(pattern="^[0-9]+$")]
+    number: Annotated[int, Field(ge=2, le=3)]
+    sign: bool
+    chosen: Literal["a", "b"]
+    several: Annotated[tuple[int, ...], Field(min_length=2, max_length=3, strict=False)]
+    inner: Thing
+
+
+SECRET = "himitsu"
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "said"),
+    [
+        ({"text": "x"}, "text", "2 文字以上"),
+        ({"text": SECRET}, "text", "3 文字以下"),
+        ({"text": 1}, "text", "文字列"),
+        ({"formed": SECRET}, "formed", "^[0-9]+$"),
+        ({"number": SECRET}, "number", "整数"),
+        ({"number": 1}, "number", "2 以上"),
+        ({"number": 4}, "number", "3 以下"),
+        ({"sign": SECRET}, "sign", "true か false"),
+        ({"chosen": SECRET}, "chosen", "'a'"),
+        ({"several": [1]}, "several", "2 個以上"),
+        ({"several": [1, 2, 3, 4]}, "several", "3 個以下"),
+        ({"several": SECRET}, "several", "一覧"),
+        ({"inner": SECRET}, "inner", "項目の組（{ } で囲む）"),
+        ({"inner": {}}, "inner.name", "必要な項目がありません"),
+        ({"inner": {"name": "echo"}}, "inner.name", "正しい値ではありません"),
+    ],
+)
+def test_what_is_right_is_said_in_japanese_with_the_models_own_limits(changed, field: str, said: str) -> None:
+    right = {"text": "xy", "formed": "1", "number": 2, "sign": True, "chosen": "a", "several": [1, 2]}
+    with pytest.raises(ValidationError) as refused:
+        Everything.model_validate({**right, "inner": {"name": "x"}, **changed})
+    (error,) = map(field_error_of, refused.value.errors())
+    assert error["field"] == field and said in error["ja"]
+    assert SECRET not in "".join(error.values())
 
 
 async def test_the_message_of_a_value_error_is_withheld_and_a_custom_one_is_shown(client: httpx.AsyncClient) -> None:
     withheld = (await client.post("/things", json={"name": "echo"})).json()["errors"]
     shown = (await client.post("/things", json={"name": "said"})).json()["errors"]
-    assert withheld == [{"field": "body.name", "reason": "not valid"}]
-    assert shown == [{"field": "body.name", "reason": "this name is taken"}]
+    assert [(error["field"], error["reason"]) for error in withheld] == [("body.name", "not valid")]
+    assert [(error["field"], error["reason"]) for error in shown] == [("body.name", "this name is taken")]
 
 
 async def test_a_text_that_a_model_forgot_to_refuse_is_still_the_clients_fault(client: httpx.AsyncClient) -> None:

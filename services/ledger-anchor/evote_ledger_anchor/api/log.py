@@ -11,10 +11,12 @@ from evote_platform.answering import invalid_request
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.caching import not_modified, tag_of
+from evote_platform.field_errors import field_error
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
 from evote_platform.publication import Matter, Reader, Stage, is_readable
 from evote_platform.reads import Reads
+from evote_platform.wording import Words
 from evote_tlog.errors import MalformedTile, MissingTile
 from evote_tlog.proof import Range, consistency_ranges, inclusion_ranges
 from evote_tlog.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, Tile, parse_index, parse_level
@@ -141,7 +143,14 @@ async def inclusion_proof(
     """Where a leaf stands, and that it does; for the newest checkpoint's size unless ``size`` says another."""
     reads = service.reads
     if (leaf_hash is None) == (index is None):
-        raise invalid_request([{"field": "query.leaf_hash", "reason": "give either this or index"}])
+        raise invalid_request(
+            [
+                field_error(
+                    "query.leaf_hash",
+                    Words("これか index のどちらか一方を指定してください", "give either this or index"),
+                )
+            ]
+        )
     tree_size = await _known_size(reads, size)
     if leaf_hash is not None:
         index = await index_of_leaf(reads, bytes.fromhex(leaf_hash))

@@ -19,6 +19,7 @@ from evote_eventlog.events import (
 )
 from evote_platform.clock import parse_rfc3339
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from ..domain.drafting import MAX_ANSWERS, MAX_QUESTIONS, MAX_TRUSTEES, DraftOrder
 from ..domain.election import stage_of
@@ -26,6 +27,7 @@ from ..domain.facts import FactKey
 from ..store import ElectionOverview
 
 MAX_ROLL = 10_000_000
+_LONGEST_INSTANT = 40
 
 
 class Body(BaseModel):
@@ -35,9 +37,12 @@ class Body(BaseModel):
 
 
 def _instant(value: object) -> datetime:
-    if not isinstance(value, str) or len(value) > 40:
-        raise ValueError("must be an RFC 3339 date and time")
-    return parse_rfc3339(value)
+    try:
+        if isinstance(value, str) and len(value) <= _LONGEST_INSTANT:
+            return parse_rfc3339(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("instant", "must be an RFC 3339 date and time, such as 2027-01-31T07:00:00+09:00")
 
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evote_eventlog.errors import EventTooLarge, LogUnavailable
 from evote_platform.access import ACCESS_PROBLEMS
+from evote_platform.field_errors import field_error
 from evote_platform.problems import (
     BODY_TOO_LARGE,
     UNKNOWN_ELECTION,
@@ -75,12 +76,7 @@ def _signed_something_else(error: refusals.StatementOfAnother) -> Problem:
 
 
 def _draft_faults(error: refusals.DraftRejected) -> Facts:
-    return {"errors": [{"field": field, "reason": reason.english} for field, reason in error.faults]}
-
-
-def _draft_listed(error: refusals.DraftRejected) -> Facts:
-    said = [Words(f"{field}: {reason.japanese}", f"{field}: {reason.english}") for field, reason in error.faults]
-    return {"faults": _listed(said)}
+    return {"errors": [field_error(field, reason) for field, reason in error.faults]}
 
 
 def _waiting(error: refusals.StepNotYet | refusals.NotConfirmed) -> Facts:
@@ -104,11 +100,10 @@ PROBLEMS = ProblemTable(
             kind(
                 "invalid-draft",
                 422,
-                ("起案の内容に誤りがあります", "直すところ: {faults}。"),
-                ("The draft contradicts itself", "Correct this: {faults}."),
+                ("起案の内容に誤りがあります", "errors に挙げた項目を直して、もう一度送ってください。"),
+                ("The draft contradicts itself", "Correct the fields listed in errors."),
             ),
             _draft_faults,
-            facts=_draft_listed,
         ),
         answer(
             refusals.WrongStage,

@@ -1,0 +1,183 @@
+"""Whether anything that is locked is known to be vulnerable: ``make audit``.
+
+pip-audit is asked about ``uv.lock``, ``npm audit`` about each ``package-lock.json``. No Rust is in the repository,
+so that ``cargo deny`` has nothing to read; a test finds the day when there is. The status is 0 when all answered that
+nothing is known, 1 when something is, and 2 when there was something that a source didn't answer for.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from evote_tlog.display import visible
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+ROOT: Final = Path(__file__).parents[3]
+_UV: Final = str(ROOT / ".tools/bin/uv")
+PIP_AUDIT: Final = "pip-audit==2.10.0"
+WITHIN_S: Final = 1800.0
+"""pip-audit asks about one package after the other."""
+NOTHING_KNOWN, SOMETHING_KNOWN, NOT_ANSWERED = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What one source said of one lock file."""
+
+    of: str
+    known: tuple[str, ...]
+    """Vulnerabilities, a line each."""
+    unanswered: tuple[str, ...]
+    """What the source was asked and didn't answer for, and why; a line each."""
+
+
+class _Vulnerability(BaseModel):
+    id: str
+    fix_versions: Sequence[str] = ()
+
+
+class _Package(BaseModel):
+    name: str
+    version: str = ""
+    skip_reason: str | None = None
+    vulns: Sequence[_Vulnerability] = ()
+
+
+class _PipAudit(BaseModel):
+    """What ``pip-audit --format json`` prints."""
+
+    dependencies: Sequence[_Package]
+
+
+class _Vulnerable(BaseModel):
+    severity: str
+    range: str
+
+
+class _NpmAudit(BaseModel):
+    """What ``npm audit --json`` prints, version 2 of its report."""
+
+    vulnerabilities: Mapping[str, _Vulnerable]
+
+
+class _NpmRefusal(BaseModel):
+    """What ``npm audit --json`` prints when the registry gave no report."""
+
+    message: str
+
+
+def read_pip_audit(of: str, output: str, errors: str) -> Audit:
+    """From what pip-audit printed.
+
+    A package that it skips was not judged: when its source is out of reach it calls every package "not found on PyPI"
+    and ends with status 0 and "No known vulnerabilities found".
+    """
+    try:
+        packages = _PipAudit.model_validate_json(output).dependencies
+    except ValidationError:
+        return Audit(of, (), (_last_line(errors),))
+    known = (
+        f"{package.name} {package.version}: {found.id}"
+        + (f", mended in {', '.join(found.fix_versions)}" if found.fix_versions else ", not mended yet")
+        for package in packages
+        for found in package.vulns
+    )
+    skipped = (package.skip_reason for package in packages if package.skip_reason is not None)
+    # A report about nothing is no answer: the list of packages may have come out empty.
+    return Audit(of, tuple(known), tuple(skipped) if packages else ("pip-audit was given no packages",))
+
+
+def read_npm_audit(of: str, output: str, errors: str) -> Audit:
+    """From what ``npm audit`` printed: a report, or why there is none."""
+    try:
+        report = TypeAdapter[_NpmAudit | _NpmRefusal](_NpmAudit | _NpmRefusal).validate_json(output)
+    except ValidationError:
+        return Audit(of, (), (_last_line(errors),))
+    match report:
+        case _NpmAudit(vulnerabilities=vulnerabilities):
+            known = (f"{name} {found.range}: {found.severity}" for name, found in vulnerabilities.items())
+            return Audit(of, tuple(known), ())
+        case _NpmRefusal(message=message):
+            return Audit(of, (), (message,))
+
+
+def status(audits: Sequence[Audit]) -> int:
+    """What the program ends with; what is known comes before what nobody answered for."""
+    if any(audit.known for audit in audits):
+        return SOMETHING_KNOWN
+    return NOT_ANSWERED if any(audit.unanswered for audit in audits) else NOTHING_KNOWN
+
+
+def lines(audit: Audit) -> Iterator[str]:
+    """A line for the lock file, then what was found, then the first that got no answer: the rest say the same."""
+    yield f"{audit.of}: {len(audit.known)} known, {len(audit.unanswered)} not answered"
+    yield from (f"  known: {visible(line)}" for line in audit.known)
+    yield from (f"  not answered, as: {visible(line)}" for line in audit.unanswered[:1])
+
+
+def ask_pip_audit(lock: Path) -> Audit:
+    """About all packages of a ``uv.lock`` but our own."""
+    of = f"pip-audit, {lock.relative_to(ROOT)}"
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "requirements.txt"
+        export = ("export", "--frozen", "--all-packages", "--all-groups", "--no-emit-workspace", "--quiet")
+        subprocess.run(  # noqa: S603 - our own uv
+            [_UV, *export, "--format", "requirements.txt", "--output-file", str(wanted)],
+            cwd=lock.parent,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        audit = ("pip-audit", "--disable-pip", "--format", "json", "--progress-spinner", "off", "-r", str(wanted))
+        return read_pip_audit(of, *_printed([_UV, "tool", "run", "--from", PIP_AUDIT, *audit], folder))
+
+
+def ask_npm_audit(lock: Path) -> Audit:
+    """About a ``package-lock.json``; nothing is installed."""
+    command = ["npm", "audit", "--json", "--package-lock-only"]
+    return read_npm_audit(f"npm audit, {lock.relative_to(ROOT)}", *_printed(command, str(lock.parent)))
+
+
+def lock_files(name: str) -> list[Path]:
+    """Those of the repository that are called so."""
+    tracked = subprocess.run(  # noqa: S603 - git
+        ["git", "ls-files", "--", name, f"*/{name}"],  # noqa: S607 - from the path
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [ROOT / line for line in tracked.stdout.splitlines()]
+
+
+def main() -> None:
+    """Ask about every lock file and print what was said."""
+    audits = [ask_pip_audit(lock) for lock in lock_files("uv.lock")]
+    audits += [ask_npm_audit(lock) for lock in lock_files("package-lock.json")]
+    for audit in audits:
+        print(*lines(audit), sep="\n")
+    sys.exit(status(audits))
+
+
+def _printed(command: Sequence[str], folder: str) -> tuple[str, str]:
+    """Output and errors; the status isn't looked at, for both programs use 1 for found and for failed."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - the two programs above
+            command, cwd=folder, check=False, capture_output=True, text=True, timeout=WITHIN_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", f"{command[0]}: {error}"
+    return ended.stdout, ended.stderr
+
+
+def _last_line(errors: str) -> str:
+    return next(iter(errors.strip().splitlines()[-1:]), "it said nothing")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,11 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
+<<<<<<< HEAD
+.PHONY: help install demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+=======
 .PHONY: help install audit demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+>>>>>>> main
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +49,12 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running
 	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP)
+
+status: $(INSTALLED) ## Show how the services are that `make up` started
+	@exec $(RUN) evote-local status
+
+restart: $(INSTALLED) ## Start a service again that `make up` started: make restart SERVICE=auth
+	@exec $(RUN) evote-local restart $(SERVICE)
 
 down: $(INSTALLED) ## Stop what `make up` started
 	@exec $(RUN) evote-local down

@@ -152,7 +152,7 @@ def verdict(occasion: DeviceOccasion, voter_ref: str, key: Ed25519PrivateKey, or
 
 async def _voters_come_by_face_and_by_card(town: Town) -> None:
     out = town.directory / "codes.csv"
-    codes_for_all = ("face", "codes", town.uuid, "--out", str(out), "--reason", "投票所入場券に同封")
+    codes_for_all = ("face", "codes", town.uuid, "--out", str(out), "--reason", "投票所入場券に同封", "--yes")
     done = await run_evote_together(town.stack, "sato", "suzuki", town.directory / "codes.command", *codes_for_all)
     assert done.returncode == 0, done.stderr
     with out.open(encoding="utf-8") as file:

@@ -115,7 +115,7 @@ async def _enrol_at_the_counter(
 
 async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
     out = directory / "codes.csv"
-    codes = ("face", "codes", uuid, "--out", str(out), *ACT)
+    codes = ("face", "codes", uuid, "--out", str(out), "--yes", *ACT)
     _done(await run_evote_together(stack, "sato", "suzuki", out.with_suffix(".command"), *codes))
     return dict(line.split(",") for line in (await asyncio.to_thread(out.read_text)).split())["000001"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from .commanding import Commanded
 from .errors import FieldFault, ServerRefused, ServerUnreachable
 
 TIMEOUT_S = 60.0
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,28 @@ class ServiceClient:
         """A JSON document; what isn't public is asked for with the signature of ``reader``."""
         return self._document(self._send("GET", path, headers=_signed(reader, path)))
 
-    def command(
-        self, request: Commanded, statements: Sequence[str], content_type: str = "application/json"
-    ) -> dict[str, Any]:
+    def command(self, request: Commanded, statements: Sequence[str]) -> dict[str, Any]:
         """Send what officers have signed."""
-        return self._document(self._command(request, statements, content_type))
+        return self._document(self._command(request, statements))
+
+    def upload(
+        self, request: Commanded, statements: Sequence[str], content_type: str, on_sent: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """Send a large body, telling ``on_sent`` of each piece's size in bytes."""
+
+        def pieces() -> Iterator[bytes]:
+            for start in range(0, len(request.body), _PIECE_BYTES):
+                piece = request.body[start : start + _PIECE_BYTES]
+                yield piece
+                on_sent(len(piece))
+
+        # With its length the body isn't sent in chunks, so that the service may refuse it by its head.
+        headers = {**_commanding(statements, content_type), "Content-Length": str(len(request.body))}
+        return self._document(self._send(request.act.method, request.address, content=pieces(), headers=headers))
 
     def command_for_text(self, request: Commanded, statements: Sequence[str]) -> str:
         """Send a command whose answer is an exact text; empty when there is no answer but success."""
-        return self._command(request, statements, "application/json").text
+        return self._command(request, statements).text
 
     def put(self, path: str, body: object) -> dict[str, Any]:
         """Send a message; ``body`` is written as JSON."""
@@ -78,8 +92,8 @@ class ServiceClient:
             draft.unlink(missing_ok=True)
         return size
 
-    def _command(self, request: Commanded, statements: Sequence[str], content_type: str) -> httpx.Response:
-        headers = {"Authorization": authorization(COMMAND_SCHEME, statements), "Content-Type": content_type}
+    def _command(self, request: Commanded, statements: Sequence[str]) -> httpx.Response:
+        headers = _commanding(statements, "application/json")
         return self._send(request.act.method, request.address, content=request.body, headers=headers)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -103,6 +117,10 @@ class ServiceClient:
             raise ServerUnreachable(self._url, type(error).__name__) from error
 
 
+def _commanding(statements: Sequence[str], content_type: str) -> dict[str, str]:
+    return {"Authorization": authorization(COMMAND_SCHEME, statements), "Content-Type": content_type}
+
+
 def _signed(reader: Reader | None, path: str) -> dict[str, str]:
     if reader is None:
         return {}
@@ -124,5 +142,8 @@ def _refusal(response: httpx.Response) -> ServerRefused:
 
 def _faults(problem: dict[str, Any]) -> list[FieldFault]:
     """A server of the release before this one gives reasons in English only."""
-    listed = problem.get("errors", [])
-    return [FieldFault(str(fault["field"]), str(fault.get("ja") or fault["reason"])) for fault in listed]
+    fields = [
+        FieldFault(str(fault["field"]), str(fault.get("ja") or fault["reason"])) for fault in problem.get("errors", [])
+    ]
+    rows = [FieldFault(f"{row['line']} 行目.{row['column']}", str(row["reason"])) for row in problem.get("rows", [])]
+    return fields + rows

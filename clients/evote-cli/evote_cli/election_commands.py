@@ -28,8 +28,9 @@ from .commanding import (
 )
 from .draft_file import draft_summary, example_draft, parse_trustee
 from .errors import CommandFailed, NotApproved
+from .irrevocable import confirm_by_name, tell_when_ballots_are_taken
 from .officer_key import read_officer_key
-from .options import AuditorKey, AuditorPassword, AuthUrl, ElectionUuid, Url, Yes, auditor_of
+from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, Yes, YesToName, auditor_of
 from .shown import shown
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
@@ -37,7 +38,7 @@ _console = Console()
 
 _STATES = {
     "drafted": "起案済み",
-    "roll-frozen": "名簿確定",
+    "roll-frozen": "確定済み",
     "open": "投票受付中",
     "closed": "受付終了",
     "tallied": "暗号のまま集計済み",
@@ -84,35 +85,6 @@ def draft(
         _console.print("この識別子を立会人に伝えてください。秘密ではありません。")
 
 
-@app.command("import-roll")
-def import_roll(
-    election: ElectionUuid,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="名簿（CSV）。")],
-    reason: Reason,
-    url: AuthUrl,
-    officer_key: OfficerKey,
-    password: Password,
-    charset: Annotated[str, typer.Option(help="名簿の文字コード。utf-8 か shift_jis。")] = "utf-8",
-) -> None:
-    """名簿を認証サービスに取り込む（確定するまで、何度でも置き換えられる）。"""
-    request = Commanded(acts.IMPORT_ROLL, {"election_uuid": election}, file.read_bytes())
-    statements = sign_alone(request, read_officer_key(officer_key, password), reason)
-    with ServiceClient(url) as client:
-        imported = client.command(request, statements, f"text/csv; charset={charset}")
-    _console.print(f"名簿を取り込みました: {shown(imported['imported'])} 人")
-
-
-@app.command("publish-credentials")
-def publish_credentials(
-    election: ElectionUuid, reason: Reason, url: AuthUrl, officer_key: OfficerKey, password: Password
-) -> None:
-    """認証サービスで名簿を確定し、公開資格を公開する。"""
-    published = _alone(
-        Commanded(acts.PUBLISH_CREDENTIALS, {"election_uuid": election}), url, officer_key, password, reason
-    )
-    _console.print(f"公開資格を公開しました: {shown(published['roll_size'])} 人")
-
-
 @app.command()
 def freeze(
     election: ElectionUuid,
@@ -121,11 +93,14 @@ def freeze(
     officer_key: OfficerKey,
     password: Password,
     expected_size: Annotated[int, typer.Option(min=1, help="名簿に載っているはずの人数。")],
+    yes: YesToName = False,
 ) -> None:
-    """名簿を確定する。"""
+    """選挙を確定する：認証サービスが公開した名簿の人数を確かめ、以後は変えられなくする（取り消せません）。"""
+    if not yes:
+        confirm_by_name(acts.FREEZE, election, url)
     request = Commanded(acts.FREEZE, {"election_uuid": election}, json_body({"expected_size": expected_size}))
     frozen = _alone(request, url, officer_key, password, reason)
-    _console.print(f"名簿を確定しました: {shown(frozen['roll_size'])} 人")
+    _console.print(f"選挙を確定しました: 名簿 {shown(frozen['roll_size'])} 人")
 
 
 @app.command()
@@ -138,6 +113,7 @@ def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, passwor
     for check in report["checks"]:
         table.add_row(shown(check["name"]), "○" if check["ready"] else "[red]×[/red]", shown(check["detail"]))
     _console.print(table)
+    tell_when_ballots_are_taken(election, url, datetime.now(UTC))
     if not report["ready"]:
         raise CommandFailed("まだ開始できません。× の項目を直してください。")
     _console.print("すべて準備ができています。")
@@ -151,8 +127,12 @@ def open_(
     url: Url,
     officer_key: OfficerKey,
     password: Password,
+    yes: YesToName = False,
 ) -> None:
     """投票の受付を開始する（二人。内容はこのあと変えられません）。"""
+    tell_when_ballots_are_taken(election, url, datetime.now(UTC))
+    if not yes:
+        confirm_by_name(acts.OPEN, election, url)
     _change(Commanded(acts.OPEN, {"election_uuid": election}), url, command, officer_key, password, reason)
 
 
@@ -164,8 +144,11 @@ def close(
     url: Url,
     officer_key: OfficerKey,
     password: Password,
+    yes: YesToName = False,
 ) -> None:
     """終了時刻より前に受付を終了する（二人。元に戻せません）。"""
+    if not yes:
+        confirm_by_name(acts.CLOSE, election, url)
     _change(Commanded(acts.CLOSE, {"election_uuid": election}), url, command, officer_key, password, reason)
 
 
@@ -180,8 +163,11 @@ def certify(
     url: Url,
     officer_key: OfficerKey,
     password: Password,
+    yes: YesToName = False,
 ) -> None:
     """結果を認定する（二人）。署名するのは、手元で検証したアーカイブの SHA-256 に対して。"""
+    if not yes:
+        confirm_by_name(acts.CERTIFY, election, url)
     with archive.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     request = Commanded(acts.CERTIFY, {"election_uuid": election}, json_body({"archive_sha256": digest}))

@@ -24,9 +24,10 @@ from .commanding import (
     tell_second_person,
 )
 from .errors import CommandFailed
+from .irrevocable import confirm_by_name
 from .officer_commands import VoterId
 from .officer_key import read_officer_key
-from .options import AuthUrl, ElectionUuid
+from .options import AuthUrl, ElectionUuid, TallyUrl, YesToName
 from .private_files import new_private_file
 from .shown import shown
 
@@ -43,11 +44,15 @@ def codes(
     url: AuthUrl,
     officer_key: OfficerKey,
     password: Password,
+    tally_url: TallyUrl,
     replaces: Annotated[
         int | None, typer.Option(min=1, help="無効にする前回の発行の番号。二度目からは必ず指定する。")
     ] = None,
+    yes: YesToName = False,
 ) -> None:
     """全員の投票コードを発行し、郵送用に書き出す（二人）。表示も再取得もできない。"""
+    if not yes:
+        confirm_by_name(acts.ISSUE_CODES, election, tally_url)
     body = json_body({} if replaces is None else {"replaces": replaces})
     request = Commanded(acts.ISSUE_CODES, {"election_uuid": election}, body)
     statements = sign_together(request, command, officer_key, password, reason)

@@ -8,7 +8,15 @@ import typer
 from evote_tlog.display import visible_lines
 from rich.console import Console
 
-from . import audit_commands, command_commands, election_commands, face_commands, officer_commands, trustee_commands
+from . import (
+    audit_commands,
+    command_commands,
+    election_commands,
+    face_commands,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
 from .errors import CommandFailed
 
 app = typer.Typer(
@@ -18,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(election_commands.app, name="election")
+app.add_typer(roll_commands.app, name="roll")
 app.add_typer(officer_commands.app, name="officer")
 app.add_typer(command_commands.app, name="command")
 app.add_typer(face_commands.app, name="face")

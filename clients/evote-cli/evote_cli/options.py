@@ -37,6 +37,13 @@ AuditorPassword = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="確認を尋ねない（内容を先に確かめたプログラムのため）。")]
+YesToName = Annotated[bool, typer.Option("--yes", help="選挙の名前の入力を求めない（プログラムのため）。")]
+TallyUrl = Annotated[
+    str,
+    typer.Option(
+        "--tally-url", envvar="EVOTE_TALLY_URL", help="選挙の名前を確かめる集計サービスの URL。", show_default=False
+    ),
+]
 ElectionUuid = Annotated[str, typer.Argument(metavar="ELECTION", help="選挙の識別子。", show_default=False)]
 
 

@@ -11,7 +11,15 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ceremony.messages import Step
-from evote_cli import command_commands, election_commands, face_commands, officer_commands, trustee_commands
+from evote_cli import (
+    command_commands,
+    election_commands,
+    face_commands,
+    irrevocable,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
 from evote_cli.client import ServiceClient
 from evote_cli.draft_file import TrusteeLine, example_draft
 from evote_cli.errors import (
@@ -49,6 +57,21 @@ UUID = "4yP2vbZnkbxpPG"
 URL = "http://tally.example"
 
 
+ELECTION = {
+    "election_uuid": UUID,
+    "name": "住民投票２０２６",
+    "opens_at": "2025-12-31T22:00:00.000Z",
+    "closes_at": "2126-01-02T11:00:00.000Z",
+}
+TALKING = (
+    command_commands,
+    election_commands,
+    face_commands,
+    irrevocable,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
 KEYS = {name: Ed25519PrivateKey.generate() for name in ("sato", "suzuki", "kato")}
 ROSTER = parse_roster(
     json.dumps(
@@ -99,7 +122,7 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     keys = {"EVOTE_OFFICER_KEY": str(key_file(tmp_path_factory.mktemp("keys"), "sato"))}
 
     def run(transport: httpx.BaseTransport, *arguments: str | Path, typed: str = "") -> str:
-        for module in (command_commands, election_commands, face_commands, officer_commands, trustee_commands):
+        for module in TALKING:
             monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
             # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
             monkeypatch.setattr(module._console, "width", 200)
@@ -315,7 +338,7 @@ def test_errors_of_an_unknown_form_leave_the_refusal_itself(evote) -> None:
 
 
 def test_a_preflight_that_fails_is_an_error(evote) -> None:
-    report = {"ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
+    report = {**ELECTION, "ready": False, "checks": [{"name": "ceremony", "ready": False, "detail": "voutput"}]}
     with pytest.raises(CommandFailed, match="まだ開始できません"):
         evote(answering(200, report), "election", "preflight", UUID)
     report["ready"] = True
@@ -324,7 +347,7 @@ def test_a_preflight_that_fails_is_an_error(evote) -> None:
 
 def test_an_officers_command_tells_what_came_of_it(evote) -> None:
     requests: list[httpx.Request] = []
-    freeze = ("election", "freeze", UUID, "--expected-size", "7", "--reason", "突合済み")
+    freeze = ("election", "freeze", UUID, "--expected-size", "7", "--reason", "突合済み", "--yes")
     assert "7 人" in evote(answering(200, {"roll_size": 7}, requests), *freeze)
     assert (given(requests[0], "tally").names, given(requests[0], "tally").reason) == ("sato", "突合済み")
 
@@ -341,21 +364,21 @@ def test_what_takes_two_officers_is_sent_when_both_have_signed_the_same(
     evote, tmp_path, command: str, answer: dict[str, str], told: str
 ) -> None:
     requests: list[httpx.Request] = []
-    transport, file = answering(200, {"election_uuid": UUID, **answer}, requests), tmp_path / "c.command"
+    transport, file = answering(200, {**ELECTION, **answer}, requests), tmp_path / "c.command"
     (tmp_path / "a.bel").write_bytes(b"archive")
     archive = ("--archive", tmp_path / "a.bel") if command == "certify" else ()
-    arguments = ("election", command, UUID, *archive, "--reason", "予定どおり", "--command", file)
+    arguments = ("election", command, UUID, *archive, "--reason", "予定どおり", "--command", file, "--yes")
     assert "まだ送っていません" in evote(transport, *arguments)
     with pytest.raises(CommandFailed, match="まだ一人"):
         evote(transport, *arguments)
     with pytest.raises(CommandFailed, match="すでに署名"):
         evote(answering(200, {"election_uuid": UUID, "name": "n"}), "command", "cosign", file, "--yes")
-    assert not requests
+    assert all(request.method == "GET" for request in requests)
     shown = cosigned(evote, file, tmp_path)
     for text in (f"住民投票（{UUID}）", "予定どおり", "sato"):
         assert text in shown
     assert told in evote(transport, *arguments)
-    (request,) = requests
+    (request,) = (request for request in requests if request.method == "POST")
     assert given(request, "tally").names == "sato、suzuki"
     if command == "certify":
         assert json.loads(request.content) == {"archive_sha256": sha256(b"archive").hexdigest()}
@@ -366,7 +389,7 @@ def test_what_takes_two_officers_is_sent_when_both_have_signed_the_same(
 
 def test_the_second_officer_is_shown_what_is_signed_and_nothing_else(evote, tmp_path) -> None:
     file = tmp_path / "close.command"
-    evote(answering(500, {}), "election", "close", UUID, "--reason", "r", "--command", file)
+    evote(answering(500, {}), "election", "close", UUID, "--reason", "r", "--command", file, "--yes")
     honest = json.loads(file.read_text())
     for changed in ({"body": "{}"}, {"path": f"/elections/{UUID}/open"}, {"service": "auth"}, {"statements": ["{}"]}):
         file.write_text(json.dumps({**honest, **changed}))
@@ -389,6 +412,83 @@ def test_a_key_file_opens_with_its_password_only_and_prints_its_line(evote, tmp_
     assert key.stat().st_mode & 0o777 == 0o600 and "ENCRYPTED" in key.read_text()
     with pytest.raises(KeyFileUnreadable, match="パスワード"):
         read_officer_key(key, "q")
+
+
+ROLL = "voter_id,name,address,birth_date,sex\n000001,髙橋 花子,つくば市1-1,1990-04-01,2\n"
+FAULTY = ROLL + "000001,鈴木 花子,,1990-02-30,9\n"
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("import", UUID, "--reason", "r")])
+def test_every_fault_of_a_roll_is_found_before_anything_is_sent(evote, tmp_path, monkeypatch, arguments) -> None:
+    file, requests = tmp_path / "roll.csv", list[httpx.Request]()
+    file.write_text(FAULTY, "utf-8")
+    tables: list[str] = []
+    table_of = roll_commands._table
+
+    def keeping(faults):
+        tables.append(_cells(table_of(faults)))
+        return table_of(faults)
+
+    monkeypatch.setattr(roll_commands, "_table", keeping)
+    with pytest.raises(CommandFailed, match="誤りが 4 件"):
+        evote(answering(200, {"imported": 2}, requests), "roll", *arguments, file)
+    (told,) = tables
+    for place in ("3 address 空欄", "3 birth_date YYYY-MM-DD", "3 sex 1、2、3", "3 voter_id 2 行目と同じ番号"):
+        assert place in told
+    assert not requests and "鈴木" not in told
+
+
+def _cells(table) -> str:
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    return "\n".join(" ".join(row) for row in zip(*columns, strict=True))
+
+
+def test_a_sound_roll_is_told_as_such_and_sent_nowhere(evote, tmp_path) -> None:
+    file, requests = tmp_path / "roll.csv", list[httpx.Request]()
+    file.write_bytes(ROLL.encode("cp932"))
+    said = evote(answering(500, {}, requests), "roll", "check", file, "--charset", "shift_jis")
+    assert "誤りはありません: 1 人" in said and not requests
+
+
+def test_a_roll_is_imported_as_it_was_written_in_one_piece_for_the_service(evote, tmp_path) -> None:
+    file, requests = tmp_path / "roll.csv", list[httpx.Request]()
+    people = "".join(f"{number:06},山田 {number},つくば市1-1,1990-04-01,2\n" for number in range(2000))
+    file.write_bytes((ROLL.splitlines()[0] + "\n" + people).encode("cp932"))
+    importing = ("roll", "import", UUID, file, "--charset", "shift_jis", "--reason", "台帳から")
+    assert "2000 人" in evote(answering(200, {"imported": 2000}, requests), *importing)
+    (request,) = requests
+    assert request.content == file.read_bytes() and len(request.content) > 65536
+    assert request.headers["Content-Length"] == str(file.stat().st_size) and "Transfer-Encoding" not in request.headers
+    assert request.headers["Content-Type"] == "text/csv; charset=shift_jis"
+    assert (given(request).names, given(request).reason) == ("sato", "台帳から")
+
+
+def test_rows_that_only_the_service_refuses_are_told_with_their_lines(evote, tmp_path) -> None:
+    file = tmp_path / "roll.csv"
+    file.write_text(ROLL, "utf-8")
+    row = {"line": 2, "column": "name", "code": "newer", "reason": "新しい規則"}
+    problem = {"type": "urn:tsukuba-evote:problem:roll-rejected", "title": "誤り", "rows": [row], "total": 1}
+    with pytest.raises(ServerRefused, match="2 行目 の name: 新しい規則"):
+        evote(answering(422, problem), "roll", "import", UUID, file, "--reason", "r")
+
+
+def test_a_roll_is_frozen_only_at_the_expected_size_and_when_it_is_confirmed(evote, monkeypatch) -> None:
+    requests: list[httpx.Request] = []
+    transport = answering(200, {**ELECTION, "roll_size": 7, "frozen": False}, requests)
+    freeze = ("roll", "freeze", UUID, "--reason", "突合済み", "--expected-size")
+    with pytest.raises(CommandFailed, match="7 人で、8 人ではありません"):
+        evote(transport, *freeze, "8", "--yes")
+    monkeypatch.setattr("typer.prompt", lambda text: "別の選挙")
+    with pytest.raises(NotApproved):
+        evote(transport, *freeze, "7")
+    assert {request.method for request in requests} == {"GET"}
+    assert "7 人" in evote(transport, *freeze, "7", "--yes")
+    asked, sent = requests[-2:]
+    (statement,) = statements_of(ACCESS_SCHEME, asked.headers["Authorization"])
+    roles = frozenset({Role.ELECTION_OFFICER})
+    path = f"/elections/{UUID}/roll"
+    verify_access(statement, roles, ROSTER, service="auth", path=path, query="", now=utc_now())
+    assert (sent.method, sent.url.path, given(sent).names) == ("POST", f"{path}/freeze", "sato")
 
 
 CASE = {
@@ -441,6 +541,62 @@ def test_an_officers_decision_is_sent_signed_with_the_reason(evote, command, pat
     assert (given(request).names, given(request).reason) == ("sato", "戸籍で確認")
 
 
+def typing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.prompt", lambda question: text)
+
+
+ONCE = [
+    ("election", "freeze", UUID, "--expected-size", "7"),
+    ("election", "open", UUID, "--command", "c.command"),
+    ("election", "close", UUID, "--command", "c.command"),
+    ("election", "certify", UUID, "--archive", "a.bel", "--command", "c.command"),
+    ("roll", "freeze", UUID, "--expected-size", "7"),
+    ("face", "codes", UUID, "--out", "codes.csv", "--command", "c.command"),
+]
+
+
+@pytest.mark.parametrize("arguments", ONCE, ids=lambda arguments: "-".join(arguments[:2]))
+def test_what_can_not_be_undone_takes_the_elections_name(evote, tmp_path, monkeypatch, arguments) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.bel").write_bytes(b"archive")
+    requests: list[httpx.Request] = []
+    transport = answering(200, {**ELECTION, "roll_size": 7}, requests)
+    for wrong in ("", UUID, "住民", "市長選挙"):
+        typing(wrong, monkeypatch)
+        with pytest.raises(NotApproved, match="何も送っていません"):
+            evote(transport, *arguments, "--reason", "r")
+    assert not Path("c.command").exists() and {request.method for request in requests} == {"GET"}
+    typing(" 住民投票　2026", monkeypatch)
+    said = evote(transport, *arguments, "--reason", "r")
+    assert "選挙: 住民投票２０２６" in said and UUID in said and "取り消せません" in said
+    assert "2026-01-01（木）07:00（日本時間） 〜 2126-01-02（水）20:00（日本時間）" in said
+    assert Path("c.command").exists() or requests[-1].method == "POST"
+
+
+def test_a_name_that_could_move_the_cursor_is_typed_as_it_is_shown(evote, monkeypatch) -> None:
+    typing(ESCAPED, monkeypatch)
+    document = {**ELECTION, "name": HOSTILE, "opens_at": HOSTILE, "closes_at": HOSTILE, "roll_size": 7}
+    said = evote(answering(200, document), "election", "freeze", UUID, "--expected-size", "7", "--reason", "r")
+    assert can_be_printed(said) and said.count(ESCAPED) == 3
+
+
+def test_an_answer_for_another_election_stops_what_can_not_be_undone(evote, monkeypatch) -> None:
+    typing("住民投票2026", monkeypatch)
+    with pytest.raises(CommandFailed, match="別の選挙"):
+        evote(answering(200, ELECTION), "election", "close", "other", "--reason", "r", "--command", "c.command")
+
+
+@pytest.mark.parametrize("command", ["open", "preflight"])
+def test_before_the_opening_time_it_is_said_from_when_ballots_are_taken(evote, tmp_path, command: str) -> None:
+    arguments = ("--reason", "r", "--command", tmp_path / "c.command", "--yes") if command == "open" else ()
+    document = {**ELECTION, "ready": True, "checks": [], "opens_at": "2126-01-01T22:00:00.000Z"}
+    early = evote(answering(200, document), "election", command, UUID, *arguments)
+    assert "票を受け付けるのは 2126-01-02（水）07:00（日本時間） からです" in early
+    (tmp_path / "c.command").unlink(missing_ok=True)
+    document["opens_at"] = "2026-01-01T22:00:00.000Z"
+    assert "票を受け付けるのは" not in evote(answering(200, document), "election", command, UUID, *arguments)
+
+
 CODES = '{"voter_id": "甲1", "voting_code": "7K3M-Q0ZT-AAAA-BBBB"}\n{"voting_codes": 1, "issue": 2}\n'
 
 
@@ -452,7 +608,7 @@ def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
         return httpx.Response(201, text=CODES)
 
     out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
-    codes = ("face", "codes", UUID, "--out", out, "--replaces", "1", "--command", file, *ACT)
+    codes = ("face", "codes", UUID, "--out", out, "--replaces", "1", "--command", file, "--yes", *ACT)
     evote(httpx.MockTransport(answer), *codes)
     cosigned(evote, file, tmp_path)
     output = evote(httpx.MockTransport(answer), *codes)
@@ -469,7 +625,7 @@ def test_voting_codes_go_into_a_private_file_only(evote, tmp_path) -> None:
 def test_a_list_of_codes_that_breaks_off_is_told_and_leaves_no_file(evote, tmp_path, text: str) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(201, text=text))
     out, file = tmp_path / "codes.csv", tmp_path / "codes.command"
-    codes = ("face", "codes", UUID, "--out", out, "--command", file, *ACT)
+    codes = ("face", "codes", UUID, "--out", out, "--command", file, "--yes", *ACT)
     evote(transport, *codes)
     cosigned(evote, file, tmp_path)
     with pytest.raises(CommandFailed, match="途中で切れています"):

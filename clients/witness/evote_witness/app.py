@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Final
 
@@ -72,7 +73,13 @@ def create_app(witness: Witness) -> Starlette:
 
     async def healthz(_: Request) -> Response:
         await asyncio.to_thread(witness.check)
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse(f"ok\nno log has asked for {witness.silence.minutes} minutes\n")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        watch = asyncio.create_task(witness.silence.watch())
+        yield
+        watch.cancel()
 
     return Starlette(
         routes=[
@@ -80,6 +87,7 @@ def create_app(witness: Witness) -> Starlette:
             Route("/{origin_hash}/checkpoint", newest),
             Route("/healthz", healthz),
         ],
+        lifespan=lifespan,
         exception_handlers={sqlite3.Error: _state_away, ClientDisconnect: _gone},
     )
 

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -14,11 +15,13 @@ from evote_tlog.checkpoint import VerifierKey
 from evote_tlog.cosignature import Cosigner, CosignerKey
 from evote_tlog.display import visible, visible_lines
 from evote_tlog.errors import MalformedNote
+from evote_tlog.policy import PolicyWitness, format_witness
 from evote_tlog.text import check_key_name
 
 from .app import create_app
 from .errors import FileExists, UnusableKey, UnusableState
 from .key import create_key, read_key
+from .silence import Silence
 from .state import WitnessState, create_state
 from .witness import Witness
 
@@ -58,6 +61,11 @@ def _keygen(name: str, key_path: Path, state_path: Path) -> int:
     verifier = CosignerKey(name, create_key(key_path).public_key())
     create_state(state_path, verifier.text)
     sys.stdout.write(f"{verifier.text}\n")
+    line = format_witness(PolicyWitness(name, verifier, f"https://{name}"))
+    sys.stderr.write(
+        f"Publish the key above. The city adds this line to its witness policy (and its name to a group there);\n"
+        f"the address is where this witness will answer:\n{line}\n"
+    )
     return 0
 
 
@@ -75,7 +83,8 @@ def _evidence(state_path: Path) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     state = WitnessState(arguments.state)
     cosigner = open_cosigner(read_key(arguments.key), state)
-    app = create_app(Witness(cosigner, arguments.log, state, lambda: int(time.time())))
+    silence = Silence(arguments.alarm_after * 60, time.monotonic)
+    app = create_app(Witness(cosigner, arguments.log, state, lambda: int(time.time()), silence))
     sys.stderr.write(f"witness {cosigner.verifier.text}\n")
     config = uvicorn.Config(
         app,
@@ -83,7 +92,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         http="h11",
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,  # who asks is nobody's business
         server_header=False,
@@ -93,10 +102,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         h11_max_incomplete_event_size=_HELD_HEADERS_BYTES,
         timeout_graceful_shutdown=_FINISH_WITHIN_S,
     )
-    try:
+    with state.alone(), suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
     return 0
 
 
@@ -108,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="cosign the checkpoints of logs")
     serve.add_argument(
         "--log", required=True, action="append", type=_vkey, help="a log's verifier key; may be repeated"
+    )
+    serve.add_argument(
+        "--alarm-after", type=_minutes, default=10, metavar="MINUTES", help="say it when no log has asked for so long"
     )
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", default=7380, type=int)
@@ -124,6 +134,13 @@ def _vkey(text: str) -> VerifierKey:
         return VerifierKey.parse(text)
     except MalformedNote as error:
         raise argparse.ArgumentTypeError(error.reason) from error
+
+
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if minutes < 1:
+        raise argparse.ArgumentTypeError("at least a minute")
+    return minutes
 
 
 def _name(text: str) -> str:

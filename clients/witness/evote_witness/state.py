@@ -6,6 +6,7 @@ state is made once, together with the key, and is never made anew silently.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -69,7 +70,7 @@ class Turn:
 
 
 class WitnessState:
-    """The open state file. Safe for many threads, and for several processes on one machine."""
+    """The open state file. Safe for many threads, and for other processes that read it."""
 
     def __init__(self, path: Path) -> None:
         """Open what :func:`create_state` made; raises :class:`UnusableState`."""
@@ -99,6 +100,21 @@ class WitnessState:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process serves with this state while the block runs; raises :class:`UnusableState`.
+
+        Two would not harm each other's promises, but a person who started a second one believes that the first has
+        ended, and may move the state away from under it.
+        """
+        # A file of its own: SQLite's locks on the state would go with any other descriptor of it that is closed.
+        with self.path.with_name(f"{self.path.name}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UnusableState(self.path, "another evote-witness serves with it: stop that one first") from error
+            yield
 
     @contextmanager
     def turn(self, origin: str) -> Iterator[Turn]:

@@ -12,6 +12,7 @@ from evote_tlog.display import visible
 from evote_tlog.errors import ForkedCheckpoint, InconsistentCheckpoint
 from evote_tlog.witness import AddCheckpoint, advance, identify, parse_add_checkpoint
 
+from .silence import Silence
 from .state import Turn, WitnessState
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,12 @@ class Witness:
     """Cosigns the checkpoints of some logs."""
 
     def __init__(
-        self, cosigner: Cosigner, logs: Collection[VerifierKey], state: WitnessState, time_s: Callable[[], int]
+        self,
+        cosigner: Cosigner,
+        logs: Collection[VerifierKey],
+        state: WitnessState,
+        time_s: Callable[[], int],
+        silence: Silence,
     ) -> None:
         """``time_s``: now, in seconds since 1970. A log may have several keys; a key's name is its log's origin."""
         self._cosigner = cosigner
@@ -29,6 +35,7 @@ class Witness:
         self._origins = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in self._logs}
         self._state = state
         self._time_s = time_s
+        self.silence = silence
 
     def add_checkpoint(self, body: bytes) -> str:
         """The signature line for a checkpoint that continues the last one.
@@ -40,6 +47,7 @@ class Witness:
         request = parse_add_checkpoint(body)
         note = parse_note(request.note)
         checkpoint = identify(note, self._logs)
+        self.silence.heard()
         kept = self._kept(checkpoint.origin, note)
         with self._state.turn(checkpoint.origin) as turn:
             answer = self._answer(turn, request, checkpoint, kept)

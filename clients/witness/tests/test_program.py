@@ -16,9 +16,11 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_local.nodes.ports import LOOPBACK
+from evote_local.nodes.processes import ProcessFailed
 from evote_local.stack.witnesses import LocalWitness
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_checkpoint, parse_note
 from evote_tlog.cosignature import CosignerKey
+from evote_tlog.policy import parse_policy
 from evote_tlog.witness import MAX_REQUEST_BYTES, AddCheckpoint, format_add_checkpoint
 from evote_witness import main
 from evote_witness.state import Fork, create_state
@@ -85,7 +87,7 @@ def test_each_refusal_has_the_status_of_the_specification(
     assert conflict.headers["content-type"] == "text/x.tlog.size"
     assert http.get(f"/{'0' * 64}/checkpoint").status_code == 404
     assert http.get("/add-checkpoint").status_code == 405
-    assert http.get("/healthz").status_code == 200
+    assert http.get("/healthz").text.startswith("ok\nno log has asked for ")
     assert known_size(http, honest) == 20
 
 
@@ -157,6 +159,25 @@ def test_after_kill_9_nothing_that_was_cosigned_is_forgotten(
             assert ask(http, honest.request(known - 1, known - 1)).status_code == 409
             assert known_size(http, honest) == known
     assert largest > 0
+
+
+def test_a_second_process_over_one_state_refuses_to_start(witness: LocalWitness, log_key: SigningKey) -> None:
+    second = LocalWitness("second", witness.directory, log_key.verifier)
+    with pytest.raises(ProcessFailed, match="another evote-witness serves with it: stop that one first"):
+        second.start()
+
+
+def test_the_line_for_the_citys_policy_is_one_that_a_policy_takes(
+    tmp_path: Path, log_key: SigningKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--key", str(tmp_path / "key"), "--state", str(tmp_path / "state")]
+    monkeypatch.setattr(sys, "argv", ["evote-witness", "keygen", "--name", "witness.example", *files])
+    assert main.main() == 0
+    printed = capsys.readouterr()
+    (line,) = (line for line in printed.err.splitlines() if line.startswith("witness "))
+    policy = parse_policy(f"log {log_key.verifier.text}\n{line}\nquorum witness.example\n")
+    (witness,) = policy.witnesses
+    assert (witness.key.text, witness.url) == (printed.out.strip(), "https://witness.example")
 
 
 def test_a_stranger_who_sends_nothing_does_not_hold_up_the_log(

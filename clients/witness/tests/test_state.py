@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from evote_tlog.witness import NOTHING_SEEN, LogHead
 from evote_witness.errors import FileExists, UnusableKey, UnusableState
 from evote_witness.key import create_key, read_key
 from evote_witness.main import open_cosigner
+from evote_witness.silence import Silence
 from evote_witness.state import WitnessState, create_state
 from evote_witness.witness import Witness
 
@@ -27,7 +29,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def witness(path: Path, log_key: SigningKey) -> Witness:
-    return Witness(COSIGNER, [log_key.verifier], WitnessState(path), lambda: 1_795_000_000)
+    return Witness(
+        COSIGNER, [log_key.verifier], WitnessState(path), lambda: 1_795_000_000, Silence(600, time.monotonic)
+    )
 
 
 def test_a_missing_state_is_refused_and_never_begun_anew(tmp_path: Path) -> None:
@@ -41,6 +45,14 @@ def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
     with pytest.raises(UnusableState):
         WitnessState(tmp_path / "state")
+
+
+def test_a_state_serves_one_process_at_a_time(path: Path) -> None:
+    first, second = WitnessState(path), WitnessState(path)
+    with first.alone(), pytest.raises(UnusableState, match="stop that one first"), second.alone():
+        pass
+    with second.alone():
+        assert second.forks() == first.forks()
 
 
 def test_a_state_serves_its_own_key_only(path: Path) -> None:
@@ -110,7 +122,9 @@ def test_a_fork_is_kept_as_evidence_once(path: Path, log_key: SigningKey, honest
 def test_every_log_has_a_state_of_its_own(path: Path, log_key: SigningKey, honest: Any, forked: Any) -> None:
     other = SigningKey("other.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
     forked.key = other
-    both = Witness(COSIGNER, [log_key.verifier, other.verifier], WitnessState(path), lambda: 1)
+    both = Witness(
+        COSIGNER, [log_key.verifier, other.verifier], WitnessState(path), lambda: 1, Silence(600, time.monotonic)
+    )
     both.add_checkpoint(honest.request(0, 7))
     both.add_checkpoint(forked.request(0, 3))
     both.add_checkpoint(honest.request(7, 8))

@@ -7,6 +7,7 @@ nothing is known, 1 when something is, and 2 when there was something that a sou
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -144,15 +145,12 @@ def ask_npm_audit(lock: Path) -> Audit:
 
 
 def lock_files(name: str) -> list[Path]:
-    """Those of the repository that are called so."""
-    tracked = subprocess.run(  # noqa: S603 - git
-        ["git", "ls-files", "--", name, f"*/{name}"],  # noqa: S607 - from the path
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return [ROOT / line for line in tracked.stdout.splitlines()]
+    """Those of the repository that are called so, but not those of what is installed in it."""
+    found: list[Path] = []
+    for folder, inside, files in os.walk(ROOT):
+        inside[:] = [below for below in inside if not below.startswith(".") and below != "node_modules"]
+        found += [Path(folder) / name for file in files if file == name]
+    return sorted(found)
 
 
 def main() -> None:

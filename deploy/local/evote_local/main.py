@@ -1,4 +1,4 @@
-"""`evote-local`: the commands behind `make demo`, `make up` and `make down`, and a card to look around with."""
+"""`evote-local`: the commands behind `make demo`, `make up` and its kin, and a card to look around with."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ def main() -> int:
         command = commands.add_parser(name, help=does)
         command.add_argument("--voters", type=_count, default=300)
         command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
+    commands.add_parser("status", help="show how each service that `up` started is; 1: one of them isn't well")
+    restart = commands.add_parser("restart", help="stop a service that `up` started, if it runs, and start it again")
+    restart.add_argument("service")
     commands.add_parser("down", help="stop what `up` started")
     card = commands.add_parser("card", help="insert an emulated card into a virtual reader until Ctrl-C")
     card.add_argument("--file", type=Path, required=True, help="the card, whose retry counters are kept there")
@@ -39,17 +42,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console()
     try:
-        _run(arguments, console)
+        return _run(arguments, console)
     except KeyboardInterrupt:
         console.print("中断しました / interrupted; everything has been stopped")
         return 130
     except (ProcessFailed, demo.DemoFailed, NotAnchored, standing.StandingFailed, inserting.CardNotInserted) as error:
         console.print(f"失敗しました / failed: {visible_lines(str(error))}", markup=False, style="red")
         return 1
-    return 0
 
 
-def _run(arguments: argparse.Namespace, console: Console) -> None:
+def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.command == "demo":
         demo.run_demo(voters=arguments.voters, group=arguments.group, output=Path("demo-out"), console=console)
     elif arguments.command == "up":
@@ -58,8 +60,13 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
         standing.stand(voters=arguments.voters, group=arguments.group, console=console)
     elif arguments.command == "card":
         inserting.insert_card(arguments.file, host=arguments.host, port=arguments.port, console=console)
+    elif arguments.command == "status":
+        return 0 if standing.show(console=console) else 1
+    elif arguments.command == "restart":
+        standing.restart(arguments.service, console=console)
     else:
         standing.stop(console=console)
+    return 0
 
 
 def _count(text: str) -> int:

@@ -1,7 +1,7 @@
 from datetime import date
 from random import Random
 
-from evote_auth.domain.roll import parse_roll
+from evote_jpki.roll import parse_roll
 from evote_local.people.residents import make_residents, roll_csv
 
 

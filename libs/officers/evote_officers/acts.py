@@ -51,12 +51,12 @@ _OFFICER, _COUNTER = Role.ELECTION_OFFICER, Role.COUNTER_OFFICER
 
 # The draft names the trustees with their keys: whoever writes it alone could put strangers there.
 DRAFT: Final = Act("tally", "POST", "/elections", _OFFICER, 2, "選挙の起案（トラスティの一覧の承認）")
-FREEZE: Final = Act("tally", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "名簿の確定")
+FREEZE: Final = Act("tally", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "選挙の確定")
 OPEN: Final = Act("tally", "POST", f"{_ELECTION}/open", _OFFICER, 2, "投票の開始")
 CLOSE: Final = Act("tally", "POST", f"{_ELECTION}/close", _OFFICER, 2, "終了時刻より前の締切り")
 CERTIFY: Final = Act("tally", "POST", f"{_ELECTION}/certify", _OFFICER, 2, "結果の認定")
 IMPORT_ROLL: Final = Act("auth", "POST", f"{_ELECTION}/roll", _OFFICER, 1, "名簿の取込み")
-PUBLISH_CREDENTIALS: Final = Act("auth", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "名簿の確定と公開資格の公開")
+PUBLISH_CREDENTIALS: Final = Act("auth", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "名簿の凍結")
 ISSUE_CODES: Final = Act("auth", "POST", f"{_ELECTION}/voting-codes", _OFFICER, 2, "全員の投票コードの発行")
 REISSUE_CODE: Final = Act("auth", "POST", f"{_VOTER}/voting-code", _COUNTER, 1, "一人の投票コードの再発行")
 ORDER_ENROLMENT: Final = Act("auth", "POST", f"{_VOTER}/face-enrolment", _COUNTER, 2, "窓口での顔の登録")

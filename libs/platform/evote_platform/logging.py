@@ -16,6 +16,7 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 _QUIET = {
     "aiokafka": logging.ERROR,  # warns at every retry of an outage that the caller reports itself
     "yoyo": logging.WARNING,
+    "httpx": logging.WARNING,  # tells each address that is asked, such as a responder's with a certificate's number
     "asyncio": logging.WARNING,
 }
 

@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .logging import exception_facts
+from .paths import is_election_uuid
 from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -54,7 +55,7 @@ class AnswerAborted(Exception):
 class RequestObserver:
     """ASGI middleware around everything else.
 
-    It logs the route's template, never the path or the query: those may hold a tracker or a voter's
+    It logs the route's template and the election, never the path or the query: those may hold a tracker or a voter's
     reference. An unexpected error becomes a 500 that gives nothing away.
     """
 
@@ -93,7 +94,7 @@ class RequestObserver:
         try:
             await self._app(scope, receive, send_decorated)
         except Exception as error:
-            _log.error("unexpected-error", route=_route(scope), **exception_facts(error))
+            _log.error("unexpected-error", route=_route(scope), **_election(scope), **exception_facts(error))
             if status:
                 raise AnswerAborted from None
             problem = Problem(INTERNAL_ERROR)
@@ -109,12 +110,18 @@ class RequestObserver:
         if problem is not None:
             self._metrics.problems.labels(self._service, problem).inc()
         log = _log.debug if route in _QUIET_ROUTES else _log.info
-        facts: dict[str, Any] = {} if problem is None else {"problem": problem}
+        facts = {**_election(scope), **({} if problem is None else {"problem": problem})}
         log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), **facts)
 
 
 def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", None) or "(none)")
+
+
+def _election(scope: Scope) -> dict[str, str]:
+    """The election that the path names; nothing that has another form, which would be a client's own text."""
+    named = str(scope.get("path_params", {}).get("election_uuid", ""))
+    return {"election": named} if is_election_uuid(named) else {}
 
 
 def _method(scope: Scope) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import Field
 
+_ELECTION_UUID: Final = r"^[1-9A-HJ-NP-Za-km-z]{14,}$"
+_ELECTION_UUID_MAX_LENGTH: Final = 64
+
 ElectionUuidPath = Annotated[
     str,
     Path(
-        pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,}$",
-        max_length=64,
+        pattern=_ELECTION_UUID,
+        max_length=_ELECTION_UUID_MAX_LENGTH,
         description="The election's identifier: at least 14 Base58 characters.",
     ),
 ]
@@ -29,3 +33,8 @@ TrackerPath = Annotated[
 
 SafeInt = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A count or an index: fits PostgreSQL's bigint and a JavaScript number. Combine with ``Query`` or ``Path``."""
+
+
+def is_election_uuid(text: str) -> bool:
+    """Whether ``text`` has the form that :data:`ElectionUuidPath` asks for."""
+    return len(text) <= _ELECTION_UUID_MAX_LENGTH and re.fullmatch(_ELECTION_UUID, text) is not None

@@ -87,9 +87,9 @@ async def post_raw(request: Request) -> dict[str, int]:
     return {"bytes": len(await request.body())}
 
 
-@router.get("/elections/{uuid}/things")
-async def things(uuid: ElectionUuidPath, after: Annotated[SafeInt, Query()] = 0) -> dict[str, str]:
-    return {"uuid": uuid}
+@router.get("/elections/{election_uuid}/things")
+async def things(election_uuid: ElectionUuidPath, after: Annotated[SafeInt, Query()] = 0) -> dict[str, str]:
+    return {"uuid": election_uuid}
 
 
 @router.get("/status/{tracker:path}")

@@ -239,6 +239,16 @@ async def test_an_id_that_a_client_sends_is_neither_returned_nor_logged(
     assert "1d1d1d1d" not in logged
 
 
+async def test_a_requests_log_line_names_its_election_and_no_other_text_in_its_place(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for named in ("4yP2vbZnkbxpPG", "a-voters-reference", "4yP2vbZnkbxpPG" * 10):
+        await client.get(f"/elections/{named}/things")
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert re.findall(r"election\W+(\w+)", logged) == ["4yP2vbZnkbxpPG"]
+    assert "a-voters-reference" not in logged
+
+
 async def test_an_address_that_asks_too_often_waits_and_another_does_not(app: FastAPI) -> None:
     async def ask(address: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(address, 1))

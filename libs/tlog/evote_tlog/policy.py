@@ -71,9 +71,14 @@ def log_policy(key: VerifierKey) -> Policy:
 def format_policy(policy: Policy) -> str:
     """The text of a policy file."""
     lines = [_line("log", log.key.text, log.url or "") for log in policy.logs]
-    lines += [_line("witness", given.name, given.key.text, given.url or "") for given in policy.witnesses]
+    lines += [format_witness(given) for given in policy.witnesses]
     lines += [_line("group", group.name, str(group.threshold), *group.members) for group in policy.groups]
     return "\n".join([*lines, _line("quorum", policy.quorum)]) + "\n"
+
+
+def format_witness(witness: PolicyWitness) -> str:
+    """A witness's line of a policy file, without its end."""
+    return _line("witness", witness.name, witness.key.text, witness.url or "")
 
 
 def parse_policy(text: str | bytes) -> Policy:

@@ -1,4 +1,5 @@
-"""`make up` and `make down`: a stack with an open referendum that stays until it is told to stop."""
+"""`make up`, `make status`, `make restart` and `make down`: a stack with an open referendum that stays until it is told
+to stop."""
 
 from __future__ import annotations
 
@@ -6,12 +7,15 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 from evote_jpki.authority import TestAuthority
 from evote_jpki.cardfile import save_card
 from evote_platform.clock import utc_now
@@ -21,13 +25,16 @@ from ..nodes.processes import log_tail
 from ..people.voters import open_client
 from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack, temporary_directory
+from .attendant import Attendant, Orders
 from .devices import device_pool
 from .referendum import Referendum
 
 STATE = Path(".cache") / "standing"
-_PID, _LOG, _ADDRESSES = STATE / "pid", STATE / "log", STATE / "addresses.json"
+_PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
+_SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
+_LOOK_EVERY_S = 0.5
 
 
 class StandingFailed(Exception):
@@ -53,8 +60,15 @@ def start_in_background(*, voters: int, group: str, console: Console) -> None:
             raise StandingFailed(f"it did not start:\n{log_tail(_LOG)}")
         time.sleep(0.2)
     for name, address in json.loads(_ADDRESSES.read_text()).items():
-        console.print(f"  {name:<16} {address}", markup=False, highlight=False)
-    console.print("make down で終了 / make down stops it")
+        # Whole, however narrow the terminal: they are there to be copied.
+        console.print(f"  {name:<20} {address}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"source {_SETTINGS}: evote の設定 / the settings of evote\n"
+        "make status で状態 / shows how it is; make restart SERVICE=… で再起動 / starts a service again\n"
+        "make down で終了 / stops it",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def stand(*, voters: int, group: str, console: Console) -> None:
@@ -64,23 +78,37 @@ def stand(*, voters: int, group: str, console: Console) -> None:
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with Stack(directory, authority, announce=console.print) as stack:
             uuid = asyncio.run(_open_and_vote(stack, directory, voters, group))
-            addresses = {service.name: service.url for service in stack.services}
-            addresses["test authority"] = stack.authority_url
-            addresses["Ethereum chain"] = stack.chain.node.rpc_url
-            addresses["anchor contract"] = stack.chain.contract.account
-            addresses["log key"] = stack.identities.log_key.text
-            addresses["witness policy"] = str(stack.vouching.policy_file)
-            addresses["election"] = f"{stack.tally.url}/elections/{uuid}"
-            addresses["board"] = f"{stack.ballots[0].url}/elections/{uuid}/ballots"
-            addresses["officers' keys"] = str(stack.identities.roster_file.parent)
-            addresses["their password"] = OFFICER_PASSWORD
-            addresses["trustee keys"] = str(directory / "trustees")
-            addresses["a voter's card"] = str(directory / _CARD)
-            _publish(addresses)
+            attendant = Attendant(stack.services, Orders(STATE), console)
+            _publish(_SETTINGS, _settings(stack, uuid))
+            _publish(_SERVICES, json.dumps({service.name: service.url for service in stack.services}))
+            _publish(_ADDRESSES, json.dumps(_addresses(stack, directory, uuid)))
             try:
-                signal.pause()
+                while True:
+                    attendant.look()
+                    time.sleep(_LOOK_EVERY_S)
             finally:
                 _ADDRESSES.unlink(missing_ok=True)
+
+
+def show(*, console: Console) -> bool:
+    """Print how each service of the standing stack is; whether all of them are well."""
+    well = True
+    for name, url in _services().items():
+        missing = _missing(url)
+        well = well and not missing
+        console.print(f"  {name:<20} {missing or 'ok'}", markup=False, highlight=False, soft_wrap=True)
+    return well
+
+
+def restart(name: str, *, console: Console) -> None:
+    """Stop a service of the standing stack, when it still runs, and start it again."""
+    services = _services()
+    if name not in services:
+        raise StandingFailed(f"there is no service {name!r}: {', '.join(services)}")
+    failure = Orders(STATE).give(name)
+    if failure:
+        raise StandingFailed(failure)
+    console.print(f"{name}: 再起動しました / started again")
 
 
 def stop(*, console: Console) -> None:
@@ -113,11 +141,67 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
     return referendum.officers.election_uuid
 
 
-def _publish(addresses: dict[str, str]) -> None:
-    draft = _ADDRESSES.with_suffix(".new")
+def _addresses(stack: Stack, directory: Path, uuid: str) -> dict[str, str]:
+    keys = stack.identities
+    return {
+        **{service.name: service.url for service in stack.services},
+        "test authority": stack.authority_url,
+        "Ethereum chain": stack.chain.node.rpc_url,
+        "anchor contract": stack.chain.contract.account,
+        "log key": keys.log_key.text,
+        "witness policy": str(stack.vouching.policy_file),
+        "election": f"{stack.tally.url}/elections/{uuid}",
+        "board": f"{stack.ballots[0].url}/elections/{uuid}/ballots",
+        "officers' keys": str(keys.roster_file.parent),
+        "their password": OFFICER_PASSWORD,
+        "trustee keys": str(directory / "trustees"),
+        "a voter's card": str(directory / _CARD),
+        "cards' authorities": str(stack.ca_bundle_file),
+        "receipt key": str(keys.receipt_key_file),
+        "auditor's key": str(keys.auditor_key_file),
+        "logs": str(directory / "logs"),
+    }
+
+
+def _settings(stack: Stack, uuid: str) -> str:
+    """For a shell: what tells ``evote`` the addresses, and that Sato of the staff is at the keyboard."""
+    keys = stack.identities
+    settings = {
+        "EVOTE_TALLY_URL": stack.tally.url,
+        "EVOTE_AUTH_URL": stack.auth.url,
+        "EVOTE_LOG": stack.ledger_anchor.url,
+        "EVOTE_OFFICER_KEY": str(keys.officer_key_files[keys.staff.sato.identifier]),
+        "EVOTE_OFFICER_PASSWORD": OFFICER_PASSWORD,
+        "EVOTE_AUDITOR_KEY": str(keys.officer_key_files[keys.staff.kato.identifier]),
+        "ELECTION": uuid,
+    }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+
+
+def _publish(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.new")
     draft.touch(mode=0o600)
-    draft.write_text(json.dumps(addresses))
-    draft.replace(_ADDRESSES)
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def _services() -> Mapping[str, str]:
+    if _running_pid() is None or not _ADDRESSES.exists():
+        raise StandingFailed("nothing is running: make up starts it")
+    services: dict[str, str] = json.loads(_SERVICES.read_text())
+    return services
+
+
+def _missing(url: str) -> str:
+    """What a service says that it lacks; empty: nothing."""
+    try:
+        response = httpx.get(f"{url}/statusz", timeout=5)
+    except httpx.TransportError as error:
+        return f"does not answer ({type(error).__name__})"
+    if response.status_code == 200:
+        return ""
+    checks = response.json()["checks"]
+    return "; ".join(f"{name}: {check['detail']}" for name, check in checks.items() if not check["ok"])
 
 
 def _running_pid() -> int | None:

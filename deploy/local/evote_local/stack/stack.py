@@ -103,6 +103,11 @@ class Stack:
         return self.postgres.dsn(DATABASE)
 
     @property
+    def ca_bundle_file(self) -> Path:
+        """The authorities whose cards auth trusts, in PEM."""
+        return self.directory / "keys" / "test-ca.pem"
+
+    @property
     def authority_url(self) -> str:
         """Where the test authority answers, without a trailing slash."""
         return f"http://{LOOPBACK}:{self._authority_port}"
@@ -196,8 +201,7 @@ class Stack:
 
     def _define_services(self) -> list[Service]:
         keys = self.identities
-        ca_bundle = self.directory / "keys" / "test-ca.pem"
-        ca_bundle.write_bytes(self.authority.ca_bundle_pem())
+        self.ca_bundle_file.write_bytes(self.authority.ca_bundle_pem())
         responder = f"{self.authority_url}/{OCSP_PATH}"
         ballot = {
             "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
@@ -210,7 +214,7 @@ class Stack:
                 "evote_auth.main",
                 {
                     "EVOTE_MASTER_KEY_FILE": str(keys.master_key_file),
-                    "EVOTE_CA_BUNDLE_FILE": str(ca_bundle),
+                    "EVOTE_CA_BUNDLE_FILE": str(self.ca_bundle_file),
                     "EVOTE_CRL_FILE": str(self._lists_file),
                     "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
                     "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,

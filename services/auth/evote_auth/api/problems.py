@@ -8,6 +8,7 @@ from typing import Final
 from evote_device.requests import DeviceRequestDiffers, DeviceRequestMalformed, DeviceRequestUnsigned
 from evote_eventlog.errors import LogUnavailable
 from evote_jpki import certificates
+from evote_jpki.roll import RollRejected
 from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.clock import rfc3339
 from evote_platform.problems import (
@@ -67,7 +68,7 @@ _ROLL = (
         ),
     ),
     answer(
-        refusals.RollRejected,
+        RollRejected,
         kind(
             "roll-rejected",
             422,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import OfficersCommand
+from evote_jpki.roll import decode_roll, parse_roll
 from evote_platform.processors import usable_processors
 
 from ..domain.acts import Act, SignedCommand
 from ..domain.credentials import list_parts, list_sha256
-from ..domain.roll import decode_roll, parse_roll
 from ..service import AuthService
 from ..vault import elections, roll
 from ..vault.evidence import EvidencedRelease, evidenced_releases

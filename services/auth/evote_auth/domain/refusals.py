@@ -10,25 +10,7 @@ class Refusal(Exception):
     """The base of all refusals."""
 
 
-@dataclass(frozen=True)
-class RowFault:
-    """What is wrong in one place of a roll: the line of the file (from 1), the column's name, and the reason."""
-
-    line: int
-    column: str
-    code: str
-    reason: str
-    """In Japanese: election officers read it."""
-
-
-@dataclass
-class RollRejected(Refusal):
-    """Rows of the roll are wrong; nothing was imported."""
-
-    faults: tuple[RowFault, ...]
-    """The first of them."""
-    total: int
-    """How many there are."""
+"""How many there are."""
 
 
 @dataclass

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from asyncpg import Record
 from evote_jpki.certificates import BasicAttributes
+from evote_jpki.roll import RollEntry
 
 from ..domain.matching import RollPerson
 from ..domain.refusals import MasterKeyChanged, RollEmpty, RollFrozenAlready, RollNotFrozen, UnknownVoter
-from ..domain.roll import RollEntry
 from . import Connection
 
 RollRow = tuple[str, str, str, str, str, str, str, str]

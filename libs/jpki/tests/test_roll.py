@@ -7,8 +7,7 @@ import io
 from datetime import date
 
 import pytest
-from evote_auth.domain.refusals import RollRejected
-from evote_auth.domain.roll import COLUMNS, MOST_FAULTS, decode_roll, match_key, parse_roll
+from evote_jpki.roll import COLUMNS, MOST_FAULTS, RollRejected, decode_roll, match_key, parse_roll
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,4 +1,7 @@
-"""Reading the electoral roll (選挙人名簿): CSV in, voters out, or every fault with its line."""
+"""Reading the electoral roll (選挙人名簿): CSV in, voters out, or every fault with its line.
+
+auth imports a roll by this rule, and the officer's program finds by the same one what is wrong before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from evote_jpki.persons import strict
-
-from .refusals import RollRejected, RowFault
+from .persons import strict
 
 COLUMNS = ("voter_id", "name", "address", "birth_date", "sex")
 _LONGEST = {"voter_id": 64, "name": 200, "address": 500, "birth_date": 10, "sex": 1}
@@ -23,6 +24,26 @@ _REPLACEMENT = "\ufffd"
 """What a program puts in place of bytes that it could not read."""
 MOST_FAULTS = 1000
 """How many faults an answer lists; it also says how many there are."""
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """What is wrong in one place of a roll: the line of the file (from 1), the column's name, and the reason."""
+
+    line: int
+    column: str
+    code: str
+    reason: str
+    """In Japanese: election officers read it."""
+
+
+@dataclass
+class RollRejected(Exception):
+    """Rows of the roll are wrong; nothing was taken."""
+
+    faults: tuple[RowFault, ...]
+    """The first of them."""
+    total: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +60,7 @@ class RollEntry:
 
 
 def match_key(name: str, address: str, birth_date: str, sex: str) -> str:
-    """SHA-256 (hex) of the four basic attributes in their strict form (``evote_jpki.persons``)."""
+    """SHA-256 (hex) of the four basic attributes in their strict form (:mod:`.persons`)."""
     parts = (strict(name), strict(address), birth_date, strict(sex))
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 

@@ -174,7 +174,9 @@ def _chains(
     given: Given, source: LogSource, log: ReadLog, asked: Sequence[ChainEvidence | Finding]
 ) -> Iterator[Finding]:
     """Those that were asked, and what was saved of others."""
-    parts = list(_parts(log, given.receipt, given.archive))
+    saved = [kept for folder in given.kept for kept in folder.kept_chains()]
+    # Finding the parts reads the archive once more: for a chain only.
+    parts = list(_parts(log, given.receipt, given.archive)) if asked or saved else []
     answered = set()
     for answer in asked:
         if isinstance(answer, Finding):
@@ -182,7 +184,7 @@ def _chains(
             continue
         answered.add(answer.chain)
         yield chains.tie(answer, log.tree, source.freshness, parts)
-    for evidence in (kept for folder in given.kept for kept in folder.kept_chains()):
+    for evidence in saved:
         if evidence.chain not in answered:
             answered.add(evidence.chain)
             yield chains.tie_saved(evidence, log.tree, source.freshness, parts)
@@ -193,9 +195,9 @@ def _parts(log: ReadLog, receipt: Receipt | None, given: ArchiveFile | None) -> 
     if receipt is not None and (ballot := log.elections.ballot(receipt.election_uuid, receipt.tracker)) is not None:
         yield chains.Part("the receipt's ballot", ballot.index + 1)
     election = None if given is None else log.elections.by_uuid.get(given.election_uuid or "")
-    if election is not None:
-        if election.ballots:
-            yield chains.Part("the archive's election up to its last ballot", election.ballots[-1].index + 1)
+    if given is not None and election is not None:
+        if (last := archive_log.last_ballot(given, election)) is not None:
+            yield chains.Part("the archive's election up to its last ballot", last.index + 1)
         yield chains.Part("everything that the log has of it", election.last_index + 1)
 
 

@@ -57,6 +57,17 @@ def test_every_tie_of_an_honest_election_holds(
     assert "--witness-policy" in answer.tie("checkpoint - witnesses")
 
 
+def test_a_chain_covers_an_older_archive_though_the_log_has_gone_on(
+    evote_verify, log, held, log_key, anchored, tmp_path
+) -> None:
+    covered = held.ballot_indexes[2] + 1
+    for ballots, expected in ((3, "covered"), (4, "not covered yet")):
+        older = held.write_archive(tmp_path / f"{ballots}.bel", held.ballots[:ballots], until="ballots")
+        chain = anchored(covered, len(held.records))
+        answer = evote_verify(older, "--log", log.url, "--log-key", log_key.verifier.text, chains=[chain])
+        assert f"the archive's election up to its last ballot: {expected}" in answer.tie("checkpoint - ethereum")
+
+
 def test_a_superseded_ballot_is_named_by_tracker_and_nothing_more(
     evote_verify, log, archive, held, log_key, receipt_file
 ) -> None:

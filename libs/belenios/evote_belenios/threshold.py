@@ -31,7 +31,7 @@ from .certificates import (
 )
 from .channel import ChannelKeys, TrusteeSecret, parse_signed, receive, send
 from .errors import TrusteeError
-from .groups import Group, Random, random_exponent
+from .groups import Element, Group, Random, random_exponent
 from .jsontext import Fields, Json, dump, load, parse_exponent, parse_natural
 from .trustees import DecryptionKey, public_key_json
 
@@ -50,6 +50,20 @@ def check_certificate(text: str, group: Group, *, index: int, threshold: int, si
     """Step 1, server; raises what :func:`certificates.check_one` raises."""
     check_size(threshold, size)
     check_one(group, parse_signed(load(text), group, "certificate"), index=index, threshold=threshold, size=size)
+
+
+def share_a_key(text: str, other: str, group: Group) -> bool:
+    """Whether two checked certificates have a channel key in common, as no ceremony's may (``certificate-duplicate``).
+
+    A server asks at the receipt of each: found only when all are there, it would end the ceremony for everybody.
+    """
+    return not set(_keys_in(text, group)).isdisjoint(_keys_in(other, group))
+
+
+def is_certificate_of(secret: TrusteeSecret, text: str, group: Group) -> bool:
+    """Whether a checked certificate is of this secret's channel keys."""
+    keys = secret.keys(group)
+    return _keys_in(text, group) == (keys.verification, keys.encryption)
 
 
 def polynomial(secret: TrusteeSecret, group: Group, certificates: Sequence[str], threshold: int, random: Random) -> str:
@@ -216,6 +230,11 @@ def own_index(certificates: Sequence[Certificate], keys: ChannelKeys) -> int:
         if (one.verification, one.encryption) == (keys.verification, keys.encryption):
             return index
     raise TrusteeError("certificate-own", _CERTIFICATES, "no certificate of the ceremony is this trustee's")
+
+
+def _keys_in(text: str, group: Group) -> tuple[Element, Element]:
+    fields = Fields(load(parse_signed(load(text), group, "certificate").message), "certificate")
+    return group.decode(fields.text("verification")), group.decode(fields.text("encryption"))
 
 
 def _reduced(group: Group, fields: Fields, name: str) -> int:

@@ -217,6 +217,18 @@ def test_a_certificate_is_for_one_place_in_one_ceremony(group: Group) -> None:
         assert refusal.value.rule == "certificate-context"
 
 
+def test_a_key_in_two_certificates_is_found_before_all_are_there(group: Group) -> None:
+    one, other = TrusteeSecret.generate(RANDOM), TrusteeSecret.generate(RANDOM)
+    first, second, third = (
+        threshold.certificate(secret, group, index=index, threshold=2, size=3, random=RANDOM)
+        for index, secret in ((1, one), (2, one), (3, other))
+    )
+    assert threshold.share_a_key(first, second, group)
+    assert not threshold.share_a_key(first, third, group)
+    assert threshold.is_certificate_of(one, second, group)
+    assert not threshold.is_certificate_of(other, second, group)
+
+
 def test_a_certificate_is_signed_by_its_own_key(group: Group) -> None:
     texts = [
         threshold.certificate(TrusteeSecret.generate(RANDOM), group, index=1, threshold=2, size=3, random=RANDOM)

@@ -7,10 +7,16 @@ from dataclasses import replace
 
 import pytest
 from evote_ceremony.messages import CEREMONY_STEPS, Step
-from evote_local.people.rehearsal import Rehearsal
+from evote_ceremony.plan import Plan
+from evote_local.people.rehearsal import Rehearsal, Said
 from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
+
+
+def certificate_with_the_key_of(trustees: Rehearsal, plan: Plan, owner: int, *, of: int) -> Said:
+    """What trustee ``of`` sends whose program was given the key of ``owner``, and signed with the own one."""
+    return trustees.sign(plan, of, Step.CERTIFICATE, trustees.certificate(plan, of, owner))
 
 
 def slug(response) -> str:
@@ -45,6 +51,18 @@ async def test_a_certificate_for_another_place_is_refused(officer) -> None:
     response = await officer.submit(officer.trustees.sign(await officer.plan(), 2, Step.CERTIFICATE, said.text))
     assert (response.status_code, slug(response)) == (422, "bad-ceremony-message")
     assert response.json()["rule"] == "certificate-context"
+
+
+async def test_a_certificate_with_another_trustees_key_is_refused_and_the_ceremony_goes_on(officer) -> None:
+    """Taken in, it would end the ceremony when all are there, and the election with it."""
+    await officer.draft()
+    assert (await officer.submit(await officer.say(1, Step.CERTIFICATE))).status_code == 200
+    plan = await officer.plan()
+    wrong = certificate_with_the_key_of(officer.trustees, plan, 1, of=2)
+    response = await officer.submit(wrong)
+    assert (response.status_code, slug(response)) == (409, "certificate-duplicate")
+    assert (response.json()["trustee"], response.json()["other"]) == (2, 1)
+    await officer.hold_ceremony()
 
 
 async def test_a_polynomial_that_was_not_committed_to_is_refused(officer) -> None:

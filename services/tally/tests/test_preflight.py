@@ -25,6 +25,7 @@ from evote_tally.domain.refusals import PreflightFailed
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 UUID = "4yP2vbZnkbxpPG"
+TRUSTEES = Rehearsal(["甲", "乙"])
 DRAFT = ElectionDrafted(
     election_uuid=UUID,
     name="住民投票",
@@ -32,17 +33,25 @@ DRAFT = ElectionDrafted(
     group="Ed25519",
     administrator="選挙管理委員会",
     questions=(DraftQuestion(question="賛成ですか", answers=("はい",), blank=True, min=1, max=1),),
-    trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in Rehearsal(["甲", "乙"]).trustees),
+    trustees=tuple(DraftTrustee(name=trustee.name, key=trustee.key) for trustee in TRUSTEES.trustees),
     threshold=2,
     opens_at="2026-11-24T10:00:00.000Z",
     closes_at="2026-11-24T11:00:00.000Z",
 )
+PLAN = election_from(UUID, [Fact(DRAFT, "2026-11-24T08:00:00.000Z")]).plan
 ROLL = RollFrozen(election_uuid=UUID, roll_size=3, credentials_sha256="0" * 64)
+
+
+def certificate_of(trustee: int, owner: int) -> CertificateReceived:
+    text = TRUSTEES.certificate(PLAN, trustee, owner)
+    return CertificateReceived(election_uuid=UUID, trustee=trustee, certificate=text, statement="")
+
+
 CEREMONY: tuple[ElectionEventData, ...] = tuple(
     event
     for trustee in (1, 2)
     for event in (
-        CertificateReceived(election_uuid=UUID, trustee=trustee, certificate="{}", statement=""),
+        certificate_of(trustee, trustee),
         PolynomialCommitted(election_uuid=UUID, trustee=trustee, commitment="0" * 64, statement=""),
         PolynomialReceived(election_uuid=UUID, trustee=trustee, polynomial="{}", statement=""),
         VoutputReceived(election_uuid=UUID, trustee=trustee, voutput="{}", statement=""),
@@ -82,6 +91,16 @@ def test_each_missing_thing_is_named() -> None:
 
 def test_one_missing_voutput_keeps_the_ceremony_open() -> None:
     assert failures(election(DRAFT, ROLL, *CEREMONY[:-1], *CONFIRMED)) == {"ceremony"}
+
+
+def test_a_ceremony_that_no_trustee_goes_on_with_is_named_with_the_way_out() -> None:
+    """An earlier release took a certificate of another trustee's key, and then everybody waited."""
+    state = election(DRAFT, ROLL, certificate_of(1, 1), certificate_of(2, 1))
+    ceremony = next(
+        c for c in preflight(state, credentials_published=True, services=(), now=NOW) if c.name == "ceremony"
+    )
+    assert not ceremony.ready
+    assert "certificate-duplicate" in ceremony.detail and "draft the election anew" in ceremony.detail
 
 
 def test_one_missing_confirmation_keeps_the_election_closed_and_is_named() -> None:

@@ -77,6 +77,16 @@ def tie(archive: ArchiveFile, logged: LoggedElections, size: int) -> Finding:
     return Finding(Tie.ARCHIVE_LOG, Outcome.HOLDS, comparison.summary())
 
 
+def last_ballot(archive: ArchiveFile, election: LoggedElection) -> LoggedBallot | None:
+    """The archive's last ballot, where the log has it: an archive of an earlier moment ends before the log does."""
+    digest = b""
+    with contextlib.suppress(ArchiveError):  # as far as it can be read: that it is damaged, its own tie tells
+        for event in archive.events():
+            if isinstance(event.content, CastBallot):
+                digest = hashlib.sha256(event.content.text.encode()).digest()
+    return next((ballot for ballot in reversed(election.ballots) if ballot.digest == digest), None)
+
+
 class _Comparison:
     """One pass over the archive, beside what the log says."""
 

@@ -51,6 +51,17 @@ class Rehearsal:
         statement = self.ceremony(plan).sign_message(self.identities[trustee - 1], trustee, step, text)
         return Said(trustee, step, text, statement)
 
+    def certificate(self, plan: Plan, place: int, owner: int) -> str:
+        """A certificate for a trustee's place, of the keys of ``owner``."""
+        return threshold.certificate(
+            self._secrets[owner - 1],
+            plan.group,
+            index=place,
+            threshold=plan.threshold,
+            size=len(plan.trustees),
+            random=secrets.token_bytes,
+        )
+
     def hold(self, plan: Plan) -> list[Said]:
         """The whole ceremony, step by step."""
         return [self.say(plan, trustee, step) for step in CEREMONY_STEPS for trustee in plan.numbers]
@@ -83,17 +94,10 @@ class Rehearsal:
         return [self._texts[step, trustee] for trustee in plan.numbers if (step, trustee) in self._texts]
 
     def _text(self, plan: Plan, trustee: int, step: Step) -> str:
+        if step is Step.CERTIFICATE:
+            return self.certificate(plan, trustee, trustee)
         secret, group = self._secrets[trustee - 1], plan.group
         certificates = self._of(plan, Step.CERTIFICATE)
-        if step is Step.CERTIFICATE:
-            return threshold.certificate(
-                secret,
-                group,
-                index=trustee,
-                threshold=plan.threshold,
-                size=len(plan.trustees),
-                random=secrets.token_bytes,
-            )
         if step is Step.COMMITMENT:
             text = threshold.polynomial(secret, group, certificates, plan.threshold, secrets.token_bytes)
             self._texts[Step.POLYNOMIAL, trustee] = text

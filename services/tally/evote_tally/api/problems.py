@@ -202,6 +202,24 @@ PROBLEMS = ProblemTable(
             lambda error: {"step": error.step, "trustee": error.trustee},
         ),
         answer(
+            refusals.CertificateDuplicate,
+            kind(
+                "certificate-duplicate",
+                409,
+                (
+                    "別のトラスティの証明書と同じ鍵が使われています",
+                    "トラスティ {trustee} の証明書の鍵は、トラスティ {other} のものです。"
+                    "自分の鍵ファイルでやり直してください。",
+                ),
+                (
+                    "The certificate has another trustee's key",
+                    "The certificate of trustee {trustee} has a key of trustee {other}'s."
+                    " Make it again with the trustee's own key file.",
+                ),
+            ),
+            lambda error: {"trustee": error.trustee, "other": error.other},
+        ),
+        answer(
             refusals.MessageRejected,
             kind(
                 "bad-ceremony-message",

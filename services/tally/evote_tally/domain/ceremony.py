@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evote_belenios import threshold
+from evote_belenios.certificates import parse_all
 from evote_belenios.errors import BeleniosError
 from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, MessageStatement, SaysAnother, SetupStatement, Step
 from evote_ceremony.plan import Plan
@@ -30,6 +31,7 @@ from evote_statements.signed import StatementRefused, verify_statement
 
 from .election import Election, Stage
 from .refusals import (
+    CertificateDuplicate,
     MessageConflict,
     MessageRejected,
     StatementNotSigned,
@@ -85,12 +87,25 @@ def waiting_for(election: Election, step: Step) -> tuple[int, ...]:
 
 
 def waiting_for_ceremony(election: Election) -> tuple[str, ...]:
-    """What the ceremony still waits for, as text; empty when it is complete."""
+    """What the ceremony still waits for, or what it breaks on, as text; empty when it is complete."""
+    if (broken := _broken(election)) is not None:
+        return (f"broken: {broken}; no trustee goes on with it, draft the election anew",)
     step = next((step for step in CEREMONY_STEPS if waiting_for(election, step)), None)
     if step is None:
         return ()
     numbers = ", ".join(str(number) for number in waiting_for(election, step))
     return (f"{step} of trustee {numbers}",)
+
+
+def _broken(election: Election) -> str | None:
+    """What is wrong with the certificates together; what came to an earlier release was not compared at its receipt."""
+    if waiting_for(election, Step.CERTIFICATE):
+        return None
+    try:
+        parse_all(election.plan.group, _in_order(election, Step.CERTIFICATE), election.plan.threshold)
+    except BeleniosError as error:
+        return f"{error.rule}, {error.detail}"
+    return None
 
 
 def waiting_for_confirmation(election: Election) -> tuple[int, ...]:
@@ -104,7 +119,8 @@ def receive(election: Election, message: Message) -> tuple[ElectionEventData, ..
 
     Raises:
         UnknownTrustee, StepNotYet, WrongStage: it is not the time for it.
-        StatementNotSigned, StatementOfAnother, MessageConflict, MessageRejected: it is not a message to take.
+        StatementNotSigned, StatementOfAnother, MessageConflict, CertificateDuplicate, MessageRejected: it is not a
+            message to take.
     """
     step, trustee = message.step, message.trustee
     election.require_trustee(trustee)
@@ -187,6 +203,10 @@ def _certificate(election: Election, message: Message) -> CertificateReceived:
     threshold.check_certificate(
         message.text, plan.group, index=message.trustee, threshold=plan.threshold, size=len(plan.trustees)
     )
+    for other, certificate in election.certificates.items():
+        # Taken in, it would end the ceremony for everybody: no trustee's program goes on with two that share a key.
+        if threshold.share_a_key(message.text, certificate, plan.group):
+            raise CertificateDuplicate(message.trustee, other)
     return CertificateReceived(
         election_uuid=election.uuid, trustee=message.trustee, certificate=message.text, statement=message.statement
     )

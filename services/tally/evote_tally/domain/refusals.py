@@ -85,6 +85,14 @@ class MessageConflict(Refusal):
 
 
 @dataclass(eq=False)
+class CertificateDuplicate(Refusal):
+    """The trustee's certificate has a key in common with the one that another trustee sent."""
+
+    trustee: int
+    other: int
+
+
+@dataclass(eq=False)
 class MessageRejected(Refusal):
     """A ceremony message breaks a rule of the protocol."""
 

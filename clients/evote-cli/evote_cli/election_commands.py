@@ -29,6 +29,7 @@ from .commanding import (
 from .draft_file import draft_summary, example_draft, parse_trustee
 from .election_view import (
     WITH_RESULT,
+    commands_table,
     elections_table,
     moments,
     preflight_table,
@@ -200,6 +201,17 @@ def show(election: ElectionUuid, url: Url) -> None:
     if result is not None:
         for counts in result_tables(found["questions"], result):
             _console.print(counts)
+
+
+@app.command()
+def commands(election: ElectionUuid, url: Url) -> None:
+    """だれが、何を、なぜ指示したか（起案から認定まで）を一覧にする。"""
+    with ServiceClient(url) as client:
+        _console.print(commands_table(client.get(f"/elections/{election}/commands")["commands"]))
+    _console.print(
+        "集計サービスが示すとおりの一覧で、署名は確かめていません（確かめるのは evote-verify --log と --roster）。\n"
+        "個人情報に関わる操作（カード、顔、名簿の取込みなど）は、監査人だけが evote audit で読めます。"
+    )
 
 
 @app.command()

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from evote_officers.acts import find_act
+from evote_officers.commands import OfficerCommand
+from evote_statements.signed import StatementRefused, claimed_statement
 from rich.table import Table
 
 from .errors import CommandFailed
@@ -81,6 +84,23 @@ def moments(document: dict[str, Any]) -> Iterator[str]:
             yield f"{what}: {shown(local_time(document[field]))}"
     if document.get("archive_sha256"):
         yield f"認定されたアーカイブの SHA-256: {shown(document['archive_sha256'])}"
+
+
+def commands_table(commands: Sequence[dict[str, Any]]) -> Table:
+    """Who signed what, when and why, oldest first; raises ``CommandFailed`` for what is no officer's command."""
+    try:
+        signed = [[claimed_statement(OfficerCommand, str(it)) for it in command["statements"]] for command in commands]
+        signed.sort(key=lambda said: said[0].time)
+    except (KeyError, TypeError, IndexError, StatementRefused) as error:
+        raise CommandFailed("職員の指示の記録を読めません。監査人に知らせてください。") from error
+    table = Table("署名した時刻", "操作", "署名した人", "理由")
+    for said in signed:
+        first = said[0]
+        act = find_act(first.service, first.method, first.path)
+        title = act.title if act else f"{first.method} {first.path}"
+        persons = "、".join(shown(one.person) for one in said)
+        table.add_row(local_time(first.time.isoformat()), shown(title), persons, shown(first.reason))
+    return table
 
 
 def result_tables(questions: Sequence[dict[str, Any]], result: dict[str, Any]) -> list[Table]:

@@ -35,6 +35,7 @@ from evote_cli.main import app, main
 from evote_cli.message import CONFIRMATION, STEP_NAMES
 from evote_cli.officer_key import read_officer_key, write_officer_key
 from evote_cli.trustee import STEPS
+from evote_officers import acts
 from evote_officers.acts import find_act
 from evote_officers.commands import (
     ACCESS_SCHEME,
@@ -45,6 +46,7 @@ from evote_officers.commands import (
     verify_command,
 )
 from evote_officers.roster import Role, parse_roster
+from evote_officers.signing import Officer
 from evote_platform.clock import utc_now
 from evote_statements.keys import key_text
 from evote_tally.api.models import DraftRequest
@@ -744,6 +746,43 @@ def test_after_the_count_the_result_is_shown_choice_by_choice_with_the_blank_fir
 def test_a_result_that_does_not_fit_the_questions_is_told(evote, result) -> None:
     with pytest.raises(CommandFailed, match="質問と合いません"):
         evote(showing(result), "election", "show", UUID)
+
+
+def signed_by(*names: str, act=acts.CLOSE, reason: str = "予定どおり", day: int = 2) -> dict[str, list[str]]:
+    first, *others = (Officer("test", name, KEYS[name]) for name in names)
+    statement = first.command(
+        act,
+        act.path_of(UUID),
+        b"",
+        reason=reason,
+        now=datetime(2026, 1, day, tzinfo=UTC),
+        random=lambda size: b"\x00" * size,
+    )
+    return {"statements": [statement, *(other.cosign(statement) for other in others)]}
+
+
+def test_who_did_what_and_why_is_listed_oldest_first(evote, monkeypatch) -> None:
+    tables: list[str] = []
+    table_of = election_commands.commands_table
+
+    def keeping(found):
+        tables.append(_cells(table_of(found)))
+        return table_of(found)
+
+    monkeypatch.setattr(election_commands, "commands_table", keeping)
+    listed = [signed_by("sato", "suzuki"), signed_by("suzuki", act=acts.FREEZE, reason="突合\u202e済み", day=1)]
+    said = evote(answering(200, {"commands": listed}), "election", "commands", UUID)
+    assert tables[0].splitlines() == [
+        "2026-01-01（木）09:00（日本時間） 選挙の確定 suzuki 突合\\u{202e}済み",
+        "2026-01-02（金）09:00（日本時間） 終了時刻より前の締切り sato、suzuki 予定どおり",
+    ]
+    assert can_be_printed(said) and "--roster" in said
+
+
+@pytest.mark.parametrize("command", [{}, {"statements": []}, {"statements": ["{}"]}, {"statements": 1}, 1])
+def test_a_record_that_is_no_officers_command_is_told(evote, command) -> None:
+    with pytest.raises(CommandFailed, match="監査人に知らせて"):
+        evote(answering(200, {"commands": [command]}), "election", "commands", UUID)
 
 
 def test_a_preflight_says_in_japanese_what_is_to_be_done(evote, monkeypatch) -> None:

@@ -11,7 +11,9 @@ from evote_eventlog.events import (
     CredentialsPublished,
     ElectionClosed,
     ElectionDrafted,
+    ElectionEventData,
     ElectionOpened,
+    OfficersCommand,
     ResultCertified,
     RollFrozen,
     Topic,
@@ -30,6 +32,7 @@ PROJECTION_NAME: Final = "tally"
 """Names the rows of ``consumer_offsets`` that say how far the tables are; never changes."""
 
 _CLASSES = {kind.__name__: kind for kind in FACT_CLASSES}
+_COMMANDED_KINDS = [kind.__name__ for kind in FACT_CLASSES if "command" in kind.model_fields]
 _OVERVIEW_KINDS = [kind.__name__ for kind in (ElectionDrafted, RollFrozen, ElectionClosed, ResultCertified)]
 
 
@@ -141,6 +144,31 @@ async def _with_without(connection: Connection, happened: str, missing: str) -> 
         missing,
     )
     return [row["election_uuid"] for row in rows]
+
+
+async def signed_commands(connection: Connection, election_uuid: str) -> list[OfficersCommand]:
+    """What officers signed for the events of the election that stand.
+
+    Raises:
+        UnknownElection: when it wasn't drafted.
+    """
+    rows = await connection.fetch(
+        "SELECT kind, data FROM facts WHERE election_uuid = $1 AND kind = ANY($2::text[])"
+        " ORDER BY topic, partition, log_offset",
+        election_uuid,
+        _COMMANDED_KINDS,
+    )
+    if not rows:
+        raise UnknownElection(election_uuid)
+    events: list[ElectionEventData] = [_CLASSES[row["kind"]].model_validate_json(row["data"]) for row in rows]
+    # The command of a list of credentials stands in its first part.
+    lists = await connection.fetch(
+        "SELECT data FROM credential_parts WHERE election_uuid = $1 AND part = 0 ORDER BY credentials_sha256",
+        election_uuid,
+    )
+    events += [CredentialsPublished.model_validate_json(row["data"]) for row in lists]
+    commands = (getattr(event, "command", None) for event in events)
+    return [command for command in commands if isinstance(command, OfficersCommand)]
 
 
 async def credential_parts(connection: Connection, election_uuid: str) -> list[CredentialsPublished]:

@@ -18,7 +18,7 @@ from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 from evote_local.people.staff import Staff, StaffMember
 from evote_officers import acts
-from evote_officers.acts import Act
+from evote_officers.acts import Act, find_act
 from evote_officers.commands import COMMAND_SCHEME, OfficerCommand, authorization, verify_signatures
 from evote_officers.roster import parse_roster
 from evote_officers.signing import Officer as Signing
@@ -57,6 +57,20 @@ async def opened(officer: Officer, stand_ins) -> Officer:
     await officer.draft()
     await officer.open_with(stand_ins, 2, "Ed25519")
     return officer
+
+
+async def test_everybody_reads_what_officers_signed_for_the_election_to_come_this_far(opened: Officer) -> None:
+    read = await opened.client.get(f"/elections/{opened.uuid}/commands")
+    said = [
+        [claimed_statement(OfficerCommand, text) for text in command["statements"]]
+        for command in read.json()["commands"]
+    ]
+    assert [(find_act("tally", first.method, first.path), len(rest) + 1) for first, *rest in said] == [
+        (acts.DRAFT, 2),
+        (acts.FREEZE, 1),
+        (acts.OPEN, 2),
+    ]
+    assert slug(await opened.client.get("/elections/11111111111111/commands")) == "unknown-election"
 
 
 async def test_nobody_commands_without_a_signature(opened: Officer) -> None:

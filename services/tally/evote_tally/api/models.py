@@ -210,6 +210,18 @@ class ElectionListResponse(Body):
     elections: tuple[ElectionResponse, ...]
 
 
+class SignedCommandModel(Body):
+    """What one or two officers signed: canonical JSON, of the kind ``tsukuba-evote officer command v1``."""
+
+    statements: tuple[str, ...]
+
+
+class CommandListResponse(Body):
+    """The officers' commands that stand in the public log for an election."""
+
+    commands: tuple[SignedCommandModel, ...]
+
+
 def election_response(overview: ElectionOverview) -> ElectionResponse:
     """An overview in its public form."""
     draft, times = overview.draft, overview.times

@@ -17,7 +17,13 @@ from .. import store
 from ..domain.election import Data
 from ..exports import NotPublished, archive_bytes, archive_tag, plan_archive, public_credentials
 from .access import Service
-from .models import ElectionListResponse, ElectionResponse, election_response
+from .models import (
+    CommandListResponse,
+    ElectionListResponse,
+    ElectionResponse,
+    SignedCommandModel,
+    election_response,
+)
 
 router = APIRouter(tags=["public"], route_class=GuardedRoute)
 ARCHIVE_TYPE = "application/x-tar"
@@ -37,6 +43,14 @@ async def show_election(election_uuid: ElectionUuidPath, service: Service) -> El
     """An election's stage, questions, window, roll size and its trustees' progress."""
     async with service.reads.acquire() as connection:
         return election_response(await store.load_overview(connection, election_uuid))
+
+
+@router.get("/elections/{election_uuid}/commands", dependencies=[Depends(_LIVE)])
+async def officers_commands(election_uuid: ElectionUuidPath, service: Service) -> CommandListResponse:
+    """What officers signed for the election to come this far; the same stands in the public log."""
+    async with service.reads.acquire() as connection:
+        commands = await store.signed_commands(connection, election_uuid)
+    return CommandListResponse(commands=tuple(SignedCommandModel(statements=it.statements) for it in commands))
 
 
 @router.get("/elections/{election_uuid}/election.json", dependencies=[Depends(_SETTLED)])

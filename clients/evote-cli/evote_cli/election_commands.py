@@ -27,6 +27,15 @@ from .commanding import (
     tell_second_person,
 )
 from .draft_file import draft_summary, example_draft, parse_trustee
+from .election_view import (
+    WITH_RESULT,
+    elections_table,
+    moments,
+    preflight_table,
+    result_tables,
+    state_name,
+    window,
+)
 from .errors import CommandFailed, NotApproved
 from .irrevocable import confirm_by_name, tell_when_ballots_are_taken
 from .officer_key import read_officer_key
@@ -35,16 +44,6 @@ from .shown import shown
 
 app = typer.Typer(help="選挙事務：起案から認定まで。", no_args_is_help=True)
 _console = Console()
-
-_STATES = {
-    "drafted": "起案済み",
-    "roll-frozen": "確定済み",
-    "open": "投票受付中",
-    "closed": "受付終了",
-    "tallied": "暗号のまま集計済み",
-    "decrypted": "開票済み",
-    "certified": "結果認定済み",
-}
 
 
 @app.command()
@@ -109,10 +108,7 @@ def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, passwor
     reader = Reader(read_officer_key(officer_key, password), "tally")
     with ServiceClient(url) as client:
         report = client.get(f"/elections/{election}/preflight", reader)
-    table = Table("項目", "準備", "内容")
-    for check in report["checks"]:
-        table.add_row(shown(check["name"]), "○" if check["ready"] else "[red]×[/red]", shown(check["detail"]))
-    _console.print(table)
+    _console.print(preflight_table(report["checks"]))
     tell_when_ballots_are_taken(election, url, datetime.now(UTC))
     if not report["ready"]:
         raise CommandFailed("まだ開始できません。× の項目を直してください。")
@@ -176,14 +172,24 @@ def certify(
         _console.print(f"アーカイブの SHA-256: {shown(certified['archive_sha256'])}")
 
 
+@app.command("list")
+def list_(url: Url) -> None:
+    """選挙の一覧を、識別子、状態、受付の期間（日本時間）とともに表示する。"""
+    with ServiceClient(url) as client:
+        _console.print(elections_table(client.get("/elections")["elections"]))
+
+
 @app.command()
 def show(election: ElectionUuid, url: Url) -> None:
-    """選挙の状態を表示する。"""
+    """選挙の状態、時刻（日本時間）、開票後は結果を表示する。"""
     with ServiceClient(url) as client:
         found = client.get(f"/elections/{election}")
-    _console.print(f"[bold]{shown(found['name'])}[/bold]（{_state(found)}）")
+        result = client.get(f"/elections/{election}/result") if found["state"] in WITH_RESULT else None
+    _console.print(f"[bold]{shown(found['name'])}[/bold]（{state_name(found)}）")
     roll = shown(found["roll_size"] or "未確定")
-    _console.print(f"受付: {shown(found['opens_at'])} 〜 {shown(found['closes_at'])}　名簿: {roll}")
+    _console.print(f"受付: {window(found)}　名簿: {roll}")
+    for line in moments(found):
+        _console.print(line)
     steps = ("certificate", "commitment", "polynomial", "voutput", "confirmation", "partial_decryption")
     table = Table("番号", "立会人", "証明書", "コミット", "多項式", "検証鍵", "確認", "部分復号")
     for trustee in found["trustees"]:
@@ -191,6 +197,9 @@ def show(election: ElectionUuid, url: Url) -> None:
         table.add_row(shown(trustee["trustee"]), shown(trustee["name"]), *marks)
     _console.print(table)
     _console.print(f"開票に必要な人数: {shown(found['threshold'])}")
+    if result is not None:
+        for counts in result_tables(found["questions"], result):
+            _console.print(counts)
 
 
 @app.command()
@@ -232,10 +241,5 @@ def _change(
 ) -> dict[str, Any] | None:
     done = _together(request, url, file, officer_key, password, reason)
     if done is not None:
-        _console.print(f"選挙 {shown(done['election_uuid'])} の状態: {_state(done)}")
+        _console.print(f"選挙 {shown(done['election_uuid'])} の状態: {state_name(done)}")
     return done
-
-
-def _state(document: dict[str, Any]) -> str:
-    state = str(document["state"])
-    return _STATES.get(state, shown(state))

@@ -734,6 +734,77 @@ def can_be_printed(text: str) -> bool:
     return all(character.isprintable() or character in "\n\u3000" for character in text)
 
 
+def test_elections_are_listed_with_their_identifiers_states_and_times_of_japan(evote) -> None:
+    listed = {"elections": [{**ELECTION, "state": "open"}, {**ELECTION, "name": HOSTILE, "state": "drafted"}]}
+    said = evote(answering(200, listed), "election", "list")
+    for text in ("住民投票２０２６", "投票受付中", "起案済み", "2026-01-01（木）07:00（日本時間）"):
+        assert text in said
+    assert said.count(UUID) == 2 and can_be_printed(said) and ESCAPED in said
+
+
+CERTIFIED = {
+    **ELECTION,
+    "state": "certified",
+    "roll_size": 9,
+    "threshold": 2,
+    "trustees": [],
+    "questions": [{"question": "賛成ですか", "answers": ["賛成", "反対"], "blank": True}],
+    "opened_at": "2026-01-01T22:00:00.000Z",
+    "closed_at": "2026-01-02T11:00:00.000Z",
+    "certified_at": None,
+    "archive_sha256": "ab" * 32,
+}
+
+
+def showing(result: object) -> httpx.MockTransport:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"result": result} if request.url.path.endswith("/result") else CERTIFIED)
+
+    return httpx.MockTransport(answer)
+
+
+def test_after_the_count_the_result_is_shown_choice_by_choice_with_the_blank_first(evote) -> None:
+    said = evote(showing([[1, 5, 3]]), "election", "show", UUID)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if "│" in line]
+    assert [row for row in rows if len(row) == 2] == [["白票", "1"], ["賛成", "5"], ["反対", "3"]]
+    for text in ("結果認定済み", "開始: 2026-01-02（金）07:00（日本時間）", "締切り: 2026-01-02（金）20:00", "ab" * 32):
+        assert text in said
+    assert "認定:" not in said
+
+
+@pytest.mark.parametrize("result", [[], [[1, 5]], [[1, 5, 3], [1]], None, [1]])
+def test_a_result_that_does_not_fit_the_questions_is_told(evote, result) -> None:
+    with pytest.raises(CommandFailed, match="質問と合いません"):
+        evote(showing(result), "election", "show", UUID)
+
+
+def test_a_preflight_says_in_japanese_what_is_to_be_done(evote, monkeypatch) -> None:
+    checks = [
+        {"name": "roll-frozen", "ready": True, "detail": "7 voters"},
+        {"name": "confirmations", "ready": False, "detail": "waiting for trustee 2"},
+        {"name": "clock:ballot-1", "ready": False, "detail": "+2.000 s"},
+        {"name": "of-a-newer-service", "ready": False, "detail": HOSTILE},
+    ]
+    tables: list[str] = []
+    table_of = election_commands.preflight_table
+
+    def keeping(found):
+        tables.append(_cells(table_of(found)))
+        return table_of(found)
+
+    monkeypatch.setattr(election_commands, "preflight_table", keeping)
+    report = {**ELECTION, "ready": False, "checks": checks}
+    with pytest.raises(CommandFailed, match="まだ開始できません"):
+        evote(answering(200, report), "election", "preflight", UUID)
+    told = tables[0].splitlines()
+    assert told[:3] == [
+        "選挙の確定 ○ ",
+        "最終内容の確認 [red]×[/red] まだの立会人が最終内容を確認するのを待つ（waiting for trustee 2）",
+        "時計 ballot-1 [red]×[/red] 運用の担当者に時計を合わせてもらう（+2.000 s）",
+    ]
+    assert told[3].startswith("of-a-newer-service") and can_be_printed(told[3])
+
+
 def test_a_name_can_not_write_on_an_officers_terminal(evote) -> None:
     steps = ("certificate", "commitment", "polynomial", "voutput", "confirmation", "partial_decryption")
     trustee = {"trustee": 1, "name": HOSTILE, **dict.fromkeys(steps, False)}

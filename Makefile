@@ -26,11 +26,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-<<<<<<< HEAD
-.PHONY: help install demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
-=======
-.PHONY: help install audit demo up down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
->>>>>>> main
+.PHONY: help install audit demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -19,7 +19,7 @@ from evote_belenios.verify import verify_archive
 from nacl.public import PrivateKey
 
 from .credential_register import CredentialRegister, Finding, Remark
-from .errors import ArchiveRejected
+from .errors import ArchiveRejected, KeyOpensNone
 from .faults import Fault, Faulty
 from .release_evidence import LoggedRelease, Trusted, open_evidence
 
@@ -80,8 +80,12 @@ def audit_releases(
         voted: see :func:`credentials_that_voted`.
         key: the auditor's, to which evidence is sealed.
         trusted: whose signatures evidence rests on.
+
+    Raises:
+        KeyOpensNone: all that was there to open is sealed to another key: nothing can be said of the releases.
     """
     findings, seen, count = [], set(), 0
+    opened = sealed_to_another = 0
     register = CredentialRegister()
     for release in releases:
         count += 1
@@ -89,9 +93,14 @@ def audit_releases(
             if release.evidence_sha256 in seen:
                 raise Faulty(Fault.EVIDENCE_TWICE)
             seen.add(release.evidence_sha256)
-            register.enter(release.where, open_evidence(release, election_uuid, key, trusted))
+            evidence = open_evidence(release, election_uuid, key, trusted)
+            opened += 1
+            register.enter(release.where, evidence)
         except Faulty as faulty:
+            sealed_to_another += faulty.fault is Fault.SEALED_TO_ANOTHER
             findings.append(Finding(faulty.fault, release.where))
+    if sealed_to_another and not opened:
+        raise KeyOpensNone(sealed_to_another)
     findings += register.unrecorded_cards()
     findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - register.of.keys())]
     return AuditReport(

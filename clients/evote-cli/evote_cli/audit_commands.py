@@ -106,7 +106,10 @@ def releases(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
 ) -> None:
-    """突き合わせる（通信しない）。投票されたすべての資格情報に有効な交付の証拠があるか。不一致は終了コード 1。"""
+    """突き合わせる（通信しない）。投票されたすべての資格情報に有効な交付の証拠があるか。
+
+    終了コード: 不一致は 1、鍵が違って一つも開けないときは 2。
+    """
     key = _auditor_key(key_file)
     trusted = Trusted(_authorities(ca_bundle), None if biometric_key is None else _biometric_key(biometric_key))
     with Progress(console=_console, transient=True) as progress:

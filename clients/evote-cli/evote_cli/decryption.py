@@ -31,7 +31,7 @@ from evote_verify.findings import Outcome
 from evote_verify.reading.archive_file import ArchiveChanged, ArchiveFile, opened_archive
 from evote_verify.ties import archive_log
 
-from .errors import ArchiveRejected, CommandFailed, NotCountedYet, PolicyDiffers, RecordLost
+from .errors import ArchiveRejected, ArchiveTooEarly, CommandFailed, NotCountedYet, PolicyDiffers, RecordLost
 from .keyfile import Randomness, RecordKeeper, identity_of
 from .log_view import LogView, check_seen
 from .message import Message
@@ -84,6 +84,7 @@ def partial_decryption(
     Raises:
         ArchiveRejected: it doesn't verify, isn't what the log leads to, or has another tally than one decrypted before.
         ArchiveChanged: it was written to meanwhile.
+        ArchiveTooEarly: it ends before the count.
         NotCountedYet: the log doesn't show the count.
         LogRefused, PolicyDiffers: the log isn't the one of the ceremony.
         NotThisTrustee, CeremonyRejected: the election isn't this trustee's, or not as the trustees confirmed it.
@@ -164,4 +165,4 @@ def _read_tally(archive: ArchiveFile) -> _ArchivedTally:
             setup = event.content
         elif isinstance(event.content, PublishedTally) and setup is not None:
             return _ArchivedTally(setup, event.content.encrypted_tally)
-    raise ArchiveRejected(["まだ集計されていません。締切のあとのアーカイブを取り直してください"])
+    raise ArchiveTooEarly

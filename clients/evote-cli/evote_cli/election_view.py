@@ -37,7 +37,7 @@ class _CheckWords:
 _CHECKS: Final = {
     "roll-frozen": _CheckWords("選挙の確定", "evote election freeze で選挙を確定する"),
     "credentials-published": _CheckWords("投票資格の公開", "evote roll freeze で名簿を凍結する"),
-    "ceremony": _CheckWords("鍵の儀式", "立会人が残りの段階を終えるのを待つ"),
+    "ceremony": _CheckWords("鍵の儀式", "立会人が残りの段階を終えるのを待つ。broken とあれば、新しく起案し直す"),
     "confirmations": _CheckWords("最終内容の確認", "まだの立会人が最終内容を確認するのを待つ"),
     "window": _CheckWords("受付の期間", "終了時刻を過ぎている。新しく起案し直す"),
     "service": _CheckWords("サービス", "運用の担当者に知らせる"),

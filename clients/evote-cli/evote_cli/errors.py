@@ -10,7 +10,12 @@ from evote_tlog.display import visible
 
 
 class CommandFailed(Exception):
-    """The command can't go on; its text is for the person at the keyboard."""
+    """The command can't go on; its text is for the person at the keyboard.
+
+    ``exit_status`` is the program's: 1, but for waiting (3), nothing left to do (4) and a wrong key (2).
+    """
+
+    exit_status = 1
 
 
 class KeyFileExists(CommandFailed):
@@ -104,6 +109,30 @@ class CeremonyRejected(CommandFailed):
         self.reason = reason
 
 
+class OwnMessageDiffers(CommandFailed):
+    """The log has another message that this key signed than the record beside it remembers."""
+
+    def __init__(self, step: str, record: Path) -> None:
+        super().__init__(
+            f"公開ログにあるあなたの{step}は、この端末の記録（{record}）と違います。署名はあなたの鍵のものです。\n"
+            "同じ鍵を別の端末で使ったのなら、その端末で続けるか、そこから記録を移してください。"
+            "心当たりがなければ、鍵が盗まれています。続けずに選挙管理委員会へ連絡してください。"
+        )
+        self.step = step
+        self.record = record
+
+
+class KeyNotInCertificate(CommandFailed):
+    """The certificate that was sent for this trustee has other keys than the key file."""
+
+    def __init__(self, trustee: int) -> None:
+        super().__init__(
+            f"公開ログにある立会人 {trustee}（あなた）の証明書は、この鍵ファイルの鍵のものではありません。\n"
+            "証明書を送ったときの鍵ファイルを使ってください。どれか分からなければ、続けずに選挙管理委員会へ連絡してください。"
+        )
+        self.trustee = trustee
+
+
 class CodeDiffers(CommandFailed):
     """The trustees don't see the same ceremony: somebody shows them different ones."""
 
@@ -181,8 +210,22 @@ class ArchiveRejected(CommandFailed):
         self.failures = failures
 
 
+class ArchiveTooEarly(CommandFailed):
+    """The archive is what the log leads to, of a moment before the count."""
+
+    exit_status = 3
+
+    def __init__(self) -> None:
+        super().__init__(
+            "このアーカイブは、集計の前に保存されたもので、まだ集計が入っていません。間違いではありません。\n"
+            "アーカイブを取り直して、もう一度実行してください（evote election archive）。"
+        )
+
+
 class NotCountedYet(CommandFailed):
     """The log doesn't show yet what the archive claims: that the election was closed and counted."""
+
+    exit_status = 3
 
     def __init__(self, missing: str) -> None:
         super().__init__(
@@ -201,6 +244,20 @@ class ReleasesUnreadable(CommandFailed):
         self.reason = reason
 
 
+class KeyOpensNone(CommandFailed):
+    """The auditor's key opens none of the evidence."""
+
+    exit_status = 2
+
+    def __init__(self, sealed: int) -> None:
+        super().__init__(
+            f"この鍵では、{sealed} 件の証拠を一つも開けません。鍵ファイル（--key-file）が違うと思われます。\n"
+            "auth に設定した公開鍵（EVOTE_AUDITOR_PUBLIC_KEY）の鍵を使ってください。"
+            "その鍵で間違いなければ、証拠が別の人に封をされています。突き合わせはできていません。"
+        )
+        self.sealed = sealed
+
+
 class AuditFailed(CommandFailed):
     """Credentials and evidenced releases don't agree."""
 
@@ -211,7 +268,18 @@ class AuditFailed(CommandFailed):
 
 
 class NothingToDo(CommandFailed):
-    """The step waits for others, or the ceremony is complete."""
+    """The step waits for others."""
+
+    exit_status = 3
+
+
+class CeremonyDone(NothingToDo):
+    """This trustee has done everything in the ceremony."""
+
+    exit_status = 4
+
+    def __init__(self) -> None:
+        super().__init__("鍵生成の儀式で、あなたの作業はすべて終わっています")
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,12 @@ app.add_typer(audit_commands.app, name="audit")
 
 
 def main() -> None:
-    """Run the program; what goes wrong is told in one message, with exit code 1."""
+    """Run the program; what goes wrong is told in one message, with the exit status of its kind."""
     try:
         app()
     except CommandFailed as error:
         Console(stderr=True).print(visible_lines(str(error)), style="red", markup=False, highlight=False)
-        sys.exit(1)
+        sys.exit(error.exit_status)
 
 
 if __name__ == "__main__":

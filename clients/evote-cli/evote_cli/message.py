@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from evote_ceremony.messages import Step
 
@@ -50,6 +51,15 @@ class Message:
         """What is sent there."""
         text = {} if self.step == CONFIRMATION else {"message": self.text}
         return {**text, "statement": self.statement}
+
+
+def read_message(path: Path) -> Message:
+    """Read a message's file; raises as :func:`parse_message`."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise MessageUnreadable(str(error)) from error
+    return parse_message(text)
 
 
 def parse_message(text: str) -> Message:

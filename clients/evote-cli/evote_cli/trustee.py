@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
 from evote_belenios import threshold
@@ -25,10 +26,13 @@ from evote_verify.reading.elections import LoggedElection
 from evote_verify.ties import trustees
 
 from .errors import (
+    CeremonyDone,
     CeremonyRejected,
     CodeDiffers,
+    KeyNotInCertificate,
     NothingToDo,
     NotThisTrustee,
+    OwnMessageDiffers,
     PolicyDiffers,
     PolynomialLost,
     RecordLost,
@@ -89,6 +93,7 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
     Raises:
         NothingToDo: its draft isn't in the log yet.
         NotThisTrustee: the draft names another key.
+        KeyNotInCertificate: the certificate under this trustee's name has other keys.
         CeremonyRejected: something under a trustee's name isn't theirs.
     """
     logged = view.witnessed.elections.by_uuid.get(election_uuid)
@@ -101,14 +106,19 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
         raise NotThisTrustee(error.key) from error
     if faults := list(trustees.faults_of(logged)):
         raise CeremonyRejected("; ".join(faults))
-    return SeenCeremony(plan, trustee, logged)
+    seen = SeenCeremony(plan, trustee, logged)
+    certificate = seen.own(Step.CERTIFICATE)
+    if certificate is not None and not threshold.is_certificate_of(secret, certificate, plan.group):
+        raise KeyNotInCertificate(trustee)
+    return seen
 
 
 def next_step(seen: SeenCeremony) -> str:
     """The step that this trustee has to do now.
 
     Raises:
-        NothingToDo: it is the others' turn, or the ceremony is complete.
+        NothingToDo: it is the others' turn.
+        CeremonyDone: everything is done.
     """
     previous: str | None = None
     for step in STEPS:
@@ -118,7 +128,7 @@ def next_step(seen: SeenCeremony) -> str:
         if seen.own(step) is None:
             return step
         previous = step
-    raise NothingToDo("鍵生成の儀式で、あなたの作業はすべて終わっています")
+    raise CeremonyDone
 
 
 def ceremony_code(secret: TrusteeSecret, view: LogView, election_uuid: str) -> CeremonyCode:
@@ -175,12 +185,12 @@ def check_record(record: CeremonyRecord, seen: SeenCeremony, view: LogView, keep
     """Refuse a ceremony that isn't the continuation of what the record remembers.
 
     Raises:
-        PolicyDiffers, LogRefused, CeremonyRejected.
+        PolicyDiffers, LogRefused, OwnMessageDiffers, CeremonyRejected.
     """
     if record.witness_policy != view.policy:
         raise PolicyDiffers(keeper.path(record.election_uuid))
     check_seen(record, view)
-    _check_history(record, seen)
+    _check_history(record, seen, keeper.path(record.election_uuid))
 
 
 def _require_remembered(record: CeremonyRecord, step: str, keeper: RecordKeeper) -> None:
@@ -192,7 +202,7 @@ def _require_remembered(record: CeremonyRecord, step: str, keeper: RecordKeeper)
         raise RecordLost(path, record.election_uuid)
 
 
-def _check_history(record: CeremonyRecord, seen: SeenCeremony) -> None:
+def _check_history(record: CeremonyRecord, seen: SeenCeremony, path: Path) -> None:
     if record.trustee != seen.trustee:
         raise CeremonyRejected(f"あなたの番号が {record.trustee} から {seen.trustee} に変わっています")
     expected = {
@@ -205,7 +215,8 @@ def _check_history(record: CeremonyRecord, seen: SeenCeremony) -> None:
     for step, remembered in expected.items():
         logged = seen.own(step)
         if remembered is not None and logged is not None and logged != remembered:
-            raise CeremonyRejected(f"あなたの{STEP_NAMES[step]}がすり替えられています")
+            # Its signature was checked: it isn't the service that put it there.
+            raise OwnMessageDiffers(STEP_NAMES[step], path)
     if record.certificates and record.certificates != seen.texts(Step.CERTIFICATE):
         raise CeremonyRejected("証明書が、多項式を作ったときから変わっています")
     if record.ceremony_sha256 and record.ceremony_sha256 != ceremony_digest(seen.plan, record.certificates):

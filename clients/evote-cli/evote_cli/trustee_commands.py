@@ -20,11 +20,11 @@ from rich.progress import Progress
 from .client import ServiceClient
 from .decryption import archive_to_decrypt, election_of, partial_decryption
 from .dialogue import AtKeyboard, FromArguments
-from .errors import AnotherKeyOnPaper, CommandFailed, NotApproved
+from .errors import AnotherKeyOnPaper, CommandFailed, NotApproved, PolicyUnreadable
 from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file, write_new_key
 from .log_view import LogView, read_log
 from .log_view import Progress as OnProgress
-from .message import STEP_NAMES, Message, parse_message
+from .message import STEP_NAMES, Message, read_message
 from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, auditor_of
 from .paper import secret_on, sheets_of
 from .restoring import restored_record
@@ -147,7 +147,7 @@ def submit(
 ) -> None:
     """作ったメッセージを送る。"""
     with ServiceClient(url) as client:
-        _submit(client, parse_message(message.read_text("utf-8")))
+        _submit(client, read_message(message))
 
 
 @app.command()
@@ -254,7 +254,10 @@ def _sign(election: str, key_file: Path, log: str, witness_policy: Path | None, 
 def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: str) -> str:
     """What was given, or else what was given at the first step; that both agree is checked with the step."""
     if witness_policy is not None:
-        return witness_policy.read_text("utf-8")
+        try:
+            return witness_policy.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise PolicyUnreadable(str(error)) from error
     record = keeper.find(election)
     if record is None:
         raise CommandFailed(

@@ -175,8 +175,8 @@ class StandInElection:
             accumulator.add(parse_ballot(parameters, ballot))
         return accumulator.encrypted_tally_json(), accumulator.sized_json()
 
-    def archive(self, path: Path, ballots: Sequence[str] | None = None) -> Path:
-        """The archive up to its tally, or with other ``ballots`` a forged one whose chain of hashes holds too."""
+    def archive(self, path: Path, ballots: Sequence[str] | None = None, *, until: str = "tally") -> Path:
+        """The archive up to its tally or its ballots, or with other ``ballots`` a forged one; its hashes hold too."""
         chosen = self.ballots if ballots is None else ballots
         opened = self.election.opened
         public = sorted(public_credential(credential, UUID, self.election.plan.group) for credential in self.private)
@@ -185,8 +185,9 @@ class StandInElection:
             writer.setup(opened.election_json, opened.trustees_json, dump(public))
             for ballot in chosen:
                 writer.ballot(ballot)
-            writer.end_ballots()
-            writer.encrypted_tally(*self.tally_of(chosen))
+            if until == "tally":
+                writer.end_ballots()
+                writer.encrypted_tally(*self.tally_of(chosen))
             writer.close()
         return path
 

@@ -25,7 +25,7 @@ from evote_auth.domain.release import CardResponse
 from evote_auth.domain.voting_codes import CodeOrigin, KeptCode
 from evote_cli.audit import AuditReport, audit_releases
 from evote_cli.credential_register import Remark
-from evote_cli.errors import ReleasesUnreadable
+from evote_cli.errors import KeyOpensNone, ReleasesUnreadable
 from evote_cli.faults import Fault
 from evote_cli.release_evidence import LoggedRelease, Trusted, read_releases
 from evote_device.keys import DeviceKeys, new_device_keys
@@ -447,6 +447,13 @@ def test_evidence_that_is_not_what_the_log_names_is_found(office: Office, honest
         (Fault.EVIDENCE_TWICE, "1:2"),
         (Fault.SEALED_TO_ANOTHER, "1:3"),
     ]
+
+
+def test_a_key_that_opens_no_evidence_is_told_as_that(office: Office, honest: list[LoggedRelease]) -> None:
+    """Forty mismatches would tell the auditor of forty releases, where one file was the wrong one."""
+    with pytest.raises(KeyOpensNone, match="一つも開けません") as refused:
+        audit_releases(UUID, {"a", "b"}, honest, PrivateKey.generate(), office.trusted)
+    assert (refused.value.sealed, refused.value.exit_status) == (len(honest), 2)
 
 
 def test_releases_by_card_and_by_face_are_counted_and_a_voter_may_have_both(

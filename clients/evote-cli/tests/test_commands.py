@@ -25,7 +25,9 @@ from evote_cli.draft_file import TrusteeLine, example_draft
 from evote_cli.errors import (
     CommandFailed,
     KeyFileUnreadable,
+    MessageUnreadable,
     NotApproved,
+    PolicyUnreadable,
     RecordLost,
     ServerRefused,
     ServerUnreachable,
@@ -197,6 +199,36 @@ def test_the_first_step_asks_for_the_witness_policy(evote, held) -> None:
     arguments = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
     with pytest.raises(CommandFailed, match="--witness-policy"):
         evote(held.election.transport(), *arguments)
+
+
+def test_waiting_has_a_status_of_its_own(held, policy_file, monkeypatch) -> None:
+    """A script that goes on when it is the trustee's turn needs no words to tell waiting from a refusal."""
+    election, first = held.election, held.trustees[0]
+    run = ["trustee", "sign-step", UUID, "--key-file", first.path, "--log", election.log.folder, "--out"]
+    run += [policy_file.with_name("message.json"), "--witness-policy", policy_file]
+
+    def status() -> int:
+        monkeypatch.setattr("sys.argv", ["evote", *map(str, run)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    assert status() == 0
+    election.take(first.sign(election.view()))
+    assert status() == 3
+    first.keeper.path(UUID).write_text("{")
+    assert status() == 1
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b"[]"])
+def test_a_file_that_is_no_message_or_no_policy_is_told_as_that(evote, held, tmp_path, content: bytes) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(content)
+    with pytest.raises(MessageUnreadable):
+        evote(answering(500, {}), "trustee", "submit", wrong)
+    run = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
+    with pytest.raises(PolicyUnreadable):
+        evote(answering(500, {}), *run, "--witness-policy", wrong)
 
 
 def test_a_refusal_of_the_server_is_told(evote, held, policy_file) -> None:

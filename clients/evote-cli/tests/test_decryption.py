@@ -13,6 +13,7 @@ from evote_belenios.archive.members import member_bytes
 from evote_cli.decryption import archive_to_decrypt, partial_decryption
 from evote_cli.errors import (
     ArchiveRejected,
+    ArchiveTooEarly,
     CeremonyRejected,
     LogRefused,
     NotCountedYet,
@@ -163,6 +164,15 @@ def test_other_witnesses_than_at_the_first_step_are_refused(counted, tmp_path) -
     view = read_log(str(other.folder), other.policy, lambda done, total: None)
     with pytest.raises(PolicyDiffers):
         decrypt(counted, counted.election.archive(tmp_path / "a.bel"), view)
+
+
+def test_an_archive_of_before_the_count_is_called_early_and_not_wrong(counted, tmp_path) -> None:
+    """It agrees with the log, which has gone on: the trustee only has to fetch a newer one."""
+    early = tmp_path / "early.bel"
+    counted.election.archive(early, until="ballots")
+    with pytest.raises(ArchiveTooEarly, match="取り直して"):
+        decrypt(counted, early)
+    assert decrypted(counted) is None
 
 
 def test_what_is_no_archive_is_told(counted, tmp_path) -> None:

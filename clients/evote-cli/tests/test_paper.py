@@ -127,6 +127,6 @@ def test_a_key_that_is_on_paper_alone_signs_and_decrypts(held, tmp_path, monkeyp
     evote("restore-record", election.election.uuid, *log, "--witness-policy", policy, "--yes")
     evote("decrypt", *log, "--archive", archive, "--out", message)
     with trustee_commands.ServiceClient("http://tally.example", election.transport()) as client:
-        sent = trustee_commands.parse_message(message.read_text("utf-8"))
+        sent = trustee_commands.read_message(message)
         client.put(sent.path, sent.body)
     assert election.election.partial_decryptions.keys() == {1}

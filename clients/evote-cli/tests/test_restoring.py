@@ -12,6 +12,7 @@ from evote_cli.errors import (
     CeremonyRejected,
     LogRefused,
     NothingLost,
+    OwnMessageDiffers,
     PolicyDiffers,
     PolynomialLost,
     RecordLost,
@@ -145,7 +146,8 @@ def test_nothing_is_made_again_against_what_a_copy_remembers(counted) -> None:
     for changes, refused in (
         ({"seen": replace(record.seen, root="0" * 64)}, LogRefused),
         ({"witness_policy": "another"}, PolicyDiffers),
-        ({"polynomial": "another"}, CeremonyRejected),
+        ({"polynomial": "another"}, OwnMessageDiffers),
+        ({"ceremony_sha256": "0" * 64}, CeremonyRejected),
     ):
         first.keeper.save(replace(record, **changes))
         with pytest.raises(refused):

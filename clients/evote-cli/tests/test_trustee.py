@@ -7,18 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from evote_belenios.channel import TrusteeSecret
 from evote_belenios.threshold import certificate
 from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, Step
 from evote_cli.errors import (
+    CeremonyDone,
     CeremonyRejected,
     CodeDiffers,
     CommandFailed,
     KeyFileExists,
     KeyFileUnreadable,
+    KeyNotInCertificate,
     LogRefused,
     MessageUnreadable,
     NothingToDo,
     NotThisTrustee,
+    OwnMessageDiffers,
     PolicyDiffers,
     PolicyUnreadable,
 )
@@ -28,6 +32,8 @@ from evote_cli.message import CONFIRMATION, parse_message
 from evote_cli.trustee import STEPS, next_step, see_ceremony
 from evote_eventlog.events import CertificateReceived, PolynomialCommitted
 from evote_local.nodes.log_folder import LogFolder
+
+UUID = "4yP2vbZnkbxpPG"
 
 
 def nobody_watches(done: int, total: int) -> None:
@@ -40,8 +46,9 @@ def test_four_steps_and_a_confirmation_of_everybody_complete_the_ceremony(new_el
     held.election.hold_ceremony(held.trustees)
     held.election.freeze(2)
     held.election.open(held.trustees)
-    with pytest.raises(NothingToDo, match="すべて終わっています"):
+    with pytest.raises(CeremonyDone, match="すべて終わっています") as done:
         held.trustees[0].sign(held.election.view())
+    assert (done.value.exit_status, NothingToDo("").exit_status) == (4, 3)
 
 
 def test_a_step_that_is_repeated_gives_the_same_message(held) -> None:
@@ -185,8 +192,23 @@ def test_an_own_message_from_another_machine_is_found_out(held) -> None:
     held.election.hold_ceremony(held.trustees, until=Step.POLYNOMIAL)
     keeper = held.trustees[2].keeper
     keeper.save(replace(keeper.find("4yP2vbZnkbxpPG"), polynomial="another"))
-    with pytest.raises(CeremonyRejected, match="すり替え"):
+    with pytest.raises(OwnMessageDiffers, match="別の端末"):
         held.trustees[2].sign(held.election.view())
+
+
+def test_a_key_that_is_not_in_the_certificate_that_was_sent_is_told_at_once(held) -> None:
+    """Whatever program sent it signed as this trustee: before the others' turn comes, not when all have committed."""
+    election, first = held.election, held.trustees[0]
+    plan = election.election.plan
+    text = certificate(TrusteeSecret.generate(secrets.token_bytes), plan.group, index=1, threshold=2, size=3,
+                       random=secrets.token_bytes)  # fmt: skip
+    statement = Ceremony(plan, ()).sign_message(identity_of(first.secret), 1, Step.CERTIFICATE, text)
+    election.append(CertificateReceived(election_uuid=UUID, trustee=1, certificate=text, statement=statement))
+    with pytest.raises(KeyNotInCertificate, match="この鍵ファイルの鍵のものではありません"):
+        first.sign(election.view())
+    with pytest.raises(NothingToDo):  # nobody else is held up by it before their turn
+        election.take(held.trustees[1].sign(election.view()))
+        held.trustees[1].sign(election.view())
 
 
 def test_a_message_that_nobody_signed_is_found_out(held) -> None:

@@ -21,5 +21,6 @@ Errors::
     ├── MalformedApdu (apdu)
     ├── MalformedText (release_texts)
     ├── OcspAnswerInvalid (ocsp)
-    └── PinMalformed (card)
+    ├── PinMalformed (card)
+    └── RollRejected (roll)
 """

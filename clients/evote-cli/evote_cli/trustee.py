@@ -291,7 +291,7 @@ def _confirmation(work: _Work) -> tuple[CeremonyRecord, str, str]:
     record, seen = work.record, work.seen
     roll = seen.logged.roll
     if roll is None:
-        raise NothingToDo("名簿の確定を待っています")
+        raise NothingToDo("選挙の確定を待っています")
     setup = setup_in_log(seen.plan, seen.logged, roll.event.credentials_sha256)
     if seen.logged.credentials_text(setup.credentials_sha256) is None:
         raise NothingToDo("公開された資格情報の一覧が、公開ログにまだ揃っていません")

@@ -78,7 +78,7 @@ def test_nobody_reveals_before_all_have_committed(held) -> None:
 
 def test_nobody_confirms_before_the_roll_is_frozen(held) -> None:
     held.election.hold_ceremony(held.trustees)
-    with pytest.raises(NothingToDo, match="名簿"):
+    with pytest.raises(NothingToDo, match="選挙の確定"):
         held.trustees[0].sign(held.election.view())
 
 

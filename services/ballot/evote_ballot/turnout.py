@@ -35,7 +35,8 @@ class TurnoutFeed:
     async def current(self, election_uuid: str) -> TurnoutAsOf:
         """The counts; raises ``UnknownElection``, and what reads raise while the database is away."""
         latest = self._latest.get(election_uuid)
-        if latest is not None and self._clock() - latest.as_of < _FRESH_FOR:
+        # A clock that was put back must not make old counts the newest until it has caught up.
+        if latest is not None and timedelta(0) <= self._clock() - latest.as_of < _FRESH_FOR:
             return latest
         looking = self._looking.get(election_uuid)
         if looking is None:

@@ -98,14 +98,20 @@ async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place, 
 
 
 async def test_who_watches_the_turnout_and_has_seen_it_asks_the_database_nothing(place, monkeypatch) -> None:
+    monkeypatch.setattr("evote_ballot.turnout._FRESH_FOR", timedelta(hours=1))
     await place.service.turnout.current(place.election.uuid)
 
     async def not_asked(*_: object) -> None:
         raise AssertionError("the database was asked")
 
     monkeypatch.setattr(store, "load_election", not_asked)
-    place.clock.moved -= timedelta(hours=1)
     await place.service.turnout.current(place.election.uuid)
+
+
+async def test_a_clock_that_was_put_back_does_not_keep_old_counts_of_the_turnout(place) -> None:
+    before = await place.service.turnout.current(place.election.uuid)
+    place.clock.moved -= timedelta(hours=1)
+    assert (await place.service.turnout.current(place.election.uuid)).as_of < before.as_of
 
 
 @pytest.mark.parametrize("path", ["{base}/ballots", "{base}/status/{tracker}", "{base}/turnout", "/receipt-key"])

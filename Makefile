@@ -26,12 +26,14 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: web-lint web-test help install audit demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+WEB := web/shared/api/generated/.made
+
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -55,7 +57,7 @@ restart: $(INSTALLED) ## Start a service again that `make up` started: make rest
 down: $(INSTALLED) ## Stop what `make up` started
 	@exec $(RUN) evote-local down
 
-test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
+test: lint isolation web-lint web-test ## Everything: lint, isolated imports, the web front, unit, contract, integration, end-to-end, faults
 	@$(PYTEST)
 
 # Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
@@ -76,6 +78,18 @@ lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local)
 	@$(RUN) lint-imports
+
+# The clients' types, from the services' documents. Nobody edits or commits them.
+$(WEB): $(INSTALLED) web/redocly.yaml web/package-lock.json $(wildcard docs/openapi/*.json)
+	@npm run --prefix web --silent generate >/dev/null 2>&1 || npm run --prefix web generate
+	@touch $@
+
+web-lint: $(WEB) ## The web front: oxlint, licences of what is installed, TypeScript strict
+	@npm run --prefix web --silent lint
+	@npm run --prefix web --silent typecheck
+
+web-test: $(WEB) ## The web front's own tests (what it and Python agree on: libs/belenios/tests/test_browser_ballots.py)
+	@npm run --prefix web --silent test
 
 structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: make structure [TREE=another checkout]
 	@$(RUN) python benchmarks/structure.py $(if $(TREE),--tree $(TREE))

@@ -66,3 +66,8 @@ if ! cmp -s deploy/local/package-lock.json .tools/node/installed-lock.json; then
   npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp deploy/local/package-lock.json .tools/node/installed-lock.json
 fi
+if ! cmp -s web/package-lock.json web/node_modules/installed-lock.json; then
+  echo "Installing what the web front is built with"
+  npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp web/package-lock.json web/node_modules/installed-lock.json
+fi

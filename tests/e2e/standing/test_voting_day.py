@@ -25,7 +25,7 @@ from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
 
-from .evote_command import officer_settings
+from ..evote_command import officer_settings
 
 # A whole day in one test: 271 s were measured on 2 cores with a load of 13.
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]

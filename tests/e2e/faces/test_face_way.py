@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ import numpy as np
 import pytest
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
-from evote_biometric.engine.weights import install_weights
-from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Gesture, Puppet, encode
@@ -25,9 +22,8 @@ from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
-from evote_platform.clock import utc_now
 
-from .evote_command import Done, run_evote, run_evote_together
+from ..evote_command import Done, run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -44,22 +40,10 @@ GESTURES = {
 }
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("weights")
-    install_weights(directory)
-    return directory
-
-
 def test_a_resident_enrols_at_the_counter_and_votes_from_home_with_a_letter_and_their_face(
-    weights: Path, tmp_path: Path
+    stack: Stack, weights: Path, tmp_path: Path
 ) -> None:
-    authority = TestAuthority(utc_now, secrets.token_bytes)
-    with (
-        tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name,
-        Stack(Path(name), authority, announce=lambda _: None, weights=weights) as stack,
-    ):
-        asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
+    asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
 
 
 async def _election(stack: Stack, biometric: Service, weights: Path, directory: Path) -> None:

@@ -40,7 +40,7 @@ from evote_platform.clock import rfc3339, utc_now
 from evote_statements.signed import sign_statement
 from nacl.public import PublicKey, SealedBox
 
-from .evote_command import Done, run_evote, run_evote_together
+from ..evote_command import Done, run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

@@ -25,7 +25,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 
-from .evote_command import Done, run_evote
+from ..evote_command import Done, run_evote
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

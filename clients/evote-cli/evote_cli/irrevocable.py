@@ -73,13 +73,13 @@ def election_at(tally_url: str, election: str) -> ElectionSeen:
         found = client.get(f"/elections/{election}")
     if found.get("election_uuid") != election:
         raise CommandFailed("サーバーの応答が別の選挙のものです。")
-    name, moments = found.get("name"), (_moment(found.get("opens_at")), _moment(found.get("closes_at")))
-    if not isinstance(name, str) or not name or moments[0] is None or moments[1] is None:
+    name, opens_at, closes_at = found.get("name"), _moment(found.get("opens_at")), _moment(found.get("closes_at"))
+    if not isinstance(name, str) or not name or opens_at is None or closes_at is None:
         raise CommandFailed(
             "サーバーの応答に、選挙の名前か受付の時刻が正しい形で入っていません。何も送っていません。\n"
             "集計サービスの URL（EVOTE_TALLY_URL）を確かめ、正しければ運用の担当者に知らせてください。"
         )
-    return ElectionSeen(election, name, *moments)
+    return ElectionSeen(election, name, opens_at, closes_at)
 
 
 def _moment(text: object) -> datetime | None:

@@ -9,6 +9,7 @@ from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.field_errors import field_error
 from evote_platform.problems import (
     BODY_TOO_LARGE,
+    RATE_LIMITED,
     UNKNOWN_ELECTION,
     WITHHELD,
     Answer,
@@ -398,5 +399,5 @@ PROBLEMS = ProblemTable(
             ),
         ),
     ],
-    raised=[*ACCESS_PROBLEMS, WITHHELD],
+    raised=[*ACCESS_PROBLEMS, RATE_LIMITED, WITHHELD],
 )

@@ -150,7 +150,7 @@ def test_a_burst_that_lacks_an_action_is_never_live(asked: list[Action], shown: 
 
 def _rest() -> FaceReading:
     template = (1.0, *([0.0] * 127))
-    return FaceReading(1, 640, 480, 200, 300, 130, 50, 0, 0, 0, 0.3, 0, 0, 1, template)
+    return FaceReading(1, 640, 480, 200, 300, 130, 50, 0, 0, 0, 0.3, 0, 0, 1, template, ())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo up status restart down test test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,8 +55,15 @@ restart: $(INSTALLED) ## Start a service again that `make up` started: make rest
 down: $(INSTALLED) ## Stop what `make up` started
 	@exec $(RUN) evote-local down
 
-test: lint isolation ## Everything: lint, isolated imports, unit, contract, integration, end-to-end, faults
-	@$(PYTEST)
+# Each stops, breaks or replaces parts of a platform of its own, and waits for what it does about that.
+FAULTS := tests/chaos tests/e2e/test_two_releases.py
+
+test: $(INSTALLED) ## Lint, isolated imports, unit, contract, integration and end-to-end tests
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 lint isolation
+	@$(PYTEST) $(addprefix --ignore ,$(FAULTS))
+
+test-faults: $(INSTALLED) ## Parts of a running platform fail, lie and are replaced by the next release
+	@$(PYTEST) $(FAULTS)
 
 # Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
 test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric FABRIC_BIN=(the bin folder of a Fabric 3 release)

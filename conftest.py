@@ -20,6 +20,8 @@ from evote_local.nodes.softhsm import SoftToken
 from evote_platform.database import migrate
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes tells how busy the machine is, and nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +49,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(STACK_TEST_S))
 
 
+_SHARE_A_PLATFORM = ("tests/e2e/standing", "tests/e2e/faces")
+
+
+class _ByPlatform(LoadFileScheduling):
+    """Gives each process file after file; the files that share a platform as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return next((folder for folder in _SHARE_A_PLATFORM if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByPlatform:
+    return _ByPlatform(config, log)
+
+
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
     """A folder outside pytest's own, which PostgreSQL's unprivileged user could not enter."""
@@ -67,8 +84,11 @@ def kafka_node(stack_directory: Path) -> Iterator[KafkaNode]:
 
 @pytest.fixture(scope="session")
 def postgres_server(stack_directory: Path) -> Iterator[PostgresServer]:
-    """One PostgreSQL for the whole run. A test that stops the server starts one of its own."""
-    server = PostgresServer(stack_directory / "postgres")
+    """One PostgreSQL for the whole run. A test that stops the server starts one of its own.
+
+    It doesn't wait for the disk: each test's database is made and dropped, and each drop would write all others out.
+    """
+    server = PostgresServer(stack_directory / "postgres", settings={"fsync": "off", "full_page_writes": "off"})
     server.start()
     yield server
     server.kill()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
@@ -18,16 +16,14 @@ from evote_local.nodes.pcsc import PcscDaemon, why_no_pcscd
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 
+from .platforms import running_stack
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """Kafka, PostgreSQL and all services, for the tests of one module."""
-    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name:
-        authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(Path(name), authority, announce=lambda _: None) as running:
-            yield running
-            for service in running.services:
-                service.require_alive()
+    """A platform for the tests of one module, which may break and change what they like."""
+    with running_stack() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

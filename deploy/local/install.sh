@@ -57,6 +57,8 @@ echo "Installing the locked Python packages"
 UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet
 echo "Putting the face models' weights into place"
 .tools/bin/uv run --frozen --no-sync python -m evote_biometric.engine.weights .cache/weights
+echo "Installing Apache Kafka"
+.tools/bin/uv run --frozen --no-sync python -m evote_local.nodes.kafka
 # npm starts from nothing each time, so it only runs when what is there was made from another lock file.
 if ! cmp -s deploy/local/package-lock.json .tools/node/installed-lock.json; then
   echo "Installing the development chain"

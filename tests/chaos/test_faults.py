@@ -308,3 +308,18 @@ async def _post(replica: Service, uuid: str, cast: str) -> httpx.Response:
         return await client.post(
             f"{replica.url}/elections/{uuid}/ballots", content=cast, headers={"Content-Type": "application/json"}
         )
+
+
+def test_services_start_from_last_to_first_and_before_kafka(stack: Stack) -> None:
+    """In any order: docs/architecture.md, "Releases"."""
+    for service in stack.services:
+        service.stop()
+    stack.kafka.kill()
+    for service in reversed(stack.services):
+        service.start()
+    for service in stack.services:
+        service.wait_alive()
+        assert httpx.get(f"{service.url}/readyz").status_code == 503
+    stack.kafka.start()
+    for service in stack.services:
+        service.wait_ready()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evote_local.nodes.kafka import check_jars, default_cache, install_jars
+from evote_local.nodes.kafka import KAFKA_VERSION, KafkaNode, check_jars, default_cache, install_jars
 from evote_local.nodes.processes import ProcessFailed
 
 pytestmark = pytest.mark.stack
@@ -46,3 +46,8 @@ def test_a_jar_that_is_another_one_too_many_or_missing_is_named(
     with pytest.raises(ProcessFailed) as failed:
         check_jars(downloaded)
     assert failed.value.log_tail.split() == [named]
+
+
+def test_a_broker_takes_its_classes_from_the_archive(kafka_node: KafkaNode) -> None:
+    mapped = Path(f"/proc/{kafka_node.pid}/maps").read_text()
+    assert f"/kafka-{KAFKA_VERSION}.jsa" in mapped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from .bodylimit import GuardedRoute
 from .caching import ConditionalAnswers
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
+from .cross_origin import AnswersToFront, Preflights
 from .health import CheckResult, Readiness
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
@@ -66,6 +67,7 @@ def create_app(
     problems: ProblemTable,
     readiness: Readiness,
     registry: CollectorRegistry,
+    front_origins: Set[str] = frozenset(),
     clock: Clock = utc_now,
 ) -> FastAPI:
     """The service's app: its routers, ``/livez``, ``/readyz``, ``/statusz``, ``/metrics``, problems and logs.
@@ -78,6 +80,7 @@ def create_app(
         problems: what its refusals are answered with.
         readiness: the checks behind ``/readyz`` and ``/statusz``; the lifespan may add more.
         registry: where all metrics of the app live.
+        front_origins: whose pages may read the answers of each :class:`.FrontRoute`.
         clock: the time in ``/readyz`` and ``/statusz``.
     """
     app = FastAPI(
@@ -91,12 +94,18 @@ def create_app(
     )
     install_problem_handlers(app, problems)
     app.add_middleware(ConditionalAnswers)
+    if front_origins:
+        own_routes = [route for router in routers for route in router.routes]
+        app.add_middleware(Preflights, origins=front_origins, routes=own_routes)
     app.add_middleware(
         RequestObserver,
         service=service_name,
         metrics=HttpMetrics(registry),
         new_request_id=lambda: secrets.token_hex(8),
     )
+    if front_origins:
+        # Around the observer: a page has to be able to read its 500, too.
+        app.add_middleware(AnswersToFront, origins=front_origins)
     app.include_router(_health_router(readiness, registry, clock))
     registry.register(_StopCollector(readiness))
 

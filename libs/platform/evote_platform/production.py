@@ -1,5 +1,5 @@
 """What production refuses: passwords, ballots and evidence on a wire that others can read or answer in its place, and
-limits by an address that is the same for everybody."""
+limits by an address that is the same for everybody, and pages that others can write anew."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ def require_named_proxies(settings: ServiceSettings) -> None:
         raise CannotStart(
             "production limits requests by the client's address: set EVOTE_TRUSTED_PROXIES to the addresses or networks"
             " of the proxies in front of this service, or to none where clients connect directly"
+        )
+
+
+def require_encrypted_front(settings: ServiceSettings) -> None:
+    """Raise :class:`CannotStart` when production would let a page read answers that came over no encrypted wire."""
+    if settings.environment is Environment.PRODUCTION and any(
+        not origin.startswith("https://") for origin in settings.origins()
+    ):
+        # Whoever is on the line writes such a page anew, and it would read the voter's answers.
+        raise CannotStart(
+            "production answers pages that came over TLS alone: EVOTE_FRONT_ORIGINS takes https origins"
+            " (EVOTE_ENVIRONMENT=test is for places where nobody votes)"
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -25,7 +25,12 @@ from .database import Schema, SchemaBehind, migrate, schema_pool
 from .health import Readiness
 from .logging import configure_logging
 from .problems import ProblemTable
-from .production import require_encrypted_database, require_named_proxies, require_production_connections
+from .production import (
+    require_encrypted_database,
+    require_encrypted_front,
+    require_named_proxies,
+    require_production_connections,
+)
 from .roles import role_statements
 from .room import require_room
 from .server import serve
@@ -68,9 +73,9 @@ class Program(Generic[Settings]):
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
-        return self._app(start, Readiness(), clock)
+        return self._app(start, Readiness(), clock, frozenset())
 
-    def _app(self, start: Start, readiness: Readiness, clock: Clock) -> FastAPI:
+    def _app(self, start: Start, readiness: Readiness, clock: Clock, front_origins: Set[str]) -> FastAPI:
         registry = new_registry()
 
         @asynccontextmanager
@@ -87,6 +92,7 @@ class Program(Generic[Settings]):
             problems=self.problems,
             readiness=readiness,
             registry=registry,
+            front_origins=front_origins,
             clock=clock,
         )
 
@@ -96,10 +102,12 @@ class Program(Generic[Settings]):
     def _serve(self) -> int:
         settings = self._settings()
         require_named_proxies(settings)
+        require_encrypted_front(settings)
         require_room(settings)
         configure_logging(self.service, settings.log_level)
         start, readiness = self.start(settings), Readiness()
-        return serve(self._app(start, readiness, utc_now), readiness, settings)
+        app = self._app(start, readiness, utc_now, settings.origins())
+        return serve(app, readiness, settings)
 
     def _migrate(self) -> int:
         settings = MigrationSettings()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,6 +40,22 @@ def _proxies(text: str) -> str:
         if network.prefixlen == 0:
             # Whoever is trusted names the client: everybody would choose the address that they are limited by.
             raise ValueError("these networks hold everybody; name the proxies alone")
+    return text
+
+
+_ORIGIN: Final = re.compile(r"(https?)://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+def _origins(text: str) -> str:
+    """Origins as a browser writes them, separated by commas: they are compared letter by letter."""
+    for part in text.split(",") if text else ():
+        written = _ORIGIN.fullmatch(part.strip())
+        if written is None or written[2] == _DEFAULT_PORTS[written[1]] or int(written[2] or 0) > 65535:
+            raise ValueError(
+                "name origins as browsers write them, separated by commas: scheme and host in small letters, the port"
+                " unless it is the scheme's own, no path and no *"
+            )
     return text
 
 
@@ -78,6 +95,9 @@ class ServiceSettings(BaseSettings):
     trusted_proxies: Annotated[str, AfterValidator(_proxies)] | None = None
     """The proxies in front of this replica, whose ``X-Forwarded-For`` tells the client's address: addresses and
     networks, separated by commas, or ``none`` where clients connect directly. Production has no default."""
+    front_origins: Annotated[str, AfterValidator(_origins)] = ""
+    """The origins of the residents' front (``https://vote.example.jp``), separated by commas: whose pages a browser
+    lets read what this service answers residents and the public. Empty: no page of another origin."""
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 2000
     """Connections of clients that this replica keeps at once; further ones are closed with 503."""
     roster_file: Path
@@ -93,6 +113,10 @@ class ServiceSettings(BaseSettings):
         """Whose ``X-Forwarded-For`` is believed."""
         named = self.trusted_proxies or NO_PROXIES
         return [] if named == NO_PROXIES else [part.strip() for part in named.split(",")]
+
+    def origins(self) -> frozenset[str]:
+        """The residents' front."""
+        return frozenset(part.strip() for part in self.front_origins.split(",") if part)
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -13,8 +13,8 @@ from typing import Annotated
 import asyncpg
 from evote_platform.access import running_service
 from evote_platform.background import background_tasks
-from evote_platform.bodylimit import GuardedRoute
 from evote_platform.clock import Clock
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.database import Schema
 from evote_platform.health import Readiness
 from evote_platform.problems import ProblemTable
@@ -24,7 +24,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 
-router = APIRouter(route_class=GuardedRoute)
+router = APIRouter(route_class=FrontRoute)
 
 
 @dataclass(frozen=True)

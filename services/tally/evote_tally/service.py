@@ -22,6 +22,7 @@ from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.processes import WorkerProcesses
+from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
@@ -51,6 +52,7 @@ class TallyService:
     """The services that the preflight asks, by name."""
     clock: Clock
     access: Access
+    address_limit: TokenBucket
 
 
 @asynccontextmanager
@@ -94,6 +96,7 @@ async def running(
                     service_urls=settings.service_urls,
                     clock=clock,
                     access=Access(SERVICE, roster, clock),
+                    address_limit=per_minute(settings.address_requests_per_minute),
                 )
         finally:
             worker.close()

@@ -16,6 +16,8 @@ class TallySettings(ServiceSettings):
 
     service_urls: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """The services whose state and clock the preflight checks: ``name=url,name=url``."""
+    address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
+    """How many trustees' messages one address may send, on average and at once, at this replica: a ceremony has six."""
 
     events_release: EventsRelease = OLDEST_RELEASE
     """The release of the events that every reader of the deployment reads: nothing newer is written."""

@@ -303,6 +303,7 @@ def settings_of(kafka: KafkaSettings, database_url: str, folder: Path, service_u
         port=0,
         roster_file=STAFF.write_roster(folder / ROSTER),
         service_urls=service_urls,
+        address_requests_per_minute=1_000_000,
     )
 
 

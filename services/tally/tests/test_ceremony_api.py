@@ -9,9 +9,13 @@ import pytest
 from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_ceremony.plan import Plan
 from evote_local.people.rehearsal import Rehearsal, Said
-from evote_local.testbed import eventually
+from evote_local.testbed import eventually, running_app
+from evote_platform.ratelimit import TokenBucket
+from evote_tally.main import PROGRAM
 
 pytestmark = pytest.mark.stack
+
+MESSAGE = "/elections/11111111111111/trustees/1/certificate"
 
 
 def certificate_with_the_key_of(trustees: Rehearsal, plan: Plan, owner: int, *, of: int) -> Said:
@@ -169,3 +173,17 @@ async def test_the_public_sees_what_each_trustee_has_done(officer) -> None:
     shown = json.loads((await officer.get("")).text)["trustees"]
     assert [trustee["certificate"] for trustee in shown] == [False, True, False]
     assert [trustee["key"] for trustee in shown] == [trustee.key for trustee in officer.trustees.trustees]
+
+
+async def test_an_address_has_its_share_of_messages_before_any_is_read(tally_settings) -> None:
+    """A stranger's megabytes are refused by the head; the officers at the same address are not."""
+    app = PROGRAM.app(PROGRAM.start(tally_settings))
+    async with running_app(app) as client:
+        # Two at once, and then none while the test runs, however long it takes.
+        app.state.service = replace(app.state.service, address_limit=TokenBucket(1 / 3600, 2))
+        sent = [await client.put(MESSAGE, json={"message": "x" * 10**6, "statement": "x"}) for _ in range(2)]
+        assert {slug(answer) for answer in sent} == {"unknown-election"}
+        refused = await client.put(MESSAGE, content=b"neither JSON nor looked at")
+        assert (refused.status_code, slug(refused)) == (429, "rate-limited")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert (await client.get("/elections")).status_code == 200

@@ -48,6 +48,7 @@ num.network.threads=2
 num.io.threads=4
 background.threads=2
 log.cleaner.dedupe.buffer.size=8388608
+metadata.max.idle.interval.ms=0
 """
 
 # The controller's listener is plain and on the loopback interface, so it comes as ANONYMOUS; clients can't, without a
@@ -97,6 +98,7 @@ class KafkaNode:
         self.port = port if port is not None else free_port()
         self._controller_port = free_port()
         self._cache = cache if cache is not None else default_cache()
+        self._classes = f"-XX:SharedArchiveFile={_class_archive(self._cache)}"
         self._process: ChildProcess | None = None
 
     @property
@@ -124,7 +126,7 @@ class KafkaNode:
             self._format(class_path, properties)
         self._process = ChildProcess(
             "Kafka",
-            [_java(), *_JVM_FLAGS, "-cp", class_path, "kafka.Kafka", str(properties)],
+            [_java(), *_JVM_FLAGS, self._classes, "-cp", class_path, "kafka.Kafka", str(properties)],
             log_path=self.log_path,
         )
         self._process.wait_until(lambda: is_listening(self.port), timeout_s=timeout_s)
@@ -164,7 +166,7 @@ class KafkaNode:
 
     def _format(self, class_path: str, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [_java(), *_JVM_FLAGS, "-cp", class_path, "kafka.tools.StorageTool", "format"]
+        command = [_java(), *_JVM_FLAGS, self._classes, "-cp", class_path, "kafka.tools.StorageTool", "format"]
         command += [
             "--feature",
             "transaction.version=1",
@@ -209,6 +211,24 @@ def install_jars(cache: Path) -> Path:
     return jars
 
 
+def archive_classes(cache: Path) -> None:
+    """Write down, once, what the JVM makes of a broker's classes (JEP 350), so that brokers start in half the time.
+
+    Where there is no such archive, or one of another Java, the JVM reads the jars as ever and says nothing.
+    """
+    archive = _class_archive(cache)
+    if archive.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="kafka-", dir=install_jars(cache).parent) as scratch:
+        node, written = KafkaNode(Path(scratch), cache=cache), Path(scratch) / archive.name
+        node.start()  # formats the data folder, whose program loads other classes
+        node.stop()
+        node._classes = f"-XX:ArchiveClassesAtExit={written}"
+        node.start()
+        node.stop()
+        written.rename(archive)
+
+
 def check_jars(folder: Path) -> None:
     """Compare a folder's jars with ``kafka-jars.sha256``: neither another one, nor one more or less.
 
@@ -221,6 +241,10 @@ def check_jars(folder: Path) -> None:
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:
         raise ProcessFailed("Kafka", "what was downloaded is not what this release was tested with", "\n".join(wrong))
+
+
+def _class_archive(cache: Path) -> Path:
+    return cache / f"kafka-{KAFKA_VERSION}.jsa"
 
 
 def _java() -> str:
@@ -238,3 +262,7 @@ def _run(name: str, command: list[str]) -> None:
     if done.returncode != 0:
         output = f"{done.stdout}\n{done.stderr}".strip().splitlines()
         raise ProcessFailed(name, f"ended with status {done.returncode}", "\n".join(output[-30:]))
+
+
+if __name__ == "__main__":
+    archive_classes(default_cache())

@@ -9,7 +9,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from .ports import LOOPBACK, free_port
 from .processes import ChildProcess, ProcessFailed
@@ -23,12 +25,21 @@ _UNPRIVILEGED = ("postgres", "nobody")
 class PostgresServer:
     """PostgreSQL over one data folder and port: it can be stopped or killed, and started again."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, authority: LocalAuthority | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        authority: LocalAuthority | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """``directory`` holds data, password and log; the user ``postgres`` must be able to enter it.
 
-        With an ``authority`` the server takes TLS too, with a certificate for the loopback address.
+        With an ``authority`` the server takes TLS too, with a certificate for the loopback address. ``settings`` are
+        further ones of PostgreSQL's own.
         """
         self._authority = authority
+        self._settings = settings
         self.directory = directory
         self.port = port if port is not None else free_port()
         self._user = _unprivileged_user()
@@ -51,6 +62,7 @@ class PostgresServer:
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": "200",
+            **self._settings,
             **self._tls_settings(),
         }
         command = [str(self._binaries / "postgres"), "-D", str(self._data)]

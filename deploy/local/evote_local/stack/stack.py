@@ -242,6 +242,7 @@ class Stack:
             "tally",
             "evote_tally.main",
             {
+                "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
                 "EVOTE_SERVICE_URLS": ",".join(f"{service.name}={service.url}" for service in others),
             },
         )

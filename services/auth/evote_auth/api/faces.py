@@ -14,6 +14,7 @@ from evote_platform.access import limit_address
 from evote_platform.answering import route_adding
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.clock import rfc3339
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
@@ -40,7 +41,7 @@ _NOT_STORED = {"Cache-Control": "no-store"}
 
 
 # Whoever is refused on the face way, for whatever reason, is told how else to vote.
-FaceRoute = route_adding(GuardedRoute, OTHER_WAYS)
+FaceRoute = route_adding(FrontRoute, OTHER_WAYS)
 
 
 def _door(service: Service) -> FaceDoor:

@@ -13,6 +13,7 @@ from evote_officers import acts
 from evote_platform.access import limit_address, require_auditor, require_officer
 from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.clock import rfc3339
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem
 from fastapi import APIRouter, Depends, Request
@@ -49,7 +50,7 @@ def _desk(service: Service) -> RollDesk:
 Door = Annotated[CardDoor, Depends(_door)]
 Desk = Annotated[RollDesk, Depends(_desk)]
 officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
-voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=GuardedRoute)
+voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=FrontRoute)
 
 
 @officers.post(

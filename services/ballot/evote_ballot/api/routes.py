@@ -11,9 +11,10 @@ from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
-from evote_platform.bodylimit import BodyUpTo, GuardedRoute
+from evote_platform.bodylimit import BodyUpTo
 from evote_platform.caching import public_for
 from evote_platform.clock import rfc3339
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.disconnect import ClientGone, unless_gone
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.publication import (
@@ -48,7 +49,7 @@ from .models import (
     TurnoutResponse,
 )
 
-router = APIRouter(tags=["public"], route_class=GuardedRoute)
+router = APIRouter(tags=["public"], route_class=FrontRoute)
 _MOST_CAST_BYTES = 256 * 1024
 # Read by hand, because its texts must be exact; what is read is strict.
 _CAST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": CAST_SCHEMA}}}}

@@ -11,6 +11,7 @@ from evote_platform.access import Commanded, limit_address, require_officer, run
 from evote_platform.answering import route_adding
 from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.clock import rfc3339
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends, Path, Request
 
@@ -48,7 +49,7 @@ officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
 voters = APIRouter(
     tags=["voter"],
     dependencies=[Depends(limit_address)],
-    route_class=route_adding(GuardedRoute, OTHER_WAYS),
+    route_class=route_adding(FrontRoute, OTHER_WAYS),
 )
 
 

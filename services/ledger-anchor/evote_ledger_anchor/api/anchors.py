@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from evote_platform.bodylimit import GuardedRoute
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
 from evote_platform.publication import text_to_the_minute
@@ -24,7 +24,7 @@ from ..store import (
 from .log import MUTABLE, Service
 from .problems import NOT_WITNESSED
 
-router = APIRouter(tags=["anchors"], route_class=GuardedRoute)
+router = APIRouter(tags=["anchors"], route_class=FrontRoute)
 
 
 class AnchorLine(BaseModel):

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal
 from evote_platform.access import running_service
 from evote_platform.answering import invalid_request
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
-from evote_platform.bodylimit import GuardedRoute
 from evote_platform.caching import not_modified, tag_of
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.field_errors import field_error
 from evote_platform.paths import SafeInt
 from evote_platform.problems import Problem
@@ -48,7 +48,7 @@ from .problems import (
     UNKNOWN_TILE,
 )
 
-router = APIRouter(tags=["log"], route_class=GuardedRoute)
+router = APIRouter(tags=["log"], route_class=FrontRoute)
 
 # A checkpoint is superseded several times a second; hashes and records never change.
 MUTABLE = {"Cache-Control": "public, max-age=1"}

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from evote_eventlog.events import ElectionClosed, ElectionOpened, EncryptedTallyComputed, ResultComputed
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
-from evote_platform.bodylimit import GuardedRoute
 from evote_platform.caching import not_modified, public_for
+from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.publication import Matter, Reader, Stage, demand_readable
 from fastapi import APIRouter, Depends, Request, Response
@@ -25,7 +25,7 @@ from .models import (
     election_response,
 )
 
-router = APIRouter(tags=["public"], route_class=GuardedRoute)
+router = APIRouter(tags=["public"], route_class=FrontRoute)
 ARCHIVE_TYPE = "application/x-tar"
 _LIVE, _SETTLED = public_for(1), public_for(60)
 

@@ -1,6 +1,7 @@
 """What trustees do: the key ceremony, the confirmation and the decryption. Their keys never come here.
 
-Nobody logs in: what a trustee says is signed, and taken for its signature.
+Nobody logs in: what a trustee says is signed, and taken for its signature. That is in the body, which may be large, so
+an address has its share of messages before any is read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TypeAlias
 
 from evote_ceremony.messages import MessageStatement, SetupStatement, Step
 from evote_eventlog.events import ElectionEventData
+from evote_platform.access import limit_address
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import ElectionUuidPath
 from fastapi import APIRouter, Depends
@@ -21,7 +23,9 @@ from ..domain.election import Election
 from .access import LARGE_BODY, Service, TrusteePath
 from .models import ConfirmationRequest, MessageRequest, StateResponse
 
-router = APIRouter(tags=["trustee"], route_class=GuardedRoute, dependencies=[Depends(LARGE_BODY)])
+router = APIRouter(
+    tags=["trustee"], route_class=GuardedRoute, dependencies=[Depends(limit_address), Depends(LARGE_BODY)]
+)
 StatementKind: TypeAlias = type[MessageStatement | SetupStatement]
 
 

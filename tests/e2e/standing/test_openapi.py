@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from .signed_requests import SignedByStaff
+from ..signed_requests import SignedByStaff
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

@@ -1,4 +1,8 @@
-"""What anybody reads of a standing election by every route that answers without access, before and after its close."""
+"""What anybody reads of a standing election by every route that answers without access, before and after its close.
+
+It comes first of its folder, as its name has it: an archive is whole for the public only once every election of its
+time has closed, and others leave theirs open.
+"""
 
 from __future__ import annotations
 

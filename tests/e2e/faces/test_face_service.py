@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 import schemathesis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from evote_biometric.engine.weights import install_weights
 from evote_face.statements import FaceOrder, FacePurpose
-from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.stack.stack import Stack
@@ -27,22 +22,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from .signed_requests import SignedByStaff
+from ..signed_requests import SignedByStaff
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 ELECTION = "1" * 14
-
-
-@pytest.fixture(scope="module")
-def face_stack() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name:
-        weights = Path(name) / "weights"
-        install_weights(weights)
-        authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(Path(name), authority, announce=lambda _: None, weights=weights) as running:
-            yield running
 
 
 def order(stack: Stack, purpose: FacePurpose) -> str:
@@ -64,21 +49,21 @@ def order(stack: Stack, purpose: FacePurpose) -> str:
     )
 
 
-def test_a_face_is_enrolled_and_a_verification_begins(face_stack: Stack) -> None:
+def test_a_face_is_enrolled_and_a_verification_begins(stack: Stack) -> None:
     photo = (fetch_photographs() / "obama/1.jpg").read_bytes()
-    with httpx.Client(base_url=face_stack.biometric.url, timeout=60) as client:
+    with httpx.Client(base_url=stack.biometric.url, timeout=60) as client:
         enrolled = client.post(
             "/enrolments",
-            data={"order": order(face_stack, FacePurpose.ENROL)},
+            data={"order": order(stack, FacePurpose.ENROL)},
             files={"photo": ("photo.jpg", photo, "image/jpeg")},
         )
         assert enrolled.status_code == 201, enrolled.text
-        begun = client.post("/verifications", json={"order": order(face_stack, FacePurpose.VERIFY)})
+        begun = client.post("/verifications", json={"order": order(stack, FacePurpose.VERIFY)})
         assert begun.status_code == 201, begun.text
 
 
-def test_no_request_makes_it_fail_or_leave_its_contract(face_stack: Stack) -> None:
-    schema = schemathesis.openapi.from_url(f"{face_stack.biometric.url}/openapi.json")
+def test_no_request_makes_it_fail_or_leave_its_contract(stack: Stack) -> None:
+    schema = schemathesis.openapi.from_url(f"{stack.biometric.url}/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) > 5
     for operation in operations:
@@ -91,7 +76,7 @@ def test_no_request_makes_it_fail_or_leave_its_contract(face_stack: Stack) -> No
         def requests(case, of_this_election: bool, by_an_officer: bool) -> None:
             if of_this_election and "election_uuid" in case.path_parameters:
                 case.path_parameters["election_uuid"] = ELECTION
-            auth = SignedByStaff(face_stack, "biometric") if by_an_officer else None
+            auth = SignedByStaff(stack, "biometric") if by_an_officer else None
             case.validate_response(case.call(auth=auth), checks=CHECKS)
 
         requests()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,6 @@ import numpy as np
 import pytest
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.finding import FaceFinder, to_points
-from evote_biometric.engine.weights import install_weights
-from evote_jpki.authority import TestAuthority
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Gesture, Puppet, encode
@@ -26,9 +22,8 @@ from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
-from evote_platform.clock import utc_now
 
-from .evote_command import run_evote, run_evote_together
+from ..evote_command import Done, run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -45,22 +40,10 @@ GESTURES = {
 }
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("weights")
-    install_weights(directory)
-    return directory
-
-
 def test_a_resident_enrols_at_the_counter_and_votes_from_home_with_a_letter_and_their_face(
-    weights: Path, tmp_path: Path
+    stack: Stack, weights: Path, tmp_path: Path
 ) -> None:
-    authority = TestAuthority(utc_now, secrets.token_bytes)
-    with (
-        tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name,
-        Stack(Path(name), authority, announce=lambda _: None, weights=weights) as stack,
-    ):
-        asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
+    asyncio.run(_election(stack, stack.biometric, weights, tmp_path))
 
 
 async def _election(stack: Stack, biometric: Service, weights: Path, directory: Path) -> None:
@@ -165,7 +148,7 @@ def _grain(pixels: Any) -> Any:
     return np.clip(pixels.astype(np.int16) + noise.astype(np.int16) - 1, 0, 255).astype(np.uint8)
 
 
-async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
+async def _audit(stack: Stack, uuid: str, directory: Path) -> Done:
     releases = directory / "releases.ndjson"
     await _evote(stack, "audit", "fetch", uuid, "--out", str(releases))
     files = ["--releases", str(releases), "--archive", str(directory / "final.bel")]
@@ -174,10 +157,10 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.Complet
     return await _evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
 
 
-async def _evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def _evote(stack: Stack, *arguments: str) -> Done:
     return _done(await run_evote(stack, *arguments))
 
 
-def _done(ended: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+def _done(ended: Done) -> Done:
     assert ended.returncode == 0, ended.stderr
     return ended

@@ -9,10 +9,10 @@ from typing import Any
 
 import pkcs11
 import pytest
+from evote_auth import key_commands as commands
 from evote_auth.domain.credentials import key_id, list_sha256
 from evote_auth.domain.refusals import NoCredentialKey
-from evote_auth.keys import commands
-from evote_auth.keys.commands import KeyCommandRefused
+from evote_auth.key_commands import KeyCommandRefused
 from evote_auth.keys.room import KeyRoom
 from evote_auth.keys.store import FileKeys, KeyStoreUnavailable
 from evote_auth.keys.token import TokenDesk, TokenKeys, TokenSettings

@@ -26,12 +26,14 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+WEB := web/shared/api/generated/.made
+
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -58,8 +60,8 @@ down: $(INSTALLED) ## Stop what `make up` started
 # Each stops, breaks or replaces parts of a platform of its own, and waits for what it does about that.
 FAULTS := tests/chaos tests/e2e/test_two_releases.py
 
-test: $(INSTALLED) ## Lint, isolated imports, unit, contract, integration and end-to-end tests
-	@$(MAKE) --no-print-directory --output-sync --jobs 2 lint isolation
+test: $(INSTALLED) ## Lint, isolated imports, the web front, unit, contract, integration and end-to-end tests
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 lint isolation web-lint web-test
 	@$(PYTEST) $(addprefix --ignore ,$(FAULTS))
 
 test-faults: $(INSTALLED) ## Parts of a running platform fail, lie and are replaced by the next release
@@ -83,6 +85,18 @@ lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local)
 	@$(RUN) lint-imports
+
+# The clients' types, from the services' documents. Nobody edits or commits them.
+$(WEB): $(INSTALLED) web/redocly.yaml web/package-lock.json $(wildcard docs/openapi/*.json)
+	@npm run --prefix web --silent generate >/dev/null 2>&1 || npm run --prefix web generate
+	@touch $@
+
+web-lint: $(WEB) ## The web front: oxlint, licences of what is installed, TypeScript strict
+	@npm run --prefix web --silent lint
+	@npm run --prefix web --silent typecheck
+
+web-test: $(WEB) ## The web front's own tests (what it and Python agree on: libs/belenios/tests/test_browser_ballots.py)
+	@npm run --prefix web --silent test
 
 structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: make structure [TREE=another checkout]
 	@$(RUN) python benchmarks/structure.py $(if $(TREE),--tree $(TREE))

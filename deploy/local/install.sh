@@ -53,6 +53,12 @@ if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]
   python3 -m venv .tools
   .tools/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
 fi
+# Beside the Python packages: both wait for the network more than for this machine.
+if ! cmp -s web/package-lock.json web/node_modules/installed-lock.json; then
+  echo "Installing what the web front is built with"
+  npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null &
+  web=$!
+fi
 echo "Installing the locked Python packages"
 UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet
 echo "Putting the face models' weights into place"
@@ -67,4 +73,8 @@ if ! cmp -s deploy/local/package-lock.json .tools/node/installed-lock.json; then
   # The packages' own scripts fetch what a package manager left out; the lock file leaves nothing out.
   npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp deploy/local/package-lock.json .tools/node/installed-lock.json
+fi
+if [ -n "${web:-}" ]; then
+  wait "$web"
+  cp web/package-lock.json web/node_modules/installed-lock.json
 fi

@@ -1,0 +1,52 @@
+/**
+ * Clients of the services, typed by their OpenAPI documents (`make` generates the types; nobody edits them).
+ *
+ * No cookie, no referrer: what one service is told, another must not be able to recognise.
+ */
+
+import createClient, { type Client } from "openapi-fetch";
+import * as v from "valibot";
+
+import type { paths as AuthPaths } from "./generated/auth.d.ts";
+import type { paths as BallotPaths } from "./generated/ballot.d.ts";
+import type { paths as BiometricPaths } from "./generated/biometric.d.ts";
+import type { paths as LogPaths } from "./generated/ledger-anchor.d.ts";
+import type { paths as TallyPaths } from "./generated/tally.d.ts";
+
+/** Where the services are: origins without a path, from the city's configuration of the front. */
+export interface ServiceUrls {
+  readonly auth: string;
+  readonly ballot: string;
+  readonly biometric: string;
+  readonly log: string;
+  readonly tally: string;
+}
+
+export interface Services {
+  readonly auth: Client<AuthPaths>;
+  readonly ballot: Client<BallotPaths>;
+  readonly biometric: Client<BiometricPaths>;
+  /** ledger-anchor */
+  readonly log: Client<LogPaths>;
+  readonly tally: Client<TallyPaths>;
+}
+
+/** @param fetch the browser's own, but in tests. */
+export function connect(urls: ServiceUrls, fetch: (request: Request) => Promise<Response>): Services {
+  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch } as const;
+  return {
+    auth: createClient<AuthPaths>({ ...options, baseUrl: urls.auth }),
+    ballot: createClient<BallotPaths>({ ...options, baseUrl: urls.ballot }),
+    biometric: createClient<BiometricPaths>({ ...options, baseUrl: urls.biometric }),
+    log: createClient<LogPaths>({ ...options, baseUrl: urls.log }),
+    tally: createClient<TallyPaths>({ ...options, baseUrl: urls.tally }),
+  };
+}
+
+const Problem = v.object({ type: v.pipe(v.string(), v.regex(/^urn:tsukuba-evote:problem:[a-z0-9-]+$/)) });
+
+/** The slug of a problem document, by which pages choose their words; `null` for what is none (a proxy's page, say). */
+export function slugOf(problem: unknown): string | null {
+  const read = v.safeParse(Problem, problem);
+  return read.success ? read.output.type.slice("urn:tsukuba-evote:problem:".length) : null;
+}

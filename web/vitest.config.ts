@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["*/tests/**/*.test.ts"],
+    // No test touches what another one sees: one process loads everything once.
+    pool: "forks",
+    isolate: false,
+    fileParallelism: false,
+    // How long a test takes tells how busy the machine is, and nothing about the code.
+    testTimeout: 60_000,
+  },
+});

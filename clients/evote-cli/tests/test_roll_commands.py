@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from evote_cli import (
@@ -100,3 +102,4 @@ def test_a_roll_is_frozen_only_at_the_expected_size_and_when_it_is_confirmed(evo
     path = f"/elections/{UUID}/roll"
     verify_access(statement, roles, ROSTER, service="auth", path=path, query="", now=utc_now())
     assert (sent.method, sent.url.path, given(sent).names) == ("POST", f"{path}/freeze", "sato")
+    assert json.loads(sent.content) == {"expected_size": 7}

@@ -59,6 +59,25 @@ _ROLL = (
         ),
     ),
     answer(
+        refusals.RollSizeDiffers,
+        kind(
+            "roll-size-differs",
+            409,
+            (
+                "名簿の人数が違います",
+                "取り込まれている名簿は {roll_size} 人で、署名された人数は {expected_size} 人です。"
+                "この指示では何も凍結していません。名簿を確かめ、違うときは取り込み直してください。",
+            ),
+            (
+                "The roll has another number of voters",
+                "It has {roll_size}; {expected_size} were signed for. This command froze nothing. Look at the roll,"
+                " and import it again if it is another one.",
+            ),
+            members=("expected_size", "roll_size"),
+        ),
+        lambda error: {"roll_size": error.roll_size, "expected_size": error.expected_size},
+    ),
+    answer(
         refusals.RollNotFrozen,
         kind(
             "roll-not-frozen",

@@ -52,10 +52,7 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """交付の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/releases", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/releases", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command("fetch-acts")
@@ -67,10 +64,7 @@ def fetch_acts(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """職員の操作の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/officers-acts", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/officers-acts", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command()
@@ -153,6 +147,12 @@ def _phone_provider(path: Path) -> Provider:
         return read_provider(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CommandFailed(f"マイナアプリの提供者の情報として読めません: {path}") from error
+
+
+def _download(path: str, url: str, reader: Reader, out: Path) -> None:
+    with ServiceClient(url) as client:
+        size = client.download(path, out, reader)
+    _console.print(f"{out} に保存しました（{size:,} バイト）。")
 
 
 def _auditor_key(path: Path) -> PrivateKey:

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["*/tests/**/*.test.ts"],
+    include: ["*/tests/**/*.test.ts", "*/tests/**/*.test.tsx"],
     // No test touches what another one sees: one process loads everything once.
     pool: "forks",
     isolate: false,

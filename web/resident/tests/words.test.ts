@@ -1,0 +1,106 @@
+/** No language lacks a word, no kanji of the easy Japanese its reading, and no problem of a voter's its words. */
+
+import { readFileSync } from "node:fs";
+
+import { describe, expect, test } from "vitest";
+
+import { OWN_SLUGS } from "../vote/session.ts";
+import { CATALOGUES } from "../words/index.ts";
+import { ADVICE_OF } from "../words/problems.ts";
+import { plain } from "../words/ruby.tsx";
+
+/** What officers, trustees, auditors and monitoring alone can meet. */
+const NOT_FOR_VOTERS = new Set([
+  "another-ceremony",
+  "archive-differs",
+  "bad-ceremony-message",
+  "bad-partial-decryption",
+  "case-decided",
+  "ceremony-step-not-yet",
+  "certificate-duplicate",
+  "command-done-before",
+  "command-malformed",
+  "command-of-another",
+  "command-untimely",
+  "decryption-complete",
+  "election-busy",
+  "invalid-draft",
+  "message-conflict",
+  "no-such-issue",
+  "nonce-used",
+  "not-a-candidate",
+  "not-confirmed",
+  "not-signed-by-trustee",
+  "not-tallied",
+  "nothing-blocked",
+  "photo-quality",
+  "preflight-failed",
+  "projection-behind",
+  "roll-frozen",
+  "roll-not-ready",
+  "roll-rejected",
+  "scraper-unknown",
+  "second-person-needed",
+  "statement-of-another",
+  "unknown-case",
+  "unknown-trustee",
+  "unknown-voter",
+  "voting-codes-issued",
+]);
+
+interface Document {
+  readonly components: { readonly schemas: { readonly ProblemDocument: { readonly "x-kinds": readonly { readonly slug: string }[] } } };
+}
+
+const documented = new Set(
+  ["auth", "ballot", "biometric", "tally"].flatMap((service) => {
+    const text = readFileSync(new URL(`../../../docs/openapi/${service}.json`, import.meta.url), "utf8");
+    return (JSON.parse(text) as Document).components.schemas.ProblemDocument["x-kinds"].map(({ slug }) => slug);
+  }),
+);
+
+/** Every text of a catalogue, with its place; functions are called with a number for each parameter. */
+function texts(node: unknown, place: string): [string, string][] {
+  if (typeof node === "string") {
+    return [[place, node]];
+  }
+  if (typeof node === "function") {
+    return [[place, (node as (...numbers: number[]) => string)(...Array.from({ length: node.length }, () => 1))]];
+  }
+  return Object.entries(node as object).flatMap(([name, child]) => texts(child, `${place}.${name}`));
+}
+
+describe.each(Object.entries(CATALOGUES))("%s", (language, words) => {
+  test("has every word", () => {
+    const places = (of: unknown) => texts(of, "").map(([place]) => place);
+    expect(places(words)).toEqual(places(CATALOGUES.ja));
+    expect(texts(words, language).filter(([, text]) => text.trim() === "")).toEqual([]);
+  });
+});
+
+test("in easy Japanese every kanji has its reading", () => {
+  const bare = texts(CATALOGUES.yasashii, "").filter(([, text]) => /\p{Script=Han}/u.test(text.replaceAll(/\{[^|{}]+\|[^|{}]+\}/gu, "")));
+  expect(bare).toEqual([]);
+});
+
+test("readings are kana, and only in easy Japanese", () => {
+  for (const [place, text] of texts(CATALOGUES.yasashii, "")) {
+    for (const [, reading] of text.matchAll(/\|([^|{}]+)\}/gu)) {
+      expect(reading, place).toMatch(/^\p{Script=Hiragana}+$/u);
+    }
+    expect(plain(text), place).not.toMatch(/[{}|]/);
+  }
+  for (const words of [CATALOGUES.ja, CATALOGUES.en]) {
+    expect(texts(words, "").filter(([, text]) => /[{}|]/.test(text))).toEqual([]);
+  }
+});
+
+test("every problem that a voter may meet has words", () => {
+  expect([...documented].filter((slug) => !ADVICE_OF.has(slug) && !NOT_FOR_VOTERS.has(slug))).toEqual([]);
+});
+
+test("no words are kept for problems that nothing tells", () => {
+  const known = new Set<string>([...documented, ...OWN_SLUGS]);
+  expect([...ADVICE_OF.keys()].filter((slug) => !known.has(slug))).toEqual([]);
+  expect([...NOT_FOR_VOTERS].filter((slug) => !documented.has(slug) || ADVICE_OF.has(slug))).toEqual([]);
+});

@@ -1,0 +1,128 @@
+/** The frame of each page: title, language, the heading that has the focus, and where to get help. */
+
+import type { ComponentChildren, VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+import { LANGUAGES } from "../words/index.ts";
+import { plain, Text } from "../words/ruby.tsx";
+import { useAround, useWords } from "./surroundings.ts";
+
+interface PageProps {
+  /** The heading; beside it in the window's title stands whether the vote is cast. */
+  readonly title: string;
+  readonly voted: "not-yet" | "cast";
+  readonly children: ComponentChildren;
+}
+
+/** A page with a heading of its own. */
+export function Page({ title, voted, children }: PageProps): VNode {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus();
+  }, [title]);
+  return (
+    <Frame title={title} voted={voted}>
+      <h1 ref={heading} tabIndex={-1}>
+        <Text of={title} />
+      </h1>
+      {children}
+    </Frame>
+  );
+}
+
+/** A page whose heading stands elsewhere: in the legend of a question. */
+export function Frame({ title, voted, children }: PageProps): VNode {
+  const words = useWords();
+  const { language, setLanguage, helpdesk } = useAround();
+  useEffect(() => {
+    // Until there is a receipt, no title lets anybody think that the vote was cast.
+    document.title = [...(voted === "cast" ? [] : [plain(words.notYetVoted)]), plain(title), plain(words.service)].join(" – ");
+    document.documentElement.lang = language === "en" ? "en" : "ja";
+  }, [title, voted, words, language]);
+  return (
+    <>
+      <a class="skip" href="#main" onClick={focusMain}>
+        <Text of={words.skip} />
+      </a>
+      <header class="top">
+        <p class="service">
+          <Text of={words.service} />
+        </p>
+        <nav aria-label={plain(words.language)}>
+          <ul class="languages">
+            {LANGUAGES.map(({ language: other, name, lang }) => (
+              <li key={other}>
+                <button
+                  type="button"
+                  lang={lang}
+                  aria-current={other === language ? "true" : undefined}
+                  onClick={() => {
+                    setLanguage(other);
+                  }}
+                >
+                  {name}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {voted === "cast" ? null : (
+          <p class="not-yet">
+            <Text of={words.notYetVoted} />
+          </p>
+        )}
+        {children}
+      </main>
+      <footer>
+        <h2>
+          <Text of={words.helpdesk} />
+        </h2>
+        <p lang="ja">{helpdesk}</p>
+      </footer>
+    </>
+  );
+}
+
+/** Not by the fragment: it would stand in the address and in the history. */
+function focusMain(event: Event): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+/** What is wrong with what the voter entered, at the top of the form; takes the focus. */
+export function ErrorSummary({ message, field }: { readonly message: string; readonly field: string }): VNode {
+  const words = useWords();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    box.current?.focus();
+  }, [message]);
+  return (
+    <div class="errors" role="alert" tabIndex={-1} ref={box}>
+      <h2>
+        <Text of={words.errorSummary} />
+      </h2>
+      <p>
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            document.getElementById(field)?.focus();
+          }}
+        >
+          <Text of={message} />
+        </button>
+      </p>
+    </div>
+  );
+}
+
+/** What goes on while the voter waits: read aloud, and standing there. */
+export function Status({ children }: { readonly children: ComponentChildren }): VNode {
+  return (
+    <div class="status" role="status">
+      {children}
+    </div>
+  );
+}

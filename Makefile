@@ -26,7 +26,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-web bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,10 @@ openapi: $(INSTALLED) ## Regenerate the services' OpenAPI documents in docs/open
 contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
 	@$(RUN) python contracts/ethereum/compile.py
 
+bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
+	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
+	@node .cache/bench-web.mjs
+
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
 
@@ -145,6 +149,9 @@ bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=5
 
 eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]
 	@$(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
+
+eval-copies: $(INSTALLED) ## How copies of frames are told from new ones, into docs/biometrics/copies.md
+	@$(RUN) python benchmarks/eval_copies.py
 
 bench-face-counting: $(INSTALLED) ## How long the counting of error rates takes, without reading faces: make bench-face-counting [FACES=5000]
 	@$(RUN) python benchmarks/bench_face_counting.py --faces $(FACES)

@@ -64,7 +64,8 @@ def _kept(file: Path) -> Iterator[tuple[str, FaceReading]]:
                 break
             whole += len(line)
             entry = json.loads(line)
-            yield entry["picture"], FaceReading(**entry["reading"] | {"template": tuple(entry["reading"]["template"])})
+            exact = {name: tuple(entry["reading"][name]) for name in ("template", "sketch")}
+            yield entry["picture"], FaceReading(**entry["reading"] | exact)
         # A run that was ended while it wrote leaves half a line: that picture is read again.
         lines.truncate(whole)
 

@@ -56,7 +56,7 @@ def render(compared: Measured, changed: Measured, seen: Measured, plots: str) ->
     return (
         "\n\n".join(
             [
-                _head(compared, seen, plain),
+                _head(compared, seen, plain, plots),
                 _thresholds(plain, plots),
                 _by_condition(changed),
                 _cover(seen),
@@ -68,7 +68,7 @@ def render(compared: Measured, changed: Measured, seen: Measured, plots: str) ->
     )
 
 
-def _head(compared: Measured, seen: Measured, plain: Pairs) -> str:
+def _head(compared: Measured, seen: Measured, plain: Pairs, plots: str) -> str:
     evaluation = compared.evaluation
     photographs_of = Counter(evaluation.persons)
     several = sum(count > 1 for count in photographs_of.values())
@@ -82,7 +82,7 @@ Written by `make eval-face` from {compared.source}.
 trials with a 95 % interval, after ISO/IEC 19795-1 and 30107-3: of comparisons by drawing *persons* again a thousand
 times (one person's pairs resemble each other, so that pairs would make it too narrow; none of fewer than
 {FEWEST_PERSONS} persons; with no error the rule of three, for as many trials as persons), of other measures by Wilson.
-Models and why: [ADR 11](adr/0011-face-models.md).
+Models and why: [ADR 11](adr/0011-face-models.md). How copies of frames are found: [copies]({plots}/copies.md).
 
 **This is no measurement of how often residents will be refused or mistaken.** Read *What this can't show* before any
 figure is used.

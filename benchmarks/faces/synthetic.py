@@ -27,6 +27,7 @@ _FACE = FaceReading(
     eyes_covered=0,
     genuineness=1,
     template=(),
+    sketch=(),
 )
 _LIKE_EVERYBODY, _LIKE_ONESELF = 0.45, 0.15
 """How far persons lie from the mean face, and one person's pictures from each other: distances about as dlib's are."""

@@ -133,22 +133,23 @@ def commands_of(name: str, text: str) -> Iterator[Command]:
 
 
 def _split(name: str, number: int, line: str, not_run: str, *, whole: bool) -> Iterator[Command]:
-    words: list[str] = []
     try:
         parts = shlex.split(line, comments=True)
     except ValueError as error:
         raise Undecided(f"{name}:{number}: {line}", str(error)) from error
-    for at, part in enumerate([*parts, ";"]):
-        following = parts[at + 1] if at + 1 < len(parts) else ""
-        if part == "|" and following not in OURS | OTHERS:
-            part = words.pop() + "|" + following  # "serve | migrate": one word or another
-            parts[at + 1] = part
-            continue
-        if part in _BETWEEN_COMMANDS:
+    words: list[str] = []
+    while parts:
+        part = parts.pop(0)
+        if part == "|" and parts and parts[0] not in OURS | OTHERS:
+            words[-1] += f"|{parts.pop(0)}"  # "serve | migrate": one word or another
+        elif part in _BETWEEN_COMMANDS:
             yield from _command(name, number, line, words, not_run, whole=whole)
             words = []
-        elif not _REDIRECTION.fullmatch(part) and not (at and parts[at - 1] in {">", "<", ">>"}):
+        elif part in {">", ">>", "<"}:
+            parts.pop(0)
+        elif not _REDIRECTION.fullmatch(part):
             words.append(part)
+    yield from _command(name, number, line, words, not_run, whole=whole)
 
 
 def _command(name: str, number: int, line: str, words: list[str], not_run: str, *, whole: bool) -> Iterator[Command]:

@@ -7,11 +7,12 @@ import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from unittest.mock import patch
 
 import typer
 from evote_cli.main import app
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperGroup, TyperOption
 
 _ARGPARSE = {
     "evote-auth": "evote_auth.main",
@@ -113,7 +114,7 @@ def shape_of(program: str, told: Sequence[str], taken: Words, *, whole: bool) ->
     return Shape(program, tuple(subcommands), frozenset(options), words)
 
 
-def _of_typer(command: TyperCommand | TyperGroup) -> Words:
+def _of_typer(command: Any) -> Words:
     options: dict[str, bool] = {"--help": False}
     required, least, most = [], 0, 0
     for parameter in command.params:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import typing
@@ -11,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from types import ModuleType
 
+import jsonschema
 import pytest
 from evote_auth.keys.store import KeyStoreUnavailable
 from evote_auth.main import PROGRAM as AUTH
@@ -24,6 +28,7 @@ from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.access import ACCESS_PROBLEMS, READING_PROBLEMS, Commanded, Reading, limit_address
 from evote_platform.auditors import reader_of
+from evote_platform.members import MEMBERS
 from evote_platform.problems import RATE_LIMITED, ProblemKind
 from evote_platform.program import Program
 from evote_tally.main import PROGRAM as TALLY
@@ -91,8 +96,47 @@ def test_no_refusal_lacks_a_fact_that_its_problem_tells(program: Program) -> Non
             problem = answer.problem(error)
             assert problem.kind in answer.kinds
             document = problem.document()
+            assert problem.members.keys() <= set(problem.kind.members), problem.kind.slug
+            for name, value in problem.members.items():
+                jsonschema.validate(json.loads(json.dumps(value)), MEMBERS[name])
             assert "{" not in document["detail"] + document["en"]["detail"]
             assert problem.response().body
+
+
+def test_every_described_member_is_one_of_a_kind_and_the_other_way_round() -> None:
+    named = {name for program in PROGRAMS.values() for kind in program.problems.kinds() for name in kind.members}
+    assert named == MEMBERS.keys()
+
+
+@every_service
+def test_what_endpoints_raise_has_the_members_that_its_kind_declares(program: Program) -> None:
+    """Read from the code: ``Problem(KIND, {"name": …})`` stands in endpoints, which take a request to be reached."""
+    rooms = [package(program), importlib.import_module("evote_platform")]
+    declared = {name: kind for room in rooms for name, kind in _kinds_by_name(room)}
+    for room in rooms:
+        for node in _calls(room, "Problem"):
+            if len(node.args) > 1 and isinstance(node.args[0], ast.Name) and isinstance(node.args[1], ast.Dict):
+                told = {key.value for key in node.args[1].keys if isinstance(key, ast.Constant)}
+                assert told <= set(declared[node.args[0].id].members), ast.unparse(node)
+
+
+def _files(room: ModuleType) -> Iterator[Path]:
+    return Path(room.__path__[0]).glob("**/*.py")
+
+
+def _calls(room: ModuleType, name: str) -> Iterator[ast.Call]:
+    for file in _files(room):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
+
+
+def _kinds_by_name(room: ModuleType) -> Iterator[tuple[str, ProblemKind]]:
+    for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        if found.name.rsplit(".", 1)[-1] in {"problems", "access", "answering", "bodylimit"}:
+            for name, value in vars(importlib.import_module(found.name)).items():
+                if isinstance(value, ProblemKind):
+                    yield name, value
 
 
 def samples(refusal: type[Exception]) -> Iterator[Exception]:

@@ -81,7 +81,10 @@ def acts(
         Path, typer.Option(exists=True, dir_okay=False, help="市から受け取った職員名簿（サーバーのものではない）。")
     ],
 ) -> None:
-    """職員の操作を確かめる（通信しない）。名簿の職員が、必要な人数で署名しているか。不一致は終了コード 1。"""
+    """職員の操作を確かめる（通信しない）。名簿の職員が、必要な人数で署名しているか。
+
+    終了コード: 不一致は 1、鍵が違って一つも開けないときは 2。
+    """
     try:
         own = parse_roster(roster.read_bytes())
     except RosterUnusable as error:

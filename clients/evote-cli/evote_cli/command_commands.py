@@ -11,9 +11,9 @@ from evote_tlog.display import visible, visible_lines
 from rich.console import Console
 from rich.text import Text
 
-from .client import ServiceClient
 from .commanding import FoundCommand, OfficerKey, Password, cosign, read_command
-from .errors import CommandFailed, NotApproved
+from .errors import NotApproved
+from .irrevocable import election_at
 from .officer_key import read_officer_key
 from .options import Url
 
@@ -49,7 +49,7 @@ def cosign_(
 def _show(found: FoundCommand, url: str) -> None:
     said = found.signed[0]
     lines = [
-        f"選挙: {_election_name(found, url)}",
+        *_election(found, url),
         f"操作: {found.act.title}",
         f"理由: {visible(said.reason)}",
         f"署名した人: {'、'.join(visible(one.person) for one in found.signed)}（必要な人数: {found.act.persons}）",
@@ -62,15 +62,11 @@ def _show(found: FoundCommand, url: str) -> None:
     _console.print(Text("\n".join(lines)))
 
 
-def _election_name(found: FoundCommand, url: str) -> str:
+def _election(found: FoundCommand, url: str) -> list[str]:
     parts = found.path.split("/")
     if len(parts) < 3:
-        return "（これから起案するもの。送る内容を確かめてください）"
-    with ServiceClient(url) as client:
-        shown = client.get(f"/elections/{parts[2]}")
-    if shown.get("election_uuid") != parts[2]:
-        raise CommandFailed("サーバーの応答が別の選挙のものです。")
-    return f"{visible(str(shown['name']))}（{visible(parts[2])}）"
+        return ["選挙: （これから起案するもの。送る内容を確かめてください）"]
+    return election_at(url, parts[2]).lines()
 
 
 def _indented(body: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evote_tlog.display import visible
+
+_INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
+"""A place in a list. Longer digits are no place, and Python refuses to read thousands of them."""
 
 
 class CommandFailed(Exception):
@@ -236,10 +240,10 @@ class NotCountedYet(CommandFailed):
 
 
 class ReleasesUnreadable(CommandFailed):
-    """The file of releases can't be used."""
+    """The file of releases, or of officers' acts, can't be used."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"交付の記録を読めません: {path}（{visible(reason)}）")
+        super().__init__(f"取ってきた記録を読めません: {path}（{visible(reason)}）")
         self.path = path
         self.reason = reason
 
@@ -253,7 +257,7 @@ class KeyOpensNone(CommandFailed):
         super().__init__(
             f"この鍵では、{sealed} 件の証拠を一つも開けません。鍵ファイル（--key-file）が違うと思われます。\n"
             "auth に設定した公開鍵（EVOTE_AUDITOR_PUBLIC_KEY）の鍵を使ってください。"
-            "その鍵で間違いなければ、証拠が別の人に封をされています。突き合わせはできていません。"
+            "その鍵で間違いなければ、証拠が別の人に封をされています。何も確かめられていません。"
         )
         self.sealed = sealed
 
@@ -292,7 +296,7 @@ class FieldFault:
     def __str__(self) -> str:
         """The path as a person counts: from 1, and without the request's own ``body``."""
         parts = self.path.removeprefix("body.").split(".")
-        counted = [f"{int(part) + 1} 番目" if part.isascii() and part.isdigit() else part for part in parts]
+        counted = [f"{int(part) + 1} 番目" if _INDEX.fullmatch(part) else part for part in parts]
         return visible(f"{' の '.join(counted)}: {self.reason}")
 
 

@@ -11,7 +11,7 @@ _DAYS = "月火水木金土日"
 
 
 def local_time(text: object) -> str:
-    """An instant of RFC 3339 in Japan's time; a text that is none stays as it is."""
+    """An instant, or a text of RFC 3339, in Japan's time; a text that is none stays as it is."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:

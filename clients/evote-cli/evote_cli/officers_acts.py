@@ -18,7 +18,11 @@ from evote_statements.signed import StatementRefused, claimed_statement
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
-from .errors import ReleasesUnreadable
+from .errors import KeyOpensNone, ReleasesUnreadable
+
+_WITHOUT_EVIDENCE, _ANOTHER_EVIDENCE = "証拠のない操作", "記録されたものと違う証拠"
+_UNTRIED = (_WITHOUT_EVIDENCE, _ANOTHER_EVIDENCE)
+_SEALED_TO_ANOTHER = "この鍵では開けない証拠"
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,16 @@ def audit_acts(election_uuid: str, acts: Iterable[LoggedAct], key: PrivateKey, r
     """Open each act's evidence and see who signed it.
 
     An act that the log names twice is one: auth names it again when the officers' command is sent again.
+
+    Raises:
+        KeyOpensNone: all that was there to open is sealed to another key: nothing can be said of the acts.
     """
     report, evidence_of = ActsReport(Counter(), []), dict[str, str]()
+    tried = sealed_to_another = 0
     for act in acts:
         opened = _opened(election_uuid, act, key, roster)
+        tried += opened not in _UNTRIED
+        sealed_to_another += opened == _SEALED_TO_ANOTHER
         if isinstance(opened, str):
             report.findings.append(f"{opened}: {act.where}")
             continue
@@ -65,20 +75,26 @@ def audit_acts(election_uuid: str, acts: Iterable[LoggedAct], key: PrivateKey, r
             report.counts[title] += 1
         if evidence_of.setdefault(command.nonce, act.evidence_sha256) != act.evidence_sha256:
             report.findings.append(f"一つの指示が二つの操作に使われている: {act.where}")
+    if tried and sealed_to_another == tried:
+        raise KeyOpensNone(sealed_to_another)
     return report
 
 
 def _opened(election_uuid: str, act: LoggedAct, key: PrivateKey, roster: Roster) -> tuple[OfficerCommand, str] | str:
     """The command and the act's title; or what is wrong."""
     if act.sealed is None:
-        return "証拠のない操作"
+        return _WITHOUT_EVIDENCE
     if hashlib.sha256(act.sealed).hexdigest() != act.evidence_sha256:
-        return "記録されたものと違う証拠"
+        return _ANOTHER_EVIDENCE
     try:
-        evidence: dict[str, Any] = json.loads(SealedBox(key).decrypt(act.sealed))
+        plain = SealedBox(key).decrypt(act.sealed)
+    except CryptoError:
+        return _SEALED_TO_ANOTHER
+    try:
+        evidence: dict[str, Any] = json.loads(plain)
         statements, body = [str(text) for text in evidence["statements"]], evidence["body"]
         command = claimed_statement(OfficerCommand, statements[0])
-    except (CryptoError, ValueError, KeyError, IndexError, TypeError, StatementRefused):
+    except (ValueError, KeyError, IndexError, TypeError, StatementRefused):
         return "読めない証拠"
     commanded = find_act(command.service, command.method, command.path)
     if commanded is None or command.path.split("/")[2:3] != [election_uuid]:

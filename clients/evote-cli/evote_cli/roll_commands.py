@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .client import Reader, ServiceClient
-from .commanding import Commanded, OfficerKey, Password, Reason, sign_alone
+from .commanding import Commanded, OfficerKey, Password, Reason, json_body, sign_alone
 from .errors import CommandFailed
 from .irrevocable import confirm_by_name
 from .officer_key import read_officer_key
@@ -83,9 +83,10 @@ def freeze(
 ) -> None:
     """名簿を凍結し、投票資格を公開する（取り消せません）。取り込んだ人数が違えば、何もしない。"""
     officer = read_officer_key(officer_key, password)
-    request = Commanded(acts.PUBLISH_CREDENTIALS, {"election_uuid": election})
+    body = json_body({"expected_size": expected_size})
+    request = Commanded(acts.PUBLISH_CREDENTIALS, {"election_uuid": election}, body)
     with ServiceClient(url) as client:
-        # Asked here, because this is the first step that nothing undoes; at tally the number is asked once more.
+        # Asked before anybody is asked to type a name; what is signed names the number, and auth compares it again.
         imported = client.get(f"/elections/{election}/roll", Reader(officer, "auth"))["roll_size"]
         if imported != expected_size:
             raise CommandFailed(

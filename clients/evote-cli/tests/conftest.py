@@ -20,9 +20,20 @@ from evote_belenios.election import parse_election
 from evote_belenios.jsontext import dump
 from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_ceremony.messages import CEREMONY_STEPS, Step
+from evote_cli import (
+    command_commands,
+    election_commands,
+    face_commands,
+    irrevocable,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
+from evote_cli.client import ServiceClient
 from evote_cli.dialogue import FromArguments
 from evote_cli.keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from evote_cli.log_view import LogView, read_log
+from evote_cli.main import app
 from evote_cli.message import CONFIRMATION, Message
 from evote_cli.trustee import ceremony_code, sign_step
 from evote_eventlog.envelope import Envelope, encode
@@ -46,6 +57,9 @@ from evote_tally.domain.election import Election, election_from
 from evote_tally.domain.facts import Fact
 from evote_tally.domain.lifecycle import open_election
 from evote_tally.domain.refusals import Refusal
+from typer.testing import CliRunner
+
+from .at_keyboard import URL, key_file
 
 UUID = "4yP2vbZnkbxpPG"
 MOMENT = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -229,3 +243,43 @@ def new_election(tmp_path: Path) -> Callable[..., Held]:
 @pytest.fixture
 def held(new_election: Callable[..., Held]) -> Held:
     return new_election()
+
+
+TALKING = (
+    command_commands,
+    election_commands,
+    face_commands,
+    irrevocable,
+    officer_commands,
+    roll_commands,
+    trustee_commands,
+)
+
+
+@pytest.fixture
+def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
+    """Runs ``evote`` as the officer sato against a transport and raises what went wrong."""
+    keys = {"EVOTE_OFFICER_KEY": str(key_file(tmp_path_factory.mktemp("keys"), "sato"))}
+
+    def run(transport: httpx.BaseTransport, *arguments: str | Path, typed: str = "") -> str:
+        for module in TALKING:
+            if module is not command_commands:  # asks the election's name by way of irrevocable
+                monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
+            # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
+            monkeypatch.setattr(module._console, "width", 200)
+        addresses = dict.fromkeys(("EVOTE_TALLY_URL", "EVOTE_AUTH_URL", "EVOTE_BIOMETRIC_URL"), URL)
+        environment = {**addresses, "EVOTE_OFFICER_PASSWORD": "p", **keys}
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed, env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return run
+
+
+@pytest.fixture
+def policy_file(held, tmp_path: Path) -> Path:
+    path = tmp_path / "policy"
+    path.write_text(held.election.log.policy)
+    return path

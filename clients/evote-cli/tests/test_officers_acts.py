@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import rfc8785
-from evote_cli.errors import ReleasesUnreadable
+from evote_cli.errors import KeyOpensNone, ReleasesUnreadable
 from evote_cli.officers_acts import LoggedAct, audit_acts, read_acts
 from evote_local.people.staff import DEPLOYMENT, Staff, StaffMember
 from evote_officers import acts
@@ -68,6 +68,19 @@ def test_an_act_that_auth_made_up_is_found() -> None:
         "別の選挙か、操作でないものへの署名: 0:0",
         "署名されたものと違う内容: 0:0",
     ]
+
+
+def test_a_key_that_opens_nothing_says_so_instead_of_a_fault_for_each_act() -> None:
+    act, without = logged(acts.BLOCK_CARD, [STAFF.ito]), LoggedAct("0:1", "0" * 64, None)
+    with pytest.raises(KeyOpensNone, match="2 件の証拠を一つも開けません") as raised:
+        audit_acts(UUID, [act, without, logged(acts.BLOCK_CARD, [STAFF.tanaka])], PrivateKey.generate(), ROSTER)
+    assert raised.value.exit_status == 2
+
+
+def test_an_act_that_is_sealed_to_another_among_those_that_open_is_a_finding() -> None:
+    stranger = SealedBox(PrivateKey.generate().public_key).encrypt(b"{}")
+    other = LoggedAct("0:7", hashlib.sha256(stranger).hexdigest(), stranger)
+    assert findings(logged(acts.BLOCK_CARD, [STAFF.ito]), other) == ["この鍵では開けない証拠: 0:7"]
 
 
 def test_a_download_that_breaks_off_is_none(tmp_path: Path) -> None:

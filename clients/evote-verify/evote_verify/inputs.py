@@ -101,10 +101,17 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--processes",
         type=_positive,
-        default=os.cpu_count() or 1,
-        help="how many verify ballots (default: all cores)",
+        default=_usable_processors(),
+        help="how many verify ballots (default: as many as the processors that this program may use)",
     )
     return parsed
+
+
+def _usable_processors() -> int:
+    """Where it can be told, those of its affinity: a machine lends a container, or ``taskset``, some of its own."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentParser) -> None:

@@ -123,11 +123,30 @@ def test_a_server_that_is_not_there_gives_3(evote_verify, server) -> None:
         assert answer.status == 3 and "Traceback" not in answer.error
 
 
-def test_an_endless_archive_ends_with_3(evote_verify, server, archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_says_why_is_quoted(evote_verify, server) -> None:
+    server.status["b.bel"] = 403
+    for content, told in (
+        (
+            b'{"en": {"title": "Not public yet", "detail": "After the close.\\u001b"}}',
+            "403: Not public yet. After the close.",
+        ),
+        (b'{"en": {"title": "x"}}', "answered 403\n"),
+        (b"[]", "answered 403\n"),
+        (b"<html>", "answered 403\n"),
+        (b" " * (1 << 16) + b'{"en": {"title": "x", "detail": "y"}}', "answered 403\n"),
+    ):
+        server.files["b.bel"] = content
+        answer = evote_verify(f"{server.url}/b.bel")
+        assert answer.status == 3 and told in answer.error and "\x1b" not in answer.error
+
+
+def test_an_endless_archive_is_none_and_asking_again_would_not_help(
+    evote_verify, server, archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.files["b.bel"] = archive.read_bytes()
     monkeypatch.setattr(archive_place, "MOST_BYTES", 1000)
     answer = evote_verify(f"{server.url}/b.bel")
-    assert answer.status == 3 and "more than 1000 bytes" in answer.error
+    assert answer.status == 2 and "more than 1000 bytes" in answer.error
 
 
 def test_a_server_that_gives_something_else_gives_2(evote_verify, server) -> None:
@@ -149,4 +168,4 @@ def test_a_pipe_without_an_end_is_not_read_to_it(evote_verify, monkeypatch: pyte
 
     monkeypatch.setattr(archive_place, "MOST_BYTES", 5000)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Endless()))
-    assert evote_verify("-").status == 3
+    assert evote_verify("-").status == 2

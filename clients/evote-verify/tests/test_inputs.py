@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,14 @@ def test_options_that_make_no_sense_together_give_2(arguments: list[str], capsys
         inputs.check_combination(parser.parse_args(arguments), parser)
     assert ended.value.code == 2
     assert "usage: evote-verify" in capsys.readouterr().err
+
+
+def test_no_more_processes_are_started_than_the_program_may_use() -> None:
+    """Of a machine's processors, ``taskset`` and containers leave it some: here the first alone."""
+    shown = "from evote_verify.inputs import parser; print(parser().parse_args(['a.bel']).processes)"
+    one = f"import os; os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}}); {shown}"
+    done = subprocess.run([sys.executable, "-c", one], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
 
 
 def test_a_key_may_be_a_file(evote_verify, log, log_key, tmp_path: Path) -> None:

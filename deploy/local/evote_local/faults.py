@@ -60,6 +60,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "biometric judges": (
         "vault_verifications",
         "vault_election_keys vault_frames",
+        "vault_frames",
         "vault_orders vault_attempts",
         "FaceVerified",
     ),

@@ -67,7 +67,7 @@ def some_choice(question: Question, random: Random) -> list[int]:
     return [0] * question.blank + [int(index in chosen) for index in range(len(question.answers))]
 
 
-@pytest.mark.parametrize("group, elections", [(ED25519, 5), (BELENIOS_2048, 2)], ids=lambda value: str(value)[:10])
+@pytest.mark.parametrize("group, elections", [(ED25519, 5), (BELENIOS_2048, 2)], ids=["Ed25519", "BELENIOS-2048"])
 def test_ballots_of_the_browser_hold_here_and_are_made_again_from_their_seeds(
     group: Group,
     elections: int,
@@ -145,6 +145,7 @@ def judges(belenios_tool: Callable[..., str]) -> dict[str, Judge]:
     return {"BELENIOS-2048": tool, "Ed25519": sirona}
 
 
+@pytest.mark.slow
 def test_an_election_of_ballots_from_browsers_is_accepted_by_a_program_of_others(
     group: Group,
     browser: Browser,

@@ -83,6 +83,7 @@ COMMAND_OF_ANOTHER: Final = kind(
     403,
     ("署名された指示と送られた内容が違います", "違うところ: {field}。指示を作り直してください。"),
     ("The signed command is for something else", "It differs in {field}. Make the command again."),
+    members=("field",),
 )
 COMMAND_UNTIMELY: Final = kind(
     "command-untimely",
@@ -95,6 +96,10 @@ PERSONS_MISSING: Final = kind(
     403,
     ("署名する人が足りません", "{needed} 人の署名が必要です（いまは {given} 人）。別の人が連署してください。"),
     ("More persons have to sign", "It takes {needed} persons, and {given} signed. Let another one cosign."),
+    members=(
+        "given",
+        "needed",
+    ),
 )
 READING_PROBLEMS: Final = (UNAUTHORIZED, COMMAND_MALFORMED, FORBIDDEN, COMMAND_OF_ANOTHER, COMMAND_UNTIMELY)
 """What a service answers with that asks who reads."""

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from .members import MEMBERS
 from .problems import ProblemTable
 
 _TEXT: Final = {"type": "string"}
 
 
 def describe_problems(app: FastAPI, problems: ProblemTable) -> None:
-    """Add the schema ``ProblemDocument`` to the app's document, with the service's kinds by slug as ``x-kinds``."""
+    """Add the schema ``ProblemDocument`` to the app's document: every member, and the kinds as ``x-kinds``."""
     undescribed = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -38,6 +39,7 @@ def _problem_document(problems: ProblemTable) -> dict[str, Any]:
                 "properties": {"title": _TEXT, "detail": _TEXT},
                 "required": ["title", "detail"],
             },
+            **{name: MEMBERS[name] for name in sorted({name for kind in problems.kinds() for name in kind.members})},
         },
         "required": ["type", "title", "status", "detail", "en"],
         "x-kinds": _kinds(problems),
@@ -47,6 +49,12 @@ def _problem_document(problems: ProblemTable) -> dict[str, Any]:
 def _kinds(problems: ProblemTable) -> list[dict[str, object]]:
     kinds = {(kind.slug, kind.status): kind for kind in problems.kinds()}
     return [
-        {"slug": slug, "status": status, "title": kind.japanese.title, "en": kind.english.title}
+        {
+            "slug": slug,
+            "status": status,
+            "title": kind.japanese.title,
+            "en": kind.english.title,
+            "members": sorted(kind.members),
+        }
         for (slug, status), kind in sorted(kinds.items())
     ]

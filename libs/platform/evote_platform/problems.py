@@ -53,13 +53,20 @@ class ProblemKind:
     english: Wording
     retry_after_s: float | None = None
     """When it makes sense to ask again, unless an occurrence knows better."""
+    members: tuple[str, ...] = ()
+    """Which further members its documents may have: names of :data:`.members.MEMBERS`."""
 
 
 def kind(
-    slug: str, status: int, japanese: tuple[str, str], english: tuple[str, str], retry_after_s: float | None = None
+    slug: str,
+    status: int,
+    japanese: tuple[str, str],
+    english: tuple[str, str],
+    retry_after_s: float | None = None,
+    members: tuple[str, ...] = (),
 ) -> ProblemKind:
     """A kind whose wordings are pairs of a title and a detail."""
-    return ProblemKind(slug, status, Wording(*japanese), Wording(*english), retry_after_s)
+    return ProblemKind(slug, status, Wording(*japanese), Wording(*english), retry_after_s, members)
 
 
 class Problem(Exception):
@@ -179,6 +186,7 @@ INVALID_REQUEST: Final = kind(
     422,
     ("送信された内容が正しくありません", "errors に挙げた項目を直して、もう一度送ってください。"),
     ("The request does not match the API", "Correct the fields listed in errors."),
+    members=("errors",),
 )
 MALFORMED_JSON: Final = kind(
     "malformed-json",
@@ -203,6 +211,7 @@ BODY_TOO_LARGE: Final = kind(
     413,
     ("送信された内容が大きすぎます", "{limit_bytes} バイト以下にしてください。"),
     ("The body is too large", "A body may have {limit_bytes} bytes at most."),
+    members=("limit_bytes",),
 )
 BODY_TOO_SLOW: Final = kind(
     "body-too-slow",

@@ -16,12 +16,11 @@ from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
 
+from . import key_commands
 from .api.desk import desk
 from .api.faces import face_officers, face_voters
 from .api.problems import PROBLEMS
 from .api.routes import officers, voters
-from .keys import commands as key_commands
-from .keys.commands import KeyCommandRefused
 from .keys.store import KeyStoreUnavailable
 from .keys.token import TokenDesk
 from .revocation.trust import read_authorities
@@ -50,7 +49,13 @@ def _keys(arguments: argparse.Namespace) -> int:
     try:
         with closing(TokenDesk(token)) as desk:
             asyncio.run(_act(settings, desk, arguments.action, arguments.election))
-    except (KeyCommandRefused, KeyStoreUnavailable, LogUnavailable, ReaderStopped, SchemaBehind) as refusal:
+    except (
+        key_commands.KeyCommandRefused,
+        KeyStoreUnavailable,
+        LogUnavailable,
+        ReaderStopped,
+        SchemaBehind,
+    ) as refusal:
         print(f"evote-auth: {refusal}", file=sys.stderr)
         return 1
     return 0

@@ -193,8 +193,9 @@ class Town:
         headers = {"Content-Type": content_type}
         return await self.client.post(f"{self.base}/roll", content=content, headers=headers, auth=self.signed)
 
-    async def freeze(self) -> httpx.Response:
-        return await self.client.post(f"{self.base}/roll/freeze", auth=self.signed)
+    async def freeze(self, expected_size: int | None = None) -> httpx.Response:
+        said = None if expected_size is None else {"expected_size": expected_size}
+        return await self.client.post(f"{self.base}/roll/freeze", json=said, auth=self.signed)
 
     async def prepare(self, *people: Person, group: str = "Ed25519") -> None:
         """Draft, import and freeze."""

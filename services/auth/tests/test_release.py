@@ -189,6 +189,19 @@ async def test_nothing_is_released_before_the_freeze_or_after_the_close(town) ->
     assert slug(await town.ask_challenge()) == "election-closed"
 
 
+async def test_a_roll_of_another_size_than_the_officers_signed_for_is_not_frozen(town) -> None:
+    """One officer looks, another imports, the first freezes: what is frozen is what was looked at, or nothing."""
+    town.uuid = await town.draft("Ed25519")
+    assert (await town.import_roll(town.roll_csv(HANAKO, STRANGER))).status_code == 200
+    refused = await town.freeze(1)
+    assert (refused.status_code, slug(refused)) == (409, "roll-size-differs")
+    assert (refused.json()["roll_size"], refused.json()["expected_size"]) == (2, 1)
+    assert (await town.import_roll(town.roll_csv(HANAKO))).status_code == 200
+    frozen = await town.freeze(1)
+    assert (frozen.status_code, frozen.json()["roll_size"]) == (200, 1)
+    assert slug(await town.freeze(2)) == "roll-size-differs"
+
+
 async def test_a_frozen_roll_stays_as_it_is(open_town) -> None:
     response = await open_town.import_roll(open_town.roll_csv(STRANGER))
     assert (response.status_code, slug(response)) == (409, "roll-frozen")

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from .domain.copies import Sketch
 from .domain.likeness import Template
 from .domain.refusals import MasterKeyChanged
 
@@ -24,6 +25,10 @@ Randomness = Callable[[int], bytes]
 
 class TemplateUnreadable(Exception):
     """A stored template doesn't belong to this election, voter and version, or was changed."""
+
+
+class SketchUnreadable(Exception):
+    """A stored sketch doesn't belong to this election, voter and frame, or was changed."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +98,35 @@ class ElectionKey:
         """Tells whether a frame was seen before, to nobody without the key (HMAC-SHA256)."""
         return hmac.digest(self._derive("frames"), content, hashlib.sha256)
 
+    def seal_sketch(self, sketch: Sketch, election_uuid: str, voter_ref: str, digest: bytes, nonce: bytes) -> bytes:
+        """Encrypt a frame's sketch, bound to the frame by its digest; the nonce stands in front."""
+        plain = struct.pack(f"<{len(sketch)}H", *sketch)
+        bound_to = _frame_bound_to(election_uuid, voter_ref, digest)
+        return nonce + AESGCM(self._derive("sketches")).encrypt(nonce, plain, bound_to)
+
+    def open_sketch(self, sealed: bytes, election_uuid: str, voter_ref: str, digest: bytes) -> Sketch:
+        """Decrypt; ``SketchUnreadable`` when it is another frame's, or was changed."""
+        nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        bound_to = _frame_bound_to(election_uuid, voter_ref, digest)
+        try:
+            plain = AESGCM(self._derive("sketches")).decrypt(nonce, ciphertext, bound_to)
+        except InvalidTag:
+            raise SketchUnreadable from None
+        return struct.unpack(f"<{len(plain) // 2}H", plain)
+
     def _derive(self, purpose: str) -> bytes:
         info = f"tsukuba-evote face {purpose}".encode()
         return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=info).derive(self._secret)
 
 
 def new_nonce(random: Randomness) -> bytes:
-    """A nonce for one template."""
+    """A nonce for one template or sketch."""
     return random(_NONCE_BYTES)
 
 
 def _bound_to(election_uuid: str, voter_ref: str, version: int) -> bytes:
     return f"{election_uuid}|{voter_ref}|{version}".encode()
+
+
+def _frame_bound_to(election_uuid: str, voter_ref: str, digest: bytes) -> bytes:
+    return f"{election_uuid}|{voter_ref}|".encode() + digest

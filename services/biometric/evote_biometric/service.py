@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,6 +39,7 @@ from prometheus_client import CollectorRegistry
 
 from .domain.actions import choose_actions
 from .domain.attempts import ATTEMPTS_PER_ORDER, PHOTOS_PER_ORDER, wait_after
+from .domain.copies import Sketch, is_copied
 from .domain.likeness import Template, is_enrolled_face, transform, transform_back
 from .domain.liveness import require_live, require_plausible_times
 from .domain.quality import quality_faults
@@ -63,7 +64,14 @@ from .settings import BiometricSettings
 from .vault import orders, templates
 from .vault.commands import use_command
 from .vault.elections import election_key, hold_open
-from .vault.verifications import Verification, keep_verification, note_frames, use_verification
+from .vault.verifications import (
+    SketchedFrame,
+    Verification,
+    keep_sketches,
+    keep_verification,
+    note_frames,
+    use_verification,
+)
 
 SERVICE = "biometric"
 SCHEMA = Schema("biometric", Path(__file__).parent / "migrations")
@@ -236,16 +244,37 @@ class BiometricService:
             sealed = await templates.load_template(connection, uuid, voter_ref)
             # Committed before the frames are read: a crash behind it leaves frames that are refused for ever, and a
             # voter who films new ones.
-            new = await note_frames(connection, uuid, [key.frame_digest(frame) for frame in burst.frames])
+            digests = [key.frame_digest(frame) for frame in burst.frames]
+            new = await note_frames(connection, uuid, digests)
         if not new:
             raise FaceRefused(RejectionReason.REPLAYED)
         try:
             readings = await self.faces.read(burst.frames)
         except PicturesUnreadable as unreadable:
             raise PictureUnreadable(unreadable.fault.value) from None
+        sketches = {digest: found.sketch for digest, found in zip(digests, readings, strict=True) if found.faces}
+        # Before the burst is judged: frames of a refused one must not come again either. A crash behind it changes
+        # nothing for the voter, whose next burst is a new one.
+        earlier = await self._keep_sketches(key, verification, sketches)
         probes = require_live(readings, verification.actions, self.likeness_threshold)
+        if await asyncio.to_thread(is_copied, tuple(sketches.values()), earlier):
+            raise FaceRefused(RejectionReason.REPLAYED)
         if not await asyncio.to_thread(self._is_enrolled, key, sealed, verification, probes):
             raise FaceRefused(RejectionReason.NOT_THE_ENROLLED_FACE)
+
+    async def _keep_sketches(
+        self, key: ElectionKey, verification: Verification, sketches: Mapping[bytes, Sketch]
+    ) -> list[Sketch]:
+        """Keep those of a burst, by its frames' digests; returns those of the voter's earlier bursts."""
+        uuid, voter_ref = verification.election_uuid, verification.voter_ref
+        sealed = [
+            SketchedFrame(digest, key.seal_sketch(sketch, uuid, voter_ref, digest, new_nonce(self.random)))
+            for digest, sketch in sketches.items()
+        ]
+        async with self.pool.acquire() as connection, connection.transaction():
+            await hold_open(connection, uuid)
+            earlier = await keep_sketches(connection, uuid, voter_ref, sealed)
+        return [key.open_sketch(frame.sealed_sketch, uuid, voter_ref, frame.digest) for frame in earlier]
 
     def _is_enrolled(
         self,

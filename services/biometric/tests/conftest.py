@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_biometric.domain.actions import Action
+from evote_biometric.domain.copies import SKETCH_SIDE, SKETCH_STEPS, Sketch
 from evote_biometric.domain.reading import FaceReading
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
@@ -58,6 +59,11 @@ def template_of(person: int, wobble: float = 0.0) -> tuple[float, ...]:
     return tuple(float(part) for part in moved / np.linalg.norm(moved))
 
 
+def sketch_of_something() -> Sketch:
+    """Never twice the same, as no two bursts' are."""
+    return tuple(secrets.randbelow(256 * SKETCH_STEPS) for _ in range(SKETCH_SIDE**2))
+
+
 def good_reading(person: int = 1) -> FaceReading:
     return FaceReading(
         faces=1,
@@ -75,6 +81,7 @@ def good_reading(person: int = 1) -> FaceReading:
         eyes_covered=0,
         genuineness=1,
         template=template_of(person),
+        sketch=sketch_of_something(),
     )
 
 

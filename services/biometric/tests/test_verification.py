@@ -9,11 +9,14 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_biometric.domain.actions import Action
 from evote_biometric.domain.attempts import ATTEMPTS_PER_ORDER, FREE_ATTEMPTS, PHOTOS_PER_ORDER
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified
 from evote_face.statements import FacePurpose, FaceVerdict, verify_face_statement
 from evote_statements.signed import sign_statement
+
+from .conftest import acted, good_reading
 
 pytestmark = pytest.mark.stack
 
@@ -106,6 +109,60 @@ async def test_frames_that_were_sent_before_are_refused_at_every_replica(booth, 
     booth.client = replica
     document = problem(await booth.send(again, frames), 409, "face-refused")
     assert document["reason"] == "replayed"
+
+
+def encoded_anew(frames: list[bytes]) -> list[bytes]:
+    """The same faces, a tenth darker, in files of other bytes."""
+    changed = [json.loads(frame) for frame in frames]
+    return [
+        json.dumps(one | {"picture_width": 900 + number, "sketch": [round(c * 0.9) for c in one["sketch"]]}).encode()
+        for number, one in enumerate(changed)
+    ]
+
+
+def of_other_moments(readings: list) -> list:
+    """A sketch of its own for each frame."""
+    return [replace(reading, sketch=good_reading().sketch) for reading in readings]
+
+
+async def test_copies_of_frames_are_refused_at_every_replica_whatever_became_of_their_burst(booth, replica) -> None:
+    await booth.enrol()
+    begun = await booth.begun()
+    await booth.app.state.service.pool.execute("UPDATE vault_verifications SET actions = '{blink,look-up,turn-left}'")
+    # Every movement there is: whatever is asked next, a burst can be put together from this one's frames.
+    film = {action: of_other_moments(acted([action])[2:4]) for action in Action}
+    rest = of_other_moments([good_reading()] * 2)
+    sent = [json_of(reading) for reading in rest + [one for pair in film.values() for one in pair]]
+    assert (await booth.send(begun, sent)).json()["reason"] == "wrong-actions"
+
+    def put_together(actions: list[str]) -> list[bytes]:
+        asked = rest + [one for name in actions for one in film[Action(name)]]
+        return encoded_anew([json_of(reading) for reading in asked])
+
+    again = await booth.begun()
+    booth.client = replica
+    document = problem(await booth.send(again, put_together(again["actions"])), 409, "face-refused")
+    assert document["reason"] == "replayed"
+
+    another = await booth.begun()
+    assert (await booth.send(another, [json_of(r) for r in of_other_moments(booth.act(another))])).status_code == 200
+
+
+async def test_two_copies_of_a_burst_that_come_at_once_give_one_verdict(booth, replica) -> None:
+    await booth.enrol()
+    begun = [await booth.begun(), await booth.begun()]
+    first = [json_of(reading) for reading in of_other_moments(booth.act(begun[0]))]
+    await booth.app.state.service.pool.execute("UPDATE vault_verifications SET actions = $1", begun[0]["actions"])
+    answers = await asyncio.gather(booth.send(begun[0], first), booth.send(begun[1], encoded_anew(first)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+async def test_what_the_version_before_notes_of_a_frame_keeps_no_burst_out(booth) -> None:
+    await booth.enrol()
+    await booth.app.state.service.pool.execute(
+        "INSERT INTO vault_frames SELECT $1, d FROM unnest($2::bytea[]) d", booth.uuid, [b"1" * 32, b"2" * 32]
+    )
+    assert (await booth.verify()).status_code == 200
 
 
 async def test_one_picture_many_times_is_refused(booth) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
 
-from ..evote_command import run_evote, run_evote_together
+from ..evote_command import Done, run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -149,7 +148,7 @@ def _grain(pixels: Any) -> Any:
     return np.clip(pixels.astype(np.int16) + noise.astype(np.int16) - 1, 0, 255).astype(np.uint8)
 
 
-async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
+async def _audit(stack: Stack, uuid: str, directory: Path) -> Done:
     releases = directory / "releases.ndjson"
     await _evote(stack, "audit", "fetch", uuid, "--out", str(releases))
     files = ["--releases", str(releases), "--archive", str(directory / "final.bel")]
@@ -158,10 +157,10 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.Complet
     return await _evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
 
 
-async def _evote(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def _evote(stack: Stack, *arguments: str) -> Done:
     return _done(await run_evote(stack, *arguments))
 
 
-def _done(ended: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+def _done(ended: Done) -> Done:
     assert ended.returncode == 0, ended.stderr
     return ended

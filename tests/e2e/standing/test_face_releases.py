@@ -11,7 +11,6 @@ import csv
 import hashlib
 import json
 import secrets
-import subprocess
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +40,7 @@ from evote_platform.clock import rfc3339, utc_now
 from evote_statements.signed import sign_statement
 from nacl.public import PublicKey, SealedBox
 
-from ..evote_command import run_evote, run_evote_together
+from ..evote_command import Done, run_evote, run_evote_together
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -122,7 +121,7 @@ class Town:
         cast = await self.polls.cast(voter, "はい", YES, self.client)
         await self.polls.wait_until_logged(cast, self.client)
 
-    async def audit(self) -> subprocess.CompletedProcess[str]:
+    async def audit(self) -> Done:
         releases, keys = self.directory / "releases.ndjson", self.stack.identities
         await self.evote("audit", "fetch", self.uuid, "--out", str(releases))
         files = ["--releases", str(releases), "--archive", str(self.directory / "final.bel")]
@@ -130,7 +129,7 @@ class Town:
         files += ["--biometric-key", str(keys.face_verdict_public_key_file)]
         return await self.evote("audit", "releases", "--key-file", str(keys.auditor_key_file), *files)
 
-    async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    async def evote(self, *arguments: str) -> Done:
         return await run_evote(self.stack, *arguments)
 
 

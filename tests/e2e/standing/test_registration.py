@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -26,7 +25,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 
-from ..evote_command import run_evote
+from ..evote_command import Done, run_evote
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -94,10 +93,10 @@ class Town:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    async def audit_until(self, line: str, archive: Path) -> subprocess.CompletedProcess[str]:
+    async def audit_until(self, line: str, archive: Path) -> Done:
         """Audit the archive as soon as the audit says ``line``: the archive follows the log a moment later."""
 
-        done: subprocess.CompletedProcess[str] | None = None
+        done: Done | None = None
 
         async def says_it() -> bool:
             nonlocal done
@@ -109,13 +108,13 @@ class Town:
         assert done is not None
         return done
 
-    async def audit(self, directory: Path, archive: str) -> subprocess.CompletedProcess[str]:
+    async def audit(self, directory: Path, archive: str) -> Done:
         releases, ca_bundle = directory / "releases.ndjson", self.stack.directory / "keys" / "test-ca.pem"
         await self.evote("audit", "fetch", self.uuid, "--out", str(releases))
         files = ["--releases", str(releases), "--archive", str(directory / archive), "--ca-bundle", str(ca_bundle)]
         return await self.evote("audit", "releases", "--key-file", str(self.stack.identities.auditor_key_file), *files)
 
-    async def evote(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    async def evote(self, *arguments: str) -> Done:
         return await run_evote(self.stack, *arguments)
 
 

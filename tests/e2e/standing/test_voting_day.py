@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -25,7 +22,7 @@ from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
 
-from ..evote_command import officer_settings
+from ..evote_command import Done, evote, officer_settings
 
 # A whole day in one test: 271 s were measured on 2 cores with a load of 13.
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -200,24 +197,14 @@ async def _the_auditor_finds_exactly_what_was_planted(stack: Stack, uuid: str, d
     ]
 
 
-async def _audit(stack: Stack, uuid: str, directory: Path) -> subprocess.CompletedProcess[str]:
+async def _audit(stack: Stack, uuid: str, directory: Path) -> Done:
     """Fetch the releases and reconcile them with the final archive, as the auditor of record does."""
     releases, keys = directory / "releases.ndjson", stack.directory / "keys"
-    auditor = {**officer_settings(stack, "kato"), "COLUMNS": "200"}
-    await asyncio.to_thread(_evote, ["audit", "fetch", uuid, "--url", stack.auth.url, "--out", str(releases)], auditor)
+    fetch = ["audit", "fetch", uuid, "--url", stack.auth.url, "--out", str(releases)]
+    await asyncio.to_thread(evote, fetch, officer_settings(stack, "kato"))
     arguments = ["--key-file", str(stack.identities.auditor_key_file), "--ca-bundle", str(keys / "test-ca.pem")]
     arguments += ["--releases", str(releases), "--archive", str(directory / "final.bel")]
-    return await asyncio.to_thread(_evote, ["audit", "releases", *arguments], {"COLUMNS": "200"})
-
-
-def _evote(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evote_cli.main", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return await asyncio.to_thread(evote, ["audit", "releases", *arguments], {})
 
 
 async def _a_late_ballot_is_refused(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:

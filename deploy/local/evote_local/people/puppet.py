@@ -35,6 +35,10 @@ class Gesture:
     """Up is positive."""
     eyes_closed: float = 0.0
     """0 as in the photograph, 1 shut."""
+    aside: float = 0.0
+    """How far the head is moved to the picture's right before what is behind it, in widths of the head."""
+    lower: float = 0.0
+    """How far down, in widths of the head."""
 
 
 class Puppet:
@@ -102,13 +106,14 @@ def _turned(pixels: Pixels, depth: NDArray[np.float32], points: Points, gesture:
     # Turning about an axis behind the ears: the background, at depth 0, stays.
     shift_x, shift_y = np.tan(np.radians(gesture.yaw_deg)), -np.tan(np.radians(gesture.pitch_deg))
     narrow_x, narrow_y = np.cos(np.radians(gesture.yaw_deg)), np.cos(np.radians(gesture.pitch_deg))
+    head_width = float(np.linalg.norm(points[16] - points[0]))
     inside = np.clip(depth / max(float(depth.max()), 1.0) * 3, 0, 1)
     source_x, source_y = columns.copy(), rows.copy()
     for _ in range(12):
         near = cv2.remap(depth, source_x, source_y, cv2.INTER_LINEAR)
         head = cv2.remap(inside.astype(np.float32), source_x, source_y, cv2.INTER_LINEAR)
-        wanted_x = columns - near * shift_x
-        wanted_y = rows - near * shift_y
+        wanted_x = columns - near * shift_x - head * (gesture.aside * head_width)
+        wanted_y = rows - near * shift_y - head * (gesture.lower * head_width)
         wanted_x += head * (wanted_x - centre[0]) * (1 / narrow_x - 1) * 0.5
         wanted_y += head * (wanted_y - centre[1]) * (1 / narrow_y - 1) * 0.5
         source_x = (0.5 * source_x + 0.5 * wanted_x).astype(np.float32)

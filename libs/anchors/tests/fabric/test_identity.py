@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,19 +94,40 @@ def test_two_keys_of_one_token_do_not_log_each_other_out_for_good(settings: Toke
     second.close()
 
 
+_TRIES = """
+import sys
+from pathlib import Path
+from evote_anchors.errors import ChainUnavailable
+from evote_anchors.fabric.identity import TokenKey, TokenSettings
+
+module, token, label, pin_file, right = sys.argv[1:]
+key = TokenKey(TokenSettings(Path(module), token, label, Path(pin_file)))
+try:
+    key.sign(b"message")
+    print("signed")
+except ChainUnavailable as refusal:
+    print(refusal)
+Path(pin_file).write_text(right)
+print(key.sign(b"message").hex())
+key.close()
+"""
+
+
 def test_a_token_with_another_pin_does_not_sign_until_the_pin_is_right(
     settings: TokenSettings, member: Member, tmp_path: Path
 ) -> None:
+    """In a program of its own: where any session of a process is logged in, the token asks the others for no PIN."""
     pin_file = tmp_path / "pin"
     pin_file.write_text("00000000x")
-    key = TokenKey(replace(settings, pin_file=pin_file))
-    with pytest.raises(ChainUnavailable, match="does not sign: PinIncorrect"):
-        key.sign(b"message")
+    given = (settings.module, settings.token_label, settings.key_label, pin_file, settings.pin_file.read_text())
+    child = [sys.executable, "-c", _TRIES, *map(str, given)]
+    done = subprocess.run(child, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
-    pin_file.write_text(settings.pin_file.read_text())
+    refusal, signature = done.stdout.splitlines()
 
-    verify_key_fits(member.certificate, key)
-    key.close()
+    assert "does not sign: PinIncorrect" in refusal
+    member.key.public_key().verify(bytes.fromhex(signature), b"message", ec.ECDSA(hashes.SHA256()))
 
 
 @pytest.mark.parametrize("change", [{"token_label": "none"}, {"key_label": "none"}, {"module": Path("/none.so")}])

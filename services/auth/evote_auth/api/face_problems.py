@@ -99,6 +99,10 @@ FACE_ANSWERS = (
                 "Voting codes have been issued, and can't be read again",
                 "To void them and issue new ones to all voters, send the number of this issue as replaces.",
             ),
+            members=(
+                "issue",
+                "issued_at",
+            ),
         ),
         lambda error: {"issue": error.issue, "issued_at": rfc3339(error.issued_at)},
     ),
@@ -149,6 +153,7 @@ FACE_ANSWERS = (
             409,
             ("手続きの時間が切れました", "投票コードの入力からやり直してください。"),
             ("The order has expired", "Begin again with the voting code."),
+            members=("expired_at",),
         ),
         lambda error: {"expired_at": rfc3339(error.expired_at)},
     ),

@@ -54,6 +54,17 @@ class RollStateResponse(BaseModel):
     releases: int
 
 
+MAX_ROLL = 10_000_000
+
+
+class RollFreezeRequest(BaseModel):
+    """How many voters the officers expect on the roll: with another number nothing is frozen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    expected_size: Annotated[int, Field(ge=1, le=MAX_ROLL)]
+
+
 class ChallengeRequest(BaseModel):
     """For whom the challenge is."""
 

@@ -30,6 +30,7 @@ from .models import (
     ChallengeResponse,
     ReleaseRequest,
     ReleaseResponse,
+    RollFreezeRequest,
     RollFrozenResponse,
     RollImported,
     RollStateResponse,
@@ -71,10 +72,16 @@ async def import_roll(
 
 @officers.post("/elections/{election_uuid}/roll/freeze")
 async def freeze_roll(
-    election_uuid: ElectionUuidPath, desk: Desk, act: Annotated[Act, signed_act(acts.PUBLISH_CREDENTIALS)]
+    election_uuid: ElectionUuidPath,
+    desk: Desk,
+    act: Annotated[Act, signed_act(acts.PUBLISH_CREDENTIALS)],
+    body: RollFreezeRequest | None = None,
 ) -> RollFrozenResponse:
-    """Freeze the roll and publish the public credentials; safe to repeat."""
-    size, digest = await desk.freeze_roll(election_uuid, act.command)
+    """Freeze the roll and publish the public credentials; safe to repeat.
+
+    ``expected_size`` is signed with the rest: with another number of voters nothing is frozen.
+    """
+    size, digest = await desk.freeze_roll(election_uuid, act.command, None if body is None else body.expected_size)
     return RollFrozenResponse(roll_size=size, credentials_sha256=digest)
 
 

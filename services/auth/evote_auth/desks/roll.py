@@ -45,8 +45,12 @@ class RollDesk:
         await acting.publish(self.service, election_uuid, kept)
         return len(rows)
 
-    async def freeze_roll(self, election_uuid: str, command: SignedCommand) -> tuple[int, str]:
+    async def freeze_roll(
+        self, election_uuid: str, command: SignedCommand, expected_size: int | None
+    ) -> tuple[int, str]:
         """Freeze the roll and publish the public credentials; returns their number and the list's SHA-256.
+
+        ``expected_size`` is how many voters the officers signed for; None where a program of before didn't say.
 
         The roll is frozen in the vault first: whatever crash follows, repeating the command derives and publishes the
         same list, and readers keep the first of equal parts.
@@ -54,7 +58,9 @@ class RollDesk:
         keys = self.service.releasing.keys
         async with self.service.pool.acquire() as connection:
             election = await elections.load_election(connection, election_uuid)
-            voter_refs = await roll.freeze_roll(connection, election_uuid, lambda: keys.key_id(election_uuid))
+            voter_refs = await roll.freeze_roll(
+                connection, election_uuid, lambda: keys.key_id(election_uuid), expected_size
+            )
         # A crash from here on leaves a frozen roll and some parts of its list; the command, repeated, makes the same.
         private = await keys.private_credentials(group_by_name(election.group), election_uuid, voter_refs)
         credentials = await public_list(election.group, election_uuid, private, usable_processors())

@@ -34,6 +34,14 @@ class RollEmpty(Refusal):
 
 
 @dataclass
+class RollSizeDiffers(Refusal):
+    """The roll has another number of voters than the officers signed; nothing was frozen by this."""
+
+    roll_size: int
+    expected_size: int
+
+
+@dataclass
 class RollNotFrozen(Refusal):
     """Credentials exist once the roll is frozen."""
 

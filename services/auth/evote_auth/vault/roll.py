@@ -10,7 +10,14 @@ from evote_jpki.certificates import BasicAttributes
 from evote_jpki.roll import RollEntry
 
 from ..domain.matching import RollPerson
-from ..domain.refusals import MasterKeyChanged, RollEmpty, RollFrozenAlready, RollNotFrozen, UnknownVoter
+from ..domain.refusals import (
+    MasterKeyChanged,
+    RollEmpty,
+    RollFrozenAlready,
+    RollNotFrozen,
+    RollSizeDiffers,
+    UnknownVoter,
+)
 from . import Connection
 
 RollRow = tuple[str, str, str, str, str, str, str, str]
@@ -45,11 +52,15 @@ async def replace_roll(connection: Connection, election_uuid: str, rows: Sequenc
 
 
 async def freeze_roll(
-    connection: Connection, election_uuid: str, current_key_id: Callable[[], Awaitable[str]]
+    connection: Connection,
+    election_uuid: str,
+    current_key_id: Callable[[], Awaitable[str]],
+    expected_size: int | None,
 ) -> list[str]:
     """Freeze the roll for good under the election's key and return the voter references, sorted.
 
-    Raises ``RollEmpty`` when there is no roll, ``MasterKeyChanged`` when it was frozen under another key.
+    Raises ``RollEmpty`` when there is no roll, ``RollSizeDiffers`` when it has another number of voters than
+    ``expected_size``, ``MasterKeyChanged`` when it was frozen under another key.
     """
     async with connection.transaction():
         await lock_roll(connection, election_uuid)
@@ -60,6 +71,9 @@ async def freeze_roll(
         )
         if not rows:
             raise RollEmpty
+        # Behind the lock: an import that came after the officers had looked changes what they would freeze.
+        if expected_size is not None and len(rows) != expected_size:
+            raise RollSizeDiffers(len(rows), expected_size)
         frozen_under = await connection.fetchval(
             "UPDATE vault_rolls SET frozen = true, key_id = COALESCE(key_id, $2) WHERE election_uuid = $1"
             " RETURNING key_id",

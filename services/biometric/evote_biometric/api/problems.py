@@ -100,6 +100,7 @@ _FACE_REFUSED: Final = kind(
     403,
     ("登録された本人の顔と確認できませんでした", "{advice}"),
     ("The frames do not show the enrolled face, live", "{advice}"),
+    members=("reason", "attempts_left"),
 )
 _FACE_REFUSED_OTHERWISE: Final = {
     RejectionReason.REPLAYED: replace(_FACE_REFUSED, status=409),
@@ -111,6 +112,7 @@ _PICTURE_UNREADABLE: Final = kind(
     422,
     ("画像を読み取れません", "カメラで撮り直し、JPEG または PNG で送信してください。"),
     ("A picture can't be read", "Take it again with the camera, and send it as JPEG or PNG."),
+    members=("fault",),
 )
 _PICTURE_UNREADABLE_OTHERWISE: Final = {
     "wrong-format": replace(_PICTURE_UNREADABLE, status=415),
@@ -168,6 +170,7 @@ INVALID_PART: Final = kind(
     422,
     ("送信された内容に不足があります", "ページを読み込み直して、もう一度送信してください。"),
     ("A part of the form is missing or wrong", "Send the part {part} as the API says."),
+    members=("part",),
 )
 
 PROBLEMS = ProblemTable(
@@ -180,6 +183,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("この写真では登録できません", "{advice}"),
                 ("The photo is not good enough to be enrolled", "{advice}"),
+                members=("faults",),
             ),
             _faults,
             facts=_advice,
@@ -272,6 +276,7 @@ PROBLEMS = ProblemTable(
                 410,
                 ("顔の情報は消去されました", "この選挙は終わりました。"),
                 ("The templates are erased", "The election is over."),
+                members=("other_ways",),
             ),
             lambda _: {"other_ways": []},
         ),
@@ -310,6 +315,7 @@ PROBLEMS = ProblemTable(
                 409,
                 ("確認の時間が切れました", "新しい確認を始めてください。"),
                 ("The verification has expired", "Begin a new one."),
+                members=("expired_at",),
             ),
             lambda error: {"expired_at": rfc3339(error.expired_at)},
         ),

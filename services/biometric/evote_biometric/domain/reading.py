@@ -10,7 +10,7 @@ class FaceReading:
     """Measurements of the largest face of a picture; it never prints its template."""
 
     faces: int
-    """How many faces were found. With 0 everything below is zero and the template empty."""
+    """How many faces were found. With 0 everything below is zero, template and sketch empty."""
     picture_width: int
     picture_height: int
     """Of the upright picture, in pixels."""
@@ -38,3 +38,5 @@ class FaceReading:
     """0 to 1: how surely it is a face before the camera and not a picture of one (passive check)."""
     template: tuple[float, ...] = field(repr=False)
     """The embedding, of length 1 in the Euclidean norm."""
+    sketch: tuple[int, ...] = field(repr=False)
+    """The aligned face, coarse, by which a copy of the picture is known: see ``domain.copies``."""

@@ -20,6 +20,7 @@ from evote_biometric.engine.appearance import (
 from evote_biometric.engine.finding import FaceFinder, to_points
 from evote_biometric.engine.geometry import estimate_pose, eye_openness
 from evote_biometric.engine.picture import Picture, Pixels
+from evote_biometric.engine.sketch import sketch_of
 from evote_biometric.engine.weights import check_weights
 
 CHIP_SIDE = 150
@@ -59,6 +60,7 @@ class FaceEngine:
         points = to_points(shape)
         face, pose = _crop(picture.pixels, box), estimate_pose(points)
         light = measure_light(face)
+        chip = dlib.get_face_chip(picture.pixels, shape, CHIP_SIDE)
         return FaceReading(
             faces=len(boxes),
             picture_width=picture.sent_width,
@@ -74,7 +76,8 @@ class FaceEngine:
             mouth_covered=1 - certainty(lip_difference(picture.pixels, points), *_LIPS),
             eyes_covered=certainty(eyes_difference(picture.pixels, points), *_EYES),
             genuineness=1 - certainty(screen_pattern(face), *_SCREEN),
-            template=self._embed(dlib.get_face_chip(picture.pixels, shape, CHIP_SIDE)),
+            template=self._embed(chip),
+            sketch=sketch_of(chip),
         )
 
     def _embed(self, chip: NDArray[np.uint8]) -> tuple[float, ...]:
@@ -107,4 +110,5 @@ def _no_face(picture: Picture) -> FaceReading:
         eyes_covered=0,
         genuineness=0,
         template=(),
+        sketch=(),
     )

@@ -62,12 +62,43 @@ async def use_verification(connection: Connection, verification_id: str) -> Veri
     return Verification(**{**dict(row), "actions": tuple(Action(name) for name in row["actions"])})
 
 
+@dataclass(frozen=True)
+class SketchedFrame:
+    """A frame that was read: its digest, and its sketch as it is stored."""
+
+    digest: bytes
+    sealed_sketch: bytes
+
+
 async def note_frames(connection: Connection, election_uuid: str, digests: Sequence[bytes]) -> bool:
     """Remember frames; False when one was seen before, or comes twice."""
     noted = await connection.fetch(
-        "INSERT INTO vault_frames SELECT $1, d FROM unnest($2::bytea[]) d ORDER BY d"
+        "INSERT INTO vault_frames (election_uuid, digest) SELECT $1, d FROM unnest($2::bytea[]) d ORDER BY d"
         " ON CONFLICT DO NOTHING RETURNING digest",
         election_uuid,
         list(digests),
     )
     return len(noted) == len(digests)
+
+
+async def keep_sketches(
+    connection: Connection, election_uuid: str, voter_ref: str, frames: Sequence[SketchedFrame]
+) -> list[SketchedFrame]:
+    """Within a transaction: keep sketches of a burst's noted frames; returns those of the voter's earlier bursts."""
+    # One burst of a voter at a time: of two copies that are sent at once, the later finds the earlier.
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", voter_ref)
+    earlier = await connection.fetch(
+        "SELECT digest, sealed_sketch FROM vault_frames WHERE election_uuid = $1 AND voter_ref = $2",
+        election_uuid,
+        voter_ref,
+    )
+    await connection.execute(
+        "UPDATE vault_frames f SET voter_ref = $2, sealed_sketch = s.sketch"
+        " FROM unnest($3::bytea[], $4::bytea[]) AS s (digest, sketch)"
+        " WHERE f.election_uuid = $1 AND f.digest = s.digest",
+        election_uuid,
+        voter_ref,
+        [frame.digest for frame in frames],
+        [frame.sealed_sketch for frame in frames],
+    )
+    return [SketchedFrame(row["digest"], row["sealed_sketch"]) for row in earlier]

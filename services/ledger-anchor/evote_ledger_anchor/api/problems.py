@@ -18,12 +18,14 @@ UNKNOWN_SIZE: Final = kind(
     404,
     ("ログはまだその大きさに達していません", "{size} 以下の大きさを指定してください。"),
     ("The log is not that large yet", "Ask for a size of {size} at the most."),
+    members=("size",),
 )
 UNKNOWN_LEAF: Final = kind(
     "unknown-leaf",
     404,
     ("この大きさのログに、この項目はありません", "項目と大きさを確かめてください。"),
     ("The log of this size has no such leaf", "Check the leaf and the size."),
+    members=("size",),
 )
 NO_SUCH_PROOF: Final = kind(
     "no-such-proof",

@@ -61,12 +61,17 @@ _ANOTHER_CEREMONY = kind(
         "The draft or the certificates that the trustee's program saw are not those that stand here."
         " Don't go on: trustees and officers must compare what they see.",
     ),
+    members=("trustee",),
 )
 _STATEMENT_OF_ANOTHER = kind(
     "statement-of-another",
     422,
     ("トラスティは別のものに署名しています", "署名された文面の {field} が、一緒に送られたものと違います。"),
     ("The trustee signed something else", "The signed statement differs from what it came with in {field}."),
+    members=(
+        "field",
+        "trustee",
+    ),
 )
 
 
@@ -103,6 +108,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("起案の内容に誤りがあります", "errors に挙げた項目を直して、もう一度送ってください。"),
                 ("The draft contradicts itself", "Correct the fields listed in errors."),
+                members=("errors",),
             ),
             _draft_faults,
         ),
@@ -116,6 +122,10 @@ PROBLEMS = ProblemTable(
                     "The election's stage does not allow this",
                     "The election is {state}; this needs it to be {needed}.",
                 ),
+                members=(
+                    "allowed",
+                    "state",
+                ),
             ),
             _stage,
             facts=_needed,
@@ -127,6 +137,7 @@ PROBLEMS = ProblemTable(
                 409,
                 ("名簿を確定できません", "理由: {faults}。"),
                 ("The roll can't be frozen", "{faults}."),
+                members=("missing",),
             ),
             lambda error: {"missing": [words.english for words in error.missing]},
             facts=lambda error: {"faults": _listed(error.missing)},
@@ -154,6 +165,7 @@ PROBLEMS = ProblemTable(
                     "The trustee didn't sign this",
                     "It takes a statement that is signed with the key that the draft names for trustee {trustee}.",
                 ),
+                members=("trustee",),
             ),
             lambda error: {"trustee": error.trustee},
         ),
@@ -168,6 +180,7 @@ PROBLEMS = ProblemTable(
                     "トラスティ {waiting} の確認を待っています。",
                 ),
                 ("Trustees have not confirmed the final texts", "Trustees {waiting} have not confirmed them."),
+                members=("waiting_for",),
             ),
             lambda error: {"waiting_for": list(error.waiting_for)},
             facts=_waiting,
@@ -181,6 +194,11 @@ PROBLEMS = ProblemTable(
                 (
                     "The ceremony is not at this step",
                     "The {step} follows the {needs} of trustees {waiting}.",
+                ),
+                members=(
+                    "needs",
+                    "step",
+                    "waiting_for",
                 ),
             ),
             _step,
@@ -198,6 +216,10 @@ PROBLEMS = ProblemTable(
                 (
                     "Another message of this step was received before",
                     "Trustee {trustee} sent another {step} before; the first one stands.",
+                ),
+                members=(
+                    "step",
+                    "trustee",
                 ),
             ),
             lambda error: {"step": error.step, "trustee": error.trustee},
@@ -217,6 +239,10 @@ PROBLEMS = ProblemTable(
                     "The certificate of trustee {trustee} has a key of trustee {other}'s."
                     " Make it again with the trustee's own key file.",
                 ),
+                members=(
+                    "other",
+                    "trustee",
+                ),
             ),
             lambda error: {"trustee": error.trustee, "other": error.other},
         ),
@@ -227,6 +253,11 @@ PROBLEMS = ProblemTable(
                 422,
                 ("鍵生成の規則に合わないメッセージです", _RULE_BROKEN),
                 ("The message breaks a rule of the ceremony", "{fault}"),
+                members=(
+                    "rule",
+                    "section",
+                    "step",
+                ),
             ),
             lambda error: {"step": error.step, **_rule(error)},
             facts=_fault,
@@ -238,6 +269,7 @@ PROBLEMS = ProblemTable(
                 409,
                 ("暗号化されたままの集計がまだありません", "いまは {state} です。"),
                 ("There is no encrypted tally yet", "The election is {state}."),
+                members=("state",),
             ),
             lambda error: {"state": error.stage},
         ),
@@ -261,6 +293,10 @@ PROBLEMS = ProblemTable(
                 422,
                 ("部分復号が正しくありません", _RULE_BROKEN),
                 ("The partial decryption is wrong", "{fault}"),
+                members=(
+                    "rule",
+                    "section",
+                ),
             ),
             _rule,
             facts=_fault,
@@ -278,6 +314,10 @@ PROBLEMS = ProblemTable(
                     "The certified archive is not the one that stands here",
                     "The archive here has the SHA-256 {stands}. Verify it again before anything is certified.",
                 ),
+                members=(
+                    "certified",
+                    "stands",
+                ),
             ),
             lambda error: {"certified": error.certified, "stands": error.stands},
         ),
@@ -288,6 +328,7 @@ PROBLEMS = ProblemTable(
                 409,
                 ("まだ開始の準備ができていません", "checks に挙げた項目を整えてください: {failed}"),
                 ("Not everything is ready for the opening", "{failed}"),
+                members=("checks",),
             ),
             lambda error: {
                 "checks": [{"name": name, "ready": False, "detail": detail} for name, detail in error.checks]
@@ -342,6 +383,7 @@ PROBLEMS = ProblemTable(
                     "Log index {log_index}: {reason}. Nothing is archived or counted before a person has looked.",
                 ),
                 retry_after_s=2,
+                members=("log_index",),
             ),
             lambda error: {"log_index": error.log_index},
             facts=lambda error: {"reason": error.reason},

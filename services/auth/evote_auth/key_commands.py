@@ -10,8 +10,8 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
 
-from ..vault import Connection, roll
-from .token import TokenDesk
+from .keys.token import TokenDesk
+from .vault import Connection, roll
 
 Ask = Callable[[str], str]
 """Shows a text and returns the line that the person types."""

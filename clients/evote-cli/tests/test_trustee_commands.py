@@ -1,0 +1,153 @@
+"""``evote trustee …`` as a person types it; the network is a stand-in."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from evote_ceremony.messages import Step
+from evote_cli.errors import (
+    CommandFailed,
+    MessageUnreadable,
+    NotApproved,
+    PolicyUnreadable,
+    RecordLost,
+    ServerRefused,
+    ServerUnreachable,
+)
+from evote_cli.keyfile import identity_of, read_key_file
+from evote_cli.main import main
+from evote_cli.message import CONFIRMATION, STEP_NAMES
+from evote_cli.trustee import STEPS
+from evote_statements.keys import key_text
+from evote_tally.domain.ceremony import waiting_for_confirmation
+
+from .at_keyboard import (
+    UUID,
+    answering,
+)
+
+
+def test_three_trustees_make_their_keys_each_with_run(evote, held, policy_file) -> None:
+    election = held.election
+    election.freeze(2)
+    for step in STEPS:
+        for number, trustee in enumerate(held.trustees):
+            arguments = ["trustee", "run", UUID, "--key-file", trustee.path, "--log", election.log.folder]
+            if step == Step.CERTIFICATE:
+                arguments += ["--witness-policy", policy_file]
+            if step == Step.COMMITMENT:
+                arguments += ["--code", held.trustees[number - 1].code(election.view())]
+            if step == CONFIRMATION:
+                with pytest.raises(NotApproved, match="--yes"):
+                    evote(election.transport(), *arguments)
+                arguments += ["--yes"]
+            assert f"{STEP_NAMES[step]}を送りました" in evote(election.transport(), *arguments)
+    assert not waiting_for_confirmation(election.election)
+
+
+def test_a_key_s_line_is_printed_whole_and_again(evote, tmp_path) -> None:
+    key = tmp_path / "new.key"
+    printed = evote(answering(500, {}), "trustee", "keygen", "--key-file", key)
+    line = key_text(identity_of(read_key_file(key)).public_key())
+    assert line in printed.splitlines()
+    assert "控え" in printed and f"{key}.選挙ID.json" in printed
+    assert line in evote(answering(500, {}), "trustee", "public-key", "--key-file", key).splitlines()
+
+
+def test_the_steps_can_be_carried_on_files(evote, held, policy_file, tmp_path) -> None:
+    election, trustee, message = held.election, held.trustees[1], tmp_path / "message.json"
+    evote(
+        answering(500, {}), "trustee", "sign-step", UUID, "--key-file", trustee.path, "--log", election.log.folder,
+        "--witness-policy", policy_file, "--out", message,
+    )  # fmt: skip
+    assert not election.election.certificates
+    evote(election.transport(), "trustee", "submit", message)
+    assert set(election.election.certificates) == {2}
+
+
+def test_the_first_step_asks_for_the_witness_policy(evote, held) -> None:
+    arguments = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
+    with pytest.raises(CommandFailed, match="--witness-policy"):
+        evote(held.election.transport(), *arguments)
+
+
+def test_waiting_has_a_status_of_its_own(held, policy_file, monkeypatch) -> None:
+    """A script that goes on when it is the trustee's turn needs no words to tell waiting from a refusal."""
+    election, first = held.election, held.trustees[0]
+    run = ["trustee", "sign-step", UUID, "--key-file", first.path, "--log", election.log.folder, "--out"]
+    run += [policy_file.with_name("message.json"), "--witness-policy", policy_file]
+
+    def status() -> int:
+        monkeypatch.setattr("sys.argv", ["evote", *map(str, run)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    assert status() == 0
+    election.take(first.sign(election.view()))
+    assert status() == 3
+    first.keeper.path(UUID).write_text("{")
+    assert status() == 1
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b"[]"])
+def test_a_file_that_is_no_message_or_no_policy_is_told_as_that(evote, held, tmp_path, content: bytes) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(content)
+    with pytest.raises(MessageUnreadable):
+        evote(answering(500, {}), "trustee", "submit", wrong)
+    run = ("trustee", "run", UUID, "--key-file", held.trustees[0].path, "--log", held.election.log.folder)
+    with pytest.raises(PolicyUnreadable):
+        evote(answering(500, {}), *run, "--witness-policy", wrong)
+
+
+def test_a_refusal_of_the_server_is_told(evote, held, policy_file) -> None:
+    refusing = answering(409, {"type": "urn:tsukuba-evote:problem:another-ceremony", "title": "x"})
+    with pytest.raises(ServerRefused, match="another-ceremony"):
+        evote(
+            refusing, "trustee", "run", UUID, "--key-file", held.trustees[0].path,
+            "--log", held.election.log.folder, "--witness-policy", policy_file,
+        )  # fmt: skip
+
+
+def test_a_decryption_is_made_from_an_archive_and_a_log_in_a_folder(evote, held, tmp_path) -> None:
+    election, message = held.election, tmp_path / "message.json"
+    election.hold_ceremony(held.trustees)
+    election.freeze(1)
+    election.open(held.trustees)
+    election.vote()
+    election.close()
+    election.count()
+    evote(
+        answering(500, {}), "trustee", "decrypt", "--key-file", held.trustees[2].path, "--log", election.log.folder,
+        "--archive", election.archive(tmp_path / "a.bel"), "--out", message,
+    )  # fmt: skip
+    evote(election.transport(), "trustee", "submit", message)
+    assert election.election.partial_decryptions.keys() == {3}
+
+
+def test_a_record_is_made_again_after_a_warning_that_a_person_answers(evote, held, policy_file, tmp_path) -> None:
+    trustee, nobody = held.trustees[0], answering(500, {})
+    held.election.hold_ceremony(held.trustees, until=Step.COMMITMENT)
+    record = trustee.keeper.path(UUID)
+    record.unlink()
+    step = ("trustee", "run", UUID, "--key-file", trustee.path, "--log", held.election.log.folder)
+    with pytest.raises(CommandFailed, match="restore-record"):
+        evote(nobody, *step)
+    with pytest.raises(RecordLost):
+        evote(nobody, *step, "--witness-policy", policy_file)
+    restore = ("trustee", "restore-record", *step[2:], "--witness-policy", policy_file)
+    with pytest.raises(NotApproved):
+        evote(nobody, *restore, typed="n\n")
+    assert not record.exists()
+    told = evote(nobody, *restore, typed="y\n")
+    assert "二つ目の集計を復号しないための記憶が、ここから新しく始まります" in told
+    assert str(record) in told and record.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unreachable_server_is_told(evote) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with pytest.raises(ServerUnreachable, match="接続できません"):
+        evote(httpx.MockTransport(fail), "election", "show", UUID)

@@ -1,0 +1,13 @@
+/**
+ * Checking a receipt in the browser, against keys and a witness policy that the page has from the city and not from the services.
+ * What doesn't hold throws a {@link CheckFailed} with the step.
+ *
+ * {@link checkReceipt}; {@link recordOf} and {@link leafHash}; {@link verifyByPolicy} over the signed checkpoint; {@link verifyInclusion} of the leaf in
+ * that checkpoint's tree.
+ */
+
+export { CheckFailed } from "./errors.ts";
+export { leafHash, verifyInclusion } from "./merkle.ts";
+export type { Checkpoint } from "./note.ts";
+export { parsePolicy, type Policy, verifyByPolicy, type Witnessed } from "./policy.ts";
+export { checkReceipt, type Receipt, recordOf } from "./receipt.ts";

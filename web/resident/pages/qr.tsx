@@ -1,7 +1,7 @@
 /** A QR code as a drawing: made of rectangles, so that nothing has to be put into the page as text. */
 
-import encodeQR from "qr";
 import type { VNode } from "preact";
+import { encodeQR } from "qr";
 
 export function Qr({ text, label }: { readonly text: string; readonly label: string }): VNode {
   const rows = encodeQR(text, "raw", { ecc: "medium", border: 4 });

@@ -15,7 +15,7 @@ export function isBlank(question: Question, choice: readonly number[]): boolean 
 /** Numbers of the answers that are marked. */
 export function markedAnswers(question: Question, choice: readonly number[]): readonly number[] {
   const marks = question.blank ? choice.slice(1) : choice;
-  return marks.flatMap((mark, answer) => (mark === 1 ? [answer] : []));
+  return marks.flatMap((marked, answer) => (marked === 1 ? [answer] : []));
 }
 
 /** The blank vote: it takes the place of everything that was marked. */

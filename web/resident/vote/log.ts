@@ -72,10 +72,6 @@ export function verifyInclusion(
   root: Uint8Array,
 ): void {
   let [fn, sn, r] = [index, size - 1, leaf];
-  const halve = () => {
-    // Not `>>`, which knows 32 bits only.
-    [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)];
-  };
   for (const p of proof) {
     if (sn === 0) {
       throw new LyingService("the proof is too long");
@@ -83,12 +79,12 @@ export function verifyInclusion(
     if (fn % 2 === 1 || fn === sn) {
       r = nodeHash(p, r);
       while (fn % 2 === 0 && fn !== 0) {
-        halve();
+        [fn, sn] = [half(fn), half(sn)];
       }
     } else {
       r = nodeHash(r, p);
     }
-    halve();
+    [fn, sn] = [half(fn), half(sn)];
   }
   if (index < 0 || index >= size || sn !== 0 || bytesToHex(r) !== bytesToHex(root)) {
     throw new LyingService("the log's proof does not hold");
@@ -127,6 +123,11 @@ function hash(text: string): Uint8Array {
     throw new LyingService("a hash in a proof is none");
   }
   return hexToBytes(text);
+}
+
+/** Not `>>`, which knows 32 bits only. */
+function half(number: number): number {
+  return Math.floor(number / 2);
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {

@@ -2,14 +2,14 @@
 
 import type { ServiceUrls } from "@tsukuba-evote/shared/api";
 import { fromBase64 } from "@tsukuba-evote/shared/belenios";
+import { parseLogKey, type VerifierKey } from "@tsukuba-evote/shared/check";
 import * as v from "valibot";
 
-import { type LogKey, parseLogKey } from "../vote/log.ts";
-
 const Origin = v.pipe(v.string(), v.regex(/^https?:\/\/[^/]+$/));
-const Ed25519Key = v.pipe(
+const Key = v.pipe(
   v.string(),
-  v.check((text) => fromBase64(text)?.length === 32),
+  v.transform(fromBase64),
+  v.custom<Uint8Array>((bytes) => bytes instanceof Uint8Array && bytes.length === 32, "a key has 32 bytes, in base64"),
 );
 
 const ConfigText = v.object({
@@ -18,14 +18,12 @@ const ConfigText = v.object({
   /** Where a voter gets help: name, telephone, hours, in the city's own words. */
   helpdesk: v.string(),
   services: v.object({ auth: Origin, ballot: Origin, biometric: Origin, log: Origin, tally: Origin }),
-  receipt_key: Ed25519Key,
-  log_key: v.pipe(
-    v.string(),
-    v.transform(parseLogKey),
-    v.check((key) => key !== null),
-  ),
+  /** ballot's Ed25519 key. */
+  receipt_key: Key,
+  /** ledger-anchor's, as signed-note writes it: name, number and key. */
+  log_key: v.pipe(v.string(), v.transform(parseLogKey)),
   /** auth's X25519 key for typed voting codes; `null` where no voting by face is offered. */
-  code_key: v.nullable(Ed25519Key),
+  code_key: v.nullable(Key),
   /** Where a receipt is checked: printed beside the tracker. */
   check_page: v.string(),
 });
@@ -34,8 +32,8 @@ export interface Config {
   readonly authority: string;
   readonly helpdesk: string;
   readonly services: ServiceUrls;
-  readonly receiptKey: string;
-  readonly logKey: LogKey;
+  readonly receiptKey: Uint8Array;
+  readonly logKey: VerifierKey;
   readonly codeKey: Uint8Array | null;
   readonly checkPage: string;
 }
@@ -48,8 +46,8 @@ export function readConfig(json: unknown): Config {
     helpdesk: read.helpdesk,
     services: read.services,
     receiptKey: read.receipt_key,
-    logKey: read.log_key!,
-    codeKey: read.code_key === null ? null : fromBase64(read.code_key),
+    logKey: read.log_key,
+    codeKey: read.code_key,
     checkPage: read.check_page,
   };
 }

@@ -1,9 +1,9 @@
 /** The receipt: to keep, to print, and how far the ballot is recorded. It says nothing of the choice. */
 
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import type { Receipt } from "../vote/machine.ts";
 import { type Progress, STAGES } from "../vote/progress.ts";
 import { plain, Text } from "../words/ruby.tsx";
 import { Page } from "./page.tsx";

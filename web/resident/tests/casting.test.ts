@@ -1,11 +1,12 @@
 /** Casting over bad networks, busy services, reloads and earlier ballots. */
 
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
 import { expect, test } from "vitest";
 
 import type { Outcome } from "../vote/ballot_service.ts";
 import { cast, type CastingDesk } from "../vote/casting.ts";
-import type { CastStart, Event, Posting, Receipt } from "../vote/machine.ts";
+import type { CastStart, Event, Posting } from "../vote/machine.ts";
 
 const tracker = "T".repeat(43);
 const fresh: CastStart = { kind: "fresh", text: '{"ballot":1}', tracker, credential: "secret" };

@@ -1,10 +1,11 @@
 /** What leads from one state of a vote to another, and what doesn't. */
 
 import type { PreparedBallot, Question } from "@tsukuba-evote/shared/belenios";
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { type Event, next, placeOf, type Receipt, type State } from "../vote/machine.ts";
+import { type Event, next, placeOf, type State } from "../vote/machine.ts";
 
 const questions: readonly Question[] = [
   { question: "市長", answers: ["甲", "乙"], blank: true, min: 1, max: 1 },

@@ -2,9 +2,9 @@
 
 import type { Services } from "@tsukuba-evote/shared/api";
 import { slugOf } from "@tsukuba-evote/shared/api";
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import * as v from "valibot";
 
-import type { Receipt } from "./machine.ts";
 
 /** What came of one attempt. */
 export type Outcome =

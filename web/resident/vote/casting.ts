@@ -6,10 +6,11 @@
  */
 
 import type { OrderStatement } from "@tsukuba-evote/shared/belenios";
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
 
 import type { Outcome } from "./ballot_service.ts";
-import type { CastStart, Delay, Event, Posting, Receipt } from "./machine.ts";
+import type { CastStart, Delay, Event, Posting } from "./machine.ts";
 
 /** What casting needs of the world. */
 export interface CastingDesk {
@@ -25,7 +26,7 @@ export interface CastingDesk {
    * @throws LyingService
    */
   readonly findInLog: (credential: string, tracker: string) => Promise<number>;
-  /** @throws LyingService */
+  /** @throws CheckFailed */
   readonly checkReceipt: (receipt: Receipt) => void;
   /** Ends after so many seconds, or when the voter or the network says that it is worth trying. */
   readonly wait: (seconds: number) => Promise<void>;
@@ -39,7 +40,7 @@ const MOST_RENUMBERINGS = 5;
 /**
  * Cast one ballot and tell the machine what happens; ends with `received` or `refused`.
  *
- * @throws LyingService when a service says what can't be true: nothing is known of the ballot then, and the voter has to be told.
+ * @throws LyingService, CheckFailed when a service says what can't be true: nothing is known of the ballot then, and the voter has to be told.
  */
 export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Event) => void): Promise<void> {
   // A device that knows of no earlier ballot starts at 1.

@@ -3,12 +3,14 @@
  * public log is seen to hold that ballot under the voter's own signature.
  */
 
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Services } from "@tsukuba-evote/shared/api";
 import { BeleniosError, type Election, load, verifyOrder, type WrittenProof } from "@tsukuba-evote/shared/belenios";
+import type { VerifierKey } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
 import * as v from "valibot";
 
-import { type LogKey, logHolds } from "./log.ts";
+import { logHolds } from "./log.ts";
 import { persist, type Wait } from "./retrying.ts";
 
 const Record = v.pipe(
@@ -25,7 +27,7 @@ export interface Holder {
   /** The public credential. */
   readonly credential: string;
   readonly prove: (challenge: string) => Promise<WrittenProof>;
-  readonly logKey: LogKey;
+  readonly logKey: VerifierKey;
   readonly wait: Wait;
   readonly signal: AbortSignal;
 }
@@ -33,14 +35,14 @@ export interface Holder {
 /**
  * The number of the voter's ballot of this tracker.
  *
- * @throws LyingService when the ballot is none of the voter's, or the log doesn't get it.
+ * @throws LyingService when the ballot is none of the voter's, or the log doesn't get it; CheckFailed when the log's proof doesn't hold.
  */
 export async function numberInLog(tracker: string, holder: Holder): Promise<number> {
   const { services, logKey, wait, signal } = holder;
   const record = await ownRecord(tracker, holder);
   const number = numberOf(record, tracker, holder);
   for (let look = 1; look <= MOST_LOOKS; look += 1) {
-    if (await logHolds(services, logKey, record, wait, signal)) {
+    if (await logHolds(services, logKey, utf8ToBytes(record), wait, signal)) {
       return number;
     }
     await wait(BETWEEN_LOOKS_S);

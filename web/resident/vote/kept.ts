@@ -7,9 +7,10 @@
  * their place; the receipt, until the voter has finished. A tab that is closed leaves nothing.
  */
 
+import type { Receipt } from "@tsukuba-evote/shared/check";
 import * as v from "valibot";
 
-import type { Posting, Receipt } from "./machine.ts";
+import type { Posting } from "./machine.ts";
 
 const KEY = "tsukuba-evote";
 

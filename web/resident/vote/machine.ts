@@ -10,6 +10,7 @@
  */
 
 import type { Choices, PreparedBallot, Question } from "@tsukuba-evote/shared/belenios";
+import type { Receipt } from "@tsukuba-evote/shared/check";
 
 import { isValid, nothingMarked } from "./choices.ts";
 
@@ -27,15 +28,6 @@ export interface Posting {
 export type CastStart =
   | { readonly kind: "fresh"; readonly text: string; readonly tracker: string; readonly credential: string }
   | ({ readonly kind: "reloaded" } & Posting);
-
-/** ballot's signed word that it has a ballot, with the signature verified. */
-export interface Receipt {
-  readonly election_uuid: string;
-  readonly tracker: string;
-  readonly position: { readonly partition: number; readonly offset: number };
-  readonly accepted_at: string;
-  readonly signature: string;
-}
 
 /** Why a ballot that was sent has no receipt yet. */
 export type Delay =
@@ -62,6 +54,7 @@ export type State =
   /** The ballot's opening is on the screen: it can't be cast any more, only thrown away. */
   | { readonly at: "opened"; readonly answers: Answers; readonly ballot: PreparedBallot }
   | { readonly at: "casting"; readonly start: CastStart; readonly delay: Delay }
+  /** With a receipt whose signature was verified. */
   | { readonly at: "receipt"; readonly receipt: Receipt }
   /** Not cast, for good. `slug`: the problem's kind, or one of ours. */
   | { readonly at: "refused"; readonly slug: string }

@@ -2,6 +2,7 @@
 
 import type { Services } from "@tsukuba-evote/shared/api";
 import { BeleniosError, type Election } from "@tsukuba-evote/shared/belenios";
+import { CheckFailed, checkReceipt, type VerifierKey } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
 import type { startProtocol } from "@tsukuba-evote/shared/worker";
 
@@ -9,9 +10,7 @@ import { post } from "./ballot_service.ts";
 import { cast, type CastingDesk } from "./casting.ts";
 import { numberInLog } from "./earlier_ballots.ts";
 import type { Keeper } from "./kept.ts";
-import type { LogKey } from "./log.ts";
 import { choicesOf, type Event, next, type State } from "./machine.ts";
-import { checkReceipt } from "./receipts.ts";
 import { persist, Refused, ServiceUnavailable } from "./retrying.ts";
 
 export interface Surroundings {
@@ -19,9 +18,9 @@ export interface Surroundings {
   readonly services: Services;
   readonly protocol: ReturnType<typeof startProtocol>;
   readonly keeper: Keeper;
-  /** Base64, from the city. */
-  readonly receiptKey: string;
-  readonly logKey: LogKey;
+  /** ballot's Ed25519 key and the log's, from the city and not from the services. */
+  readonly receiptKey: Uint8Array;
+  readonly logKey: VerifierKey;
   readonly wait: (seconds: number) => Promise<void>;
   /** Aborted when the page is left. */
   readonly signal: AbortSignal;
@@ -165,7 +164,7 @@ export function slugOfError(error: unknown): string {
   if (error instanceof Refused) {
     return error.slug;
   }
-  if (error instanceof LyingService) {
+  if (error instanceof LyingService || error instanceof CheckFailed) {
     return "answer-does-not-hold";
   }
   if (error instanceof BeleniosError) {

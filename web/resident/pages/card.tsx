@@ -58,7 +58,7 @@ export function CardPage({ look, release, identified, others }: CardPageProps): 
     };
   }, []);
   return (
-    <Page title={words.card.title} voted="not-yet">
+    <Page title={words.card.title} voted="not-yet" part={view.is}>
       <View view={view} />
       {view.is === "working" || view.is === "looking" ? null : (
         <div class="buttons">

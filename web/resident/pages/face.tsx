@@ -104,7 +104,7 @@ export function FacePage(props: FacePageProps): VNode {
   };
 
   return (
-    <Page title={words.face.title} voted="not-yet">
+    <Page title={words.face.title} voted="not-yet" part={view.is}>
       {view.is === "code" ? (
         <CodeForm typed={typed} setTyped={setTyped} fault={view.fault} trouble={view.trouble} submit={() => void ask()} />
       ) : null}

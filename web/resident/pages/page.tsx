@@ -1,7 +1,7 @@
 /** The frame of each page: title, language, the heading that has the focus, and where to get help. */
 
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { LANGUAGES } from "../words/index.ts";
 import { plain, Text } from "../words/ruby.tsx";
@@ -11,15 +11,17 @@ interface PageProps {
   /** The heading; beside it in the window's title stands whether the vote is cast. */
   readonly title: string;
   readonly voted: "not-yet" | "cast";
+  /** Which part of the page is shown, where its parts take turns under one heading: with each the heading gets the focus. */
+  readonly part?: string;
   readonly children: ComponentChildren;
 }
 
 /** A page with a heading of its own. */
-export function Page({ title, voted, children }: PageProps): VNode {
+export function Page({ title, voted, part, children }: PageProps): VNode {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     heading.current?.focus();
-  }, [title]);
+  }, [title, part]);
   return (
     <Frame title={title} voted={voted}>
       <h1 ref={heading} tabIndex={-1}>
@@ -34,7 +36,7 @@ export function Page({ title, voted, children }: PageProps): VNode {
 export function Frame({ title, voted, children }: PageProps): VNode {
   const words = useWords();
   const { language, setLanguage, helpdesk } = useAround();
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Until there is a receipt, no title lets anybody think that the vote was cast.
     document.title = [...(voted === "cast" ? [] : [plain(words.notYetVoted)]), plain(title), plain(words.service)].join(" – ");
     document.documentElement.lang = language === "en" ? "en" : "ja";
@@ -95,7 +97,7 @@ function focusMain(event: Event): void {
 export function ErrorSummary({ message, field }: { readonly message: string; readonly field: string }): VNode {
   const words = useWords();
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.focus();
   }, [message]);
   return (

@@ -2,7 +2,7 @@
 
 import type { Question } from "@tsukuba-evote/shared/belenios";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { isBlank, mark, markBlank, markedAnswers, nothingMarked } from "../vote/choices.ts";
 import type { Words } from "../words/index.ts";
@@ -30,7 +30,7 @@ export function QuestionPage(props: QuestionProps): VNode {
   const marked = markedAnswers(question, choice);
   const kind = question.max === 1 ? "radio" : "checkbox";
   const progress = words.question.progress(index + 1, count);
-  useEffect(() => {
+  useLayoutEffect(() => {
     heading.current?.focus();
   }, [index]);
   const option = (place: string, label: VNode, checked: boolean, next: () => readonly number[]) => (

@@ -9,5 +9,6 @@ export default defineConfig({
     fileParallelism: false,
     // How long a test takes tells how busy the machine is, and nothing about the code.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

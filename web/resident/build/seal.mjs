@@ -1,14 +1,17 @@
 /**
- * After the build: the hash of every file, in the page (subresource integrity) and in a manifest that can be signed, published and
- * compared with what a server gives. Fails when the page loads more than its budget.
+ * After the build, over its folder (`node seal.mjs DIST`): the hash of every file, in the page (subresource integrity) and in a
+ * manifest that can be signed, published and compared with what a server gives. Fails when the page loads more than its budget.
+ *
+ * A browser compares what the page itself names. The worker it takes as it comes, from the same origin; that one is held by the
+ * manifest alone.
  */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 
-const DIST = new URL("../dist/", import.meta.url).pathname;
+const DIST = `${resolve(process.argv[2])}/`;
 /** Of everything that the voting page loads, compressed. */
 const BUDGET_BYTES = 120 * 1024;
 
@@ -22,7 +25,7 @@ let page = readFileSync(join(DIST, "index.html"), "utf8");
 const loaded = files.filter((file) => /\.(js|css)$/.test(file));
 for (const file of loaded) {
   const integrity = `integrity="sha384-${digest(readFileSync(join(DIST, file)), "base64")}"`;
-  page = page.replace(new RegExp(`(src|href)="/${RegExp.escape?.(file) ?? file.replaceAll(".", "\\.")}"`), `$& ${integrity}`);
+  page = page.replace(`"/${file}"`, `"/${file}" ${integrity}`);
 }
 writeFileSync(join(DIST, "index.html"), page);
 

@@ -10,38 +10,39 @@ import type { State } from "../vote/machine.ts";
 class Browser implements Addressed, Historied {
   readonly location: { href: string };
   entries: { state: unknown; url: string }[];
-  at = 0;
-  readonly #back: (() => void)[] = [];
-  readonly history;
+  readonly #listeners: (() => void)[] = [];
+  #at = 0;
+  readonly history = {
+    state: null as unknown,
+    replaceState: (state: unknown, _: string, url?: string) => {
+      this.location.href = url ?? this.location.href;
+      this.#go(this.#at, [...this.entries.slice(0, this.#at), { state, url: this.location.href }]);
+    },
+    pushState: (state: unknown) => {
+      this.#go(this.#at + 1, [...this.entries.slice(0, this.#at + 1), { state, url: this.location.href }]);
+    },
+  };
 
   constructor(href: string) {
     this.location = { href };
     this.entries = [{ state: null, url: href }];
-    const browser = this;
-    this.history = {
-      get state(): unknown {
-        return browser.entries[browser.at]!.state;
-      },
-      replaceState: (state: unknown, _: string, url?: string) => {
-        this.location.href = url ?? this.location.href;
-        this.entries[this.at] = { state, url: this.location.href };
-      },
-      pushState: (state: unknown) => {
-        this.entries = [...this.entries.slice(0, this.at + 1), { state, url: this.location.href }];
-        this.at += 1;
-      },
-    };
   }
 
   addEventListener(_: "popstate", listener: () => void): void {
-    this.#back.push(listener);
+    this.#listeners.push(listener);
   }
 
   back(): void {
-    this.at -= 1;
-    for (const listener of this.#back) {
+    this.#go(this.#at - 1, this.entries);
+    for (const listener of this.#listeners) {
       listener();
     }
+  }
+
+  #go(at: number, entries: { state: unknown; url: string }[]): void {
+    this.#at = at;
+    this.entries = entries;
+    this.history.state = entries[at]!.state;
   }
 }
 

@@ -76,7 +76,7 @@ function Content({ loaded }: { readonly loaded: Loaded }): VNode {
     case "loading":
     case "away":
       return (
-        <Page title={words.loading.title} voted="not-yet">
+        <Page title={words.loading.title} voted="not-yet" part="loading">
           <Status>
             <Text of={loaded.is === "away" ? words.loading.away : "…"} />
           </Status>
@@ -84,13 +84,13 @@ function Content({ loaded }: { readonly loaded: Loaded }): VNode {
       );
     case "failed":
       return (
-        <Page title={words.refused.title} voted="not-yet">
+        <Page title={words.refused.title} voted="not-yet" part="failed">
           <TroubleText trouble={{ slug: loaded.slug, receptionNumber: null }} />
         </Page>
       );
     case "list":
       return (
-        <Page title={words.loading.none} voted="not-yet">
+        <Page title={words.loading.none} voted="not-yet" part="list">
           {loaded.elections.length === 0 ? (
             <p>
               <Text of={words.loading.noneOpen} />

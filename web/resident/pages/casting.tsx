@@ -48,7 +48,13 @@ function wordsOf(delay: Delay, { casting }: Words): string {
   }
 }
 
-export function RefusedPage({ slug, again }: { readonly slug: string; readonly again: () => void }): VNode {
+interface RefusedProps {
+  readonly slug: string;
+  readonly tracker: string | null;
+  readonly again: () => void;
+}
+
+export function RefusedPage({ slug, tracker, again }: RefusedProps): VNode {
   const words = useWords();
   return (
     <Page title={words.refused.title} voted="not-yet">
@@ -58,6 +64,11 @@ export function RefusedPage({ slug, again }: { readonly slug: string; readonly a
         </p>
       )}
       <TroubleText trouble={{ slug, receptionNumber: null }} />
+      {tracker === null ? null : (
+        <p>
+          <Text of={words.review.tracker} />: <span class="tracker">{tracker}</span>
+        </p>
+      )}
       <button type="button" onClick={again}>
         <Text of={words.again} />
       </button>

@@ -11,7 +11,10 @@ interface PageProps {
   /** The heading; beside it in the window's title stands whether the vote is cast. */
   readonly title: string;
   readonly voted: "not-yet" | "cast";
-  /** Which part of the page is shown, where its parts take turns under one heading: with each the heading gets the focus. */
+  /**
+   * Which part of the page is shown, where parts take turns: with each the heading gets the focus. Not with the words: who changes
+   * the language stays where they are.
+   */
   readonly part?: string;
   readonly children: ComponentChildren;
 }
@@ -21,7 +24,7 @@ export function Page({ title, voted, part, children }: PageProps): VNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => {
     heading.current?.focus();
-  }, [title, part]);
+  }, [part]);
   return (
     <Frame title={title} voted={voted}>
       <h1 ref={heading} tabIndex={-1}>

@@ -69,7 +69,8 @@ export function QuestionPage(props: QuestionProps): VNode {
             </h1>
           </legend>
           <p id="rule">
-            <Text of={ruleOf(question, words)} />
+            <Text of={ruleOf(question, words)} />{" "}
+            <Text of={words.question.count(question.answers.length + (question.blank ? 1 : 0))} />
           </p>
           <ul class="options">
             {question.answers.map((answer, number) =>

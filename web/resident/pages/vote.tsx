@@ -33,13 +33,14 @@ export interface VoteProps {
 export function Vote(props: VoteProps): VNode {
   const { session, notice, ways, checkPage, back } = props;
   const [state, setState] = useState(session.state);
-  useEffect(
-    () =>
-      session.subscribe(() => {
-        setState(session.state);
-      }),
-    [session],
-  );
+  useEffect(() => {
+    const follow = () => {
+      setState(session.state);
+    };
+    // A ballot that is posted again after a reload may have its receipt before this page listens.
+    follow();
+    return session.subscribe(follow);
+  }, [session]);
   const { send, election } = session;
   const { questions } = election;
   const choose = (way: Way) => {
@@ -127,6 +128,7 @@ export function Vote(props: VoteProps): VNode {
       return (
         <RefusedPage
           slug={state.slug}
+          tracker={state.tracker}
           again={() => {
             send({ type: "begun-again" });
           }}

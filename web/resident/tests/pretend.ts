@@ -8,7 +8,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { connect } from "@tsukuba-evote/shared/api";
-import { type Choices, type Election, type Json, parseBallot, parseElection, verifyBallot, verifyOrder } from "@tsukuba-evote/shared/belenios";
+import { type Choices, type Election, type Json, parseBallot, parseElection, publicCredential, verifyBallot, verifyOrder } from "@tsukuba-evote/shared/belenios";
 import { leafHash, parseLogKey, type Receipt, recordOf } from "@tsukuba-evote/shared/check";
 
 import { canonical } from "../../shared/belenios/canonical.ts";
@@ -68,14 +68,20 @@ interface Taken {
 
 /** Everything that the page asks; `asked` is what left the page. */
 export class PretendServices {
-  readonly asked: { readonly url: string; readonly method: string; readonly body: string }[] = [];
+  readonly asked: { readonly url: string; readonly method: string; readonly body: string; readonly whole: string }[] = [];
   readonly taken: Taken[] = [];
   /** For the next casts, one each: the ballot is taken in, and its answer does not come, or before it is taken in. */
   readonly afterTaking: Interruption[] = [];
   readonly beforeTaking: Interruption[] = [];
+  #receiptSecret: Uint8Array = RECEIPT_SECRET;
   readonly services = connect(URLS, (request) => this.#answer(request));
-  readonly credential = parseBallot(ELECTION, vectors<{ accepted: { ballot: string }[] }>("ed25519/ballots.json").accepted[0]!.ballot)
-    .credential;
+  /** The one public credential of the list. */
+  readonly #listed = publicCredential(CREDENTIAL, ELECTION);
+
+  /** Receipts are signed with another key from now on. */
+  signsWith(secret: Uint8Array): void {
+    this.#receiptSecret = secret;
+  }
 
   get casts(): readonly string[] {
     return this.asked.filter(({ url }) => url.endsWith("/ballots")).map(({ body }) => body);
@@ -84,10 +90,11 @@ export class PretendServices {
   async #answer(request: Request): Promise<Response> {
     const { url, method } = request;
     const body = await request.text();
-    this.asked.push({ url, method, body });
+    const whole = [url, JSON.stringify([...request.headers]), request.credentials, body].join(" ");
+    this.asked.push({ url, method, body, whole });
     const path = url.replace(/^https:\/\/[a-z]+\.example/, "").replace(`/elections/${ELECTION.uuid}`, "");
     if (path === "/public_creds.json") {
-      return new Response(JSON.stringify([`${this.credential},1`]));
+      return new Response(JSON.stringify([`${this.#listed},1`]));
     }
     if (path === "/ballots" && method === "POST") {
       return this.#cast(body);
@@ -132,7 +139,7 @@ export class PretendServices {
       position: { partition: 0, offset: this.taken.length },
       accepted_at: "2026-11-28T03:00:00Z",
     };
-    const receipt = { ...said, signature: toBase64(ed25519.sign(utf8ToBytes(canonical(said)), RECEIPT_SECRET)) };
+    const receipt = { ...said, signature: toBase64(ed25519.sign(utf8ToBytes(canonical(said)), this.#receiptSecret)) };
     const record = new TextDecoder().decode(recordOf(text, ballot.credential, order as never, receipt));
     const taken = { text, number, receipt, record };
     this.taken.push(taken);

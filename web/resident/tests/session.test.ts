@@ -137,8 +137,18 @@ test("a refusal for good is told by its kind, and nothing stays", async () => {
   const session = sessionOf(pretend, storage);
   await toReview(session);
   session.send({ type: "cast" });
-  expect(await reaches(session, "refused")).toEqual({ at: "refused", slug: "election-closed" });
+  expect(await reaches(session, "refused")).toMatchObject({ at: "refused", slug: "election-closed" });
   expect(storage.entries.size).toBe(0);
+});
+
+test("a receipt that doesn't hold is shown as none, with the tracker to ask about, and the bytes stay to be posted again", async () => {
+  const [pretend, storage] = [new PretendServices(), new TabStorage()];
+  pretend.signsWith(new Uint8Array(32).fill(99));
+  const session = sessionOf(pretend, storage);
+  const { ballot } = await toReview(session);
+  session.send({ type: "cast" });
+  expect(await reaches(session, "refused")).toEqual({ at: "refused", slug: "answer-does-not-hold", tracker: ballot!.tracker });
+  expect(storage.entries.size).toBe(1);
 });
 
 test("a credential that isn't on the public list casts nothing", async () => {
@@ -146,7 +156,7 @@ test("a credential that isn't on the public list casts nothing", async () => {
   const session = sessionOf(pretend, new TabStorage());
   session.send({ type: "way-chosen", way: "card" });
   session.send({ type: "identified", credential: "11111-111111-11111-111111" });
-  expect(await reaches(session, "refused")).toEqual({ at: "refused", slug: "credential-not-listed" });
+  expect(await reaches(session, "refused")).toEqual({ at: "refused", slug: "credential-not-listed", tracker: null });
   expect(pretend.casts).toEqual([]);
 });
 

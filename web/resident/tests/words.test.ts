@@ -39,6 +39,7 @@ const NOT_FOR_VOTERS = new Set([
   "roll-frozen",
   "roll-not-ready",
   "roll-rejected",
+  "roll-size-differs",
   "scraper-unknown",
   "second-person-needed",
   "statement-of-another",

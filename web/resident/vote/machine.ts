@@ -56,8 +56,8 @@ export type State =
   | { readonly at: "casting"; readonly start: CastStart; readonly delay: Delay }
   /** With a receipt whose signature was verified. */
   | { readonly at: "receipt"; readonly receipt: Receipt }
-  /** Not cast, for good. `slug`: the problem's kind, or one of ours. */
-  | { readonly at: "refused"; readonly slug: string }
+  /** Not cast, for good. `slug`: the problem's kind, or one of ours. `tracker`: of the ballot that was sent, if one was. */
+  | { readonly at: "refused"; readonly slug: string; readonly tracker: string | null }
   | { readonly at: "finished" };
 
 export type Event =
@@ -136,7 +136,7 @@ function fromIdentifying(state: At<"identifying">, event: Event, questions: read
       return { at: "question", index: 0, answers, unanswered: false };
     }
     case "refused":
-      return { at: "refused", slug: event.slug };
+      return { at: "refused", slug: event.slug, tracker: null };
     case "went-to": {
       const way = wayNamed(event.place);
       return event.place === "landing" ? { at: "landing" } : way === null ? state : { at: "identifying", way };
@@ -169,7 +169,7 @@ function fromQuestion(state: At<"question">, event: Event, questions: readonly Q
     case "went-to":
       return goWithin(state, event.place, questions);
     case "refused":
-      return { at: "refused", slug: event.slug };
+      return { at: "refused", slug: event.slug, tracker: null };
     default:
       return state;
   }
@@ -194,7 +194,7 @@ function fromReview(state: At<"review">, event: Event, questions: readonly Quest
     case "went-to":
       return goWithin(state, event.place, questions);
     case "refused":
-      return { at: "refused", slug: event.slug };
+      return { at: "refused", slug: event.slug, tracker: null };
     default:
       return state;
   }
@@ -211,7 +211,7 @@ function fromCasting(state: At<"casting">, event: Event): State {
     case "received":
       return { at: "receipt", receipt: event.receipt };
     case "refused":
-      return { at: "refused", slug: event.slug };
+      return { at: "refused", slug: event.slug, tracker: state.start.tracker };
     default:
       return state;
   }

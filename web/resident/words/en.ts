@@ -81,6 +81,7 @@ export const en: Words = {
   },
   question: {
     progress: (index, count) => `Question ${index} of ${count}`,
+    count: (count) => `There are ${count} options in all.`,
     one: "Choose one.",
     exactly: (count) => `Choose ${count}.`,
     between: (min, max) => `Choose ${min} to ${max}.`,

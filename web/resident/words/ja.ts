@@ -79,6 +79,7 @@ export const ja = {
   },
   question: {
     progress: (index: number, count: number) => `質問 ${index} / ${count}`,
+    count: (count: number) => `選択肢は全部で ${count} あります。`,
     one: "1 つ選んでください。",
     exactly: (count: number) => `${count} つ選んでください。`,
     between: (min: number, max: number) => `${min} つから ${max} つまで選んでください。`,

@@ -82,6 +82,7 @@ export const yasashii: Words = {
   },
   question: {
     progress: (index, count) => `{質問|しつもん} ${index} / ${count}`,
+    count: (count) => `ぜんぶで ${count} あります。`,
     one: "1つ えらんで ください。",
     exactly: (count) => `${count}つ えらんで ください。`,
     between: (min, max) => `${min}つから ${max}つまで えらんで ください。`,

@@ -46,20 +46,23 @@ export function Vote(props: VoteProps): VNode {
   const choose = (way: Way) => {
     send({ type: "way-chosen", way });
   };
+  // The code of a letter's QR code is for one identification: who comes next at a shared computer doesn't find it.
+  const [votingCode, setVotingCode] = useState(props.face.votingCode);
   const identified = (credential: string) => {
+    setVotingCode(null);
     send({ type: "identified", credential });
   };
   switch (state.at) {
     case "landing":
       return (
-        <Landing notice={notice} ways={ways} codeRead={props.face.votingCode === null ? "no-code" : "code-read"} choose={choose} />
+        <Landing notice={notice} ways={ways} codeRead={votingCode === null ? "no-code" : "code-read"} choose={choose} />
       );
     case "identifying": {
       const others = <OtherWays ways={ways} but={state.way} choose={choose} />;
       return state.way === "card" ? (
         <CardPage {...props.card} identified={identified} others={others} />
       ) : (
-        <FacePage {...props.face} identified={identified} others={others} />
+        <FacePage {...props.face} votingCode={votingCode} identified={identified} others={others} />
       );
     }
     case "question":

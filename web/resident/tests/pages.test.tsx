@@ -335,6 +335,20 @@ test("without a camera the voter is told, and no attempt is taken", async () => 
   expect(seen()).toContain(ja.landing.card);
 });
 
+test("the code of a letter is not there for who comes next", async () => {
+  const props = voteOf(new PretendServices());
+  await show({ ...props, face: { ...props.face, votingCode: "GST4WRVWX7F48GGF" } });
+  expect(seen()).toContain(ja.landing.codeRead);
+  await toReview();
+  await press(ja.review.cast);
+  await until(() => heading().textContent === ja.receipt.title);
+  await press(ja.receipt.finish);
+  await press(ja.finished.restart);
+  expect(seen()).not.toContain(ja.landing.codeRead);
+  await press(ja.landing.face);
+  expect(root.querySelector<HTMLInputElement>("#voting-code")!.value).toBe("");
+});
+
 test("where several may be chosen, too many are told and none is taken away", async () => {
   const question: Question = { question: "三つの事業から", answers: ["一", "二", "三"], blank: true, min: 1, max: 2 };
   const marked: (readonly number[])[] = [];

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { vectors } from "../../shared/tests/vectors.ts";
-import { Refused } from "../vote/retrying.ts";
+import { persist, Refused } from "../vote/retrying.ts";
 import { AgentRefused, CardAgent, parsePairing } from "../ways/agent.ts";
 import { stepsOf, takeBurst } from "../ways/burst.ts";
 import { CameraRefused, openCamera } from "../ways/camera.ts";
@@ -273,6 +273,17 @@ test("the pictures of every challenge are as many, as close and as soon done as 
     expect(shown).toEqual(["straight", ...actions.flatMap((action) => [action, "straight"])]);
     expect(stepsOf(actions).every(({ pictures }) => pictures > 0)).toBe(true);
   }
+});
+
+test("too many requests of an address are waited for, those of one card are told", async () => {
+  const waits: number[] = [];
+  const answers = [problem(429, "rate-limited", {}, 7), problem(429, "too-many-failures", {}, 60)];
+  const request = async () => {
+    const response = answers.shift()!;
+    return { error: (await response.json()) as unknown, response };
+  };
+  await expect(persist(request, async (seconds) => void waits.push(seconds))).rejects.toMatchObject({ slug: "too-many-failures", waitS: 60 });
+  expect(waits).toEqual([7]);
 });
 
 describe("the camera", () => {

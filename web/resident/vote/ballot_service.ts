@@ -35,13 +35,20 @@ const ReceiptBody = v.object({
 
 /** Post exactly these bytes, once. */
 export async function post(services: Services, electionUuid: string, body: string, signal: AbortSignal): Promise<Outcome> {
+  // Not `AbortSignal.any`, which phones of 2023 don't have.
+  const attempt = new AbortController();
+  const giveUp = () => {
+    attempt.abort();
+  };
+  const timer = setTimeout(giveUp, PATIENCE_MS);
+  signal.addEventListener("abort", giveUp, { once: true });
   const sent = services.ballot.POST("/elections/{election_uuid}/ballots", {
     params: { path: { election_uuid: electionUuid } },
     // The text itself goes out: parsed and written again it would be other bytes.
     body: body as never,
     bodySerializer: (text: unknown) => text as string,
     headers: { "Content-Type": "application/json" },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    signal: attempt.signal,
   });
   let answer: Awaited<typeof sent>;
   try {
@@ -49,6 +56,9 @@ export async function post(services: Services, electionUuid: string, body: strin
   } catch {
     // Lost on the way, cut off, timed out, or not JSON: the same to a voter.
     return { kind: "no-answer" };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
   }
   const { data, error, response } = answer;
   if (response.ok) {

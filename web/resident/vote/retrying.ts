@@ -78,7 +78,8 @@ export async function persist<Data>(
         return answer.data;
       }
       const slug = slugOf(answer.error);
-      if (slug !== null && answer.response.status < 500) {
+      // Too many requests of one address are the doing of others behind it as well.
+      if (slug !== null && slug !== "rate-limited" && answer.response.status < 500) {
         throw new Refused(slug, answer.error, answer.response);
       }
       seconds = waitOf(answer.response);

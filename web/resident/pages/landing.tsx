@@ -1,9 +1,11 @@
 /** The election's page: when it opens and closes, what counts, and the ways to vote. */
 
 import type { VNode } from "preact";
+import { useState } from "preact/hooks";
 
 import type { Way } from "../vote/machine.ts";
 import { Text } from "../words/ruby.tsx";
+import { Accessibility } from "./accessibility.tsx";
 import { Page } from "./page.tsx";
 import { timeOf, useAround, useWords } from "./surroundings.ts";
 
@@ -26,8 +28,18 @@ interface LandingProps {
 export function Landing({ notice, ways, codeRead, choose }: LandingProps): VNode {
   const words = useWords();
   const { language } = useAround();
+  const [shown, setShown] = useState<"election" | "accessibility">("election");
+  if (shown === "accessibility") {
+    return (
+      <Accessibility
+        back={() => {
+          setShown("election");
+        }}
+      />
+    );
+  }
   return (
-    <Page title={notice.name} voted="not-yet">
+    <Page title={notice.name} voted="not-yet" part="election">
       <p lang="ja" class="official">
         {notice.description}
       </p>
@@ -95,6 +107,15 @@ export function Landing({ notice, ways, codeRead, choose }: LandingProps): VNode
           </strong>
         </p>
       )}
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          setShown("accessibility");
+        }}
+      >
+        <Text of={words.access.title} />
+      </button>
     </Page>
   );
 }

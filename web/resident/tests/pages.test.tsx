@@ -335,6 +335,17 @@ test("without a camera the voter is told, and no attempt is taken", async () => 
   expect(seen()).toContain(ja.landing.card);
 });
 
+test("the accessibility statement says what was not tested, and leads back to the election", async () => {
+  await show(voteOf(new PretendServices()));
+  await press(ja.access.title);
+  expect(heading().textContent).toBe(ja.access.title);
+  expect(document.activeElement).toBe(heading());
+  expect(seen()).toContain(ja.access.untestedText);
+  await press(ja.back);
+  expect(heading().textContent).toBe(notice.name);
+  expect(document.activeElement).toBe(heading());
+});
+
 test("the code of a letter is not there for who comes next", async () => {
   const props = voteOf(new PretendServices());
   await show({ ...props, face: { ...props.face, votingCode: "GST4WRVWX7F48GGF" } });

@@ -8,7 +8,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { connect } from "@tsukuba-evote/shared/api";
-import { type Choices, type Election, type Json, parseBallot, parseElection, publicCredential, verifyBallot, verifyOrder } from "@tsukuba-evote/shared/belenios";
+import { type Choices, type Election, type Json, parseBallot, parseElection, prepareBallot, publicCredential, signOrder, systemRandom, verifyBallot, verifyOrder } from "@tsukuba-evote/shared/belenios";
 import { leafHash, parseLogKey, type Receipt, recordOf } from "@tsukuba-evote/shared/check";
 
 import { canonical } from "../../shared/belenios/canonical.ts";
@@ -16,7 +16,6 @@ import { toBase64 } from "../../shared/belenios/bytes.ts";
 import { vectors } from "../../shared/tests/vectors.ts";
 import type { startProtocol } from "@tsukuba-evote/shared/worker";
 import { newProtocol } from "@tsukuba-evote/shared/worker";
-import { systemRandom } from "@tsukuba-evote/shared/belenios";
 
 interface Vector {
   readonly election: string;
@@ -74,9 +73,9 @@ export class PretendServices {
   readonly afterTaking: Interruption[] = [];
   readonly beforeTaking: Interruption[] = [];
   #receiptSecret: Uint8Array = RECEIPT_SECRET;
-  readonly services = connect(URLS, (request) => this.#answer(request));
+  readonly services = connect(URLS, (request) => this.answer(request));
   /** The one public credential of the list. */
-  readonly #listed = publicCredential(CREDENTIAL, ELECTION);
+  readonly credential = publicCredential(CREDENTIAL, ELECTION);
 
   /** Receipts are signed with another key from now on. */
   signsWith(secret: Uint8Array): void {
@@ -87,14 +86,24 @@ export class PretendServices {
     return this.asked.filter(({ url }) => url.endsWith("/ballots")).map(({ body }) => body);
   }
 
-  async #answer(request: Request): Promise<Response> {
+  /** As if the voter had voted elsewhere. */
+  async castOne(): Promise<void> {
+    const ballot = prepareBallot(ELECTION, CREDENTIAL, accepted[0]!.choices, systemRandom);
+    const order = signOrder(ELECTION, CREDENTIAL, ballot.tracker, 1, systemRandom);
+    await this.services.ballot.POST("/elections/{election_uuid}/ballots", {
+      params: { path: { election_uuid: ELECTION.uuid } },
+      body: { ballot: ballot.text, order: order as never },
+    });
+  }
+
+  async answer(request: Request): Promise<Response> {
     const { url, method } = request;
     const body = await request.text();
     const whole = [url, JSON.stringify([...request.headers]), request.credentials, body].join(" ");
     this.asked.push({ url, method, body, whole });
     const path = url.replace(/^https:\/\/[a-z]+\.example/, "").replace(`/elections/${ELECTION.uuid}`, "");
     if (path === "/public_creds.json") {
-      return new Response(JSON.stringify([`${this.#listed},1`]));
+      return new Response(JSON.stringify([`${this.credential},1`]));
     }
     if (path === "/ballots" && method === "POST") {
       return this.#cast(body);

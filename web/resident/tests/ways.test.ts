@@ -277,9 +277,9 @@ test("the pictures of every challenge are as many, as close and as soon done as 
 
 test("too many requests of an address are waited for, those of one card are told", async () => {
   const waits: number[] = [];
-  const answers = [problem(429, "rate-limited", {}, 7), problem(429, "too-many-failures", {}, 60)];
+  const given = [problem(429, "rate-limited", {}, 7), problem(429, "too-many-failures", {}, 60)];
   const request = async () => {
-    const response = answers.shift()!;
+    const response = given.shift()!;
     return { error: (await response.json()) as unknown, response };
   };
   await expect(persist(request, async (seconds) => void waits.push(seconds))).rejects.toMatchObject({ slug: "too-many-failures", waitS: 60 });

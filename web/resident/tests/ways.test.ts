@@ -248,7 +248,9 @@ describe("by code and face", () => {
 });
 
 test("the pictures of every challenge are as many, as close and as soon done as biometric takes them", async () => {
-  for (const actions of [ACTIONS.slice(0, 3), ACTIONS]) {
+  const [left, right, up, blink] = ACTIONS;
+  const challenges: (typeof ACTIONS)[number][][] = [[left, right, up], [left, right, up, blink], [blink, left, blink], [blink, right, blink, up], [left, blink, left, blink]];
+  for (const actions of challenges) {
     let now = 1000;
     const photographer = {
       now: () => now,
@@ -271,7 +273,11 @@ test("the pictures of every challenge are as many, as close and as soon done as 
     expect(Math.max(...times.slice(1).map((time, index) => time - times[index]!))).toBeLessThan(3000);
     // It begins straight, comes back after each action, and ends straight.
     expect(shown).toEqual(["straight", ...actions.flatMap((action) => [action, "straight"])]);
-    expect(stepsOf(actions).every(({ pictures }) => pictures > 0)).toBe(true);
+    // The service takes the median of all pictures for the face at rest: no one pose may be most of them.
+    const ofPose = (pose: string) => stepsOf(actions).flatMap((step) => (step.pose === pose ? step.atMs : [])).length;
+    for (const action of actions) {
+      expect(ofPose(action)).toBeLessThan(frames.length / 2);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 /**
- * When pictures are taken during the challenge: one straight ahead, then for each action some while it is done and some after the
- * return, and one straight ahead at the end (biometric's README, "Verification"; 8 to 24 pictures, less than 3 s apart, 30 s at most).
+ * When pictures are taken during the challenge: some straight ahead, then for each action some while it is done and some after the
+ * return (biometric's README, "Verification"; 8 to 24 pictures, less than 3 s apart, 30 s at most).
  */
 
 import type { Action } from "./face.ts";
@@ -15,25 +15,23 @@ export type Burst = readonly Frame[];
 /** What the voter is told to do while a picture is taken. */
 export type Pose = "straight" | Action;
 
-/** One step: the words change, the voter moves, then so many pictures are taken. */
+/** One step: the words change, the voter moves, and pictures are taken so many milliseconds after the words. */
 export interface Step {
   readonly pose: Pose;
-  readonly pictures: number;
+  readonly atMs: readonly number[];
 }
 
-/** For a person to read the words and move. */
-const TO_MOVE_MS = 1500;
-const BETWEEN_PICTURES_MS = 450;
+/** Time to read and to move; the voter stays there until the next words. */
+const STRAIGHT_MS = [1500, 1950];
+const MOVED_MS = [1500, 1950, 2400];
+/** Who closes the eyes doesn't see the next words and opens them again after a second: somewhere in this time they are closed. */
+const BLINK_MS = [600, 1100, 1600, 2100];
+const LEAST_BETWEEN_MS = 100;
 
 /** The steps of a challenge. */
 export function stepsOf(actions: readonly Action[]): readonly Step[] {
-  return [
-    { pose: "straight", pictures: 2 },
-    ...actions.flatMap((pose): Step[] => [
-      { pose, pictures: 3 },
-      { pose: "straight", pictures: 2 },
-    ]),
-  ];
+  const straight: Step = { pose: "straight", atMs: STRAIGHT_MS };
+  return [straight, ...actions.flatMap((pose): Step[] => [{ pose, atMs: pose === "blink" ? BLINK_MS : MOVED_MS }, straight])];
 }
 
 export interface Photographer {
@@ -52,13 +50,12 @@ export async function takeBurst(
   const frames: Frame[] = [];
   const steps = stepsOf(actions);
   let firstAt: number | null = null;
-  for (const [number, { pose, pictures }] of steps.entries()) {
+  for (const [number, { pose, atMs }] of steps.entries()) {
     show(pose, number + 1, steps.length);
-    await photographer.waitMs(TO_MOVE_MS);
-    for (let taken = 0; taken < pictures; taken += 1) {
-      if (taken > 0) {
-        await photographer.waitMs(BETWEEN_PICTURES_MS);
-      }
+    const shownAt = photographer.now();
+    for (const moment of atMs) {
+      // A phone that is late takes the rest at once, but for a moment between.
+      await photographer.waitMs(Math.max(LEAST_BETWEEN_MS, shownAt + moment - photographer.now()));
       firstAt ??= photographer.now();
       frames.push({ atMs: Math.round(photographer.now() - firstAt), jpeg: await photographer.picture() });
     }

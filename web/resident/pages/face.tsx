@@ -10,7 +10,7 @@ import { CameraRefused, type CameraFault } from "../ways/camera.ts";
 import type { Action, Order, Verification } from "../ways/face.ts";
 import { type CodeFault, grouped, readVotingCode } from "../ways/voting_code.ts";
 import type { Words } from "../words/index.ts";
-import { adviceOf } from "../words/problems.ts";
+import { adviceOf, FACE_REASONS } from "../words/problems.ts";
 import { Text } from "../words/ruby.tsx";
 import { ErrorSummary, Page, Status } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
@@ -36,7 +36,7 @@ export interface FacePageProps {
 
 type FaceView =
   | { readonly is: "code"; readonly fault: CodeFault | null; readonly trouble: Trouble | null }
-  | { readonly is: "ordered"; readonly order: Order; readonly trouble: Trouble | CameraFault | null; readonly attemptsLeft: number | null }
+  | { readonly is: "ordered"; readonly order: Order; readonly trouble: Trouble | CameraFault | null; readonly refused: Refused | null }
   | { readonly is: "before-camera"; readonly pose: Pose; readonly step: number; readonly steps: number }
   | { readonly is: "judging" };
 
@@ -62,7 +62,7 @@ export function FacePage(props: FacePageProps): VNode {
     try {
       setView({ is: "judging" });
       const order = await props.order(read.code, left.signal);
-      setView({ is: "ordered", order, trouble: null, attemptsLeft: null });
+      setView({ is: "ordered", order, trouble: null, refused: null });
     } catch (error) {
       settle(error, (trouble) => ({ is: "code", fault: null, trouble }));
     }
@@ -83,11 +83,11 @@ export function FacePage(props: FacePageProps): VNode {
       props.identified(await props.release(order, verification, burst, left.signal));
     } catch (error) {
       if (error instanceof CameraRefused) {
-        setView({ is: "ordered", order, trouble: error.fault, attemptsLeft: null });
+        setView({ is: "ordered", order, trouble: error.fault, refused: null });
       } else {
         settle(error, (trouble) =>
           adviceOf(trouble.slug) === "faceRefused" || adviceOf(trouble.slug) === "later"
-            ? { is: "ordered", order, trouble, attemptsLeft: error instanceof Refused ? error.attemptsLeft : null }
+            ? { is: "ordered", order, trouble, refused: error instanceof Refused ? error : null }
             : { is: "code", fault: null, trouble },
         );
       }
@@ -111,11 +111,7 @@ export function FacePage(props: FacePageProps): VNode {
       {view.is === "ordered" ? (
         <>
           <Fault trouble={view.trouble} />
-          {view.attemptsLeft === null ? null : (
-            <p>
-              <Text of={words.face.attemptsLeft(view.attemptsLeft)} />
-            </p>
-          )}
+          {view.refused === null ? null : <WhatWasSeen refused={view.refused} />}
           <p>
             <Text of={words.face.explain} />
           </p>
@@ -214,6 +210,26 @@ function Fault({ trouble }: { readonly trouble: Trouble | CameraFault | null }):
     </p>
   ) : (
     <TroubleText trouble={trouble} />
+  );
+}
+
+/** Why a face was refused, and how often it may be tried again. */
+function WhatWasSeen({ refused }: { readonly refused: Refused }): VNode {
+  const { face } = useWords();
+  const reason = refused.reason === null ? undefined : FACE_REASONS[refused.reason];
+  return (
+    <>
+      {reason === undefined ? null : (
+        <p>
+          <Text of={face.reason[reason]} />
+        </p>
+      )}
+      {refused.attemptsLeft === null ? null : (
+        <p>
+          <Text of={face.attemptsLeft(refused.attemptsLeft)} />
+        </p>
+      )}
+    </>
   );
 }
 

@@ -12,6 +12,8 @@ import { useWords } from "./surroundings.ts";
 
 interface QuestionProps {
   readonly question: Question;
+  /** What the election commission says of the election, in its own words. */
+  readonly official: string;
   readonly index: number;
   readonly count: number;
   readonly choice: readonly number[] | null;
@@ -23,7 +25,7 @@ interface QuestionProps {
 }
 
 export function QuestionPage(props: QuestionProps): VNode {
-  const { question, index, count, unanswered, onMark, onContinue, onBack } = props;
+  const { question, official, index, count, unanswered, onMark, onContinue, onBack } = props;
   const words = useWords();
   const heading = useRef<HTMLHeadingElement>(null);
   const choice = props.choice ?? nothingMarked(question);
@@ -83,6 +85,16 @@ export function QuestionPage(props: QuestionProps): VNode {
               : null}
           </ul>
         </fieldset>
+        {official === "" ? null : (
+          <details>
+            <summary>
+              <Text of={words.officialText} />
+            </summary>
+            <p lang="ja" class="official">
+              {official}
+            </p>
+          </details>
+        )}
         <div class="buttons">
           <button type="submit">
             <Text of={words.next} />

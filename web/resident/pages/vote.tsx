@@ -70,6 +70,7 @@ export function Vote(props: VoteProps): VNode {
         <QuestionPage
           key={state.index}
           question={questions[state.index]!}
+          official={election.description}
           index={state.index}
           count={questions.length}
           choice={state.answers.choices[state.index]!}

@@ -361,13 +361,14 @@ test("the code of a letter is not there for who comes next", async () => {
 });
 
 test("where several may be chosen, too many are told and none is taken away", async () => {
-  const question: Question = { question: "三つの事業から", answers: ["一", "二", "三"], blank: true, min: 1, max: 2 };
+  const question: Question = { question: "三つの事業から", answers: ["一つ目", "二つ目", "三つ目"], blank: true, min: 1, max: 2 };
   const marked: (readonly number[])[] = [];
   await act(() =>
     render(
       <AroundContext.Provider value={around}>
         <QuestionPage
           question={question}
+          official="三つの事業があります。"
           index={0}
           count={1}
           choice={[0, 1, 1, 0]}
@@ -380,7 +381,8 @@ test("where several may be chosen, too many are told and none is taken away", as
       root,
     ),
   );
-  await press("三");
+  expect(root.querySelector("details")!.textContent).toContain("三つの事業があります。");
+  await press("三つ目");
   expect(marked).toEqual([[0, 1, 1, 1]]);
   await press(ja.question.blank);
   expect(marked.at(-1)).toEqual([1, 0, 0, 0]);

@@ -58,6 +58,7 @@ test("a question is a group with its question as name, and its answers one of wh
   const log = await spoken(
     <QuestionPage
       question={{ question: "計画に賛成ですか", answers: ["賛成", "反対"], blank: true, min: 1, max: 1 }}
+      official=""
       index={0}
       count={2}
       choice={[0, 1, 0]}

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 
 import { OWN_SLUGS } from "../vote/session.ts";
 import { CATALOGUES } from "../words/index.ts";
-import { ADVICE_OF } from "../words/problems.ts";
+import { ADVICE_OF, FACE_REASONS } from "../words/problems.ts";
 import { plain } from "../words/ruby.tsx";
 
 /** What officers, trustees, auditors and monitoring alone can meet. */
@@ -71,6 +71,15 @@ function texts(node: unknown, place: string): [string, string][] {
   return Object.entries(node as object).flatMap(([name, child]) => texts(child, `${place}.${name}`));
 }
 
+/** The lists of allowed values anywhere in a schema. */
+function enumsIn(node: unknown): string[][] {
+  if (typeof node !== "object" || node === null) {
+    return [];
+  }
+  const own = "enum" in node && Array.isArray(node.enum) ? [node.enum as string[]] : [];
+  return [...own, ...Object.values(node).flatMap(enumsIn)];
+}
+
 describe.each(Object.entries(CATALOGUES))("%s", (language, words) => {
   test("has every word", () => {
     const places = (of: unknown) => texts(of, "").map(([place]) => place);
@@ -98,6 +107,13 @@ test("readings are kana, and only in easy Japanese", () => {
 
 test("every problem that a voter may meet has words", () => {
   expect([...documented].filter((slug) => !ADVICE_OF.has(slug) && !NOT_FOR_VOTERS.has(slug))).toEqual([]);
+});
+
+test("every reason for which a face is refused has words", () => {
+  const text = readFileSync(new URL("../../../docs/events/biometric.FaceRejected.v1.schema.json", import.meta.url), "utf8");
+  const reasons = enumsIn(JSON.parse(text)).filter((values) => values.includes("no-face")).flat();
+  expect(reasons.length).toBeGreaterThan(10);
+  expect(Object.keys(FACE_REASONS).toSorted()).toEqual(reasons.toSorted());
 });
 
 test("no words are kept for problems that nothing tells", () => {

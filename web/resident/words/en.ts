@@ -74,6 +74,13 @@ export const en: Words = {
     lookUp: "Slowly look up.",
     blink: "Close your eyes for about a second.",
     judging: "Checking. Please stay.",
+    reason: {
+      moved: "The movements were not seen as the page asked for them. Move slowly when the words change, and stay so until the next ones.",
+      light: "Your face was not seen clearly. Go where it is bright, with the camera in front of your face.",
+      alone: "Somebody else was seen as well. Be alone before the camera.",
+      covered: "A part of your face was covered. Take off mask and dark glasses.",
+      other: "It was not seen to be the enrolled face. Try again, or vote another way.",
+    },
     noCamera: "No camera was found. Use a device with a camera, or vote another way.",
     inApp: "The browser inside of this app can't use the camera. Choose “Open in browser” in its menu, and vote in Safari or Chrome.",
     notAllowed: "This page may not use the camera. Allow it in the browser's settings, then start again.",

@@ -111,6 +111,24 @@ export function adviceOf(slug: string): Advice {
   return ADVICE_OF.get(slug) ?? "technical";
 }
 
+/** Which words biometric's reasons for a refused face get (`docs/events/biometric.FaceRejected.v1.schema.json`). */
+export const FACE_REASONS: Readonly<Record<string, keyof Words["face"]["reason"]>> = {
+  "still-photo": "moved",
+  "wrong-actions": "moved",
+  "no-return-to-centre": "moved",
+  "too-few-frames": "moved",
+  "bad-timing": "moved",
+  "no-face": "light",
+  "poor-pictures": "light",
+  "several-faces": "alone",
+  "face-covered": "covered",
+  "eyes-covered": "covered",
+  "another-person-during": "other",
+  "not-genuine": "other",
+  replayed: "other",
+  "not-the-enrolled-face": "other",
+};
+
 /** Which words a report of the card agent gets. */
 export const AGENT_ADVICE_OF: Readonly<Record<Exclude<AgentCode, "ready">, AgentAdvice>> = {
   "pcsc-unavailable": "service",

@@ -38,9 +38,11 @@ class Shared:
         self._folder = folder
         self._opened = ExitStack()
 
-    def start(self, weights: Path | None = None) -> Stack:
-        """Start it; it runs until :meth:`end_before`."""
-        return self._opened.enter_context(running_stack(weights))
+    @contextmanager
+    def started(self, weights: Path | None = None) -> Iterator[Stack]:
+        """Start it; it runs until :meth:`end_before`, or the block ends, as it does when a run is cut short."""
+        with self._opened:
+            yield self._opened.enter_context(running_stack(weights))
 
     def end_before(self, following: pytest.Item | None) -> None:
         """Stop it unless the test that follows is one of the folder's."""

@@ -51,10 +51,7 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """交付の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/releases", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/releases", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command("fetch-acts")
@@ -66,10 +63,7 @@ def fetch_acts(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """職員の操作の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/officers-acts", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/officers-acts", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command()
@@ -133,6 +127,12 @@ def releases(
     if report.findings:
         raise AuditFailed([str(finding) for finding in report.findings])
     _console.print("投票されたすべての資格情報に、本人のカードの署名または顔の照合による交付の証拠があります。")
+
+
+def _download(path: str, url: str, reader: Reader, out: Path) -> None:
+    with ServiceClient(url) as client:
+        size = client.download(path, out, reader)
+    _console.print(f"{out} に保存しました（{size:,} バイト）。")
 
 
 def _auditor_key(path: Path) -> PrivateKey:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evote_local.nodes.kafka import KAFKA_VERSION, KafkaNode, check_jars, default_cache, install_jars
+from evote_local.nodes.kafka import KAFKA_VERSION, KafkaNode, archive_classes, check_jars, default_cache, install_jars
 from evote_local.nodes.processes import ProcessFailed
 
 pytestmark = pytest.mark.stack
@@ -48,6 +48,18 @@ def test_a_jar_that_is_another_one_too_many_or_missing_is_named(
     assert failed.value.log_tail.split() == [named]
 
 
-def test_a_broker_takes_its_classes_from_the_archive(kafka_node: KafkaNode) -> None:
-    mapped = Path(f"/proc/{kafka_node.pid}/maps").read_text()
-    assert f"/kafka-{KAFKA_VERSION}.jsa" in mapped
+@pytest.mark.slow
+def test_a_broker_takes_its_classes_from_an_archive_that_fits_java_and_jars(tmp_path: Path) -> None:
+    """As after an upgrade of Java: what was archived before is of no use, and is made anew."""
+    (tmp_path / "cache").mkdir()
+    jars = tmp_path / "cache" / f"kafka-{KAFKA_VERSION}"
+    jars.symlink_to(install_jars(default_cache()))
+    archive = tmp_path / "cache" / f"kafka-{KAFKA_VERSION}.jsa"
+    archive.write_bytes(b"of another Java")
+    archive_classes(tmp_path / "cache")
+    node = KafkaNode(tmp_path / "kafka", cache=tmp_path / "cache")
+    node.start()
+    try:
+        assert str(archive) in Path(f"/proc/{node.pid}/maps").read_text()
+    finally:
+        node.kill()

@@ -85,13 +85,6 @@ def app(roster: Path) -> FastAPI:
     return app
 
 
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-        yield client
-
-
 def shared_with(answer: httpx.Response) -> str | None:
     """The origin whose page may read the answer."""
     assert "access-control-allow-credentials" not in answer.headers

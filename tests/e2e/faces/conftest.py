@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(weights: Path) -> Stack:
-    return _SHARED.start(weights)
+def stack(weights: Path) -> Iterator[Stack]:
+    with _SHARED.started(weights) as running:
+        yield running
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ _SHARED = Shared(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
-def stack() -> Stack:
-    return _SHARED.start()
+def stack() -> Iterator[Stack]:
+    with _SHARED.started() as running:
+        yield running
 
 
 @pytest.hookimpl(trylast=True)

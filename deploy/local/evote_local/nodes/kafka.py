@@ -212,14 +212,14 @@ def install_jars(cache: Path) -> Path:
 
 
 def archive_classes(cache: Path) -> None:
-    """Write down, once, what the JVM makes of a broker's classes (JEP 350), so that brokers start in half the time.
+    """Write down what the JVM makes of a broker's classes (JEP 350), so that brokers start in half the time.
 
-    Where there is no such archive, or one of another Java, the JVM reads the jars as ever and says nothing.
+    Made again when the one that is there is another Java's, or other jars'. Without one the JVM reads the jars as ever.
     """
     archive = _class_archive(cache)
-    if archive.exists():
+    if _is_usable(archive, install_jars(cache)):
         return
-    with tempfile.TemporaryDirectory(prefix="kafka-", dir=install_jars(cache).parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix="kafka-", dir=cache) as scratch:
         node, written = KafkaNode(Path(scratch), cache=cache), Path(scratch) / archive.name
         node.start()  # formats the data folder, whose program loads other classes
         node.stop()
@@ -245,6 +245,12 @@ def check_jars(folder: Path) -> None:
 
 def _class_archive(cache: Path) -> Path:
     return cache / f"kafka-{KAFKA_VERSION}.jsa"
+
+
+def _is_usable(archive: Path, jars: Path) -> bool:
+    """Whether the JVM would start from it: told to start from nothing else, it ends at once where it can't."""
+    command = [_java(), *_JVM_FLAGS, "-Xshare:on", f"-XX:SharedArchiveFile={archive}", "-cp", f"{jars}/*", "-version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - our own command
 
 
 def _java() -> str:

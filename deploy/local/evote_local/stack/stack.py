@@ -8,8 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
@@ -18,7 +16,7 @@ from evote_jpki.authority import OCSP_PATH, TestAuthority
 from ..nodes.kafka import KafkaNode
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
-from ..nodes.processes import ChildProcess, ProcessFailed
+from ..nodes.processes import ChildProcess, ProcessFailed, Running
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
 from .identities import LOG_ORIGIN, Identities, create_identities
@@ -40,7 +38,7 @@ _SCHEMAS = {
 _REQUESTS_PER_ADDRESS = "1000000"
 
 
-class Stack:
+class Stack(Running):
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
     def __init__(
@@ -148,19 +146,6 @@ class Stack:
         self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _named(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)

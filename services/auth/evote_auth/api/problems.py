@@ -96,10 +96,7 @@ _ROLL = (
                 "rows に挙げた行を直し、ファイル全体をもう一度取り込んでください。",
             ),
             ("The roll has faults; nothing was imported", "Correct the rows listed and import the whole file again."),
-            members=(
-                "rows",
-                "total",
-            ),
+            members=("rows", "total"),
         ),
         lambda error: {"rows": [asdict(fault) for fault in error.faults], "total": error.total},
     ),

@@ -1,18 +1,18 @@
 /** The whole page: the language, the election, the vote. */
 
+import { AroundContext, Status } from "@tsukuba-evote/shared/pages";
+import { type Language, Text } from "@tsukuba-evote/shared/words";
 import type { Services } from "@tsukuba-evote/shared/api";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { Landing } from "../pages/landing.tsx";
-import { Page, Status } from "../pages/page.tsx";
-import { AroundContext, useWords } from "../pages/surroundings.ts";
+import { Page } from "../pages/page.tsx";
+import { useWords } from "../pages/surroundings.ts";
 import { TroubleText } from "../pages/trouble.tsx";
 import { Vote, type VoteProps } from "../pages/vote.tsx";
 import type { Wait } from "../vote/retrying.ts";
 import { slugOfError } from "../vote/session.ts";
-import type { Language } from "../words/index.ts";
-import { Text } from "../words/ruby.tsx";
 import { type Listed, openElections, type Published, readElection } from "./election.ts";
 
 interface AppProps {

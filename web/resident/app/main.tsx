@@ -1,7 +1,8 @@
 /** Wiring only: the window, the worker, the services of the city's configuration. */
 
+import { languageOf } from "@tsukuba-evote/shared/words";
 import "@digital-go-jp/design-tokens/dist/tokens.css";
-import "../look/page.css";
+import "@tsukuba-evote/shared/look/page.css";
 
 import { connect } from "@tsukuba-evote/shared/api";
 import { systemRandom } from "@tsukuba-evote/shared/belenios";
@@ -18,7 +19,7 @@ import { takeBurst } from "../ways/burst.ts";
 import { closeCamera, openCamera, picture } from "../ways/camera.ts";
 import { releaseByCard } from "../ways/card.ts";
 import { beginVerification, orderByCode, releaseByFace } from "../ways/face.ts";
-import { CATALOGUES, type Language } from "../words/index.ts";
+import { CATALOGUES } from "../words/index.ts";
 import { arrive } from "./address.ts";
 import { App } from "./app.tsx";
 import { type Config, readConfig } from "./config.ts";
@@ -36,7 +37,7 @@ async function start(): Promise<void> {
   const response = await fetch("/config.json", { cache: "no-cache" });
   const config = readConfig(await response.json());
   const services = connect(config.services, (request) => fetch(request));
-  const language = languageOf(new URL(window.location.href).searchParams.get("lang"));
+  const language = languageOf(new URL(window.location.href).searchParams.get("lang"), navigator);
   render(
     <App
       services={services}
@@ -161,13 +162,6 @@ function warnBeforeLeaving(session: Session): void {
       left.abort();
     }
   });
-}
-
-function languageOf(asked: string | null): Language {
-  if (asked !== null && Object.hasOwn(CATALOGUES, asked)) {
-    return asked as Language;
-  }
-  return navigator.language.startsWith("ja") ? "ja" : "en";
 }
 
 start().catch(() => {

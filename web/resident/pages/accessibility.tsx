@@ -1,8 +1,8 @@
 /** The accessibility statement, in the parts that the Ministry of Internal Affairs' guideline names; what was not tested stands there. */
 
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 
-import { Text } from "../words/ruby.tsx";
 import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 

@@ -1,5 +1,7 @@
 /** The way in by card: what the reader and the card are like, the number to compare, and what to do when it fails. */
 
+import { Status } from "@tsukuba-evote/shared/pages";
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
@@ -9,8 +11,7 @@ import { AgentRefused, type CardState } from "../ways/agent.ts";
 import type { CardProgress } from "../ways/card.ts";
 import type { Words } from "../words/index.ts";
 import { AGENT_ADVICE_OF } from "../words/problems.ts";
-import { Text } from "../words/ruby.tsx";
-import { Page, Status } from "./page.tsx";
+import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 import { type Trouble, TroubleText } from "./trouble.tsx";
 

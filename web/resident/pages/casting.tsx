@@ -1,12 +1,13 @@
 /** While the ballot is on its way, when it was refused, and after the end. */
 
+import { Status } from "@tsukuba-evote/shared/pages";
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 
 import type { Delay } from "../vote/machine.ts";
 import { adviceOf } from "../words/problems.ts";
-import { Text } from "../words/ruby.tsx";
 import type { Words } from "../words/index.ts";
-import { Page, Status } from "./page.tsx";
+import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 import { TroubleText } from "./trouble.tsx";
 

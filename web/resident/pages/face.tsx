@@ -1,5 +1,7 @@
 /** The way in by voting code and face. */
 
+import { ErrorSummary, Status } from "@tsukuba-evote/shared/pages";
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -11,8 +13,7 @@ import type { Action, Order, Verification } from "../ways/face.ts";
 import { type CodeFault, grouped, readVotingCode } from "../ways/voting_code.ts";
 import type { Words } from "../words/index.ts";
 import { adviceOf, FACE_REASONS } from "../words/problems.ts";
-import { Text } from "../words/ruby.tsx";
-import { ErrorSummary, Page, Status } from "./page.tsx";
+import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 import { type Trouble, TroubleText } from "./trouble.tsx";
 

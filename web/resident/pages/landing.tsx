@@ -1,13 +1,14 @@
 /** The election's page: when it opens and closes, what counts, and the ways to vote. */
 
+import { timeOf, useAround } from "@tsukuba-evote/shared/pages";
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 
 import type { Way } from "../vote/machine.ts";
-import { Text } from "../words/ruby.tsx";
 import { Accessibility } from "./accessibility.tsx";
 import { Page } from "./page.tsx";
-import { timeOf, useAround, useWords } from "./surroundings.ts";
+import { useWords } from "./surroundings.ts";
 
 /** What tally says of an election. */
 export interface ElectionNotice {

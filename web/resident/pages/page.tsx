@@ -1,133 +1,29 @@
-/** The frame of each page: title, language, the heading that has the focus, and where to get help. */
+/** The frame of each page of a vote: until there is a receipt, no title lets anybody think that the vote was cast. */
 
+import { Frame as AnyFrame, Page as AnyPage } from "@tsukuba-evote/shared/pages";
 import type { ComponentChildren, VNode } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { LANGUAGES } from "../words/index.ts";
-import { plain, Text } from "../words/ruby.tsx";
-import { useAround, useWords } from "./surroundings.ts";
+import type { Words } from "../words/index.ts";
+import { useWords } from "./surroundings.ts";
 
 interface PageProps {
-  /** The heading; beside it in the window's title stands whether the vote is cast. */
   readonly title: string;
   readonly voted: "not-yet" | "cast";
-  /**
-   * Which part of the page is shown, where parts take turns: with each the heading gets the focus. Not with the words: who changes
-   * the language stays where they are.
-   */
+  /** Which part of the page is shown, where parts take turns: with each the heading gets the focus. */
   readonly part?: string;
   readonly children: ComponentChildren;
 }
 
 /** A page with a heading of its own. */
-export function Page({ title, voted, part, children }: PageProps): VNode {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useLayoutEffect(() => {
-    heading.current?.focus();
-  }, [part]);
-  return (
-    <Frame title={title} voted={voted}>
-      <h1 ref={heading} tabIndex={-1}>
-        <Text of={title} />
-      </h1>
-      {children}
-    </Frame>
-  );
+export function Page({ voted, ...page }: PageProps): VNode {
+  return <AnyPage {...page} notice={noticeOf(voted, useWords())} />;
 }
 
 /** A page whose heading stands elsewhere: in the legend of a question. */
-export function Frame({ title, voted, children }: PageProps): VNode {
-  const words = useWords();
-  const { language, setLanguage, helpdesk } = useAround();
-  useLayoutEffect(() => {
-    // Until there is a receipt, no title lets anybody think that the vote was cast.
-    document.title = [...(voted === "cast" ? [] : [plain(words.notYetVoted)]), plain(title), plain(words.service)].join(" – ");
-    document.documentElement.lang = language === "en" ? "en" : "ja";
-  }, [title, voted, words, language]);
-  return (
-    <>
-      <a class="skip" href="#main" onClick={focusMain}>
-        <Text of={words.skip} />
-      </a>
-      <header class="top">
-        <p class="service">
-          <Text of={words.service} />
-        </p>
-        <nav aria-label={plain(words.language)}>
-          <ul class="languages">
-            {LANGUAGES.map(({ language: other, name, lang }) => (
-              <li key={other}>
-                <button
-                  type="button"
-                  lang={lang}
-                  aria-current={other === language ? "true" : undefined}
-                  onClick={() => {
-                    setLanguage(other);
-                  }}
-                >
-                  {name}
-                </button>
-              </li>
-            ))}
-          </ul>
-        </nav>
-      </header>
-      <main id="main" tabIndex={-1}>
-        {voted === "cast" ? null : (
-          <p class="not-yet">
-            <Text of={words.notYetVoted} />
-          </p>
-        )}
-        {children}
-      </main>
-      <footer>
-        <h2>
-          <Text of={words.helpdesk} />
-        </h2>
-        <p lang="ja">{helpdesk}</p>
-      </footer>
-    </>
-  );
+export function Frame({ voted, ...page }: PageProps): VNode {
+  return <AnyFrame {...page} notice={noticeOf(voted, useWords())} />;
 }
 
-/** Not by the fragment: it would stand in the address and in the history. */
-function focusMain(event: Event): void {
-  event.preventDefault();
-  document.getElementById("main")?.focus();
-}
-
-/** What is wrong with what the voter entered, at the top of the form; takes the focus. */
-export function ErrorSummary({ message, field }: { readonly message: string; readonly field: string }): VNode {
-  const words = useWords();
-  const box = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    box.current?.focus();
-  }, [message]);
-  return (
-    <div class="errors" role="alert" tabIndex={-1} ref={box}>
-      <h2>
-        <Text of={words.errorSummary} />
-      </h2>
-      <p>
-        <button
-          type="button"
-          class="link"
-          onClick={() => {
-            document.getElementById(field)?.focus();
-          }}
-        >
-          <Text of={message} />
-        </button>
-      </p>
-    </div>
-  );
-}
-
-/** What goes on while the voter waits: read aloud, and standing there. */
-export function Status({ children }: { readonly children: ComponentChildren }): VNode {
-  return (
-    <div class="status" role="status">
-      {children}
-    </div>
-  );
+function noticeOf(voted: "not-yet" | "cast", words: Words): string | null {
+  return voted === "cast" ? null : words.notYetVoted;
 }

@@ -1,13 +1,14 @@
 /** One question: what may be marked, in the order that law or lot gave. */
 
+import { ErrorSummary } from "@tsukuba-evote/shared/pages";
+import { Text } from "@tsukuba-evote/shared/words";
 import type { Question } from "@tsukuba-evote/shared/belenios";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { isBlank, mark, markBlank, markedAnswers, nothingMarked } from "../vote/choices.ts";
 import type { Words } from "../words/index.ts";
-import { Text } from "../words/ruby.tsx";
-import { ErrorSummary, Frame } from "./page.tsx";
+import { Frame } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 
 interface QuestionProps {

@@ -1,14 +1,14 @@
 /** The receipt: to keep, to print, and how far the ballot is recorded. It says nothing of the choice. */
 
+import { Qr, timeOf, useAround } from "@tsukuba-evote/shared/pages";
+import { plain, Text } from "@tsukuba-evote/shared/words";
 import type { Receipt } from "@tsukuba-evote/shared/check";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { type Progress, STAGES } from "../vote/progress.ts";
-import { plain, Text } from "../words/ruby.tsx";
 import { Page } from "./page.tsx";
-import { Qr } from "./qr.tsx";
-import { timeOf, useAround, useWords } from "./surroundings.ts";
+import { useWords } from "./surroundings.ts";
 
 interface ReceiptProps {
   readonly electionName: string;

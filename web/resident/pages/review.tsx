@@ -1,14 +1,14 @@
 /** What was chosen, the tracker of the ballot that says so, and the one button that casts it. */
 
+import { Qr, Status } from "@tsukuba-evote/shared/pages";
+import { plain, Text } from "@tsukuba-evote/shared/words";
 import type { Question } from "@tsukuba-evote/shared/belenios";
 import { writeOpening } from "@tsukuba-evote/shared/belenios";
 import type { VNode } from "preact";
 
 import { isBlank, markedAnswers } from "../vote/choices.ts";
 import type { State } from "../vote/machine.ts";
-import { Text, plain } from "../words/ruby.tsx";
-import { Page, Status } from "./page.tsx";
-import { Qr } from "./qr.tsx";
+import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 
 type At<Name extends State["at"]> = Extract<State, { at: Name }>;

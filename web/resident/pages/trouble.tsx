@@ -1,10 +1,10 @@
 /** What went wrong, what to do now, and the other ways to vote. */
 
+import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 
 import type { Way } from "../vote/machine.ts";
 import { adviceOf } from "../words/problems.ts";
-import { Text } from "../words/ruby.tsx";
 import { useWords } from "./surroundings.ts";
 
 /** A refusal as the voter needs it. */

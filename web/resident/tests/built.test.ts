@@ -18,7 +18,7 @@ const read = (file: string) => readFileSync(join(dist, file), "utf8");
 
 beforeAll(() => {
   run("../node_modules/vite/bin/vite.js", "build", "--outDir", dist, "--emptyOutDir", "--logLevel", "error");
-  run("build/seal.mjs", dist);
+  run("../shared/build/seal.mjs", dist);
   files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.includes("."));
 });
 afterAll(() => {

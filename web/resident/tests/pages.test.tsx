@@ -1,13 +1,12 @@
 // @vitest-environment happy-dom
 /** The pages as a voter meets them, with the real machine and protocol behind and pretend services beyond. */
 
+import { type Around, AroundContext } from "@tsukuba-evote/shared/pages";
 import type { Question } from "@tsukuba-evote/shared/belenios";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import type { Around } from "../pages/surroundings.ts";
-import { AroundContext } from "../pages/surroundings.ts";
 import { QuestionPage } from "../pages/question.tsx";
 import { Vote, type VoteProps } from "../pages/vote.tsx";
 import { followHistory } from "../app/places.ts";

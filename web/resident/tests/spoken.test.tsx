@@ -1,6 +1,8 @@
 // @vitest-environment happy-dom
 /** What a screen reader says of the pages (a virtual one: no substitute for people who use one). */
 
+import { AroundContext } from "@tsukuba-evote/shared/pages";
+import { type Language, Text } from "@tsukuba-evote/shared/words";
 import { virtual } from "@guidepup/virtual-screen-reader";
 import { render, type VNode } from "preact";
 import { act } from "preact/test-utils";
@@ -9,10 +11,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Casting } from "../pages/casting.tsx";
 import { QuestionPage } from "../pages/question.tsx";
 import { ReceiptPage } from "../pages/receipt.tsx";
-import { AroundContext } from "../pages/surroundings.ts";
-import type { Language } from "../words/index.ts";
 import { en } from "../words/en.ts";
-import { Text } from "../words/ruby.tsx";
 import { yasashii } from "../words/yasashii.ts";
 
 let root: HTMLElement;

@@ -1,13 +1,13 @@
-/** No language lacks a word, no kanji of the easy Japanese its reading, and no problem of a voter's its words. */
+/** No word of a vote is missing, and no problem of a voter's its words. */
 
+import { checkCatalogues } from "@tsukuba-evote/shared/tests/catalogues";
 import { readFileSync } from "node:fs";
 
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { OWN_SLUGS } from "../vote/session.ts";
 import { CATALOGUES } from "../words/index.ts";
 import { ADVICE_OF, FACE_REASONS } from "../words/problems.ts";
-import { plain } from "../words/ruby.tsx";
 
 /** What officers, trustees, auditors and monitoring alone can meet. */
 const NOT_FOR_VOTERS = new Set([
@@ -60,17 +60,6 @@ const documented = new Set(
   }),
 );
 
-/** Every text of a catalogue, with its place; functions are called with a number for each parameter. */
-function texts(node: unknown, place: string): [string, string][] {
-  if (typeof node === "string") {
-    return [[place, node]];
-  }
-  if (typeof node === "function") {
-    return [[place, (node as (...numbers: number[]) => string)(...Array.from({ length: node.length }, () => 1))]];
-  }
-  return Object.entries(node as object).flatMap(([name, child]) => texts(child, `${place}.${name}`));
-}
-
 /** The lists of allowed values anywhere in a schema. */
 function enumsIn(node: unknown): string[][] {
   if (typeof node !== "object" || node === null) {
@@ -80,30 +69,7 @@ function enumsIn(node: unknown): string[][] {
   return [...own, ...Object.values(node).flatMap(enumsIn)];
 }
 
-describe.each(Object.entries(CATALOGUES))("%s", (language, words) => {
-  test("has every word", () => {
-    const places = (of: unknown) => texts(of, "").map(([place]) => place);
-    expect(places(words)).toEqual(places(CATALOGUES.ja));
-    expect(texts(words, language).filter(([, text]) => text.trim() === "")).toEqual([]);
-  });
-});
-
-test("in easy Japanese every kanji has its reading", () => {
-  const bare = texts(CATALOGUES.yasashii, "").filter(([, text]) => /\p{Script=Han}/u.test(text.replaceAll(/\{[^|{}]+\|[^|{}]+\}/gu, "")));
-  expect(bare).toEqual([]);
-});
-
-test("readings are kana, and only in easy Japanese", () => {
-  for (const [place, text] of texts(CATALOGUES.yasashii, "")) {
-    for (const [, reading] of text.matchAll(/\|([^|{}]+)\}/gu)) {
-      expect(reading, place).toMatch(/^\p{Script=Hiragana}+$/u);
-    }
-    expect(plain(text), place).not.toMatch(/[{}|]/);
-  }
-  for (const words of [CATALOGUES.ja, CATALOGUES.en]) {
-    expect(texts(words, "").filter(([, text]) => /[{}|]/.test(text))).toEqual([]);
-  }
-});
+checkCatalogues(CATALOGUES);
 
 test("every problem that a voter may meet has words", () => {
   expect([...documented].filter((slug) => !ADVICE_OF.has(slug) && !NOT_FOR_VOTERS.has(slug))).toEqual([]);

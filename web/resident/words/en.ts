@@ -2,17 +2,12 @@ import type { Words } from "./index.ts";
 
 export const en: Words = {
   notYetVoted: "Not voted yet",
-  service: "Tsukuba internet voting",
-  language: "Language",
-  skip: "To the main text",
   back: "Back",
   next: "Continue",
   change: "Change",
   tryNow: "Try now",
   again: "Begin again",
   otherWays: "Other ways to vote",
-  helpdesk: "Help",
-  errorSummary: "Please check what you entered",
   notConfigured: "The voting page can't be shown. Reload it in a while.",
   officialText: "Official text of the election",
   loading: {

@@ -1,16 +1,11 @@
 export const ja = {
   notYetVoted: "まだ投票していません",
-  service: "つくば市 インターネット投票",
-  language: "ことば",
-  skip: "本文へ",
   back: "戻る",
   next: "次へ",
   change: "変更する",
   tryNow: "今すぐ試す",
   again: "はじめからやり直す",
   otherWays: "ほかの投票方法",
-  helpdesk: "お問い合わせ",
-  errorSummary: "入力を確かめてください",
   notConfigured: "投票ページを表示できません。しばらくしてから読み込み直してください。",
   officialText: "選挙の公式の文面",
   loading: {

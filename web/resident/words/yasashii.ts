@@ -3,17 +3,12 @@ import type { Words } from "./index.ts";
 /** やさしい日本語: short sentences, words apart, and above every kanji how it is read (`{漢字|かんじ}`). */
 export const yasashii: Words = {
   notYetVoted: "まだ {投票|とうひょう}して いません",
-  service: "つくば{市|し} インターネット {投票|とうひょう}",
-  language: "ことば",
-  skip: "{本文|ほんぶん}へ",
   back: "もどる",
   next: "つぎへ",
   change: "かえる",
   tryNow: "{今|いま} ためす",
   again: "はじめから もう{一度|いちど}",
   otherWays: "ほかの {投票|とうひょう}の {方法|ほうほう}",
-  helpdesk: "わからない とき",
-  errorSummary: "{入力|にゅうりょく}を {確|たし}かめて ください",
   notConfigured: "{投票|とうひょう}の ページが {出|で}ません。すこし {待|ま}ってから、もう{一度|いちど} {開|ひら}いて ください。",
   officialText: "{選挙|せんきょ}の {正式|せいしき}な {文|ぶん}",
   loading: {

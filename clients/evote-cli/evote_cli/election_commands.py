@@ -116,6 +116,22 @@ def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, passwor
     _console.print("すべて準備ができています。")
 
 
+@app.command()
+def abandon(
+    election: ElectionUuid,
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+    yes: YesToName = False,
+) -> None:
+    """開始していない選挙を取りやめる（二人。元に戻せず、開始できなくなる）。続けられない鍵の儀式や、起案の誤りのとき。"""
+    if not yes:
+        confirm_by_name(acts.ABANDON, election, url)
+    _change(Commanded(acts.ABANDON, {"election_uuid": election}), url, command, officer_key, password, reason)
+
+
 @app.command("open")
 def open_(
     election: ElectionUuid,

@@ -88,7 +88,7 @@ class PolynomialLost(CommandFailed):
         super().__init__(
             "約束（コミットメント）をした多項式の記録が、鍵ファイルの隣にありません。鍵からもログからも作り直せません:\n"
             f"  {record}\n"
-            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に起案のやり直しを"
+            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に取りやめと起案のやり直しを"
             "頼んでください（票はまだ一つもなく、秘密は何も出ていません）。"
         )
         self.record = record
@@ -101,6 +101,17 @@ class NothingLost(CommandFailed):
         super().__init__(
             f"選挙 {visible(election_uuid)} では、あなたの鍵からまだ何も公開ログに載っていません。"
             "失われたものはありません。evote trustee run で始めてください。"
+        )
+        self.election_uuid = election_uuid
+
+
+class ElectionGivenUp(CommandFailed):
+    """The officers have abandoned the election before it was opened: nothing is left to do for it."""
+
+    def __init__(self, election_uuid: str) -> None:
+        super().__init__(
+            f"選挙 {visible(election_uuid)} は、開始の前に取りやめになりました（公開ログに記録があります）。\n"
+            "することはありません。新しい起案の識別子が伝えられたら、同じ鍵ファイルで始めてください。"
         )
         self.election_uuid = election_uuid
 

@@ -29,6 +29,7 @@ from .errors import (
     CeremonyDone,
     CeremonyRejected,
     CodeDiffers,
+    ElectionGivenUp,
     KeyNotInCertificate,
     NothingToDo,
     NotThisTrustee,
@@ -92,6 +93,7 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
 
     Raises:
         NothingToDo: its draft isn't in the log yet.
+        ElectionGivenUp: the officers have abandoned it.
         NotThisTrustee: the draft names another key.
         KeyNotInCertificate: the certificate under this trustee's name has other keys.
         CeremonyRejected: something under a trustee's name isn't theirs.
@@ -99,6 +101,8 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
     logged = view.witnessed.elections.by_uuid.get(election_uuid)
     if logged is None or logged.drafted is None:
         raise NothingToDo(f"選挙 {election_uuid} の起案が、公開ログにまだありません。少し待ってやり直してください")
+    if logged.abandoned is not None:
+        raise ElectionGivenUp(election_uuid)
     plan = logged.drafted.event.plan
     try:
         trustee = plan.number_of(identity_of(secret).public_key())

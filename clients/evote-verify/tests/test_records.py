@@ -16,6 +16,7 @@ from evote_eventlog.events import (
     BallotOrder,
     CertificateReceived,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     EncryptedTallyComputed,
     EventData,
@@ -55,6 +56,7 @@ events = st.one_of(
     st.builds(BallotAccepted, election_uuid=uuids, credential=texts, tracker=texts, ballot=texts, order=orders),
     st.builds(BallotBoxClosed, election_uuid=uuids, partition=counts, partitions=counts),
     st.builds(CertificateReceived, election_uuid=uuids, trustee=counts, certificate=texts, statement=texts),
+    st.builds(ElectionAbandoned, election_uuid=uuids, command=commands),
     st.builds(SetupConfirmed, election_uuid=uuids, trustee=counts, statement=texts),
     st.builds(
         CredentialsPublished,

@@ -52,6 +52,7 @@ _OFFICER, _COUNTER = Role.ELECTION_OFFICER, Role.COUNTER_OFFICER
 # The draft names the trustees with their keys: whoever writes it alone could put strangers there.
 DRAFT: Final = Act("tally", "POST", "/elections", _OFFICER, 2, "選挙の起案（トラスティの一覧の承認）")
 FREEZE: Final = Act("tally", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "選挙の確定")
+ABANDON: Final = Act("tally", "POST", f"{_ELECTION}/abandon", _OFFICER, 2, "開始していない選挙の取りやめ")
 OPEN: Final = Act("tally", "POST", f"{_ELECTION}/open", _OFFICER, 2, "投票の開始")
 CLOSE: Final = Act("tally", "POST", f"{_ELECTION}/close", _OFFICER, 2, "終了時刻より前の締切り")
 CERTIFY: Final = Act("tally", "POST", f"{_ELECTION}/certify", _OFFICER, 2, "結果の認定")
@@ -70,6 +71,7 @@ REISSUE_TEMPLATE: Final = Act(
 ACTS: Final = (
     DRAFT,
     FREEZE,
+    ABANDON,
     OPEN,
     CLOSE,
     CERTIFY,

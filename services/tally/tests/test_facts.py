@@ -64,5 +64,5 @@ def test_an_event_that_comes_twice_changes_nothing(events: list[ElectionEventDat
 
 
 def test_every_kind_has_a_rule_and_a_name_of_its_own() -> None:
-    assert len({FactKey(kind.__name__) for kind in FACT_CLASSES}) == len(FACT_CLASSES) == 13
+    assert len({FactKey(kind.__name__) for kind in FACT_CLASSES}) == len(FACT_CLASSES) == 14
     assert Fact(TALLY, "2026-11-24T00:00:00.000Z").data is TALLY

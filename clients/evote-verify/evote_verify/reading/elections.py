@@ -26,6 +26,7 @@ from .records import (
     BallotBoxClosed,
     CeremonyMessage,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionOpened,
@@ -106,6 +107,8 @@ class LoggedElection:
 
     drafted: Logged[ElectionDrafted] | None = None
     roll: Logged[RollFrozen] | None = None
+    abandoned: Logged[ElectionAbandoned] | None = None
+    """Given up; of this and an opening the first one stands."""
     opened: Logged[ElectionOpened] | None = None
     closed: Logged[ElectionClosed] | None = None
     certified: Logged[ResultCertified] | None = None
@@ -170,14 +173,16 @@ class LoggedElection:
         self,
         index: int,
         time: str,
-        event: ElectionDrafted | RollFrozen | ElectionOpened | ElectionClosed | ResultCertified,
+        event: ElectionDrafted | RollFrozen | ElectionAbandoned | ElectionOpened | ElectionClosed | ResultCertified,
     ) -> None:
         match event:
             case ElectionDrafted():
                 self.drafted = self.drafted or Logged(index, time, event)
-            case RollFrozen() if self.drafted:
+            case RollFrozen() if self.drafted and not self.abandoned:
                 self.roll = self.roll or Logged(index, time, event)
-            case ElectionOpened() if self.roll:
+            case ElectionAbandoned() if self.drafted and not self.opened:
+                self.abandoned = self.abandoned or Logged(index, time, event)
+            case ElectionOpened() if self.roll and not self.abandoned:
                 if event.credentials_sha256 != self.roll.event.credentials_sha256:
                     raise MalformedRecord("the election is opened with another list of credentials than was frozen")
                 self.opened = self.opened or Logged(index, time, event)

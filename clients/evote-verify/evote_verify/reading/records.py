@@ -65,6 +65,14 @@ class RollFrozen:
 
 
 @dataclass(frozen=True, slots=True)
+class ElectionAbandoned:
+    """The officers give the election up; it is never opened."""
+
+    election_uuid: str
+    command: SignedCommand | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ElectionOpened:
     """The exact texts of the election."""
 
@@ -197,6 +205,7 @@ class ResultComputed:
 Event = (
     ElectionDrafted
     | RollFrozen
+    | ElectionAbandoned
     | ElectionOpened
     | ElectionClosed
     | ResultCertified
@@ -343,6 +352,10 @@ def _frozen(data: Fields) -> Event:
     return RollFrozen(_uuid(data), _count(data, "roll_size"), _sha256(data, "credentials_sha256"), _command(data))
 
 
+def _abandoned(data: Fields) -> Event:
+    return ElectionAbandoned(_uuid(data), _command(data))
+
+
 def _opened(data: Fields) -> Event:
     for name in ("opens_at", "closes_at"):
         data.text(name)
@@ -435,6 +448,7 @@ def _result(data: Fields) -> Event:
 _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "elections.ElectionDrafted.v2": _drafted,
     "elections.RollFrozen.v1": _frozen,
+    "elections.ElectionAbandoned.v1": _abandoned,
     "elections.ElectionOpened.v1": _opened,
     "elections.ElectionClosed.v1": _closed,
     "elections.ResultCertified.v1": _certified,

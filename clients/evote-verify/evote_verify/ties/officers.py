@@ -1,7 +1,7 @@
 """officers - election: persons on the auditor's own roster signed each of the officers' acts, two where it takes two.
 
-1. Draft, roll, credentials, opening, certification, and a closing before its time: each event holds the statements of
-   as many different persons as the act takes, all with the role and on the roster when they signed.
+1. Draft, roll, credentials, abandonment, opening, certification, and a closing before its time: each event holds the
+   statements of as many different persons as the act takes, all with the role and on the roster when they signed.
 2. They signed this election, this act and the body beside it, an hour before the event at most; and the event says
    what that body says.
 3. No command stands for two events.
@@ -77,6 +77,8 @@ class _Check:
                 yield from self._signed(
                     uuid, acts.PUBLISH_CREDENTIALS, published.index, published.time, published.event
                 )
+        if (abandoned := election.abandoned) is not None:
+            yield from self._signed(uuid, acts.ABANDON, abandoned.index, abandoned.time, abandoned.event.command)
         if opened is not None:
             yield from self._signed(uuid, acts.OPEN, opened.index, opened.time, opened.event.command)
         if closed is not None and (not closed.event.by_itself or closed.event.command is not None):

@@ -9,6 +9,7 @@ from .dead_letter import DeadLetter
 from .elections import (
     DraftQuestion,
     DraftTrustee,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionOpened,
@@ -41,6 +42,7 @@ from .tally import (
 EVENT_CLASSES: tuple[type[EventData], ...] = (
     ElectionDrafted,
     RollFrozen,
+    ElectionAbandoned,
     ElectionOpened,
     ElectionClosed,
     ResultCertified,
@@ -88,6 +90,7 @@ __all__ = [
     "DeadLetter",
     "DraftQuestion",
     "DraftTrustee",
+    "ElectionAbandoned",
     "ElectionClosed",
     "ElectionDrafted",
     "ElectionEventData",

@@ -68,6 +68,16 @@ class RollFrozen(ElectionEventData):
     """What the officers signed; None in what was written before officers signed."""
 
 
+class ElectionAbandoned(ElectionEventData):
+    """The officers give up an election that was never opened: it stays as it is, and is never opened."""
+
+    topic = Topic.ELECTIONS
+    since = 2
+
+    command: OfficersCommand | None = None
+    """What the officers signed."""
+
+
 class ElectionOpened(ElectionEventData):
     """Preflight passed and the election is fixed: from here its JSON never changes."""
 

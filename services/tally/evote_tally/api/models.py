@@ -201,6 +201,7 @@ class ElectionResponse(Body):
     closed_at: str | None
     close_reason: str | None
     certified_at: str | None
+    abandoned_at: str | None
     archive_sha256: str | None
 
 
@@ -260,5 +261,6 @@ def election_response(overview: ElectionOverview) -> ElectionResponse:
         closed_at=times.get(FactKey("ElectionClosed")),
         close_reason=overview.closed.reason if overview.closed else None,
         certified_at=times.get(FactKey("ResultCertified")),
+        abandoned_at=times.get(FactKey("ElectionAbandoned")),
         archive_sha256=overview.certified.archive_sha256 if overview.certified else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_eventlog.errors import EventTooLarge, LogUnavailable, NotReadByAll
 from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.field_errors import field_error
 from evote_platform.problems import (
@@ -345,6 +345,24 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(EventTooLarge, BODY_TOO_LARGE, lambda error: {"limit_bytes": error.limit}),
+        answer(
+            NotReadByAll,
+            kind(
+                "not-read-by-all",
+                409,
+                (
+                    "この環境では、まだ使えない操作です",
+                    "何も記録していません。すべてのサービスの更新が済み、EVOTE_EVENTS_RELEASE が {since} に上がると"
+                    "使えます（いまは {release}）。運用担当者に知らせてください。",
+                ),
+                (
+                    "This deployment does not offer that yet",
+                    "Nothing was recorded. It can be done once every service is upgraded and EVOTE_EVENTS_RELEASE is"
+                    " raised to {since} (now {release}). Tell the operators.",
+                ),
+            ),
+            facts=lambda error: {"since": error.since, "release": error.release},
+        ),
         answer(
             LogUnavailable,
             kind(

@@ -89,7 +89,7 @@ def waiting_for(election: Election, step: Step) -> tuple[int, ...]:
 def waiting_for_ceremony(election: Election) -> tuple[str, ...]:
     """What the ceremony still waits for, or what it breaks on, as text; empty when it is complete."""
     if (broken := _broken(election)) is not None:
-        return (f"broken: {broken}; no trustee goes on with it, draft the election anew",)
+        return (f"broken: {broken}; no trustee goes on with it, abandon the election and draft it anew",)
     step = next((step for step in CEREMONY_STEPS if waiting_for(election, step)), None)
     if step is None:
         return ()

@@ -11,6 +11,7 @@ from evote_belenios.election import Question
 from evote_ceremony.plan import Plan, PlannedTrustee
 from evote_eventlog.events import (
     CertificateReceived,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionEventData,
@@ -41,6 +42,8 @@ class Stage(StrEnum):
     TALLIED = "tallied"
     DECRYPTED = "decrypted"
     CERTIFIED = "certified"
+    ABANDONED = "abandoned"
+    """Given up before the opening: the last stage of an election that has no other."""
 
 
 _STAGE_MARKS: tuple[tuple[type[ElectionEventData], Stage], ...] = (
@@ -49,6 +52,7 @@ _STAGE_MARKS: tuple[tuple[type[ElectionEventData], Stage], ...] = (
     (EncryptedTallyComputed, Stage.TALLIED),
     (ElectionClosed, Stage.CLOSED),
     (ElectionOpened, Stage.OPEN),
+    (ElectionAbandoned, Stage.ABANDONED),
     (RollFrozen, Stage.ROLL_FROZEN),
 )
 
@@ -143,13 +147,18 @@ class Election:
         """The event that fixed the election; refused before the opening."""
         opened = self.fact(ElectionOpened)
         if opened is None:
-            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage not in _BEFORE_OPENING))
+            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage not in _NEVER_OPENED))
         return opened
 
     def require_stage(self, *allowed: Stage) -> None:
         """Refuse unless the election is in one of these stages."""
         if self.stage not in allowed:
             raise WrongStage(self.stage, allowed)
+
+    def require_not_abandoned(self) -> None:
+        """Refuse an election that was given up."""
+        if self.stage is Stage.ABANDONED:
+            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage is not Stage.ABANDONED))
 
     def require_trustee(self, trustee: int) -> None:
         """Refuse a trustee number that the election doesn't have."""
@@ -158,6 +167,7 @@ class Election:
 
 
 _BEFORE_OPENING = (Stage.DRAFTED, Stage.ROLL_FROZEN)
+_NEVER_OPENED = (*_BEFORE_OPENING, Stage.ABANDONED)
 
 
 def election_from(election_uuid: str, facts: Iterable[Fact]) -> Election:

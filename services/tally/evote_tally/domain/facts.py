@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from evote_eventlog.events import (
     CertificateReceived,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionEventData,
@@ -51,6 +52,7 @@ class Fact:
 _BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
     ElectionDrafted: None,
     RollFrozen: ElectionDrafted,
+    ElectionAbandoned: ElectionDrafted,
     ElectionOpened: RollFrozen,
     ElectionClosed: ElectionOpened,
     ResultCertified: ElectionClosed,
@@ -62,6 +64,13 @@ _BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
     EncryptedTallyComputed: None,
     PartialDecryptionReceived: EncryptedTallyComputed,
     ResultComputed: EncryptedTallyComputed,
+}
+_NOT_AFTER: dict[type[ElectionEventData], type[ElectionEventData]] = {
+    # Of two replicas that lost the lock one may open what the other abandons: whichever comes first in the log stands.
+    ElectionOpened: ElectionAbandoned,
+    RollFrozen: ElectionAbandoned,
+    ElectionAbandoned: ElectionOpened,
+    PartialDecryptionReceived: ResultComputed,
 }
 FACT_CLASSES: tuple[type[ElectionEventData], ...] = tuple(_BUILDS_ON)
 """The events that make an election's state, the life cycle first."""
@@ -77,7 +86,8 @@ def stands(data: ElectionEventData, earlier: Collection[FactKey]) -> bool:
     key = key_of(data)
     if key in earlier:
         return False
-    if isinstance(data, PartialDecryptionReceived) and FactKey(ResultComputed.__name__) in earlier:
+    end = _NOT_AFTER.get(type(data))
+    if end is not None and FactKey(end.__name__) in earlier:
         return False
     base = _BUILDS_ON[type(data)]
     if base is None:

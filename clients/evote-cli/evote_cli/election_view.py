@@ -41,7 +41,8 @@ _CHECKS: Final = {
     "credentials-published": _CheckWords("投票資格の公開", "evote roll freeze で名簿を凍結する"),
     "ceremony": _CheckWords(
         "鍵の儀式",
-        "立会人が残りの段階を終えるのを待つ。broken とあれば、" + _DRAFT_ANEW,
+        "立会人が残りの段階を終えるのを待つ。broken とあれば、約束の前なら立会人の鍵を交替する"
+        "（evote election renew-trustee）か、" + _DRAFT_ANEW,
     ),
     "confirmations": _CheckWords("最終内容の確認", "まだの立会人が最終内容を確認するのを待つ"),
     "window": _CheckWords("受付の期間", "終了時刻を過ぎている。" + _DRAFT_ANEW),

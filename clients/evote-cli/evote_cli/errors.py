@@ -173,6 +173,20 @@ class NotThisTrustee(CommandFailed):
         self.key = key
 
 
+class KeyWasRenewed(CommandFailed):
+    """Officers put another key in the place of this trustee's: this one counts no more."""
+
+    def __init__(self, trustee: int, key: str) -> None:
+        super().__init__(
+            f"立会人 {trustee}（あなた）の鍵は、職員により次の鍵に交替されました。この鍵ファイルの鍵は、もう使えません:\n"
+            f"  {visible(key)}\n"
+            "交替を頼んだのなら、新しい鍵ファイルで続けてください。頼んだ覚えがなければ、止めて、ほかの立会人の全員と"
+            "選挙管理委員会に電話してください。だれかがあなたになりすまそうとしています。"
+        )
+        self.trustee = trustee
+        self.key = key
+
+
 class MessageUnreadable(CommandFailed):
     """A file isn't a trustee's message."""
 

@@ -28,6 +28,7 @@ from evote_verify.reading.records import (
     ResultCertified,
     RollFrozen,
     SignedCommand,
+    TrusteeKeyRenewed,
 )
 from evote_verify.ties.officers import tie
 
@@ -122,6 +123,24 @@ def test_two_officers_abandon_an_election(office: Office) -> None:
     election.opened = election.closed = election.certified = None
     election.abandoned = Logged(3, rfc3339(NOON), ElectionAbandoned(UUID, office.signed(acts.ABANDON)))
     assert office.faults(election) == []
+
+
+def test_a_trustees_key_is_renewed_by_two_officers_who_signed_the_new_one(office: Office) -> None:
+    def election_with(key: str, by: Sequence[Officer], trustee: int = 1) -> LoggedElection:
+        election, path = office.election(), acts.RENEW_TRUSTEE.path_of(UUID, trustee=1)
+        body = '{"key": "new"}'
+        first = by[0].command(
+            acts.RENEW_TRUSTEE, path, body.encode(), reason="r", now=NOON, random=secrets.token_bytes
+        )
+        signed = SignedCommand(body, (first, *(other.cosign(first) for other in by[1:])))
+        election.renewals.append(Logged(6, rfc3339(NOON), TrusteeKeyRenewed(UUID, trustee, 1, key, signed)))
+        return election
+
+    sato, suzuki = office.staff.sato.officer, office.staff.suzuki.officer
+    assert office.faults(election_with("new", [sato, suzuki])) == []
+    assert "takes 2 persons" in office.faults(election_with("new", [sato]))[0]
+    assert "the event says something else" in office.faults(election_with("other", [sato, suzuki]))[0]
+    assert "for POST" in office.faults(election_with("new", [sato, suzuki], trustee=2))[0]
 
 
 def test_of_an_opening_and_an_abandonment_the_first_in_the_log_stands(office: Office) -> None:

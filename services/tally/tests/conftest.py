@@ -186,7 +186,7 @@ class Officer:
         return response
 
     async def plan(self) -> Plan:
-        """The draft, as the public sees it."""
+        """The draft with the keys that count now, as the public sees it."""
         shown = (await self.get("")).json()
         return Plan(
             election_uuid=self.uuid,

@@ -20,6 +20,7 @@ from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, dump, load
 from evote_ceremony.messages import CEREMONY_STEPS, Step
+from evote_ceremony.plan import Plan
 
 from .records import (
     BallotAccepted,
@@ -39,6 +40,7 @@ from .records import (
     RollFrozen,
     SetupConfirmed,
     SignedCommand,
+    TrusteeKeyRenewed,
     parse_record,
 )
 
@@ -118,6 +120,8 @@ class LoggedElection:
         default_factory=lambda: {step: {} for step in CEREMONY_STEPS}
     )
     """By step and trustee; a step stands when the trustee's step before it does."""
+    renewals: list[Logged[TrusteeKeyRenewed]] = field(default_factory=list)
+    """In the log's order; none stands behind a commitment. What the trustee sent before it counts no more."""
     confirmations: dict[int, Logged[SetupConfirmed]] = field(default_factory=dict)
     """By trustee."""
     decryptions: dict[int, Logged[PartialDecryptionReceived]] = field(default_factory=dict)
@@ -134,6 +138,16 @@ class LoggedElection:
     """What was signed for each list of public credentials, by its hash; it stands in the first part."""
     _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
     _admissions: Admissions = field(default_factory=Admissions)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The draft with the keys that count now; None without a draft. Raises ``NoSuchTrustee``."""
+        if self.drafted is None:
+            return None
+        plan = self.drafted.event.plan
+        for renewal in self.renewals:
+            plan = plan.with_key(renewal.event.trustee, renewal.event.key)
+        return plan
 
     @property
     def box_closed_at(self) -> int | None:
@@ -164,7 +178,7 @@ class LoggedElection:
                 self._credential_parts.setdefault(key, dump(event.credentials)[1:-1])
             case EncryptedTallyComputed() | PartialDecryptionReceived() | ResultComputed():
                 self._add_count(index, time, event)
-            case CeremonyMessage() | SetupConfirmed():
+            case CeremonyMessage() | SetupConfirmed() | TrusteeKeyRenewed():
                 self._add_ceremony(index, time, event)
             case _:
                 self._add_life_cycle(index, time, event)
@@ -191,10 +205,18 @@ class LoggedElection:
             case ResultCertified() if self.closed:
                 self.certified = self.certified or Logged(index, time, event)
 
-    def _add_ceremony(self, index: int, time: str, event: CeremonyMessage | SetupConfirmed) -> None:
+    def _add_ceremony(
+        self, index: int, time: str, event: CeremonyMessage | SetupConfirmed | TrusteeKeyRenewed
+    ) -> None:
         if isinstance(event, SetupConfirmed):
             if event.trustee in self.ceremony[Step.VOUTPUT]:
                 self.confirmations.setdefault(event.trustee, Logged(index, time, event))
+            return
+        if isinstance(event, TrusteeKeyRenewed):
+            before = sum(renewal.event.trustee == event.trustee for renewal in self.renewals)
+            if event.number == before + 1 and not self.ceremony[Step.COMMITMENT]:
+                self.renewals.append(Logged(index, time, event))
+                self.ceremony[Step.CERTIFICATE].pop(event.trustee, None)
             return
         at = CEREMONY_STEPS.index(event.step)
         if at == 0 or event.trustee in self.ceremony[CEREMONY_STEPS[at - 1]]:

@@ -18,6 +18,8 @@ from evote_belenios.jsontext import Fields, Json, load
 from evote_ceremony.messages import Step
 from evote_ceremony.plan import Plan, PlannedTrustee
 
+from evote_statements.keys import KeyMistyped, parse_key
+
 from .canonical import canonical_json
 
 _TYPE = "jp.tsukuba.evote."
@@ -166,6 +168,17 @@ class CeremonyMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class TrusteeKeyRenewed:
+    """Officers put another key in the place of a trustee's; ``number`` counts the renewals of this trustee."""
+
+    election_uuid: str
+    trustee: int
+    number: int
+    key: str
+    command: SignedCommand | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetupConfirmed:
     """A trustee's signed statement about the texts that the election opens with."""
 
@@ -213,6 +226,7 @@ Event = (
     | BallotAccepted
     | BallotBoxClosed
     | CeremonyMessage
+    | TrusteeKeyRenewed
     | SetupConfirmed
     | EncryptedTallyComputed
     | PartialDecryptionReceived
@@ -427,6 +441,16 @@ def _ceremony(step: Step) -> Callable[[Fields], Event]:
     return parse
 
 
+def _renewed(data: Fields) -> Event:
+    trustee, number = _count(data, "trustee"), _count(data, "number")
+    key = data.text("key")
+    try:
+        parse_key(key)
+    except KeyMistyped:
+        raise MalformedRecord("key is no key's line") from None
+    return TrusteeKeyRenewed(_uuid(data), trustee, number, key, _command(data))
+
+
 def _confirmation(data: Fields) -> Event:
     return SetupConfirmed(_uuid(data), _count(data, "trustee"), data.text("statement"))
 
@@ -456,6 +480,7 @@ _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "ballots.BallotAccepted.v2": _ballot,
     "ballots.BallotBoxClosed.v1": _box_closed,
     "tally.CertificateReceived.v2": _ceremony(Step.CERTIFICATE),
+    "tally.TrusteeKeyRenewed.v1": _renewed,
     "tally.PolynomialCommitted.v2": _ceremony(Step.COMMITMENT),
     "tally.PolynomialReceived.v2": _ceremony(Step.POLYNOMIAL),
     "tally.VoutputReceived.v2": _ceremony(Step.VOUTPUT),

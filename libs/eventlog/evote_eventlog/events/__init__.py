@@ -36,6 +36,7 @@ from .tally import (
     PolynomialReceived,
     ResultComputed,
     SetupConfirmed,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
 
@@ -63,6 +64,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     AnchorVerified,
     TamperingDetected,
     CertificateReceived,
+    TrusteeKeyRenewed,
     PolynomialCommitted,
     PolynomialReceived,
     VoutputReceived,
@@ -119,6 +121,7 @@ __all__ = [
     "TemplateErased",
     "TemplateReissued",
     "Topic",
+    "TrusteeKeyRenewed",
     "VoterAuthenticated",
     "VoterRef",
     "VoutputReceived",

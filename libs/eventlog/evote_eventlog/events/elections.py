@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
 
+TrusteeKey = Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
+"""A key's line (``evote_statements.keys``)."""
+
 GroupName = Literal["Ed25519", "BELENIOS-2048"]
 
 
@@ -31,8 +34,7 @@ class DraftTrustee(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
-    """The key's line (``evote_statements.keys``)."""
+    key: TrusteeKey
 
 
 class ElectionDrafted(ElectionEventData):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .base import ElectionEventData, Sha256Hex, Topic
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
+from .elections import TrusteeKey
 
 
 class TrusteeEventData(ElectionEventData):
@@ -22,6 +27,22 @@ class CertificateReceived(TrusteeEventData):
 
     certificate: str
     """The exact ``cert`` JSON text."""
+
+
+class TrusteeKeyRenewed(ElectionEventData):
+    """Officers put another key in the place of a trustee's, before anyone committed: the old one, and the certificate that
+    came with it, count no more."""
+
+    topic = Topic.TALLY
+    since = 2
+
+    trustee: int
+    number: Annotated[int, Field(ge=1)]
+    """Of this trustee's renewals, from 1: a renewal that is published twice is one."""
+    key: TrusteeKey
+    """The new key's line."""
+    command: OfficersCommand | None = None
+    """What the officers signed."""
 
 
 class PolynomialCommitted(TrusteeEventData):

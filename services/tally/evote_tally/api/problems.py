@@ -85,6 +85,14 @@ def _draft_faults(error: refusals.DraftRejected) -> Facts:
     return {"errors": [field_error(field, reason) for field, reason in error.faults]}
 
 
+def _key_fault(error: refusals.KeyRefused) -> Facts:
+    if error.is_mistyped:
+        reason = Words("プログラムが表示した行と違うか、入力の誤りがあります", "It is not the line that the program printed")
+    else:
+        reason = Words("この選挙で、すでに使われた鍵です", "It is or was a trustee's key in this election")
+    return {"reason": reason, "trustee": error.trustee}
+
+
 def _waiting(error: refusals.StepNotYet | refusals.NotConfirmed) -> Facts:
     return {"waiting": ", ".join(map(str, error.waiting_for))}
 
@@ -245,6 +253,36 @@ PROBLEMS = ProblemTable(
                 ),
             ),
             lambda error: {"trustee": error.trustee, "other": error.other},
+        ),
+        answer(
+            refusals.CommittedAlready,
+            kind(
+                "committed-already",
+                409,
+                (
+                    "約束（コミットメント）のあとは、立会人の鍵を交替できません",
+                    "トラスティ {committed} がすでに約束しています。続けられなければ、取りやめて起案し直してください。",
+                ),
+                (
+                    "No trustee's key is renewed after the first commitment",
+                    "Trustees {committed} have committed. If they can't go on, abandon the election and draft it anew.",
+                ),
+                members=("trustees",),
+            ),
+            lambda error: {"trustees": list(error.trustees)},
+            facts=lambda error: {"committed": ", ".join(map(str, error.trustees))},
+        ),
+        answer(
+            refusals.KeyRefused,
+            kind(
+                "key-refused",
+                422,
+                ("この鍵には交替できません", "{reason}。トラスティ {trustee} の新しい鍵の 1 行を確かめてください。"),
+                ("The trustee can't have this key", "{reason}. Check the new line of trustee {trustee}."),
+                members=("trustee",),
+            ),
+            lambda error: {"trustee": error.trustee},
+            facts=_key_fault,
         ),
         answer(
             refusals.MessageRejected,

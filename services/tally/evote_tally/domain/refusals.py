@@ -93,6 +93,21 @@ class CertificateDuplicate(Refusal):
 
 
 @dataclass(eq=False)
+class CommittedAlready(Refusal):
+    """Trustees committed to what is made of everybody's keys: none is renewed any more; ``trustees`` are their numbers."""
+
+    trustees: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class KeyRefused(Refusal):
+    """A trustee can't have this key: it is no key's line, or (not ``is_mistyped``) was a trustee's of this election before."""
+
+    trustee: int
+    is_mistyped: bool
+
+
+@dataclass(eq=False)
 class MessageRejected(Refusal):
     """A ceremony message breaks a rule of the protocol."""
 

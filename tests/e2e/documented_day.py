@@ -182,9 +182,7 @@ class DocumentedTown:
         self.done(JA, "evote trustee keygen", instead={"鍵ファイル": "another.key"})
         line = self.done(JA, "evote trustee public-key", instead={"鍵ファイル": "another.key"}).split()[-1]
         renewed = {"立会人の番号": "2", "鍵の1行": line}
-        self.together(
-            JA, "evote election renew-trustee", self.sato, self.suzuki, typed=f"{NAME}\n", instead=renewed
-        )
+        self.together(JA, "evote election renew-trustee", self.sato, self.suzuki, typed=f"{NAME}\n", instead=renewed)
         self.together(JA, "evote election abandon", self.sato, self.suzuki, typed=f"{NAME}\n")
         self.election_is_drafted("起案.command")
         (self.folder / "roll.csv").write_text(roll_csv(self.residents), "utf-8")

@@ -134,7 +134,9 @@ def renew_trustee(
     names = {"election_uuid": election, "trustee": str(trustee)}
     renewed = Commanded(acts.RENEW_TRUSTEE, names, json_body({"key": key.strip()}))
     if _change(renewed, url, command, officer_key, password, reason) is not None:
-        _console.print(f"立会人 {trustee} は、新しい鍵ファイルで証明書を送り直します。照合の言葉は全員で新しく確かめます。")
+        _console.print(
+            f"立会人 {trustee} は、新しい鍵ファイルで証明書を送り直します。照合の言葉は全員で新しく確かめます。"
+        )
 
 
 @app.command()

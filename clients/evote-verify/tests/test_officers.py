@@ -129,9 +129,7 @@ def test_a_trustees_key_is_renewed_by_two_officers_who_signed_the_new_one(office
     def election_with(key: str, by: Sequence[Officer], trustee: int = 1) -> LoggedElection:
         election, path = office.election(), acts.RENEW_TRUSTEE.path_of(UUID, trustee=1)
         body = '{"key": "new"}'
-        first = by[0].command(
-            acts.RENEW_TRUSTEE, path, body.encode(), reason="r", now=NOON, random=secrets.token_bytes
-        )
+        first = by[0].command(acts.RENEW_TRUSTEE, path, body.encode(), reason="r", now=NOON, random=secrets.token_bytes)
         signed = SignedCommand(body, (first, *(other.cosign(first) for other in by[1:])))
         election.renewals.append(Logged(6, rfc3339(NOON), TrusteeKeyRenewed(UUID, trustee, 1, key, signed)))
         return election

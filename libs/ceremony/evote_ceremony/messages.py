@@ -77,8 +77,8 @@ class Ceremony:
     drafted: Plan | None = None
     """As it was drafted, where a trustee's key was renewed since.
 
-    A certificate is signed about the draft: another trustee's renewal, before or behind it, leaves it as it is. All that
-    builds on certificates is signed about the plan and certificates as they then are.
+    A certificate is signed about the draft: another trustee's renewal, before or behind it, leaves it as it is. All
+    that builds on certificates is signed about the plan and certificates as they then are.
     """
 
     def message(self, trustee: int, step: Step, text: str) -> MessageStatement:

@@ -45,7 +45,7 @@ class PlannedTrustee:
 
 @dataclass(frozen=True)
 class Plan:
-    """The election as it was drafted, or with keys that were renewed since. Trustees are numbered from 1; instants are RFC 3339 UTC."""
+    """The election as it was drafted, or with keys renewed since. Trustees count from 1; instants are RFC 3339 UTC."""
 
     election_uuid: str
     name: str

@@ -88,7 +88,10 @@ async def test_the_old_key_is_refused_at_once_and_the_ceremony_goes_on_with_the_
     await officer.hold_ceremony(until=Step.COMMITMENT)
     before = await officer.plan()
     by_the_others = await officer.say(1, Step.CERTIFICATE)
-    by_the_old_key, over_old_certificates = await officer.say(2, Step.CERTIFICATE), await officer.say(1, Step.COMMITMENT)
+    by_the_old_key, over_old_certificates = (
+        await officer.say(2, Step.CERTIFICATE),
+        await officer.say(1, Step.COMMITMENT),
+    )
     new = officer.trustees.renew(2)
     alone = await send(officer, 2, new, alone=True)
     assert (alone.status_code, slug(alone)) == (403, "second-person-needed")

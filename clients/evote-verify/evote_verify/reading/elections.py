@@ -205,9 +205,7 @@ class LoggedElection:
             case ResultCertified() if self.closed:
                 self.certified = self.certified or Logged(index, time, event)
 
-    def _add_ceremony(
-        self, index: int, time: str, event: CeremonyMessage | SetupConfirmed | TrusteeKeyRenewed
-    ) -> None:
+    def _add_ceremony(self, index: int, time: str, event: CeremonyMessage | SetupConfirmed | TrusteeKeyRenewed) -> None:
         if isinstance(event, SetupConfirmed):
             if event.trustee in self.ceremony[Step.VOUTPUT]:
                 self.confirmations.setdefault(event.trustee, Logged(index, time, event))

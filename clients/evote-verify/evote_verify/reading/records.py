@@ -17,7 +17,6 @@ from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, Json, load
 from evote_ceremony.messages import Step
 from evote_ceremony.plan import Plan, PlannedTrustee
-
 from evote_statements.keys import KeyMistyped, parse_key
 
 from .canonical import canonical_json

@@ -1,7 +1,8 @@
 """officers - election: persons on the auditor's own roster signed each of the officers' acts, two where it takes two.
 
-1. Draft, trustees' renewed keys, roll, credentials, abandonment, opening, certification, and a closing before its time: each event holds the
-   statements of as many different persons as the act takes, all with the role and on the roster when they signed.
+1. Draft, renewed keys of trustees, roll, credentials, abandonment, opening, certification, and a closing before its
+   time: each event holds the statements of as many different persons as the act takes, all with the role and on the
+   roster when they signed.
 2. They signed this election, this act and the body beside it, an hour before the event at most; and the event says
    what that body says.
 3. No command stands for two events.

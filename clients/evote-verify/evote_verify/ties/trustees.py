@@ -1,7 +1,8 @@
 """trustees - election: every trustee signed what stands under their name, and confirmed what was opened.
 
-1. Every message of the ceremony, and every partial decryption, is signed with the key that the draft, or the last renewal
-   before anyone committed, names for its trustee, and says which draft and which certificates that trustee saw: the same for all.
+1. Every message of the ceremony, and every partial decryption, is signed with the key that the draft, or a renewal
+   before anyone committed, names for its trustee, and says which draft and which certificates that trustee saw: the
+   same for all.
 2. All of them committed to their polynomials before anyone revealed one: the last could choose theirs by the others'.
 3. What was opened follows from the draft, these messages and the frozen roll.
 4. Every trustee confirmed exactly these texts.

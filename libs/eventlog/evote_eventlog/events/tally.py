@@ -30,8 +30,10 @@ class CertificateReceived(TrusteeEventData):
 
 
 class TrusteeKeyRenewed(ElectionEventData):
-    """Officers put another key in the place of a trustee's, before anyone committed: the old one, and the certificate that
-    came with it, count no more."""
+    """Officers put another key in a trustee's place; the old one and its certificate count no more.
+
+    It stands as long as no trustee has committed.
+    """
 
     topic = Topic.TALLY
     since = 2

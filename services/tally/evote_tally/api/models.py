@@ -174,7 +174,7 @@ class ConfirmationRequest(Body):
 
 
 class TrusteeProgress(Body):
-    """Which messages of a trustee were received; ``drafted_key`` is what the draft had, before any renewal of ``key``."""
+    """Which messages of a trustee were received; ``drafted_key`` is the draft's, before any renewal of ``key``."""
 
     trustee: int
     name: str

@@ -85,14 +85,6 @@ def _draft_faults(error: refusals.DraftRejected) -> Facts:
     return {"errors": [field_error(field, reason) for field, reason in error.faults]}
 
 
-def _key_fault(error: refusals.KeyRefused) -> Facts:
-    if error.is_mistyped:
-        reason = Words("プログラムが表示した行と違うか、入力の誤りがあります", "It is not the line that the program printed")
-    else:
-        reason = Words("この選挙で、すでに使われた鍵です", "It is or was a trustee's key in this election")
-    return {"reason": reason, "trustee": error.trustee}
-
-
 def _waiting(error: refusals.StepNotYet | refusals.NotConfirmed) -> Facts:
     return {"waiting": ", ".join(map(str, error.waiting_for))}
 
@@ -282,7 +274,7 @@ PROBLEMS = ProblemTable(
                 members=("trustee",),
             ),
             lambda error: {"trustee": error.trustee},
-            facts=_key_fault,
+            facts=lambda error: {"reason": error.reason},
         ),
         answer(
             refusals.MessageRejected,

@@ -28,6 +28,7 @@ from evote_eventlog.events import (
     TrusteeKeyRenewed,
     VoutputReceived,
 )
+from evote_platform.wording import Words
 from evote_statements.keys import KeyMistyped, key_text, parse_key
 from evote_statements.signed import StatementRefused, verify_statement
 
@@ -47,6 +48,11 @@ from .refusals import (
 )
 
 CONFIRMATION = "confirmation"
+_MISTYPED = Words(
+    "トラスティのプログラムが表示した行と違うか、入力の誤りがあります",
+    "It is not the line that the trustee's program printed",
+)
+_USED = Words("この選挙のトラスティの鍵として、すでに使われています", "It is or was a trustee's key in this election")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -140,11 +146,11 @@ def renew_key(election: Election, trustee: int, key: str) -> tuple[TrusteeKeyRen
     try:
         line = key_text(parse_key(key))
     except KeyMistyped:
-        raise KeyRefused(trustee, is_mistyped=True) from None
+        raise KeyRefused(trustee, _MISTYPED) from None
     if line != key:  # what the officers signed is what the event says, without white space around it
-        raise KeyRefused(trustee, is_mistyped=True)
+        raise KeyRefused(trustee, _MISTYPED)
     if key in election.keys_so_far:
-        raise KeyRefused(trustee, is_mistyped=False)
+        raise KeyRefused(trustee, _USED)
     number = renewals_of(trustee, election.facts) + 1
     return (TrusteeKeyRenewed(election_uuid=election.uuid, trustee=trustee, number=number, key=key),)
 

@@ -36,8 +36,10 @@ NO_TRUSTEE = 0
 
 @dataclass(frozen=True, slots=True, order=True)
 class FactKey:
-    """The kind of an event (its class name), the trustee whose it is, or ``NO_TRUSTEE``, and how often the trustee's key
-    had been renewed: counted for what a renewal replaces."""
+    """The kind of an event (its class name), and the trustee whose it is, or ``NO_TRUSTEE``.
+
+    ``renewal`` is how often the trustee's key had been renewed before, for what a renewal replaces; else 0.
+    """
 
     kind: str
     trustee: int = NO_TRUSTEE

@@ -94,17 +94,17 @@ class CertificateDuplicate(Refusal):
 
 @dataclass(eq=False)
 class CommittedAlready(Refusal):
-    """Trustees committed to what is made of everybody's keys: none is renewed any more; ``trustees`` are their numbers."""
+    """These trustees committed to what is made of everybody's keys: none is renewed any more."""
 
     trustees: tuple[int, ...]
 
 
 @dataclass(eq=False)
 class KeyRefused(Refusal):
-    """A trustee can't have this key: it is no key's line, or (not ``is_mistyped``) was a trustee's of this election before."""
+    """A trustee can't have this key: it is no key's line, or else was a trustee's of this election before."""
 
     trustee: int
-    is_mistyped: bool
+    reason: Words
 
 
 @dataclass(eq=False)

@@ -8,8 +8,11 @@ import pwd
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # Loaded before any fork: dlopen in a forked child of a threaded program can deadlock.
@@ -27,6 +30,30 @@ class ProcessFailed(Exception):
         self.name = name
         self.reason = reason
         self.log_tail = log_tail
+
+
+class Running(ABC):
+    """Started where a ``with`` begins and stopped where it ends, or where the start failed half-way."""
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> object:
+        """Stop what was started, also where that is a part only."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 class ChildProcess:

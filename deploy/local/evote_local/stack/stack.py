@@ -8,8 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
@@ -18,10 +16,11 @@ from evote_jpki.authority import OCSP_PATH, TestAuthority
 from ..nodes.kafka import KafkaNode
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
-from ..nodes.processes import ChildProcess, ProcessFailed
+from ..nodes.processes import ChildProcess, ProcessFailed, Running
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
 from .identities import LOG_ORIGIN, Identities, create_identities
+from .phone import PhoneStandIn
 from .service import Service, define_service
 from .vouching import Vouching
 
@@ -40,15 +39,22 @@ _SCHEMAS = {
 _REQUESTS_PER_ADDRESS = "1000000"
 
 
-class Stack:
+class Stack(Running):
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
     def __init__(
-        self, directory: Path, authority: TestAuthority, *, announce: Announce, weights: Path | None = None
+        self,
+        directory: Path,
+        authority: TestAuthority,
+        *,
+        announce: Announce,
+        weights: Path | None = None,
+        phone_return: str | None = None,
     ) -> None:
         """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts.
 
-        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB.
+        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB. With
+        ``phone_return``, the front's page that マイナアプリ comes back to, so does a stand-in of the app's provider.
         """
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
@@ -56,6 +62,7 @@ class Stack:
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
+        self.phone = None if phone_return is None else PhoneStandIn(directory / "phone", phone_return)
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
@@ -130,6 +137,9 @@ class Stack:
         self.vouching.start()
         self.announce(f"test authority on {self.authority_url}")
         self._start_authority()
+        if self.phone is not None:
+            self.announce(f"stand-in of the phone's app on {self.phone.url}")
+            self.phone.start()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
             self.migrate(next(service for service in self.services if service.module == module))
@@ -145,22 +155,11 @@ class Stack:
             service.stop()
         if self._authority_server is not None:
             self._authority_server.stop()
+        if self.phone is not None:
+            self.phone.stop()
         self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _named(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
@@ -223,6 +222,7 @@ class Stack:
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
                     "EVOTE_VOTING_CODE_KEY_FILE": str(keys.voting_code_key_file),
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+                    **({} if self.phone is None else self.phone.settings),
                 },
             ),
             *self._define_biometric(),

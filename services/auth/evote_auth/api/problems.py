@@ -23,6 +23,7 @@ from evote_platform.problems import (
 from ..domain import refusals
 from ..keys.store import KeyStoreUnavailable
 from .face_problems import FACE_ANSWERS
+from .phone_problems import PHONE_ANSWERS
 
 _CERTIFICATE_NAMES: Final = {
     certificates.Purpose.USER_AUTHENTICATION: "user-authentication",
@@ -96,10 +97,7 @@ _ROLL = (
                 "rows に挙げた行を直し、ファイル全体をもう一度取り込んでください。",
             ),
             ("The roll has faults; nothing was imported", "Correct the rows listed and import the whole file again."),
-            members=(
-                "rows",
-                "total",
-            ),
+            members=("rows", "total"),
         ),
         lambda error: {"rows": [asdict(fault) for fault in error.faults], "total": error.total},
     ),
@@ -609,6 +607,6 @@ NOT_CSV: Final = kind(
 )
 
 PROBLEMS = ProblemTable(
-    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
+    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS, *PHONE_ANSWERS],
     raised=[*ACCESS_PROBLEMS, RATE_LIMITED, NOT_CSV],
 )

@@ -68,10 +68,7 @@ _STATEMENT_OF_ANOTHER = kind(
     422,
     ("トラスティは別のものに署名しています", "署名された文面の {field} が、一緒に送られたものと違います。"),
     ("The trustee signed something else", "The signed statement differs from what it came with in {field}."),
-    members=(
-        "field",
-        "trustee",
-    ),
+    members=("field", "trustee"),
 )
 
 
@@ -122,10 +119,7 @@ PROBLEMS = ProblemTable(
                     "The election's stage does not allow this",
                     "The election is {state}; this needs it to be {needed}.",
                 ),
-                members=(
-                    "allowed",
-                    "state",
-                ),
+                members=("allowed", "state"),
             ),
             _stage,
             facts=_needed,
@@ -195,11 +189,7 @@ PROBLEMS = ProblemTable(
                     "The ceremony is not at this step",
                     "The {step} follows the {needs} of trustees {waiting}.",
                 ),
-                members=(
-                    "needs",
-                    "step",
-                    "waiting_for",
-                ),
+                members=("needs", "step", "waiting_for"),
             ),
             _step,
             facts=_waiting,
@@ -217,10 +207,7 @@ PROBLEMS = ProblemTable(
                     "Another message of this step was received before",
                     "Trustee {trustee} sent another {step} before; the first one stands.",
                 ),
-                members=(
-                    "step",
-                    "trustee",
-                ),
+                members=("step", "trustee"),
             ),
             lambda error: {"step": error.step, "trustee": error.trustee},
         ),
@@ -239,10 +226,7 @@ PROBLEMS = ProblemTable(
                     "The certificate of trustee {trustee} has a key of trustee {other}'s."
                     " Make it again with the trustee's own key file.",
                 ),
-                members=(
-                    "other",
-                    "trustee",
-                ),
+                members=("other", "trustee"),
             ),
             lambda error: {"trustee": error.trustee, "other": error.other},
         ),
@@ -283,11 +267,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("鍵生成の規則に合わないメッセージです", _RULE_BROKEN),
                 ("The message breaks a rule of the ceremony", "{fault}"),
-                members=(
-                    "rule",
-                    "section",
-                    "step",
-                ),
+                members=("rule", "section", "step"),
             ),
             lambda error: {"step": error.step, **_rule(error)},
             facts=_fault,
@@ -323,10 +303,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("部分復号が正しくありません", _RULE_BROKEN),
                 ("The partial decryption is wrong", "{fault}"),
-                members=(
-                    "rule",
-                    "section",
-                ),
+                members=("rule", "section"),
             ),
             _rule,
             facts=_fault,
@@ -344,10 +321,7 @@ PROBLEMS = ProblemTable(
                     "The certified archive is not the one that stands here",
                     "The archive here has the SHA-256 {stands}. Verify it again before anything is certified.",
                 ),
-                members=(
-                    "certified",
-                    "stands",
-                ),
+                members=("certified", "stands"),
             ),
             lambda error: {"certified": error.certified, "stands": error.stands},
         ),

@@ -1,0 +1,17 @@
+// Prints the nginx line that says whom the page may talk to, from the city's configuration of the front: node connect-src.mjs CONFIG
+
+import { readFileSync } from "node:fs";
+
+const ORIGIN = /^https?:\/\/[a-z0-9.-]+(?::[0-9]+)?$/;
+/** The card agent is on the voter's PC; which port it has, its pairing tells. */
+const AGENT = "http://127.0.0.1:*";
+
+const { services } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const origins = ["auth", "ballot", "biometric", "log", "tally"].map((name) => services[name]);
+for (const origin of origins) {
+  if (!ORIGIN.test(origin)) {
+    // Anything else could end the quotes and change the policy.
+    throw new Error(`not an origin: ${origin}`);
+  }
+}
+process.stdout.write(`set $connect_src "${[...origins, AGENT].join(" ")}";\n`);

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from evote_jpki.authority import TestAuthority
 from evote_local.stack.stack import Stack
+from evote_local.testbed import scratch
 from evote_platform.clock import utc_now
 
 
@@ -20,7 +21,7 @@ def running_stack(weights: Path | None = None) -> Iterator[Stack]:
 
     A service that ended by itself while the block ran is a failure, with the end of its log.
     """
-    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", dir=scratch(), ignore_cleanup_errors=True) as name:
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with Stack(Path(name), authority, announce=lambda _: None, weights=weights) as running:
             yield running

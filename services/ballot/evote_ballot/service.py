@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -28,6 +29,7 @@ from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
+from . import store
 from .closing import BoxCloser
 from .holders import Holders
 from .intake import Intake
@@ -35,7 +37,8 @@ from .metrics import IntakeMetrics
 from .projection import BallotProjection
 from .readback import ReadBack
 from .settings import BallotSettings
-from .turnout import TurnoutFeed
+from .store import Turnout
+from .turnout import LIVE, SETTLED, Feed
 from .verification import BallotVerifier
 
 SERVICE = "ballot"
@@ -51,7 +54,8 @@ class BallotService:
     intake: Intake
     holders: Holders
     read_back: ReadBack
-    turnout: TurnoutFeed
+    turnout: Feed[Turnout]
+    voters_by_hour: Feed[dict[datetime, int]]
     address_limit: TokenBucket
     metrics: IntakeMetrics
     access: Access
@@ -106,7 +110,8 @@ async def running(
                     ),
                     holders=Holders(reads, receipt_key, clock),
                     read_back=read_back,
-                    turnout=TurnoutFeed(reads, clock),
+                    turnout=Feed(store.turnout, LIVE, reads, clock),
+                    voters_by_hour=Feed(store.voters_by_hour, SETTLED, reads, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,
                     access=Access(SERVICE, roster, clock),

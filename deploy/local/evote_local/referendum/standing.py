@@ -38,6 +38,8 @@ STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
 _SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
+_PHONE_RETURN = f"http://{LOOPBACK}:5173/phone"
+"""The front's page that the phone's app comes back to."""
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 _LOOK_EVERY_S = 0.5
 
@@ -81,7 +83,10 @@ def stand(*, voters: int, group: str, console: Console) -> None:
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(directory, authority, announce=console.print) as stack, ExitStack() as running:
+        with (
+            Stack(directory, authority, announce=console.print, phone_return=_PHONE_RETURN) as stack,
+            ExitStack() as running,
+        ):
             referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))
             uuid = referendum.officers.election_uuid
             stack.open_front()
@@ -162,6 +167,8 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
             polls = await referendum.open_polls(executor)
             await referendum.vote(polls, referendum.plan_visits(), lambda: None)
         save_card(referendum.voters[0].card, directory / _CARD)
+        if stack.phone is not None:
+            save_card(referendum.voters[-1].card, stack.phone.cards / "voter.card")
     return referendum
 
 
@@ -170,6 +177,7 @@ def _addresses(stack: Stack, directory: Path, uuid: str) -> dict[str, str]:
     return {
         **{service.name: service.url for service in stack.services},
         "test authority": stack.authority_url,
+        **({} if stack.phone is None else {"phone app stand-in": stack.phone.url}),
         "Ethereum chain": stack.chain.node.rpc_url,
         "anchor contract": stack.chain.contract.account,
         "log key": keys.log_key.text,

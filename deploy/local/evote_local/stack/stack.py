@@ -22,6 +22,7 @@ from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
 from .front import Front, FrontConfig
 from .identities import LOG_ORIGIN, Identities, create_identities
+from .phone import PhoneStandIn
 from .service import Service, define_service
 from .vouching import Vouching
 
@@ -47,11 +48,18 @@ class Stack(Running):
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
     def __init__(
-        self, directory: Path, authority: TestAuthority, *, announce: Announce, weights: Path | None = None
+        self,
+        directory: Path,
+        authority: TestAuthority,
+        *,
+        announce: Announce,
+        weights: Path | None = None,
+        phone_return: str | None = None,
     ) -> None:
         """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts.
 
-        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB.
+        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB. With
+        ``phone_return``, the front's page that マイナアプリ comes back to, so does a stand-in of the app's provider.
         """
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
@@ -59,6 +67,7 @@ class Stack(Running):
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
+        self.phone = None if phone_return is None else PhoneStandIn(directory / "phone", phone_return)
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
@@ -135,6 +144,9 @@ class Stack(Running):
         self.vouching.start()
         self.announce(f"test authority on {self.authority_url}")
         self._start_authority()
+        if self.phone is not None:
+            self.announce(f"stand-in of the phone's app on {self.phone.url}")
+            self.phone.start()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
             self.migrate(next(service for service in self.services if service.module == module))
@@ -178,6 +190,8 @@ class Stack(Running):
             service.stop()
         if self._authority_server is not None:
             self._authority_server.stop()
+        if self.phone is not None:
+            self.phone.stop()
         self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
@@ -243,6 +257,7 @@ class Stack(Running):
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
                     "EVOTE_VOTING_CODE_KEY_FILE": str(keys.voting_code_key_file),
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+                    **({} if self.phone is None else self.phone.settings),
                 },
             ),
             *self._define_biometric(),

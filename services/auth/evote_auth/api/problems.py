@@ -23,6 +23,7 @@ from evote_platform.problems import (
 from ..domain import refusals
 from ..keys.store import KeyStoreUnavailable
 from .face_problems import FACE_ANSWERS
+from .phone_problems import PHONE_ANSWERS
 
 _CERTIFICATE_NAMES: Final = {
     certificates.Purpose.USER_AUTHENTICATION: "user-authentication",
@@ -589,6 +590,6 @@ NOT_CSV: Final = kind(
 )
 
 PROBLEMS = ProblemTable(
-    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
+    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS, *PHONE_ANSWERS],
     raised=[*ACCESS_PROBLEMS, RATE_LIMITED, NOT_CSV],
 )

@@ -21,7 +21,14 @@ from pathlib import Path
 
 import grimp
 
-PACKAGES = ("libs/*/evote_*", "services/*/evote_*", "clients/*/evote_*", "contracts/*/evote_*", "deploy/*/evote_*")
+PACKAGES = (
+    "libs/*/evote_*",
+    "services/*/evote_*",
+    "clients/*/evote_*",
+    "contracts/*/evote_*",
+    "deploy/*/evote_*",
+    "loadtests/evote_*",
+)
 LEAST_COPIED_LINES = 8
 """A shorter block that stands in two places is a habit of the language more often than a copy."""
 SHOWN_COPIES = 20

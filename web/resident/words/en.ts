@@ -25,6 +25,8 @@ export const en: Words = {
     closed: "Voting has closed.",
     again: "You may vote again as often as you wish until the close. Only your last vote counts. What you chose before is never shown.",
     ways: "Choose how to vote",
+    phone: "My Number card and smartphone (MynaApp)",
+    phoneMore: "Hold the card to your phone. You need the 4-digit PIN and the signature password of 6 to 16 characters.",
     card: "My Number card and card reader (PC)",
     cardMore: "Works on the page that the card agent opens. You need both PINs.",
     face: "Voting code and face (smartphone or PC)",
@@ -32,6 +34,14 @@ export const en: Words = {
     counter: "Counter or polling place",
     counterMore: "Vote without a device. See the city's guide.",
     codeRead: "The voting code was read from the QR code of your letter.",
+  },
+  phone: {
+    title: "Identify with the MynaApp",
+    explain: "The MynaApp opens. Hold your card to the phone, and finish there: it asks for the 4-digit PIN and for the signature password (6 to 16 characters). Be back within ten minutes.",
+    comesBack: "Then you come back to this page. If it opens in another tab or another browser, just go on there.",
+    begin: "Open the MynaApp",
+    asking: "Preparing the way to the MynaApp.",
+    givenUp: "You did not finish in the MynaApp. You have not voted yet. Open it again, or vote another way.",
   },
   card: {
     title: "Identify with your My Number card",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +18,7 @@ from evote_auth.phone.provider import PhoneProvider, PhoneSettings
 from evote_jpki.authority import Person, TestAuthority, generate_card_keys
 from evote_jpki.cardfile import save_card
 from evote_jpki.certificates import parse_certificate
+from evote_local.people.occasions import DeviceOccasion
 from evote_local.stack.phone import PhoneStandIn
 from evote_phone.id_token import verify_id_token
 from evote_platform.clock import utc_now
@@ -24,6 +26,16 @@ from joserfc.jwk import ECKey, RSAKey
 
 PERSON = Person("筑波花子", "つくば市研究学園一丁目１番地１", "1980-02-29", "2")
 RETURN = "http://127.0.0.1:5173/phone"
+
+
+def test_a_page_comes_back_by_the_state_that_a_browser_writes() -> None:
+    vector = json.loads((Path(__file__).parents[3] / "tests/vectors/device/occasion.json").read_text())
+    phone = vector["phone"]
+    occasion, challenge_id = DeviceOccasion.of_phone_state(phone["state"])
+    assert (occasion.election_uuid, challenge_id) == (vector["election_uuid"], vector["occasion_id"])
+    assert occasion.device_key == vector["device_key"]
+    assert occasion.phone_state(challenge_id) == phone["state"]
+    assert occasion.phone_request(challenge_id, phone["code"])["device_request"] == phone["device_request"]
 
 
 def account(standing: PhoneStandIn) -> PhoneSettings:

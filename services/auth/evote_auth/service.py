@@ -77,10 +77,11 @@ class AuthService:
     async def open_to_voters(self, connection: Connection, election_uuid: str) -> KnownElection:
         """The election, while voters may come: its roll is frozen and it isn't closed.
 
-        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``, ``MasterKeyChanged`` or
-        ``KeyStoreUnavailable``.
+        Raises ``UnknownElection``, ``ElectionAbandoned``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``,
+        ``MasterKeyChanged`` or ``KeyStoreUnavailable``.
         """
         election = await elections.load_election(connection, election_uuid)
+        election.require_not_abandoned()
         if election.closed:
             raise ElectionOver
         frozen_under = await roll.frozen_under(connection, election_uuid)

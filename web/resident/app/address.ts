@@ -1,9 +1,10 @@
 /**
  * What the page's address says. `?election=` names the election and is no secret. The fragment may hold one: the card agent's
- * pairing, or the voting code of a post card's QR code. No browser sends a fragment; this one is erased at once, from the address bar
+ * pairing, the voting code of a post card's QR code, or what the phone's app sends back, the device's keys among it. No browser sends a fragment; this one is erased at once, from the address bar
  * and from the history, before anything else runs.
  */
 
+import { parsePhoneReturn, type PhoneReturn } from "../ways/phone.ts";
 import { parsePairing, type Pairing } from "../ways/agent.ts";
 
 export interface Arrival {
@@ -11,6 +12,8 @@ export interface Arrival {
   readonly pairing: Pairing | null;
   /** As it stands in the QR code; not looked at yet. */
   readonly votingCode: string | null;
+  /** What a voter brings back from the phone's app, perhaps into a browser that never saw this page. */
+  readonly phone: PhoneReturn | null;
 }
 
 /** What of a window this needs. */
@@ -25,6 +28,10 @@ const UUID = /^[1-9A-HJ-NP-Za-km-z]{14,64}$/;
 export function arrive(window: Addressed): Arrival {
   const url = new URL(window.location.href);
   const said = new URLSearchParams(url.hash.slice(1));
+  const phone = parsePhoneReturn(said);
+  if (phone !== null) {
+    url.searchParams.set("election", phone.state.electionUuid);
+  }
   if (url.hash !== "") {
     url.hash = "";
     window.history.replaceState(window.history.state, "", url.href);
@@ -33,6 +40,8 @@ export function arrive(window: Addressed): Arrival {
   return {
     electionUuid: uuid !== null && UUID.test(uuid) ? uuid : null,
     pairing: parsePairing(said.get("card-agent")),
-    votingCode: said.get("code"),
+    // The provider's code bears the same name.
+    votingCode: said.has("state") ? null : said.get("code"),
+    phone,
   };
 }

@@ -24,6 +24,8 @@ const ConfigText = v.object({
   log_key: v.pipe(v.string(), v.transform(parseLogKey)),
   /** auth's X25519 key for typed voting codes; `null` where no voting by face is offered. */
   code_key: v.nullable(Key),
+  /** The origin of the phone's app's provider (`https://auth-and-sign.go.jp`); `null`, or missing: no voting by phone is offered. */
+  phone_app: v.optional(v.nullable(Origin), null),
   /** Where a receipt is checked: printed beside the tracker. */
   check_page: v.string(),
 });
@@ -35,6 +37,7 @@ export interface Config {
   readonly receiptKey: Uint8Array;
   readonly logKey: VerifierKey;
   readonly codeKey: Uint8Array | null;
+  readonly phoneApp: string | null;
   readonly checkPage: string;
 }
 
@@ -48,6 +51,7 @@ export function readConfig(json: unknown): Config {
     receiptKey: read.receipt_key,
     logKey: read.log_key,
     codeKey: read.code_key,
+    phoneApp: read.phone_app,
     checkPage: read.check_page,
   };
 }

@@ -19,6 +19,7 @@ import { takeBurst } from "../ways/burst.ts";
 import { closeCamera, openCamera, picture } from "../ways/camera.ts";
 import { releaseByCard } from "../ways/card.ts";
 import { beginVerification, orderByCode, releaseByFace } from "../ways/face.ts";
+import { beginByPhone, releaseByPhone } from "../ways/phone.ts";
 import { CATALOGUES } from "../words/index.ts";
 import { arrive } from "./address.ts";
 import { App } from "./app.tsx";
@@ -61,7 +62,7 @@ function voteIn({ notice, election }: Published, config: Config, services: Retur
     return null;
   }
   const { uuid } = election;
-  const { receiptKey, logKey, codeKey, checkPage } = config;
+  const { receiptKey, logKey, codeKey, phoneApp, checkPage } = config;
   const worker = new Worker(new URL("@tsukuba-evote/shared/worker/entry", import.meta.url), { type: "module" });
   const { wait } = patience;
   const session = new Session({
@@ -77,8 +78,15 @@ function voteIn({ notice, election }: Published, config: Config, services: Retur
   followHistory(window, session);
   warnBeforeLeaving(session);
   session.resume();
+  if (arrival.phone !== null && phoneApp !== null) {
+    session.send({ type: "way-chosen", way: "phone" });
+  }
   const agent = arrival.pairing === null ? null : new CardAgent(arrival.pairing, (url, init) => fetch(url, init));
-  const ways: readonly Way[] = codeKey === null ? ["card"] : ["card", "face"];
+  const ways: readonly Way[] = [
+    ...(phoneApp === null ? [] : (["phone"] as const)),
+    "card",
+    ...(codeKey === null ? [] : (["face"] as const)),
+  ];
   const faceWay = (signal: AbortSignal) => ({
     services,
     electionUuid: uuid,
@@ -92,6 +100,13 @@ function voteIn({ notice, election }: Published, config: Config, services: Retur
     notice,
     ways,
     checkPage,
+    phone: {
+      returned: arrival.phone,
+      leave: async (tell, signal) => {
+        window.location.assign(await beginByPhone(uuid, phoneApp!, systemRandom, { services, wait, tell, signal }));
+      },
+      release: ({ state, code }, tell, signal) => releaseByPhone(state, code, { services, wait, tell, signal }),
+    },
     card: {
       look: agent === null ? null : (signal) => agent.status(signal),
       release: (tell, signal) => {

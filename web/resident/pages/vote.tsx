@@ -13,6 +13,7 @@ import { type ElectionNotice, Landing } from "./landing.tsx";
 import { QuestionPage } from "./question.tsx";
 import { ReceiptPage } from "./receipt.tsx";
 import { Opened, Review } from "./review.tsx";
+import { PhonePage, type PhonePageProps } from "./phone.tsx";
 import { OtherWays } from "./trouble.tsx";
 
 export interface VoteProps {
@@ -20,6 +21,7 @@ export interface VoteProps {
   readonly notice: ElectionNotice;
   readonly ways: readonly Way[];
   readonly checkPage: string;
+  readonly phone: Pick<PhonePageProps, "returned" | "leave" | "release">;
   readonly card: Pick<CardPageProps, "look" | "release">;
   readonly face: Omit<FacePageProps, "identified" | "others">;
   readonly follow: (tracker: string, signal: AbortSignal, tell: (progress: Progress) => void) => void;
@@ -43,13 +45,17 @@ export function Vote(props: VoteProps): VNode {
   }, [session]);
   const { send, election } = session;
   const { questions } = election;
-  const choose = (way: Way) => {
-    send({ type: "way-chosen", way });
-  };
   // The code of a letter's QR code is for one identification: who comes next at a shared computer doesn't find it.
   const [votingCode, setVotingCode] = useState(props.face.votingCode);
+  // So is what came back from the app: auth takes it once.
+  const [returned, setReturned] = useState(props.phone.returned);
+  const choose = (way: Way) => {
+    setReturned(null);
+    send({ type: "way-chosen", way });
+  };
   const identified = (credential: string) => {
     setVotingCode(null);
+    setReturned(null);
     send({ type: "identified", credential });
   };
   switch (state.at) {
@@ -59,11 +65,14 @@ export function Vote(props: VoteProps): VNode {
       );
     case "identifying": {
       const others = <OtherWays ways={ways} but={state.way} choose={choose} />;
-      return state.way === "card" ? (
-        <CardPage {...props.card} identified={identified} others={others} />
-      ) : (
-        <FacePage {...props.face} votingCode={votingCode} identified={identified} others={others} />
-      );
+      switch (state.way) {
+        case "phone":
+          return <PhonePage {...props.phone} returned={returned} identified={identified} others={others} />;
+        case "card":
+          return <CardPage {...props.card} identified={identified} others={others} />;
+        case "face":
+          return <FacePage {...props.face} votingCode={votingCode} identified={identified} others={others} />;
+      }
     }
     case "question":
       return (

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 
+import { vectors } from "../../shared/tests/vectors.ts";
 import { type Addressed, arrive } from "../app/address.ts";
 import { followHistory, type Historied } from "../app/places.ts";
 import type { State } from "../vote/machine.ts";
@@ -50,7 +51,7 @@ const uuid = "Kfv5ngiYbJzRHQ";
 
 test("the agent's secret is taken and erased, the election stays", () => {
   const browser = new Browser(`https://vote.example/?election=${uuid}#card-agent=28741.${"s".repeat(43)}`);
-  expect(arrive(browser)).toEqual({ electionUuid: uuid, pairing: { port: 28741, secret: "s".repeat(43) }, votingCode: null });
+  expect(arrive(browser)).toEqual({ electionUuid: uuid, pairing: { port: 28741, secret: "s".repeat(43) }, votingCode: null, phone: null });
   expect(browser.entries).toEqual([{ state: null, url: `https://vote.example/?election=${uuid}` }]);
 });
 
@@ -60,9 +61,23 @@ test("the voting code of the post card is taken and erased", () => {
   expect(JSON.stringify(browser.entries)).not.toContain("GST4");
 });
 
+const { state: carried } = vectors<{ phone: { state: string } }>("device/occasion.json").phone;
+
+test("what the phone's app brings back is taken and erased, and names the election in a browser that never saw this page", () => {
+  const browser = new Browser(`https://vote.example/#code=of-the-provider&state=${carried}`);
+  const arrival = arrive(browser);
+  expect(arrival).toMatchObject({ electionUuid: uuid, votingCode: null, phone: { code: "of-the-provider", state: { electionUuid: uuid } } });
+  expect(browser.entries).toEqual([{ state: null, url: `https://vote.example/?election=${uuid}` }]);
+});
+
+test("who gave up in the app comes back without a code, and somebody's link brings nothing", () => {
+  expect(arrive(new Browser(`https://vote.example/#error=access_denied&state=${carried}`)).phone).toMatchObject({ code: null });
+  expect(arrive(new Browser("https://vote.example/#code=GST4&state=x"))).toEqual({ electionUuid: null, pairing: null, votingCode: null, phone: null });
+});
+
 test("an address without secrets is left as it is", () => {
   const browser = new Browser("https://vote.example/?election=<script>");
-  expect(arrive(browser)).toEqual({ electionUuid: null, pairing: null, votingCode: null });
+  expect(arrive(browser)).toEqual({ electionUuid: null, pairing: null, votingCode: null, phone: null });
   expect(browser.location.href).toBe("https://vote.example/?election=<script>");
 });
 

@@ -3,6 +3,7 @@
 
 import { type Around, AroundContext } from "@tsukuba-evote/shared/pages";
 import type { Question } from "@tsukuba-evote/shared/belenios";
+import { LyingService, newDeviceKeys } from "@tsukuba-evote/shared/device";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -11,6 +12,7 @@ import { QuestionPage } from "../pages/question.tsx";
 import { Vote, type VoteProps } from "../pages/vote.tsx";
 import { followHistory } from "../app/places.ts";
 import { Keeper } from "../vote/kept.ts";
+import { Refused } from "../vote/retrying.ts";
 import { Session } from "../vote/session.ts";
 import type { CardState } from "../ways/agent.ts";
 import { AgentRefused } from "../ways/agent.ts";
@@ -55,6 +57,7 @@ function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): Vot
     notice,
     ways: ["card", "face"],
     checkPage: "https://check.example/",
+    phone: { returned: null, leave: async () => {}, release: async () => CREDENTIAL },
     card: { look: async () => ready, release: async () => CREDENTIAL },
     face: {
       votingCode: null,
@@ -386,4 +389,56 @@ test("where several may be chosen, too many are told and none is taken away", as
   await press(ja.question.blank);
   expect(marked.at(-1)).toEqual([1, 0, 0, 0]);
   expect([...root.querySelectorAll("input")].map(({ type }) => type)).toEqual(["checkbox", "checkbox", "checkbox", "checkbox"]);
+});
+
+const back = (code: string | null) => ({
+  state: { electionUuid: ELECTION.uuid, challengeId: "0f".repeat(16), keys: newDeviceKeys((count) => new Uint8Array(count).fill(5)) },
+  code,
+});
+
+test("who comes back from the app is identified without another tap, and what came back is used once", async () => {
+  const asked: string[] = [];
+  const props = voteOf(new PretendServices(), {
+    ways: ["phone", "card", "face"],
+    phone: {
+      returned: back("code"),
+      leave: async () => {},
+      release: async ({ code }) => {
+        asked.push(code);
+        return CREDENTIAL;
+      },
+    },
+  });
+  props.session.send({ type: "way-chosen", way: "phone" });
+  await show(props);
+  await until(() => root.querySelector("fieldset") !== null);
+  expect(asked).toEqual(["code"]);
+});
+
+test("whatever goes wrong by phone, the page says so and names every other way", async () => {
+  const lost = { returned: null, leave: () => Promise.reject(new LyingService("elsewhere")), release: async () => CREDENTIAL };
+  const refused = {
+    returned: back("code"),
+    leave: async () => {},
+    release: () => Promise.reject(new Refused("phone-signature-missing", {}, new Response())),
+  };
+  const gaveUp = { returned: back(null), leave: async () => {}, release: async () => CREDENTIAL };
+  for (const [phone, said] of [
+    [lost, ja.advice.lying.title],
+    [refused, ja.advice.phoneUnsigned.title],
+    [gaveUp, ja.phone.givenUp],
+  ] as const) {
+    const props = voteOf(new PretendServices(), { ways: ["phone", "card", "face"], phone });
+    props.session.send({ type: "way-chosen", way: "phone" });
+    await show(props);
+    if (phone === lost) {
+      await press(ja.phone.begin);
+    }
+    await until(() => seen().includes(said));
+    for (const other of [ja.landing.card, ja.landing.face, ja.landing.counter]) {
+      expect(seen()).toContain(other);
+    }
+    named(ja.phone.begin);
+    await act(() => render(null, root));
+  }
 });

@@ -2,7 +2,7 @@
 
 import { hexToBytes } from "@noble/hashes/utils.js";
 import { connect } from "@tsukuba-evote/shared/api";
-import { newDeviceKeys } from "@tsukuba-evote/shared/device";
+import { LyingService, newDeviceKeys } from "@tsukuba-evote/shared/device";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -13,6 +13,7 @@ import { stepsOf, takeBurst } from "../ways/burst.ts";
 import { CameraRefused, openCamera } from "../ways/camera.ts";
 import { type CardProgress, releaseByCard } from "../ways/card.ts";
 import { ACTIONS, beginVerification, orderByCode, releaseByFace } from "../ways/face.ts";
+import { beginByPhone, parsePhoneReturn, releaseByPhone } from "../ways/phone.ts";
 import { grouped, readVotingCode } from "../ways/voting_code.ts";
 import { problem, URLS } from "./pretend.ts";
 
@@ -115,6 +116,7 @@ const vector = vectors<{
   sealing_secret: string;
   device_key: string;
   sealed: { contents: string; plain: string; sealed: string }[];
+  phone: { state: string; code: string; device_request: string };
   typed_code: { code_key: string; plain: string; sealed: string };
 }>("device/occasion.json");
 const uuid = vector.election_uuid;
@@ -155,6 +157,48 @@ function challengeFor(key: string): object {
     expires_at: "2026-11-28T00:00:00Z",
   };
 }
+
+describe("by phone", () => {
+  const APP = "https://app.example";
+  const way = (services: ReturnType<typeof servicesOf>["services"]) => ({
+    services,
+    wait: async () => {},
+    tell: () => {},
+    signal: new AbortController().signal,
+  });
+  const visit = (key: string, url = `${APP}/authorize?client_id=city&nonce=n`) => () =>
+    Response.json({ ...challengeFor(key), authorization_url: url }, { status: 201 });
+
+  test("the voter is sent to the app with everything that the page will need when it comes back", async () => {
+    const { services, asked } = servicesOf({ "phone-visits": [visit(vector.device_key)] });
+    const url = new URL(await beginByPhone(uuid, APP, vectorRandom(), way(services)));
+    expect(url.origin).toBe(APP);
+    expect(Object.fromEntries(url.searchParams)).toEqual({ client_id: "city", nonce: "n", state: vector.phone.state });
+    expect(asked).toEqual([{ path: "phone-visits", body: { device_key: vector.device_key } }]);
+  });
+
+  test("no voter is sent anywhere for another device, or to another place than the city's", async () => {
+    const stranger = newDeviceKeys((count) => new Uint8Array(count).fill(7)).text;
+    for (const answer of [visit(stranger), visit(vector.device_key, "https://evil.example/?a=b"), visit(vector.device_key, "javascript:alert(1)")]) {
+      const { services } = servicesOf({ "phone-visits": [answer] });
+      await expect(beginByPhone(uuid, APP, vectorRandom(), way(services))).rejects.toThrow(LyingService);
+    }
+  });
+
+  test("the code that came back brings the credential, the same request being sent again when its answer was lost", async () => {
+    const lost = () => {
+      throw new TypeError("Failed to fetch");
+    };
+    const { services, asked } = servicesOf({
+      "phone-releases": [lost, () => Response.json({ election_uuid: uuid, sealed_credential: released.sealed })],
+    });
+    const returned = parsePhoneReturn(new URLSearchParams({ code: vector.phone.code, state: vector.phone.state }))!;
+    expect(await releaseByPhone(returned.state, returned.code!, way(services))).toBe(released.plain);
+    const { code, device_request } = vector.phone;
+    const request = { path: "phone-releases", body: { challenge_id: vector.occasion_id, code, device_request } };
+    expect(asked).toEqual([request, request]);
+  });
+});
 
 describe("by card", () => {
   const way = (services: ReturnType<typeof servicesOf>["services"], tell: (progress: CardProgress) => void = () => {}) => ({

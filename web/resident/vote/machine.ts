@@ -15,7 +15,7 @@ import type { Receipt } from "@tsukuba-evote/shared/check";
 import { isValid, nothingMarked } from "./choices.ts";
 
 /** How a voter shows who they are. */
-export type Way = "card" | "face";
+export type Way = "phone" | "card" | "face";
 
 /** What is posted: the same bytes until there is an answer. Encrypted and signed; neither choice nor private credential is in it. */
 export interface Posting {
@@ -249,7 +249,7 @@ export function choicesOf(state: At<"review">): Choices {
 }
 
 function wayNamed(place: string): Way | null {
-  return place === "card" || place === "face" ? place : null;
+  return place === "phone" || place === "card" || place === "face" ? place : null;
 }
 
 type At<Name extends State["at"]> = Extract<State, { at: Name }>;

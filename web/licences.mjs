@@ -6,6 +6,7 @@ const ALLOWED = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "
 // Tools that run here and are never shipped, each with its reason.
 const TOOLS = new Map([
   ["argparse", "Python-2.0"], // reads the generator's configuration
+  ["axe-core", "MPL-2.0"], // finds what keeps people out, in tests
   ["lightningcss", "MPL-2.0"], // vite's CSS compiler
 ]);
 

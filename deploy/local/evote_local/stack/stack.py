@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from ..nodes.postgres import PostgresServer
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
+from .front import Front, FrontConfig
 from .identities import LOG_ORIGIN, Identities, create_identities
 from .phone import PhoneStandIn
 from .service import Service, define_service
@@ -34,6 +36,9 @@ _SCHEMAS = {
     "evote_tally.main": "tally",
 }
 """The schema of each service's program."""
+
+CHECK_PAGE = "https://check.tsukuba.example"
+"""Printed beside a tracker."""
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"
@@ -69,6 +74,8 @@ class Stack(Running):
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
+        self.front = Front(directory / "front")
+        """The residents' page; runs after :meth:`open_front`."""
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}
         self._authority_port = free_port()
@@ -149,8 +156,36 @@ class Stack(Running):
             self.announce(f"{service.name} on {service.url}")
             service.wait_ready()
 
+    def open_front(self) -> None:
+        """Build and serve the residents' page: some seconds, which a stack without browsers is spared."""
+        self.announce(f"the residents' page on {self.front.origin}")
+        keys = self.identities
+        biometric = f"http://{LOOPBACK}:{free_port()}" if self.weights is None else self.biometric.url
+        self.front.configure(
+            FrontConfig(
+                authority="つくば市選挙管理委員会（模擬）",
+                helpdesk="つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）",
+                services={
+                    "auth": self.auth.url,
+                    "ballot": self.ballots[0].url,
+                    # Without the face service nobody asks there: the page offers no voting by face.
+                    "biometric": biometric,
+                    "log": self.ledger_anchor.url,
+                    "tally": self.tally.url,
+                },
+                receipt_key=base64.b64encode(keys.receipt_key.public_bytes_raw()).decode(),
+                log_key=keys.log_key.text,
+                code_key=None
+                if self.weights is None
+                else base64.b64encode(keys.voting_code_key.public_bytes_raw()).decode(),
+                check_page=CHECK_PAGE,
+            )
+        )
+        self.front.start()
+
     def stop(self) -> None:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
+        self.front.stop()
         for service in reversed(self.services):
             service.stop()
         if self._authority_server is not None:
@@ -263,7 +298,11 @@ class Stack(Running):
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
         url = self._access[_SCHEMAS[module]].service_url
-        own = {"EVOTE_ROSTER_FILE": str(self.identities.roster_file), **settings}
+        own = {
+            "EVOTE_ROSTER_FILE": str(self.identities.roster_file),
+            "EVOTE_FRONT_ORIGINS": self.front.origin,
+            **settings,
+        }
         return define_service(name, module, self.directory / "logs", self.kafka, url, own)
 
 

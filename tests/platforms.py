@@ -16,14 +16,16 @@ from evote_platform.clock import utc_now
 
 
 @contextmanager
-def running_stack(weights: Path | None = None) -> Iterator[Stack]:
-    """Kafka, PostgreSQL and all services in a folder of their own; the face service too, with its models' weights.
+def running_stack(weights: Path | None = None, phone_cards: Path | None = None) -> Iterator[Stack]:
+    """Kafka, PostgreSQL and all services in a folder of their own.
+
+    The face service too, with its models' weights; the phone's app, with a folder of cards.
 
     A service that ended by itself while the block ran is a failure, with the end of its log.
     """
     with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", dir=scratch(), ignore_cleanup_errors=True) as name:
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(Path(name), authority, announce=lambda _: None, weights=weights) as running:
+        with Stack(Path(name), authority, announce=lambda _: None, weights=weights, phone_cards=phone_cards) as running:
             yield running
             for service in running.services:
                 service.require_alive()
@@ -40,10 +42,10 @@ class Shared:
         self._opened = ExitStack()
 
     @contextmanager
-    def started(self, weights: Path | None = None) -> Iterator[Stack]:
+    def started(self, weights: Path | None = None, phone_cards: Path | None = None) -> Iterator[Stack]:
         """Start it; it runs until :meth:`end_before`, or the block ends, as it does when a run is cut short."""
         with self._opened:
-            yield self._opened.enter_context(running_stack(weights))
+            yield self._opened.enter_context(running_stack(weights, phone_cards))
 
     def end_before(self, following: pytest.Item | None) -> None:
         """Stop it unless the test that follows is one of the folder's."""

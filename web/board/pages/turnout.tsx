@@ -47,21 +47,17 @@ export function Turnout(): VNode {
                   <Text of={words.turnout.voters} />
                 </th>
                 <th scope="col">
-                  <Text of={words.turnout.more} />
-                </th>
-                <th scope="col">
                   <Text of={words.turnout.rate} />
                 </th>
               </tr>
             </thead>
             <tbody>
-              {live.data.rows.map(({ until, voters, more, rate }) => (
+              {live.data.rows.map(({ until, voters, rate }) => (
                 <tr key={until}>
                   <th scope="row">
                     <time dateTime={until}>{timeOf(until, language)}</time>
                   </th>
                   <td>{voters}</td>
-                  <td>{more}</td>
                   <td>{rate}</td>
                 </tr>
               ))}
@@ -72,7 +68,6 @@ export function Turnout(): VNode {
                   <Text of={words.turnout.now} /> (<time dateTime={live.data.now.as_of}>{timeOf(live.data.now.as_of, language)}</time>)
                 </th>
                 <td>{live.data.now.voters}</td>
-                <td></td>
                 <td>{percent(live.data.now.voters, live.data.now.roll_size)}</td>
               </tr>
             </tfoot>

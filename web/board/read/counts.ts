@@ -8,14 +8,12 @@ export interface TurnoutRow {
   /** RFC 3339. */
   readonly until: string;
   readonly voters: number;
-  /** Since the row before. */
-  readonly more: number;
   /** Percent of the roll, with two decimals as the city's tables have them. */
   readonly rate: string;
 }
 
 export function turnoutRows(hours: readonly { readonly until: string; readonly voters: number }[], rollSize: number): readonly TurnoutRow[] {
-  return hours.map(({ until, voters }, at) => ({ until, voters, more: voters - (hours[at - 1]?.voters ?? 0), rate: percent(voters, rollSize) }));
+  return hours.map(({ until, voters }) => ({ until, voters, rate: percent(voters, rollSize) }));
 }
 
 /** Rounded down in the last place: a turnout of 100.00 % means everybody. */

@@ -8,7 +8,7 @@ import { countsOf, percent, turnoutRows } from "../read/counts.ts";
 import { poll } from "../read/polling.ts";
 import { ELECTION } from "./pretend.ts";
 
-test("the turnout table counts up and says what came since the row before", () => {
+test("the turnout table says how many had voted by when, and the part of the roll that they are", () => {
   expect(
     turnoutRows(
       [
@@ -18,8 +18,8 @@ test("the turnout table counts up and says what came since the row before", () =
       300,
     ),
   ).toEqual([
-    { until: "2026-11-28T03:00:00Z", voters: 12, more: 12, rate: "4.00" },
-    { until: "2026-11-28T05:00:00Z", voters: 28, more: 16, rate: "9.33" },
+    { until: "2026-11-28T03:00:00Z", voters: 12, rate: "4.00" },
+    { until: "2026-11-28T05:00:00Z", voters: 28, rate: "9.33" },
   ]);
   expect([percent(99_999, 100_000), percent(1, 1), percent(0, 0)]).toEqual(["99.99", "100.00", "0.00"]);
 });

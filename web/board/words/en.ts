@@ -77,7 +77,6 @@ export const en: Words = {
     caption: "Voters and turnout over time",
     time: "Time",
     voters: "Voters",
-    more: "Since the row before",
     rate: "Turnout (%)",
     now: "Now",
     of: (roll) => `${roll} people are on the roll`,

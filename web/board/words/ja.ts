@@ -74,7 +74,6 @@ export const ja = {
     caption: "投票者数と投票率の推移",
     time: "時刻",
     voters: "投票者数（人）",
-    more: "前の行から（人）",
     rate: "投票率（％）",
     now: "最新",
     of: (roll: number) => `選挙人名簿の登録者数 ${roll} 人`,

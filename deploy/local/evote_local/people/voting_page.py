@@ -106,6 +106,11 @@ class VotingPage:
         self.button("マイナンバーカードとカードリーダー").click()
         self.button("カードで確認を始める").wait_for()
 
+    def hold_card_to_phone(self, name: str) -> None:
+        """In the app that the voting page opened: the card of this name, and back to wherever the app returns."""
+        self.button(name).click()
+        self.tab.locator("fieldset").wait_for()
+
     def identify_by_card(self, desk: Desk) -> None:
         """From the election's page to the first question; both PINs are typed at the agent's."""
         self.choose_card()

@@ -38,8 +38,6 @@ STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
 _SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
-_PHONE_RETURN = f"http://{LOOPBACK}:5173/phone"
-"""The front's page that the phone's app comes back to."""
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 _LOOK_EVERY_S = 0.5
 
@@ -84,18 +82,22 @@ def stand(*, voters: int, group: str, console: Console) -> None:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with (
-            Stack(directory, authority, announce=console.print, phone_return=_PHONE_RETURN) as stack,
+            Stack(directory, authority, announce=console.print, phone_cards=directory / "phone-cards") as stack,
             ExitStack() as running,
         ):
             referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))
             uuid = referendum.officers.election_uuid
             stack.open_front()
-            page = f"{stack.front.origin}/?election={uuid}"
+            stack.open_board()
+            page, public = (f"{front.origin}/?election={uuid}" for front in (stack.front, stack.board))
             pc = _seat_with_card(referendum.voters[-1].card, directory / "pcsc", page, uuid, running)
             attendant = Attendant(stack.services, Orders(STATE), console)
             _publish(_SETTINGS, _settings(stack, uuid))
             _publish(_SERVICES, json.dumps({service.name: service.url for service in stack.services}))
-            _publish(_ADDRESSES, json.dumps({"voting page": page, **pc, **_addresses(stack, directory, uuid)}))
+            _publish(
+                _ADDRESSES,
+                json.dumps({"voting page": page, "public pages": public, **pc, **_addresses(stack, directory, uuid)}),
+            )
             try:
                 while True:
                     attendant.look()

@@ -1,4 +1,4 @@
-"""The residents' front on an origin of its own: the page as it is built, served by nginx as `web/edge` says."""
+"""The fronts, each on an origin of its own: pages as they are built, served by nginx as `web/edge` says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
@@ -49,16 +49,30 @@ class FrontConfig:
     code_key: str | None
     """Base64 of auth's X25519 key for voting codes; None: no voting by face."""
     check_page: str
+    phone_app: str | None
+    """The origin of the phone's app; None: no voting by phone."""
+
+
+@dataclass(frozen=True)
+class PublicConfig:
+    """What the public pages read as `config.json` (web/README.md)."""
+
+    helpdesk: str
+    services: Mapping[str, str]
+    """The origins of ``ballot``, ``log`` and ``tally``."""
+    receipt_key: str
+    witness_policy: str
 
 
 class Front(Running):
     """Built anew at each start, so that it is never older than its sources."""
 
-    def __init__(self, directory: Path) -> None:
-        """``directory`` takes page, configuration and log; nothing is in it before :meth:`start`."""
+    def __init__(self, directory: Path, pages: Literal["resident", "board"]) -> None:
+        """``directory`` takes page, configuration and log; ``pages`` is their folder in ``web``."""
         self._directory = directory
+        self._pages = pages
         self._port = free_port()
-        self._config: FrontConfig | None = None
+        self._config: FrontConfig | PublicConfig | None = None
         self._process: ChildProcess | None = None
 
     @property
@@ -66,20 +80,22 @@ class Front(Running):
         """As browsers write it."""
         return f"http://{LOOPBACK}:{self._port}"
 
-    def configure(self, config: FrontConfig) -> None:
+    def configure(self, config: FrontConfig | PublicConfig) -> None:
         """Say who the city is and where its services are; before :meth:`start`."""
         self._config = config
 
     def start(self) -> None:
-        """Build the page and serve it; ``ProcessFailed`` where that doesn't work."""
+        """Build the page and serve it, unless it is served already; ``ProcessFailed`` where that doesn't work."""
+        if self._process is not None:
+            return
         if self._config is None:
             raise ProcessFailed("the front", "was not configured", "")
         site = self._directory / "site"
-        site.mkdir(parents=True)
-        (self._directory / "temp").mkdir()
+        site.mkdir(parents=True, exist_ok=True)
+        (self._directory / "temp").mkdir(exist_ok=True)
         _run(
             "vite",
-            _WEB / "resident",
+            _WEB / self._pages,
             "../node_modules/vite/bin/vite.js",
             "build",
             "--outDir",

@@ -20,7 +20,7 @@ from ..nodes.postgres import PostgresServer
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
-from .front import Front, FrontConfig
+from .front import Front, FrontConfig, PublicConfig
 from .identities import LOG_ORIGIN, Identities, create_identities
 from .phone import PhoneStandIn
 from .service import Service, define_service
@@ -37,8 +37,7 @@ _SCHEMAS = {
 }
 """The schema of each service's program."""
 
-CHECK_PAGE = "https://check.tsukuba.example"
-"""Printed beside a tracker."""
+_HELPDESK = "つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）"
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"
@@ -54,12 +53,12 @@ class Stack(Running):
         *,
         announce: Announce,
         weights: Path | None = None,
-        phone_return: str | None = None,
+        phone_cards: Path | None = None,
     ) -> None:
         """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts.
 
         With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB. With
-        ``phone_return``, the front's page that マイナアプリ comes back to, so does a stand-in of the app's provider.
+        ``phone_cards``, a folder for cards that can be held to a phone, so does a stand-in of マイナアプリ's provider.
         """
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
@@ -67,15 +66,21 @@ class Stack(Running):
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
-        self.phone = None if phone_return is None else PhoneStandIn(directory / "phone", phone_return)
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
-        self.front = Front(directory / "front")
+        self.front = Front(directory / "front", "resident")
         """The residents' page; runs after :meth:`open_front`."""
+        self.board = Front(directory / "board", "board")
+        """The public pages; run after :meth:`open_board`."""
+        self.phone = (
+            None
+            if phone_cards is None
+            else PhoneStandIn(directory / "phone", cards=phone_cards, return_url=f"{self.front.origin}/")
+        )
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}
         self._authority_port = free_port()
@@ -164,7 +169,7 @@ class Stack(Running):
         self.front.configure(
             FrontConfig(
                 authority="つくば市選挙管理委員会（模擬）",
-                helpdesk="つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）",
+                helpdesk=_HELPDESK,
                 services={
                     "auth": self.auth.url,
                     "ballot": self.ballots[0].url,
@@ -178,14 +183,33 @@ class Stack(Running):
                 code_key=None
                 if self.weights is None
                 else base64.b64encode(keys.voting_code_key.public_bytes_raw()).decode(),
-                check_page=CHECK_PAGE,
+                check_page=self.board.origin,
+                phone_app=None if self.phone is None else self.phone.url,
             )
         )
         self.front.start()
 
+    def open_board(self) -> None:
+        """Build and serve the public pages."""
+        self.announce(f"the public pages on {self.board.origin}")
+        self.board.configure(
+            PublicConfig(
+                helpdesk=_HELPDESK,
+                services={
+                    "ballot": self.ballots[0].url,
+                    "log": self.ledger_anchor.url,
+                    "tally": self.tally.url,
+                },
+                receipt_key=base64.b64encode(self.identities.receipt_key.public_bytes_raw()).decode(),
+                witness_policy=self.vouching.policy_file.read_text(),
+            )
+        )
+        self.board.start()
+
     def stop(self) -> None:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
         self.front.stop()
+        self.board.stop()
         for service in reversed(self.services):
             service.stop()
         if self._authority_server is not None:
@@ -300,7 +324,7 @@ class Stack(Running):
         url = self._access[_SCHEMAS[module]].service_url
         own = {
             "EVOTE_ROSTER_FILE": str(self.identities.roster_file),
-            "EVOTE_FRONT_ORIGINS": self.front.origin,
+            "EVOTE_FRONT_ORIGINS": f"{self.front.origin},{self.board.origin}",
             **settings,
         }
         return define_service(name, module, self.directory / "logs", self.kafka, url, own)

@@ -1,0 +1,167 @@
+"""A voter by phone, who comes back into another browser; and the public pages, on which anybody checks.
+
+In Chromium, on the whole platform, under the policy of `web/edge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from evote_jpki.cardfile import save_card
+from evote_local.people.officers import ANSWERS
+from evote_local.people.voters import open_client
+from evote_local.people.voting_page import VotingPage, open_browser
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
+from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+YES, NO = ANSWERS
+PAGES = ("ballot", "board", "turnout", "result", "status", "intended")
+_AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
+_CARD = "hanako"
+
+
+@dataclass
+class Town:
+    """One election with both fronts, and who reads and votes there, each in a browser without a past."""
+
+    stack: Stack
+    referendum: Referendum
+    browser: Browser
+    tabs: list[VotingPage] = field(default_factory=list)
+
+    def tab(self) -> VotingPage:
+        """A tab of a browser of its own."""
+        page = VotingPage(self.browser.new_context(locale="ja-JP").new_page())
+        self.tabs.append(page)
+        return page
+
+    def public(self, place: str) -> VotingPage:
+        """A public page of the election."""
+        page = self.tab()
+        page.open(f"{self.stack.board.origin}/?election={self.referendum.officers.election_uuid}&page={place}")
+        return page
+
+
+@pytest.fixture(scope="module")
+def town(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    referendum = asyncio.run(_prepared(stack, tmp_path_factory.mktemp("public-pages")))
+    assert stack.phone is not None
+    save_card(referendum.voters[0].card, stack.phone.cards / f"{_CARD}.card")
+    stack.open_front()
+    stack.open_board()
+    with open_browser() as browser:
+        here = Town(stack, referendum, browser)
+        yield here
+        assert [fault for page in here.tabs for fault in page.faults] == [], "the browsers had nothing to complain of"
+
+
+async def _prepared(stack: Stack, directory: Path) -> Referendum:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=2, seed=20261129)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+    return referendum
+
+
+@pytest.fixture(scope="module")
+def tracker(town: Town) -> str:
+    """Of a ballot that was cast by phone: the browser that the app comes back into never saw the voting page."""
+    first = town.tab()
+    first.open(f"{town.stack.front.origin}/?election={town.referendum.officers.election_uuid}")
+    first.button("スマートフォン（マイナアプリ）").click()
+    first.button("マイナアプリを開く").click()
+    first.button(_CARD).wait_for()
+    another = town.tab()
+    another.tab.goto(first.tab.url)
+    another.hold_card_to_phone(_CARD)
+    assert another.tab.url == f"{town.stack.front.origin}/?election={town.referendum.officers.election_uuid}"
+    another.answer(YES)
+    another.cast_button.click()
+    return another.receive()
+
+
+def test_what_came_back_from_the_app_is_nowhere_in_the_browsers_history(town: Town, tracker: str) -> None:
+    voter = town.tabs[1]
+    devtools = voter.tab.context.new_cdp_session(voter.tab)
+    history = devtools.send("Page.getNavigationHistory")["entries"]
+    front = [entry["url"] for entry in history if entry["url"].startswith(town.stack.front.origin)]
+    assert front and all("code=" not in url and "state=" not in url for url in front)
+    assert all("state=" not in sent.url for sent in voter.network.sent if sent.url.startswith(town.stack.front.origin))
+
+
+def test_a_ballot_is_checked_up_to_witnesses_and_chain_by_its_tracker_alone(town: Town, tracker: str) -> None:
+    page = town.public("ballot")
+    steps = page.tab.locator(".steps .holds")
+    for _ in range(60):
+        page.tab.get_by_label("追跡番号").fill(tracker)
+        page.button("確かめる").click()
+        page.tab.locator(".steps").wait_for()
+        assert page.tab.locator(".steps .fails").count() == 0
+        if steps.count() == 5:  # all but the receipt, which was not given
+            break
+        # What is still to come is told; the chain's final block is some seconds away.
+        page.tab.wait_for_timeout(1000)
+    page.tab.get_by_text("確かめられることは、すべて正しく確かめられました。").wait_for()
+    assert page.tab.locator(".steps .not-given").count() == 1
+    assert tracker not in page.tab.url
+
+
+def test_the_public_pages_show_the_vote_as_it_goes(town: Town, tracker: str) -> None:
+    board = town.public("board")
+    board.tab.get_by_role("cell", name=tracker).wait_for()
+    board.tab.get_by_label("追跡番号で探す").fill(tracker)
+    board.button("探す").click()
+    board.tab.locator("tr[aria-current]").wait_for()
+    turnout = town.public("turnout")
+    turnout.tab.locator("tfoot").wait_for()
+    assert "50.00" in turnout.tab.locator("tfoot").inner_text()
+    town.public("status").tab.get_by_text("見つかった異常はありません。").wait_for()
+    town.public("result").tab.get_by_text("結果はまだ出ていません").wait_for()
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_axe_finds_nothing_and_nothing_scrolls_sideways_on_a_phone_with_large_letters(town: Town, place: str) -> None:
+    tab = town.public(place).tab
+    if place not in ("ballot", "intended"):
+        tab.get_by_text("この画面は自動で新しくなります。").wait_for()
+    tab.evaluate(_AXE.read_text("utf-8"))
+    for scheme in ("dark", "light"):
+        tab.emulate_media(color_scheme=scheme)
+        found = tab.evaluate(
+            "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map((n) => n.html)]))"
+        )
+        assert found == [], f"{place}, {scheme}"
+    tab.set_viewport_size({"width": 320, "height": 640})
+    tab.evaluate("document.documentElement.style.fontSize = '200%'")
+    for language in ("English", "やさしい日本語", "日本語"):
+        tab.get_by_role("button", name=language, exact=True).click()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 320, f"{place} scrolls sideways in {language}"
+
+
+def test_after_the_count_the_result_is_shown_and_the_archive_given(town: Town, tracker: str) -> None:
+    """Last: closes the election."""
+    with ThreadPoolExecutor(1) as pool:
+        # Playwright has this thread's event loop.
+        counts = pool.submit(asyncio.run, _counted(town)).result()
+    assert counts == [0, 1, 0]
+    page = town.public("result")
+    page.tab.locator("table").wait_for()
+    rows = page.tab.locator("tbody tr").all_inner_texts()
+    assert [row.split()[-2:] for row in rows] == [["1", "100.00"], ["0", "0.00"], ["0", "0.00"]], rows
+    with page.tab.expect_download() as download:
+        page.tab.get_by_role("link", name="archive.bel").click()
+    assert download.value.path().stat().st_size > 1000
+
+
+async def _counted(town: Town) -> list[int]:
+    async with open_client() as client:
+        town.referendum.officers.use(client)
+        return await town.referendum.close_and_count()

@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -124,6 +124,9 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kaf
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
+
+metrics: $(INSTALLED) ## Write docs/metrics.md from the code
+	@$(RUN) python tests/contract/metrics.py
 
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py

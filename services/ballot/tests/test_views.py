@@ -12,6 +12,7 @@ from evote_ballot import store
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
 from evote_ballot.turnout import LIVE, Feed
+from evote_eventlog.events import ElectionAbandoned, ElectionOpened
 from evote_eventlog.replay import replay
 from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
@@ -37,6 +38,32 @@ async def test_the_board_is_paged_in_log_order(place) -> None:
     assert [line["tracker"] for line in seen] == [receipt["tracker"] for receipt in receipts]
     assert [line["superseded"] for line in seen] == [True, False, False, False]
     assert page["log_size"] == 4
+
+
+async def test_an_opening_behind_an_abandonment_opens_nothing(place) -> None:
+    """It doesn't stand: nobody may vote in what nobody will count."""
+    abandoned = "1" * 14
+    opening = ElectionOpened(
+        election_uuid=abandoned,
+        election_json="{}",
+        trustees_json="[]",
+        credentials_sha256="0" * 64,
+        opens_at="2026-01-01T00:00:00.000Z",
+        closes_at="2126-01-01T00:00:00.000Z",
+    )
+    later = opening.model_copy(update={"election_uuid": "2" * 14})
+    for event in (ElectionAbandoned(election_uuid=abandoned), opening, later):
+        await place.services.producer.publish(event)
+
+    async def opened() -> list[str]:
+        rows = await place.service.pool.fetch("SELECT election_uuid FROM elections ORDER BY 1")
+        return [row["election_uuid"] for row in rows]
+
+    async def read_to_the_end() -> bool:
+        return later.election_uuid in await opened()
+
+    await eventually(read_to_the_end)
+    assert abandoned not in await opened()
 
 
 async def test_a_ballot_is_witnessed_and_anchored_by_the_first_that_covers_it(place) -> None:

@@ -10,7 +10,8 @@ import { useElection, useLive, usePublic, useWords } from "./around.ts";
 import { Freshness, PublicPage } from "./public_page.tsx";
 
 const EVERY_S = 60;
-const BEFORE_THE_CLOSE = new Set(["drafted", "roll-frozen", "open"]);
+const GIVEN_UP = "abandoned";
+const WITHOUT_RECORD = new Set(["drafted", "roll-frozen", "open", GIVEN_UP]);
 
 export function Result(): VNode {
   const words = useWords();
@@ -20,7 +21,7 @@ export function Result(): VNode {
   const live = useLive(
     async () => {
       const stage = await read(() => services.tally.GET("/elections/{election_uuid}", { params, cache: "no-cache" }));
-      if (BEFORE_THE_CLOSE.has(stage.state)) {
+      if (WITHOUT_RECORD.has(stage.state)) {
         return { stage, fingerprint: null, counted: null };
       }
       const text = await read(() => services.tally.GET("/elections/{election_uuid}/election.json", { params, parseAs: "text" }));
@@ -39,7 +40,7 @@ export function Result(): VNode {
     <PublicPage title={words.place.result}>
       {data === null ? null : data.counted === null ? (
         <p>
-          <Text of={words.result.none} />
+          <Text of={data.stage.state === GIVEN_UP ? words.result.givenUp : words.result.none} />
         </p>
       ) : data.counted === "unreadable" ? (
         <p class="trouble">
@@ -62,7 +63,7 @@ export function Result(): VNode {
         <p>
           <Text of={words.result.verifyMore} />
         </p>
-        {data === null ? null : data.fingerprint === null ? (
+        {data === null || data.stage.state === GIVEN_UP ? null : data.fingerprint === null ? (
           <p>
             <Text of={words.result.beforeClose} />
           </p>

@@ -190,6 +190,14 @@ test("before the close there is neither a result nor an archive", async () => {
   expect(root.querySelector("a[download]")).toBeNull();
 });
 
+test("of a vote that was called off there is neither a result nor an archive to come", async () => {
+  pretend.set(`/elections/${ELECTION.uuid}`, { state: "abandoned", certified_at: null, archive_sha256: null });
+  await open("result");
+  await vi.waitFor(() => expect(text()).toContain(ja.result.givenUp));
+  expect(text()).not.toContain(ja.result.beforeClose);
+  expect(root.querySelector("a[download]")).toBeNull();
+});
+
 test("what a monitor found is told in plain words, whatever kind it is", async () => {
   const notice = { where: "log index 3", expected: "a", found: "b", intact_at: null, raised_at: "2026-11-28T05:00:00Z" };
   pretend.set("/notices", {

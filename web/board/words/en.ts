@@ -89,6 +89,7 @@ export const en: Words = {
   result: {
     intro: "Until the election commission has certified it, the result may change.",
     certified: "The result as the election commission certified it.",
+    givenUp: "This vote was called off before it began. There is no result.",
     none: "There is no result yet. It appears after the close, when the trustees have opened the tally.",
     unreadable: "The result can't be read. Please ask for help.",
     answer: "Answer",

@@ -8,6 +8,7 @@ export type AgentAdvice = keyof Words["agent"];
 
 const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
   closed: ["election-closed"],
+  givenUp: ["election-abandoned"],
   notOpen: ["election-not-open"],
   later: [
     "abandoned",

@@ -152,6 +152,23 @@ _ROLL = (
         ),
     ),
     answer(
+        refusals.ElectionAbandoned,
+        kind(
+            "election-abandoned",
+            410,
+            (
+                "この選挙は、開始の前に取りやめになりました",
+                "何も行っていません。新しく起案した選挙の識別子を使ってください。",
+            ),
+            (
+                "The election was given up before it was opened",
+                "Nothing was done. Use the identifier of the election that was drafted anew.",
+            ),
+            members=("other_ways",),
+        ),
+        lambda _: {"other_ways": []},
+    ),
+    answer(
         refusals.ElectionOver,
         kind(
             "election-closed",

@@ -67,6 +67,11 @@ class UnknownElection(Refusal):
 
 
 @dataclass
+class ElectionAbandoned(Refusal):
+    """The election was given up before it was opened: it needs no roll and no credentials."""
+
+
+@dataclass
 class ElectionOver(Refusal):
     """The election is closed: no credential is released any more."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_eventlog.errors import EventTooLarge, LogUnavailable, NotReadByAll
 from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.field_errors import field_error
 from evote_platform.problems import (
@@ -231,6 +231,36 @@ PROBLEMS = ProblemTable(
             lambda error: {"trustee": error.trustee, "other": error.other},
         ),
         answer(
+            refusals.CommittedAlready,
+            kind(
+                "committed-already",
+                409,
+                (
+                    "約束（コミットメント）のあとは、立会人の鍵を交替できません",
+                    "トラスティ {committed} がすでに約束しています。続けられなければ、取りやめて起案し直してください。",
+                ),
+                (
+                    "No trustee's key is renewed after the first commitment",
+                    "Trustees {committed} have committed. If they can't go on, abandon the election and draft it anew.",
+                ),
+                members=("trustees",),
+            ),
+            lambda error: {"trustees": list(error.trustees)},
+            facts=lambda error: {"committed": ", ".join(map(str, error.trustees))},
+        ),
+        answer(
+            refusals.KeyRefused,
+            kind(
+                "key-refused",
+                422,
+                ("この鍵には交替できません", "{reason}。トラスティ {trustee} の新しい鍵の 1 行を確かめてください。"),
+                ("The trustee can't have this key", "{reason}. Check the new line of trustee {trustee}."),
+                members=("trustee",),
+            ),
+            lambda error: {"trustee": error.trustee},
+            facts=lambda error: {"reason": error.reason},
+        ),
+        answer(
             refusals.MessageRejected,
             kind(
                 "bad-ceremony-message",
@@ -319,6 +349,24 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(EventTooLarge, BODY_TOO_LARGE, lambda error: {"limit_bytes": error.limit}),
+        answer(
+            NotReadByAll,
+            kind(
+                "not-read-by-all",
+                409,
+                (
+                    "この環境では、まだ使えない操作です",
+                    "何も記録していません。すべてのサービスの更新が済み、EVOTE_EVENTS_RELEASE が {since} に上がると"
+                    "使えます（いまは {release}）。運用担当者に知らせてください。",
+                ),
+                (
+                    "This deployment does not offer that yet",
+                    "Nothing was recorded. It can be done once every service is upgraded and EVOTE_EVENTS_RELEASE is"
+                    " raised to {since} (now {release}). Tell the operators.",
+                ),
+            ),
+            facts=lambda error: {"since": error.since, "release": error.release},
+        ),
         answer(
             LogUnavailable,
             kind(

@@ -53,7 +53,7 @@ def account(standing: PhoneStandIn) -> PhoneSettings:
 
 
 async def test_a_person_chooses_a_card_and_auths_client_gets_its_signature_for_the_code(tmp_path: Path) -> None:
-    standing = PhoneStandIn(tmp_path / "phone", cards=tmp_path / "cards", return_url=RETURN)
+    standing = PhoneStandIn(tmp_path / "phone", RETURN)
     settings = account(standing)
     card = TestAuthority(utc_now, secrets.token_bytes).issue_card(
         PERSON, generate_card_keys(), pin="1234", password="ABC123"

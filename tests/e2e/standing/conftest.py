@@ -14,8 +14,8 @@ _SHARED = Shared(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with _SHARED.started(phone_cards=tmp_path_factory.mktemp("phone-cards")) as running:
+def stack() -> Iterator[Stack]:
+    with _SHARED.started(before_start=Stack.offer_phone) as running:
         yield running
 
 

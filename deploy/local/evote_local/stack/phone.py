@@ -19,11 +19,10 @@ _CLIENT_ID = "tsukuba-evote-local"
 class PhoneStandIn:
     """One provider with one client, in a process of its own; the cards in ``cards`` can be held to its phone."""
 
-    def __init__(self, directory: Path, *, cards: Path, return_url: str) -> None:
-        """``directory`` takes keys and the log, ``cards`` card files; ``return_url`` is where the app comes back to."""
-        self.cards = cards
-        for folder in (directory, cards):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, directory: Path, return_url: str) -> None:
+        """``directory`` takes keys, cards and the log; ``return_url`` is where the app comes back to."""
+        self.cards = directory / "cards"
+        self.cards.mkdir(mode=0o700, parents=True)
         self._directory = directory
         self._return_url = return_url
         self._port = free_port()

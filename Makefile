@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-web bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -125,6 +125,9 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kaf
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
 
+metrics: $(INSTALLED) ## Write docs/metrics.md from the code
+	@$(RUN) python tests/contract/metrics.py
+
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py
 
@@ -138,6 +141,12 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
 	@node .cache/bench-web.mjs
+
+bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
+	@$(RUN) python benchmarks/bench_front.py
+
+screens: $(INSTALLED) ## Write each page and state of the voting page into docs/screens
+	@$(RUN) python benchmarks/bench_front.py --screens docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)

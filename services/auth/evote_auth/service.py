@@ -22,6 +22,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
@@ -99,6 +100,7 @@ async def running(
         schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_http() as http,
     ):
+        show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
         readiness.watch("database", database_check(pool))

@@ -24,6 +24,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
@@ -81,6 +82,7 @@ async def running(
         verifier = BallotVerifier(settings.workers)
         metrics = IntakeMetrics(registry)
         metrics.watch(verifier)
+        show_pool(pool, registry)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evote_jpki.cardfile import save_card
 from evote_jpki.vpcd import InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon
 from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
-from evote_local.people.voting_page import NOT_YET_VOTED, Sent, VotingPage, open_browser
+from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, Sent, VotingPage, open_browser
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack
@@ -28,7 +29,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-VOTERS = 12
+VOTERS = 13
+BUSY_FOR_S = 60
 YES, NO = ANSWERS
 _AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 _READER, _SLOT = "PCD 0 00 00", 0
@@ -100,7 +102,7 @@ class Resident:
         self._town.expected[self._number] = answer
 
     def leaves(self) -> None:
-        """Close every browser. Whatever was done, the browsers had nothing to complain of."""
+        """Close every browser. Whatever was done, no program of a page failed."""
         assert [fault for page in self.pages for fault in page.faults] == []
         for context in self._contexts:
             context.close()
@@ -149,7 +151,7 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     _fit_for_everybody(page, "opened")
     _key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
     page.cast_button.wait_for()
-    hold = _Held(tab, town.ballots)
+    hold = HeldBallot(tab, town.ballots)
     _key_to(tab, "この内容で投票する", "Enter")
     hold.wait()
     _fit_for_everybody(page, "casting")
@@ -204,36 +206,33 @@ def _key_to(tab: Page, name: str, key: str) -> None:
     raise AssertionError(f"Tab never comes to {name!r}")
 
 
+def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(town: Town) -> None:
+    number = next(_turns)
+    phone = town.stack.phone
+    assert phone is not None
+    save_card(town.referendum.voters[number].card, phone.cards / "voter.card")
+    here = Resident(town, number)
+    page = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page.button("マイナンバーカードとスマートフォン").tap()
+    _fit_for_everybody(page, "phone")
+    page.button("マイナアプリを開く").tap()
+    page.button("voter").wait_for()
+    app = page.tab.url
+    returned = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    returned.open(app)
+    returned.button("voter").tap()
+    returned.tab.locator("fieldset").wait_for()
+    assert returned.tab.url.endswith(f"/?election={town.referendum.officers.election_uuid}"), (
+        "state and code are erased"
+    )
+    returned.answer(NO)
+    returned.cast_button.tap()
+    returned.receive()
+    here.meant(NO)
+    here.leaves()
+
+
 # --- nothing goes astray
-
-
-class _Held:
-    """Holds the first ballot that is posted, as a network that hangs does."""
-
-    def __init__(self, tab: Page, address: str) -> None:
-        self._tab = tab
-        self._address = address
-        self._routes: list[Route] = []
-        tab.route(address, self._take)
-
-    @property
-    def body(self) -> str | None:
-        return self._routes[0].request.post_data
-
-    def wait(self) -> None:
-        """Until the ballot is on its way."""
-        while not self._routes:
-            self._tab.wait_for_timeout(20)
-
-    def let_go(self) -> None:
-        """It arrives after all."""
-        self._routes[0].continue_()
-
-    def _take(self, route: Route) -> None:
-        if route.request.method == "POST" and not self._routes:
-            self._routes.append(route)
-        else:
-            route.continue_()
 
 
 def _posted(page: VotingPage, town: Town) -> list[str]:
@@ -254,7 +253,7 @@ def test_after_a_reload_the_same_bytes_are_posted_and_one_receipt_comes(town: To
     page = resident.opens()
     page.identify_by_card(town.desk)
     page.answer(NO)
-    hold = _Held(page.tab, town.ballots)
+    hold = HeldBallot(page.tab, town.ballots)
     page.cast_button.click()
     hold.wait()
     page.tab.reload()
@@ -267,17 +266,20 @@ def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resi
     page = resident.opens()
     page.identify_by_card(town.desk)
     page.answer(YES)
-    troubles = iter((_lose_the_answer, _be_busy))
-    page.tab.route(town.ballots, lambda route: next(troubles, Route.continue_)(route))
+    # Each goes on until the test says otherwise, so that nothing depends on how long a state lasts.
+    answers: list[Callable[[Route], None]] = [_be_busy]
+    page.tab.route(town.ballots, lambda route: answers[-1](route))
     page.cast_button.click()
+    page.tab.get_by_text(f"{BUSY_FOR_S} 秒後に同じ票を送り直します").wait_for()
+    answers.append(_lose_the_answer)
+    page.button("今すぐ試す").click()
     page.tab.get_by_text("返事が届きません").wait_for()
     assert NOT_YET_VOTED in page.tab.title(), "the ballot is there, but the voter can't know it"
-    page.button("今すぐ試す").click()
-    page.tab.get_by_text("1 秒後に同じ票を送り直します").wait_for()
+    answers.append(Route.continue_)
     page.receive()
     resident.meant(YES)
     bodies = _posted(page, town)
-    assert len(bodies) == 3 and len(set(bodies)) == 1
+    assert len(bodies) >= 3 and len(set(bodies)) == 1
 
 
 def _lose_the_answer(route: Route) -> None:
@@ -292,7 +294,7 @@ def _be_busy(route: Route) -> None:
         headers={
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Expose-Headers": "Retry-After",
-            "Retry-After": "1",
+            "Retry-After": str(BUSY_FOR_S),
             "Content-Type": "application/problem+json",
         },
         body=json.dumps({"type": "urn:tsukuba-evote:problem:overloaded", "title": "", "status": 503, "detail": ""}),
@@ -309,7 +311,7 @@ def test_back_loses_no_answer_and_leads_out_of_no_ballot_on_its_way(town: Town, 
     tab.go_back()
     assert tab.get_by_role("radio", name=NO).is_checked(), "before the first question is the identification"
     page.answer(NO)
-    hold = _Held(tab, town.ballots)
+    hold = HeldBallot(tab, town.ballots)
     page.cast_button.click()
     hold.wait()
     tab.go_back()
@@ -325,7 +327,7 @@ def test_who_closes_the_page_before_the_answer_votes_again(town: Town, resident:
     page = resident.opens()
     page.identify_by_card(town.desk)
     page.answer(YES)
-    hold = _Held(page.tab, town.ballots)
+    hold = HeldBallot(page.tab, town.ballots)
     page.cast_button.click()
     hold.wait()
     context = page.tab.context

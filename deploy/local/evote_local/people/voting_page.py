@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from playwright.sync_api import Browser, CDPSession, Dialog, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Dialog, Locator, Page, Route, sync_playwright
 
 from .voters import SIGNATURE_PASSWORD, USER_PIN
 
 CHROMIUM: Final = "/usr/bin/chromium"
 NOT_YET_VOTED: Final = "まだ投票していません"
 """What each title begins with until there is a receipt."""
-_WITHIN_MS: Final = 60_000
+_WITHIN_MS: Final = 180_000
 """However busy the machine is; the limit only ends what has failed."""
 
 
@@ -75,13 +75,43 @@ class NetworkLog:
         self._headers[event["requestId"]] = {name.lower(): value for name, value in event["headers"].items()}
 
 
+class HeldBallot:
+    """The first ballot that a tab posts, held up as by a network that hangs; later ones pass."""
+
+    def __init__(self, tab: Page, address: str) -> None:
+        """``address``: where ballots are posted."""
+        self._tab = tab
+        self._routes: list[Route] = []
+        tab.route(address, self._take)
+
+    @property
+    def body(self) -> str | None:
+        """What was posted."""
+        return self._routes[0].request.post_data
+
+    def wait(self) -> None:
+        """Until it is on its way."""
+        while not self._routes:
+            self._tab.wait_for_timeout(20)
+
+    def let_go(self) -> None:
+        """It arrives after all."""
+        self._routes[0].continue_()
+
+    def _take(self, route: Route) -> None:
+        if route.request.method == "POST" and not self._routes:
+            self._routes.append(route)
+        else:
+            route.continue_()
+
+
 class VotingPage:
     """One tab with the voting page in it."""
 
     def __init__(self, tab: Page) -> None:
         self.tab = tab
         self.faults: list[str] = []
-        """What the browser complained of: programs that failed, and whatever the policy refused."""
+        """Programs of the page that failed."""
         self.network = NetworkLog(tab)
         tab.set_default_timeout(_WITHIN_MS)
         tab.on("pageerror", lambda error: self.faults.append(str(error)))

@@ -38,8 +38,6 @@ STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
 _SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
-_PHONE_RETURN = f"http://{LOOPBACK}:5173/phone"
-"""The front's page that the phone's app comes back to."""
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 _LOOK_EVERY_S = 0.5
 
@@ -83,11 +81,11 @@ def stand(*, voters: int, group: str, console: Console) -> None:
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with (
-            Stack(directory, authority, announce=console.print, phone_return=_PHONE_RETURN) as stack,
-            ExitStack() as running,
-        ):
+        stack = Stack(directory, authority, announce=console.print)
+        phone = stack.offer_phone()
+        with stack, ExitStack() as running:
             referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))
+            save_card(referendum.voters[-1].card, phone.cards / "voter.card")
             uuid = referendum.officers.election_uuid
             stack.open_front()
             page = f"{stack.front.origin}/?election={uuid}"
@@ -167,8 +165,6 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
             polls = await referendum.open_polls(executor)
             await referendum.vote(polls, referendum.plan_visits(), lambda: None)
         save_card(referendum.voters[0].card, directory / _CARD)
-        if stack.phone is not None:
-            save_card(referendum.voters[-1].card, stack.phone.cards / "voter.card")
     return referendum
 
 

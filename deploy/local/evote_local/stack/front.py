@@ -48,6 +48,8 @@ class FrontConfig:
     log_key: str
     code_key: str | None
     """Base64 of auth's X25519 key for voting codes; None: no voting by face."""
+    phone_app: str | None
+    """The origin of the provider of マイナアプリ; None: no voting by phone."""
     check_page: str
 
 

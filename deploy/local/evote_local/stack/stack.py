@@ -48,18 +48,11 @@ class Stack(Running):
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
     def __init__(
-        self,
-        directory: Path,
-        authority: TestAuthority,
-        *,
-        announce: Announce,
-        weights: Path | None = None,
-        phone_return: str | None = None,
+        self, directory: Path, authority: TestAuthority, *, announce: Announce, weights: Path | None = None
     ) -> None:
         """``directory`` takes data, logs and keys; ``authority`` issues the certificates auth trusts.
 
-        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB. With
-        ``phone_return``, the front's page that マイナアプリ comes back to, so does a stand-in of the app's provider.
+        With ``weights``, the folder of the face models' weights, biometric runs too: seconds to start, and 1 GB.
         """
         self.directory = directory
         # PostgreSQL's own user must be able to walk down to its data folder.
@@ -67,7 +60,8 @@ class Stack(Running):
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
-        self.phone = None if phone_return is None else PhoneStandIn(directory / "phone", phone_return)
+        self.phone: PhoneStandIn | None = None
+        """Of マイナアプリ's provider; after :meth:`offer_phone`."""
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
@@ -156,6 +150,11 @@ class Stack(Running):
             self.announce(f"{service.name} on {service.url}")
             service.wait_ready()
 
+    def offer_phone(self) -> PhoneStandIn:
+        """Before the start: let voters in by a stand-in of マイナアプリ, which comes back to the front."""
+        self.phone = PhoneStandIn(self.directory / "phone", f"{self.front.origin}/")
+        return self.phone
+
     def open_front(self) -> None:
         """Build and serve the residents' page: some seconds, which a stack without browsers is spared."""
         self.announce(f"the residents' page on {self.front.origin}")
@@ -178,6 +177,7 @@ class Stack(Running):
                 code_key=None
                 if self.weights is None
                 else base64.b64encode(keys.voting_code_key.public_bytes_raw()).decode(),
+                phone_app=None if self.phone is None else self.phone.url,
                 check_page=CHECK_PAGE,
             )
         )

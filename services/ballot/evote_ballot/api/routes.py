@@ -215,6 +215,7 @@ async def receipt_key(service: Service) -> ReceiptKey:
 
 async def _watch(election_uuid: str, first: AsOf[Turnout], service: BallotService) -> AsyncIterator[ServerSentEvent]:
     service.watchers += 1
+    service.metrics.turnout_watchers.inc()
     try:
         shown, latest = None, first
         while not service.draining.is_set():
@@ -225,6 +226,7 @@ async def _watch(election_uuid: str, first: AsOf[Turnout], service: BallotServic
             latest = await service.turnout.current(election_uuid)
     finally:
         service.watchers -= 1
+        service.metrics.turnout_watchers.dec()
 
 
 def _turnout(latest: AsOf[Turnout]) -> TurnoutResponse:

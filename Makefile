@@ -15,6 +15,8 @@ RATE ?= 50
 ENTRIES ?= 50000
 SIZES ?= 10000 100000 1000000
 SUBMITS ?= 50
+PROFILE ?= constant
+AGAIN ?= 0.033
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
 export UV_PYTHON_DOWNLOADS := never
@@ -26,14 +28,14 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims model bench-web bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 WEB := web/shared/api/generated/.made
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml) services/biometric/evote_biometric/engine/weights.py
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml) services/biometric/evote_biometric/engine/weights.py
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -44,6 +46,11 @@ audit: $(INSTALLED) ## Ask what is known against the locked packages: status 1 s
 
 demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROUP=Ed25519|BELENIOS-2048]
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
+
+# load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033] [TARGET=folder] [BASELINE=figures.json] [STRICT=1]
+	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
+	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running
 	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP)
@@ -83,7 +90,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -118,6 +125,9 @@ events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kaf
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
 
+metrics: $(INSTALLED) ## Write docs/metrics.md from the code
+	@$(RUN) python tests/contract/metrics.py
+
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py
 
@@ -131,6 +141,12 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
 	@node .cache/bench-web.mjs
+
+bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
+	@$(RUN) python benchmarks/bench_front.py
+
+screens: $(INSTALLED) ## Write each page and state of the voting page into docs/screens
+	@$(RUN) python benchmarks/bench_front.py --screens docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)

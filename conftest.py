@@ -17,6 +17,7 @@ from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.softhsm import SoftToken
+from evote_local.testbed import scratch
 from evote_platform.database import migrate
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
@@ -67,7 +68,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByPlat
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
     """A folder outside pytest's own, which PostgreSQL's unprivileged user could not enter."""
-    directory = Path(tempfile.mkdtemp(prefix="evote-stack-"))
+    directory = Path(tempfile.mkdtemp(prefix="evote-stack-", dir=scratch()))
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)

@@ -21,7 +21,14 @@ from pathlib import Path
 
 import grimp
 
-PACKAGES = ("libs/*/evote_*", "services/*/evote_*", "clients/*/evote_*", "contracts/*/evote_*", "deploy/*/evote_*")
+PACKAGES = (
+    "libs/*/evote_*",
+    "services/*/evote_*",
+    "clients/*/evote_*",
+    "contracts/*/evote_*",
+    "deploy/*/evote_*",
+    "loadtests/evote_*",
+)
 LEAST_COPIED_LINES = 8
 """A shorter block that stands in two places is a habit of the language more often than a copy."""
 SHOWN_COPIES = 20
@@ -116,7 +123,14 @@ def copies(sources: Sequence[Source], least: int = LEAST_COPIED_LINES) -> list[C
         for start in range(len(lines) - least + 1):
             places[tuple(line for _, line in lines[start : start + least])].append((file, start))
     # Two windows that start a line later in both places continue the same block.
-    pairs = {(one, other) for found in places.values() for one in found[:1] for other in found[1:]}
+    pairs = {
+        (one, other)
+        for found in places.values()
+        for one in found[:1]
+        for other in found[1:]
+        # A row of alike lines isn't a copy of itself.
+        if one[0] != other[0] or other[1] - one[1] >= least
+    }
     blocks = []
     for (file, start), (other_file, other_start) in sorted(pairs):
         if ((file, start - 1), (other_file, other_start - 1)) in pairs:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from evote_jpki.authority import TestAuthority
 from evote_local.stack.stack import Stack
+from evote_local.testbed import scratch
 from evote_platform.clock import utc_now
 
 
 @contextmanager
-def running_stack(weights: Path | None = None) -> Iterator[Stack]:
+def running_stack(
+    weights: Path | None = None, *, before_start: Callable[[Stack], object] = lambda _: None
+) -> Iterator[Stack]:
     """Kafka, PostgreSQL and all services in a folder of their own; the face service too, with its models' weights.
 
-    A service that ended by itself while the block ran is a failure, with the end of its log.
+    ``before_start`` may add to it. A service that ended by itself while the block ran is a failure, with the end of
+    its log.
     """
-    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="tsukuba-evote-test-", dir=scratch(), ignore_cleanup_errors=True) as name:
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(Path(name), authority, announce=lambda _: None, weights=weights) as running:
+        stack = Stack(Path(name), authority, announce=lambda _: None, weights=weights)
+        before_start(stack)
+        with stack as running:
             yield running
             for service in running.services:
                 service.require_alive()
@@ -39,10 +45,12 @@ class Shared:
         self._opened = ExitStack()
 
     @contextmanager
-    def started(self, weights: Path | None = None) -> Iterator[Stack]:
+    def started(
+        self, weights: Path | None = None, *, before_start: Callable[[Stack], object] = lambda _: None
+    ) -> Iterator[Stack]:
         """Start it; it runs until :meth:`end_before`, or the block ends, as it does when a run is cut short."""
         with self._opened:
-            yield self._opened.enter_context(running_stack(weights))
+            yield self._opened.enter_context(running_stack(weights, before_start=before_start))
 
     def end_before(self, following: pytest.Item | None) -> None:
         """Stop it unless the test that follows is one of the folder's."""

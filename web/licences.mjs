@@ -2,10 +2,11 @@
 
 import { readFileSync } from "node:fs";
 
-const ALLOWED = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "(MIT OR CC0-1.0)"]);
+const ALLOWED = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "(MIT OR Apache-2.0)", "(MIT OR CC0-1.0)"]);
 // Tools that run here and are never shipped, each with its reason.
 const TOOLS = new Map([
   ["argparse", "Python-2.0"], // reads the generator's configuration
+  ["axe-core", "MPL-2.0"], // finds what keeps people out, in tests
   ["lightningcss", "MPL-2.0"], // vite's CSS compiler
 ]);
 

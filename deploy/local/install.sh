@@ -26,6 +26,10 @@ have_package softhsm2 || missing+=(softhsm2)
 for package in xvfb xdotool; do
   have_package "$package" || missing+=("$package")
 done
+# Serves the residents' page, as at a city; and what the tests and `make screens` open it with, and read it in.
+for package in nginx-light chromium fonts-ipafont-gothic; do
+  have_package "$package" || missing+=("$package")
+done
 # Searches every state of the model of a ballot's way (with gcc).
 have_package spin || missing+=(spin)
 # Moves the clock of the tests that must pass on any day.
@@ -41,6 +45,11 @@ if [ ${#missing[@]} -gt 0 ]; then
     # We start our own server in a temporary directory: keep the package from starting one of its own.
     as_root mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
+    # The same: nginx is started by us, at a port of ours. Masked, the package's own would not start at port 80.
+    as_root mkdir -p /etc/systemd/system
+    as_root ln -sfn /dev/null /etc/systemd/system/nginx.service
   fi
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \

@@ -74,7 +74,7 @@ class Place:
         """During the vote, as an auditor of record."""
         auditor = self.stack.identities.staff.signing("tally")
         await self.referendum.officers.download_archive(self.directory / "archive.bel", auditor=auditor)
-        return await verify_as_auditor(self.stack, self.client, cast, self.directory)
+        return await verify_as_auditor(self.stack, self.client, cast.receipt, self.directory)
 
 
 def test_outages_of_chain_and_witnesses_delay_nothing_and_tampering_is_seen(stack: Stack, tmp_path: Path) -> None:

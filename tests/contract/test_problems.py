@@ -23,7 +23,7 @@ from evote_auth.main import PROGRAM as AUTH
 from evote_ballot.domain.refusals import OlderThanLast
 from evote_ballot.main import PROGRAM as BALLOT
 from evote_biometric.main import PROGRAM as BIOMETRIC
-from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_eventlog.errors import EventTooLarge, LogUnavailable, NotReadByAll
 from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.access import ACCESS_PROBLEMS, READING_PROBLEMS, Commanded, Reading, limit_address
@@ -147,6 +147,8 @@ def samples(refusal: type[Exception]) -> Iterator[Exception]:
         yield KeyStoreUnavailable("away")
     elif refusal is EventTooLarge:
         yield EventTooLarge(2, 1)
+    elif refusal is NotReadByAll:
+        yield NotReadByAll("jp.tsukuba.evote.elections.ElectionAbandoned.v1", 2, 1)
     elif refusal is LogDisagrees:
         yield LogDisagrees(1, "other")
     elif refusal is OlderThanLast:

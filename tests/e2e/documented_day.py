@@ -178,11 +178,13 @@ class DocumentedTown:
     async def officers_prepare(self) -> None:
         self.done(JA, "evote election template")
         self.draft_is_filled_in(self.folder / "起案.json")
-        drafted = self.together(JA, "evote election draft", self.sato, self.suzuki, typed="y\n")
-        found = re.search(r"起案しました: (\S+)", drafted)
-        assert found is not None
-        self.uuid = found[1]
-        self.desk.values |= dict.fromkeys(("選挙ID", "ELECTION", "UUID"), self.uuid)
+        self.election_is_drafted("誤り.command")
+        self.done(JA, "evote trustee keygen", instead={"鍵ファイル": "another.key"})
+        line = self.done(JA, "evote trustee public-key", instead={"鍵ファイル": "another.key"}).split()[-1]
+        renewed = {"立会人の番号": "2", "鍵の1行": line}
+        self.together(JA, "evote election renew-trustee", self.sato, self.suzuki, typed=f"{NAME}\n", instead=renewed)
+        self.together(JA, "evote election abandon", self.sato, self.suzuki, typed=f"{NAME}\n")
+        self.election_is_drafted("起案.command")
         (self.folder / "roll.csv").write_text(roll_csv(self.residents), "utf-8")
         (self.folder / "名簿.csv").write_text(roll_csv(self.residents), "shift_jis")
         self.done(EVOTE, "evote roll check")
@@ -191,6 +193,15 @@ class DocumentedTown:
         self.done(JA, "evote roll import", self.sato)
         self.done(JA, "evote roll freeze", self.sato, typed=f"{NAME}\n")
         await self.soon(JA, "evote election freeze", self.sato, typed=f"{NAME}\n")
+
+    def election_is_drafted(self, file: str) -> None:
+        said = self.together(
+            JA, "evote election draft", self.sato, self.suzuki, typed="y\n", instead={"起案.command": file}
+        )
+        found = re.search(r"起案しました: (\S+)", said)
+        assert found is not None
+        self.uuid = found[1]
+        self.desk.values |= dict.fromkeys(("選挙ID", "ELECTION", "UUID"), self.uuid)
 
     def draft_is_filled_in(self, file: Path) -> None:
         draft = json.loads(file.read_text("utf-8"))

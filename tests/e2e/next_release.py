@@ -17,7 +17,7 @@ class NextBallotAccepted(events.BallotAccepted):
     """What this release doesn't know: the ballot's event tells by what channel it came."""
 
     version: ClassVar[int] = 3
-    since: ClassVar[int] = 2
+    since: ClassVar[int] = max(known.since for known in events.EVENT_CLASSES) + 1
     channel: str = "device"
 
     def earlier(self) -> events.BallotAccepted:

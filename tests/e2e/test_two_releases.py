@@ -16,6 +16,7 @@ from evote_belenios.jsontext import Fields
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_local.people.voters import open_client
 from evote_local.referendum.devices import device_pool
@@ -104,21 +105,21 @@ async def _upgrade(stack: Stack, directory: Path, monkeypatch: pytest.MonkeyPatc
                 await asyncio.to_thread(fleet.roll, services, next_release=next_release, events_release=events_release)
 
             # A writer first: one replica of the next release writes what everybody else, of this one, reads.
-            await roll(writers[1:], next_release=True, events_release=1)
+            await roll(writers[1:], next_release=True, events_release=NEWEST_RELEASE)
             await some_vote()
             # The way back, and readers first: this release writes, the next one orders and counts.
-            await roll(writers[1:], next_release=False, events_release=1)
-            await roll(readers, next_release=True, events_release=1)
+            await roll(writers[1:], next_release=False, events_release=NEWEST_RELEASE)
+            await roll(readers, next_release=True, events_release=NEWEST_RELEASE)
             await some_vote()
             assert await ballots_in_the_log(stack.kafka_settings) == {THIS: len(_receipts(referendum))}
             # Everybody is of the next release; only then are they told so, one replica after the other.
             others = [service for service in stack.services if service not in (*readers, *writers)]
-            await roll([*others, *writers], next_release=True, events_release=1)
+            await roll([*others, *writers], next_release=True, events_release=NEWEST_RELEASE)
             await some_vote()
             assert NEXT not in await ballots_in_the_log(stack.kafka_settings)
-            await roll([writers[0], *readers], next_release=True, events_release=2)
+            await roll([writers[0], *readers], next_release=True, events_release=NEWEST_RELEASE + 1)
             await some_vote()
-            await roll([*others, writers[1]], next_release=True, events_release=2)
+            await roll([*others, writers[1]], next_release=True, events_release=NEWEST_RELEASE + 1)
             await some_vote()
             assert not visits
             # Trustees' and auditors' programs are readers too.

@@ -161,6 +161,12 @@ def vectors() -> dict[str, Any]:
         "info": info,
         "sealed": base64.b64encode(closed).decode(),
     }
+    keys = base64.urlsafe_b64encode(signing_seed + sealing_secret).decode().rstrip("=")
+    phone = {
+        "state": f"{UUID}.{OCCASION}.{keys}",
+        "code": "stands for the provider's code",
+        "device_request": signed_request(signing_seed, RELEASE, key, {"code": "stands for the provider's code"}),
+    }
     other = device_key(ed25519_public(b"\x04" * 32), sealing)
     good = signed_request(signing_seed, RELEASE, key, card)
     return {
@@ -199,6 +205,7 @@ def vectors() -> dict[str, Any]:
         ],
         "sealed": sealed,
         "typed_code": typed,
+        "phone": phone,
         "refused_sealed": [
             {"why": "sealed as the other contents", "contents": CREDENTIAL, "sealed": sealed[1]["sealed"]},
             {"why": "a changed byte", "contents": CREDENTIAL, "sealed": flipped(sealed[0]["sealed"])},

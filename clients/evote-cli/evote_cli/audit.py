@@ -33,6 +33,8 @@ class AuditReport:
     """Those of them with valid evidence of a card."""
     by_face: int
     """Those of them with valid evidence of a face."""
+    by_phone: int
+    """Those of them with valid evidence of a card that was held to a phone."""
     evidenced: int
     """Public credentials with at least one valid, evidenced release."""
     voted: int
@@ -104,5 +106,12 @@ def audit_releases(
     findings += register.unrecorded_cards()
     findings += [Finding(Fault.VOTED_UNRELEASED, credential) for credential in sorted(voted - register.of.keys())]
     return AuditReport(
-        count, register.by_card, register.by_face, len(register.of), len(voted), findings, register.remarks
+        count,
+        register.by_card,
+        register.by_face,
+        register.by_phone,
+        len(register.of),
+        len(voted),
+        findings,
+        register.remarks,
     )

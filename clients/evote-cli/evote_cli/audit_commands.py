@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificates
 from evote_jpki.authorities import Authorities
 from evote_officers.roster import RosterUnusable, parse_roster
+from evote_phone.id_token import Provider, read_provider
 from nacl.public import PrivateKey
 from rich.console import Console
 from rich.progress import Progress
@@ -51,10 +52,7 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """交付の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/releases", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/releases", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command("fetch-acts")
@@ -66,10 +64,7 @@ def fetch_acts(
     out: Annotated[Path, typer.Option("--out", help="保存先のファイル。")],
 ) -> None:
     """職員の操作の記録と封をされた証拠を取ってくる（開けるのは監査人だけ）。"""
-    with ServiceClient(url) as client:
-        reader = Reader(read_officer_key(officer_key, password), "auth")
-        size = client.download(f"/elections/{election}/officers-acts", out, reader)
-    _console.print(f"{out} に保存しました（{size:,} バイト）。")
+    _download(f"/elections/{election}/officers-acts", url, Reader(read_officer_key(officer_key, password), "auth"), out)
 
 
 @app.command()
@@ -107,6 +102,12 @@ def releases(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="生体認証サービスの公開鍵（PEM）。顔による交付があるとき。"),
     ] = None,
+    phone_provider: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="マイナアプリの提供者の情報（JSON）。マイナアプリによる交付があるとき。"
+        ),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="検証に使うプロセスの数。")] = 1,
 ) -> None:
     """突き合わせる（通信しない）。投票されたすべての資格情報に有効な交付の証拠があるか。
@@ -114,7 +115,11 @@ def releases(
     終了コード: 不一致は 1、鍵が違って一つも開けないときは 2。
     """
     key = _auditor_key(key_file)
-    trusted = Trusted(_authorities(ca_bundle), None if biometric_key is None else _biometric_key(biometric_key))
+    trusted = Trusted(
+        _authorities(ca_bundle),
+        None if biometric_key is None else _biometric_key(biometric_key),
+        None if phone_provider is None else _phone_provider(phone_provider),
+    )
     with Progress(console=_console, transient=True) as progress:
         task = progress.add_task("アーカイブの検証", total=None)
         election, voted = credentials_that_voted(
@@ -125,6 +130,8 @@ def releases(
     report = audit_releases(election.uuid, voted, read_releases(releases), key, trusted)
     _console.print(f"選挙: {shown(election.uuid)}")
     _console.print(f"交付: {report.releases} 件（カード {report.by_card} 件、顔 {report.by_face} 件）")
+    if report.by_phone:
+        _console.print(f"ほかにマイナアプリによる交付: {report.by_phone} 件")
     _console.print(f"証拠のある資格情報: {report.evidenced} 件")
     _console.print(f"投票された資格情報: {report.voted} 件")
     for remark, positions in report.remarks.items():
@@ -133,6 +140,19 @@ def releases(
     if report.findings:
         raise AuditFailed([str(finding) for finding in report.findings])
     _console.print("投票されたすべての資格情報に、本人のカードの署名または顔の照合による交付の証拠があります。")
+
+
+def _phone_provider(path: Path) -> Provider:
+    try:
+        return read_provider(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"マイナアプリの提供者の情報として読めません: {path}") from error
+
+
+def _download(path: str, url: str, reader: Reader, out: Path) -> None:
+    with ServiceClient(url) as client:
+        size = client.download(path, out, reader)
+    _console.print(f"{out} に保存しました（{size:,} バイト）。")
 
 
 def _auditor_key(path: Path) -> PrivateKey:

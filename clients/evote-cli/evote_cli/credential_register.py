@@ -8,9 +8,9 @@ from enum import StrEnum
 from evote_jpki.certificates import BasicAttributes
 from evote_jpki.persons import addresses_agree, fold_address, fold_name, names_agree
 
+from .card_evidence import CardEvidence, CardPair
 from .face_evidence import FaceEvidence
 from .faults import Fault, Faulty
-from .release_evidence import CardEvidence, CardPair
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class CredentialRegister:
     """By credential: the releases with their positions."""
     by_card: int = 0
     by_face: int = 0
+    by_phone: int = 0
     remarks: dict[Remark, list[str]] = field(default_factory=lambda: {remark: [] for remark in Remark})
     _by_voter: dict[str, str] = field(default_factory=dict)
     _by_person: dict[BasicAttributes, str] = field(default_factory=dict)
@@ -68,7 +69,8 @@ class CredentialRegister:
         self._check_one_credential(evidence)
         self._check_device(evidence)
         self.of.setdefault(evidence.credential, []).append((where, evidence))
-        self.by_card += 1
+        self.by_card += evidence.by == "card"
+        self.by_phone += evidence.by == "phone"
         self._remark(Remark.FOLDED, where, evidence.match.likeness == "folded")
         self._remark(Remark.OFFICER, where, evidence.match.likeness == "officer")
         self._remark(Remark.CARD_REPLACED, where, bool(evidence.card_changes))
@@ -103,11 +105,16 @@ class CredentialRegister:
         findings = []
         for credential in self.of:
             releases = self._cards_of(credential)
-            if len({evidence.card for _, evidence in releases}) <= 1:
+            shown = [evidence.card for _, evidence in releases]
+            if all(one.may_be(other) for one in shown for other in shown):
                 continue
             history = max((evidence.card_changes for _, evidence in releases), key=len)
-            known: set[CardPair | None] = {pair for change in history for pair in (change.before, change.after)}
-            findings += [Finding(Fault.CARD_UNRECORDED, where) for where, found in releases if found.card not in known]
+            known: list[CardPair] = [pair for change in history for pair in (change.before, change.after) if pair]
+            findings += [
+                Finding(Fault.CARD_UNRECORDED, where)
+                for where, found in releases
+                if not any(found.card.may_be(pair) for pair in known)
+            ]
         return findings
 
     def _check_device(self, evidence: CardEvidence | FaceEvidence) -> None:
@@ -120,8 +127,7 @@ class CredentialRegister:
         owners = [self._by_person.setdefault(person, credential)]
         owners.append(self._by_voter.setdefault(evidence.voter_ref, credential))
         owners += [
-            self._by_certificate.setdefault(certificate, credential)
-            for certificate in (evidence.card.user, evidence.card.signature)
+            self._by_certificate.setdefault(certificate, credential) for certificate in evidence.card.fingerprints
         ]
         if evidence.match.likeness != "officer":
             # Two voters whom only an officer can tell apart may be alike when folded; others may not.

@@ -116,6 +116,45 @@ def preflight(election: ElectionUuid, url: Url, officer_key: OfficerKey, passwor
     _console.print("すべて準備ができています。")
 
 
+@app.command()
+def renew_trustee(
+    election: ElectionUuid,
+    trustee: Annotated[int, typer.Option(min=1, help="立会人の番号（show に出ます）。")],
+    key: Annotated[str, typer.Option(help="その立会人から受け取った、新しい鍵の 1 行。")],
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+    yes: YesToName = False,
+) -> None:
+    """立会人の鍵を交替する（二人。約束の前だけ）。前の鍵と、その鍵で送られた証明書は、すぐに使えなくなる。"""
+    if not yes:
+        confirm_by_name(acts.RENEW_TRUSTEE, election, url)
+    names = {"election_uuid": election, "trustee": str(trustee)}
+    renewed = Commanded(acts.RENEW_TRUSTEE, names, json_body({"key": key.strip()}))
+    if _change(renewed, url, command, officer_key, password, reason) is not None:
+        _console.print(
+            f"立会人 {trustee} は、新しい鍵ファイルで証明書を送り直します。照合の言葉は全員で新しく確かめます。"
+        )
+
+
+@app.command()
+def abandon(
+    election: ElectionUuid,
+    command: CommandFile,
+    reason: Reason,
+    url: Url,
+    officer_key: OfficerKey,
+    password: Password,
+    yes: YesToName = False,
+) -> None:
+    """開始していない選挙を取りやめる（二人。元に戻せず、開始できなくなる）。続けられない鍵の儀式や、起案の誤りのとき。"""
+    if not yes:
+        confirm_by_name(acts.ABANDON, election, url)
+    _change(Commanded(acts.ABANDON, {"election_uuid": election}), url, command, officer_key, password, reason)
+
+
 @app.command("open")
 def open_(
     election: ElectionUuid,

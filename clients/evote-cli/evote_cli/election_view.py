@@ -23,6 +23,7 @@ _STATES: Final = {
     "tallied": "暗号のまま集計済み",
     "decrypted": "開票済み",
     "certified": "結果認定済み",
+    "abandoned": "取りやめ",
 }
 WITH_RESULT: Final = ("decrypted", "certified")
 """The states in which there is a result."""
@@ -34,12 +35,17 @@ class _CheckWords:
     to_do: str
 
 
+_DRAFT_ANEW: Final = "evote election abandon で取りやめて、新しく起案し直す"
 _CHECKS: Final = {
     "roll-frozen": _CheckWords("選挙の確定", "evote election freeze で選挙を確定する"),
     "credentials-published": _CheckWords("投票資格の公開", "evote roll freeze で名簿を凍結する"),
-    "ceremony": _CheckWords("鍵の儀式", "立会人が残りの段階を終えるのを待つ。broken とあれば、新しく起案し直す"),
+    "ceremony": _CheckWords(
+        "鍵の儀式",
+        "立会人が残りの段階を終えるのを待つ。broken とあれば、約束の前なら立会人の鍵を交替する"
+        "（evote election renew-trustee）か、" + _DRAFT_ANEW,
+    ),
     "confirmations": _CheckWords("最終内容の確認", "まだの立会人が最終内容を確認するのを待つ"),
-    "window": _CheckWords("受付の期間", "終了時刻を過ぎている。新しく起案し直す"),
+    "window": _CheckWords("受付の期間", "終了時刻を過ぎている。" + _DRAFT_ANEW),
     "service": _CheckWords("サービス", "運用の担当者に知らせる"),
     "clock": _CheckWords("時計", "運用の担当者に時計を合わせてもらう"),
 }
@@ -78,8 +84,13 @@ def preflight_table(checks: Sequence[dict[str, Any]]) -> Table:
 
 
 def moments(document: dict[str, Any]) -> Iterator[str]:
-    """When the election was opened, closed and certified, as far as it was; safe to print."""
-    for field, what in (("opened_at", "開始"), ("closed_at", "締切り"), ("certified_at", "認定")):
+    """When the election was opened, closed and certified, or given up, as far as it was; safe to print."""
+    for field, what in (
+        ("opened_at", "開始"),
+        ("closed_at", "締切り"),
+        ("certified_at", "認定"),
+        ("abandoned_at", "取りやめ"),
+    ):
         if document.get(field):
             yield f"{what}: {shown(local_time(document[field]))}"
     if document.get("archive_sha256"):

@@ -88,7 +88,7 @@ class PolynomialLost(CommandFailed):
         super().__init__(
             "約束（コミットメント）をした多項式の記録が、鍵ファイルの隣にありません。鍵からもログからも作り直せません:\n"
             f"  {record}\n"
-            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に起案のやり直しを"
+            "控えがあれば、そこへ戻してください。なければ、この儀式は続けられません。選挙管理委員会に取りやめと起案のやり直しを"
             "頼んでください（票はまだ一つもなく、秘密は何も出ていません）。"
         )
         self.record = record
@@ -101,6 +101,17 @@ class NothingLost(CommandFailed):
         super().__init__(
             f"選挙 {visible(election_uuid)} では、あなたの鍵からまだ何も公開ログに載っていません。"
             "失われたものはありません。evote trustee run で始めてください。"
+        )
+        self.election_uuid = election_uuid
+
+
+class ElectionGivenUp(CommandFailed):
+    """The officers have abandoned the election before it was opened: nothing is left to do for it."""
+
+    def __init__(self, election_uuid: str) -> None:
+        super().__init__(
+            f"選挙 {visible(election_uuid)} は、開始の前に取りやめになりました（公開ログに記録があります）。\n"
+            "することはありません。新しい起案の識別子が伝えられたら、同じ鍵ファイルで始めてください。"
         )
         self.election_uuid = election_uuid
 
@@ -159,6 +170,21 @@ class NotThisTrustee(CommandFailed):
             f"この鍵は、この選挙の立会人の一覧にありません: {key}\n"
             "鍵ファイルが違うか、起案に別の鍵が書かれています。選挙管理委員会に渡した 1 行と比べてください。"
         )
+        self.key = key
+
+
+class KeyWasRenewed(CommandFailed):
+    """Officers put another key in the place of this trustee's: this one counts no more."""
+
+    def __init__(self, trustee: int, key: str) -> None:
+        super().__init__(
+            f"立会人 {trustee}（あなた）の鍵は、職員により次の鍵に交替されました。"
+            "この鍵ファイルの鍵は、もう使えません:\n"
+            f"  {visible(key)}\n"
+            "交替を頼んだのなら、新しい鍵ファイルで続けてください。頼んだ覚えがなければ、止めて、ほかの立会人の全員と"
+            "選挙管理委員会に電話してください。だれかがあなたになりすまそうとしています。"
+        )
+        self.trustee = trustee
         self.key = key
 
 

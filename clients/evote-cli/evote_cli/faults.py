@@ -26,6 +26,8 @@ class Fault(StrEnum):
     DEVICE_TWICE = "同じ端末の鍵が二つの資格情報に使われている"
     NO_SECOND_FACTOR = "顔の照合の前に投票コードが確かめられていない"
     NO_BIOMETRIC_KEY = "顔による交付を確かめる鍵（--biometric-key）が指定されていない"
+    NO_PHONE_PROVIDER = "マイナアプリによる交付を確かめる提供者の情報（--phone-provider）が指定されていない"
+    IDENTITY_REFUSED = "マイナアプリでの本人確認（ID トークン）がこの交付のものでない"
     TWO_PERSONS = "一つの資格情報が二人に交付されている"
     CARD_UNRECORDED = "記録のないカードで受け取られている"
     TWO_CREDENTIALS = "一人に二つの資格情報が交付されている"

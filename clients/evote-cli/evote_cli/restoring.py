@@ -18,7 +18,7 @@ from .errors import NothingLost, PolynomialLost
 from .keyfile import CeremonyRecord, RecordKeeper
 from .log_view import LogView
 from .message import CONFIRMATION
-from .trustee import STEPS, SeenCeremony, check_record, see_ceremony
+from .trustee import STEPS, SeenCeremony, check_record, see_ceremony, still_counting
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def restored_record(secret: TrusteeSecret, keeper: RecordKeeper, view: LogView, 
     """
     seen = see_ceremony(secret, view, election_uuid)
     record = keeper.find(election_uuid) or CeremonyRecord(election_uuid, seen.trustee, view.policy)
+    record = still_counting(secret, record, seen)
     check_record(record, seen, view, keeper)
     if all(seen.own(step) is None for step in STEPS):
         raise NothingLost(election_uuid)

@@ -19,7 +19,7 @@ from evote_belenios.errors import BeleniosError
 from evote_belenios.trustees import parse_trustees
 from evote_ceremony.code import CeremonyCode, code_of
 from evote_ceremony.messages import CEREMONY_STEPS, Ceremony, Step
-from evote_ceremony.plan import NotATrustee, Plan, ceremony_digest
+from evote_ceremony.plan import NoSuchTrustee, NotATrustee, Plan, ceremony_digest
 from evote_ceremony.setup import Setup
 from evote_verify.reading.ceremony import ceremony_of, setup_in_log, texts_of
 from evote_verify.reading.elections import LoggedElection
@@ -29,7 +29,9 @@ from .errors import (
     CeremonyDone,
     CeremonyRejected,
     CodeDiffers,
+    ElectionGivenUp,
     KeyNotInCertificate,
+    KeyWasRenewed,
     NothingToDo,
     NotThisTrustee,
     OwnMessageDiffers,
@@ -92,6 +94,8 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
 
     Raises:
         NothingToDo: its draft isn't in the log yet.
+        ElectionGivenUp: the officers have abandoned it.
+        KeyWasRenewed: officers put another key in the place of this one.
         NotThisTrustee: the draft names another key.
         KeyNotInCertificate: the certificate under this trustee's name has other keys.
         CeremonyRejected: something under a trustee's name isn't theirs.
@@ -99,10 +103,18 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
     logged = view.witnessed.elections.by_uuid.get(election_uuid)
     if logged is None or logged.drafted is None:
         raise NothingToDo(f"選挙 {election_uuid} の起案が、公開ログにまだありません。少し待ってやり直してください")
-    plan = logged.drafted.event.plan
+    if logged.abandoned is not None:
+        raise ElectionGivenUp(election_uuid)
+    try:
+        plan = logged.plan
+    except NoSuchTrustee as error:
+        raise CeremonyRejected(f"起案にいない立会人 {error.trustee} の鍵が交替されています") from error
+    assert plan is not None, "it was drafted"  # noqa: S101
     try:
         trustee = plan.number_of(identity_of(secret).public_key())
     except NotATrustee as error:
+        if (was := _was_trustee(logged, error.key)) is not None:
+            raise KeyWasRenewed(was, plan.trustees[was - 1].key) from error
         raise NotThisTrustee(error.key) from error
     if faults := list(trustees.faults_of(logged)):
         raise CeremonyRejected("; ".join(faults))
@@ -111,6 +123,32 @@ def see_ceremony(secret: TrusteeSecret, view: LogView, election_uuid: str) -> Se
     if certificate is not None and not threshold.is_certificate_of(secret, certificate, plan.group):
         raise KeyNotInCertificate(trustee)
     return seen
+
+
+def _was_trustee(logged: LoggedElection, key: str) -> int | None:
+    """The trustee whose key this was before a renewal."""
+    earlier = [] if logged.drafted is None else list(enumerate(logged.drafted.event.plan.trustees, 1))
+    lines = [(number, trustee.key) for number, trustee in earlier]
+    lines += [(renewal.event.trustee, renewal.event.key) for renewal in logged.renewals]
+    return next((number for number, line in lines if line == key), None)
+
+
+def still_counting(secret: TrusteeSecret, record: CeremonyRecord, seen: SeenCeremony) -> CeremonyRecord:
+    """The record without what a renewed key has taken the ground from.
+
+    Before the own commitment is in the log nothing was said that builds on certificates: what was made with those of
+    before is thrown away, and the code is compared anew, so that nobody is shut out by another one's renewal. From the
+    commitment on a certificate that has changed is a contradiction, as ever.
+    """
+    if not seen.logged.renewals or seen.own(Step.COMMITMENT) is not None:
+        return record
+    if record.certificates and record.certificates != seen.texts(Step.CERTIFICATE):
+        record = replace(record, ceremony_sha256=None, certificates=(), polynomial=None)
+    own = record.certificate
+    if own is not None and not threshold.is_certificate_of(secret, own, seen.plan.group):
+        # The record lay beside the key file of before.
+        record = replace(record, certificate=None)
+    return record
 
 
 def next_step(seen: SeenCeremony) -> str:
@@ -170,6 +208,7 @@ def sign_step(
         if any(seen.own(step) is not None for step in STEPS):
             raise RecordLost(keeper.path(election_uuid), election_uuid)
         record = CeremonyRecord(election_uuid, seen.trustee, view.policy)
+    record = still_counting(secret, record, seen)
     check_record(record, seen, view, keeper)
     step = next_step(seen)
     _require_remembered(record, step, keeper)

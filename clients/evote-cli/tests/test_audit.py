@@ -117,7 +117,7 @@ class Office:
     @property
     def trusted(self) -> Trusted:
         return Trusted(
-            Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), []), BIOMETRIC.public_key()
+            Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), []), BIOMETRIC.public_key(), None
         )
 
     def card(self, person: Person, **options: Any) -> EmulatedCard:

@@ -23,6 +23,8 @@ from .at_keyboard import (
 
 ONCE = [
     ("election", "freeze", UUID, "--expected-size", "7"),
+    ("election", "renew-trustee", UUID, "--trustee", "1", "--key", "ed25519:new", "--command", "c.command"),
+    ("election", "abandon", UUID, "--command", "c.command"),
     ("election", "open", UUID, "--command", "c.command"),
     ("election", "close", UUID, "--command", "c.command"),
     ("election", "certify", UUID, "--archive", "a.bel", "--command", "c.command"),

@@ -15,6 +15,7 @@ from evote_cli.errors import (
     CeremonyRejected,
     CodeDiffers,
     CommandFailed,
+    ElectionGivenUp,
     KeyFileExists,
     KeyFileUnreadable,
     KeyNotInCertificate,
@@ -29,8 +30,9 @@ from evote_cli.errors import (
 from evote_cli.keyfile import create_key_file, identity_of, read_key_file
 from evote_cli.log_view import read_log
 from evote_cli.message import CONFIRMATION, parse_message
+from evote_cli.restoring import restored_record
 from evote_cli.trustee import STEPS, next_step, see_ceremony
-from evote_eventlog.events import CertificateReceived, PolynomialCommitted
+from evote_eventlog.events import CertificateReceived, ElectionAbandoned, PolynomialCommitted
 from evote_local.nodes.log_folder import LogFolder
 
 UUID = "4yP2vbZnkbxpPG"
@@ -74,6 +76,16 @@ def test_nobody_reveals_before_all_have_committed(held) -> None:
     held.election.take(first.sign(held.election.view(), held.trustees[1].code(held.election.view())))
     with pytest.raises(NothingToDo, match="番号 2, 3"):
         first.sign(held.election.view())
+
+
+def test_nothing_is_done_for_an_election_that_was_given_up(held) -> None:
+    held.election.hold_ceremony(held.trustees, until=Step.COMMITMENT)
+    held.election.append(ElectionAbandoned(election_uuid=UUID))
+    view = held.election.view()
+    with pytest.raises(ElectionGivenUp, match="取りやめ"):
+        held.trustees[0].sign(view)
+    with pytest.raises(ElectionGivenUp):
+        restored_record(held.trustees[0].secret, held.trustees[0].keeper, view, UUID)
 
 
 def test_nobody_confirms_before_the_roll_is_frozen(held) -> None:

@@ -21,12 +21,14 @@ from evote_platform.clock import rfc3339
 from evote_verify.findings import Outcome
 from evote_verify.reading.elections import Logged, LoggedElection, LoggedElections
 from evote_verify.reading.records import (
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionOpened,
     ResultCertified,
     RollFrozen,
     SignedCommand,
+    TrusteeKeyRenewed,
 )
 from evote_verify.ties.officers import tie
 
@@ -116,6 +118,40 @@ def test_acts_that_their_officers_signed_hold(office: Office) -> None:
     assert finding.lines[1] == "by 佐藤 花子、鈴木 一郎"
 
 
+def test_two_officers_abandon_an_election(office: Office) -> None:
+    election = office.election()
+    election.opened = election.closed = election.certified = None
+    election.abandoned = Logged(3, rfc3339(NOON), ElectionAbandoned(UUID, office.signed(acts.ABANDON)))
+    assert office.faults(election) == []
+
+
+def test_a_trustees_key_is_renewed_by_two_officers_who_signed_the_new_one(office: Office) -> None:
+    def election_with(key: str, by: Sequence[Officer], trustee: int = 1) -> LoggedElection:
+        election, path = office.election(), acts.RENEW_TRUSTEE.path_of(UUID, trustee=1)
+        body = '{"key": "new"}'
+        first = by[0].command(acts.RENEW_TRUSTEE, path, body.encode(), reason="r", now=NOON, random=secrets.token_bytes)
+        signed = SignedCommand(body, (first, *(other.cosign(first) for other in by[1:])))
+        election.renewals.append(Logged(6, rfc3339(NOON), TrusteeKeyRenewed(UUID, trustee, 1, key, signed)))
+        return election
+
+    sato, suzuki = office.staff.sato.officer, office.staff.suzuki.officer
+    assert office.faults(election_with("new", [sato, suzuki])) == []
+    assert "takes 2 persons" in office.faults(election_with("new", [sato]))[0]
+    assert "the event says something else" in office.faults(election_with("other", [sato, suzuki]))[0]
+    assert "for POST" in office.faults(election_with("new", [sato, suzuki], trustee=2))[0]
+
+
+def test_of_an_opening_and_an_abandonment_the_first_in_the_log_stands(office: Office) -> None:
+    whole = office.election()
+    assert whole.drafted and whole.roll and whole.opened
+    abandoned = ElectionAbandoned(UUID, office.signed(acts.ABANDON))
+    for order in ([whole.opened.event, abandoned], [abandoned, whole.opened.event]):
+        read = LoggedElection()
+        for index, said in enumerate([whole.drafted.event, whole.roll.event, *order]):
+            read.add(index, rfc3339(NOON), said)
+        assert (read.opened is not None, read.abandoned is not None) == (order[1] is abandoned, order[0] is abandoned)
+
+
 def test_a_server_whose_roster_has_officers_of_its_own_is_found(office: Office) -> None:
     """Whoever can write the servers' roster can enter persons and keys there; not into the auditor's copy."""
     mine = Staff()
@@ -166,6 +202,12 @@ def _one_officer_opens_twice(office: Office, election: LoggedElection) -> None:
 def _an_officer_of_the_counter_is_the_second(office: Office, election: LoggedElection) -> None:
     by = [office.staff.sato.officer, office.staff.tanaka.officer]
     election.opened = event(election.opened, command=office.signed(acts.OPEN, by=by))
+
+
+@found_as("takes 2 persons, and 1 signed")
+def _one_officer_abandons(office: Office, election: LoggedElection) -> None:
+    signed = office.signed(acts.ABANDON, by=[office.staff.sato.officer])
+    election.abandoned = Logged(6, rfc3339(NOON), ElectionAbandoned(UUID, signed))
 
 
 @found_as("for POST /elections/11111111111111/open")

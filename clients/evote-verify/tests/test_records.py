@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ceremony.messages import Step
 from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.errors import PoisonError, UnknownEvent
@@ -16,6 +17,7 @@ from evote_eventlog.events import (
     BallotOrder,
     CertificateReceived,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     EncryptedTallyComputed,
     EventData,
@@ -28,13 +30,16 @@ from evote_eventlog.events import (
     ResultComputed,
     RollFrozen,
     SetupConfirmed,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
+from evote_statements.keys import key_text
 from evote_verify.reading.canonical import canonical_json
 from evote_verify.reading.records import CeremonyMessage, MalformedRecord, parse_record
 from hypothesis import given
 from hypothesis import strategies as st
 
+LINE = key_text(Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key())
 moments = st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999)
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
@@ -55,6 +60,15 @@ events = st.one_of(
     st.builds(BallotAccepted, election_uuid=uuids, credential=texts, tracker=texts, ballot=texts, order=orders),
     st.builds(BallotBoxClosed, election_uuid=uuids, partition=counts, partitions=counts),
     st.builds(CertificateReceived, election_uuid=uuids, trustee=counts, certificate=texts, statement=texts),
+    st.builds(ElectionAbandoned, election_uuid=uuids, command=commands),
+    st.builds(
+        TrusteeKeyRenewed,
+        election_uuid=uuids,
+        trustee=counts,
+        number=st.integers(1, 2**53 - 1),
+        key=st.just(LINE),
+        command=commands,
+    ),
     st.builds(SetupConfirmed, election_uuid=uuids, trustee=counts, statement=texts),
     st.builds(
         CredentialsPublished,

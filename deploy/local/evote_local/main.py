@@ -1,4 +1,4 @@
-"""`evote-local`: the commands behind `make demo`, `make up` and its kin, and a card to look around with."""
+"""`evote-local`: the commands behind `make demo`, `make load`, `make up` and its kin, and a card to look with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evote_tlog.display import visible_lines
 from rich.console import Console
 
 from .nodes.processes import ProcessFailed
-from .referendum import demo, inserting, standing
+from .referendum import demo, inserting, load, standing
 from .referendum.final_anchor import NotAnchored
 
 
@@ -27,6 +27,11 @@ def main() -> int:
         command = commands.add_parser(name, help=does)
         command.add_argument("--voters", type=_count, default=300)
         command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
+    crowd = commands.add_parser("load", help="hold a referendum whose voters are a load test's crowd")
+    crowd.add_argument("--voters", type=_count, default=300)
+    crowd.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
+    crowd.add_argument("--out", type=Path, default=Path("load-out"))
+    crowd.add_argument("options", nargs="*", help="after --: what evote-load is told, such as --profile last-minutes")
     commands.add_parser("status", help="show how each service that `up` started is; 1: one of them isn't well")
     restart = commands.add_parser("restart", help="stop a service that `up` started, if it runs, and start it again")
     restart.add_argument("service")
@@ -46,7 +51,14 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("中断しました / interrupted; everything has been stopped")
         return 130
-    except (ProcessFailed, demo.DemoFailed, NotAnchored, standing.StandingFailed, inserting.CardNotInserted) as error:
+    except (
+        ProcessFailed,
+        demo.DemoFailed,
+        load.LoadFailed,
+        NotAnchored,
+        standing.StandingFailed,
+        inserting.CardNotInserted,
+    ) as error:
         console.print(f"失敗しました / failed: {visible_lines(str(error))}", markup=False, style="red")
         return 1
 
@@ -58,6 +70,14 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         standing.start_in_background(voters=arguments.voters, group=arguments.group, console=console)
     elif arguments.command == "stand":
         standing.stand(voters=arguments.voters, group=arguments.group, console=console)
+    elif arguments.command == "load":
+        load.run_load(
+            voters=arguments.voters,
+            group=arguments.group,
+            options=arguments.options,
+            output=arguments.out,
+            console=console,
+        )
     elif arguments.command == "card":
         inserting.insert_card(arguments.file, host=arguments.host, port=arguments.port, console=console)
     elif arguments.command == "status":

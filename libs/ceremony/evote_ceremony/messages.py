@@ -7,7 +7,6 @@ trustee saw: whoever shows two trustees two ceremonies can't use what one of the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -73,16 +72,26 @@ class Ceremony:
     """What every statement of a ceremony is about; ``certificates`` in the trustees' order."""
 
     plan: Plan
+    """With the keys that count now."""
     certificates: tuple[str, ...]
+    drafted: Plan | None = None
+    """As it was drafted, where a trustee's key was renewed since.
+
+    A certificate is signed about the draft: another trustee's renewal, before or behind it, leaves it as it is. All
+    that builds on certificates is signed about the plan and certificates as they then are.
+    """
 
     def message(self, trustee: int, step: Step, text: str) -> MessageStatement:
         """What a trustee says of the message ``text`` (of a commitment, the hash)."""
-        seen: Sequence[str] = () if step is Step.CERTIFICATE else self.certificates
+        if step is Step.CERTIFICATE:
+            seen = ceremony_digest(self.drafted or self.plan, ())
+        else:
+            seen = ceremony_digest(self.plan, self.certificates)
         return MessageStatement(
             election_uuid=self.plan.election_uuid,
             trustee=trustee,
             step=step,
-            ceremony_sha256=ceremony_digest(self.plan, seen),
+            ceremony_sha256=seen,
             message_sha256=_sha256(text),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -45,7 +45,7 @@ class PlannedTrustee:
 
 @dataclass(frozen=True)
 class Plan:
-    """The election as it was drafted. Trustees are numbered from 1; instants are RFC 3339 UTC."""
+    """The election as it was drafted, or with keys renewed since. Trustees count from 1; instants are RFC 3339 UTC."""
 
     election_uuid: str
     name: str
@@ -78,6 +78,13 @@ class Plan:
         if trustee not in self.numbers:
             raise NoSuchTrustee(trustee)
         return parse_key(self.trustees[trustee - 1].key)
+
+    def with_key(self, trustee: int, key: str) -> Plan:
+        """The plan with another key in the place of a trustee's; raises :class:`NoSuchTrustee`."""
+        if trustee not in self.numbers:
+            raise NoSuchTrustee(trustee)
+        renewed = replace(self.trustees[trustee - 1], key=key)
+        return replace(self, trustees=(*self.trustees[: trustee - 1], renewed, *self.trustees[trustee:]))
 
     def number_of(self, key: Ed25519PublicKey) -> int:
         """The number of the trustee whose key this is; raises :class:`NotATrustee`."""

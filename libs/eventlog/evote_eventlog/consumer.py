@@ -117,6 +117,7 @@ class ProjectionRunner:
     async def _consume(self) -> None:
         """One life of a Kafka consumer: until an error, or an assignment that could not be read."""
         self._places.clear()
+        self._show_assigned()
         self._assignment_failure = None
         consumer = AIOKafkaConsumer(
             **consumer_options(self._kafka),
@@ -211,10 +212,16 @@ class ProjectionRunner:
             return
         for partition in assigned:
             self._seek(consumer, partition, stored.get(self._of(partition), 0))
+        self._metrics.rebalances.labels(self._projection.name).inc()
+        self._show_assigned()
 
     def _revoked(self, revoked: Iterable[TopicPartition]) -> None:
         for partition in revoked:
             self._places.pop(partition, None)
+        self._show_assigned()
+
+    def _show_assigned(self) -> None:
+        self._metrics.assigned.labels(self._projection.name).set(len(self._places))
 
     def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
         if partition in consumer.assignment():
@@ -246,6 +253,7 @@ class ProjectionRunner:
         for event_type, count in applied.events.items():
             self._metrics.applied.labels(name, event_type).inc(count)
         self._metrics.dead_letters.labels(name).inc(applied.poison)
+        self._metrics.last_apply.labels(name).set_to_current_time()
 
     def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
         lag = {topic.value: 0 for topic in self._projection.topics}

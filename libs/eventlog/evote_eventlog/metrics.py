@@ -36,8 +36,26 @@ class ProjectionMetrics:
             registry=registry,
         )
         self.lag = Gauge(
-            "evote_projection_lag",
+            "evote_projection_lag_records",
             "Records that stand in this replica's partitions of a topic and are not applied yet.",
             ["projection", "topic"],
+            registry=registry,
+        )
+        self.last_apply = Gauge(
+            "evote_projection_last_apply_timestamp_seconds",
+            "When this replica applied a batch last, in seconds since 1970; 0: not since it started.",
+            ["projection"],
+            registry=registry,
+        )
+        self.assigned = Gauge(
+            "evote_projection_assigned_partitions",
+            "Partitions that this replica projects now.",
+            ["projection"],
+            registry=registry,
+        )
+        self.rebalances = Counter(
+            "evote_projection_rebalances",
+            "How often this replica was told which partitions are its own.",
+            ["projection"],
             registry=registry,
         )

@@ -34,9 +34,12 @@ class Act:
         pattern = "".join(_part(part) for part in re.split(r"(\{[a-z_]+(?::path)?\})", self.path))
         return re.fullmatch(pattern, path, re.DOTALL) is not None
 
-    def path_of(self, election_uuid: str) -> str:
-        """The path of an act on a whole election."""
-        return self.path.replace("{election_uuid}", election_uuid)
+    def path_of(self, election_uuid: str, **names: object) -> str:
+        """The path of an act on an election; ``names`` are the other names in it."""
+        path = self.path.replace("{election_uuid}", election_uuid)
+        for name, value in names.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        return path
 
 
 def _part(part: str) -> str:
@@ -52,6 +55,9 @@ _OFFICER, _COUNTER = Role.ELECTION_OFFICER, Role.COUNTER_OFFICER
 # The draft names the trustees with their keys: whoever writes it alone could put strangers there.
 DRAFT: Final = Act("tally", "POST", "/elections", _OFFICER, 2, "選挙の起案（トラスティの一覧の承認）")
 FREEZE: Final = Act("tally", "POST", f"{_ELECTION}/roll/freeze", _OFFICER, 1, "選挙の確定")
+# As the draft does, it says whose word is a trustee's.
+RENEW_TRUSTEE: Final = Act("tally", "POST", f"{_ELECTION}/trustees/{{trustee}}/key", _OFFICER, 2, "立会人の鍵の交替")
+ABANDON: Final = Act("tally", "POST", f"{_ELECTION}/abandon", _OFFICER, 2, "開始していない選挙の取りやめ")
 OPEN: Final = Act("tally", "POST", f"{_ELECTION}/open", _OFFICER, 2, "投票の開始")
 CLOSE: Final = Act("tally", "POST", f"{_ELECTION}/close", _OFFICER, 2, "終了時刻より前の締切り")
 CERTIFY: Final = Act("tally", "POST", f"{_ELECTION}/certify", _OFFICER, 2, "結果の認定")
@@ -70,6 +76,8 @@ REISSUE_TEMPLATE: Final = Act(
 ACTS: Final = (
     DRAFT,
     FREEZE,
+    RENEW_TRUSTEE,
+    ABANDON,
     OPEN,
     CLOSE,
     CERTIFY,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
 from .access import require_scraper
@@ -25,6 +23,7 @@ from .cross_origin import AnswersToFront, Preflights
 from .health import CheckResult, Readiness
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
+from .process_metrics import LoopLag, ReadyMetrics
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -86,7 +85,7 @@ def create_app(
     app = FastAPI(
         title=f"Tsukuba e-Vote: {service_name}",
         version=version,
-        lifespan=lifespan,
+        lifespan=_measured(lifespan, LoopLag(registry)),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the client's Host header
@@ -99,15 +98,14 @@ def create_app(
         app.add_middleware(Preflights, origins=front_origins, routes=own_routes)
     app.add_middleware(
         RequestObserver,
-        service=service_name,
         metrics=HttpMetrics(registry),
         new_request_id=lambda: secrets.token_hex(8),
     )
     if front_origins:
         # Around the observer: a page has to be able to read its 500, too.
         app.add_middleware(AnswersToFront, origins=front_origins)
-    app.include_router(_health_router(readiness, registry, clock))
-    registry.register(_StopCollector(readiness))
+    ready = ReadyMetrics(registry, readiness, service=service_name, version=version)
+    app.include_router(_health_router(readiness, registry, ready, clock))
 
     async def refuse_while_out_of_service() -> None:
         if not await readiness.serves():
@@ -122,22 +120,18 @@ def create_app(
     return app
 
 
-class _StopCollector(Collector):
-    """``evote_stopped``, with the part that stopped the service."""
+def _measured(lifespan: Lifespan, lag: LoopLag) -> Lifespan:
+    """The service's own lifespan, with the event loop's lag measured while it runs."""
 
-    def __init__(self, readiness: Readiness) -> None:
-        self._readiness = readiness
+    @asynccontextmanager
+    async def measured(app: FastAPI) -> AsyncIterator[None]:
+        async with lag.measured(), lifespan(app):
+            yield
 
-    def collect(self) -> Iterator[Metric]:
-        metric = GaugeMetricFamily(
-            "evote_stopped", "1 when this replica has stopped its work until a person acts.", labels=["part"]
-        )
-        if (stop := self._readiness.stopped) is not None:
-            metric.add_metric([stop.part], 1)
-        yield metric
+    return measured
 
 
-def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clock) -> APIRouter:
+def _health_router(readiness: Readiness, registry: CollectorRegistry, ready: ReadyMetrics, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/livez", response_class=PlainTextResponse)
@@ -158,6 +152,7 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, clock: Clo
     @router.get("/metrics", response_class=PlainTextResponse, dependencies=[Depends(require_scraper)])
     async def metrics() -> Response:
         """Prometheus metrics, in its text format, for programs that the roster names."""
+        await ready.ask()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -84,6 +84,7 @@ MEMBERS: Final[Mapping[str, Schema]] = {
     "step": _text("the step of the ceremony that was sent"),
     "total": _number("how many rows are wrong: rows may list the first of them only"),
     "trustee": _number("the number of the trustee, from 1"),
+    "trustees": _numbers("the numbers of the trustees who have committed"),
     "waiting_for": _numbers("the numbers of the trustees who have not done it yet"),
 }
 """By the member's name."""

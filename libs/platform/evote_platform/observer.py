@@ -17,6 +17,7 @@ from .paths import is_election_uuid
 from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
+_STREAM = "text/event-stream"
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/statusz", "/metrics"})
 
 _SECURITY_HEADERS: Final = {
@@ -33,17 +34,18 @@ class HttpMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics in ``registry``, which holds them once."""
+        # The names of OpenTelemetry's conventions for HTTP servers.
         self.seconds = Histogram(
-            "evote_http_request_seconds",
-            "Time from the request's head to the last byte of the answer.",
-            ["service", "method", "route", "status"],
+            "http_server_request_duration_seconds",
+            "From the request's head to the last byte of the answer; streams left out: they end when the client goes.",
+            ["http_request_method", "http_route", "http_response_status_code"],
             buckets=_BUCKETS,
             registry=registry,
         )
         self.problems = Counter(
             "evote_problems",
             "Problem documents answered, by the last part of their type.",
-            ["service", "type"],
+            ["type"],
             registry=registry,
         )
 
@@ -59,10 +61,9 @@ class RequestObserver:
     reference. An unexpected error becomes a 500 that gives nothing away.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: HttpMetrics, new_request_id: Callable[[], str]) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, new_request_id: Callable[[], str]) -> None:
         """``new_request_id`` names a request, in its answer and its log lines."""
         self._app = app
-        self._service = service
         self._metrics = metrics
         self._new_request_id = new_request_id
 
@@ -82,13 +83,14 @@ class RequestObserver:
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         began = time.perf_counter()
-        status = 0
+        status, is_stream = 0, False
 
         async def send_decorated(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                status = message["status"]
-                _decorate(MutableHeaders(scope=message), request_id)
+                status, headers = message["status"], MutableHeaders(scope=message)
+                is_stream = headers.get("Content-Type", "").startswith(_STREAM)
+                _decorate(headers, request_id)
             await send(message)
 
         try:
@@ -101,14 +103,16 @@ class RequestObserver:
             scope[PROBLEM_SCOPE_KEY] = problem.kind.slug
             await problem.response()(scope, receive, send_decorated)
         finally:
-            self._record(scope, status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            if not is_stream:
+                self._metrics.seconds.labels(_method(scope), _route(scope), str(status)).observe(seconds)
+            self._record(scope, status, seconds)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = _route(scope), _method(scope)
         problem = scope.get(PROBLEM_SCOPE_KEY)
-        self._metrics.seconds.labels(self._service, method, route, str(status)).observe(seconds)
         if problem is not None:
-            self._metrics.problems.labels(self._service, problem).inc()
+            self._metrics.problems.labels(problem).inc()
         log = _log.debug if route in _QUIET_ROUTES else _log.info
         facts = {**_election(scope), **({} if problem is None else {"problem": problem})}
         log("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), **facts)

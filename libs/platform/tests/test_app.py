@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from evote_platform.health import Check, NotReady, Readiness
+from evote_platform.observer import HttpMetrics, RequestObserver
 from evote_platform.problems import COMMON
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 
 from .conftest import SCRAPER
 
@@ -202,9 +205,39 @@ async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.
     assert tracker not in text
     assert "voter-17" not in text
     assert "SECRETVERB" not in text
-    assert 'route="/status/{tracker:path}",service="example",status="200"' in text
-    assert 'evote_problems_total{service="example",type="election-closed"} 1.0' in text
-    assert 'evote_problems_total{service="example",type="not-found"} 1.0' in text
+    assert 'http_response_status_code="200",http_route="/status/{tracker:path}"' in text
+    assert 'evote_problems_total{type="election-closed"} 1.0' in text
+    assert 'evote_problems_total{type="not-found"} 1.0' in text
+
+
+async def test_metrics_tell_the_release_each_check_and_the_loop_anew(
+    client: httpx.AsyncClient, readiness: Readiness
+) -> None:
+    works = True
+
+    async def check() -> bool:
+        return works
+
+    readiness.watch("kafka", check)
+    text = (await client.get("/metrics", headers=SCRAPER)).text
+    assert 'evote_build_info{service="example",version="1.2.3"} 1.0' in text
+    assert 'evote_ready{check="kafka"} 1.0' in text
+    assert "evote_event_loop_lag_seconds_bucket" in text
+    works = False
+    assert 'evote_ready{check="kafka"} 0.0' in (await client.get("/metrics", headers=SCRAPER)).text
+
+
+@pytest.mark.parametrize("kind, counted", [("application/json", 1), ("text/event-stream; charset=utf-8", None)])
+async def test_a_stream_that_ends_with_its_client_is_no_request_that_took_long(kind: str, counted: int | None) -> None:
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("{}", media_type=kind)(scope, receive, send)
+
+    registry = CollectorRegistry()
+    app = RequestObserver(answers, metrics=HttpMetrics(registry), new_request_id=lambda: "1")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service.example") as client:
+        await client.get("/events")
+    labels = {"http_request_method": "GET", "http_route": "(none)", "http_response_status_code": "200"}
+    assert registry.get_sample_value("http_server_request_duration_seconds_count", labels) == counted
 
 
 async def test_an_answer_that_breaks_off_is_not_passed_off_as_whole(
@@ -214,7 +247,7 @@ async def test_an_answer_that_breaks_off_is_not_passed_off_as_whole(
     assert response.status_code == 500 or response.content == b"first"
     assert "secret" not in "".join(capsys.readouterr())
     text = (await client.get("/metrics", headers=SCRAPER)).text
-    assert 'route="/broken-stream"' in text
+    assert 'http_route="/broken-stream"' in text
 
 
 async def test_every_answer_has_a_request_id_and_safe_headers(client: httpx.AsyncClient) -> None:

@@ -178,8 +178,8 @@ async def test_asking_first_is_counted_by_its_route(client: httpx.AsyncClient, a
     await preflight(client, "/nowhere", "POST")
     counted = await client.get("/metrics", headers=SCRAPER)
     for route, status in (("/releases", 204), ("(none)", 404)):
-        labels = f'method="OPTIONS",route="{route}",service="example",status="{status}"'
-        assert f"evote_http_request_seconds_count{{{labels}}} 1.0" in counted.text
+        labels = f'http_request_method="OPTIONS",http_response_status_code="{status}",http_route="{route}"'
+        assert f"http_server_request_duration_seconds_count{{{labels}}} 1.0" in counted.text
 
 
 @pytest.mark.parametrize(

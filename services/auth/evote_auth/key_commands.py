@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from evote_eventlog.events import ResultCertified, Topic
+from evote_eventlog.events import ElectionAbandoned, ElectionOpened, ResultCertified, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
@@ -60,12 +60,14 @@ async def rotate(desk: TokenDesk, connection: Connection, election_uuid: str, sa
 
 
 async def destroy(desk: TokenDesk, kafka: KafkaSettings, election_uuid: str, ask: Ask, say: Say) -> None:
-    """Destroy the election's key, once the log says that its result is certified."""
+    """Destroy the election's key, once the log says that its result is certified or that it was given up."""
     found = desk.ids_of(election_uuid)
     if not found:
         raise KeyCommandRefused(f"election {election_uuid} has no key in this token")
-    if not await _is_certified(kafka, election_uuid):
-        raise KeyCommandRefused(f"the log has no certified result of election {election_uuid}: its key is still needed")
+    if not await _is_over(kafka, election_uuid):
+        raise KeyCommandRefused(
+            f"the log has no certified result of election {election_uuid}, and no abandonment: its key is still needed"
+        )
     if ask(_DESTROYING.format(uuid=election_uuid, ids=", ".join(found))).strip() != election_uuid:
         raise KeyCommandRefused("that is not the election's id: nothing was destroyed")
     desk.destroy(election_uuid, found)
@@ -80,10 +82,17 @@ async def _require_unfrozen(connection: Connection, election_uuid: str) -> None:
         )
 
 
-async def _is_certified(kafka: KafkaSettings, election_uuid: str) -> bool:
+async def _is_over(kafka: KafkaSettings, election_uuid: str) -> bool:
     tail = EventTail(kafka, [Topic.ELECTIONS])
-    certified = False
+    opened = over = False
     async for record in tail.read("earliest", until=await tail.end_offsets()):
-        if isinstance(record, Record) and isinstance(record.envelope.data, ResultCertified):
-            certified |= record.envelope.data.election_uuid == election_uuid
-    return certified
+        event = record.envelope.data if isinstance(record, Record) else None
+        match event:
+            case ElectionOpened(election_uuid=uuid) if uuid == election_uuid:
+                opened = True
+            case ResultCertified(election_uuid=uuid) if uuid == election_uuid:
+                over = True
+            case ElectionAbandoned(election_uuid=uuid) if uuid == election_uuid:
+                # Behind the opening it does not stand: people vote with this key's credentials.
+                over |= not opened
+    return over

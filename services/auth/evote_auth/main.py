@@ -15,10 +15,12 @@ from evote_platform.production import require_production_connections
 from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
+from joserfc.errors import JoseError
 
 from . import key_commands
 from .api.desk import desk
 from .api.faces import face_officers, face_voters
+from .api.phones import phone_voters
 from .api.problems import PROBLEMS
 from .api.routes import officers, voters
 from .keys.store import KeyStoreUnavailable
@@ -37,6 +39,10 @@ def _start(settings: AuthSettings) -> Start:
         settings.face_keys()
     except (OSError, ValueError) as error:
         raise CannotStart(f"the keys of the face way can't be used: {error}") from error
+    try:
+        settings.phone()
+    except (OSError, ValueError, JoseError) as error:
+        raise CannotStart(f"the keys of the phone's way can't be used: {error}") from error
     return partial(running, settings, RosterFile(settings.roster_file))
 
 
@@ -76,7 +82,7 @@ PROGRAM = Program(
     settings=AuthSettings,
     start=_start,
     replay=replay,
-    routers=[officers, desk, voters, face_officers, face_voters],
+    routers=[officers, desk, voters, face_officers, face_voters, phone_voters],
     problems=PROBLEMS,
     own={
         "keys": OwnCommand("make, replace or destroy an election's credential key", _keys, key_commands.add_arguments)

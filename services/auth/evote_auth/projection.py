@@ -7,8 +7,10 @@ from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import (
     CredentialReleased,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
+    ElectionOpened,
     OfficersActed,
     Topic,
 )
@@ -20,7 +22,7 @@ class AuthProjection:
 
     name = "auth"
     topics = frozenset({Topic.ELECTIONS, Topic.IDENTITY})
-    tables = ("elections", "closed_elections", "published_parts", "releases", "officers_acts")
+    tables = ("elections", "fates", "closed_elections", "published_parts", "releases", "officers_acts")
 
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that auth has no use for change nothing."""
@@ -34,6 +36,14 @@ class AuthProjection:
                     drafted.election_uuid,
                     drafted.name,
                     drafted.group,
+                )
+            case ElectionOpened() | ElectionAbandoned() as fate:
+                # The first one stands. A second one, of a writer that lost its lock, must neither end an election that
+                # people vote in nor begin one that was given up.
+                await connection.execute(
+                    "INSERT INTO fates VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    fate.election_uuid,
+                    isinstance(fate, ElectionAbandoned),
                 )
             case ElectionClosed() as closed:
                 await connection.execute(

@@ -22,14 +22,16 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged
+from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered
 from .keys.room import KeyRoom
 from .metrics import RevocationMetrics
+from .phone.provider import PhoneProvider
 from .projection import AuthProjection
 from .releasing import Releasing
 from .revocation.ocsp import OcspClient, open_http
@@ -51,6 +53,8 @@ class AuthService:
     trust: Trust
     face_keys: FaceKeys | None
     """None where biometric isn't offered."""
+    phone: PhoneProvider | None
+    """None where auth has no account at the provider of マイナアプリ."""
     clock: Clock
     random: Callable[[int], bytes]
     sleep: Callable[[float], Awaitable[None]]
@@ -64,13 +68,20 @@ class AuthService:
             raise FaceNotOffered
         return self.face_keys
 
+    def require_phone(self) -> PhoneProvider:
+        """The provider of the phone's app; ``PhoneNotOffered`` where there is none."""
+        if self.phone is None:
+            raise PhoneNotOffered
+        return self.phone
+
     async def open_to_voters(self, connection: Connection, election_uuid: str) -> KnownElection:
         """The election, while voters may come: its roll is frozen and it isn't closed.
 
-        Raises ``UnknownElection``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``, ``MasterKeyChanged`` or
-        ``KeyStoreUnavailable``.
+        Raises ``UnknownElection``, ``ElectionAbandoned``, ``ElectionOver``, ``RollNotFrozen``, ``NoCredentialKey``,
+        ``MasterKeyChanged`` or ``KeyStoreUnavailable``.
         """
         election = await elections.load_election(connection, election_uuid)
+        election.require_not_abandoned()
         if election.closed:
             raise ElectionOver
         frozen_under = await roll.frozen_under(connection, election_uuid)
@@ -84,11 +95,12 @@ async def running(
     settings: AuthSettings, roster: RosterFile, readiness: Readiness, registry: CollectorRegistry, clock: Clock
 ) -> AsyncIterator[AuthService]:
     """The replica runs while the block does."""
-    kafka = settings.kafka()
+    kafka, phone = settings.kafka(), settings.phone()
     async with (
         schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
         open_http() as http,
     ):
+        show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
         readiness.watch("database", database_check(pool))
@@ -113,6 +125,7 @@ async def running(
                     releasing=Releasing(producer, keys, settings.auditor_key()),
                     trust=trust,
                     face_keys=settings.face_keys(),
+                    phone=None if phone is None else PhoneProvider(http, phone, clock),
                     clock=clock,
                     random=secrets.token_bytes,
                     sleep=asyncio.sleep,

@@ -12,13 +12,16 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_jpki.certificates import Purpose
+from evote_phone.id_token import Algorithm
 from evote_platform.settings import Environment, ServiceSettings
+from joserfc.jwk import ECKey, RSAKey
 from nacl.public import PublicKey
 from pydantic import Field, HttpUrl, model_validator
 
 from .domain.faces import FaceKeys
 from .keys.store import FileKeys, KeyStore
 from .keys.token import TokenKeys, TokenSettings
+from .phone.provider import PhoneSettings
 
 
 class AuthSettings(ServiceSettings):
@@ -52,6 +55,20 @@ class AuthSettings(ServiceSettings):
     """Ed25519 public key (PEM) of biometric's verdicts."""
     voting_code_key_file: Path | None = None
     """X25519 private key (PEM, PKCS #8) that typed voting codes are sealed to; set all three or none."""
+    phone_base_url: HttpUrl | None = None
+    """The provider of マイナアプリ (``https://auth-and-sign.go.jp/api``); without it no release by phone is offered."""
+    phone_issuer: str | None = None
+    """Its issuer, exactly as it stands in ID tokens."""
+    phone_client_id: str | None = None
+    """Who auth is there."""
+    phone_algorithm: Algorithm | None = None
+    """``RS256`` or ``ES256``: with which the provider signs ID tokens and auth its assertions."""
+    phone_client_key_file: Path | None = None
+    """Private key (PEM, PKCS #8) of auth's assertions, RSA or P-256 as the algorithm wants it."""
+    phone_decryption_key_file: Path | None = None
+    """RSA private key (PEM, PKCS #8) to which the provider encrypts signatures and certificates."""
+    phone_redirect_uri: HttpUrl | None = None
+    """The front's page that the app comes back to, as it is registered there; set all seven or none."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 60
     """How many challenges, releases and face orders one address may ask for, on average and at once, at a replica."""
 
@@ -116,6 +133,43 @@ class AuthSettings(ServiceSettings):
             # One key for both would let either service sign for the other.
             raise ValueError("auth and biometric must have keys of their own")
         return FaceKeys(order_key, verdict_key, code_key)
+
+    @model_validator(mode="after")
+    def _all_of_the_phone_or_nothing(self) -> Self:
+        named = [getattr(self, name) for name in type(self).model_fields if name.startswith("phone_")]
+        if any(named) and not all(named):
+            raise ValueError("set all seven phone settings, or none")
+        urls = [str(url) for url in (self.phone_base_url, self.phone_redirect_uri) if url is not None]
+        if self.environment is Environment.PRODUCTION and not all(url.startswith("https://") for url in urls):
+            # Codes and tokens pass there.
+            raise ValueError("production speaks TLS to the provider of the phone's app, and comes back over TLS")
+        return self
+
+    def phone(self) -> PhoneSettings | None:
+        """The account at the provider of マイナアプリ; None where there is none.
+
+        ``ValueError`` or ``JoseError`` for a key of another kind.
+        """
+        if (
+            self.phone_base_url is None
+            or self.phone_issuer is None
+            or self.phone_client_id is None
+            or self.phone_algorithm is None
+            or self.phone_client_key_file is None
+            or self.phone_decryption_key_file is None
+            or self.phone_redirect_uri is None
+        ):
+            return None
+        kind = RSAKey if self.phone_algorithm == "RS256" else ECKey
+        return PhoneSettings(
+            base_url=str(self.phone_base_url).rstrip("/"),
+            issuer=self.phone_issuer,
+            client_id=self.phone_client_id,
+            algorithm=self.phone_algorithm,
+            redirect_uri=str(self.phone_redirect_uri),
+            client_key=kind.import_key(self.phone_client_key_file.read_bytes()),
+            decryption_key=RSAKey.import_key(self.phone_decryption_key_file.read_bytes()),
+        )
 
     def ocsp_urls(self) -> dict[Purpose, str]:
         """The configured responders."""

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from evote_device.requests import DeviceRequest, EnrolmentRequested, ReleaseRequ
 from evote_eventlog.events import (
     DraftQuestion,
     DraftTrustee,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     EventData,
@@ -32,6 +33,7 @@ from evote_eventlog.events import (
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose, FaceVerdict, verify_face_statement_as_of_then
 from evote_jpki.authority import CardKeys, Person, TestAuthority, generate_card_keys
@@ -178,6 +180,15 @@ class Town:
 
         async def seen() -> bool:
             return (await self.ask_challenge()).status_code == 403
+
+        await eventually(seen)
+
+    async def abandon(self) -> None:
+        """What tally writes; returns when auth has seen it."""
+        await self.producer.publish(ElectionAbandoned(election_uuid=self.uuid))
+
+        async def seen() -> bool:
+            return (await self.freeze()).status_code == 410
 
         await eventually(seen)
 
@@ -433,7 +444,7 @@ async def town(
     biometric: BiometricStandIn,
     code_key: X25519PrivateKey,
 ) -> AsyncIterator[Town]:
-    producer = EventProducer(kafka, "tally", clock)
+    producer = EventProducer(replace(kafka, events_release=NEWEST_RELEASE), "tally", clock)
     await producer.start()
     try:
         app = PROGRAM.app(PROGRAM.start(auth_settings), clock)

@@ -22,7 +22,7 @@ from evote_auth.main import PROGRAM
 from evote_auth.settings import AuthSettings
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
-from evote_eventlog.events import CredentialsPublished, ResultCertified
+from evote_eventlog.events import CredentialsPublished, ElectionAbandoned, ElectionOpened, ResultCertified
 from evote_jpki.authority import Person
 from evote_local.nodes.softhsm import SoftToken
 from evote_local.testbed import eventually, running_app
@@ -174,6 +174,30 @@ async def test_a_rotation_that_was_interrupted_derives_nothing_and_is_finished_b
         await commands.rotate(desk, connection, guarded.uuid, lambda _: None)
     assert len(desk.ids_of(guarded.uuid)) == 1
     assert (await guarded.freeze()).status_code == 200
+
+
+async def test_the_key_of_an_abandoned_election_is_destroyed_and_of_one_that_was_opened_it_is_not(
+    guarded: Any, desk: TokenDesk
+) -> None:
+    await make_key(guarded, desk)
+    await guarded.producer.publish(ElectionAbandoned(election_uuid=guarded.uuid))
+    given_up, guarded.uuid = guarded.uuid, await guarded.draft()
+    await make_key(guarded, desk)
+    opening = ElectionOpened(
+        election_uuid=guarded.uuid,
+        election_json="{}",
+        trustees_json="[]",
+        credentials_sha256="0" * 64,
+        opens_at="2026-01-01T00:00:00.000Z",
+        closes_at="2126-01-01T00:00:00.000Z",
+    )
+    # Behind the opening it doesn't stand.
+    for event in (opening, ElectionAbandoned(election_uuid=guarded.uuid)):
+        await guarded.producer.publish(event)
+    with pytest.raises(KeyCommandRefused, match="still needed"):
+        await commands.destroy(desk, guarded.kafka, guarded.uuid, lambda _: guarded.uuid, print)
+    await commands.destroy(desk, guarded.kafka, given_up, lambda _: given_up, print)
+    assert desk.ids_of(given_up) == [] and len(desk.ids_of(guarded.uuid)) == 1
 
 
 async def test_a_destroyed_key_takes_every_credential_of_its_election_with_it(guarded: Any, desk: TokenDesk) -> None:

@@ -14,7 +14,7 @@ class IntakeMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.intake_seconds = Histogram(
-            "evote_ballot_intake_seconds",
+            "evote_ballot_intake_duration_seconds",
             "From a ballot's arrival to its receipt, by whether it was new.",
             ("outcome",),
             buckets=_BUCKETS_S,
@@ -22,6 +22,10 @@ class IntakeMetrics:
         )
         self._waiting = Gauge(
             "evote_ballot_verifications_waiting", "Checks that wait for or are in a worker process.", registry=registry
+        )
+
+        self.turnout_watchers = Gauge(
+            "evote_turnout_watchers", "Who is sent the turnout by this replica, as it changes.", registry=registry
         )
 
     def watch(self, verifier: BallotVerifier) -> None:

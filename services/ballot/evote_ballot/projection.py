@@ -13,6 +13,7 @@ from evote_eventlog.events import (
     CheckpointSigned,
     CheckpointWitnessed,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionOpened,
     Topic,
@@ -32,6 +33,7 @@ class BallotProjection:
     topics = frozenset({Topic.ELECTIONS, Topic.IDENTITY, Topic.BALLOTS, Topic.LEDGER})
     tables = (
         "elections",
+        "abandoned_elections",
         "closed_elections",
         "credentials",
         "ballots",
@@ -46,6 +48,10 @@ class BallotProjection:
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that ballot has no use for change nothing."""
         match record.envelope.data:
+            case ElectionAbandoned() as abandoned:
+                await connection.execute(
+                    "INSERT INTO abandoned_elections VALUES ($1) ON CONFLICT DO NOTHING", abandoned.election_uuid
+                )
             case ElectionOpened() as opened:
                 await _apply_opened(connection, opened)
             case ElectionClosed() as closed:
@@ -83,7 +89,9 @@ class BallotProjection:
 
 async def _apply_opened(connection: asyncpg.Connection, opened: ElectionOpened) -> None:
     await connection.execute(
-        "INSERT INTO elections VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        # Of a writer that lost its lock: the abandonment before it stands, and nobody may vote in what nobody counts.
+        "INSERT INTO elections SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS"
+        " (SELECT FROM abandoned_elections WHERE election_uuid = $1) ON CONFLICT DO NOTHING",
         opened.election_uuid,
         opened.election_json,
         opened.credentials_sha256,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -23,11 +24,13 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
+from . import store
 from .closing import BoxCloser
 from .holders import Holders
 from .intake import Intake
@@ -35,7 +38,8 @@ from .metrics import IntakeMetrics
 from .projection import BallotProjection
 from .readback import ReadBack
 from .settings import BallotSettings
-from .turnout import TurnoutFeed
+from .store import Turnout
+from .turnout import LIVE, SETTLED, Feed
 from .verification import BallotVerifier
 
 SERVICE = "ballot"
@@ -51,7 +55,8 @@ class BallotService:
     intake: Intake
     holders: Holders
     read_back: ReadBack
-    turnout: TurnoutFeed
+    turnout: Feed[Turnout]
+    voters_by_hour: Feed[dict[datetime, int]]
     address_limit: TokenBucket
     metrics: IntakeMetrics
     access: Access
@@ -77,6 +82,7 @@ async def running(
         verifier = BallotVerifier(settings.workers)
         metrics = IntakeMetrics(registry)
         metrics.watch(verifier)
+        show_pool(pool, registry)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
@@ -106,7 +112,8 @@ async def running(
                     ),
                     holders=Holders(reads, receipt_key, clock),
                     read_back=read_back,
-                    turnout=TurnoutFeed(reads, clock),
+                    turnout=Feed(store.turnout, LIVE, reads, clock),
+                    voters_by_hour=Feed(store.voters_by_hour, SETTLED, reads, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,
                     access=Access(SERVICE, roster, clock),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from evote_eventlog.events import BallotOrder, OrderSignature
 from evote_eventlog.offsets import stored_offsets
+from evote_platform.clock import parse_rfc3339
 from evote_platform.publication import Stage
+from evote_tlog.merkle import leaf_hash
 
 from .domain.history import AdmittedBallot, History
 from .domain.receipt import Acceptance
@@ -53,6 +56,8 @@ class Standing:
 
     acceptance: Acceptance
     log_index: int | None = None
+    leaf_hash: bytes | None = None
+    """Of the record (RFC 9162, 2.1.1); None where the release before projected it."""
     checkpoint_size: int | None = None
     witnessed_size: int | None = None
     """The first checkpoint that covers it and that enough witnesses cosigned."""
@@ -219,7 +224,7 @@ async def find_standing(connection: Connection, election_uuid: str, tracker: str
     if acceptance is None:
         return None
     row = await connection.fetchrow(
-        "SELECT e.log_index, e.checkpoint_size, b.credential FROM ballots b"
+        "SELECT e.log_index, e.checkpoint_size, b.credential, b.record FROM ballots b"
         " JOIN log_entries e USING (partition, log_offset) WHERE b.election_uuid = $1 AND b.tracker = $2",
         election_uuid,
         tracker,
@@ -237,6 +242,7 @@ async def find_standing(connection: Connection, election_uuid: str, tracker: str
     return Standing(
         acceptance,
         row["log_index"],
+        leaf_hash(row["record"]) if row["record"] else None,
         row["checkpoint_size"],
         await connection.fetchval("SELECT min(size) FROM witnessed_sizes WHERE size >= $1", size),
         await _anchors_covering(connection, size),
@@ -311,6 +317,18 @@ async def turnout(connection: Connection, election_uuid: str) -> Turnout:
     )
     assert row is not None  # noqa: S101 - an aggregate gives one row
     return Turnout(row["accepted"], row["logged"], row["voters"], row["roll_size"])
+
+
+async def voters_by_hour(connection: Connection, election_uuid: str) -> dict[datetime, int]:
+    """How many voters' first logged ballot was accepted in each hour (its beginning, UTC) that has any."""
+    rows = await connection.fetch(
+        # RFC 3339 in UTC: the first 13 characters are the hour, and texts sort as their times do.
+        "SELECT left(came, 13) || ':00:00Z' AS hour, count(*) AS voters FROM ("
+        "SELECT min(b.accepted_at) AS came FROM ballots b JOIN log_entries USING (partition, log_offset)"
+        " WHERE b.election_uuid = $1 GROUP BY b.credential) AS voters GROUP BY 1",
+        election_uuid,
+    )
+    return {parse_rfc3339(row["hour"]): row["voters"] for row in rows}
 
 
 async def unmarked_elections(connection: Connection, partitions: int) -> list[tuple[str, list[int]]]:

@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +40,7 @@ from evote_eventlog.events import (
 from evote_eventlog.kafka import DEFAULT_PARTITIONS, KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
@@ -272,7 +273,7 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
 async def polling_place(
     kafka: KafkaSettings, settings: BallotSettings, clock: MovableClock, *, replicas: int, voters: int = 3
 ) -> AsyncIterator[PollingPlace]:
-    producer = EventProducer(kafka, "stand-in", clock)
+    producer = EventProducer(replace(kafka, events_release=NEWEST_RELEASE), "stand-in", clock)
     await producer.start()
     services = StandInServices(kafka, producer)
     try:

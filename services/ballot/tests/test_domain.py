@@ -12,6 +12,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ballot.api import models
 from evote_ballot.domain import history
+from evote_ballot.domain.by_hour import SMALLEST_GROUP, VotersUntil, by_hour
 from evote_ballot.domain.cast import ciphertext_digests, open_cast
 from evote_ballot.domain.history import AdmittedBallot, History, ballots_left
 from evote_ballot.domain.receipt import Acceptance, sign_receipt
@@ -133,3 +134,25 @@ def test_a_receipt_is_verified_by_anyone_with_the_public_key() -> None:
     signature = base64.b64decode(read.pop("signature"))
     key.public_key().verify(signature, rfc8785.dumps(read))
     assert signed == sign_receipt(acceptance, key)
+
+
+def test_hours_with_too_few_voters_are_merged_and_the_running_one_is_not_told() -> None:
+    came = dict(zip((NOON + timedelta(hours=hour) for hour in range(6)), (12, 4, 6, 3, 30, 99), strict=True))
+    assert by_hour(came, NOON + timedelta(hours=5)) == (
+        VotersUntil(NOON + timedelta(hours=1), 12),
+        VotersUntil(NOON + timedelta(hours=3), 22),
+        VotersUntil(NOON + timedelta(hours=5), 55),
+    )
+    assert by_hour(came, NOON + timedelta(hours=4, minutes=59)) == (
+        VotersUntil(NOON + timedelta(hours=1), 12),
+        VotersUntil(NOON + timedelta(hours=4), 25),
+    ), "what is left over joins the last row"
+
+
+@given(st.dictionaries(st.integers(0, 200), st.integers(1, 30), max_size=40))
+def test_no_row_of_the_turnout_is_of_a_small_group_and_none_is_lost(came: dict[int, int]) -> None:
+    rows = by_hour({NOON + timedelta(hours=hour): voters for hour, voters in came.items()}, NOON + timedelta(hours=201))
+    more = [row.voters - before for row, before in zip(rows, (0, *(row.voters for row in rows)), strict=False)]
+    assert all(voters >= SMALLEST_GROUP for voters in more)
+    total = sum(came.values())
+    assert (rows[-1].voters if rows else 0) == (total if total >= SMALLEST_GROUP else 0)

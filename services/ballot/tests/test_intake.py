@@ -280,6 +280,23 @@ async def test_every_refusal_is_counted_by_its_type(place) -> None:
         assert any(refusal in line and "evote_problems_total" in line for line in metrics.splitlines()), refusal
 
 
+async def test_metrics_tell_the_pool_and_what_the_projection_does(place) -> None:
+    assert (await place.post(place.new_cast(0))).status_code == 201
+
+    async def projected() -> bool:
+        found.update(
+            line.rsplit(" ", 1) for line in (await place.client.get("/metrics", auth=place.access)).text.splitlines()
+        )
+        return float(found['evote_projection_last_apply_timestamp_seconds{projection="ballot"}']) > 0
+
+    found: dict[str, str] = {}
+    await eventually(projected)
+    assert float(found['evote_projection_assigned_partitions{projection="ballot"}']) > 0
+    assert float(found['evote_projection_rebalances_total{projection="ballot"}']) > 0
+    assert float(found['evote_db_pool_connections{state="idle"}']) > 0
+    assert float(found["evote_turnout_watchers"]) == 0
+
+
 async def test_markers_close_every_partition_once_with_two_replicas(two_replicas) -> None:
     place = two_replicas
     await place.services.close_election(place.election.uuid)

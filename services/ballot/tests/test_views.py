@@ -11,10 +11,14 @@ import pytest
 from evote_ballot import store
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
+from evote_ballot.turnout import LIVE, Feed
+from evote_eventlog.events import ElectionAbandoned, ElectionOpened
 from evote_eventlog.replay import replay
 from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
+from evote_platform.clock import parse_rfc3339
 from evote_platform.database import open_pool
+from evote_tlog.merkle import leaf_hash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +38,32 @@ async def test_the_board_is_paged_in_log_order(place) -> None:
     assert [line["tracker"] for line in seen] == [receipt["tracker"] for receipt in receipts]
     assert [line["superseded"] for line in seen] == [True, False, False, False]
     assert page["log_size"] == 4
+
+
+async def test_an_opening_behind_an_abandonment_opens_nothing(place) -> None:
+    """It doesn't stand: nobody may vote in what nobody will count."""
+    abandoned = "1" * 14
+    opening = ElectionOpened(
+        election_uuid=abandoned,
+        election_json="{}",
+        trustees_json="[]",
+        credentials_sha256="0" * 64,
+        opens_at="2026-01-01T00:00:00.000Z",
+        closes_at="2126-01-01T00:00:00.000Z",
+    )
+    later = opening.model_copy(update={"election_uuid": "2" * 14})
+    for event in (ElectionAbandoned(election_uuid=abandoned), opening, later):
+        await place.services.producer.publish(event)
+
+    async def opened() -> list[str]:
+        rows = await place.service.pool.fetch("SELECT election_uuid FROM elections ORDER BY 1")
+        return [row["election_uuid"] for row in rows]
+
+    async def read_to_the_end() -> bool:
+        return later.election_uuid in await opened()
+
+    await eventually(read_to_the_end)
+    assert abandoned not in await opened()
 
 
 async def test_a_ballot_is_witnessed_and_anchored_by_the_first_that_covers_it(place) -> None:
@@ -80,15 +110,41 @@ async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
     await eventually(counted)
 
 
-async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place, monkeypatch) -> None:
+async def test_each_voter_counts_once_in_the_hour_of_the_first_ballot(place) -> None:
+    receipts = [await place.cast(voter) for voter in (0, 0, 1)]
+    await place.log(*receipts)
+
+    async def counted() -> bool:
+        async with place.service.reads.acquire() as connection:
+            hours = await store.voters_by_hour(connection, place.election.uuid)
+        return sum(hours.values()) == 2 and min(hours) == parse_rfc3339(f"{receipts[0]['accepted_at'][:13]}:00:00Z")
+
+    await eventually(counted)
+    by_hour = (await place.client.get(f"{place.base}/turnout/by-hour")).json()
+    assert by_hour["items"] == [], "two voters are too few to be told"
+
+
+async def test_the_status_names_the_entry_of_the_log_and_that_is_the_records(place) -> None:
+    receipt = await place.cast(0)
+    assert "leaf_hash" not in await place.status(receipt["tracker"])
+    await place.log(receipt)
+    async with await open_pool(place.settings.database_url, SERVICE) as pool:
+        record = await pool.fetchval("SELECT record FROM ballots WHERE tracker = $1", receipt["tracker"])
+
+    async def named() -> bool:
+        return (await place.status(receipt["tracker"])).get("leaf_hash") == leaf_hash(record).hex()
+
+    await eventually(named)
+
+
+async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place) -> None:
     looked_up: list[str] = []
 
     async def counted(connection, election_uuid: str):
         looked_up.append(election_uuid)
         return await turnout_of(connection, election_uuid)
 
-    turnout_of, feed = store.turnout, place.service.turnout
-    monkeypatch.setattr(store, "turnout", counted)
+    turnout_of, feed = store.turnout, Feed(counted, LIVE, place.service.reads, place.clock)
     began = place.clock()
     for _ in range(3):
         await asyncio.gather(*(feed.current(place.election.uuid) for _ in range(200)))
@@ -98,14 +154,14 @@ async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place, 
 
 
 async def test_who_watches_the_turnout_and_has_seen_it_asks_the_database_nothing(place, monkeypatch) -> None:
-    monkeypatch.setattr("evote_ballot.turnout._FRESH_FOR", timedelta(hours=1))
-    await place.service.turnout.current(place.election.uuid)
+    feed = Feed(store.turnout, timedelta(hours=1), place.service.reads, place.clock)
+    await feed.current(place.election.uuid)
 
     async def not_asked(*_: object) -> None:
         raise AssertionError("the database was asked")
 
     monkeypatch.setattr(store, "load_election", not_asked)
-    await place.service.turnout.current(place.election.uuid)
+    await feed.current(place.election.uuid)
 
 
 async def test_a_clock_that_was_put_back_does_not_keep_old_counts_of_the_turnout(place) -> None:
@@ -114,7 +170,9 @@ async def test_a_clock_that_was_put_back_does_not_keep_old_counts_of_the_turnout
     assert (await place.service.turnout.current(place.election.uuid)).as_of < before.as_of
 
 
-@pytest.mark.parametrize("path", ["{base}/ballots", "{base}/status/{tracker}", "{base}/turnout", "/receipt-key"])
+@pytest.mark.parametrize(
+    "path", ["{base}/ballots", "{base}/status/{tracker}", "{base}/turnout", "{base}/turnout/by-hour", "/receipt-key"]
+)
 async def test_public_reads_are_kept_by_caches_and_short_to_who_has_them(place, path: str) -> None:
     receipt = await place.cast(0)
     await place.log(receipt)
@@ -128,7 +186,7 @@ async def test_public_reads_are_kept_by_caches_and_short_to_who_has_them(place, 
 async def test_unknown_things_are_not_found(place) -> None:
     response = await place.client.get(f"{place.base}/status/{'A' * 43}")
     assert (response.status_code, place.slug(response)) == (404, "unknown-tracker")
-    for path in ("ballots", "turnout", "turnout/events"):
+    for path in ("ballots", "turnout", "turnout/by-hour", "turnout/events"):
         response = await place.client.get(f"/elections/{'9' * 14}/{path}")
         assert (response.status_code, place.slug(response)) == (404, "unknown-election")
 

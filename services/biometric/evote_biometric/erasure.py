@@ -1,4 +1,4 @@
-"""After certification: the election's key and templates are destroyed, and an event proves it."""
+"""After certification or abandonment: the election's key and templates are destroyed, and an event proves it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Eraser:
-    """Follows the certified elections.
+    """Follows the certified elections, and those that were given up.
 
     Order of writes: rows and key are gone in one transaction that also notes the erasure, then the event is durable,
     then the note is marked. A crash in between publishes the event again, with the same count; readers keep the first.
@@ -40,7 +40,7 @@ class Eraser:
             await asyncio.sleep(_EVERY_S)
 
     async def erase_due(self) -> None:
-        """Erase what is certified, and publish what isn't published."""
+        """Erase what is certified or given up, and publish what isn't published."""
         async with self.pool.acquire() as connection:
             for election_uuid in await elections_to_erase(connection):
                 await erase_election(connection, election_uuid)

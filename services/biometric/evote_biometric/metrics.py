@@ -27,12 +27,12 @@ class FaceMetrics:
             registry=registry,
         )
         self._read_seconds = Histogram(
-            "evote_face_read_seconds",
+            "evote_face_read_duration_seconds",
             "Time to read one picture in a worker.",
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._queue = Gauge("evote_face_queue", "Pictures that wait or are being read.", registry=registry)
+        self._queue = Gauge("evote_face_queue_pictures", "Pictures that wait or are being read.", registry=registry)
         self._workers = Gauge("evote_face_workers", "Workers that are warm.", registry=registry)
         self._lost = Counter("evote_face_workers_lost", "Workers that died or hung.", registry=registry)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from evote_eventlog.events import (
+    ElectionAbandoned,
+    ElectionOpened,
     FaceEnrolled,
     FaceRejected,
     FaceVerified,
@@ -33,11 +35,19 @@ class BiometricProjection:
 
     name = "biometric"
     topics = frozenset({Topic.ELECTIONS, Topic.BIOMETRIC})
-    tables = ("certified_elections", "enrolled_faces", "verified_faces", "rejections", "erased_elections")
+    tables = ("fates", "certified_elections", "enrolled_faces", "verified_faces", "rejections", "erased_elections")
 
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that biometric has no use for change nothing."""
         match record.envelope.data:
+            case ElectionOpened() | ElectionAbandoned() as fate:
+                # The first one stands. A second one, of a writer that lost its lock, must neither end an election that
+                # people vote in nor begin one that was given up.
+                await connection.execute(
+                    "INSERT INTO fates VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    fate.election_uuid,
+                    isinstance(fate, ElectionAbandoned),
+                )
             case ResultCertified() as certified:
                 await connection.execute(
                     "INSERT INTO certified_elections VALUES ($1) ON CONFLICT DO NOTHING", certified.election_uuid

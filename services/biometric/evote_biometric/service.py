@@ -32,6 +32,7 @@ from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
 from evote_platform.outages import DATABASE_AWAY
+from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
 from evote_statements.signed import sign_statement
@@ -351,6 +352,7 @@ async def running(
     """The replica runs while the block does; ``worker`` is the command of a process that reads faces."""
     kafka, metrics = settings.kafka(), FaceMetrics(registry)
     async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+        show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))
         faces = FacePool(worker, settings.workers, settings.queue_length, metrics, read_within_s=READ_WITHIN_S)

@@ -29,10 +29,11 @@ from evote_biometric.engine.weights import install_weights
 from evote_biometric.main import PROGRAM
 from evote_biometric.service import running
 from evote_biometric.settings import BiometricSettings
-from evote_eventlog.events import EventData, ResultCertified, Topic
+from evote_eventlog.events import ElectionAbandoned, EventData, ResultCertified, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_local.nodes.photographs import fetch_photographs
@@ -183,6 +184,9 @@ class Booth:
         begun = await self.begun()
         return await self.send(begun, self.burst(begun, person))
 
+    async def abandon(self) -> None:
+        await self.tally.publish(ElectionAbandoned(election_uuid=self.uuid))
+
     async def certify(self) -> None:
         await self.tally.publish(ResultCertified(election_uuid=self.uuid, archive_sha256="0" * 64))
 
@@ -255,7 +259,7 @@ async def open_booth(
     auth_key: Ed25519PrivateKey,
     verdict_key: Ed25519PrivateKey,
 ) -> AsyncIterator[Booth]:
-    tally = EventProducer(kafka, "tally", clock)
+    tally = EventProducer(replace(kafka, events_release=NEWEST_RELEASE), "tally", clock)
     await tally.start()
     try:
         app = PROGRAM.app(

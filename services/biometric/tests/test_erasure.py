@@ -13,7 +13,7 @@ import structlog
 from evote_biometric.keys import SealedTemplate
 from evote_biometric.projection import BiometricProjection
 from evote_biometric.service import SERVICE
-from evote_eventlog.events import TemplateErased, TemplateReissued
+from evote_eventlog.events import ElectionAbandoned, ElectionOpened, TemplateErased, TemplateReissued
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.replay import replay
 from evote_local.faults import Fault, breaking, every_fault
@@ -24,6 +24,7 @@ from .conftest import open_booth
 
 pytestmark = pytest.mark.stack
 
+ANOTHER = "2" * 14
 VAULT = (
     "vault_election_keys",
     "vault_templates",
@@ -38,12 +39,13 @@ async def rows(pool: asyncpg.Pool, table: str) -> list[tuple]:
     return sorted(tuple(row) for row in await pool.fetch(f"SELECT * FROM {table}"))
 
 
-async def test_certification_erases_everything_and_the_log_proves_it(booth) -> None:
+@pytest.mark.parametrize("end", ["certify", "abandon"])
+async def test_the_end_of_an_election_erases_everything_and_the_log_proves_it(booth, end: str) -> None:
     await booth.enrol()
     assert (await booth.verify()).status_code == 200
     pool = booth.app.state.service.pool
     assert len(await rows(pool, "vault_templates")) == 1
-    await booth.certify()
+    await getattr(booth, end)()
 
     async def erased() -> bool:
         return (await booth.counts())["erased"] == 1
@@ -57,6 +59,29 @@ async def test_certification_erases_everything_and_the_log_proves_it(booth) -> N
         assert response.status_code == 410
         assert response.json()["type"].endswith(":templates-erased")
     assert await rows(pool, "vault_templates") == []
+
+
+async def test_an_abandonment_behind_the_opening_erases_nothing(booth) -> None:
+    """It doesn't stand: a writer that lost its lock must not take the voters' faces from a running election."""
+    await booth.enrol()
+    pool = booth.app.state.service.pool
+    opening = ElectionOpened(
+        election_uuid=booth.uuid,
+        election_json="{}",
+        trustees_json="[]",
+        credentials_sha256="0" * 64,
+        opens_at="2026-01-01T00:00:00.000Z",
+        closes_at="2126-01-01T00:00:00.000Z",
+    )
+    for event in (opening, ElectionAbandoned(election_uuid=booth.uuid), ElectionAbandoned(election_uuid=ANOTHER)):
+        await booth.tally.publish(event)
+
+    async def erased_the_other() -> bool:
+        return [event.election_uuid for event in await booth.events(TemplateErased)] == [ANOTHER]
+
+    await eventually(erased_the_other)
+    assert (await booth.verify()).status_code == 200
+    assert len(await rows(pool, "vault_templates")) == 1
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ class SequencerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics in ``registry``."""
         self.leading = Gauge("evote_ledger_leading", "1 while this replica is the sequencer.", registry=registry)
-        self.size = Gauge("evote_ledger_size", "Entries in the log, as the leader knows it.", registry=registry)
+        self.size = Gauge("evote_ledger_size_entries", "Entries in the log, as the leader knows it.", registry=registry)
         self.entries = Counter("evote_ledger_entries", "Records that this replica put into the log.", registry=registry)
         self.skipped = Counter(
             "evote_ledger_skipped",
@@ -63,7 +63,10 @@ class AnchoringMetrics:
             registry=registry,
         )
         self.verified_size = Gauge(
-            "evote_anchor_verified_size", "Size of the log at the newest final anchor.", ["chain"], registry=registry
+            "evote_anchor_verified_size_entries",
+            "Size of the log at the newest final anchor.",
+            ["chain"],
+            registry=registry,
         )
         self.lag_entries = Gauge(
             "evote_anchor_lag_entries",
@@ -117,7 +120,9 @@ class MonitorMetrics:
             "When the last completed pass of this replica began, in seconds since 1970.",
             registry=registry,
         )
-        self.seconds = Gauge("evote_ledger_monitor_pass_seconds", "How long that pass took.", registry=registry)
+        self.seconds = Gauge(
+            "evote_ledger_monitor_last_pass_duration_seconds", "How long that pass took.", registry=registry
+        )
         self.entries = Gauge("evote_ledger_monitor_entries", "Entries that it checked.", registry=registry)
         self.failures = Counter(
             "evote_ledger_monitor_failures",

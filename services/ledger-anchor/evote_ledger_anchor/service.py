@@ -22,6 +22,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
 from evote_tlog.checkpoint import SigningKey, VerifierKey
@@ -98,6 +99,7 @@ async def running(
             sessions=_locks(policy, chains),
         ) as pool,
     ):
+        show_pool(pool, registry)
         producer = EventProducer(settings.kafka(), SERVICE, clock)
         means = _Means(settings, key, policy, pool, producer, chains, registry, clock)
         runner = ProjectionRunner(

@@ -52,22 +52,24 @@ class TallyProjection:
 async def _apply_fact(connection: asyncpg.Connection, record: Record, data: ElectionEventData) -> None:
     position = record.position
     rows = await connection.fetch(
-        "SELECT kind, trustee FROM facts WHERE election_uuid = $1 AND topic = $2",
+        "SELECT kind, trustee, renewal FROM facts WHERE election_uuid = $1 AND topic = $2",
         data.election_uuid,
         position.topic.value,
     )
-    if not stands(data, {FactKey(row["kind"], row["trustee"]) for row in rows}):
+    earlier = {FactKey(row["kind"], row["trustee"], row["renewal"]) for row in rows}
+    if not stands(data, earlier):
         return
-    key = key_of(data)
+    key = key_of(data, earlier)
     await connection.execute(
-        "INSERT INTO facts (topic, partition, log_offset, election_uuid, kind, trustee, time, data)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO facts (topic, partition, log_offset, election_uuid, kind, trustee, renewal, time, data)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         position.topic.value,
         position.partition,
         position.offset,
         data.election_uuid,
         key.kind,
         key.trustee,
+        key.renewal,
         rfc3339(record.envelope.time),
         data.model_dump_json(),
     )

@@ -21,6 +21,7 @@ from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
 from evote_platform.health import Readiness
+from evote_platform.process_metrics import show_pool
 from evote_platform.processes import WorkerProcesses
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
@@ -67,6 +68,7 @@ async def running(
         schema_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
         httpx.AsyncClient() as http,
     ):
+        show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock)
         runner = ProjectionRunner(kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry))
         worker = WorkerProcesses(1)

@@ -17,6 +17,7 @@ from evote_eventlog.events import (
     ResultCertified,
     RollFrozen,
     Topic,
+    TrusteeKeyRenewed,
 )
 from evote_eventlog.record import RecordPosition
 
@@ -33,7 +34,9 @@ PROJECTION_NAME: Final = "tally"
 
 _CLASSES = {kind.__name__: kind for kind in FACT_CLASSES}
 _COMMANDED_KINDS = [kind.__name__ for kind in FACT_CLASSES if "command" in kind.model_fields]
-_OVERVIEW_KINDS = [kind.__name__ for kind in (ElectionDrafted, RollFrozen, ElectionClosed, ResultCertified)]
+_OVERVIEW_KINDS = [
+    kind.__name__ for kind in (ElectionDrafted, RollFrozen, ElectionClosed, ResultCertified, TrusteeKeyRenewed)
+]
 
 
 async def load_election(connection: Connection, election_uuid: str) -> Election:
@@ -69,10 +72,12 @@ async def find_event(connection: Connection, election_uuid: str, kind: type[Data
 
 @dataclass(frozen=True)
 class ElectionOverview:
-    """What the public sees of an election without its long texts; ``times`` are RFC 3339 UTC by event."""
+    """What the public sees of an election without its long texts; ``times`` are RFC 3339 UTC by event, ``keys`` the
+    trustees' renewed ones."""
 
     draft: ElectionDrafted
     times: Mapping[FactKey, str]
+    keys: Mapping[int, str]
     roll: RollFrozen | None
     closed: ElectionClosed | None
     certified: ResultCertified | None
@@ -97,7 +102,7 @@ async def load_overviews(connection: Connection) -> list[ElectionOverview]:
 
 async def _overviews(connection: Connection, election_uuid: str | None) -> list[ElectionOverview]:
     rows = await connection.fetch(
-        "SELECT election_uuid, kind, trustee, time, CASE WHEN kind = ANY($1::text[]) THEN data END AS data"
+        "SELECT election_uuid, kind, trustee, renewal, time, CASE WHEN kind = ANY($1::text[]) THEN data END AS data"
         " FROM facts WHERE $2::text IS NULL OR election_uuid = $2 ORDER BY topic, partition, log_offset",
         _OVERVIEW_KINDS,
         election_uuid,
@@ -116,9 +121,11 @@ def _overview(rows: list[asyncpg.Record]) -> ElectionOverview | None:
     roll = data.get(RollFrozen.__name__)
     closed = data.get(ElectionClosed.__name__)
     certified = data.get(ResultCertified.__name__)
+    renewed = [row for row in rows if row["kind"] == TrusteeKeyRenewed.__name__]
     return ElectionOverview(
         ElectionDrafted.model_validate_json(draft),
-        {FactKey(row["kind"], row["trustee"]): row["time"] for row in rows},
+        {FactKey(row["kind"], row["trustee"], row["renewal"]): row["time"] for row in rows},
+        {row["trustee"]: TrusteeKeyRenewed.model_validate_json(row["data"]).key for row in renewed},
         None if roll is None else RollFrozen.model_validate_json(roll),
         None if closed is None else ElectionClosed.model_validate_json(closed),
         None if certified is None else ResultCertified.model_validate_json(certified),

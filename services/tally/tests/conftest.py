@@ -31,6 +31,7 @@ from evote_eventlog.events import (
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
+from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_local.people.rehearsal import Rehearsal, Said
 from evote_local.people.staff import Staff
@@ -185,7 +186,7 @@ class Officer:
         return response
 
     async def plan(self) -> Plan:
-        """The draft, as the public sees it."""
+        """The draft with the keys that count now, as the public sees it."""
         shown = (await self.get("")).json()
         return Plan(
             election_uuid=self.uuid,
@@ -299,6 +300,7 @@ def settings_of(kafka: KafkaSettings, database_url: str, folder: Path, service_u
         environment=Environment.TEST,
         kafka_bootstrap=kafka.bootstrap_servers,
         topic_prefix=kafka.topic_prefix,
+        events_release=NEWEST_RELEASE,
         database_url=database_url,
         port=0,
         roster_file=STAFF.write_roster(folder / ROSTER),

@@ -28,7 +28,7 @@ TALLY_EVENTS = st.sampled_from([TALLY, RESULT, *(_decryption(i, t) for i in (1, 
 def standing(events: list[ElectionEventData]) -> list[ElectionEventData]:
     kept: list[ElectionEventData] = []
     for event in events:
-        if stands(event, {key_of(earlier) for earlier in kept}):
+        if stands(event, {key_of(earlier, ()) for earlier in kept}):
             kept.append(event)
     return kept
 
@@ -64,5 +64,5 @@ def test_an_event_that_comes_twice_changes_nothing(events: list[ElectionEventDat
 
 
 def test_every_kind_has_a_rule_and_a_name_of_its_own() -> None:
-    assert len({FactKey(kind.__name__) for kind in FACT_CLASSES}) == len(FACT_CLASSES) == 13
+    assert len({FactKey(kind.__name__) for kind in FACT_CLASSES}) == len(FACT_CLASSES) == 15
     assert Fact(TALLY, "2026-11-24T00:00:00.000Z").data is TALLY

@@ -132,7 +132,7 @@ class LifeCycle(RuleBasedStateMachine):
         except Refusal:
             return
         for new in decided:
-            same_topic = {key_of(earlier) for earlier in self.events if earlier.topic is new.topic}
+            same_topic = {key_of(earlier, ()) for earlier in self.events if earlier.topic is new.topic}
             assert stands(new, same_topic), "a decision never contradicts the log"
             self.events.append(new)
         assert not decide(state_of(self.events)), "a command that was carried out has nothing left to do"

@@ -100,7 +100,7 @@ def test_a_ceremony_that_no_trustee_goes_on_with_is_named_with_the_way_out() -> 
         c for c in preflight(state, credentials_published=True, services=(), now=NOW) if c.name == "ceremony"
     )
     assert not ceremony.ready
-    assert "certificate-duplicate" in ceremony.detail and "draft the election anew" in ceremony.detail
+    assert "certificate-duplicate" in ceremony.detail and "abandon the election and draft it anew" in ceremony.detail
 
 
 def test_one_missing_confirmation_keeps_the_election_closed_and_is_named() -> None:

@@ -15,7 +15,7 @@ _SHARED = Shared(Path(__file__).parent)
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with _SHARED.started() as running:
+    with _SHARED.started(before_start=Stack.offer_phone) as running:
         yield running
 
 

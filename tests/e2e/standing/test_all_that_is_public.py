@@ -67,7 +67,7 @@ async def _election(stack: Stack, directory: Path) -> None:
         await referendum.close_and_count()
         await _everything_is_public(stack, client, referendum)
         await referendum.officers.download_archive(directory / "archive.bel")
-        verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[0], directory)
+        verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[0].receipt, directory)
         assert verdict.accepted, verdict.output
         assert "not public yet" not in verdict.output
 

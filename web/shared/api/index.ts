@@ -31,15 +31,27 @@ export interface Services {
   readonly tally: Client<TallyPaths>;
 }
 
+/** The services that anybody may read. The public pages know no other: nobody identifies there. */
+export type PublicUrls = Pick<ServiceUrls, "ballot" | "log" | "tally">;
+export type PublicServices = Pick<Services, "ballot" | "log" | "tally">;
+
+/** @param fetch the browser's own, but in tests. */
+export function connectPublic(urls: PublicUrls, fetch: (request: Request) => Promise<Response>): PublicServices {
+  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch } as const;
+  return {
+    ballot: createClient<BallotPaths>({ ...options, baseUrl: urls.ballot }),
+    log: createClient<LogPaths>({ ...options, baseUrl: urls.log }),
+    tally: createClient<TallyPaths>({ ...options, baseUrl: urls.tally }),
+  };
+}
+
 /** @param fetch the browser's own, but in tests. */
 export function connect(urls: ServiceUrls, fetch: (request: Request) => Promise<Response>): Services {
   const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch } as const;
   return {
+    ...connectPublic(urls, fetch),
     auth: createClient<AuthPaths>({ ...options, baseUrl: urls.auth }),
-    ballot: createClient<BallotPaths>({ ...options, baseUrl: urls.ballot }),
     biometric: createClient<BiometricPaths>({ ...options, baseUrl: urls.biometric }),
-    log: createClient<LogPaths>({ ...options, baseUrl: urls.log }),
-    tally: createClient<TallyPaths>({ ...options, baseUrl: urls.tally }),
   };
 }
 

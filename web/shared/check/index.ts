@@ -8,6 +8,6 @@
 
 export { CheckFailed } from "./errors.ts";
 export { leafHash, verifyInclusion } from "./merkle.ts";
-export type { Checkpoint } from "./note.ts";
+export { type Checkpoint, openCheckpoint, parseLogKey, type VerifierKey } from "./note.ts";
 export { parsePolicy, type Policy, verifyByPolicy, type Witnessed } from "./policy.ts";
 export { checkReceipt, type Receipt, recordOf } from "./receipt.ts";

@@ -93,6 +93,17 @@ export function verifyLogSignature(note: Note, key: VerifierKey): void {
   }
 }
 
+/** The checkpoint of the log whose key and name `key` is. @throws CheckFailed `note`, `checkpoint` */
+export function openCheckpoint(text: string, key: VerifierKey): Checkpoint {
+  const note = parseNote(text);
+  verifyLogSignature(note, key);
+  const checkpoint = parseCheckpoint(note);
+  if (checkpoint.origin !== key.name) {
+    throw new CheckFailed("checkpoint", "a checkpoint of another origin");
+  }
+  return checkpoint;
+}
+
 /**
  * Demand a witness's cosignature: that it saw no larger checkpoint of this log, and no other history.
  *

@@ -17,8 +17,16 @@ export interface DeviceKeys {
 
 /** Fresh keys from `random`. */
 export function newDeviceKeys(random: Random): DeviceKeys {
-  const [signing, sealing] = [random(32), random(32)];
+  return deviceKeysOf(random(32), random(32));
+}
+
+/** The same from both private keys, 32 bytes each. */
+export function deviceKeysOf(signing: Uint8Array, sealing: Uint8Array): DeviceKeys {
   const raw = concatBytes(ed25519.getPublicKey(signing), x25519.getPublicKey(sealing));
-  const encoded = toBase64(raw).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-  return { signing, sealing, text: `ed25519-x25519:${encoded}` };
+  return { signing, sealing, text: `ed25519-x25519:${toBase64Url(raw)}` };
+}
+
+/** Unpadded base64url (RFC 4648, section 5). */
+export function toBase64Url(bytes: Uint8Array): string {
+  return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

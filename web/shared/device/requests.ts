@@ -19,7 +19,7 @@ export type RequestKind = "tsukuba-evote release request v1" | "tsukuba-evote fa
  *
  * @param occasionId the challenge's or the order's number.
  * @param proof what shows who the voter is, as it is sent: by card `user_certificate`, `challenge_signature`,
- * `signature_certificate` and `statement_signature`, each in base64; by face `verdict`.
+ * `signature_certificate` and `statement_signature`, each in base64; by face `verdict`; by phone `code`.
  */
 export function signRequest(
   kind: RequestKind,

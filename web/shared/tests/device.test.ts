@@ -10,11 +10,13 @@ import {
   type Contents,
   LyingService,
   newDeviceKeys,
+  readPhoneState,
   type RequestKind,
   SealBroken,
   sealTypedCode,
   signRequest,
   unseal,
+  writePhoneState,
 } from "../device/index.ts";
 import { vectors } from "./vectors.ts";
 
@@ -26,6 +28,7 @@ const vector = vectors<{
   device_key: string;
   requests: { kind: RequestKind; proof: Record<string, string>; device_request: string }[];
   sealed: { contents: Contents; plain: string; sealed: string }[];
+  phone: { state: string; code: string; device_request: string };
   typed_code: { code_key: string; plain: string; sealed: string };
   refused_sealed: { why: string; contents: Contents; sealed: string }[];
 }>("device/occasion.json");
@@ -74,6 +77,17 @@ test("a typed code is sealed to the byte", async () => {
   // The vectors' ephemeral key (make_device.py).
   const random = given(new Uint8Array(32).fill(3));
   expect(await sealTypedCode(plain, hexToBytes(code_key), uuid, vector.device_key, random)).toBe(sealed);
+});
+
+test("what comes back from the phone's app is all that a page needs, in whichever browser", () => {
+  const { state, code, device_request } = vector.phone;
+  const back = readPhoneState(state);
+  expect(back).toEqual({ electionUuid: uuid, challengeId: occasion, keys });
+  expect(writePhoneState(back)).toBe(state);
+  expect(signRequest("tsukuba-evote release request v1", back.keys, uuid, occasion, { code })).toBe(device_request);
+  for (const other of ["", "a.b.c", state.slice(1), state.slice(0, -1), `${state}A`, `${state.slice(0, -1)}=`, state.replace(".", "")]) {
+    expect(() => readPhoneState(other), other).toThrow(LyingService);
+  }
 });
 
 describe("before the card signs", () => {

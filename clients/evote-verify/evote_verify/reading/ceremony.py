@@ -11,7 +11,8 @@ from .elections import LoggedElection
 
 def ceremony_of(plan: Plan, election: LoggedElection) -> Ceremony:
     """The plan, and the certificates that stand in the log."""
-    return Ceremony(plan, texts_of(plan, election, Step.CERTIFICATE))
+    drafted = None if election.drafted is None else election.drafted.event.plan
+    return Ceremony(plan, texts_of(plan, election, Step.CERTIFICATE), drafted)
 
 
 def texts_of(plan: Plan, election: LoggedElection, step: Step) -> tuple[str, ...]:

@@ -20,12 +20,14 @@ from evote_belenios.admission import Admissions
 from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, dump, load
 from evote_ceremony.messages import CEREMONY_STEPS, Step
+from evote_ceremony.plan import Plan
 
 from .records import (
     BallotAccepted,
     BallotBoxClosed,
     CeremonyMessage,
     CredentialsPublished,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionOpened,
@@ -38,6 +40,7 @@ from .records import (
     RollFrozen,
     SetupConfirmed,
     SignedCommand,
+    TrusteeKeyRenewed,
     parse_record,
 )
 
@@ -106,6 +109,8 @@ class LoggedElection:
 
     drafted: Logged[ElectionDrafted] | None = None
     roll: Logged[RollFrozen] | None = None
+    abandoned: Logged[ElectionAbandoned] | None = None
+    """Given up; of this and an opening the first one stands."""
     opened: Logged[ElectionOpened] | None = None
     closed: Logged[ElectionClosed] | None = None
     certified: Logged[ResultCertified] | None = None
@@ -115,6 +120,8 @@ class LoggedElection:
         default_factory=lambda: {step: {} for step in CEREMONY_STEPS}
     )
     """By step and trustee; a step stands when the trustee's step before it does."""
+    renewals: list[Logged[TrusteeKeyRenewed]] = field(default_factory=list)
+    """In the log's order; none stands behind a commitment. What the trustee sent before it counts no more."""
     confirmations: dict[int, Logged[SetupConfirmed]] = field(default_factory=dict)
     """By trustee."""
     decryptions: dict[int, Logged[PartialDecryptionReceived]] = field(default_factory=dict)
@@ -131,6 +138,16 @@ class LoggedElection:
     """What was signed for each list of public credentials, by its hash; it stands in the first part."""
     _credential_parts: dict[tuple[str, int], str] = field(default_factory=dict)
     _admissions: Admissions = field(default_factory=Admissions)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The draft with the keys that count now; None without a draft. Raises ``NoSuchTrustee``."""
+        if self.drafted is None:
+            return None
+        plan = self.drafted.event.plan
+        for renewal in self.renewals:
+            plan = plan.with_key(renewal.event.trustee, renewal.event.key)
+        return plan
 
     @property
     def box_closed_at(self) -> int | None:
@@ -161,7 +178,7 @@ class LoggedElection:
                 self._credential_parts.setdefault(key, dump(event.credentials)[1:-1])
             case EncryptedTallyComputed() | PartialDecryptionReceived() | ResultComputed():
                 self._add_count(index, time, event)
-            case CeremonyMessage() | SetupConfirmed():
+            case CeremonyMessage() | SetupConfirmed() | TrusteeKeyRenewed():
                 self._add_ceremony(index, time, event)
             case _:
                 self._add_life_cycle(index, time, event)
@@ -170,14 +187,16 @@ class LoggedElection:
         self,
         index: int,
         time: str,
-        event: ElectionDrafted | RollFrozen | ElectionOpened | ElectionClosed | ResultCertified,
+        event: ElectionDrafted | RollFrozen | ElectionAbandoned | ElectionOpened | ElectionClosed | ResultCertified,
     ) -> None:
         match event:
             case ElectionDrafted():
                 self.drafted = self.drafted or Logged(index, time, event)
-            case RollFrozen() if self.drafted:
+            case RollFrozen() if self.drafted and not self.abandoned:
                 self.roll = self.roll or Logged(index, time, event)
-            case ElectionOpened() if self.roll:
+            case ElectionAbandoned() if self.drafted and not self.opened:
+                self.abandoned = self.abandoned or Logged(index, time, event)
+            case ElectionOpened() if self.roll and not self.abandoned:
                 if event.credentials_sha256 != self.roll.event.credentials_sha256:
                     raise MalformedRecord("the election is opened with another list of credentials than was frozen")
                 self.opened = self.opened or Logged(index, time, event)
@@ -186,10 +205,16 @@ class LoggedElection:
             case ResultCertified() if self.closed:
                 self.certified = self.certified or Logged(index, time, event)
 
-    def _add_ceremony(self, index: int, time: str, event: CeremonyMessage | SetupConfirmed) -> None:
+    def _add_ceremony(self, index: int, time: str, event: CeremonyMessage | SetupConfirmed | TrusteeKeyRenewed) -> None:
         if isinstance(event, SetupConfirmed):
             if event.trustee in self.ceremony[Step.VOUTPUT]:
                 self.confirmations.setdefault(event.trustee, Logged(index, time, event))
+            return
+        if isinstance(event, TrusteeKeyRenewed):
+            before = sum(renewal.event.trustee == event.trustee for renewal in self.renewals)
+            if event.number == before + 1 and not self.ceremony[Step.COMMITMENT]:
+                self.renewals.append(Logged(index, time, event))
+                self.ceremony[Step.CERTIFICATE].pop(event.trustee, None)
             return
         at = CEREMONY_STEPS.index(event.step)
         if at == 0 or event.trustee in self.ceremony[CEREMONY_STEPS[at - 1]]:

@@ -17,6 +17,7 @@ from evote_belenios.errors import BeleniosError
 from evote_belenios.jsontext import Fields, Json, load
 from evote_ceremony.messages import Step
 from evote_ceremony.plan import Plan, PlannedTrustee
+from evote_statements.keys import KeyMistyped, parse_key
 
 from .canonical import canonical_json
 
@@ -61,6 +62,14 @@ class RollFrozen:
     election_uuid: str
     roll_size: int
     credentials_sha256: str
+    command: SignedCommand | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionAbandoned:
+    """The officers give the election up; it is never opened."""
+
+    election_uuid: str
     command: SignedCommand | None = None
 
 
@@ -158,6 +167,17 @@ class CeremonyMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class TrusteeKeyRenewed:
+    """Officers put another key in the place of a trustee's; ``number`` counts the renewals of this trustee."""
+
+    election_uuid: str
+    trustee: int
+    number: int
+    key: str
+    command: SignedCommand | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetupConfirmed:
     """A trustee's signed statement about the texts that the election opens with."""
 
@@ -197,6 +217,7 @@ class ResultComputed:
 Event = (
     ElectionDrafted
     | RollFrozen
+    | ElectionAbandoned
     | ElectionOpened
     | ElectionClosed
     | ResultCertified
@@ -204,6 +225,7 @@ Event = (
     | BallotAccepted
     | BallotBoxClosed
     | CeremonyMessage
+    | TrusteeKeyRenewed
     | SetupConfirmed
     | EncryptedTallyComputed
     | PartialDecryptionReceived
@@ -343,6 +365,10 @@ def _frozen(data: Fields) -> Event:
     return RollFrozen(_uuid(data), _count(data, "roll_size"), _sha256(data, "credentials_sha256"), _command(data))
 
 
+def _abandoned(data: Fields) -> Event:
+    return ElectionAbandoned(_uuid(data), _command(data))
+
+
 def _opened(data: Fields) -> Event:
     for name in ("opens_at", "closes_at"):
         data.text(name)
@@ -414,6 +440,16 @@ def _ceremony(step: Step) -> Callable[[Fields], Event]:
     return parse
 
 
+def _renewed(data: Fields) -> Event:
+    trustee, number = _count(data, "trustee"), _count(data, "number")
+    key = data.text("key")
+    try:
+        parse_key(key)
+    except KeyMistyped:
+        raise MalformedRecord("key is no key's line") from None
+    return TrusteeKeyRenewed(_uuid(data), trustee, number, key, _command(data))
+
+
 def _confirmation(data: Fields) -> Event:
     return SetupConfirmed(_uuid(data), _count(data, "trustee"), data.text("statement"))
 
@@ -435,6 +471,7 @@ def _result(data: Fields) -> Event:
 _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "elections.ElectionDrafted.v2": _drafted,
     "elections.RollFrozen.v1": _frozen,
+    "elections.ElectionAbandoned.v1": _abandoned,
     "elections.ElectionOpened.v1": _opened,
     "elections.ElectionClosed.v1": _closed,
     "elections.ResultCertified.v1": _certified,
@@ -442,6 +479,7 @@ _PARSERS: Final[dict[str, Callable[[Fields], Event]]] = {
     "ballots.BallotAccepted.v2": _ballot,
     "ballots.BallotBoxClosed.v1": _box_closed,
     "tally.CertificateReceived.v2": _ceremony(Step.CERTIFICATE),
+    "tally.TrusteeKeyRenewed.v1": _renewed,
     "tally.PolynomialCommitted.v2": _ceremony(Step.COMMITMENT),
     "tally.PolynomialReceived.v2": _ceremony(Step.POLYNOMIAL),
     "tally.VoutputReceived.v2": _ceremony(Step.VOUTPUT),

@@ -1,7 +1,8 @@
 """officers - election: persons on the auditor's own roster signed each of the officers' acts, two where it takes two.
 
-1. Draft, roll, credentials, opening, certification, and a closing before its time: each event holds the statements of
-   as many different persons as the act takes, all with the role and on the roster when they signed.
+1. Draft, renewed keys of trustees, roll, credentials, abandonment, opening, certification, and a closing before its
+   time: each event holds the statements of as many different persons as the act takes, all with the role and on the
+   roster when they signed.
 2. They signed this election, this act and the body beside it, an hour before the event at most; and the event says
    what that body says.
 3. No command stands for two events.
@@ -77,6 +78,19 @@ class _Check:
                 yield from self._signed(
                     uuid, acts.PUBLISH_CREDENTIALS, published.index, published.time, published.event
                 )
+        for renewed in election.renewals:
+            said_key: dict[str, Json] = {"key": renewed.event.key}
+            yield from self._signed(
+                uuid,
+                acts.RENEW_TRUSTEE,
+                renewed.index,
+                renewed.time,
+                renewed.event.command,
+                said_key,
+                trustee=renewed.event.trustee,
+            )
+        if (abandoned := election.abandoned) is not None:
+            yield from self._signed(uuid, acts.ABANDON, abandoned.index, abandoned.time, abandoned.event.command)
         if opened is not None:
             yield from self._signed(uuid, acts.OPEN, opened.index, opened.time, opened.event.command)
         if closed is not None and (not closed.event.by_itself or closed.event.command is not None):
@@ -98,8 +112,10 @@ class _Check:
         time: str,
         signed: SignedCommand | None,
         said: Mapping[str, Json] | None = None,
+        **names: object,
     ) -> Iterator[str]:
-        here = f"{act.method} {act.path_of(uuid)} at log index {index}"
+        path = act.path_of(uuid, **names)
+        here = f"{act.method} {path} at log index {index}"
         if signed is None:
             yield f"{here}: nobody signed it"
             return
@@ -109,7 +125,7 @@ class _Check:
             yield f"{here}: {_reason(error)}"
             return
         command = given.command
-        if (command.service, command.method, command.path) != (act.service, act.method, act.path_of(uuid)):
+        if (command.service, command.method, command.path) != (act.service, act.method, path):
             yield f"{here}: what was signed is for {command.method} {command.path} at {command.service}"
         if command.body_sha256 != hashlib.sha256(signed.body.encode()).hexdigest():
             yield f"{here}: the body beside the signatures is not the one that was signed"

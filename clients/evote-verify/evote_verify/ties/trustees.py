@@ -1,7 +1,8 @@
 """trustees - election: every trustee signed what stands under their name, and confirmed what was opened.
 
-1. Every message of the ceremony, and every partial decryption, is signed with the key that the draft names for its
-   trustee, and says which draft and which certificates that trustee saw: the same for all.
+1. Every message of the ceremony, and every partial decryption, is signed with the key that the draft, or a renewal
+   before anyone committed, names for its trustee, and says which draft and which certificates that trustee saw: the
+   same for all.
 2. All of them committed to their polynomials before anyone revealed one: the last could choose theirs by the others'.
 3. What was opened follows from the draft, these messages and the frozen roll.
 4. Every trustee confirmed exactly these texts.
@@ -39,11 +40,15 @@ def tie(logged: LoggedElections) -> Finding:
 
 def faults_of(election: LoggedElection) -> Iterator[str]:
     """What is wrong with what stands under the trustees' names."""
-    if election.drafted is None:
+    try:
+        plan = election.plan
+    except NoSuchTrustee as error:
+        yield f"the key of trustee {error.trustee} was renewed, whom the draft does not name"
+        return
+    if plan is None:
         if election.opened is not None:
             yield "it was opened without a draft"
         return
-    plan = election.drafted.event.plan
     ceremony = ceremony_of(plan, election)
     yield from _unsigned(ceremony, election)
     yield from _revealed_early(ceremony, election)
@@ -104,4 +109,4 @@ _REFUSED = (StatementRefused, NoSuchTrustee, KeyMistyped)
 def _reason(error: Exception) -> str:
     if isinstance(error, SaysAnother):
         return f"the trustee signed something else ({error.field})"
-    return "the trustee whom the draft names did not sign it"
+    return "the trustee whom the draft or a renewal names did not sign it"

@@ -8,11 +8,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from .ports import free_ports
-from .processes import ChildProcess
+from .processes import ChildProcess, Running
 
 # Not on everybody's PATH.
 _PCSCD = Path("/usr/sbin/pcscd")
@@ -46,7 +44,7 @@ def _unshare() -> list[str]:
     return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
-class PcscDaemon:
+class PcscDaemon(Running):
     """A pcscd of our own: ``slots`` are the TCP ports where an emulated card can be inserted, two to a reader."""
 
     def __init__(self, directory: Path, *, readers: int = 2) -> None:
@@ -93,16 +91,3 @@ class PcscDaemon:
         """Stop the daemon; inserted cards find their reader gone."""
         if self._process is not None:
             self._process.stop(timeout_s=5)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pwd
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # Loaded before any fork: dlopen in a forked child of a threaded program can deadlock.
@@ -27,6 +34,30 @@ class ProcessFailed(Exception):
         self.name = name
         self.reason = reason
         self.log_tail = log_tail
+
+
+class Running(ABC):
+    """Started where a ``with`` begins and stopped where it ends, or where the start failed half-way."""
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> object:
+        """Stop what was started, also where that is a part only."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 class ChildProcess:
@@ -117,6 +148,32 @@ def log_tail(path: Path, lines: int = 30) -> str:
     if not path.exists():
         return ""
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def processor_times(parent: int) -> Mapping[str, float]:
+    """The processor time that the children of a process have used, and theirs, in seconds; summed by program.
+
+    Of those that have ended too, from when their own parent has noticed.
+    """
+    used: defaultdict[str, float] = defaultdict(float)
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            # A worker's time is its program's. The first four: user, system, and those of children that ended.
+            program = child.parent() if "--multiprocessing-fork" in child.cmdline() else child
+            used[_program((program or child).cmdline())] += sum(times[:4])
+    return used
+
+
+def _program(command: Sequence[str]) -> str:
+    """A program's name: of Python its module, of Java its class, of PostgreSQL's sessions what serves them."""
+    words = [word for word in command if not word.startswith("-")]
+    if not words:
+        return "?"
+    if "-m" in command:
+        return command[command.index("-m") + 1]
+    first = Path(words[0].split(":")[0]).name
+    return next((word for word in words if word.startswith("kafka.")), first) if first == "java" else first
 
 
 def _primary_group(user: str) -> int:

@@ -5,13 +5,15 @@ A page in a browser has to do the same, in this order; ``tests/vectors/device`` 
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from evote_device.keys import DeviceKeys, new_device_keys
 from evote_device.requests import DeviceRequest, ReleaseRequested, sign_request
 from evote_device.sealing import Contents, seal_typed_code, unseal
@@ -74,6 +76,31 @@ class DeviceOccasion:
         """What is sent to auth for biometric's verdict on an order."""
         proof = {"verdict": verdict}
         return {**proof, "device_request": self._request(ReleaseRequested, order_id, proof)}
+
+    def phone_state(self, challenge_id: str) -> str:
+        """What the page adds to its way to the app, and gets back, perhaps in another browser: all that it needs there.
+
+        Not sealed: whoever reads it has the code beside it, and is the voter's device to auth (ADR 30).
+        """
+        keys = self.keys.signing.private_bytes_raw() + self.keys.sealing.private_bytes_raw()
+        return ".".join((self.election_uuid, challenge_id, base64.urlsafe_b64encode(keys).decode().rstrip("=")))
+
+    @classmethod
+    def of_phone_state(cls, state: str) -> tuple[Self, str]:
+        """The occasion that a page returns to, and its challenge; raises :class:`LyingService`."""
+        try:
+            election_uuid, challenge_id, written = state.split(".")
+            keys = base64.urlsafe_b64decode(written + "==")
+            signing = Ed25519PrivateKey.from_private_bytes(keys[:32])
+            sealing = X25519PrivateKey.from_private_bytes(keys[32:])
+        except ValueError:
+            raise LyingService("what came back from the app is no state of ours") from None
+        return cls(election_uuid, DeviceKeys(signing, sealing)), challenge_id
+
+    def phone_request(self, challenge_id: str, code: str) -> dict[str, str]:
+        """What is sent to auth for the code that came back."""
+        request = self._request(ReleaseRequested, challenge_id, {"code": code})
+        return {"challenge_id": challenge_id, "code": code, "device_request": request}
 
     def credential(self, answer: Mapping[str, str], occasion_id: str) -> str:
         """Open auth's answer; raises ``SealBroken``."""

@@ -40,6 +40,10 @@ class Officers:
         self._tally, self._auth = staff.signing("tally"), staff.signing("auth")
         self.election_uuid = ""
 
+    def use(self, client: httpx.AsyncClient) -> None:
+        """Go on with another connection, as on another day."""
+        self._client = client
+
     async def draft(
         self, *, group: str, trustees: Sequence[LocalTrustee], threshold: int, opens_at: datetime, hours: int
     ) -> None:

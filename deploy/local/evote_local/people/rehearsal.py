@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_belenios import threshold
@@ -37,6 +37,7 @@ class Rehearsal:
         self.trustees = tuple(
             PlannedTrustee(name, key_text(key.public_key())) for name, key in zip(names, self.identities, strict=True)
         )
+        self._drafted = self.trustees
         self._texts: dict[tuple[Step, int], str] = {}
 
     def say(self, plan: Plan, trustee: int, step: Step) -> Said:
@@ -50,6 +51,20 @@ class Rehearsal:
         """Any text, said by a trustee."""
         statement = self.ceremony(plan).sign_message(self.identities[trustee - 1], trustee, step, text)
         return Said(trustee, step, text, statement)
+
+    def renew(self, trustee: int) -> str:
+        """A trustee makes another key, and sends another certificate the next time; returns the key's line."""
+        self._secrets[trustee - 1] = TrusteeSecret.generate(secrets.token_bytes)
+        self.identities[trustee - 1] = Ed25519PrivateKey.generate()
+        line = key_text(self.identities[trustee - 1].public_key())
+        renewed = replace(self.trustees[trustee - 1], key=line)
+        self.trustees = (*self.trustees[: trustee - 1], renewed, *self.trustees[trustee:])
+        self._texts.pop((Step.CERTIFICATE, trustee), None)
+        return line
+
+    def forget(self, step: Step, trustee: int) -> None:
+        """A trustee throws away what it made for a step, and makes it anew."""
+        self._texts.pop((step, trustee), None)
 
     def certificate(self, plan: Plan, place: int, owner: int) -> str:
         """A certificate for a trustee's place, of the keys of ``owner``."""
@@ -68,7 +83,8 @@ class Rehearsal:
 
     def ceremony(self, plan: Plan) -> Ceremony:
         """The plan and the certificates that there are."""
-        return Ceremony(plan, tuple(self._of(plan, Step.CERTIFICATE)))
+        drafted = None if self.trustees == self._drafted else replace(plan, trustees=self._drafted)
+        return Ceremony(plan, tuple(self._of(plan, Step.CERTIFICATE)), drafted)
 
     def setup(self, plan: Plan, credentials_sha256: str) -> Setup:
         """The final texts, after the whole ceremony."""

@@ -114,7 +114,7 @@ async def _hold(
         anchor = await final_anchor(client, stack.ledger_anchor.url)
         console.rule("検証 / verification")
         verifying = time.perf_counter()
-        verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[-1], output)
+        verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[-1].receipt, output)
         times.verify_s = time.perf_counter() - verifying
     return _Held(referendum, polls.measured, seats, counts, anchor, verdict)
 

@@ -30,8 +30,8 @@ _VOTERS_AT_ONCE = 8
 _CARD_KEY_PAIRS = 20
 _FOLLOWED_SAMPLE = 20
 _WINDOW_HOURS = 12
-_CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
-_WEIGHTS = (52, 40, 8)
+CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
+WEIGHTS = (52, 40, 8)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Referendum:
                 async with busy[visit.voter.number], open_client() as client:
                     if visit.voter.credential is None:
                         await polls.obtain_credential(visit.voter, client)
-                    cast = await polls.cast(visit.voter, visit.choice, [_CHOICES[visit.choice]], client)
+                    cast = await polls.cast(visit.voter, visit.choice, [CHOICES[visit.choice]], client)
                     if number % _FOLLOWED_SAMPLE == 0:
                         booths.create_task(follow(cast))
                         await polls.wait_until_logged(cast, client)
@@ -168,4 +168,4 @@ class Referendum:
         return await self.officers.result()
 
     def _visit(self, voter: Voter) -> Visit:
-        return Visit(voter, self._random.choices((*ANSWERS, BLANK), _WEIGHTS)[0])
+        return Visit(voter, self._random.choices((*ANSWERS, BLANK), WEIGHTS)[0])

@@ -13,16 +13,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 from evote_jpki.authority import TestAuthority
 from evote_jpki.cardfile import save_card
+from evote_jpki.emulator import EmulatedCard
+from evote_jpki.vpcd import InsertedCard
 from evote_platform.clock import utc_now
 from rich.console import Console
 
+from ..nodes.pcsc import PcscDaemon, why_no_pcscd
+from ..nodes.ports import LOOPBACK
 from ..nodes.processes import log_tail
-from ..people.voters import open_client
+from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack, temporary_directory
 from .attendant import Attendant, Orders
@@ -76,12 +81,19 @@ def stand(*, voters: int, group: str, console: Console) -> None:
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(directory, authority, announce=console.print) as stack:
-            uuid = asyncio.run(_open_and_vote(stack, directory, voters, group))
+        stack = Stack(directory, authority, announce=console.print)
+        phone = stack.offer_phone()
+        with stack, ExitStack() as running:
+            referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))
+            save_card(referendum.voters[-1].card, phone.cards / "voter.card")
+            uuid = referendum.officers.election_uuid
+            stack.open_front()
+            page = f"{stack.front.origin}/?election={uuid}"
+            pc = _seat_with_card(referendum.voters[-1].card, directory / "pcsc", page, uuid, running)
             attendant = Attendant(stack.services, Orders(STATE), console)
             _publish(_SETTINGS, _settings(stack, uuid))
             _publish(_SERVICES, json.dumps({service.name: service.url for service in stack.services}))
-            _publish(_ADDRESSES, json.dumps(_addresses(stack, directory, uuid)))
+            _publish(_ADDRESSES, json.dumps({"voting page": page, **pc, **_addresses(stack, directory, uuid)}))
             try:
                 while True:
                     attendant.look()
@@ -127,7 +139,22 @@ def stop(*, console: Console) -> None:
     console.print("停止しました / stopped")
 
 
-async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str) -> str:
+def _seat_with_card(card: EmulatedCard, directory: Path, page: str, uuid: str, running: ExitStack) -> Mapping[str, str]:
+    """A reader with a card in it, until ``running`` ends: what to start, and to type, to vote with it on the page."""
+    reason = why_no_pcscd()
+    if reason is not None:
+        return {"no card reader": reason}
+    daemon = running.enter_context(PcscDaemon(directory, readers=1))
+    running.enter_context(InsertedCard(card, LOOPBACK, daemon.slots[0]))
+    agent = [str(Path(sys.executable).with_name("evote-card-agent")), "--page", page, "--election", uuid]
+    environment = [f"{name}={value}" for name, value in daemon.environment.items()]
+    return {
+        "a voter's card agent": shlex.join(["env", *environment, *agent]),
+        "their PIN, password": f"{USER_PIN}, {SIGNATURE_PASSWORD}",
+    }
+
+
+async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str) -> Referendum:
     async with open_client() as client:
         referendum = Referendum(
             stack, client, directory=directory, group=group, voters=voters, seed=secrets.randbits(32)
@@ -138,7 +165,7 @@ async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str)
             polls = await referendum.open_polls(executor)
             await referendum.vote(polls, referendum.plan_visits(), lambda: None)
         save_card(referendum.voters[0].card, directory / _CARD)
-    return referendum.officers.election_uuid
+    return referendum
 
 
 def _addresses(stack: Stack, directory: Path, uuid: str) -> dict[str, str]:
@@ -146,6 +173,7 @@ def _addresses(stack: Stack, directory: Path, uuid: str) -> dict[str, str]:
     return {
         **{service.name: service.url for service in stack.services},
         "test authority": stack.authority_url,
+        **({} if stack.phone is None else {"phone app stand-in": stack.phone.url}),
         "Ethereum chain": stack.chain.node.rpc_url,
         "anchor contract": stack.chain.contract.account,
         "log key": keys.log_key.text,

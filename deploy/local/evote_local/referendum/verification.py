@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from ..people.voters import Cast
 from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack
+
+Receipt = Mapping[str, object]
+"""What a voter was given for a ballot."""
 
 GROUPS_OF_BELENIOS_TOOL = frozenset({"BELENIOS-2048"})
 
@@ -49,29 +51,29 @@ def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
     return Verdict("evote-verify", done.returncode == 0, done.stdout.strip())
 
 
-async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
+async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
     """Verify a running stack's archive, log, witnesses and chain, and one voter's receipt, as anybody may.
 
     What it needs is written into ``output`` beside ``archive.bel``, so that the same can be asked again: the keys, the
     policy, the receipt, and in ``public-log`` all that was read.
     """
-    return await _verify(stack, client, cast, output, ())
+    return await _verify(stack, client, receipt, output, ())
 
 
-async def verify_as_auditor(stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path) -> Verdict:
+async def verify_as_auditor(stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
     """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public."""
-    return await _verify(stack, client, cast, output, auditor_options(stack))
+    return await _verify(stack, client, receipt, output, auditor_options(stack))
 
 
 async def _verify(
-    stack: Stack, client: httpx.AsyncClient, cast: Cast, output: Path, access: Sequence[str | Path]
+    stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path, access: Sequence[str | Path]
 ) -> Verdict:
     receipt_key = (await client.get(f"{stack.ballots[0].url}/receipt-key")).text
     given = {
         "--log-key": ("log-key", stack.identities.log_key.text),
         "--witness-policy": ("witness-policy", stack.vouching.policy_file.read_text()),
         "--roster": ("roster.json", stack.identities.roster_file.read_text()),
-        "--receipt": ("receipt.json", json.dumps(cast.receipt)),
+        "--receipt": ("receipt.json", json.dumps(receipt)),
         "--receipt-key": ("receipt-key", receipt_key),
     }
     options: list[str | Path] = ["--log", stack.ledger_anchor.url, "--save", output / "public-log", *access]

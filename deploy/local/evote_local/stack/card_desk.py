@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,7 +24,7 @@ from ..nodes.ports import LOOPBACK, free_port
 from ..nodes.processes import ProcessFailed, die_with_parent
 
 PAGE = "https://vote.tsukuba.example"
-"""The voting page that the agents here serve; their simulated residents need no browser to speak for it."""
+"""The page that agents here serve, where no other is named; their residents need no browser to speak for it."""
 
 _PAIRED = re.compile(r"#card-agent=(\d+)\.([\w-]+)\s")
 _START_WITHIN_S = 30.0
@@ -40,10 +41,13 @@ class CardDesk:
     Start it from the main thread: as any child here, the agent is killed when the thread that started it ends.
     """
 
-    def __init__(self, elections: Sequence[str], *, pcsc: Mapping[str, str], reader: str | None = None) -> None:
+    def __init__(
+        self, elections: Sequence[str], *, pcsc: Mapping[str, str], reader: str | None = None, page: str = PAGE
+    ) -> None:
         """``pcsc``: what a PC/SC client needs in its environment; ``reader``: a part of the reader's name."""
         self.port = free_port()
-        command = [sys.executable, "-m", "evote_card_agent.main", "--page", PAGE, "--port", str(self.port)]
+        self._page = page
+        command = [sys.executable, "-m", "evote_card_agent.main", "--page", page, "--port", str(self.port)]
         for election in elections:
             command += ["--election", election]
         if reader is not None:
@@ -80,7 +84,10 @@ class CardDesk:
         paired = _PAIRED.search(self.screen)
         if paired is None:
             raise ScreenDiffers(self.screen)
-        self.headers = {"Origin": PAGE, "Authorization": f"Bearer {paired[2]}"}
+        self.paired_page = f"{self._page}#card-agent={paired[1]}.{paired[2]}"
+        """The address that the agent opens in a browser."""
+        page = urlsplit(self._page)
+        self.headers = {"Origin": f"{page.scheme}://{page.netloc}", "Authorization": f"Bearer {paired[2]}"}
 
     @property
     def url(self) -> str:

@@ -37,7 +37,8 @@ class EthereumDevelopmentChain:
 
     def __init__(self, directory: Path) -> None:
         """``directory`` takes the chain, its log and the anchorer's key."""
-        self.node = AnvilNode(directory, block_time_s=1)
+        # To write a long chain each second costs five times what it costs to make it.
+        self.node = AnvilNode(directory, block_time_s=1, save_every_s=10)
         self._key_file = directory / "anchorer-key"
         self._contract: Mapping[str, str] = {}
 
@@ -49,7 +50,7 @@ class EthereumDevelopmentChain:
             **self._contract,
             "EVOTE_ETHEREUM_FINALITY_DEPTH": "0",
             "EVOTE_ETHEREUM_INTERVAL_S": "0.25",
-            "EVOTE_ETHEREUM_POLL_S": "0.1",
+            "EVOTE_ETHEREUM_POLL_S": "0.25",
         }
 
     def start(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from evote_cli.officer_key import write_officer_key
 from evote_tlog.checkpoint import VerifierKey
@@ -30,6 +30,8 @@ class Identities:
     officer_key_files: dict[str, Path]
     """By the person's identifier, for the officers' program; each opens with ``OFFICER_PASSWORD``."""
     receipt_key_file: Path
+    receipt_key: Ed25519PublicKey
+    """With which anybody verifies ballot's receipts."""
     log_key_file: Path
     log_key: VerifierKey
     """With which anybody verifies the log's checkpoints."""
@@ -52,12 +54,14 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     staff = Staff()
     auditor, code_key, log_key = X25519PrivateKey.generate(), X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    receipt_key = Ed25519PrivateKey.generate()
     auditor_public = auditor.public_key().public_bytes_raw()
     identities = Identities(
         staff=staff,
         roster_file=staff.write_roster(directory / "roster.json"),
         officer_key_files={member.identifier: directory / f"{member.identifier}.key" for member in staff.members},
         receipt_key_file=directory / "receipt-key.pem",
+        receipt_key=receipt_key.public_key(),
         log_key_file=directory / "log-key.pem",
         log_key=VerifierKey(LOG_ORIGIN, log_key.public_key()),
         master_key_file=directory / "credential-master-key",
@@ -74,7 +78,7 @@ def create_identities(directory: Path, random: Callable[[int], bytes] = secrets.
     for member in staff.members:
         path = identities.officer_key_files[member.identifier]
         write_officer_key(path, DEPLOYMENT, member.identifier, member.key, OFFICER_PASSWORD)
-    _write_private(identities.receipt_key_file, _pkcs8(Ed25519PrivateKey.generate()))
+    _write_private(identities.receipt_key_file, _pkcs8(receipt_key))
     _write_private(identities.log_key_file, _pkcs8(log_key))
     _write_private(identities.voting_code_key_file, _pkcs8(code_key))
     for path, public in (

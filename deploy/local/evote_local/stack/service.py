@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evote_eventlog.releases import NEWEST_RELEASE
+
 from ..nodes.kafka import KafkaNode
 from ..nodes.ports import LOOPBACK, free_port
 from ..nodes.processes import ChildProcess, ProcessFailed
@@ -107,6 +109,8 @@ def define_service(
         "EVOTE_DATABASE_URL": database_url,
         "EVOTE_HOST": LOOPBACK,
         "EVOTE_PORT": str(port),
+        # All services of a stack are of this release.
+        "EVOTE_EVENTS_RELEASE": str(NEWEST_RELEASE),
         **settings,
     }
     return Service(name, module, port, environment, logs / f"{name}.log")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
@@ -18,10 +17,12 @@ from evote_jpki.authority import OCSP_PATH, TestAuthority
 from ..nodes.kafka import KafkaNode
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
-from ..nodes.processes import ChildProcess, ProcessFailed
+from ..nodes.processes import ChildProcess, ProcessFailed, Running
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
+from .front import Front, FrontConfig
 from .identities import LOG_ORIGIN, Identities, create_identities
+from .phone import PhoneStandIn
 from .service import Service, define_service
 from .vouching import Vouching
 
@@ -36,11 +37,14 @@ _SCHEMAS = {
 }
 """The schema of each service's program."""
 
+CHECK_PAGE = "https://check.tsukuba.example"
+"""Printed beside a tracker."""
+
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"
 
 
-class Stack:
+class Stack(Running):
     """Starts everything in dependency order in one directory, and stops it in the opposite order."""
 
     def __init__(
@@ -56,12 +60,16 @@ class Stack:
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
+        self.phone: PhoneStandIn | None = None
+        """Of マイナアプリ's provider; after :meth:`offer_phone`."""
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
         self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
+        self.front = Front(directory / "front")
+        """The residents' page; runs after :meth:`open_front`."""
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}
         self._authority_port = free_port()
@@ -130,6 +138,9 @@ class Stack:
         self.vouching.start()
         self.announce(f"test authority on {self.authority_url}")
         self._start_authority()
+        if self.phone is not None:
+            self.announce(f"stand-in of the phone's app on {self.phone.url}")
+            self.phone.start()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
             self.migrate(next(service for service in self.services if service.module == module))
@@ -139,28 +150,51 @@ class Stack:
             self.announce(f"{service.name} on {service.url}")
             service.wait_ready()
 
+    def offer_phone(self) -> PhoneStandIn:
+        """Before the start: let voters in by a stand-in of マイナアプリ, which comes back to the front."""
+        self.phone = PhoneStandIn(self.directory / "phone", f"{self.front.origin}/")
+        return self.phone
+
+    def open_front(self) -> None:
+        """Build and serve the residents' page: some seconds, which a stack without browsers is spared."""
+        self.announce(f"the residents' page on {self.front.origin}")
+        keys = self.identities
+        biometric = f"http://{LOOPBACK}:{free_port()}" if self.weights is None else self.biometric.url
+        self.front.configure(
+            FrontConfig(
+                authority="つくば市選挙管理委員会（模擬）",
+                helpdesk="つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）",
+                services={
+                    "auth": self.auth.url,
+                    "ballot": self.ballots[0].url,
+                    # Without the face service nobody asks there: the page offers no voting by face.
+                    "biometric": biometric,
+                    "log": self.ledger_anchor.url,
+                    "tally": self.tally.url,
+                },
+                receipt_key=base64.b64encode(keys.receipt_key.public_bytes_raw()).decode(),
+                log_key=keys.log_key.text,
+                code_key=None
+                if self.weights is None
+                else base64.b64encode(keys.voting_code_key.public_bytes_raw()).decode(),
+                phone_app=None if self.phone is None else self.phone.url,
+                check_page=CHECK_PAGE,
+            )
+        )
+        self.front.start()
+
     def stop(self) -> None:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
+        self.front.stop()
         for service in reversed(self.services):
             service.stop()
         if self._authority_server is not None:
             self._authority_server.stop()
+        if self.phone is not None:
+            self.phone.stop()
         self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _named(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
@@ -223,6 +257,7 @@ class Stack:
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),
                     "EVOTE_VOTING_CODE_KEY_FILE": str(keys.voting_code_key_file),
                     "EVOTE_ADDRESS_REQUESTS_PER_MINUTE": _REQUESTS_PER_ADDRESS,
+                    **({} if self.phone is None else self.phone.settings),
                 },
             ),
             *self._define_biometric(),
@@ -263,7 +298,11 @@ class Stack:
 
     def _service(self, name: str, module: str, settings: Mapping[str, str]) -> Service:
         url = self._access[_SCHEMAS[module]].service_url
-        own = {"EVOTE_ROSTER_FILE": str(self.identities.roster_file), **settings}
+        own = {
+            "EVOTE_ROSTER_FILE": str(self.identities.roster_file),
+            "EVOTE_FRONT_ORIGINS": self.front.origin,
+            **settings,
+        }
         return define_service(name, module, self.directory / "logs", self.kafka, url, own)
 
 

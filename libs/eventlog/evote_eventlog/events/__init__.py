@@ -9,6 +9,7 @@ from .dead_letter import DeadLetter
 from .elections import (
     DraftQuestion,
     DraftTrustee,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionOpened,
@@ -35,12 +36,14 @@ from .tally import (
     PolynomialReceived,
     ResultComputed,
     SetupConfirmed,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
 
 EVENT_CLASSES: tuple[type[EventData], ...] = (
     ElectionDrafted,
     RollFrozen,
+    ElectionAbandoned,
     ElectionOpened,
     ElectionClosed,
     ResultCertified,
@@ -61,6 +64,7 @@ EVENT_CLASSES: tuple[type[EventData], ...] = (
     AnchorVerified,
     TamperingDetected,
     CertificateReceived,
+    TrusteeKeyRenewed,
     PolynomialCommitted,
     PolynomialReceived,
     VoutputReceived,
@@ -88,6 +92,7 @@ __all__ = [
     "DeadLetter",
     "DraftQuestion",
     "DraftTrustee",
+    "ElectionAbandoned",
     "ElectionClosed",
     "ElectionDrafted",
     "ElectionEventData",
@@ -116,6 +121,7 @@ __all__ = [
     "TemplateErased",
     "TemplateReissued",
     "Topic",
+    "TrusteeKeyRenewed",
     "VoterAuthenticated",
     "VoterRef",
     "VoutputReceived",

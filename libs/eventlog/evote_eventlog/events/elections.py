@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
 
+TrusteeKey = Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
+"""A key's line (``evote_statements.keys``)."""
+
 GroupName = Literal["Ed25519", "BELENIOS-2048"]
 
 
@@ -31,8 +34,7 @@ class DraftTrustee(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
-    """The key's line (``evote_statements.keys``)."""
+    key: TrusteeKey
 
 
 class ElectionDrafted(ElectionEventData):
@@ -66,6 +68,16 @@ class RollFrozen(ElectionEventData):
     """SHA-256 of the ``public_creds.json`` text: the JSON array of all public credentials, sorted."""
     command: OfficersCommand | None = None
     """What the officers signed; None in what was written before officers signed."""
+
+
+class ElectionAbandoned(ElectionEventData):
+    """The officers give up an election that was never opened: it stays as it is, and is never opened."""
+
+    topic = Topic.ELECTIONS
+    since = 2
+
+    command: OfficersCommand | None = None
+    """What the officers signed."""
 
 
 class ElectionOpened(ElectionEventData):

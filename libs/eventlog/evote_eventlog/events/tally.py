@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .base import ElectionEventData, Sha256Hex, Topic
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import ElectionEventData, OfficersCommand, Sha256Hex, Topic
+from .elections import TrusteeKey
 
 
 class TrusteeEventData(ElectionEventData):
@@ -22,6 +27,24 @@ class CertificateReceived(TrusteeEventData):
 
     certificate: str
     """The exact ``cert`` JSON text."""
+
+
+class TrusteeKeyRenewed(ElectionEventData):
+    """Officers put another key in a trustee's place; the old one and its certificate count no more.
+
+    It stands as long as no trustee has committed.
+    """
+
+    topic = Topic.TALLY
+    since = 2
+
+    trustee: int
+    number: Annotated[int, Field(ge=1)]
+    """Of this trustee's renewals, from 1: a renewal that is published twice is one."""
+    key: TrusteeKey
+    """The new key's line."""
+    command: OfficersCommand | None = None
+    """What the officers signed."""
 
 
 class PolynomialCommitted(TrusteeEventData):

@@ -23,6 +23,7 @@ from evote_platform.problems import (
 from ..domain import refusals
 from ..keys.store import KeyStoreUnavailable
 from .face_problems import FACE_ANSWERS
+from .phone_problems import PHONE_ANSWERS
 
 _CERTIFICATE_NAMES: Final = {
     certificates.Purpose.USER_AUTHENTICATION: "user-authentication",
@@ -96,10 +97,7 @@ _ROLL = (
                 "rows に挙げた行を直し、ファイル全体をもう一度取り込んでください。",
             ),
             ("The roll has faults; nothing was imported", "Correct the rows listed and import the whole file again."),
-            members=(
-                "rows",
-                "total",
-            ),
+            members=("rows", "total"),
         ),
         lambda error: {"rows": [asdict(fault) for fault in error.faults], "total": error.total},
     ),
@@ -152,6 +150,23 @@ _ROLL = (
             ),
             retry_after_s=5,
         ),
+    ),
+    answer(
+        refusals.ElectionAbandoned,
+        kind(
+            "election-abandoned",
+            410,
+            (
+                "この選挙は、開始の前に取りやめになりました",
+                "何も行っていません。新しく起案した選挙の識別子を使ってください。",
+            ),
+            (
+                "The election was given up before it was opened",
+                "Nothing was done. Use the identifier of the election that was drafted anew.",
+            ),
+            members=("other_ways",),
+        ),
+        lambda _: {"other_ways": []},
     ),
     answer(
         refusals.ElectionOver,
@@ -592,6 +607,6 @@ NOT_CSV: Final = kind(
 )
 
 PROBLEMS = ProblemTable(
-    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS],
+    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS, *PHONE_ANSWERS],
     raised=[*ACCESS_PROBLEMS, RATE_LIMITED, NOT_CSV],
 )

@@ -31,7 +31,7 @@ class RollDesk:
         """Replace the roll by a CSV file; returns how many voters it has. All of it or nothing."""
         today = self.service.clock().date()
         async with self.service.pool.acquire() as connection:
-            await elections.load_election(connection, election_uuid)
+            (await elections.load_election(connection, election_uuid)).require_not_abandoned()
 
         def read() -> list[roll.RollRow]:
             return roll.roll_rows(election_uuid, parse_roll(decode_roll(content, charset), today), self.service.random)
@@ -58,6 +58,7 @@ class RollDesk:
         keys = self.service.releasing.keys
         async with self.service.pool.acquire() as connection:
             election = await elections.load_election(connection, election_uuid)
+            election.require_not_abandoned()
             voter_refs = await roll.freeze_roll(
                 connection, election_uuid, lambda: keys.key_id(election_uuid), expected_size
             )

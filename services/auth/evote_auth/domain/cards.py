@@ -11,13 +11,14 @@ from enum import StrEnum
 class CardPair:
     """A card's two certificates by their fingerprints: SHA-256 (hex) of the DER."""
 
-    user: str
+    user: str | None
+    """None where the card came by phone: its app shows the signature certificate alone."""
     signature: str
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Both."""
-        return frozenset((self.user, self.signature))
+        """Those that are known."""
+        return frozenset(print for print in (self.user, self.signature) if print is not None)
 
 
 class Ended(StrEnum):
@@ -45,7 +46,12 @@ class Registered:
 
 @dataclass(frozen=True)
 class Keep:
-    """The pair that is bound."""
+    """The pair that is bound, or by phone its signature certificate."""
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The pair of which only the signature certificate is bound: the card itself comes for the first time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class RefuseTaken:
     """A certificate of the pair is another voter's."""
 
 
-Binding = Keep | BindFirst | Replace | AskOfficer | RefuseBlocked | RefuseTaken
+Binding = Keep | Complete | BindFirst | Replace | AskOfficer | RefuseBlocked | RefuseTaken
 
 
 class Approval(StrEnum):
@@ -101,9 +107,14 @@ def bind(known: Registered, presented: CardPair, ended: Mapping[str, Ended], app
         if not known.lost_before_use:
             return BindFirst()
         return Replace({}) if approval is Approval.GIVEN else AskOfficer()
-    if presented == known.bound:
+    if presented.fingerprints <= known.bound.fingerprints:
         return Keep()
+    if known.bound.fingerprints < presented.fingerprints:
+        return Complete()
     going = known.bound.fingerprints - presented.fingerprints
+    if presented.user is None:
+        # What a phone can't show isn't judged by its absence: the signature certificate has to stand for the card.
+        going -= {known.bound.user}
     gone = {**dict.fromkeys(known.blocked, Ended.BLOCKED), **ended}
     if going <= gone.keys():
         return Replace({fingerprint: gone[fingerprint] for fingerprint in sorted(going)})

@@ -71,13 +71,14 @@ def evidence(
             "release_statement": texts.statement,
             **response.members,
             "device_request": device_request,
-            "match": _match(match),
-            "card_changes": [_change(change) for change in card_changes],
+            "match": match_document(match),
+            "card_changes": [change_document(change) for change in card_changes],
         }
     )
 
 
-def _match(record: MatchRecord) -> Document:
+def match_document(record: MatchRecord) -> Document:
+    """How the match was made, as it stands in evidence."""
     document: Document = {"likeness": record.likeness.value}
     if record.decision is not None and record.case_number is not None:
         document |= {
@@ -89,7 +90,8 @@ def _match(record: MatchRecord) -> Document:
     return document
 
 
-def _change(change: CardChange) -> Document:
+def change_document(change: CardChange) -> Document:
+    """A change of card, as it stands in evidence."""
     document: Document = {
         "after": _pair(change.after),
         "why": {fingerprint: ended.value for fingerprint, ended in change.why.items()},
@@ -102,4 +104,4 @@ def _change(change: CardChange) -> Document:
 
 
 def _pair(pair: CardPair) -> dict[str, str]:
-    return {"user": pair.user, "signature": pair.signature}
+    return {"signature": pair.signature} | ({} if pair.user is None else {"user": pair.user})

@@ -67,6 +67,11 @@ class UnknownElection(Refusal):
 
 
 @dataclass
+class ElectionAbandoned(Refusal):
+    """The election was given up before it was opened: it needs no roll and no credentials."""
+
+
+@dataclass
 class ElectionOver(Refusal):
     """The election is closed: no credential is released any more."""
 
@@ -238,3 +243,28 @@ class VerdictOfAnotherDevice(Refusal):
 @dataclass
 class VerdictOfAnotherOrder(Refusal):
     """The verdict is about another voter than the order that it names."""
+
+
+@dataclass
+class PhoneNotOffered(Refusal):
+    """This deployment has no account at the provider of the phone's app."""
+
+
+@dataclass
+class PhoneVisitUnknown(Refusal):
+    """The challenge was given for another way in."""
+
+
+@dataclass
+class PhoneCodeRefused(Refusal):
+    """The provider gives nothing for the code: it is used, too old, another's, or invented."""
+
+
+@dataclass
+class PhoneSignatureMissing(Refusal):
+    """The provider has no signature of this transaction that can be read."""
+
+
+@dataclass
+class PhoneServiceAway(Refusal):
+    """The provider doesn't answer, or not as it should."""

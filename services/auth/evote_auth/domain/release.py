@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from evote_device.keys import DeviceKey
 from evote_device.requests import DeviceRequest, Occasion, verify_request
@@ -32,6 +34,7 @@ from .refusals import (
 from .substitutes import with_substitutes_marked
 
 CHALLENGE_LIFETIME = timedelta(minutes=5)
+_CHALLENGE_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -85,23 +88,67 @@ class AskedByCard:
     device_request: str
     """Signed with the device's key."""
 
+    @property
+    def proof(self) -> dict[str, str]:
+        """What the device's request covers."""
+        return self.card.members
+
+
+class Asked(Protocol):
+    """What a device sends for a challenge, whichever way its voter came."""
+
+    @property
+    def kind(self) -> type[DeviceRequest]:
+        """What is asked for."""
+
+    @property
+    def challenge_id(self) -> str:
+        """The challenge that is answered."""
+
+    @property
+    def device_request(self) -> str:
+        """Signed with the device's key."""
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """What the device's request covers."""
+
 
 @dataclass(frozen=True)
 class AuthenticatedCard:
-    """A card whose two keys signed: the owner's attributes, and both certificates.
+    """A card that signed: the owner's attributes, and its certificates.
 
     Whether the authority has revoked them is not known yet.
     """
 
     attributes: BasicAttributes = field(repr=False)
     """As they stand in the certificate, with ``SUBSTITUTED`` in place of characters that the card can't hold."""
-    user: CardCertificate
+    user: CardCertificate | None
+    """None where the card came by phone."""
     signature: CardCertificate
 
     @property
     def pair(self) -> CardPair:
         """The certificates' fingerprints."""
-        return CardPair(self.user.fingerprint, self.signature.fingerprint)
+        return CardPair(None if self.user is None else self.user.fingerprint, self.signature.fingerprint)
+
+    @property
+    def certificates(self) -> tuple[CardCertificate, ...]:
+        """Those that were shown."""
+        return (self.signature,) if self.user is None else (self.user, self.signature)
+
+
+def new_challenge(
+    random: Callable[[int], bytes], election_uuid: str, device_key: DeviceKey, expires_at: datetime
+) -> Challenge:
+    """A challenge for a device; ``random`` gives that many unguessable bytes."""
+    return Challenge(
+        challenge_id=random(16).hex(),
+        election_uuid=election_uuid,
+        nonce=random(_CHALLENGE_BYTES).hex(),
+        expires_at=expires_at,
+        device_key=device_key,
+    )
 
 
 def release_texts(challenge: Challenge, election_name: str) -> ReleaseTexts:
@@ -120,7 +167,7 @@ def request_sha256(device_request: str) -> str:
     return hashlib.sha256(device_request.encode()).hexdigest()
 
 
-def check_challenge(challenge: Challenge, asked: AskedByCard, election_uuid: str, now: datetime) -> None:
+def check_challenge(challenge: Challenge, asked: Asked, election_uuid: str, now: datetime) -> None:
     """Hold what is asked against the challenge that it answers.
 
     Raises ``WrongElection``, ``ChallengeReplayed``, ``ChallengeExpired`` or a ``DeviceRequestRefused``.
@@ -134,7 +181,7 @@ def check_challenge(challenge: Challenge, asked: AskedByCard, election_uuid: str
     if now > challenge.expires_at:
         raise ChallengeExpired(challenge.expires_at)
     # Without it, whoever saw the card's signatures on their way could send them from a device of their own.
-    verify_request(asked.kind, asked.device_request, challenge.occasion, asked.card.members)
+    verify_request(asked.kind, asked.device_request, challenge.occasion, asked.proof)
 
 
 def authenticate_user(
@@ -162,9 +209,30 @@ def authenticate_card(
     what ties the two together is that both keys signed texts with the same challenge's number, and afterwards the
     pairing that is kept for the voter.
     """
-    signing = _certificate(response.signature_certificate, Purpose.DIGITAL_SIGNATURE, authorities, now)
+    return authenticate_signature(
+        response.signature_certificate, response.statement_signature, user, texts, authorities, now
+    )
+
+
+def authenticate_signature(
+    certificate: bytes,
+    signature: bytes,
+    user: CardCertificate | None,
+    texts: ReleaseTexts,
+    authorities: Authorities,
+    now: datetime,
+) -> AuthenticatedCard:
+    """Check a signature certificate, all but its revocation, and its key's signature under the release statement.
+
+    Args:
+        certificate: in DER.
+        user: the card's other certificate, where it was shown.
+
+    Raises a ``CertificateRefused`` or ``StatementSignatureWrong``.
+    """
+    signing = _certificate(certificate, Purpose.DIGITAL_SIGNATURE, authorities, now)
     try:
-        signing.verify(response.statement_signature, texts.statement.encode())
+        signing.verify(signature, texts.statement.encode())
     except BadSignature:
         raise StatementSignatureWrong from None
     try:

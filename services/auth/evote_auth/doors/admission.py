@@ -1,4 +1,4 @@
-"""Admitting a voter who comes with a card, whatever for: its signatures, its revocation, its voter, its binding."""
+"""Admitting a voter who comes with a card, in a reader or by phone, whatever for: revocation, voter, binding."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ..domain.refusals import (
     TooManyFailures,
 )
 from ..domain.release import (
+    Asked,
     AskedByCard,
     AuthenticatedCard,
     Challenge,
@@ -52,29 +53,30 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class AdmittedVoter:
-    """A voter whose card signed, was found on the roll, and is bound in the transaction under way."""
+class Attempt:
+    """A challenge that a device answers, used up."""
 
     election: KnownElection
     challenge: Challenge
-    asked: AskedByCard = field(repr=False)
     texts: ReleaseTexts = field(repr=False)
-    found: FoundVoter
-    registration: Registration
     now: datetime
 
 
-async def admit(
-    service: AuthService,
-    election_uuid: str,
-    asked: AskedByCard,
-    then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
-) -> T:
-    """Authenticate by card, and do ``then`` in the transaction that binds the card; both are committed, or neither.
+@dataclass(frozen=True)
+class AdmittedVoter:
+    """A voter whose card signed, was found on the roll, and is bound in the transaction under way."""
 
-    Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
-    us ask a responder. No connection to the database is held meanwhile.
-    """
+    attempt: Attempt
+    found: FoundVoter
+    registration: Registration
+
+
+Then = Callable[[Connection, AdmittedVoter], Awaitable[T]]
+"""What is done in the transaction that binds the card."""
+
+
+async def use_challenge(service: AuthService, election_uuid: str, asked: Asked) -> Attempt:
+    """The challenge that is answered, spent; raises as ``check_challenge`` does."""
     now = service.clock()
     async with service.pool.acquire() as connection:
         election = await service.open_to_voters(connection, election_uuid)
@@ -82,33 +84,55 @@ async def admit(
         # else; the card signs a new one.
         challenge = await challenges.use_challenge(connection, asked.challenge_id)
         check_challenge(challenge, asked, election_uuid, now)
-    texts = release_texts(challenge, election.name)
-    authorities = service.trust.authorities
-    user = await asyncio.to_thread(authenticate_user, asked.card, texts, authorities, now)
+    return Attempt(election, challenge, release_texts(challenge, election.name), now)
+
+
+async def admit(service: AuthService, election_uuid: str, asked: AskedByCard, then: Then[T]) -> T:
+    """Authenticate by card, and do ``then`` in the transaction that binds the card; both are committed, or neither.
+
+    Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
+    us ask a responder. No connection to the database is held meanwhile.
+    """
+    attempt = await use_challenge(service, election_uuid, asked)
+    texts, now = attempt.texts, attempt.now
+    user = await asyncio.to_thread(authenticate_user, asked.card, texts, service.trust.authorities, now)
+
+    def authenticate() -> AuthenticatedCard:
+        return authenticate_card(asked.card, user, texts, service.trust.authorities, now)
+
+    return await admit_known(service, attempt, user.fingerprint, authenticate, then)
+
+
+async def admit_known(
+    service: AuthService,
+    attempt: Attempt,
+    fingerprint: str,
+    authenticate: Callable[[], AuthenticatedCard],
+    then: Then[T],
+) -> T:
+    """From where it is certain who is asking: failures count from here on, and the network may be asked.
+
+    Args:
+        fingerprint: of the certificate whose key has signed this attempt's challenge, under which failures count.
+        authenticate: what of the card is left to check.
+    """
+    election, now = attempt.election, attempt.now
     async with service.pool.acquire() as connection:
-        await _check_failures(connection, election_uuid, user.fingerprint, now)
+        await _check_failures(connection, election.uuid, fingerprint, now)
     try:
-        card = await asyncio.to_thread(authenticate_card, asked.card, user, texts, service.trust.authorities, now)
+        card = await asyncio.to_thread(authenticate)
         await _require_unrevoked(service, card, now)
-        return await _bind(service, election, card, challenge, asked, texts, now, then)
+        return await _bind(service, attempt, card, fingerprint, then)
     except _FAILURES as failure:
         if not isinstance(failure, RevocationUnknown):
             async with service.pool.acquire() as connection:
-                await attempts.count_failure(connection, election_uuid, user.fingerprint, now)
+                await attempts.count_failure(connection, election.uuid, fingerprint, now)
         raise
 
 
-async def _bind(
-    service: AuthService,
-    election: KnownElection,
-    card: AuthenticatedCard,
-    challenge: Challenge,
-    asked: AskedByCard,
-    texts: ReleaseTexts,
-    now: datetime,
-    then: Callable[[Connection, AdmittedVoter], Awaitable[T]],
-) -> T:
+async def _bind(service: AuthService, attempt: Attempt, card: AuthenticatedCard, fingerprint: str, then: Then[T]) -> T:
     """Find the voter and bind the card, or leave nothing but an officer's case."""
+    election, now = attempt.election, attempt.now
     while True:
         async with service.pool.acquire() as connection:
             voter = await find_voter(connection, election.uuid, card, service.random, now)
@@ -122,9 +146,8 @@ async def _bind(
                 # A crash before the commit leaves neither binding nor evidence, and no event: the voter comes as if for
                 # the first time. A crash behind it leaves both, and the voter's card fits its own binding.
                 if not isinstance(registered, WaitsForOfficer):
-                    admitted = AdmittedVoter(election, challenge, asked, texts, voter, registered, now)
-                    done = await then(connection, admitted)
-                    await attempts.forget_failures(connection, election.uuid, card.pair.user)
+                    done = await then(connection, AdmittedVoter(attempt, voter, registered))
+                    await attempts.forget_failures(connection, election.uuid, fingerprint)
                     return done
         except BoundMeanwhile:
             continue  # rolled back: nothing of this round is left
@@ -136,8 +159,8 @@ async def _bind(
 
 
 async def _require_unrevoked(service: AuthService, card: AuthenticatedCard, now: datetime) -> None:
-    """Both certificates at the same time; the first one's refusal comes first."""
-    checks = [service.trust.require_valid(certificate, now) for certificate in (card.user, card.signature)]
+    """All certificates at the same time; the first one's refusal comes first."""
+    checks = [service.trust.require_valid(certificate, now) for certificate in card.certificates]
     for refusal in await asyncio.gather(*checks, return_exceptions=True):
         if refusal is not None:
             raise refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from evote_device.keys import DeviceKey
 from evote_eventlog.events import VoterAuthenticated
@@ -10,13 +11,18 @@ from evote_jpki.release_texts import ReleaseTexts
 from evote_platform.clock import rfc3339
 
 from ..domain.evidence import evidence
-from ..domain.release import CHALLENGE_LIFETIME, AskedByCard, Challenge, release_texts, request_sha256
+from ..domain.release import (
+    CHALLENGE_LIFETIME,
+    AskedByCard,
+    Challenge,
+    new_challenge,
+    release_texts,
+    request_sha256,
+)
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, challenges
 from .admission import AdmittedVoter, admit
-
-_CHALLENGE_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,7 @@ class CardDoor:
     async def give_challenge(self, election_uuid: str, device_key: DeviceKey) -> tuple[Challenge, ReleaseTexts]:
         """A new challenge for a device, and the texts that a card signs for it."""
         now = self.service.clock()
-        challenge = Challenge(
-            challenge_id=self.service.random(16).hex(),
-            election_uuid=election_uuid,
-            nonce=self.service.random(_CHALLENGE_BYTES).hex(),
-            expires_at=now + CHALLENGE_LIFETIME,
-            device_key=device_key,
-        )
+        challenge = new_challenge(self.service.random, election_uuid, device_key, now + CHALLENGE_LIFETIME)
         async with self.service.pool.acquire() as connection:
             election = await self.service.open_to_voters(connection, election_uuid)
             await challenges.keep_challenge(connection, challenge, now)
@@ -45,29 +45,30 @@ class CardDoor:
 
         The writes: see ``releasing``.
         """
-        prepared = await admit(self.service, election_uuid, asked, self._prepare_release)
+        prepared = await admit(self.service, election_uuid, asked, partial(self._prepare_release, asked))
         return await self.service.releasing.publish(prepared)
 
-    async def _prepare_release(self, connection: Connection, voter: AdmittedVoter) -> PreparedRelease:
-        releasing, voter_ref = self.service.releasing, voter.found.voter_ref
-        credential = await releasing.credential(voter.election, voter_ref)
+    async def _prepare_release(
+        self, asked: AskedByCard, connection: Connection, voter: AdmittedVoter
+    ) -> PreparedRelease:
+        releasing, attempt, voter_ref = self.service.releasing, voter.attempt, voter.found.voter_ref
+        credential = await releasing.credential(attempt.election, voter_ref)
         plain = evidence(
-            voter.asked.card,
-            voter.texts,
-            voter.asked.device_request,
+            asked.card,
+            attempt.texts,
+            asked.device_request,
             voter_ref=voter_ref,
             credential=credential.public,
-            released_at=rfc3339(voter.now),
+            released_at=rfc3339(attempt.now),
             match=voter.found.match,
             card_changes=voter.registration.card_changes,
         )
         authenticated = VoterAuthenticated(
-            election_uuid=voter.election.uuid,
+            election_uuid=attempt.election.uuid,
             voter_ref=voter_ref,
             method="card",
             likeness=voter.found.match.likeness.value,
         )
-        await challenges.note_release(
-            connection, voter.challenge.challenge_id, request_sha256(voter.asked.device_request)
-        )
-        return await releasing.prepare(connection, authenticated, credential, plain, voter.challenge.occasion)
+        challenge = attempt.challenge
+        await challenges.note_release(connection, challenge.challenge_id, request_sha256(asked.device_request))
+        return await releasing.prepare(connection, authenticated, credential, plain, challenge.occasion)

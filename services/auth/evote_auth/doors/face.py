@@ -127,12 +127,13 @@ class FaceDoor:
         return await self.service.releasing.prepare(connection, authenticated, credential, plain, order.occasion)
 
     async def _enrol(self, connection: Connection, voter: AdmittedVoter) -> EnrolmentByCard:
-        uuid, voter_ref = voter.election.uuid, voter.found.voter_ref
+        attempt, voter_ref = voter.attempt, voter.found.voter_ref
+        uuid = attempt.election.uuid
         code = new_voting_code(self.service.random)
         (digest,) = await self.service.releasing.keys.voting_code_digests(uuid, [code])
-        await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, voter.now))
+        await voting_codes.keep_code(connection, uuid, digest, KeptCode(voter_ref, CodeOrigin.CARD, attempt.now))
         await face_orders.withdraw_verifications(connection, uuid, [voter_ref])
         order_id = self.service.random(ORDER_ID_BYTES).hex()
-        order = enrolment_order(order_id, uuid, voter_ref, voter.now)
+        order = enrolment_order(order_id, uuid, voter_ref, attempt.now)
         await face_orders.keep_order(connection, order, ByCard())
-        return EnrolmentByCard(order, seal(Contents.VOTING_CODE, code.shown, voter.challenge.occasion))
+        return EnrolmentByCard(order, seal(Contents.VOTING_CODE, code.shown, attempt.challenge.occasion))

@@ -97,7 +97,7 @@ async def ended_certificates(
     ended = {}
     known = ((bound.pair.user, bound.user_der), (bound.pair.signature, bound.signature_der))
     for fingerprint, der in known:
-        if der is None or fingerprint in presented.fingerprints:
+        if der is None or fingerprint is None or fingerprint in presented.fingerprints:
             continue
         try:
             await trust.require_valid(parse_certificate(der), now)
@@ -148,7 +148,8 @@ async def register_card(
     if isinstance(binding, AskOfficer):
         opened = await _find_or_open(connection, election_uuid, CaseKind.CARD, card, (voter_ref,), random, now)
         return WaitsForOfficer(opened.number)
-    if not isinstance(binding, Keep) or (bound and bound.user_der is None):
+    known_whole = bound is not None and (bound.user_der is not None or card.user is None)
+    if not isinstance(binding, Keep) or not known_whole:
         await cards.bind_pair(connection, election_uuid, voter_ref, card)
     # One transaction with the binding: a crash leaves no replaced card whose replacement nobody recorded, and no
     # officer's approval that is spent on a binding which isn't there.

@@ -72,7 +72,9 @@ async def registered(
         bound=bound.pair if bound else None,
         blocked=frozenset(blocked & set(prints)),
         taken=frozenset({row["print"] for row in taken} & set(prints)),
-        lost_before_use=any(block["user_fingerprint"] is None for block in blocks if block["voter_ref"] == voter_ref),
+        lost_before_use=any(
+            block["signature_fingerprint"] is None for block in blocks if block["voter_ref"] == voter_ref
+        ),
     )
 
 
@@ -85,7 +87,7 @@ async def bind_pair(connection: Connection, election_uuid: str, voter_ref: str, 
         voter_ref,
         card.pair.user,
         card.pair.signature,
-        card.user.der,
+        None if card.user is None else card.user.der,
         card.signature.der,
     )
 
@@ -153,7 +155,7 @@ async def block_of(connection: Connection, election_uuid: str, pair: CardPair) -
     """The block that stands on a pair."""
     row = await connection.fetchrow(
         "SELECT officer, reason, blocked_at FROM vault_card_blocks WHERE election_uuid = $1"
-        " AND user_fingerprint = $2 AND signature_fingerprint = $3 AND lifted_at IS NULL",
+        " AND user_fingerprint IS NOT DISTINCT FROM $2 AND signature_fingerprint = $3 AND lifted_at IS NULL",
         election_uuid,
         pair.user,
         pair.signature,
@@ -178,7 +180,7 @@ async def lift_blocks(connection: Connection, election_uuid: str, voter_ref: str
 
 def _change(row: Record) -> CardChange:
     before = None
-    if row["user_before"] is not None:
+    if row["signature_before"] is not None:
         before = CardPair(row["user_before"], row["signature_before"])
     return CardChange(
         before=before,

@@ -17,7 +17,7 @@ from . import Connection
 async def case_of(connection: Connection, election_uuid: str, kind: CaseKind, pair: CardPair) -> Case | None:
     """The case of a card that no binding has used up yet."""
     row = await connection.fetchrow(
-        "SELECT * FROM vault_cases WHERE election_uuid = $1 AND kind = $2 AND user_fingerprint = $3"
+        "SELECT * FROM vault_cases WHERE election_uuid = $1 AND kind = $2 AND user_fingerprint IS NOT DISTINCT FROM $3"
         " AND signature_fingerprint = $4 AND applied_at IS NULL",
         election_uuid,
         kind.value,

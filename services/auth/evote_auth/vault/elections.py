@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.refusals import UnknownElection
+from ..domain.refusals import ElectionAbandoned, UnknownElection
 from . import Connection
 
 
@@ -16,15 +16,22 @@ class KnownElection:
     name: str
     group: str
     closed: bool
+    abandoned: bool
+
+    def require_not_abandoned(self) -> None:
+        """Refuse with ``ElectionAbandoned`` what nobody needs any more of an election that was given up."""
+        if self.abandoned:
+            raise ElectionAbandoned
 
 
 async def load_election(connection: Connection, election_uuid: str) -> KnownElection:
     """The election; ``UnknownElection`` until its draft has been projected."""
     row = await connection.fetchrow(
         "SELECT name, group_name, EXISTS (SELECT FROM closed_elections c WHERE c.election_uuid = e.election_uuid)"
-        " AS closed FROM elections e WHERE election_uuid = $1",
+        " AS closed, EXISTS (SELECT FROM fates f WHERE f.election_uuid = e.election_uuid AND f.abandoned) AS abandoned"
+        " FROM elections e WHERE election_uuid = $1",
         election_uuid,
     )
     if row is None:
         raise UnknownElection(election_uuid)
-    return KnownElection(election_uuid, row["name"], row["group_name"], row["closed"])
+    return KnownElection(election_uuid, row["name"], row["group_name"], row["closed"], row["abandoned"])

@@ -105,6 +105,9 @@ class Status(BaseModel):
     accepted_at: str
     """To the minute."""
     log_index: int | None = None
+    leaf_hash: str | None = None
+    """Hexadecimal: which entry of the log it is, by this service's word. The log proves that it holds the entry; after
+    the close everybody reads the entry itself. Missing where the release before took the ballot in."""
     checkpoint_size: int | None = None
     witnessed_size: int | None = None
     anchors: list[AnchorOfBallot] = []
@@ -137,6 +140,25 @@ class TurnoutResponse(BaseModel):
     logged: int
     voters: int
     roll_size: int
+    as_of: str
+    """To the minute."""
+
+
+class VotersUntil(BaseModel):
+    """How many voters had a logged ballot by a full hour."""
+
+    until: str
+    voters: int
+
+
+class TurnoutByHour(BaseModel):
+    """The turnout over time: hours that have ended, in their order.
+
+    An hour in which fewer than ten more voters came than in the row before is merged with what follows; what is left
+    over at the end, with the last row.
+    """
+
+    items: list[VotersUntil]
     as_of: str
     """To the minute."""
 

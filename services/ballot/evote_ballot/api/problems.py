@@ -10,6 +10,7 @@ from evote_platform.problems import (
     UNKNOWN_ELECTION,
     WITHHELD,
     Facts,
+    ProblemKind,
     ProblemTable,
     answer,
     kind,
@@ -18,7 +19,6 @@ from evote_platform.problems import (
 from ..domain import refusals
 
 _RULE_BROKEN = "規則 {rule}（仕様書の {section}）に合いません。投票ページを読み込み直して、もう一度投票してください。"
-
 
 _BrokenRule = refusals.InvalidBallot | refusals.BadSignature | refusals.InvalidOrder | refusals.BadProof
 
@@ -29,6 +29,11 @@ def _rule(error: _BrokenRule) -> Facts:
 
 def _fault(error: _BrokenRule) -> Facts:
     return {"fault": error.detail}
+
+
+def _broken_rule(slug: str, title_ja: str, title_en: str) -> ProblemKind:
+    members = ("rule", "section")
+    return kind(slug, 422, (title_ja, _RULE_BROKEN), (title_en, "{fault}."), members=members)
 
 
 def _last(error: refusals.OlderThanLast) -> Facts:
@@ -46,19 +51,7 @@ PROBLEMS = ProblemTable(
         answer(refusals.MalformedJson, MALFORMED_JSON),
         answer(
             refusals.InvalidBallot,
-            kind(
-                "invalid-ballot",
-                422,
-                (
-                    "この選挙の票の形ではありません",
-                    _RULE_BROKEN,
-                ),
-                ("Not a ballot of this election", "{fault}."),
-                members=(
-                    "rule",
-                    "section",
-                ),
-            ),
+            _broken_rule("invalid-ballot", "この選挙の票の形ではありません", "Not a ballot of this election"),
             _rule,
             facts=_fault,
         ),
@@ -108,37 +101,13 @@ PROBLEMS = ProblemTable(
         ),
         answer(
             refusals.BadSignature,
-            kind(
-                "bad-signature",
-                422,
-                (
-                    "票の署名が正しくありません",
-                    _RULE_BROKEN,
-                ),
-                ("The ballot's signature does not hold", "{fault}."),
-                members=(
-                    "rule",
-                    "section",
-                ),
-            ),
+            _broken_rule("bad-signature", "票の署名が正しくありません", "The ballot's signature does not hold"),
             _rule,
             facts=_fault,
         ),
         answer(
             refusals.InvalidOrder,
-            kind(
-                "invalid-order",
-                422,
-                (
-                    "票の順番の署名が正しくありません",
-                    _RULE_BROKEN,
-                ),
-                ("The order statement does not hold", "{fault}."),
-                members=(
-                    "rule",
-                    "section",
-                ),
-            ),
+            _broken_rule("invalid-order", "票の順番の署名が正しくありません", "The order statement does not hold"),
             _rule,
             facts=_fault,
         ),
@@ -157,11 +126,7 @@ PROBLEMS = ProblemTable(
                     "If this ballot is to replace it, look for last_tracker in the log, then sign this ballot's order"
                     " anew, one above last_number.",
                 ),
-                members=(
-                    "last_number",
-                    "last_signature",
-                    "last_tracker",
-                ),
+                members=("last_number", "last_signature", "last_tracker"),
             ),
             _last,
         ),
@@ -193,19 +158,7 @@ PROBLEMS = ProblemTable(
         ),
         answer(
             refusals.BadProof,
-            kind(
-                "bad-proof",
-                422,
-                (
-                    "票の正しさの証明が成り立ちません",
-                    _RULE_BROKEN,
-                ),
-                ("A proof in the ballot does not hold", "{fault}."),
-                members=(
-                    "rule",
-                    "section",
-                ),
-            ),
+            _broken_rule("bad-proof", "票の正しさの証明が成り立ちません", "A proof in the ballot does not hold"),
             _rule,
             facts=_fault,
         ),

@@ -29,11 +29,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from .. import store
+from ..domain.by_hour import by_hour
 from ..domain.refusals import Abandoned, Overloaded, UnknownTracker
 from ..intake import CheckedCast
 from ..service import BallotService
-from ..store import Standing
-from ..turnout import TurnoutAsOf
+from ..store import Standing, Turnout
+from ..turnout import AsOf
 from .models import (
     CAST_SCHEMA,
     AnchorOfBallot,
@@ -46,7 +47,9 @@ from .models import (
     Receipt,
     ReceiptKey,
     Status,
+    TurnoutByHour,
     TurnoutResponse,
+    VotersUntil,
 )
 
 router = APIRouter(tags=["public"], route_class=FrontRoute)
@@ -149,6 +152,7 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         position=place if linked else None,
         accepted_at=text_to_the_minute(standing.acceptance.accepted_at),
         log_index=standing.log_index,
+        leaf_hash=None if standing.leaf_hash is None else standing.leaf_hash.hex(),
         checkpoint_size=standing.checkpoint_size,
         witnessed_size=standing.witnessed_size,
         anchors=[AnchorOfBallot(**asdict(anchor)) for anchor in standing.anchors],
@@ -181,6 +185,14 @@ async def turnout(election_uuid: ElectionUuidPath, service: Service) -> TurnoutR
     return _turnout(await service.turnout.current(election_uuid))
 
 
+@router.get("/elections/{election_uuid}/turnout/by-hour", dependencies=[Depends(_SETTLED)])
+async def turnout_by_hour(election_uuid: ElectionUuidPath, service: Service) -> TurnoutByHour:
+    """How many voters there were by each full hour, at most a minute old; small groups are merged."""
+    latest = await service.voters_by_hour.current(election_uuid)
+    rows = [VotersUntil(until=rfc3339(row.until), voters=row.voters) for row in by_hour(latest.counts, latest.as_of)]
+    return TurnoutByHour(items=rows, as_of=rfc3339(to_the_minute(latest.as_of)))
+
+
 @router.get(
     "/elections/{election_uuid}/turnout/events",
     response_class=EventSourceResponse,
@@ -201,22 +213,24 @@ async def receipt_key(service: Service) -> ReceiptKey:
     return ReceiptKey(algorithm="Ed25519", public_key=base64.b64encode(public).decode())
 
 
-async def _watch(election_uuid: str, first: TurnoutAsOf, service: BallotService) -> AsyncIterator[ServerSentEvent]:
+async def _watch(election_uuid: str, first: AsOf[Turnout], service: BallotService) -> AsyncIterator[ServerSentEvent]:
     service.watchers += 1
+    service.metrics.turnout_watchers.inc()
     try:
         shown, latest = None, first
         while not service.draining.is_set():
-            if latest.turnout != shown:
-                shown = latest.turnout
+            if latest.counts != shown:
+                shown = latest.counts
                 yield ServerSentEvent(event="turnout", data=_turnout(latest).model_dump_json())
             await asyncio.sleep(_TICK_S)
             latest = await service.turnout.current(election_uuid)
     finally:
         service.watchers -= 1
+        service.metrics.turnout_watchers.dec()
 
 
-def _turnout(latest: TurnoutAsOf) -> TurnoutResponse:
-    counts = latest.turnout
+def _turnout(latest: AsOf[Turnout]) -> TurnoutResponse:
+    counts = latest.counts
     return TurnoutResponse(
         accepted=counts.accepted,
         logged=counts.logged,

@@ -83,7 +83,7 @@ class NotEnrolled(Refusal):
 
 @dataclass
 class TemplatesErased(Refusal):
-    """The election's result is certified and its templates are erased."""
+    """The election's result is certified, or it was given up, and its templates are erased."""
 
 
 @dataclass

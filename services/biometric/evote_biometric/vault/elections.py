@@ -20,13 +20,14 @@ async def hold_open(connection: Connection, election_uuid: str) -> None:
     """Within a transaction: the election isn't erased before its end.
 
     Raises:
-        TemplatesErased: it is erased, or certified and about to be.
+        TemplatesErased: it is erased, or certified or abandoned and about to be.
     """
     # Shared among requests, exclusive for the erasure: no template slips in behind it.
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))", election_uuid)
     over = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM vault_erasures WHERE election_uuid = $1)"
-        " OR EXISTS (SELECT FROM certified_elections WHERE election_uuid = $1)",
+        " OR EXISTS (SELECT FROM certified_elections WHERE election_uuid = $1)"
+        " OR EXISTS (SELECT FROM fates WHERE election_uuid = $1 AND abandoned)",
         election_uuid,
     )
     if over:
@@ -67,9 +68,11 @@ async def erase_election(connection: Connection, election_uuid: str) -> None:
 
 
 async def elections_to_erase(connection: Connection) -> list[str]:
-    """Certified elections whose erasure hasn't begun."""
+    """Certified and abandoned elections whose erasure hasn't begun."""
     rows = await connection.fetch(
         "SELECT election_uuid FROM certified_elections WHERE election_uuid NOT IN"
+        " (SELECT election_uuid FROM vault_erasures)"
+        " UNION SELECT election_uuid FROM fates WHERE abandoned AND election_uuid NOT IN"
         " (SELECT election_uuid FROM vault_erasures) ORDER BY election_uuid"
     )
     return [row["election_uuid"] for row in rows]

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from ..domain.drafting import MAX_ANSWERS, MAX_QUESTIONS, MAX_TRUSTEES, DraftOrder
 from ..domain.election import stage_of
-from ..domain.facts import FactKey
+from ..domain.facts import FactKey, renewals_of
 from ..store import ElectionOverview
 
 MAX_ROLL = 10_000_000
@@ -107,6 +107,12 @@ class DraftResponse(Body):
     election_uuid: str
 
 
+class RenewKeyRequest(Body):
+    """The new line that the trustee handed over (``evote trustee keygen`` prints it)."""
+
+    key: Annotated[str, Field(min_length=1, max_length=100)]
+
+
 class FreezeRequest(Body):
     """How many voters the officer expects on the roll."""
 
@@ -168,11 +174,12 @@ class ConfirmationRequest(Body):
 
 
 class TrusteeProgress(Body):
-    """Which messages of a trustee were received."""
+    """Which messages of a trustee were received; ``drafted_key`` is the draft's, before any renewal of ``key``."""
 
     trustee: int
     name: str
     key: str
+    drafted_key: str
     certificate: bool
     commitment: bool
     polynomial: bool
@@ -201,6 +208,7 @@ class ElectionResponse(Body):
     closed_at: str | None
     close_reason: str | None
     certified_at: str | None
+    abandoned_at: str | None
     archive_sha256: str | None
 
 
@@ -244,8 +252,9 @@ def election_response(overview: ElectionOverview) -> ElectionResponse:
             TrusteeProgress(
                 trustee=number,
                 name=trustee.name,
-                key=trustee.key,
-                certificate=received(CertificateReceived, number),
+                key=overview.keys.get(number, trustee.key),
+                drafted_key=trustee.key,
+                certificate=FactKey(CertificateReceived.__name__, number, renewals_of(number, times)) in times,
                 commitment=received(PolynomialCommitted, number),
                 polynomial=received(PolynomialReceived, number),
                 voutput=received(VoutputReceived, number),
@@ -260,5 +269,6 @@ def election_response(overview: ElectionOverview) -> ElectionResponse:
         closed_at=times.get(FactKey("ElectionClosed")),
         close_reason=overview.closed.reason if overview.closed else None,
         certified_at=times.get(FactKey("ResultCertified")),
+        abandoned_at=times.get(FactKey("ElectionAbandoned")),
         archive_sha256=overview.certified.archive_sha256 if overview.certified else None,
     )

@@ -17,15 +17,16 @@ from evote_platform.problems import MALFORMED_JSON, Problem
 from fastapi import APIRouter, Depends
 
 from .. import store
+from ..domain.ceremony import renew_key
 from ..domain.drafting import draft_election
 from ..domain.election import Election, Stage
-from ..domain.lifecycle import certify_result, close_election, open_election
+from ..domain.lifecycle import abandon_election, certify_result, close_election, open_election
 from ..domain.preflight import Check, preflight, require_ready
 from ..domain.refusals import RollNotReady, UnknownElection
 from ..domain.roll import complete_roll, freeze_roll
 from ..exports import archive_sha256, plan_archive
 from ..probes import probe_services
-from .access import LARGE_BODY, Service
+from .access import LARGE_BODY, Service, TrusteePath
 from .models import (
     CertifyRequest,
     CertifyResponse,
@@ -35,6 +36,7 @@ from .models import (
     FreezeRequest,
     FreezeResponse,
     PreflightResponse,
+    RenewKeyRequest,
     StateResponse,
 )
 
@@ -81,6 +83,7 @@ async def look_before_opening(election_uuid: ElectionUuidPath, service: Service)
     """Say what is ready for the opening and what isn't."""
     async with service.pool.acquire() as connection:
         election = await store.load_election(connection, election_uuid)
+        election.require_not_abandoned()
         checks = await _checks(election, connection, service)
     return PreflightResponse(
         ready=all(check.ready for check in checks),
@@ -100,6 +103,38 @@ async def open_(
         if election.stage in (Stage.DRAFTED, Stage.ROLL_FROZEN):
             require_ready(await _checks(election, connection, service))
         return _signed(await service.worker.run(open_election, election), given)
+
+    election = await service.commands.execute(election_uuid, decide)
+    return StateResponse(election_uuid=election_uuid, state=election.stage)
+
+
+@router.post("/elections/{election_uuid}/trustees/{trustee}/key")
+async def renew(
+    election_uuid: ElectionUuidPath,
+    trustee: TrusteePath,
+    body: RenewKeyRequest,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.RENEW_TRUSTEE))],
+) -> StateResponse:
+    """Put another key in the place of a trustee's: the old one, and the certificate sent with it, count no more."""
+
+    async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
+        return _signed(renew_key(election, trustee, body.key), given)
+
+    election = await service.commands.execute(election_uuid, decide)
+    return StateResponse(election_uuid=election_uuid, state=election.stage)
+
+
+@router.post("/elections/{election_uuid}/abandon")
+async def abandon(
+    election_uuid: ElectionUuidPath,
+    service: Service,
+    given: Annotated[GivenCommand, Depends(Commanded(acts.ABANDON))],
+) -> StateResponse:
+    """Give up an election that was never opened; it is never opened then."""
+
+    async def decide(election: Election, _: store.Connection) -> Sequence[ElectionEventData]:
+        return _signed(abandon_election(election), given)
 
     election = await service.commands.execute(election_uuid, decide)
     return StateResponse(election_uuid=election_uuid, state=election.stage)

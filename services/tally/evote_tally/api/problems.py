@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evote_eventlog.errors import EventTooLarge, LogUnavailable
+from evote_eventlog.errors import EventTooLarge, LogUnavailable, NotReadByAll
 from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.field_errors import field_error
 from evote_platform.problems import (
@@ -68,10 +68,7 @@ _STATEMENT_OF_ANOTHER = kind(
     422,
     ("トラスティは別のものに署名しています", "署名された文面の {field} が、一緒に送られたものと違います。"),
     ("The trustee signed something else", "The signed statement differs from what it came with in {field}."),
-    members=(
-        "field",
-        "trustee",
-    ),
+    members=("field", "trustee"),
 )
 
 
@@ -122,10 +119,7 @@ PROBLEMS = ProblemTable(
                     "The election's stage does not allow this",
                     "The election is {state}; this needs it to be {needed}.",
                 ),
-                members=(
-                    "allowed",
-                    "state",
-                ),
+                members=("allowed", "state"),
             ),
             _stage,
             facts=_needed,
@@ -195,11 +189,7 @@ PROBLEMS = ProblemTable(
                     "The ceremony is not at this step",
                     "The {step} follows the {needs} of trustees {waiting}.",
                 ),
-                members=(
-                    "needs",
-                    "step",
-                    "waiting_for",
-                ),
+                members=("needs", "step", "waiting_for"),
             ),
             _step,
             facts=_waiting,
@@ -217,10 +207,7 @@ PROBLEMS = ProblemTable(
                     "Another message of this step was received before",
                     "Trustee {trustee} sent another {step} before; the first one stands.",
                 ),
-                members=(
-                    "step",
-                    "trustee",
-                ),
+                members=("step", "trustee"),
             ),
             lambda error: {"step": error.step, "trustee": error.trustee},
         ),
@@ -239,12 +226,39 @@ PROBLEMS = ProblemTable(
                     "The certificate of trustee {trustee} has a key of trustee {other}'s."
                     " Make it again with the trustee's own key file.",
                 ),
-                members=(
-                    "other",
-                    "trustee",
-                ),
+                members=("other", "trustee"),
             ),
             lambda error: {"trustee": error.trustee, "other": error.other},
+        ),
+        answer(
+            refusals.CommittedAlready,
+            kind(
+                "committed-already",
+                409,
+                (
+                    "約束（コミットメント）のあとは、立会人の鍵を交替できません",
+                    "トラスティ {committed} がすでに約束しています。続けられなければ、取りやめて起案し直してください。",
+                ),
+                (
+                    "No trustee's key is renewed after the first commitment",
+                    "Trustees {committed} have committed. If they can't go on, abandon the election and draft it anew.",
+                ),
+                members=("trustees",),
+            ),
+            lambda error: {"trustees": list(error.trustees)},
+            facts=lambda error: {"committed": ", ".join(map(str, error.trustees))},
+        ),
+        answer(
+            refusals.KeyRefused,
+            kind(
+                "key-refused",
+                422,
+                ("この鍵には交替できません", "{reason}。トラスティ {trustee} の新しい鍵の 1 行を確かめてください。"),
+                ("The trustee can't have this key", "{reason}. Check the new line of trustee {trustee}."),
+                members=("trustee",),
+            ),
+            lambda error: {"trustee": error.trustee},
+            facts=lambda error: {"reason": error.reason},
         ),
         answer(
             refusals.MessageRejected,
@@ -253,11 +267,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("鍵生成の規則に合わないメッセージです", _RULE_BROKEN),
                 ("The message breaks a rule of the ceremony", "{fault}"),
-                members=(
-                    "rule",
-                    "section",
-                    "step",
-                ),
+                members=("rule", "section", "step"),
             ),
             lambda error: {"step": error.step, **_rule(error)},
             facts=_fault,
@@ -293,10 +303,7 @@ PROBLEMS = ProblemTable(
                 422,
                 ("部分復号が正しくありません", _RULE_BROKEN),
                 ("The partial decryption is wrong", "{fault}"),
-                members=(
-                    "rule",
-                    "section",
-                ),
+                members=("rule", "section"),
             ),
             _rule,
             facts=_fault,
@@ -314,10 +321,7 @@ PROBLEMS = ProblemTable(
                     "The certified archive is not the one that stands here",
                     "The archive here has the SHA-256 {stands}. Verify it again before anything is certified.",
                 ),
-                members=(
-                    "certified",
-                    "stands",
-                ),
+                members=("certified", "stands"),
             ),
             lambda error: {"certified": error.certified, "stands": error.stands},
         ),
@@ -345,6 +349,24 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(EventTooLarge, BODY_TOO_LARGE, lambda error: {"limit_bytes": error.limit}),
+        answer(
+            NotReadByAll,
+            kind(
+                "not-read-by-all",
+                409,
+                (
+                    "この環境では、まだ使えない操作です",
+                    "何も記録していません。すべてのサービスの更新が済み、EVOTE_EVENTS_RELEASE が {since} に上がると"
+                    "使えます（いまは {release}）。運用担当者に知らせてください。",
+                ),
+                (
+                    "This deployment does not offer that yet",
+                    "Nothing was recorded. It can be done once every service is upgraded and EVOTE_EVENTS_RELEASE is"
+                    " raised to {since} (now {release}). Tell the operators.",
+                ),
+            ),
+            facts=lambda error: {"since": error.since, "release": error.release},
+        ),
         answer(
             LogUnavailable,
             kind(

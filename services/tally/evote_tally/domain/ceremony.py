@@ -25,13 +25,19 @@ from evote_eventlog.events import (
     PolynomialReceived,
     RollFrozen,
     SetupConfirmed,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
+from evote_platform.wording import Words
+from evote_statements.keys import KeyMistyped, key_text, parse_key
 from evote_statements.signed import StatementRefused, verify_statement
 
 from .election import Election, Stage
+from .facts import renewals_of
 from .refusals import (
     CertificateDuplicate,
+    CommittedAlready,
+    KeyRefused,
     MessageConflict,
     MessageRejected,
     StatementNotSigned,
@@ -42,6 +48,11 @@ from .refusals import (
 )
 
 CONFIRMATION = "confirmation"
+_MISTYPED = Words(
+    "トラスティのプログラムが表示した行と違うか、入力の誤りがあります",
+    "It is not the line that the trustee's program printed",
+)
+_USED = Words("この選挙のトラスティの鍵として、すでに使われています", "It is or was a trustee's key in this election")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -89,7 +100,10 @@ def waiting_for(election: Election, step: Step) -> tuple[int, ...]:
 def waiting_for_ceremony(election: Election) -> tuple[str, ...]:
     """What the ceremony still waits for, or what it breaks on, as text; empty when it is complete."""
     if (broken := _broken(election)) is not None:
-        return (f"broken: {broken}; no trustee goes on with it, draft the election anew",)
+        way_out = "abandon the election and draft it anew"
+        if not election.commitments:
+            way_out = f"renew the trustee's key, or {way_out}"
+        return (f"broken: {broken}; no trustee goes on with it: {way_out}",)
     step = next((step for step in CEREMONY_STEPS if waiting_for(election, step)), None)
     if step is None:
         return ()
@@ -112,6 +126,33 @@ def waiting_for_confirmation(election: Election) -> tuple[int, ...]:
     """The trustees who have not confirmed the final texts."""
     confirmed = election.of_trustees(SetupConfirmed)
     return tuple(number for number in election.trustee_numbers if number not in confirmed)
+
+
+def renew_key(election: Election, trustee: int, key: str) -> tuple[TrusteeKeyRenewed, ...]:
+    """Put another key in the place of a trustee's; nothing to do when it is the trustee's already.
+
+    Raises:
+        UnknownTrustee, WrongStage.
+        CommittedAlready: a trustee committed to what is made of the keys as they are.
+        KeyRefused: it is no key's line, or was a trustee's before. An old key never comes back: whoever has it could be
+            whom the renewal shut out, and a command that is sent again would undo a later one.
+    """
+    election.require_trustee(trustee)
+    if election.plan.trustees[trustee - 1].key == key:
+        return ()
+    election.require_stage(Stage.DRAFTED, Stage.ROLL_FROZEN)
+    if election.commitments:
+        raise CommittedAlready(tuple(election.commitments))
+    try:
+        line = key_text(parse_key(key))
+    except KeyMistyped:
+        raise KeyRefused(trustee, _MISTYPED) from None
+    if line != key:  # what the officers signed is what the event says, without white space around it
+        raise KeyRefused(trustee, _MISTYPED)
+    if key in election.keys_so_far:
+        raise KeyRefused(trustee, _USED)
+    number = renewals_of(trustee, election.facts) + 1
+    return (TrusteeKeyRenewed(election_uuid=election.uuid, trustee=trustee, number=number, key=key),)
 
 
 def receive(election: Election, message: Message) -> tuple[ElectionEventData, ...]:
@@ -189,7 +230,7 @@ def _refusing(trustee: int) -> Iterator[None]:
 
 
 def _ceremony(election: Election) -> Ceremony:
-    return Ceremony(election.plan, tuple(_in_order(election, Step.CERTIFICATE)))
+    return Ceremony(election.plan, tuple(_in_order(election, Step.CERTIFICATE)), election.drafted_plan)
 
 
 def _in_order(election: Election, step: Step) -> list[str]:

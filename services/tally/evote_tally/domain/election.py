@@ -11,6 +11,7 @@ from evote_belenios.election import Question
 from evote_ceremony.plan import Plan, PlannedTrustee
 from evote_eventlog.events import (
     CertificateReceived,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionEventData,
@@ -22,10 +23,11 @@ from evote_eventlog.events import (
     ResultCertified,
     ResultComputed,
     RollFrozen,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
 
-from .facts import Fact, FactKey, key_of
+from .facts import Fact, FactKey, key_of, renewals_of
 from .refusals import UnknownElection, UnknownTrustee, WrongStage
 
 Data = TypeVar("Data", bound=ElectionEventData)
@@ -41,6 +43,8 @@ class Stage(StrEnum):
     TALLIED = "tallied"
     DECRYPTED = "decrypted"
     CERTIFIED = "certified"
+    ABANDONED = "abandoned"
+    """Given up before the opening: the last stage of an election that has no other."""
 
 
 _STAGE_MARKS: tuple[tuple[type[ElectionEventData], Stage], ...] = (
@@ -49,6 +53,7 @@ _STAGE_MARKS: tuple[tuple[type[ElectionEventData], Stage], ...] = (
     (EncryptedTallyComputed, Stage.TALLIED),
     (ElectionClosed, Stage.CLOSED),
     (ElectionOpened, Stage.OPEN),
+    (ElectionAbandoned, Stage.ABANDONED),
     (RollFrozen, Stage.ROLL_FROZEN),
 )
 
@@ -78,7 +83,15 @@ class Election:
 
     @property
     def plan(self) -> Plan:
-        """The draft, as trustees see it."""
+        """The draft with the keys that count now, as trustees see it."""
+        plan = self.drafted_plan
+        for trustee, renewed in self.of_trustees(TrusteeKeyRenewed).items():
+            plan = plan.with_key(trustee, renewed.key)
+        return plan
+
+    @property
+    def drafted_plan(self) -> Plan:
+        """The draft."""
         draft = self.draft
         return Plan(
             election_uuid=draft.election_uuid,
@@ -109,13 +122,23 @@ class Election:
         return None if fact is None else fact.time
 
     def of_trustees(self, kind: type[Data]) -> dict[int, Data]:
-        """The trustees' events of a kind by trustee number, in the log's order."""
+        """The trustees' events of a kind by trustee number, in the log's order; of several the last one."""
         return {key.trustee: cast(Data, fact.data) for key, fact in self.facts.items() if key.kind == kind.__name__}
 
     @property
+    def keys_so_far(self) -> frozenset[str]:
+        """The line of every key that was a trustee's, the replaced ones too."""
+        renewed = {fact.data.key for fact in self.facts.values() if isinstance(fact.data, TrusteeKeyRenewed)}
+        return frozenset({trustee.key for trustee in self.draft.trustees} | renewed)
+
+    @property
     def certificates(self) -> dict[int, str]:
-        """The channel certificates received, by trustee."""
-        return {i: e.certificate for i, e in self.of_trustees(CertificateReceived).items()}
+        """The channel certificates received, by trustee; none that came before its trustee's key was renewed."""
+        return {
+            key.trustee: fact.data.certificate
+            for key, fact in self.facts.items()
+            if isinstance(fact.data, CertificateReceived) and key.renewal == renewals_of(key.trustee, self.facts)
+        }
 
     @property
     def commitments(self) -> dict[int, str]:
@@ -143,13 +166,18 @@ class Election:
         """The event that fixed the election; refused before the opening."""
         opened = self.fact(ElectionOpened)
         if opened is None:
-            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage not in _BEFORE_OPENING))
+            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage not in _NEVER_OPENED))
         return opened
 
     def require_stage(self, *allowed: Stage) -> None:
         """Refuse unless the election is in one of these stages."""
         if self.stage not in allowed:
             raise WrongStage(self.stage, allowed)
+
+    def require_not_abandoned(self) -> None:
+        """Refuse an election that was given up."""
+        if self.stage is Stage.ABANDONED:
+            raise WrongStage(self.stage, tuple(stage for stage in Stage if stage is not Stage.ABANDONED))
 
     def require_trustee(self, trustee: int) -> None:
         """Refuse a trustee number that the election doesn't have."""
@@ -158,11 +186,14 @@ class Election:
 
 
 _BEFORE_OPENING = (Stage.DRAFTED, Stage.ROLL_FROZEN)
+_NEVER_OPENED = (*_BEFORE_OPENING, Stage.ABANDONED)
 
 
 def election_from(election_uuid: str, facts: Iterable[Fact]) -> Election:
     """Fold the standing events of one election; each topic's events come in the log's order."""
-    by_key = {key_of(fact.data): fact for fact in facts}
+    by_key: dict[FactKey, Fact] = {}
+    for fact in facts:
+        by_key[key_of(fact.data, by_key)] = fact
     draft = by_key.get(FactKey(ElectionDrafted.__name__))
     if draft is None:
         raise UnknownElection(election_uuid)

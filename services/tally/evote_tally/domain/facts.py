@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from evote_eventlog.events import (
     CertificateReceived,
+    ElectionAbandoned,
     ElectionClosed,
     ElectionDrafted,
     ElectionEventData,
@@ -25,6 +26,7 @@ from evote_eventlog.events import (
     ResultComputed,
     RollFrozen,
     SetupConfirmed,
+    TrusteeKeyRenewed,
     VoutputReceived,
 )
 
@@ -34,10 +36,14 @@ NO_TRUSTEE = 0
 
 @dataclass(frozen=True, slots=True, order=True)
 class FactKey:
-    """The kind of an event (its class name) and the trustee whose it is, or ``NO_TRUSTEE``."""
+    """The kind of an event (its class name), and the trustee whose it is, or ``NO_TRUSTEE``.
+
+    ``renewal`` is how often the trustee's key had been renewed before, for what a renewal replaces; else 0.
+    """
 
     kind: str
     trustee: int = NO_TRUSTEE
+    renewal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,12 @@ class Fact:
 _BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
     ElectionDrafted: None,
     RollFrozen: ElectionDrafted,
+    ElectionAbandoned: ElectionDrafted,
     ElectionOpened: RollFrozen,
     ElectionClosed: ElectionOpened,
     ResultCertified: ElectionClosed,
     CertificateReceived: None,
+    TrusteeKeyRenewed: None,
     PolynomialCommitted: CertificateReceived,
     PolynomialReceived: PolynomialCommitted,
     VoutputReceived: PolynomialReceived,
@@ -63,24 +71,46 @@ _BUILDS_ON: dict[type[ElectionEventData], type[ElectionEventData] | None] = {
     PartialDecryptionReceived: EncryptedTallyComputed,
     ResultComputed: EncryptedTallyComputed,
 }
+_NOT_AFTER: dict[type[ElectionEventData], type[ElectionEventData]] = {
+    # Of two replicas that lost the lock one may open what the other abandons: whichever comes first in the log stands.
+    ElectionOpened: ElectionAbandoned,
+    RollFrozen: ElectionAbandoned,
+    ElectionAbandoned: ElectionOpened,
+    PartialDecryptionReceived: ResultComputed,
+}
 FACT_CLASSES: tuple[type[ElectionEventData], ...] = tuple(_BUILDS_ON)
 """The events that make an election's state, the life cycle first."""
 
 
-def key_of(data: ElectionEventData) -> FactKey:
-    """The key under which an event stands at most once in its election."""
-    return FactKey(type(data).__name__, getattr(data, "trustee", NO_TRUSTEE))
+_REPLACED = (CertificateReceived, TrusteeKeyRenewed)
+"""What comes again when a trustee's key is renewed."""
+
+
+def renewals_of(trustee: int, earlier: Collection[FactKey]) -> int:
+    """How often the trustee's key has been renewed."""
+    return sum(key.kind == TrusteeKeyRenewed.__name__ and key.trustee == trustee for key in earlier)
+
+
+def key_of(data: ElectionEventData, earlier: Collection[FactKey]) -> FactKey:
+    """The key under which an event stands at most once in its election, given those that stand before it."""
+    trustee = getattr(data, "trustee", NO_TRUSTEE)
+    return FactKey(type(data).__name__, trustee, renewals_of(trustee, earlier) if isinstance(data, _REPLACED) else 0)
 
 
 def stands(data: ElectionEventData, earlier: Collection[FactKey]) -> bool:
     """Whether the event counts, given the keys of the same topic's events that stand before it."""
-    key = key_of(data)
+    key = key_of(data, earlier)
     if key in earlier:
         return False
-    if isinstance(data, PartialDecryptionReceived) and FactKey(ResultComputed.__name__) in earlier:
+    if isinstance(data, TrusteeKeyRenewed):
+        # What trustees committed to is made of these keys: from the first commitment on none is replaced.
+        committed = any(before.kind == PolynomialCommitted.__name__ for before in earlier)
+        return data.number == key.renewal + 1 and not committed
+    end = _NOT_AFTER.get(type(data))
+    if end is not None and FactKey(end.__name__) in earlier:
         return False
     base = _BUILDS_ON[type(data)]
     if base is None:
         return True
     trustee = key.trustee if "trustee" in base.model_fields else NO_TRUSTEE
-    return FactKey(base.__name__, trustee) in earlier
+    return FactKey(base.__name__, trustee, renewals_of(trustee, earlier) if base in _REPLACED else 0) in earlier

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from evote_eventlog.events import ElectionClosed, ElectionDrafted, ElectionOpened, ResultCertified, SetupConfirmed
+from evote_eventlog.events import (
+    ElectionAbandoned,
+    ElectionClosed,
+    ElectionDrafted,
+    ElectionOpened,
+    ResultCertified,
+    SetupConfirmed,
+)
 
 from .ceremony import check_confirmation, setup_of, waiting_for_confirmation
 from .election import Election, Stage
@@ -18,7 +25,7 @@ def open_election(election: Election) -> tuple[ElectionOpened, ...]:
     Raises:
         WrongStage, NotConfirmed; StatementNotSigned, StatementOfAnother: a trustee confirmed other texts.
     """
-    if election.stage not in (Stage.DRAFTED, Stage.ROLL_FROZEN):
+    if election.fact(ElectionOpened) is not None:
         return ()
     election.require_stage(Stage.ROLL_FROZEN)
     setup = setup_of(election)
@@ -40,9 +47,21 @@ def open_election(election: Election) -> tuple[ElectionOpened, ...]:
     )
 
 
+def abandon_election(election: Election) -> tuple[ElectionAbandoned, ...]:
+    """Give an election up that can't or won't be opened; nothing to do when it is given up already.
+
+    Raises:
+        WrongStage: it was opened. What voters may have cast in is closed and counted, and never given up.
+    """
+    if election.stage is Stage.ABANDONED:
+        return ()
+    election.require_stage(Stage.DRAFTED, Stage.ROLL_FROZEN)
+    return (ElectionAbandoned(election_uuid=election.uuid),)
+
+
 def close_election(election: Election, reason: Literal["closing-time", "officer"]) -> tuple[ElectionClosed, ...]:
     """Close an open election; nothing to do when it is closed already."""
-    if election.stage in (Stage.DRAFTED, Stage.ROLL_FROZEN):
+    if election.fact(ElectionOpened) is None:
         raise WrongStage(election.stage, (Stage.OPEN,))
     if election.stage is not Stage.OPEN:
         return ()

@@ -93,6 +93,21 @@ class CertificateDuplicate(Refusal):
 
 
 @dataclass(eq=False)
+class CommittedAlready(Refusal):
+    """These trustees committed to what is made of everybody's keys: none is renewed any more."""
+
+    trustees: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class KeyRefused(Refusal):
+    """A trustee can't have this key: it is no key's line, or else was a trustee's of this election before."""
+
+    trustee: int
+    reason: Words
+
+
+@dataclass(eq=False)
 class MessageRejected(Refusal):
     """A ceremony message breaks a rule of the protocol."""
 

@@ -1,0 +1,73 @@
+"""A deployment that a crowd votes at: its addresses, one election, and the cards of who votes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evote_jpki.cardfile import load_card, save_card
+from evote_jpki.emulator import EmulatedCard
+from evote_tlog.checkpoint import VerifierKey
+
+from .log_lookup import PublicLog
+
+_FILE, _CARDS = "target.json", "cards"
+
+
+class TargetUnreadable(Exception):
+    """A folder holds no target: ``folder`` and ``reason``."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder} holds no target ({reason}): write one as loadtests/README.md says")
+        self.folder = folder
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to vote, and what there is to choose. Addresses are without a trailing slash."""
+
+    election: str
+    """The election's UUID."""
+    tally_url: str
+    auth_url: str
+    ballot_urls: Sequence[str]
+    """Any replica, or the address of all."""
+    log_url: str
+    log_key: str
+    """The log's key, as checkpoints name it (``name+hash+key``)."""
+    choices: Mapping[str, Sequence[Sequence[int]]]
+    """What a voter may mean: a name, and the choice of each question as the device encrypts it."""
+    weights: Sequence[int]
+    """How often each of ``choices`` is chosen, in their order."""
+
+    def log(self) -> PublicLog:
+        """The public log; raises ``MalformedNote`` when :attr:`log_key` is no key."""
+        return PublicLog(self.log_url, VerifierKey.parse(self.log_key))
+
+
+def write_target(folder: Path, target: Target, cards: Sequence[EmulatedCard]) -> None:
+    """Write a folder that :func:`read_target` reads; ``cards`` are the voters', who are on the election's roll."""
+    (folder / _CARDS).mkdir(parents=True)
+    for number, card in enumerate(cards):
+        save_card(card, folder / _CARDS / f"{number:06d}.json")
+    (folder / _FILE).write_text(json.dumps(asdict(target), ensure_ascii=False, indent=2) + "\n")
+
+
+def read_target(folder: Path) -> tuple[Target, list[EmulatedCard]]:
+    """The target, and its voters' cards in the order of their files.
+
+    Raises:
+        TargetUnreadable: there is none, or it lacks something.
+        CardFileDamaged: a card's file holds none.
+    """
+    try:
+        target = Target(**json.loads((folder / _FILE).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise TargetUnreadable(folder, str(error)) from error
+    cards = [load_card(path) for path in sorted((folder / _CARDS).glob("*.json"))]
+    if not cards:
+        raise TargetUnreadable(folder, f"no card in {_CARDS}/")
+    return target, cards

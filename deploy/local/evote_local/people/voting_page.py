@@ -1,0 +1,173 @@
+"""A resident before a browser: the voting page as it is, read and clicked in Debian's Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from playwright.sync_api import Browser, CDPSession, Dialog, Locator, Page, Route, sync_playwright
+
+from .voters import SIGNATURE_PASSWORD, USER_PIN
+
+CHROMIUM: Final = "/usr/bin/chromium"
+NOT_YET_VOTED: Final = "まだ投票していません"
+"""What each title begins with until there is a receipt."""
+_WITHIN_MS: Final = 60_000
+"""However busy the machine is; the limit only ends what has failed."""
+
+
+class Desk(Protocol):
+    """Where the card agent asks."""
+
+    def consent(self, pin: str, password: str) -> None:
+        """Agree to the next signature and type both PINs."""
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """One Chromium, without a window; each of its contexts is a resident's own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it left the browser: what pages can't see of it included."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
+
+
+class NetworkLog:
+    """Everything that a tab sends, preflights too, in order."""
+
+    def __init__(self, tab: Page) -> None:
+        self._devtools: CDPSession = tab.context.new_cdp_session(tab)
+        self._begun: dict[str, dict[str, Any]] = {}
+        self._headers: dict[str, dict[str, str]] = {}
+        self._devtools.on("Network.requestWillBeSent", self._begin)
+        self._devtools.on("Network.requestWillBeSentExtraInfo", self._know_headers)
+        self._devtools.send("Network.enable", {"maxPostDataSize": 1 << 20})
+
+    @property
+    def sent(self) -> list[Sent]:
+        """So far."""
+        return [
+            Sent(
+                str(request["method"]),
+                str(request["url"]),
+                self._headers.get(number) or dict(request["headers"]),
+                str(request.get("postData", "")),
+            )
+            for number, request in self._begun.items()
+        ]
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        self._begun[event["requestId"]] = event["request"]
+
+    def _know_headers(self, event: dict[str, Any]) -> None:
+        self._headers[event["requestId"]] = {name.lower(): value for name, value in event["headers"].items()}
+
+
+class HeldBallot:
+    """The first ballot that a tab posts, held up as by a network that hangs; later ones pass."""
+
+    def __init__(self, tab: Page, address: str) -> None:
+        """``address``: where ballots are posted."""
+        self._tab = tab
+        self._routes: list[Route] = []
+        tab.route(address, self._take)
+
+    @property
+    def body(self) -> str | None:
+        """What was posted."""
+        return self._routes[0].request.post_data
+
+    def wait(self) -> None:
+        """Until it is on its way."""
+        while not self._routes:
+            self._tab.wait_for_timeout(20)
+
+    def let_go(self) -> None:
+        """It arrives after all."""
+        self._routes[0].continue_()
+
+    def _take(self, route: Route) -> None:
+        if route.request.method == "POST" and not self._routes:
+            self._routes.append(route)
+        else:
+            route.continue_()
+
+
+class VotingPage:
+    """One tab with the voting page in it."""
+
+    def __init__(self, tab: Page) -> None:
+        self.tab = tab
+        self.faults: list[str] = []
+        """What the browser complained of: programs that failed, and whatever the policy refused."""
+        self.network = NetworkLog(tab)
+        tab.set_default_timeout(_WITHIN_MS)
+        tab.on("pageerror", lambda error: self.faults.append(str(error)))
+        tab.on("dialog", _leave)
+
+    def open(self, address: str) -> None:
+        """Go to an address and wait for the page's heading."""
+        self.tab.goto(address)
+        self.heading.wait_for()
+
+    @property
+    def heading(self) -> Locator:
+        """The one that has the focus."""
+        return self.tab.locator("h1")
+
+    def button(self, name: str) -> Locator:
+        """A button by its words."""
+        return self.tab.get_by_role("button", name=name)
+
+    def choose_card(self) -> None:
+        """From the election's page to a card that can be read."""
+        self.button("マイナンバーカードとカードリーダー").click()
+        self.button("カードで確認を始める").wait_for()
+
+    def identify_by_card(self, desk: Desk) -> None:
+        """From the election's page to the first question; both PINs are typed at the agent's."""
+        self.choose_card()
+        self.button("カードで確認を始める").click()
+        desk.consent(USER_PIN, SIGNATURE_PASSWORD)
+        self.tab.locator("fieldset").wait_for()
+
+    def answer(self, *labels: str) -> None:
+        """Mark one answer a question and go on, to the review."""
+        for label in labels:
+            self.tab.get_by_role("radio", name=label).check()
+            self.button("次へ").click()
+        self.cast_button.wait_for()
+
+    @property
+    def cast_button(self) -> Locator:
+        """The one button that casts; there once the ballot is encrypted."""
+        return self.button("この内容で投票する")
+
+    def receive(self) -> str:
+        """Wait for the receipt; the tracker."""
+        self.tab.get_by_role("heading", name="投票を受け付けました").wait_for()
+        return self.tab.locator(".tracker").inner_text()
+
+    def vote(self, desk: Desk, label: str) -> str:
+        """All of it, from the election's page to the receipt; the tracker."""
+        self.identify_by_card(desk)
+        self.answer(label)
+        self.cast_button.click()
+        return self.receive()
+
+
+def _leave(dialog: Dialog) -> None:
+    """Who is asked whether to leave the page leaves it."""
+    dialog.accept()

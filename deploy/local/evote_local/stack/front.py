@@ -1,0 +1,138 @@
+"""The residents' front on an origin of its own: the page as it is built, served by nginx as `web/edge` says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from ..nodes.ports import LOOPBACK, free_port, is_listening
+from ..nodes.processes import ChildProcess, ProcessFailed, Running
+
+_WEB: Final = Path(__file__).parents[4] / "web"
+# Not on everybody's PATH.
+_NGINX: Final = Path("/usr/sbin/nginx")
+_MAIN: Final = """\
+daemon off;
+# One process, which ends with the program that started it.
+master_process off;
+pid {here}/nginx.pid;
+error_log stderr;
+events {{ }}
+http {{
+  include /etc/nginx/mime.types;
+  client_body_temp_path {here}/temp;
+  proxy_temp_path {here}/temp;
+  fastcgi_temp_path {here}/temp;
+  uwsgi_temp_path {here}/temp;
+  scgi_temp_path {here}/temp;
+  include {here}/site.conf;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class FrontConfig:
+    """What the page reads as `config.json` (web/README.md)."""
+
+    authority: str
+    helpdesk: str
+    services: Mapping[str, str]
+    """The origins of ``auth``, ``ballot``, ``biometric``, ``log`` and ``tally``."""
+    receipt_key: str
+    """Base64 of ballot's Ed25519 key."""
+    log_key: str
+    code_key: str | None
+    """Base64 of auth's X25519 key for voting codes; None: no voting by face."""
+    phone_app: str | None
+    """The origin of the provider of マイナアプリ; None: no voting by phone."""
+    check_page: str
+
+
+class Front(Running):
+    """Built anew at each start, so that it is never older than its sources."""
+
+    def __init__(self, directory: Path) -> None:
+        """``directory`` takes page, configuration and log; nothing is in it before :meth:`start`."""
+        self._directory = directory
+        self._port = free_port()
+        self._config: FrontConfig | None = None
+        self._process: ChildProcess | None = None
+
+    @property
+    def origin(self) -> str:
+        """As browsers write it."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def configure(self, config: FrontConfig) -> None:
+        """Say who the city is and where its services are; before :meth:`start`."""
+        self._config = config
+
+    def start(self) -> None:
+        """Build the page and serve it; ``ProcessFailed`` where that doesn't work."""
+        if self._config is None:
+            raise ProcessFailed("the front", "was not configured", "")
+        site = self._directory / "site"
+        site.mkdir(parents=True)
+        (self._directory / "temp").mkdir()
+        _run(
+            "vite",
+            _WEB / "resident",
+            "../node_modules/vite/bin/vite.js",
+            "build",
+            "--outDir",
+            str(site),
+            "--emptyOutDir",
+        )
+        _run("the front's seal", _WEB, "shared/build/seal.mjs", str(site))
+        config = self._directory / "config.json"
+        config.write_text(json.dumps(asdict(self._config), ensure_ascii=False))
+        allowed = _run("the front's policy", _WEB, "edge/connect-src.mjs", str(config))
+        (self._directory / "connect-src.conf").write_text(allowed)
+        shutil.copy(_WEB / "edge/headers.conf", self._directory)
+        (self._directory / "site.conf").write_text(self._site_conf(site))
+        main = self._directory / "nginx.conf"
+        main.write_text(_MAIN.format(here=self._directory))
+        self._process = ChildProcess(
+            "nginx",
+            [str(_NGINX), "-p", str(self._directory), "-c", str(main), "-e", "stderr"],
+            log_path=self._directory / "nginx.log",
+        )
+        self._process.wait_until(lambda: is_listening(self._port), timeout_s=30)
+
+    def stop(self) -> None:
+        """Stop nginx, if it runs; safe to repeat."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def _site_conf(self, site: Path) -> str:
+        """The city's configuration of nginx, at this place and port."""
+        conf = (_WEB / "edge/nginx.conf").read_text("utf-8")
+        for cities, ours in (
+            ("listen 8080;", f"listen {LOOPBACK}:{self._port};"),
+            ("/srv/resident", str(site)),
+            ("/etc/evote-front", str(self._directory)),
+        ):
+            if cities not in conf:
+                raise ProcessFailed("the front", f"web/edge/nginx.conf has no {cities!r} any more", "")
+            conf = conf.replace(cities, ours)
+        return conf
+
+
+def _run(name: str, directory: Path, *program: str) -> str:
+    """What a program of Node prints."""
+    done = subprocess.run(  # noqa: S603 - our own programs
+        ["node", *program],  # noqa: S607
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ProcessFailed(name, f"ended with status {done.returncode}", (done.stdout + done.stderr)[-4000:])
+    return done.stdout

@@ -1,0 +1,43 @@
+"""A crowd of the load tests votes at the standing platform, and what it was told counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from evote_local.people.target import write_target
+from evote_local.people.voters import open_client
+from evote_local.referendum.load import meant, target_of
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+
+def test_what_a_crowd_was_told_is_in_the_log_and_counts_as_it_was_meant(stack: Stack, tmp_path: Path) -> None:
+    asyncio.run(_crowd(stack, tmp_path))
+
+
+async def _crowd(stack: Stack, directory: Path) -> None:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=6, seed=20261128)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        target, out = directory / "target", directory / "out"
+        write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
+        command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(out)]
+        command += ["--profile", "junk", "--seconds", "3", "--again", "0.5"]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+        kept = [json.loads(line) for line in (out / "casts.jsonl").read_text().splitlines()]
+        figures = json.loads((out / "figures.json").read_text())
+        assert (len(kept), figures["visits"], figures["missing"]) == (9, 9, 0)
+        assert figures["waited"]["junk"]["count"] == 90
+        assert {name: waited["failures"] for name, waited in figures["waited"].items() if waited["failures"]} == {}
+        assert "POST of the ballot" in (out / "report.html").read_text()
+        assert await referendum.close_and_count() == meant(kept)

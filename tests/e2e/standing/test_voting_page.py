@@ -1,0 +1,456 @@
+"""The voting page as residents have it: built, served by nginx under its policy, in Chromium, on the whole platform.
+
+Each test is a resident of their own, who identifies with a card in a virtual reader through the card agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evote_jpki.cardfile import save_card
+from evote_jpki.vpcd import InsertedCard
+from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.people.officers import ANSWERS
+from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
+from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, Sent, VotingPage, open_browser
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.card_desk import CardDesk
+from evote_local.stack.stack import Stack
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+VOTERS = 13
+YES, NO = ANSWERS
+_AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
+_READER, _SLOT = "PCD 0 00 00", 0
+
+
+@dataclass
+class Town:
+    """One election, its front, and one browser program for all who vote."""
+
+    stack: Stack
+    referendum: Referendum
+    browser: Browser
+    desk: CardDesk
+    expected: dict[int, str] = field(default_factory=dict)
+    """By voter: the last answer that a receipt was given for."""
+
+    @property
+    def ballots(self) -> str:
+        """Where ballots are posted."""
+        return f"{self.stack.ballots[0].url}/elections/{self.referendum.officers.election_uuid}/ballots"
+
+
+@pytest.fixture(scope="module")
+def town(stack: Stack, pcscd: PcscDaemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    referendum = asyncio.run(_prepared(stack, tmp_path_factory.mktemp("voting-page")))
+    stack.open_front()
+    uuid = referendum.officers.election_uuid
+    page = f"{stack.front.origin}/?election={uuid}"
+    with (
+        CardDesk([uuid], pcsc=pcscd.environment, reader=_READER, page=page) as desk,
+        open_browser() as browser,
+    ):
+        yield Town(stack, referendum, browser, desk)
+    stack.front.stop()
+
+
+async def _prepared(stack: Stack, directory: Path) -> Referendum:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=20261128)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+    return referendum
+
+
+class Resident:
+    """At a PC with a card in its reader; each :meth:`opens` the page in a browser without a past."""
+
+    def __init__(self, town: Town, number: int) -> None:
+        self._town = town
+        self._number = number
+        self._contexts: list[BrowserContext] = []
+        self.pages: list[VotingPage] = []
+
+    def opens(self, **browser: Any) -> VotingPage:
+        """The election's page, as the card agent opens it."""
+        context = self._town.browser.new_context(**{"locale": "ja-JP", **browser})
+        self._contexts.append(context)
+        return self.opens_tab(context)
+
+    def opens_tab(self, context: BrowserContext) -> VotingPage:
+        """Another tab of a browser."""
+        page = VotingPage(context.new_page())
+        self.pages.append(page)
+        page.open(self._town.desk.paired_page)
+        return page
+
+    def meant(self, answer: str) -> None:
+        """Has a receipt for it: this is what has to be counted."""
+        self._town.expected[self._number] = answer
+
+    def leaves(self) -> None:
+        """Close every browser. Whatever was done, the browsers had nothing to complain of."""
+        assert [fault for page in self.pages for fault in page.faults] == []
+        for context in self._contexts:
+            context.close()
+
+
+_turns = iter(range(VOTERS))
+
+
+@pytest.fixture
+def resident(town: Town, insert: Callable[..., AbstractContextManager[InsertedCard]]) -> Iterator[Resident]:
+    number = next(_turns)
+    with insert(town.referendum.voters[number].card, _SLOT):
+        here = Resident(town, number)
+        yield here
+        here.leaves()
+
+
+# --- access: each state, as it is found on the way to the receipt
+
+
+def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    tab = page.tab
+    assert tab.url.endswith(f"?election={town.referendum.officers.election_uuid}"), "the pairing is erased at once"
+    _fit_for_everybody(page, "election")
+    _key_to(tab, "アクセシビリティ方針", "Enter")
+    _fit_for_everybody(page, "accessibility")
+    _key_to(tab, "戻る", "Enter")
+    _key_to(tab, "マイナンバーカードとカードリーダー（パソコン）", "Enter")
+    page.button("カードで確認を始める").wait_for()
+    _fit_for_everybody(page, "card")
+    _key_to(tab, "カードで確認を始める", "Enter")
+    tab.locator(".number").wait_for()
+    _fit_for_everybody(page, "card agent asks")
+    town.desk.consent(USER_PIN, SIGNATURE_PASSWORD)
+    tab.locator("fieldset").wait_for()
+    _key_to(tab, "次へ", "Enter")
+    assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
+    _fit_for_everybody(page, "question, unanswered")
+    _key_to(tab, YES, "Space")
+    _fit_for_everybody(page, "question")
+    _key_to(tab, "次へ", "Enter")
+    page.cast_button.wait_for()
+    _fit_for_everybody(page, "review")
+    _key_to(tab, "投票せずに、この票を確かめる", "Enter")
+    _fit_for_everybody(page, "opened")
+    _key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
+    page.cast_button.wait_for()
+    hold = HeldBallot(tab, town.ballots)
+    _key_to(tab, "この内容で投票する", "Enter")
+    hold.wait()
+    _fit_for_everybody(page, "casting")
+    hold.let_go()
+    page.receive()
+    resident.meant(YES)
+    assert NOT_YET_VOTED not in tab.title()
+    tab.locator(".states .reached", has_text="公開の記録に載りました").wait_for()
+    _fit_for_everybody(page, "receipt")
+    _key_to(tab, "終了する（この端末に何も残しません）", "Enter")
+    _fit_for_everybody(page, "finished")
+
+
+def _fit_for_everybody(page: VotingPage, state: str) -> None:
+    """axe is content in light and dark, nothing scrolls sideways on a phone with large letters, no target is small."""
+    tab = page.tab
+    assert NOT_YET_VOTED in tab.title() or state in ("receipt", "finished"), state
+    if tab.evaluate("typeof axe") == "undefined":
+        tab.evaluate(_AXE.read_text("utf-8"))
+    for scheme in ("dark", "light"):
+        tab.emulate_media(color_scheme=scheme)
+        found = tab.evaluate(
+            "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map((n) => n.html)]))"
+        )
+        assert found == [], f"{state}, {scheme}"
+    wide = tab.viewport_size
+    assert wide is not None
+    tab.set_viewport_size({"width": 320, "height": 640})
+    tab.evaluate("document.documentElement.style.fontSize = '200%'")
+    for language in ("English", "やさしい日本語", "日本語"):
+        tab.get_by_role("button", name=language, exact=True).click()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 320, f"{state} scrolls sideways in {language}"
+    tab.evaluate("document.documentElement.style.fontSize = ''")
+    small = tab.evaluate(
+        """[...document.querySelectorAll("button, a, summary, label.option, input[type=text]")]
+        .filter((target) => !target.matches(".skip") && target.checkVisibility())
+        .map((target) => [target.innerText, target.getBoundingClientRect()])
+        .filter(([, {width, height}]) => width < 44 || height < 44).map(([text]) => text)"""
+    )
+    assert small == [], f"{state}: targets below 44 pixels"
+    tab.set_viewport_size(wide)
+
+
+def _key_to(tab: Page, name: str, key: str) -> None:
+    """Press Tab until what bears the name has the focus, and then the key."""
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        focused = tab.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
+        if focused == name:
+            tab.keyboard.press(key)
+            return
+    raise AssertionError(f"Tab never comes to {name!r}")
+
+
+def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(town: Town) -> None:
+    number = next(_turns)
+    phone = town.stack.phone
+    assert phone is not None
+    save_card(town.referendum.voters[number].card, phone.cards / "voter.card")
+    here = Resident(town, number)
+    page = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page.button("マイナンバーカードとスマートフォン").tap()
+    _fit_for_everybody(page, "phone")
+    page.button("マイナアプリを開く").tap()
+    page.button("voter").wait_for()
+    app = page.tab.url
+    returned = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    returned.open(app)
+    returned.button("voter").tap()
+    returned.tab.locator("fieldset").wait_for()
+    assert returned.tab.url.endswith(f"/?election={town.referendum.officers.election_uuid}"), (
+        "state and code are erased"
+    )
+    returned.answer(NO)
+    returned.cast_button.tap()
+    returned.receive()
+    here.meant(NO)
+    here.leaves()
+
+
+# --- nothing goes astray
+
+
+def _posted(page: VotingPage, town: Town) -> list[str]:
+    return [sent.body for sent in page.network.sent if sent.method == "POST" and sent.url == town.ballots]
+
+
+def test_a_double_tap_casts_one_ballot(town: Town, resident: Resident) -> None:
+    page = resident.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page.identify_by_card(town.desk)
+    page.answer(YES)
+    page.cast_button.dblclick()
+    page.receive()
+    resident.meant(YES)
+    assert len(_posted(page, town)) == 1
+
+
+def test_after_a_reload_the_same_bytes_are_posted_and_one_receipt_comes(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    page.identify_by_card(town.desk)
+    page.answer(NO)
+    hold = HeldBallot(page.tab, town.ballots)
+    page.cast_button.click()
+    hold.wait()
+    page.tab.reload()
+    page.receive()
+    resident.meant(NO)
+    assert _posted(page, town)[-1] == hold.body
+
+
+def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    page.identify_by_card(town.desk)
+    page.answer(YES)
+    troubles = iter((_lose_the_answer, _be_busy))
+    page.tab.route(town.ballots, lambda route: next(troubles, Route.continue_)(route))
+    page.cast_button.click()
+    page.tab.get_by_text("返事が届きません").wait_for()
+    assert NOT_YET_VOTED in page.tab.title(), "the ballot is there, but the voter can't know it"
+    page.button("今すぐ試す").click()
+    page.tab.get_by_text("1 秒後に同じ票を送り直します").wait_for()
+    page.receive()
+    resident.meant(YES)
+    bodies = _posted(page, town)
+    assert len(bodies) == 3 and len(set(bodies)) == 1
+
+
+def _lose_the_answer(route: Route) -> None:
+    route.fetch()
+    route.abort("connectionreset")
+
+
+def _be_busy(route: Route) -> None:
+    origin = route.request.headers["origin"]
+    route.fulfill(
+        status=503,
+        headers={
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Retry-After": "1",
+            "Content-Type": "application/problem+json",
+        },
+        body=json.dumps({"type": "urn:tsukuba-evote:problem:overloaded", "title": "", "status": 503, "detail": ""}),
+    )
+
+
+def test_back_loses_no_answer_and_leads_out_of_no_ballot_on_its_way(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    tab = page.tab
+    page.identify_by_card(town.desk)
+    page.answer(NO)
+    tab.go_back()
+    assert tab.get_by_role("radio", name=NO).is_checked()
+    tab.go_back()
+    assert tab.get_by_role("radio", name=NO).is_checked(), "before the first question is the identification"
+    page.answer(NO)
+    hold = HeldBallot(tab, town.ballots)
+    page.cast_button.click()
+    hold.wait()
+    tab.go_back()
+    tab.get_by_role("heading", name="投票を送っています").wait_for()
+    hold.let_go()
+    page.receive()
+    tab.go_back()
+    page.receive()
+    resident.meant(NO)
+
+
+def test_who_closes_the_page_before_the_answer_votes_again(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    page.identify_by_card(town.desk)
+    page.answer(YES)
+    hold = HeldBallot(page.tab, town.ballots)
+    page.cast_button.click()
+    hold.wait()
+    context = page.tab.context
+    page.tab.close()
+    again = resident.opens_tab(context)
+    assert again.tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    again.vote(town.desk, NO)
+    resident.meant(NO)
+
+
+def test_the_last_of_two_tabs_and_a_second_browser_counts(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    other = resident.opens_tab(page.tab.context)
+    page.identify_by_card(town.desk)
+    page.answer(YES)
+    first = other.vote(town.desk, YES)
+    page.cast_button.click()
+    second = page.receive()
+    phone = resident.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    third = phone.vote(town.desk, NO)
+    resident.meant(NO)
+    assert len({first, second, third}) == 3
+
+
+# --- what is left behind, and what is sent
+
+
+def test_after_finishing_nothing_is_left_in_storage_history_and_address(town: Town, resident: Resident) -> None:
+    page = resident.opens()
+    tab = page.tab
+    tracker = page.vote(town.desk, YES)
+    resident.meant(YES)
+    assert tracker in tab.evaluate("sessionStorage.getItem('tsukuba-evote')"), "a reload brings the receipt back"
+    tab.reload()
+    assert page.receive() == tracker
+    page.button("終了する").click()
+    tab.get_by_role("heading", name="終了しました").wait_for()
+    assert tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    assert tab.evaluate("indexedDB.databases().then((all) => all.length)") == 0
+    assert tab.evaluate("caches.keys().then((all) => all.length)") == 0
+    devtools = tab.context.new_cdp_session(tab)
+    history = devtools.send("Page.getNavigationHistory")["entries"]
+    uuid = town.referendum.officers.election_uuid
+    assert {entry["url"] for entry in history} <= {"about:blank", f"{town.stack.front.origin}/?election={uuid}"}
+    for _ in history:
+        tab.go_back()
+        assert tracker not in tab.content() and YES not in tab.content()
+
+
+def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(
+    town: Town, insert: Callable[..., AbstractContextManager[InsertedCard]]
+) -> None:
+    """What both are told of one resident, both are told of any other as well: it tells nobody apart."""
+    common = []
+    for _ in range(2):
+        number = next(_turns)
+        with insert(town.referendum.voters[number].card, _SLOT):
+            here = Resident(town, number)
+            page = here.opens()
+            page.vote(town.desk, YES)
+            here.meant(YES)
+            sent = page.network.sent
+            auth = [one for one in sent if one.url.startswith(town.stack.auth.url)]
+            ballot = [one for one in sent if one.url.startswith(town.stack.ballots[0].url)]
+            assert {one.method for one in auth} >= {"POST", "OPTIONS"} and {one.method for one in ballot} >= {
+                "POST",
+                "OPTIONS",
+            }
+            common.append(_told(auth) & _told(ballot))
+            said = "\n".join(f"{one.url} {one.headers} {one.body}" for one in sent)
+            for word in (YES, NO, "cookie", "referer", "traceparent", "x-request-id"):
+                assert word not in said, word
+            assert re.search(r"\[[01](, ?[01])+\]", said) is None, "a plain answer"
+            here.leaves()
+    assert common[0] == common[1]
+    assert any(town.referendum.officers.election_uuid in each for each in common[0]), (
+        "the comparison sees what is common"
+    )
+
+
+def _told(conversation: list[Sent]) -> set[str]:
+    """Every name and value, but the lengths of bodies, which are as long as they are."""
+    told: set[str] = set()
+    for one in conversation:
+        told |= {
+            f"{name}: {value}"
+            for name, value in one.headers.items()
+            if name not in ("host", "content-length", ":authority")
+        }
+        told |= set(one.url.split("/", 3)[3].split("/"))
+        if one.body:
+            told |= set(_texts(json.loads(one.body)))
+    return told
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield str(name)
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def test_every_receipt_counts_and_who_comes_too_late_is_told_so(town: Town, resident: Resident) -> None:
+    """Last: closes the election."""
+    late = resident.opens()
+    late.identify_by_card(town.desk)
+    late.answer(YES)
+    with ThreadPoolExecutor(1) as pool:
+        # Playwright has this thread's event loop.
+        counts = pool.submit(asyncio.run, _counted(town)).result()
+    meant = list(town.expected.values())
+    assert counts == [0, meant.count(YES), meant.count(NO)]
+    late.cast_button.click()
+    late.tab.get_by_role("heading", name="投票できませんでした").wait_for()
+    _fit_for_everybody(late, "refused")
+    too_late = resident.opens()
+    too_late.tab.get_by_text("投票は締め切られました。").wait_for()
+    _fit_for_everybody(too_late, "closed")
+    assert not too_late.button("マイナンバーカード").is_visible()
+
+
+async def _counted(town: Town) -> list[int]:
+    async with open_client() as client:
+        town.referendum.officers.use(client)
+        return await town.referendum.close_and_count()

@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import distribution
 from itertools import combinations
 from pathlib import Path
 
@@ -24,13 +22,12 @@ import numpy as np
 from evote_biometric.engine.decoding import Decoder, Limits
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.picture import Picture
-from evote_biometric.engine.weights import RECOGNITION, install_weights, weight_path
+from evote_biometric.engine.weights import install_weights
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.latencies import percentiles
 
 WEBCAM_SIDE = 1280
 """Longest side of what a resident's browser sends."""
-_FIVE_LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,9 @@ def print_alignment(weights: Path, people: list[tuple[str, Picture]], engine: Fa
         return np.array(found[0]["embedding"])
 
     ways: dict[str, Callable[[Picture], np.ndarray]] = {
-        "68 landmarks, dlib's chip; deepface recognises": lambda picture: np.array(engine.read(picture).template),
+        "68 points of the mesh, dlib's chip; deepface recognises": lambda picture: np.array(
+            engine.read(picture).template
+        ),
         "deepface's dlib backend does all of it": whole,
     }
     print(f"\n| aligned by | same person, largest | different, smallest | ratio | p50 ms |\n|{'---|' * 5}")
@@ -136,8 +135,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name)
         install_weights(weights)
-        models = Path(str(distribution(RECOGNITION.package).locate_file(RECOGNITION.folder)))
-        shutil.copy(models / _FIVE_LANDMARKS, weight_path(weights, RECOGNITION).parent)  # deepface's backend wants it
         print_workers(weights, pictures(), arguments.reads)
         with Decoder(Limits()) as decoder:
             paths = sorted(fetch_photographs().rglob("*.jpg"))

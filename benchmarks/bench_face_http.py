@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from evote_biometric.domain.actions import Action
 from evote_biometric.engine.decoding import Limits, decode
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.picture import Pixels
 from evote_face.statements import FaceOrder, FacePurpose
 from evote_jpki.authority import TestAuthority
@@ -53,7 +53,7 @@ class Resident:
         self._key = key
         picture = decode((fetch_photographs() / "obama/1.jpg").read_bytes(), Limits(longest_side_kept=800))
         finder = FaceFinder(WEIGHTS)
-        puppet = Puppet(picture.pixels, to_points(finder.shape(picture.pixels, finder.find(picture.pixels)[0])))
+        puppet = Puppet(picture.pixels, finder.points(picture.pixels, finder.find(picture.pixels)[0]))
         self._rest = puppet.frame(Gesture())
         self._poses = {action: [puppet.frame(one) for one in gestures] for action, gestures in GESTURES.items()}
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
-import dlib
 import numpy as np
 from evote_biometric.domain.copies import Sketch, nearest
 from evote_biometric.engine.decoding import Limits, decode
-from evote_biometric.engine.face_engine import CHIP_SIDE
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder, align
 from evote_biometric.engine.picture import Pixels
 from evote_biometric.engine.sketch import sketch_of
 from evote_local.nodes.photographs import fetch_photographs
@@ -86,14 +84,14 @@ def _sketches(film: Sequence[Pixels], finder: FaceFinder) -> list[Sketch]:
         if not boxes:
             found.append(())
             continue
-        shape = finder.shape(pixels, max(boxes, key=lambda box: box.area()))
-        found.append(sketch_of(dlib.get_face_chip(pixels, shape, CHIP_SIDE)))
+        points = finder.points(pixels, max(boxes, key=lambda box: box.area()))
+        found.append(sketch_of(align(pixels, points)))
     return found
 
 
 def _puppet_films(finder: FaceFinder) -> list[list[Pixels]]:
     pixels = decode((fetch_photographs() / _PORTRAIT).read_bytes(), _LIMITS).pixels
-    points = to_points(finder.shape(pixels, finder.find(pixels)[0]))
+    points = finder.points(pixels, finder.find(pixels)[0])
     factor = _PUPPET_SIDE / max(pixels.shape[:2])
     small = np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
     puppet, random = Puppet(small, points * factor), np.random.default_rng(_SEED)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from evote_biometric.engine.decoding import Decoder, Limits, PictureRefused
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.geometry import Points
 from evote_biometric.engine.picture import Pixels
 from evote_local.nodes.photographs import CROWDS
@@ -68,7 +68,7 @@ def load(folder: Path, finder: FaceFinder) -> Iterator[Photograph]:
 
 def _faces(pixels: Pixels, finder: FaceFinder) -> Iterator[Points]:
     for box in finder.find(pixels):
-        yield to_points(finder.shape(pixels, box))
+        yield finder.points(pixels, box)
 
 
 def _strangers(pixels: Pixels, stem: str, found: list[Points]) -> Iterator[Sample]:

@@ -23,7 +23,7 @@ from evote_biometric.domain.copies import SKETCH_SIDE, SKETCH_STEPS, Sketch
 from evote_biometric.domain.reading import FaceReading
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import install_weights
 from evote_biometric.main import PROGRAM
@@ -333,7 +333,7 @@ def engine(weights: Path) -> FaceEngine:
 @pytest.fixture(scope="session")
 def portrait(photographs: Path) -> Picture:
     """One person who looks straight into the camera."""
-    return decode((photographs / "obama/1.jpg").read_bytes(), Limits(longest_side_kept=1000))
+    return decode((photographs / "obama/1.jpg").read_bytes(), Limits(longest_side_kept=1000, wall_s=60))
 
 
 @pytest.fixture(scope="session")
@@ -341,4 +341,4 @@ def puppet(weights: Path, portrait: Picture) -> Puppet:
     """The person of ``portrait``, who moves: a simulation."""
     finder = FaceFinder(weights)
     box = finder.find(portrait.pixels)[0]
-    return Puppet(portrait.pixels, to_points(finder.shape(portrait.pixels, box)))
+    return Puppet(portrait.pixels, finder.points(portrait.pixels, box))

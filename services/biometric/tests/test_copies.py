@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 import pytest
 from evote_biometric.domain.copies import Sketch, is_copied
-from evote_biometric.engine.face_engine import CHIP_SIDE
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder, align
 from evote_biometric.engine.picture import Picture, Pixels
 from evote_biometric.engine.sketch import sketch_of
 from evote_local.people.frame_thief import CHANGES, as_jpeg
@@ -31,7 +29,7 @@ def finder(weights: Path) -> FaceFinder:
 def sketched(finder: FaceFinder) -> Sketched:
     def sketch(pixels: Pixels) -> Sketch:
         (box,) = finder.find(pixels)
-        return sketch_of(dlib.get_face_chip(pixels, finder.shape(pixels, box), CHIP_SIDE))
+        return sketch_of(align(pixels, finder.points(pixels, box)))
 
     return lambda film: [sketch(pixels) for pixels in film]
 
@@ -40,7 +38,7 @@ def sketched(finder: FaceFinder) -> Sketched:
 def resident(finder: FaceFinder, portrait: Picture) -> Puppet:
     """Small, so that it is drawn quickly."""
     small = np.asarray(cv2.resize(portrait.pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-    return Puppet(small, to_points(finder.shape(small, finder.find(small)[0])))
+    return Puppet(small, finder.points(small, finder.find(small)[0]))
 
 
 def filmed(resident: Puppet, gestures: Sequence[Gesture], seed: int) -> list[Pixels]:

@@ -96,7 +96,7 @@ def changed(readings: list[FaceReading], every: slice | int, **fields: object) -
         (slice(None), {"brightness": 10.0}, RejectionReason.POOR_PICTURES),
         (slice(None), {"genuineness": 0.1}, RejectionReason.NOT_GENUINE),
         (slice(None), {"yaw_deg": 0.0, "eye_openness": 0.3}, RejectionReason.STILL_PHOTO),
-        (-1, {"yaw_deg": 14.0}, RejectionReason.NO_RETURN_TO_CENTRE),
+        (-1, {"yaw_deg": 10.5}, RejectionReason.NO_RETURN_TO_CENTRE),
     ],
 )
 def test_each_fault_of_a_burst_is_named(act: Act, every: slice | int, fields: dict, reason: RejectionReason) -> None:

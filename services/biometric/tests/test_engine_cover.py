@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from evote_biometric.engine.face_engine import FaceEngine
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE, Points
 from evote_biometric.engine.picture import Picture, Pixels
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def points(weights: Path, portrait: Picture) -> Points:
     finder = FaceFinder(weights)
-    return to_points(finder.shape(portrait.pixels, finder.find(portrait.pixels)[0]))
+    return finder.points(portrait.pixels, finder.find(portrait.pixels)[0])
 
 
 def with_pixels(pixels: Pixels) -> Picture:

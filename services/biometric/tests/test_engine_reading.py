@@ -64,7 +64,7 @@ def test_sizes_are_those_of_the_picture_as_it_was_sent(engine: FaceEngine, photo
 
 
 def test_a_head_that_turns_reads_as_turned(engine: FaceEngine, puppet: Puppet) -> None:
-    left, right = (engine.read(shown(puppet, Gesture(yaw_deg=yaw))).yaw_deg for yaw in (20, -20))
+    left, right = (engine.read(shown(puppet, Gesture(yaw_deg=yaw))).yaw_deg for yaw in (24, -24))
     assert left > 15
     assert right < -15
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from evote_biometric.domain.actions import Action
 from evote_biometric.engine.decoding import Limits, decode
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.geometry import LEFT_EYE, RIGHT_EYE, Points
 from evote_biometric.engine.picture import Pixels
 from evote_biometric.main import PROGRAM
@@ -36,10 +36,10 @@ Change = Callable[[Pixels], Pixels]
 
 
 def puppet_of(weights: Path, photo: Path) -> Puppet:
-    picture = decode(photo.read_bytes(), Limits(longest_side_kept=800))
+    picture = decode(photo.read_bytes(), Limits(longest_side_kept=800, wall_s=60))
     finder = FaceFinder(weights)
     box = finder.find(picture.pixels)[0]
-    return Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
+    return Puppet(picture.pixels, finder.points(picture.pixels, box))
 
 
 def grain(pixels: Pixels) -> Pixels:
@@ -69,7 +69,7 @@ def stranger(weights: Path, photographs: Path) -> Puppet:
     """Another person; the photograph looks aside, so it is turned to the camera first."""
     aside = puppet_of(weights, photographs / "biden/1.jpg")
     straight, finder = aside.frame(Gesture(yaw_deg=-14)), FaceFinder(weights)
-    return Puppet(straight, to_points(finder.shape(straight, finder.find(straight)[0])))
+    return Puppet(straight, finder.points(straight, finder.find(straight)[0]))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ async def test_the_enrolled_resident_gets_a_verdict_and_every_trick_its_reason(
 def covered(resident: Puppet, weights: Path, paint: Callable[[Pixels, Points], None]) -> Puppet:
     """The same person behind something painted."""
     pixels, finder = resident.frame(Gesture()), FaceFinder(weights)
-    points = to_points(finder.shape(pixels, finder.find(pixels)[0]))
+    points = finder.points(pixels, finder.find(pixels)[0])
     paint(pixels, points)
     return Puppet(pixels, points)
 

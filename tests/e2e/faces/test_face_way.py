@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from evote_biometric.engine.decoding import Limits, decode
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import FaceFinder
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Gesture, Puppet, encode
@@ -104,10 +104,10 @@ async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
 
 
 def _puppet(weights: Path, photo: Path) -> Puppet:
-    picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000))
+    picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000, wall_s=60))
     finder = FaceFinder(weights)
     box = finder.find(picture.pixels)[0]
-    return Puppet(picture.pixels, to_points(finder.shape(picture.pixels, box)))
+    return Puppet(picture.pixels, finder.points(picture.pixels, box))
 
 
 async def _verify(

@@ -30,6 +30,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 VOTERS = 13
+BUSY_FOR_S = 60
 YES, NO = ANSWERS
 _AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 _READER, _SLOT = "PCD 0 00 00", 0
@@ -101,7 +102,7 @@ class Resident:
         self._town.expected[self._number] = answer
 
     def leaves(self) -> None:
-        """Close every browser. Whatever was done, the browsers had nothing to complain of."""
+        """Close every browser. Whatever was done, no program of a page failed."""
         assert [fault for page in self.pages for fault in page.faults] == []
         for context in self._contexts:
             context.close()
@@ -265,17 +266,20 @@ def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resi
     page = resident.opens()
     page.identify_by_card(town.desk)
     page.answer(YES)
-    troubles = iter((_lose_the_answer, _be_busy))
-    page.tab.route(town.ballots, lambda route: next(troubles, Route.continue_)(route))
+    # Each goes on until the test says otherwise, so that nothing depends on how long a state lasts.
+    answers: list[Callable[[Route], None]] = [_be_busy]
+    page.tab.route(town.ballots, lambda route: answers[-1](route))
     page.cast_button.click()
+    page.tab.get_by_text(f"{BUSY_FOR_S} 秒後に同じ票を送り直します").wait_for()
+    answers.append(_lose_the_answer)
+    page.button("今すぐ試す").click()
     page.tab.get_by_text("返事が届きません").wait_for()
     assert NOT_YET_VOTED in page.tab.title(), "the ballot is there, but the voter can't know it"
-    page.button("今すぐ試す").click()
-    page.tab.get_by_text("1 秒後に同じ票を送り直します").wait_for()
+    answers.append(Route.continue_)
     page.receive()
     resident.meant(YES)
     bodies = _posted(page, town)
-    assert len(bodies) == 3 and len(set(bodies)) == 1
+    assert len(bodies) >= 3 and len(set(bodies)) == 1
 
 
 def _lose_the_answer(route: Route) -> None:
@@ -290,7 +294,7 @@ def _be_busy(route: Route) -> None:
         headers={
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Expose-Headers": "Retry-After",
-            "Retry-After": "1",
+            "Retry-After": str(BUSY_FOR_S),
             "Content-Type": "application/problem+json",
         },
         body=json.dumps({"type": "urn:tsukuba-evote:problem:overloaded", "title": "", "status": 503, "detail": ""}),

@@ -20,12 +20,12 @@ LEAST_FRAMES, MOST_FRAMES = 8, 24
 SHORTEST_BURST, LONGEST_BURST = timedelta(seconds=1.5), timedelta(seconds=30)
 _LONGEST_GAP = timedelta(seconds=3)
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-_TURNED_DEG: Final = 16.0
-_LOOKING_UP_DEG: Final = 10.0
-_CENTRE_YAW_DEG: Final = 12.0
-_CENTRE_PITCH_DEG: Final = 8.0
-_CLOSED: Final = 0.65
-"""Of the eye's openness at rest."""
+_TURNED_DEG: Final = 12.0
+_LOOKING_UP_DEG: Final = 8.0
+_CENTRE_YAW_DEG: Final = 9.0
+_CENTRE_PITCH_DEG: Final = 6.0
+_CLOSED: Final = 0.74
+"""Of the eye's openness at rest. Where these five come from: ADR 11, *Limits of the actions*."""
 _LEAST_GENUINE: Final = 0.5
 _SAME_PERSON_FACTOR: Final = 2.0
 """A turned head is further from the enrolled template than the threshold; another person's is further still."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dlib
 import numpy as np
-from numpy.typing import NDArray
 
 from evote_biometric.domain.reading import FaceReading
 from evote_biometric.engine.appearance import (
@@ -17,14 +16,12 @@ from evote_biometric.engine.appearance import (
     measure_light,
     screen_pattern,
 )
-from evote_biometric.engine.finding import FaceFinder, to_points
+from evote_biometric.engine.finding import CHIP_SIDE, FaceFinder, align
 from evote_biometric.engine.geometry import estimate_pose, eye_openness
 from evote_biometric.engine.picture import Picture, Pixels
 from evote_biometric.engine.sketch import sketch_of
 from evote_biometric.engine.weights import check_weights
 
-CHIP_SIDE = 150
-"""Side of the aligned face that the recognition model takes, in pixels."""
 _MODEL = "Dlib"
 
 # Where a measure of appearance.py says "as likely as not", and how fast that changes; errors: docs/biometrics.md.
@@ -48,7 +45,10 @@ class FaceEngine:
 
         self._represent = DeepFace.represent
         self._finder = FaceFinder(weights)
-        self._embed(np.zeros((CHIP_SIDE, CHIP_SIDE, 3), np.uint8))  # loads the model: the first voter needn't wait
+        # Loads the models: the first voter needn't wait.
+        nobody = np.zeros((CHIP_SIDE, CHIP_SIDE, 3), np.uint8)
+        self._finder.points(nobody, dlib.rectangle(0, 0, CHIP_SIDE, CHIP_SIDE))
+        self._embed(nobody)
 
     def read(self, picture: Picture) -> FaceReading:
         """Measure the largest face of a picture."""
@@ -56,11 +56,10 @@ class FaceEngine:
         if not boxes:
             return _no_face(picture)
         box = max(boxes, key=lambda found: found.area())
-        shape = self._finder.shape(picture.pixels, box)
-        points = to_points(shape)
+        points = self._finder.points(picture.pixels, box)
         face, pose = _crop(picture.pixels, box), estimate_pose(points)
         light = measure_light(face)
-        chip = dlib.get_face_chip(picture.pixels, shape, CHIP_SIDE)
+        chip = align(picture.pixels, points)
         return FaceReading(
             faces=len(boxes),
             picture_width=picture.sent_width,
@@ -80,7 +79,7 @@ class FaceEngine:
             sketch=sketch_of(chip),
         )
 
-    def _embed(self, chip: NDArray[np.uint8]) -> tuple[float, ...]:
+    def _embed(self, chip: Pixels) -> tuple[float, ...]:
         """The model's 128 numbers, scaled to length 1."""
         blue_first = np.ascontiguousarray(chip[:, :, ::-1])
         found = self._represent(blue_first, model_name=_MODEL, detector_backend="skip", l2_normalize=True)

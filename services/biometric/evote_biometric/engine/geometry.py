@@ -12,7 +12,7 @@ Points = NDArray[np.float64]
 """One row for each landmark: x to the right, y down, in pixels."""
 
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
-"""The person's own right and left, in the order of the iBUG 300-W annotation."""
+"""The person's own right and left, in the order that the iBUG annotation gave 68 landmarks."""
 
 _POSED = (30, 8, 36, 45, 48, 54)
 _DISTANCE = 5.0
@@ -20,13 +20,15 @@ _DISTANCE = 5.0
 _HEAD = np.array(
     [  # an average adult head in millimetres, x to the picture's right, y down, z away from the camera
         (0.0, 0.0, 0.0),  # tip of the nose
-        (0.0, 63.6, 12.5),  # chin
-        (-43.3, -32.7, 26.0),  # outer corner of the right eye
-        (43.3, -32.7, 26.0),  # outer corner of the left eye
-        (-28.9, 28.9, 24.1),  # right corner of the mouth
-        (28.9, 28.9, 24.1),  # left corner of the mouth
+        (0.0, 70.1, 17.7),  # chin
+        (-43.6, -32.3, 30.6),  # outer corner of the right eye
+        (43.6, -32.3, 30.6),  # outer corner of the left eye
+        (-27.8, 31.4, 26.4),  # right corner of the mouth
+        (27.8, 31.4, 26.4),  # left corner of the mouth
     ]
 )
+"""Three parts of the head that six landmarks are commonly fitted to, one of the mesh's canonical face: fitted to the
+first, points of the mesh read a look upwards at half of what it is; fitted to the second, a turn (ADR 11)."""
 
 
 @dataclass(frozen=True)

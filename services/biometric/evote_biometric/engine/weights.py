@@ -9,7 +9,7 @@ import argparse
 import hashlib
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 _FOLDER = Path(".deepface/weights")  # deepface looks nowhere else
@@ -22,7 +22,7 @@ class WeightFile:
     name: str
     sha256: str
     package: str
-    """The distribution that ships it."""
+    """The Python package that ships it."""
     folder: str
     """Where in it."""
 
@@ -30,16 +30,18 @@ class WeightFile:
 RECOGNITION = WeightFile(
     "dlib_face_recognition_resnet_model_v1.dat",
     "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-    "face-recognition-models",
-    "face_recognition_models/models",
+    "face_recognition_models",
+    "models",
 )
-LANDMARKS = WeightFile(
-    "shape_predictor_68_face_landmarks.dat",
-    "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
-    "face-recognition-models",
-    "face_recognition_models/models",
+MESH = WeightFile(
+    "face_landmark.tflite",
+    "c603fa6149219a3e9487dc9abd7a0c24474c77263273d24868378cdf40aa26d1",
+    "evote_biometric",
+    "engine",
 )
-WEIGHTS = (RECOGNITION, LANDMARKS)
+"""Kept in this repository: bytes 2,495,952 to 3,737,848 of ``face_mesh_solution_packed_assets.data`` in npm's
+``@mediapipe/face_mesh`` 0.4.1657299874. Copyright the MediaPipe authors, under Apache-2.0."""
+WEIGHTS = (RECOGNITION, MESH)
 
 
 class WeightsRefused(Exception):
@@ -98,12 +100,18 @@ def install_weights(directory: Path) -> None:
         target = weight_path(directory, weight)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".partial")
-        # Not by importing the package: its module asks for setuptools.
-        source = Path(str(distribution(weight.package).locate_file(weight.folder))) / weight.name
-        with source.open("rb") as shipped, partial.open("wb") as copy:
+        with _shipped(weight).open("rb") as shipped, partial.open("wb") as copy:
             shutil.copyfileobj(shipped, copy)
         partial.replace(target)
     check_weights(directory)
+
+
+def _shipped(weight: WeightFile) -> Path:
+    # Not by importing the package: one of them asks for setuptools.
+    spec = find_spec(weight.package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise WeightsMissing(Path(weight.package, weight.folder, weight.name))
+    return Path(spec.submodule_search_locations[0], weight.folder, weight.name)
 
 
 def main() -> None:

@@ -93,6 +93,7 @@ def changed(readings: list[FaceReading], every: slice | int, **fields: object) -
         (0, {"faces": 0}, RejectionReason.NO_FACE),
         (slice(None), {"mouth_covered": 0.9}, RejectionReason.FACE_COVERED),
         (slice(None), {"eyes_covered": 0.9}, RejectionReason.EYES_COVERED),
+        (slice(None), {"eyes_covered": 0.9, "mouth_covered": 0.9}, RejectionReason.FACE_COVERED),
         (slice(None), {"brightness": 10.0}, RejectionReason.POOR_PICTURES),
         (slice(None), {"genuineness": 0.1}, RejectionReason.NOT_GENUINE),
         (slice(None), {"yaw_deg": 0.0, "eye_openness": 0.3}, RejectionReason.STILL_PHOTO),

@@ -103,10 +103,11 @@ def _require_one_face(readings: Sequence[FaceReading]) -> None:
 
 
 def _require_uncovered(seen: Sequence[FaceReading]) -> None:
-    if median(reading.eyes_covered for reading in seen) > COVERED:
-        raise FaceRefused(RejectionReason.EYES_COVERED)
+    # The mouth first: eyes are compared with nose and cheeks, and differ from a mask that lies over these.
     if median(reading.mouth_covered for reading in seen) > COVERED:
         raise FaceRefused(RejectionReason.FACE_COVERED)
+    if median(reading.eyes_covered for reading in seen) > COVERED:
+        raise FaceRefused(RejectionReason.EYES_COVERED)
 
 
 def _require_one_person(seen: Sequence[FaceReading], threshold: float) -> None:

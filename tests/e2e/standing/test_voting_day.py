@@ -21,6 +21,7 @@ from evote_platform.clock import utc_now
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
 from evote_tlog.merkle import leaf_hash
 from evote_tlog.proof import verify_inclusion
+from evote_tlog.tiles import TILE_WIDTH
 
 from ..evote_command import Done, evote, officer_settings
 
@@ -135,7 +136,11 @@ async def _the_log_proves_every_receipt(stack: Stack, client: httpx.AsyncClient,
     log, uuid = stack.ledger_anchor.url, referendum.officers.election_uuid
     key = VerifierKey.parse((await client.get(f"{log}/log-key")).text.strip())
     size = open_checkpoint((await client.get(f"{log}/checkpoint")).text, key).size
-    records = _records((await client.get(f"{log}/tile/records/000.p/{size}")).content)
+    whole, rest = divmod(size, TILE_WIDTH)  # other elections' records are there, too
+    bundles = [f"{number:03}" for number in range(whole)] + ([f"{whole:03}.p/{rest}"] if rest else [])
+    records: list[bytes] = []
+    for bundle in bundles:
+        records += _records((await client.get(f"{log}/tile/records/{bundle}")).content)
     for voter in referendum.voters:
         for cast in voter.casts:
             status = (await client.get(f"{stack.ballots[0].url}/elections/{uuid}/status/{cast.tracker}")).json()

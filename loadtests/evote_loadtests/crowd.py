@@ -29,6 +29,7 @@ LOOK, RELEASE, CAST, LOGGED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
 )
 _FOLLOWED: Final = 10
 """One visit of so many is followed until its ballot is anchored, and reads the board and the turnout."""
+_LOGGED_WITHIN_S, _LOOK_AGAIN_S = 60.0, 0.5
 _REFUSED_JUNK: Final = frozenset({400, 413, 422, 429, 503})
 """What a flood may be answered."""
 
@@ -97,15 +98,18 @@ class Crowd:
         self.tell(Sample(JUNK, time.perf_counter() - started, fault))
 
     async def missing(self) -> list[Kept]:
-        """The acknowledged ballots that the public log doesn't show, each looked for by its receipt alone."""
+        """The acknowledged ballots that the public log doesn't get, each looked for by its receipt alone.
+
+        A receipt comes before the log has the ballot: there is a minute for all of them.
+        """
         casts = {cast.tracker: (cast, voter) for voter in self.voters for cast in voter.casts}
-        missing = []
+        missing, gives_up_at = list(self.kept), time.monotonic() + _LOGGED_WITHIN_S
         async with open_client() as client:
-            for kept in self.kept:
-                cast, voter = casts[kept.tracker]
-                if not await self.polls.shows(cast, voter, client):
-                    missing.append(kept)
-        return missing
+            while True:
+                missing = [kept for kept in missing if not await self.polls.shows(*casts[kept.tracker], client)]
+                if not missing or time.monotonic() > gives_up_at:
+                    return missing
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _vote(self, voter: Voter, client: httpx.AsyncClient) -> Cast:
         await self._timed(LOOK, client.get(f"{self.target.tally_url}/elections/{self.target.election}"))

@@ -98,7 +98,7 @@ class Street(User):
 
     async def _day(self, samples: queue.SimpleQueue[Sample]) -> None:
         outcome = self.outcome
-        with ProcessPoolExecutor(max(1, (os.cpu_count() or 1) // 2), get_context("spawn")) as devices:
+        with ProcessPoolExecutor(max(1, len(os.sched_getaffinity(0)) // 2), get_context("spawn")) as devices:
             crowd = await gather(self.target, self.voters, devices, samples.put)
             started = time.perf_counter()
             outcome.latest_s = await come(self.plan, crowd)

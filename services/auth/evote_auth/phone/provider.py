@@ -175,6 +175,6 @@ async def _bounded(response: httpx.Response) -> bytes:
 def _object(content: bytes) -> Mapping[str, Any]:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested deeper than Python can read
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -11,7 +11,7 @@ real use (ADR 30):
 4. The result has two members, ``signature`` and ``certificate``, each a compact JWE (RFC 7516) to the client's RSA key
    with RSA-OAEP-256 and A256GCM, whose plaintext is base64 of the signature's bytes and of the certificate's DER.
 5. ``response_mode=fragment`` is honoured (OAuth 2.0 Multiple Response Type Encoding Practices): what comes back to the
-   page is sent to no server. If it isn't, the page finds the same in the query.
+   page is sent to no server. If it isn't, this way in doesn't work: the page reads no query.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from joserfc import jwe
 from joserfc.errors import JoseError
@@ -53,7 +54,7 @@ def transaction_id(answer: Mapping[str, Any]) -> str:
 
 def result_path(transaction: str) -> str:
     """Where the result is, below the base; ``transaction`` is one that :func:`transaction_id` gave."""
-    return f"{TRANSACTIONS}/{transaction}/result"
+    return f"{TRANSACTIONS}/{quote(transaction, safe='')}/result"
 
 
 def signed_result(answer: Mapping[str, Any], key: RSAKey) -> tuple[bytes, bytes]:

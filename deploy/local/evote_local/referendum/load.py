@@ -53,6 +53,8 @@ async def _hold(
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         target = directory / "target"
         write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
+        casts = output / "casts.jsonl"
+        casts.unlink(missing_ok=True)  # an earlier run's must not be held against this count
         before = processor_times(os.getpid())
         command = [
             sys.executable,
@@ -70,7 +72,9 @@ async def _hold(
             for name, times in processor_times(os.getpid()).items()
             if (used := times - before.get(name, 0.0)) > 0.05
         }
-        kept = [json.loads(line) for line in (output / "casts.jsonl").read_text().splitlines()]
+        kept = [json.loads(line) for line in casts.read_text().splitlines()] if casts.exists() else []
+        if not kept:
+            raise LoadFailed(f"nobody got a receipt; the crowd's run ended with status {status}")
         (output / "cpu.json").write_text(json.dumps(spent, indent=2) + "\n")
         for line in _cpu_table(spent, len(kept)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

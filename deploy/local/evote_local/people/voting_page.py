@@ -26,10 +26,10 @@ class Desk(Protocol):
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """One Chromium, without a window; each of its contexts is a resident's own."""
+def open_browser(*switches: str) -> Iterator[Browser]:
+    """One Chromium, without a window; each of its contexts is a resident's own. ``switches`` are Chromium's own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield browser
         browser.close()
 
@@ -137,8 +137,22 @@ class VotingPage:
         self.button("カードで確認を始める").wait_for()
 
     def hold_card_to_phone(self, name: str) -> None:
-        """In the app that the voting page opened: the card of this name, and back to wherever the app returns."""
+        """In the app that the voting page opened: the card of this name, and back to wherever the app returns.
+
+        There the voter reads a name, and says that it is theirs.
+        """
         self.button(name).click()
+        self.button("はい、わたしです").click()
+        self.tab.locator("fieldset").wait_for()
+
+    def type_code(self, code: str) -> None:
+        """On the page of voting code and face: the code, as somebody types it."""
+        self.tab.get_by_label("投票コード").fill(code)
+        self.button("コードを確かめる").click()
+
+    def show_face(self) -> None:
+        """With a code that was accepted, to the first question, by whatever is before the camera."""
+        self.button("カメラを始める").click()
         self.tab.locator("fieldset").wait_for()
 
     def identify_by_card(self, desk: Desk) -> None:

@@ -100,6 +100,10 @@ class Referendum:
             self.voters.append(Voter(number, card))
             step()
 
+    def name_of(self, voter: int) -> str:
+        """As it stands on the roll and on the voter's card."""
+        return self._residents[voter].name
+
     def seat_at_readers(self, reader: Answering, most: int) -> int:
         """Let up to ``most`` of the voters use a card reader and its agent; returns how many do."""
         seated = self.voters[:most]

@@ -12,9 +12,13 @@ _AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 
 
 def fit_for_everybody(page: VotingPage, state: str) -> None:
-    """axe is content in light and dark, nothing scrolls sideways on a phone with large letters, no target is small."""
+    """The heading has the focus; axe is content in light and dark; nothing scrolls sideways on a phone with large
+    letters; no target is small.
+    """
     tab = page.tab
     assert NOT_YET_VOTED in tab.title() or state in ("receipt", "finished"), state
+    focused = tab.evaluate("document.activeElement.matches('h1, .errors, input') || document.activeElement.outerHTML")
+    assert focused is True, f"{state}: neither heading nor summary nor field has the focus, but {focused}"
     if tab.evaluate("typeof axe") == "undefined":
         tab.evaluate(_AXE.read_text("utf-8"))
     for scheme in ("dark", "light"):

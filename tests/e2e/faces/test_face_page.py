@@ -59,7 +59,7 @@ class Home:
         return f"{self.stack.front.origin}/?election={self.referendum.officers.election_uuid}"
 
     def code(self, number: int) -> str:
-        return self.codes[f"{number + 1:06d}"]
+        return self.codes[self.referendum.voter_id(number)]
 
     def sits_down(self) -> VotingPage:
         """At the page, on a phone held upright, with the puppet before its camera."""
@@ -84,7 +84,7 @@ async def _prepared(stack: Stack, photo: bytes, directory: Path) -> tuple[Refere
         referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=20261128)
         await referendum.prepare()
         for number in range(VOTERS):
-            await referendum.officers.enrol_face(f"{number + 1:06d}", photo, stack.biometric.url)
+            await referendum.officers.enrol_face(referendum.voter_id(number), photo, stack.biometric.url)
         return referendum, await referendum.officers.voting_codes()
 
 
@@ -120,17 +120,7 @@ def _vote_by_typed_code(home: Home) -> VotingPage:
     page.type_code(_full_width(code.lower().replace("-", "ー", 1).replace("-", " ")))
     page.button("カメラを始める").wait_for()
     fit_for_everybody(page, "before the camera is on")
-    held: list[Route] = []
-    tab.route(f"{home.stack.biometric.url}/verifications", lambda route: held.append(route))
-    page.button("カメラを始める").tap()
-    tab.locator(".pose").wait_for()
-    while not held:
-        tab.wait_for_timeout(20)
-    video = tab.locator("video").evaluate("(video) => [video.videoWidth, video.videoHeight, video.paused]")
-    assert video[0] < video[1] and not video[2], "what the camera sees is shown, upright as the phone is held"
-    fit_for_everybody(page, "before the camera")
-    held[0].continue_()
-    tab.locator("fieldset").wait_for()
+    page.show_face()
     assert tab.evaluate("window.cameras.map((camera) => camera.readyState)") == ["ended"], "nobody looks on"
     page.answer(YES)
     page.cast_button.tap()
@@ -204,7 +194,16 @@ def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left
     page.open(home.address)
     page.button("投票コードと顔の確認").tap()
     page.type_code(home.code(2))
+    held: list[Route] = []
+    page.tab.route(f"{home.stack.biometric.url}/verifications", lambda route: held.append(route))
     page.button("カメラを始める").tap()
+    page.tab.locator(".pose").wait_for()
+    while not held:
+        page.tab.wait_for_timeout(20)
+    video = page.tab.locator("video")
+    assert video.evaluate("(video) => video.videoWidth > 0 && !video.paused"), "what the camera sees is shown"
+    fit_for_everybody(page, "before the camera")
+    held[0].continue_()
     page.tab.get_by_text("登録された本人の顔と確認できませんでした").wait_for()
     page.tab.get_by_text("顔がはっきり写っていませんでした。").wait_for()
     page.tab.get_by_text("この手続きで、あと 2 回試せます。").wait_for()

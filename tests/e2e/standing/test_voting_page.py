@@ -150,8 +150,10 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     fit_for_everybody(page, "review")
     _key_to(tab, "投票せずに、この票を確かめる", "Enter")
     fit_for_everybody(page, "opened")
+    opened = tab.locator(".tracker").inner_text()
     _key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
     page.cast_button.wait_for()
+    assert tab.locator(".tracker").inner_text() != opened, "a ballot that was opened is never cast"
     hold = HeldBallot(tab, town.ballots)
     _key_to(tab, "この内容で投票する", "Enter")
     hold.wait()
@@ -194,12 +196,12 @@ def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(t
     returned.button("voter").tap()
     returned.button("はい、わたしです").wait_for()
     assert returned.tab.locator(".holder").inner_text() == town.referendum.name_of(number)
-    fit_for_everybody(returned, "phone, whose")
-    returned.button("はい、わたしです").tap()
-    returned.tab.locator("fieldset").wait_for()
     assert returned.tab.url.endswith(f"/?election={town.referendum.officers.election_uuid}"), (
         "state and code are erased"
     )
+    fit_for_everybody(returned, "phone, whose")
+    returned.button("はい、わたしです").tap()
+    returned.tab.locator("fieldset").wait_for()
     returned.answer(NO)
     returned.cast_button.tap()
     returned.receive()
@@ -252,8 +254,9 @@ def test_a_double_tap_casts_one_ballot(town: Town, resident: Resident) -> None:
     page = resident.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page.identify_by_card(town.desk)
     page.answer(YES)
+    shown = page.tab.locator(".tracker").inner_text()
     page.cast_button.dblclick()
-    page.receive()
+    assert page.receive() == shown, "the tracker was there before the voter decided"
     resident.meant(YES)
     assert len(_posted(page, town)) == 1
 
@@ -266,6 +269,7 @@ def test_after_a_reload_the_same_bytes_are_posted_and_one_receipt_comes(town: To
     page.cast_button.click()
     hold.wait()
     page.tab.reload()
+    assert page.asked == ["beforeunload"], "who leaves while a ballot is on its way is asked first"
     page.receive()
     resident.meant(NO)
     assert _posted(page, town)[-1] == hold.body
@@ -383,7 +387,8 @@ def test_after_finishing_nothing_is_left_in_storage_history_and_address(town: To
     assert {entry["url"] for entry in history} <= {"about:blank", f"{town.stack.front.origin}/?election={uuid}"}
     for _ in history:
         tab.go_back()
-        assert tracker not in tab.content() and YES not in tab.content()
+        kept = tab.content() + tab.evaluate("JSON.stringify(history.state)")
+        assert tracker not in kept and YES not in kept
 
 
 def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(

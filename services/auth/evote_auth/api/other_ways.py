@@ -9,7 +9,7 @@ from evote_platform.wording import Words
 
 _WORDS: Final = {
     "phone": Words("スマートフォンのマイナアプリ", "with the phone's app"),
-    "card": Words("カードリーダー", "with a card reader"),
+    "card": Words("マイナンバーカードとカードリーダー", "with a My Number card in a reader"),
     "face": Words("投票コードと顔の確認", "by voting code and face"),
 }
 

@@ -31,8 +31,8 @@ OTHER_WAYS: Final = Addition(
     # As auth names them on the way by face; which of them there are, is the city's matter.
     {"other_ways": ("phone", "card", "counter")},
     Words(
-        "市が設けていれば、スマートフォンのマイナアプリ、カードリーダーでも、また窓口・投票所でも投票できます。",
-        "Where the city offers it you can also vote with the phone's app or with a card reader;"
+        "市が設けていれば、スマートフォンのマイナアプリ、マイナンバーカードとカードリーダーでも、また窓口・投票所でも投票できます。",
+        "Where the city offers it you can also vote with the phone's app or with a My Number card in a reader;"
         " and at a counter or at a polling place.",
     ),
 )

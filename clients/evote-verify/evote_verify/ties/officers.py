@@ -122,7 +122,7 @@ class _Check:
         try:
             given = verify_signatures(signed.statements, act, self._roster)
         except CommandRefused as error:
-            yield f"{here}: {_reason(error)}"
+            yield f"{here}: {why_refused(error)}"
             return
         command = given.command
         if (command.service, command.method, command.path) != (act.service, act.method, path):
@@ -194,7 +194,8 @@ def _parsed(body: str) -> Json:
         return None
 
 
-def _reason(error: CommandRefused) -> str:
+def why_refused(error: CommandRefused) -> str:
+    """For an auditor, who holds a roster of their own."""
     match error:
         case NotEntitled():
             return f"{error.person} is not on your roster with that key, for this, at that time"

@@ -31,7 +31,7 @@ from ..reading.front_manifest import (
     sha384,
 )
 from ..reading.front_server import BROWSERS, Answer, FrontServer
-from .officers import why_refused
+from ..reading.refusals import why_refused
 
 _OLDER: Final = (
     "an older manifest, signed as well, would hold too: compare its time and fingerprint with what the city published, "

@@ -54,6 +54,6 @@ if ! cmp -s deploy/helm/tools/schemas/go.sum "$INTO/schemas.sum" || [ ! -d "$INT
   (cd deploy/helm/tools/schemas && "$go" mod download -json \
     k8s.io/kubernetes sigs.k8s.io/gateway-api github.com/cloudnative-pg/cloudnative-pg \
     github.com/cloudnative-pg/plugin-barman-cloud github.com/prometheus-operator/prometheus-operator) >"$INTO/modules.json"
-  .tools/bin/uv run --frozen --no-sync python -m evote_local.chart.schemas "$INTO/modules.json" "$INTO/schemas"
+  .tools/bin/uv run --frozen --no-sync python -m evote_chart.schemas "$INTO/modules.json" "$INTO/schemas"
   cp deploy/helm/tools/schemas/go.sum "$INTO/schemas.sum"
 fi

@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from evote_local.chart.generate import files
-from evote_local.chart.settings import CHART, MIGRATION, SETTINGS, fields_of, given_by_templates, left_to_the_city
+from evote_chart.generate import files
+from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, given_by_templates, left_to_the_city
 from evote_local.nodes.kafka import KAFKA_VERSION
 from evote_platform.settings import ServiceSettings
 from pydantic.alias_generators import to_camel

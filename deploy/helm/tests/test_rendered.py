@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, left_to_the_city
 from evote_eventlog.access import SERVICES, grants
 from evote_eventlog.kafka import DEFAULT_PARTITIONS
 from evote_ledger_anchor.chain_settings import ChainSettings
-from evote_local.chart.settings import CHART, MIGRATION, SETTINGS, fields_of, left_to_the_city
 from evote_platform.production import (
     require_encrypted_database,
     require_encrypted_front,

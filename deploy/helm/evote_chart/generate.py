@@ -1,4 +1,4 @@
-"""``python -m evote_local.chart.generate`` writes the chart's schema, the page of its values, and what its templates
+"""``python -m evote_chart.generate`` writes the chart's schema, the page of its values, and what its templates
 read of the code.
 
 The page and the schema are of one model, so that neither says what the other refuses.
@@ -25,11 +25,11 @@ from evote_tally.service import SCHEMA as TALLY
 from .settings import CHART
 from .values import Values
 
-ROOT: Final = Path(__file__).parents[4]
+ROOT: Final = Path(__file__).parents[3]
 _HEAD: Final = """# Values of the chart
 
 Everything that may stand in the values of [deploy/helm/evote](../deploy/helm/evote); anything else is refused. Written
-by `make chart-values` from `evote_local.chart.values`, as `values.schema.json` is. "required": the chart has none, the
+by `make chart-values` from `evote_chart.values`, as `values.schema.json` is. "required": the chart has none, the
 city's file says it; below what may be left out, where that is there.
 
 | value | | meaning |

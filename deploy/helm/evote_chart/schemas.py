@@ -1,4 +1,4 @@
-"""Schemas for kubeconform: ``python -m evote_local.chart.schemas MODULES FOLDER``.
+"""Schemas for kubeconform: ``python -m evote_chart.schemas MODULES FOLDER``.
 
 ``MODULES`` is what ``go mod download -json`` printed: Kubernetes has its own schemas in its module, each operator its
 resources' definitions in its own. Nothing is fetched; members that no schema knows are refused.

@@ -19,7 +19,7 @@ from evote_tally.settings import TallySettings
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-CHART: Final = Path(__file__).parents[3] / "helm/evote"
+CHART: Final = Path(__file__).parents[1] / "evote"
 SETTINGS: Final[Mapping[str, tuple[type[BaseSettings], ...]]] = {
     "auth": (AuthSettings,),
     "biometric": (BiometricSettings,),

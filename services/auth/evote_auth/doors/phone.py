@@ -15,6 +15,7 @@ from evote_platform.clock import rfc3339
 from ..domain.phone import VISIT_LIFETIME, AskedByPhone, PhoneAnswer, PhoneVisit, new_code_verifier
 from ..domain.phone_evidence import phone_evidence
 from ..domain.release import Challenge, authenticate_signature, new_challenge, release_texts, request_sha256
+from ..metrics import Way
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, challenges, phone_visits
@@ -91,7 +92,7 @@ class PhoneDoor:
         prepared = await admit_known(self.service, attempt, card.signature.fingerprint, lambda: card, then)
         shown = card.signature.attributes or card.attributes
         sealed_name = seal(Contents.NAME, shown.name, prepared.occasion)
-        return ReleasedByPhone(await self.service.releasing.publish(prepared), sealed_name)
+        return ReleasedByPhone(await self.service.releasing.publish(prepared, Way.PHONE), sealed_name)
 
     async def _prepare_release(
         self, asked: AskedByPhone, answer: PhoneAnswer, connection: Connection, voter: AdmittedVoter

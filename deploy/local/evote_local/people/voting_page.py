@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Protocol
 
+import cv2
+import numpy as np
 from playwright.sync_api import Browser, CDPSession, Dialog, Locator, Page, Route, sync_playwright
 
 from .voters import SIGNATURE_PASSWORD, USER_PIN
@@ -32,6 +35,44 @@ def open_browser(*switches: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield browser
         browser.close()
+
+
+@contextmanager
+def hold_before_camera(browser: Browser, shown: bytes, folder: Path) -> Iterator[Page]:
+    """A tab of another Chromium whose camera sees a square picture (PNG), as it is shown on another device's screen.
+
+    Args:
+        browser: any that is open: it knows how to start another one.
+        folder: takes the camera's film.
+    """
+    film = folder / "camera.y4m"
+    film.write_bytes(_film(shown))
+    other = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ],
+    )
+    try:
+        yield other.new_context(locale="ja-JP").new_page()
+    finally:
+        other.close()
+
+
+def _film(shown: bytes) -> bytes:
+    """Two frames of grey with the picture in the middle, as YUV4MPEG2: Chromium's camera shows them again and again."""
+    width, height, side = 1280, 720, 640
+    picture = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError("not a picture")
+    frame = np.full((height, width), 128, np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    frame[top : top + side, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    # The two planes of colours say: none.
+    planes = frame.tobytes() + bytes([128]) * (width * height // 2)
+    return f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420\n".encode() + (b"FRAME\n" + planes) * 2
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ help: ## List the targets
 
 WEB := web/shared/api/generated/.made
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml) services/biometric/evote_biometric/engine/weights.py
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml libs/belenios-core/Cargo.* libs/belenios-core/src/* libs/belenios-core/.cargo/*) services/biometric/evote_biometric/engine/weights.py
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)

@@ -13,6 +13,7 @@ from . import (
     command_commands,
     election_commands,
     face_commands,
+    front_commands,
     officer_commands,
     roll_commands,
     trustee_commands,
@@ -30,6 +31,7 @@ app.add_typer(roll_commands.app, name="roll")
 app.add_typer(officer_commands.app, name="officer")
 app.add_typer(command_commands.app, name="command")
 app.add_typer(face_commands.app, name="face")
+app.add_typer(front_commands.app, name="front")
 app.add_typer(trustee_commands.app, name="trustee")
 app.add_typer(audit_commands.app, name="audit")
 

@@ -24,6 +24,7 @@ from evote_cli import (
     command_commands,
     election_commands,
     face_commands,
+    front_commands,
     irrevocable,
     officer_commands,
     roll_commands,
@@ -249,6 +250,7 @@ TALKING = (
     command_commands,
     election_commands,
     face_commands,
+    front_commands,
     irrevocable,
     officer_commands,
     roll_commands,
@@ -263,7 +265,7 @@ def evote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
     def run(transport: httpx.BaseTransport, *arguments: str | Path, typed: str = "") -> str:
         for module in TALKING:
-            if module is not command_commands:  # asks the election's name by way of irrevocable
+            if hasattr(module, "ServiceClient"):
                 monkeypatch.setattr(module, "ServiceClient", lambda url: ServiceClient(url, transport))
             # As wide as the longest line, whatever terminal the tests run in: nothing is wrapped.
             monkeypatch.setattr(module._console, "width", 200)

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Tie(StrEnum):
-    """What holds two things together, from the voter to the chains."""
+    """What holds two things together, from the voter to the chains, and to the page that the voter votes on."""
 
     RECEIPT_SERVICE = "receipt - ballot service"
     RECEIPT_ARCHIVE = "receipt - archive"
@@ -38,6 +38,10 @@ class Tie(StrEnum):
     WITNESSES = "checkpoint - witnesses"
     ETHEREUM = "checkpoint - ethereum"
     FABRIC = "checkpoint - fabric"
+    FRONT_OFFICERS = "manifest - officers"
+    FRONT_FINGERPRINT = "manifest - fingerprint"
+    FRONT_BUILD = "manifest - build"
+    FRONT = "front - manifest"
 
 
 ASK_AGAIN: Final = "ask again when every election of that time has closed, or with an auditor's access"

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +36,8 @@ from .reading.access import LOG_SERVICE, AuditorAccess
 from .reading.archive_file import ArchiveFile, opened_archive
 from .reading.archive_place import Bar, archive_at, is_url
 from .reading.chains import NamedChain
+from .reading.front_manifest import NotAManifest, build_files
+from .reading.front_server import FrontServer
 from .reading.proof_file import GivenProof, read_proof
 from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
 from .reading.saved import SavedLog
@@ -60,6 +62,7 @@ examples:
   evote-verify UUID.bel --extends yesterday.bel --tracker TRACKER
   evote-verify UUID.bel --log https://log.example --log-key log.key --save audit/
   evote-verify --receipt receipt.json --receipt-key KEY --proof ballot-17.tlog-proof --log-key log.key
+  evote-verify --front https://vote.example --roster roster.json
 """
 
 
@@ -93,6 +96,14 @@ def parser() -> argparse.ArgumentParser:
     add("--log-key", metavar="KEY|FILE", help="the log's verifier key, from a source other than the log")
     add("--witness-policy", type=Path, metavar="FILE", help="whose cosignatures you ask for (C2SP tlog-policy)")
     add("--roster", type=Path, metavar="FILE", help="the officers' roster, as the municipality gave it to you (JSON)")
+    add("--front", metavar="URL", help="where residents vote, or read the public pages: what they are served")
+    add(
+        "--front-fingerprint",
+        type=_fingerprint,
+        metavar="HEX",
+        help="of the front's manifest, as the city published it",
+    )
+    add("--front-build", type=Path, metavar="FOLDER", help="the same page as you built it from its sources")
     add("--save", type=Path, metavar="FOLDER", help="keep the log, its checkpoints and what the chains said")
     add("--receipt", type=Path, metavar="FILE", help="a voter's receipt (JSON)")
     add("--receipt-key", metavar="KEY|FILE", help="the ballot service's key (its /receipt-key)")
@@ -116,8 +127,15 @@ def _usable_processors() -> int:
 
 def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentParser) -> None:
     """End the program with status 2 unless the options make sense together."""
-    if arguments.archive is None and arguments.log is None and arguments.proof is None:
-        parsed.error("give an ARCHIVE, a --log or a --proof")
+    if all(place is None for place in (arguments.archive, arguments.log, arguments.proof, arguments.front)):
+        parsed.error("give an ARCHIVE, a --log, a --proof or a --front")
+    if arguments.front is None and (arguments.front_fingerprint is not None or arguments.front_build is not None):
+        parsed.error("--front-fingerprint and --front-build are of a --front")
+    if arguments.front is not None and arguments.roster is None and arguments.front_fingerprint is None:
+        # Whoever serves other files serves a list of them, too.
+        parsed.error(
+            "--front needs the --roster of the officers who sign, or the --front-fingerprint that they published"
+        )
     of_archive = (arguments.extends, arguments.fingerprint, arguments.tracker, arguments.require_result or None)
     if arguments.archive is None and any(option is not None for option in of_archive):
         parsed.error("--extends, --require-result, --fingerprint and --tracker are of an ARCHIVE")
@@ -134,8 +152,8 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
         parsed.error("--proof needs the --receipt that it is of")
     if arguments.witness_policy is not None and arguments.log is None and arguments.proof is None:
         parsed.error("--witness-policy needs --log or --proof")
-    if arguments.roster is not None and arguments.log is None:
-        parsed.error("--roster needs --log")
+    if arguments.roster is not None and arguments.log is None and arguments.front is None:
+        parsed.error("--roster needs --log or --front")
     if arguments.receipt_key is not None and arguments.receipt is None:
         parsed.error("--receipt-key needs --receipt")
 
@@ -177,6 +195,10 @@ class Given:
     kept: tuple[SavedLog, ...]
     """Folders with what was seen before: the one that is saved to, and the one that is read."""
     chains: tuple[NamedChain, ...]
+    front: FrontServer | None
+    front_fingerprint: str | None
+    front_build: Mapping[str, str] | None
+    """The files of the auditor's own build."""
 
 
 @contextmanager
@@ -219,6 +241,9 @@ def read_given(arguments: argparse.Namespace, outside: Outside, bar: Bar) -> Ite
             save=save,
             kept=tuple(dict.fromkeys(folder for folder in (copy, save) if folder is not None)),
             chains=tuple(outside.chains(arguments)),
+            front=None if arguments.front is None else _front(arguments.front, opened, outside),
+            front_fingerprint=arguments.front_fingerprint,
+            front_build=None if arguments.front_build is None else _build(arguments.front_build),
         )
 
 
@@ -229,6 +254,21 @@ def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> 
         access = None if arguments.auditor_key is None else _access(arguments.auditor_key, place, outside)
         return HttpSource(opened.enter_context(httpx.Client(auth=access)), place, outside.sleep)
     return FolderSource(Path(place))
+
+
+def _front(url: str, opened: ExitStack, outside: Outside) -> FrontServer:
+    if not is_url(url):
+        raise Unusable(f"{url} is not a front's address: it begins with https://")
+    return FrontServer(opened.enter_context(httpx.Client()), url, outside.sleep)
+
+
+def _build(folder: Path) -> Mapping[str, str]:
+    try:
+        return build_files(folder)
+    except NotAManifest as error:
+        raise Unusable(f"{folder} is not a front's build: {error.reason}") from error
+    except OSError as error:
+        raise Unusable(f"{error.filename} can't be read: {error.strerror or type(error).__name__}") from error
 
 
 def _earlier(text: str, opened: ExitStack) -> ArchiveFile | str:
@@ -282,6 +322,12 @@ def _text_or_file(text: str) -> bytes:
         return _read_file(path) if path.is_file() else text.encode()
     except (OSError, ValueError):  # too long for a file name, or with a NUL
         return text.encode()
+
+
+def _fingerprint(text: str) -> str:
+    if not _HEAD.fullmatch(text.lower()):
+        raise argparse.ArgumentTypeError("a front's fingerprint is 64 hexadecimal digits")
+    return text.lower()
 
 
 def _tracker(text: str) -> str:

@@ -18,6 +18,7 @@
 16. archive - result, election - fingerprint
 17. tracker - archive, archive - earlier archive
 18. The archive's file is still what all of this read.
+19. manifest - officers, manifest - fingerprint, manifest - build, front - manifest
 
 What each tie is, its room in :mod:`.ties` says.
 """
@@ -52,6 +53,7 @@ from .ties import (
     earlier,
     expected,
     extends,
+    front,
     officers,
     proof,
     receipt_archive,
@@ -81,7 +83,25 @@ def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
         findings.append(archive.tie(verified.found))
         findings += _asked_of_archive(given.archive, given, verified)  # 16 and 17
         given.archive.require_unchanged()  # 18
+    findings += _front(given)  # 19
     return Report(version("evote-verify"), now(), verified, tuple(findings))
+
+
+def _front(given: Given) -> Iterator[Finding]:
+    """Step 19."""
+    if given.front is None:
+        return
+    signed = front.read_manifest(given.front)
+    if isinstance(signed, Finding):
+        yield signed
+        return
+    if given.roster is not None:
+        yield front.tie_officers(signed, given.roster)
+    if given.front_fingerprint is not None:
+        yield front.tie_fingerprint(signed.manifest, given.front_fingerprint)
+    if given.front_build is not None:
+        yield front.tie_build(signed.manifest, given.front_build)
+    yield front.tie_front(given.front, signed, newest_known=given.front_fingerprint is not None)
 
 
 def _archive(file: ArchiveFile, given: Given, bar: Bar) -> VerifiedArchive:

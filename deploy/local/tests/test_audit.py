@@ -143,9 +143,9 @@ def test_a_vulnerable_crate_is_named_and_a_database_out_of_reach_has_found_nothi
 
 
 def test_every_lock_file_is_one_that_is_asked_about() -> None:
-    """The only other lock is of a Go program that tests alone run."""
+    """The only other locks are of Go programs that tests alone run."""
     assert lock_files("uv.lock")
     assert lock_files("package-lock.json")
     assert [path.parent.name for path in lock_files("Cargo.lock")] == ["belenios-core"]
     others = [path for name in ("go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
-    assert [path.parent.name for path in others] == ["torchwood"]
+    assert {path.parent.name for path in others} == {"torchwood", "helm", "helm-unittest", "kubeconform", "schemas"}

@@ -72,6 +72,8 @@ UNBLOCK_CARD: Final = Act("auth", "POST", f"{_VOTER}/card-unblock", _COUNTER, 1,
 REISSUE_TEMPLATE: Final = Act(
     "biometric", "POST", f"{_ELECTION}/templates/{{voter_ref}}/reissue", _OFFICER, 1, "顔のテンプレートの作り直し"
 )
+# No service carries it out: whoever serves the page serves the signed list beside it (evote-verify --front).
+PUBLISH_FRONT: Final = Act("front", "PUT", "/manifest.json", _OFFICER, 2, "投票ページ・公開ページとして配る内容の承認")
 
 ACTS: Final = (
     DRAFT,
@@ -90,6 +92,7 @@ ACTS: Final = (
     BLOCK_CARD,
     UNBLOCK_CARD,
     REISSUE_TEMPLATE,
+    PUBLISH_FRONT,
 )
 
 

@@ -6,6 +6,8 @@ In Chromium, on the whole platform, under the policy of `web/edge`.
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import open_client
 from evote_local.people.voting_page import VotingPage, open_browser
 from evote_local.referendum.referendum import Referendum
+from evote_local.stack.front import Front
 from evote_local.stack.stack import Stack
 from playwright.sync_api import Browser
 
@@ -125,6 +128,26 @@ def test_the_public_pages_show_the_vote_as_it_goes(town: Town, tracker: str) -> 
     assert "50.00" in turnout.tab.locator("tfoot").inner_text()
     town.public("status").tab.get_by_text("見つかった異常はありません。").wait_for()
     town.public("result").tab.get_by_text("結果はまだ出ていません").wait_for()
+
+
+def test_both_fronts_serve_what_two_officers_signed_and_nothing_else(town: Town) -> None:
+    """By the auditor's program, on nginx under `web/edge`; and it finds a program that was changed in its place."""
+    for front in (town.stack.front, town.stack.board):
+        looked = _look_at(front, town.stack)
+        assert looked.returncode == 0, looked.stdout + looked.stderr
+    worker = next((town.stack.front.site / "assets").glob("entry-*.js"))
+    kept = worker.read_bytes()
+    worker.write_bytes(kept + b" ")
+    try:
+        looked = _look_at(town.stack.front, town.stack)
+        assert looked.returncode == 1 and f"{worker.name} is another one" in looked.stdout
+    finally:
+        worker.write_bytes(kept)
+
+
+def _look_at(front: Front, stack: Stack) -> subprocess.CompletedProcess[str]:
+    program = ["-m", "evote_verify.main", "--front", front.origin, "--roster", str(stack.identities.roster_file)]
+    return subprocess.run([sys.executable, *program], capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("place", PAGES)

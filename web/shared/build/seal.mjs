@@ -1,9 +1,9 @@
 /**
- * After the build, over its folder (`node seal.mjs DIST`): the hash of every file, in the page (subresource integrity) and in a
- * manifest that can be signed, published and compared with what a server gives. Fails when the page loads more than its budget.
+ * After the build, over its folder (`node seal.mjs DIST`): the hash of what the page loads, in the page (subresource integrity).
+ * Fails when the page loads more than its budget.
  *
- * A browser compares what the page itself names. The worker it takes as it comes, from the same origin; that one is held by the
- * manifest alone.
+ * A browser compares what the page itself names. The worker it takes as it comes, from the same origin; that one, and the page, are
+ * held by the manifest alone that officers sign over all files (`evote front sign`).
  */
 
 import { createHash } from "node:crypto";
@@ -16,15 +16,15 @@ const DIST = `${resolve(process.argv[2])}/`;
 const BUDGET_BYTES = 120 * 1024;
 
 const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name !== "manifest.json")
+  .filter((entry) => entry.isFile())
   .map((entry) => join(entry.parentPath, entry.name).slice(DIST.length))
   .toSorted();
-const digest = (content, encoding) => createHash("sha384").update(content).digest(encoding);
+const digest = (content) => createHash("sha384").update(content).digest("base64");
 
 let page = readFileSync(join(DIST, "index.html"), "utf8");
 const loaded = files.filter((file) => /\.(js|css)$/.test(file));
 for (const file of loaded) {
-  const integrity = `integrity="sha384-${digest(readFileSync(join(DIST, file)), "base64")}"`;
+  const integrity = `integrity="sha384-${digest(readFileSync(join(DIST, file)))}"`;
   page = page.replace(`"/${file}"`, `"/${file}" ${integrity}`);
 }
 writeFileSync(join(DIST, "index.html"), page);
@@ -33,9 +33,6 @@ const unsealed = [...page.matchAll(/<(?:script|link)[^>]*(?:src|href)="\/[^>]*>/
 if (unsealed.length > 0) {
   throw new Error(`without integrity: ${unsealed.map(([tag]) => tag).join(" ")}`);
 }
-
-const manifest = Object.fromEntries(files.map((file) => [file, digest(readFileSync(join(DIST, file)), "hex")]));
-writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify({ algorithm: "sha384", files: manifest }, null, 2)}\n`);
 
 const sizes = [...loaded, "index.html"].map((file) => [file, gzipSync(readFileSync(join(DIST, file)), { level: 9 }).length]);
 const total = sizes.reduce((sum, [, size]) => sum + size, 0);

@@ -89,6 +89,7 @@ ENGLISH = Words(
         Tie.WITNESSES: "give --log and --witness-policy",
         Tie.ETHEREUM: "give --log, --ethereum and --contract",
         Tie.FABRIC: "give --log and --fabric",
+        Tie.FRONT: "give --front, and --roster or --front-fingerprint",
     },
     rests_on_log="it rests on the log ({})",
     stages={
@@ -188,6 +189,10 @@ JAPANESE = Words(
         Tie.WITNESSES: "チェックポイントと証人：証人の署名が足りている",
         Tie.ETHEREUM: "チェックポイントと Ethereum",
         Tie.FABRIC: "チェックポイントと Fabric",
+        Tie.FRONT_OFFICERS: "ページの一覧と職員：一覧に名簿の職員の署名がある",
+        Tie.FRONT_FINGERPRINT: "ページの一覧と指紋：市が公表した指紋の一覧である",
+        Tie.FRONT_BUILD: "ページの一覧とビルド：ソースから作ったものと同じ",
+        Tie.FRONT: "ページと一覧：配られるファイルがすべて一覧と同じ",
     },
     how_to_check={
         Tie.RECEIPT_LOG: "--receipt と、--log か --proof を指定してください",
@@ -198,6 +203,7 @@ JAPANESE = Words(
         Tie.WITNESSES: "--log と --witness-policy を指定してください",
         Tie.ETHEREUM: "--log、--ethereum、--contract を指定してください",
         Tie.FABRIC: "--log と --fabric を指定してください",
+        Tie.FRONT: "--front と、--roster か --front-fingerprint を指定してください",
     },
     rests_on_log="ログに基づくため確認できません（{}）",
     stages={

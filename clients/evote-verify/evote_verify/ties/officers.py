@@ -23,10 +23,7 @@ from evote_officers.acts import Act
 from evote_officers.commands import (
     CLOCK_SKEW,
     COMMAND_LIFETIME,
-    CommandOfAnother,
     CommandRefused,
-    NotEntitled,
-    PersonsMissing,
     verify_signatures,
 )
 from evote_officers.roster import Roster
@@ -34,6 +31,7 @@ from evote_officers.roster import Roster
 from ..findings import Finding, Outcome, Tie
 from ..reading.elections import LoggedElection, LoggedElections
 from ..reading.records import SignedCommand
+from ..reading.refusals import why_refused
 
 _WRITTEN_WITHIN = COMMAND_LIFETIME + timedelta(minutes=1)
 """From signature to event."""
@@ -122,7 +120,7 @@ class _Check:
         try:
             given = verify_signatures(signed.statements, act, self._roster)
         except CommandRefused as error:
-            yield f"{here}: {_reason(error)}"
+            yield f"{here}: {why_refused(error)}"
             return
         command = given.command
         if (command.service, command.method, command.path) != (act.service, act.method, path):
@@ -192,15 +190,3 @@ def _parsed(body: str) -> Json:
         return load(body)
     except BeleniosError:
         return None
-
-
-def _reason(error: CommandRefused) -> str:
-    match error:
-        case NotEntitled():
-            return f"{error.person} is not on your roster with that key, for this, at that time"
-        case PersonsMissing():
-            return f"it takes {error.needed} persons, and {error.given} signed"
-        case CommandOfAnother():
-            return f"it was signed for another {error.field}"
-        case _:
-            return "what stands there are no signatures of one command"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_officers.acts import find_act
+from evote_officers.acts import Act, find_act
 from evote_officers.commands import ACCESS_SCHEME, COMMAND_SCHEME, authorization
 from evote_officers.roster import Role
 from evote_officers.signing import Officer
@@ -84,6 +84,12 @@ class Staff:
         draft.replace(path)
         return path
 
+    def command(self, act: Act, path: str, body: bytes, now: datetime) -> list[str]:
+        """The statements of as many persons as an act takes."""
+        first, *others = self.holding(act.role)[: act.persons]
+        command = first.officer.command(act, path, body, reason=REASON, now=now, random=secrets.token_bytes)
+        return [command, *(other.officer.cosign(command) for other in others)]
+
     def signing(self, service: str, clock: Clock = utc_now) -> StaffSignature:
         """For ``httpx``: every request to ``service`` is signed by whom it takes."""
         return StaffSignature(self, service, clock)
@@ -109,11 +115,7 @@ class StaffSignature(httpx.Auth):
         if path == "/metrics":
             request.headers["Authorization"] = f"Bearer {self.staff.scraper_token}"
         elif act is not None:
-            first, *others = self.staff.holding(act.role)[: act.persons]
-            command = first.officer.command(
-                act, path, request.content, reason=REASON, now=now, random=secrets.token_bytes
-            )
-            statements = [command, *(other.officer.cosign(command) for other in others)]
+            statements = self.staff.command(act, path, request.content, now)
             request.headers["Authorization"] = authorization(COMMAND_SCHEME, statements)
         else:
             reader = self.staff.tanaka if path.endswith("/card-matches") else self.staff.kato

@@ -10,8 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from evote_officers.acts import PUBLISH_FRONT
+from evote_platform.clock import utc_now
+from evote_verify.reading.front_manifest import MANIFEST, SignedManifest, build_files, new_manifest
+
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
+from ..people.staff import Staff
 
 _WEB: Final = Path(__file__).parents[4] / "web"
 # Not on everybody's PATH.
@@ -67,13 +72,19 @@ class PublicConfig:
 class Front(Running):
     """Built anew at each start, so that it is never older than its sources."""
 
-    def __init__(self, directory: Path, pages: Literal["resident", "board"]) -> None:
-        """``directory`` takes page, configuration and log; ``pages`` is their folder in ``web``."""
+    def __init__(self, directory: Path, pages: Literal["resident", "board"], staff: Staff) -> None:
+        """``directory`` takes page, configuration and log; ``pages`` is their folder in ``web``; ``staff`` sign it."""
+        self._staff = staff
         self._directory = directory
         self._pages = pages
         self._port = free_port()
         self._config: FrontConfig | PublicConfig | None = None
         self._process: ChildProcess | None = None
+
+    @property
+    def site(self) -> Path:
+        """The build that is served; after :meth:`start`."""
+        return self._directory / "site"
 
     @property
     def origin(self) -> str:
@@ -90,7 +101,7 @@ class Front(Running):
             return
         if self._config is None:
             raise ProcessFailed("the front", "was not configured", "")
-        site = self._directory / "site"
+        site = self.site
         site.mkdir(parents=True, exist_ok=True)
         (self._directory / "temp").mkdir(exist_ok=True)
         _run(
@@ -108,6 +119,9 @@ class Front(Running):
         allowed = _run("the front's policy", _WEB, "edge/connect-src.mjs", str(config))
         (self._directory / "connect-src.conf").write_text(allowed)
         shutil.copy(_WEB / "edge/headers.conf", self._directory)
+        manifest = new_manifest(self.origin, build_files(site), config.read_bytes())
+        statements = self._staff.command(PUBLISH_FRONT, PUBLISH_FRONT.path, manifest.text.encode(), utc_now())
+        (self._directory / MANIFEST).write_text(SignedManifest(manifest, tuple(statements)).text)
         (self._directory / "site.conf").write_text(self._site_conf(site))
         main = self._directory / "nginx.conf"
         main.write_text(_MAIN.format(here=self._directory))

@@ -67,9 +67,9 @@ class Stack(Running):
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
-        self.front = Front(directory / "front", "resident")
+        self.front = Front(directory / "front", "resident", self.identities.staff)
         """The residents' page; runs after :meth:`open_front`."""
-        self.board = Front(directory / "board", "board")
+        self.board = Front(directory / "board", "board", self.identities.staff)
         """The public pages; run after :meth:`open_board`."""
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}

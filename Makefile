@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,7 +90,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -121,6 +121,17 @@ isolation: $(INSTALLED) ## Import each deployable from an environment with only 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kafka-acls.json
 	@$(RUN) python -m evote_eventlog.schemas docs/events
 	@$(RUN) python -m evote_eventlog.access docs/kafka-acls.json
+
+chart-tools: $(INSTALLED) ## Build Helm, helm-unittest and kubeconform, and fetch schemas, into .tools/chart (minutes, once)
+	@deploy/helm/tools.sh
+
+# Not part of `make test`: its programs take minutes to build. What needs none of them is in tests/contract/test_chart.py.
+chart: chart-tools ## Render the chart for each profile, and hold it to schemas, settings, arrows and its own refusals
+	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
+	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
+
+chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
+	@$(RUN) python -m evote_chart.generate
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py

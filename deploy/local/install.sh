@@ -30,6 +30,8 @@ done
 for package in nginx-light chromium fonts-ipafont-gothic; do
   have_package "$package" || missing+=("$package")
 done
+# Prometheus and promtool: try the alerts' rules, and read the metrics of a standing platform as at a city.
+have_package prometheus || missing+=(prometheus)
 # Searches every state of the model of a ballot's way (with gcc).
 have_package spin || missing+=(spin)
 # Moves the clock of the tests that must pass on any day.
@@ -46,11 +48,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     as_root mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
   fi
-  if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
-    # The same: nginx is started by us, at a port of ours. Masked, the package's own would not start at port 80.
-    as_root mkdir -p /etc/systemd/system
-    as_root ln -sfn /dev/null /etc/systemd/system/nginx.service
-  fi
+  for daemon in nginx prometheus; do
+    if [[ " ${missing[*]} " == *" $daemon"* ]]; then
+      # The same: we start both, at ports of ours. Masked, the packages' own don't start at theirs.
+      as_root mkdir -p /etc/systemd/system
+      as_root ln -sfn /dev/null "/etc/systemd/system/$daemon.service"
+    fi
+  done
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null

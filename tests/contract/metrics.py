@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evote_platform.in_tens import is_in_tens
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/metrics.md"
 _KINDS = {"Counter": "counter", "Gauge": "gauge", "GaugeMetricFamily": "gauge", "Histogram": "histogram"}
@@ -19,8 +21,12 @@ What `/metrics` of each service shows, on the management port, to programs that 
 `make metrics` from the code. Python's and the process's own (`process_…`, `python_…`) come besides. No label holds an
 election, a voter, a credential or an address.
 
-| metric | kind | labels | of | meaning |
-|---|---|---|---|---|
+What counts people's successes stands still until ten more have come, and begins to show at ten (`in tens`): nobody
+who reads metrics every few seconds tells one voter's release from it. Failures (`outcome="failed"`, a status from 400
+on) show at once. A gauge that can't be read is left out or not a number; it does not stand still.
+
+| metric | kind | labels | shown | of | meaning |
+|---|---|---|---|---|---|
 """
 
 
@@ -42,10 +48,16 @@ def metrics_of_code() -> list[MetricOfCode]:
 
 def page(metrics: list[MetricOfCode]) -> str:
     """The page."""
-    return _HEAD + "".join(
-        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.of} | {one.says} |\n"
-        for one in metrics
-    )
+    return _HEAD + "".join(_row(metric) for metric in metrics)
+
+
+def _row(one: MetricOfCode) -> str:
+    labels = ", ".join(f"`{label}`" for label in one.labels)
+    return f"| `{one.name}` | {one.kind} | {labels} | {_shown(one)} | {one.of} | {one.says} |\n"
+
+
+def _shown(metric: MetricOfCode) -> str:
+    return "in tens" if metric.kind != "gauge" and is_in_tens(metric.name) else "at once"
 
 
 def _sources() -> Iterator[Path]:

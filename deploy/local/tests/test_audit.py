@@ -119,8 +119,8 @@ def test_nothing_is_wrong_only_when_all_answered() -> None:
 
 
 def test_every_lock_file_is_one_that_is_asked_about() -> None:
-    """Rust would need ``cargo deny``. The only other lock is of a Go program that tests alone run."""
+    """Rust would need ``cargo deny``. The only other locks are of Go programs that tests alone run."""
     assert lock_files("uv.lock")
     assert lock_files("package-lock.json")
     others = [path for name in ("Cargo.lock", "go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
-    assert [path.parent.name for path in others] == ["torchwood"]
+    assert {path.parent.name for path in others} == {"torchwood", "helm", "helm-unittest", "kubeconform", "schemas"}

@@ -88,6 +88,7 @@ class ProjectionRunner:
                 await self._consume()
             except (KafkaError, *TRANSIENT) as error:
                 _log.warning("projection-interrupted", projection=self._projection.name, error=repr(error))
+                self._metrics.lag.clear()  # what can't be looked at must not stand there as if it were seen
             await asyncio.sleep(_RECONNECT_S)
 
     async def lag(self) -> int:
@@ -178,6 +179,7 @@ class ProjectionRunner:
                 self._seek(consumer, partition, moved.next_offset)
             except OUTAGES as error:
                 _log.warning("projection-retries", projection=self._projection.name, error=repr(error))
+                self._metrics.lag.clear()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LAST_RETRY_S)
             except ApplyFailed as failed:

@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from .releases import NEWEST_RELEASE
+
+
+class PublishMetrics:
+    """How long publishes take; make one for each registry, for all producers of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metric in ``registry``."""
+        self._seconds = Histogram(
+            "evote_kafka_publish_duration_seconds",
+            "From an event's writing to Kafka's acknowledgement (ok), or to when it was given up (failed).",
+            ["outcome"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5),
+            registry=registry,
+        )
+        for outcome in ("ok", "failed"):
+            self._seconds.labels(outcome)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Note how long the block takes; who goes away while it runs is no failure, and not counted."""
+        began = monotonic()
+        try:
+            yield
+        except Exception:
+            self._seconds.labels("failed").observe(monotonic() - began)
+            raise
+        self._seconds.labels("ok").observe(monotonic() - began)
 
 
 class ProjectionMetrics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from .envelope import Clock, Randomness
 from .errors import LogUnavailable
 from .events import EventData, Topic
 from .kafka import KafkaSettings
+from .metrics import PublishMetrics
 from .record import Record
 
 _log = structlog.get_logger(__name__)
@@ -35,13 +37,19 @@ class EventProducer:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, source: str, clock: Clock, random: Randomness = secrets.token_bytes
+        self,
+        kafka: KafkaSettings,
+        source: str,
+        clock: Clock,
+        random: Randomness = secrets.token_bytes,
+        metrics: PublishMetrics | None = None,
     ) -> None:
         """``source`` names the service in every envelope; ``random`` makes the event ids."""
         self._kafka = kafka
         self._source = source
         self._clock = clock
         self._random = random
+        self._timed = nullcontext if metrics is None else metrics.timed
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
@@ -75,20 +83,24 @@ class EventProducer:
         envelope = new_envelope(data, self._source, self._clock, self._random, self._kafka)
         value = encode_within_limit(envelope, self._kafka)
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                producer = await self._connected()
-                delivery = await producer.send(
-                    self._kafka.topic_name(data.topic),
-                    value,
-                    key=data.partition_key().encode(),
-                    partition=partition,
-                )
-                metadata = await self._acknowledged(producer, delivery)
+            with self._timed():
+                metadata = await self._sent(data, value, partition)
         except TimeoutError as error:
             raise LogUnavailable(f"no acknowledgement within {PUBLISH_TIMEOUT_S} s") from error
         except KafkaError as error:
             raise LogUnavailable(type(error).__name__) from error
         return published(envelope, value, metadata)
+
+    async def _sent(self, data: EventData, value: bytes, partition: int | None) -> Any:
+        async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+            producer = await self._connected()
+            delivery = await producer.send(
+                self._kafka.topic_name(data.topic),
+                value,
+                key=data.partition_key().encode(),
+                partition=partition,
+            )
+            return await self._acknowledged(producer, delivery)
 
     async def partition_count(self, topic: Topic) -> int:
         """How many partitions a topic has; raises :class:`LogUnavailable`."""

@@ -197,6 +197,8 @@ class TopicWatch:
                 await self._look_for_missing()
             except LogUnavailable as error:
                 _log.warning("topics-not-seen", reason=error.reason)
+                self._faults.clear()
+                self._missing.clear()
                 await asyncio.sleep(_FIRST_LOOK_AGAIN_S)
                 continue
             for topic in self._topics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
@@ -22,6 +23,7 @@ from .envelope import Clock, Randomness
 from .errors import Fenced, LogUnavailable
 from .events import EventData
 from .kafka import KafkaSettings
+from .metrics import PublishMetrics
 from .record import Record
 
 _START_TIMEOUT_S = 20.0
@@ -45,12 +47,14 @@ class TransactionalProducer:
         clock: Clock,
         transactional_id: str,
         random: Randomness = secrets.token_bytes,
+        metrics: PublishMetrics | None = None,
     ) -> None:
         """``transactional_id`` is shared by all replicas of the writer; only the last to start can write."""
         self._kafka = kafka
         self._source = source
         self._clock = clock
         self._random = random
+        self._timed = nullcontext if metrics is None else metrics.timed
         self._transactional_id = transactional_id
         self._producer: AIOKafkaProducer | None = None
         self._publishing = asyncio.Lock()
@@ -93,8 +97,9 @@ class TransactionalProducer:
             if producer is None:
                 raise LogUnavailable("the transactional producer is not started")
             try:
-                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                    delivered = await self._commit(producer, events, values)
+                with self._timed():
+                    async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                        delivered = await self._commit(producer, events, values)
             except BaseException as error:
                 # The next start fences whatever the abandoned connection may still do.
                 self._abandon(patience_s=0)

@@ -14,12 +14,14 @@ from evote_eventlog.envelope import decode
 from evote_eventlog.errors import EventTooLarge, Fenced, LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, ElectionClosed, Topic
 from evote_eventlog.kafka import EVENT_MAX_BYTES, KafkaSettings
+from evote_eventlog.metrics import PublishMetrics
 from evote_eventlog.producer import PUBLISH_TIMEOUT_S, EventProducer
 from evote_eventlog.record import PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port
+from prometheus_client import CollectorRegistry
 
 from .brokers import start_again, until_readable
 
@@ -96,7 +98,8 @@ async def test_a_producer_may_start_before_kafka(
     broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Clock
 ) -> None:
     broker.stop()
-    producer = EventProducer(broker_settings, "test", clock)
+    registry = CollectorRegistry()
+    producer = EventProducer(broker_settings, "test", clock, metrics=PublishMetrics(registry))
     await producer.start()
     with pytest.raises(LogUnavailable) as away:
         await producer.publish(new_ballot(1))
@@ -107,6 +110,9 @@ async def test_a_producer_may_start_before_kafka(
     await producer.check()
     await producer.publish(new_ballot(2))
     await producer.stop()
+    for outcome in ("ok", "failed"):
+        name, labels = "evote_kafka_publish_duration_seconds_count", {"outcome": outcome}
+        assert registry.get_sample_value(name, labels) == 1, outcome
 
 
 @pytest.mark.slow

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
+import asyncpg
 import pytest
 from evote_eventlog.access import SERVICES, topics_of
 from evote_eventlog.errors import LogUnavailable, TopicsUnfit
@@ -12,6 +16,7 @@ from evote_eventlog.events import Topic
 from evote_eventlog.kafka import PRODUCTION, KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.topics import SETTINGS, TopicWatch, create_topics, topic_faults
+from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.kafka_sabotage import change_topic, delete_head
 from evote_local.testbed import eventually
 from prometheus_client import CollectorRegistry
@@ -114,3 +119,36 @@ async def test_a_head_that_was_deleted_shows_in_the_metrics_of_who_had_read_it(
 
     await eventually(shown)
     watch.cancel()
+
+
+async def test_what_can_no_longer_be_looked_at_is_not_shown_as_if_it_were(
+    broker: KafkaNode, broker_settings: KafkaSettings, pool: asyncpg.Pool, own_running: Callable[..., Any]
+) -> None:
+    """A lag or a fault of before the outage would look like one of now."""
+    registry = CollectorRegistry()
+    watch = TopicWatch(broker_settings, [Topic.ELECTIONS], registry)
+    producer = EventProducer(broker_settings, "test", lambda: datetime.now(UTC))
+    async with own_running(broker_settings, pool, producer) as runner:
+
+        def lag() -> list[float]:
+            (metric,) = runner._metrics.lag.collect()
+            return [sample.value for sample in metric.samples]
+
+        async def shown() -> bool:
+            return lag() == [0.0] * len(lag()) != []
+
+        async def not_shown() -> bool:
+            return lag() == []
+
+        await eventually(shown)
+        broker.stop()
+        await eventually(not_shown)
+    watch._faults.labels(Topic.ELECTIONS.value).set(0)
+    watching = asyncio.create_task(watch.run())
+
+    async def not_seen() -> bool:
+        return registry.get_sample_value("evote_topic_faults", {"topic": "elections"}) is None
+
+    await eventually(not_seen)
+    watching.cancel()
+    await producer.stop()

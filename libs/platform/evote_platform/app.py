@@ -21,6 +21,7 @@ from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
 from .cross_origin import AnswersToFront, Preflights
 from .health import CheckResult, Readiness
+from .in_tens import InTens
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
 from .process_metrics import LoopLag, ReadyMetrics
@@ -132,7 +133,7 @@ def _measured(lifespan: Lifespan, lag: LoopLag) -> Lifespan:
 
 
 def _health_router(readiness: Readiness, registry: CollectorRegistry, ready: ReadyMetrics, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["operations"])
+    router, shown = APIRouter(tags=["operations"]), InTens(registry)
 
     @router.get("/livez", response_class=PlainTextResponse)
     async def livez() -> Response:
@@ -153,7 +154,7 @@ def _health_router(readiness: Readiness, registry: CollectorRegistry, ready: Rea
     async def metrics() -> Response:
         """Prometheus metrics, in its text format, for programs that the roster names."""
         await ready.ask()
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -11,7 +11,8 @@ import hashlib
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,21 @@ def migrate(owner_url: SecretStr, schema: Schema) -> None:
             backend.connection.close()
 
 
-async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10, sessions: int = 0) -> asyncpg.Pool:
+class TimedPool(asyncpg.Pool):
+    """A pool that tells ``waited`` how long each caller waited for a connection, in vain or not; in seconds."""
+
+    waited: Callable[[float], None] | None = None
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's own: all ways to it come here
+        began = time.monotonic()
+        try:
+            return await super()._acquire(timeout)  # type: ignore[misc]  # asyncpg's types leave it out
+        finally:
+            if self.waited is not None:
+                self.waited(time.monotonic() - began)
+
+
+async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10, sessions: int = 0) -> TimedPool:
     """Connect; the pool's connections see ``schema`` and nothing else of the database.
 
     Args:
@@ -105,10 +120,15 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10,
         OSError, asyncpg.PostgresError: the database is away or refuses.
     """
     _check_schema(schema)
-    return await asyncpg.create_pool(
+    pool = TimedPool(
         database_url.get_secret_value(),
         min_size=1,
         max_size=max_size,
+        # As create_pool has them, which makes no pool of another class.
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        record_class=asyncpg.Record,
         command_timeout=_COMMAND_TIMEOUT_S,
         connection_class=_WatchedConnection,
         # The name tells every other replica what this one may come to need: see _look_for_room.
@@ -117,6 +137,8 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10,
             **_session_settings(f"evote-{schema} {secrets.token_hex(4)} {max_size + sessions}"),
         },
     )
+    await pool
+    return pool
 
 
 async def open_session(database_url: SecretStr, name: str) -> asyncpg.Connection:
@@ -170,7 +192,7 @@ def _session_settings(name: str) -> dict[str, str]:
 @asynccontextmanager
 async def schema_pool(
     database_url: SecretStr, schema: Schema, *, max_size: int = 10, sessions: int = 0
-) -> AsyncIterator[asyncpg.Pool]:
+) -> AsyncIterator[TimedPool]:
     """Be connected to a schema that was migrated, while the block runs.
 
     Args:

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import asyncpg
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .database import TimedPool
 from .health import CheckResult, Readiness
 
 _LOOP_LOOKED_AT_EVERY_S: Final = 0.5
@@ -78,8 +78,14 @@ class LoopLag:
             self._lag.observe(max(0.0, loop.time() - due))
 
 
-def show_pool(pool: asyncpg.Pool, registry: CollectorRegistry) -> None:
-    """Show a pool's connections whenever metrics are read."""
+def show_pool(pool: TimedPool, registry: CollectorRegistry) -> None:
+    """Show a pool's connections whenever metrics are read, and how long each caller waited for one."""
+    pool.waited = Histogram(
+        "evote_db_acquire_duration_seconds",
+        "How long a caller waited for one of the pool's connections, in vain or not.",
+        buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        registry=registry,
+    ).observe
     gauge = Gauge(
         "evote_db_pool_connections",
         "Connections of this replica's pool: in use, idle, and as many as it may open (limit).",

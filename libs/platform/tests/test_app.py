@@ -197,7 +197,8 @@ async def test_a_service_that_stopped_answers_no_client_and_says_why_to_operator
 
 async def test_metrics_know_routes_by_template_and_count_problems(client: httpx.AsyncClient) -> None:
     tracker = "a" * 43
-    await client.get(f"/status/{tracker}")
+    for _ in range(10):
+        await client.get(f"/status/{tracker}")
     await client.get("/refused")
     await client.get("/elsewhere/voter-17")
     await client.request("SECRETVERB", "/refused")
@@ -243,8 +244,9 @@ async def test_a_stream_that_ends_with_its_client_is_no_request_that_took_long(k
 async def test_an_answer_that_breaks_off_is_not_passed_off_as_whole(
     client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    response = await client.get("/broken-stream")
-    assert response.status_code == 500 or response.content == b"first"
+    for _ in range(10):
+        response = await client.get("/broken-stream")
+        assert response.status_code == 500 or response.content == b"first"
     assert "secret" not in "".join(capsys.readouterr())
     text = (await client.get("/metrics", headers=SCRAPER)).text
     assert 'http_route="/broken-stream"' in text

@@ -7,6 +7,8 @@ import asyncpg
 import psycopg
 import pytest
 from evote_platform.database import Schema, database_check, migrate, open_pool
+from evote_platform.process_metrics import show_pool
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 pytestmark = pytest.mark.stack
@@ -57,6 +59,23 @@ async def test_two_schemas_share_a_database_without_seeing_each_other(database_u
         await pool.execute("DELETE FROM thing")
     async with await open_pool(url, "two") as pool:
         assert await pool.fetchval("SELECT count(*) FROM thing") == 1
+
+
+async def test_a_wait_for_a_connection_is_told_also_when_it_was_in_vain(database_url: str) -> None:
+    registry = CollectorRegistry()
+
+    def waits(**bound: str) -> float | None:
+        name = "evote_db_acquire_duration_seconds"
+        return registry.get_sample_value(f"{name}_bucket" if bound else f"{name}_count", bound)
+
+    async with await open_pool(SecretStr(database_url), "example", max_size=1) as pool:
+        show_pool(pool, registry)
+        async with pool.acquire():
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(pool.acquire(), 0.05)
+        assert await pool.fetchval("SELECT 1") == 1
+    assert waits() == 3
+    assert waits(le="0.025") <= 2, "the one in vain took as long as it was waited for"
 
 
 async def test_a_closed_pool_is_not_ready(database_url: str) -> None:

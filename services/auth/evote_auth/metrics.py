@@ -1,4 +1,4 @@
-"""What operators see of the checks for revocation. Nothing here tells a certificate or a person."""
+"""What operators see of releases and of the checks for revocation. Nothing here tells a certificate or a person."""
 
 from __future__ import annotations
 
@@ -21,6 +21,32 @@ class NoStatus(StrEnum):
 
     UNREACHABLE = "unreachable"
     INVALID = "invalid"
+
+
+class Way(StrEnum):
+    """How voters come."""
+
+    CARD = "card"
+    FACE = "face"
+    PHONE = "phone"
+
+
+class ReleaseMetrics:
+    """Credentials that went out, by way in; ``/metrics`` shows them ten at a time."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._releases = Counter(
+            "evote_auth_releases",
+            "Credentials released, those to a voter who came again included, by way in.",
+            ("way",),
+            registry=registry,
+        )
+        for way in Way:
+            self._releases.labels(way.value)
+
+    def released(self, way: Way) -> None:
+        """Count one release."""
+        self._releases.labels(way.value).inc()
 
 
 class RevocationMetrics:

@@ -25,6 +25,7 @@ from evote_eventlog.producer import EventProducer
 from nacl.public import PublicKey, SealedBox
 
 from .keys.room import KeyRoom
+from .metrics import ReleaseMetrics, Way
 from .vault import Connection
 from .vault.elections import KnownElection
 from .vault.evidence import keep_evidence
@@ -56,6 +57,7 @@ class Releasing:
     producer: EventProducer
     keys: KeyRoom
     auditor_key: PublicKey
+    metrics: ReleaseMetrics
 
     async def credential(self, election: KnownElection, voter_ref: str) -> Credential:
         """Derive a voter's credential; raises ``NoCredentialKey`` or ``KeyStoreUnavailable``."""
@@ -77,7 +79,7 @@ class Releasing:
         await keep_evidence(connection, authenticated.election_uuid, authenticated.voter_ref, digest, sealed)
         return PreparedRelease(authenticated, digest, credential, occasion)
 
-    async def publish(self, prepared: PreparedRelease) -> str:
+    async def publish(self, prepared: PreparedRelease, way: Way) -> str:
         """Make the events durable and return the private credential, sealed; the evidence must be committed.
 
         Raises ``LogUnavailable``: the credential stays here then. Either event may have landed; the same request may be
@@ -93,5 +95,6 @@ class Releasing:
         await self.producer.publish(authenticated)
         # A crash here leaves a voter who is said to have come, and no release.
         await self.producer.publish(released)
+        self.metrics.released(way)
         # A crash here leaves an evidenced release that nobody received: the device asks again and gets the same.
         return seal(Contents.CREDENTIAL, prepared.credential.private, prepared.occasion)

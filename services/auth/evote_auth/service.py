@@ -13,7 +13,7 @@ import asyncpg
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
@@ -30,7 +30,7 @@ from prometheus_client import CollectorRegistry
 from .domain.faces import FaceKeys
 from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered
 from .keys.room import KeyRoom
-from .metrics import RevocationMetrics
+from .metrics import ReleaseMetrics, RevocationMetrics
 from .phone.provider import PhoneProvider
 from .projection import AuthProjection
 from .releasing import Releasing
@@ -101,7 +101,7 @@ async def running(
         open_http() as http,
     ):
         show_pool(pool, registry)
-        producer = EventProducer(kafka, SERVICE, clock)
+        producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         runner = ProjectionRunner(kafka, pool, AuthProjection(), producer, ProjectionMetrics(registry))
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
@@ -122,7 +122,7 @@ async def running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    releasing=Releasing(producer, keys, settings.auditor_key()),
+                    releasing=Releasing(producer, keys, settings.auditor_key(), ReleaseMetrics(registry)),
                     trust=trust,
                     face_keys=settings.face_keys(),
                     phone=None if phone is None else PhoneProvider(http, phone, clock),

@@ -73,6 +73,23 @@ async def test_every_release_leaves_evidence_that_only_the_auditor_can_open(open
         assert opened["voter_ref"] == released[0].voter_ref and open_town.uuid in opened["release_statement"]
 
 
+async def test_a_release_is_counted_by_way_and_no_scrape_tells_of_a_single_one(open_town) -> None:
+    async def scraped() -> list[str]:
+        return (await open_town.client.get("/metrics", auth=open_town.signed)).text.splitlines()
+
+    before = await scraped()
+    await open_town.released(open_town.card(HANAKO))
+    (releases,) = open_town.app.state.service.releasing.metrics._releases.collect()
+    counts = {sample.labels["way"]: sample.value for sample in releases.samples if sample.name.endswith("_total")}
+    assert counts == {"card": 1, "face": 0, "phone": 0}
+    after = await scraped()
+    of_voters = ("evote_auth_releases", "evote_kafka_publish", "evote_auth_revocation", "evote_events_applied")
+    assert 'evote_auth_releases_total{way="card"} 0.0' in after
+    told = [line for line in after if line.startswith(of_voters) and line not in before and "_timestamp_" not in line]
+    assert told == []
+    assert not any("/releases" in line and 'code="200"' in line for line in after)
+
+
 async def test_nothing_personal_and_no_private_credential_is_in_an_event(open_town) -> None:
     credential = await open_town.released(open_town.card(HANAKO))
     for kind in (VoterAuthenticated, CredentialReleased, CredentialsPublished):

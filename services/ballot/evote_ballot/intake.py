@@ -13,11 +13,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import RecordPosition
 from evote_platform.clock import Clock
 from evote_platform.ratelimit import TokenBucket
 
@@ -27,6 +30,7 @@ from .domain.history import History
 from .domain.receipt import TakenIn, sign_receipt
 from .domain.refusals import Overloaded, RateLimited, UnknownCredential
 from .domain.window import check_window
+from .metrics import IntakeMetrics
 from .readback import ReadBack, cast_record
 from .store import OpenElection
 from .verification import BallotVerifier
@@ -65,6 +69,7 @@ class Intake:
     credential_limit: TokenBucket
     receipt_key: Ed25519PrivateKey
     clock: Clock
+    metrics: IntakeMetrics
 
     async def check(self, election_uuid: str, body: bytes) -> CheckedCast | TakenIn:
         """Everything that comes before a record: it may be cancelled at any point, and nothing will come of it.
@@ -91,13 +96,22 @@ class Intake:
         record = await self.producer.publish(checked.cast)
         # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
         # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
-        await self.read_back.wait_for(record.position)
+        await self._read_back(record.position)
         async with self._snapshot() as connection:
             history = await self._history(connection, checked.cast)
         recorded = cast_record(record, checked.cast)
         acceptance = history.demand_admitted(recorded, checked.closes_at)
         # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
         return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new=acceptance == recorded.acceptance)
+
+    async def _read_back(self, position: RecordPosition) -> None:
+        began = monotonic()
+        try:
+            await self.read_back.wait_for(position)
+        except LogUnavailable:
+            self.metrics.read_back_seconds.labels("failed").observe(monotonic() - began)
+            raise
+        self.metrics.read_back_seconds.labels("ok").observe(monotonic() - began)
 
     async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:
         look = await self._look(cast)

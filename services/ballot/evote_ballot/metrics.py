@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from .verification import BallotVerifier
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
+
+
+class TurnoutMetrics:
+    """The public counts of all elections that are open now, together; not a number while they can't be counted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.listed = Gauge("evote_turnout_listed_voters", "Voters on the lists of open elections.", registry=registry)
+        self.voters = Gauge(
+            "evote_turnout_voters", "Credentials with a logged ballot in open elections.", registry=registry
+        )
+        self.ballots = Gauge(
+            "evote_turnout_ballots", "Accepted ballots of open elections, superseded ones included.", registry=registry
+        )
+        self.unknown()
+
+    def unknown(self) -> None:
+        """Show no number: an old one would look like a vote that stands still."""
+        for gauge in (self.listed, self.voters, self.ballots):
+            gauge.set(nan)
 
 
 class IntakeMetrics:
@@ -20,6 +41,15 @@ class IntakeMetrics:
             buckets=_BUCKETS_S,
             registry=registry,
         )
+        self.read_back_seconds = Histogram(
+            "evote_read_back_duration_seconds",
+            "From Kafka's acknowledgement of a ballot until this replica has read it back (ok), or gave up (failed).",
+            ("outcome",),
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        for outcome in ("ok", "failed"):
+            self.read_back_seconds.labels(outcome)
         self._waiting = Gauge(
             "evote_ballot_verifications_waiting", "Checks that wait for or are in a worker process.", registry=registry
         )

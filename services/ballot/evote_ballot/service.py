@@ -13,7 +13,7 @@ import asyncpg
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition
@@ -34,12 +34,12 @@ from . import store
 from .closing import BoxCloser
 from .holders import Holders
 from .intake import Intake
-from .metrics import IntakeMetrics
+from .metrics import IntakeMetrics, TurnoutMetrics
 from .projection import BallotProjection
 from .readback import ReadBack
 from .settings import BallotSettings
 from .store import Turnout
-from .turnout import LIVE, SETTLED, Feed
+from .turnout import LIVE, SETTLED, Feed, ShownTurnout
 from .verification import BallotVerifier
 
 SERVICE = "ballot"
@@ -74,7 +74,7 @@ async def running(
     """The replica runs while the block does."""
     kafka = settings.kafka()
     async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
-        producer = EventProducer(kafka, SERVICE, clock)
+        producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         projection = BallotProjection()
         runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
         read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
@@ -83,6 +83,8 @@ async def running(
         metrics = IntakeMetrics(registry)
         metrics.watch(verifier)
         show_pool(pool, registry)
+        turnout = Feed(store.turnout, LIVE, reads, clock)
+        shown = ShownTurnout(turnout, reads, TurnoutMetrics(registry), clock)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
@@ -97,6 +99,7 @@ async def running(
                 tasks.start("read-back", read_back.run())
                 tasks.start("verification", verifier.keep())
                 tasks.start("closing", BoxCloser(pool, producer).run())
+                tasks.start("turnout", shown.run())
                 receipt_key = settings.receipt_key()
                 yield BallotService(
                     pool=pool,
@@ -109,10 +112,11 @@ async def running(
                         credential_limit=per_minute(settings.credential_ballots_per_minute),
                         receipt_key=receipt_key,
                         clock=clock,
+                        metrics=metrics,
                     ),
                     holders=Holders(reads, receipt_key, clock),
                     read_back=read_back,
-                    turnout=Feed(store.turnout, LIVE, reads, clock),
+                    turnout=turnout,
                     voters_by_hour=Feed(store.voters_by_hour, SETTLED, reads, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
                     metrics=metrics,

@@ -118,6 +118,18 @@ async def load_election(connection: Connection, election_uuid: str) -> OpenElect
     return OpenElection(election_uuid, row["election_json"], window)
 
 
+async def open_elections(connection: Connection, now: datetime) -> list[str]:
+    """The elections that take ballots now."""
+    rows = await connection.fetch(
+        "SELECT election_uuid, opens_at, closes_at FROM elections e"
+        " WHERE NOT EXISTS (SELECT FROM closed_elections c WHERE c.election_uuid = e.election_uuid)"
+        " AND NOT EXISTS (SELECT FROM abandoned_elections a WHERE a.election_uuid = e.election_uuid)"
+    )
+    return [
+        row["election_uuid"] for row in rows if parse_rfc3339(row["opens_at"]) <= now < parse_rfc3339(row["closes_at"])
+    ]
+
+
 async def has_credential(connection: Connection, election_uuid: str, credential: str) -> bool:
     """Whether the credential is on the list that the election was opened with."""
     return bool(

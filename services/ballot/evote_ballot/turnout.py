@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
+import structlog
 from evote_platform.clock import Clock
+from evote_platform.outages import is_outage
 from evote_platform.reads import Reads
 
 from . import store
+from .metrics import TurnoutMetrics
 
 LIVE: Final = timedelta(seconds=1)
 SETTLED: Final = timedelta(minutes=1)
 """For what looks at every ballot."""
+_SHOWN_EVERY_S: Final = 15.0
 Counts = TypeVar("Counts")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,3 +68,33 @@ class Feed(Generic[Counts]):
             counts = await self._count(connection, election_uuid)
         latest = self._latest[election_uuid] = AsOf(counts, self._clock())
         return latest
+
+
+class ShownTurnout:
+    """Shows operators what is public: the counts of the elections that are open, together."""
+
+    def __init__(self, feed: Feed[store.Turnout], reads: Reads, metrics: TurnoutMetrics, clock: Clock) -> None:
+        self._feed = feed
+        self._reads = reads
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Count now and then, for ever; nothing is shown while the database is away."""
+        while True:
+            try:
+                await self._show()
+            except Exception as error:
+                self._metrics.unknown()
+                if not is_outage(error):
+                    raise
+                _log.warning("turnout-not-counted", error=type(error).__name__)
+            await asyncio.sleep(_SHOWN_EVERY_S)
+
+    async def _show(self) -> None:
+        async with self._reads.acquire() as connection:
+            open_now = await store.open_elections(connection, self._clock())
+        counts = [(await self._feed.current(election_uuid)).counts for election_uuid in open_now]
+        self._metrics.listed.set(sum(count.roll_size for count in counts))
+        self._metrics.voters.set(sum(count.voters for count in counts))
+        self._metrics.ballots.set(sum(count.accepted for count in counts))

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from math import isnan
 from urllib.parse import quote
 
 import asyncpg
 import pytest
 from evote_ballot import store
+from evote_ballot.metrics import TurnoutMetrics
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
-from evote_ballot.turnout import LIVE, Feed
+from evote_ballot.turnout import LIVE, Feed, ShownTurnout
 from evote_eventlog.events import ElectionAbandoned, ElectionOpened
 from evote_eventlog.replay import replay
 from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
 from evote_platform.clock import parse_rfc3339
 from evote_platform.database import open_pool
+from evote_platform.reads import Reads
 from evote_tlog.merkle import leaf_hash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 pytestmark = pytest.mark.stack
 
@@ -135,6 +139,35 @@ async def test_the_status_names_the_entry_of_the_log_and_that_is_the_records(pla
         return (await place.status(receipt["tracker"])).get("leaf_hash") == leaf_hash(record).hex()
 
     await eventually(named)
+
+
+async def test_operators_are_shown_the_public_turnout_and_no_number_while_it_cannot_be_counted(place) -> None:
+    await place.log(await place.cast(0), await place.cast(0))
+    registry = CollectorRegistry()
+    metrics = TurnoutMetrics(registry)
+
+    async def shown() -> tuple[float | None, ...]:
+        await ShownTurnout(Feed(store.turnout, LIVE, reads, place.clock), reads, metrics, place.clock)._show()
+        names = ("evote_turnout_listed_voters", "evote_turnout_voters", "evote_turnout_ballots")
+        return tuple(registry.get_sample_value(name) for name in names)
+
+    async def counted() -> bool:
+        return await shown() == (3, 1, 2)
+
+    reads = place.service.reads
+    await eventually(counted)
+    place.clock.moved += timedelta(days=400)
+    assert await shown() == (0, 0, 0), "no election is open"
+    pool = await open_pool(place.settings.database_url, "ballot")
+    await pool.close()
+    showing = asyncio.create_task(ShownTurnout(place.service.turnout, Reads(pool), metrics, place.clock).run())
+
+    async def no_number() -> bool:
+        return isnan(registry.get_sample_value("evote_turnout_voters"))
+
+    await eventually(no_number)
+    assert not showing.done(), "it counts again when the database is back"
+    showing.cancel()
 
 
 async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place) -> None:

@@ -20,7 +20,7 @@ from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogUnavailable, ReaderStopped
 from evote_eventlog.events import FaceEnrolled, FaceRejected, FaceVerified, TemplateReissued
-from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
@@ -353,7 +353,7 @@ async def running(
     kafka, metrics = settings.kafka(), FaceMetrics(registry)
     async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
         show_pool(pool, registry)
-        producer = EventProducer(kafka, SERVICE, clock)
+        producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))
         faces = FacePool(worker, settings.workers, settings.queue_length, metrics, read_within_s=READ_WITHIN_S)
         readiness.watch("database", database_check(pool))

@@ -108,6 +108,8 @@ class Anchoring:
                 work.create_task(self._repeat(self._follow, self._pace.poll_s))
         finally:
             self._metrics.up.labels(self._writer.chain).set(0)
+            for shown in (self._metrics.verified_size, self._metrics.lag_entries, self._metrics.lag):
+                shown.remove(self._writer.chain)  # the replica that leads shows them
 
     async def _repeat(self, step: Callable[[], Awaitable[None]], pause_s: float) -> NoReturn:
         """The chain's faults end a step and nothing else, so that the lag shows while it is down."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from math import nan
 from typing import Final, Protocol, cast
 
 import asyncpg
@@ -122,6 +123,7 @@ class Sequencer:
             await self._sequence()
         finally:
             self._metrics.leading.set(0)
+            self._metrics.size.set(nan)  # the next leader knows it
             await self._writer.stop()
 
     async def _sequence(self) -> None:

@@ -12,7 +12,7 @@ from evote_anchors.anchor import ChainName
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
@@ -73,6 +73,7 @@ class _Means:
     policy: Policy | None
     pool: asyncpg.Pool
     producer: EventProducer
+    publishes: PublishMetrics
     chains: Sequence[OpenChain]
     registry: CollectorRegistry
     clock: Clock
@@ -100,8 +101,9 @@ async def running(
         ) as pool,
     ):
         show_pool(pool, registry)
-        producer = EventProducer(settings.kafka(), SERVICE, clock)
-        means = _Means(settings, key, policy, pool, producer, chains, registry, clock)
+        publishes = PublishMetrics(registry)
+        producer = EventProducer(settings.kafka(), SERVICE, clock, metrics=publishes)
+        means = _Means(settings, key, policy, pool, producer, publishes, chains, registry, clock)
         runner = ProjectionRunner(
             settings.kafka(), pool, LedgerProjection(key.verifier), producer, ProjectionMetrics(registry)
         )
@@ -144,7 +146,7 @@ def _sequencer(means: _Means) -> Sequencer:
         kafka=kafka,
         database_url=means.settings.database_url,
         pool=means.pool,
-        writer=TransactionalProducer(kafka, SERVICE, means.clock, TRANSACTIONAL_ID),
+        writer=TransactionalProducer(kafka, SERVICE, means.clock, TRANSACTIONAL_ID, metrics=means.publishes),
         key=means.key,
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,

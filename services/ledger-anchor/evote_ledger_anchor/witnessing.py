@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Final
 
 import asyncpg
@@ -76,7 +77,7 @@ class Witnessing:
         finally:
             await _cancel(self._busy.values())
             self._busy.clear()
-            self._metrics.lag.set(0)  # the replica that leads shows it
+            self._metrics.lag.set(nan)  # the replica that leads shows it
 
     async def _rounds(self, clients: Sequence[WitnessClient]) -> None:
         cosigned = _Cosigned()

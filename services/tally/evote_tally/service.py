@@ -12,7 +12,7 @@ import httpx
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.metrics import ProjectionMetrics
+from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
 from evote_eventlog.topics import TopicWatch
@@ -69,7 +69,7 @@ async def running(
         httpx.AsyncClient() as http,
     ):
         show_pool(pool, registry)
-        producer = EventProducer(kafka, SERVICE, clock)
+        producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         runner = ProjectionRunner(kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry))
         worker = WorkerProcesses(1)
         commands = CommandHandler(pool, producer)

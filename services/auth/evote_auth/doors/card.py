@@ -19,6 +19,7 @@ from ..domain.release import (
     release_texts,
     request_sha256,
 )
+from ..metrics import Way
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, challenges
@@ -46,7 +47,7 @@ class CardDoor:
         The writes: see ``releasing``.
         """
         prepared = await admit(self.service, election_uuid, asked, partial(self._prepare_release, asked))
-        return await self.service.releasing.publish(prepared)
+        return await self.service.releasing.publish(prepared, Way.CARD)
 
     async def _prepare_release(
         self, asked: AskedByCard, connection: Connection, voter: AdmittedVoter

@@ -25,6 +25,7 @@ from ..domain.faces import (
 from ..domain.refusals import VotingCodeUnknown
 from ..domain.release import AskedByCard, request_sha256
 from ..domain.voting_codes import CodeOrigin, KeptCode, delay_after, new_voting_code, parse_voting_code
+from ..metrics import Way
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, face_orders, roll, voting_codes
@@ -107,7 +108,7 @@ class FaceDoor:
             # commit leaves both without a release, and the same request makes it.
             await face_orders.use_order(connection, order.order_id, request_sha256(asked.device_request))
             prepared = await self._prepare_release(connection, election, order, asked, rfc3339(now))
-        return await self.service.releasing.publish(prepared)
+        return await self.service.releasing.publish(prepared, Way.FACE)
 
     async def _prepare_release(
         self, connection: Connection, election: KnownElection, order: KeptOrder, asked: AskedByFace, released_at: str

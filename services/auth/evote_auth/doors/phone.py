@@ -14,6 +14,7 @@ from evote_platform.clock import rfc3339
 from ..domain.phone import VISIT_LIFETIME, AskedByPhone, PhoneAnswer, PhoneVisit, new_code_verifier
 from ..domain.phone_evidence import phone_evidence
 from ..domain.release import Challenge, authenticate_signature, new_challenge, release_texts, request_sha256
+from ..metrics import Way
 from ..releasing import PreparedRelease
 from ..service import AuthService
 from ..vault import Connection, challenges, phone_visits
@@ -79,7 +80,7 @@ class PhoneDoor:
         )
         then = partial(self._prepare_release, asked, answer)
         prepared = await admit_known(self.service, attempt, card.signature.fingerprint, lambda: card, then)
-        return await self.service.releasing.publish(prepared)
+        return await self.service.releasing.publish(prepared, Way.PHONE)
 
     async def _prepare_release(
         self, asked: AskedByPhone, answer: PhoneAnswer, connection: Connection, voter: AdmittedVoter

@@ -1,0 +1,88 @@
+"""What ``/metrics`` counts of people is shown ten at a time: no scrape tells of fewer than ten.
+
+Whoever reads metrics every few seconds has a clock. A counter of releases that goes from 41 to 42 just before a ballot
+enters the public log would join the two; so what counts successes stands still until ten more have come. Failures are
+shown at once: they are what somebody is woken for, and nothing follows them into the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+AT_LEAST: Final = 10
+FAILED: Final = "failed"
+"""The outcome that every metric with outcomes calls a failure of our own."""
+
+_COUNTED: Final = frozenset({"counter", "histogram"})
+_OURS: Final = ("evote_", "http_server_")
+_AT_ONCE: Final = (
+    # Of failures.
+    "evote_problems",
+    "evote_dead_letters",
+    "evote_face_workers_lost",
+    "evote_tally_passed_over_ballots",
+    # Of what is public to the second anyway, or of the service's own work.
+    "evote_anchor",
+    "evote_event_loop_lag_seconds",
+    "evote_ledger_",
+    "evote_projection_rebalances",
+    "evote_witness_",
+)
+
+_Labels = frozenset[tuple[str, str]]
+
+
+def is_in_tens(name: str) -> bool:
+    """Whether a counter or histogram of this name is shown ten at a time."""
+    return name.startswith(_OURS) and not name.startswith(_AT_ONCE)
+
+
+class InTens(Collector):
+    """A registry as ``/metrics`` shows it; every reader is shown the same."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._shown: dict[tuple[str, _Labels], list[Sample]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics. A series that was never seen at 0 is left out until it has come to ten."""
+        for metric in self._registry.collect():
+            shown = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+            # When a series was made, which is when its first voter came, is nobody's business either.
+            samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            held_back = metric.type in _COUNTED and is_in_tens(metric.name)
+            shown.samples = list(self._in_tens(metric.name, samples)) if held_back else samples
+            yield shown
+
+    def _in_tens(self, name: str, samples: Iterable[Sample]) -> Iterator[Sample]:
+        for labels, series in _series(samples).items():
+            count, before = _count(series), self._shown.get((name, labels))
+            if _is_failure(labels) or count == 0 or count - (_count(before) if before else 0) >= AT_LEAST:
+                self._shown[name, labels] = before = series
+            yield from before or ()
+
+
+def _series(samples: Iterable[Sample]) -> dict[_Labels, list[Sample]]:
+    """By labels, without a histogram's bounds, in their order."""
+    series: dict[_Labels, list[Sample]] = {}
+    for sample in samples:
+        labels = frozenset((name, value) for name, value in sample.labels.items() if name != "le")
+        series.setdefault(labels, []).append(sample)
+    return series
+
+
+def _count(series: Iterable[Sample]) -> float:
+    return next(sample.value for sample in series if sample.name.endswith(("_count", "_total")))
+
+
+def _is_failure(labels: _Labels) -> bool:
+    return any(
+        (name == "http_response_status_code" and value >= "400") or (name == "outcome" and value == FAILED)
+        for name, value in labels
+    )

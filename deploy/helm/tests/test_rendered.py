@@ -451,6 +451,18 @@ def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(front: s
     assert made["connect-src.conf"] == done.stdout
 
 
+@pytest.mark.parametrize("front", ["resident", "board"])
+def test_a_front_serves_the_manifest_that_officers_signed_to_the_byte(front: str, tmp_path: Path) -> None:
+    unsigned = of_kind(rendered("city-240k"), "ConfigMap")[f"evote-{front}"]["data"]
+    assert "manifest.json" not in unsigned
+    text = '{"manifest":"{\\"kind\\":\\"x\\"}","statements":["{{ a }}","b: c"]}'
+    (tmp_path / "manifest.json").write_text(text)
+    resources = rendered("city-240k", "--set-file", f"{front}.signedManifest={tmp_path / 'manifest.json'}")
+    assert of_kind(resources, "ConfigMap")[f"evote-{front}"]["data"] == {**unsigned, "manifest.json": text}
+    (container,) = of_kind(resources, "Deployment")[f"evote-{front}"]["spec"]["template"]["spec"]["containers"]
+    assert "/etc/evote-front/manifest.json" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
 # --- Kafka and PostgreSQL ---
 
 

@@ -231,8 +231,8 @@ class Board(_Values):
     replicas: Replicas
     resources: Resources
     signed_manifest: str | None = None
-    """The content of the ``manifest.json`` that ``evote front sign`` made (``--set-file``). None: auditors can't compare what
-    the front serves with anything."""
+    """The content of the ``manifest.json`` that ``evote front sign`` made (``--set-file``). None: auditors can't compare
+    what the front serves with anything."""
 
 
 class Resident(Board):

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -68,37 +67,37 @@ http {{
 
 @dataclass
 class Watched:
-    """What one page asked."""
+    """What one page asks, by its requests' numbers: what the browser tells of one comes in no certain order."""
 
     place: str
-    statuses: Counter[int] = field(default_factory=Counter)
-    received: int = 0
+    asked: dict[str, str] = field(default_factory=dict)
+    """Addresses."""
+    answered: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
     """Bytes, heads included."""
-    addresses: set[str] = field(default_factory=set)
+
+    def of(self, services: Mapping[str, Service]) -> tuple[set[str], Counter[int], int]:
+        """What was asked of services: the addresses, how they answered, and the bytes."""
+        numbers = [number for number, address in self.asked.items() if address.startswith(tuple(services))]
+        statuses = Counter(self.answered[number] for number in numbers if number in self.answered)
+        addresses = {self.asked[number] for number in numbers}
+        return addresses, statuses, sum(self.received.get(number, 0) for number in numbers)
 
 
-def watch(
-    context: BrowserContext, page_address: str, place: str, services: Mapping[str, Service]
-) -> tuple[Page, Watched]:
-    """Open a page; what it asks of services is counted until it is closed."""
-    seen, asked = Watched(place), dict[str, str]()
-    tab = context.new_page()
+def watch(context: BrowserContext, page_address: str, place: str) -> tuple[Page, Watched]:
+    """Open a page and count what it asks, until it is closed."""
+    seen, tab = Watched(place), context.new_page()
     devtools = context.new_cdp_session(tab)
 
     def begun(event: dict[str, Any]) -> None:
-        address = str(event["request"]["url"])
-        if f"{urlsplit(address).scheme}://{urlsplit(address).netloc}" in services:
-            asked[event["requestId"]] = address
+        seen.asked[event["requestId"]] = str(event["request"]["url"])
 
     def answered(event: dict[str, Any]) -> None:
         # The status as it came: pages are told 200 where the browser had the answer already.
-        if event["requestId"] in asked:
-            seen.statuses[int(event["statusCode"])] += 1
-            seen.addresses.add(asked[event["requestId"]])
+        seen.answered[event["requestId"]] = int(event["statusCode"])
 
     def finished(event: dict[str, Any]) -> None:
-        if event["requestId"] in asked:
-            seen.received += int(event["encodedDataLength"])
+        seen.received[event["requestId"]] = int(event["encodedDataLength"])
 
     devtools.on("Network.requestWillBeSent", begun)
     devtools.on("Network.responseReceivedExtraInfo", answered)
@@ -113,19 +112,22 @@ def measure(seconds: int) -> None:
     """Print all figures."""
     with _standing() as (stack, uuid):
         services = {service.url: service for service in stack.services}
-        watched = _watch_all(f"{stack.board.origin}/?election={uuid}", services, seconds)
+        watched = _watch_all(f"{stack.board.origin}/?election={uuid}", seconds)
+        asked = set[str]()
         print(f"\na reader who looks at a page for {seconds} s:")
         for seen in watched:
-            told = ", ".join(f"{count} answered {status}" for status, count in sorted(seen.statuses.items()))
-            print(f"  {seen.place:<8} {told}; {seen.received / 1024:.1f} kB")
+            addresses, statuses, received = seen.of(services)
+            asked |= addresses
+            told = ", ".join(f"{count} answered {status}" for status, count in sorted(statuses.items()))
+            print(f"  {seen.place:<8} {told}; {received / 1024:.1f} kB")
         print(f"\nthe same questions, {_ASKED} times each: processor time of the service, and of PostgreSQL, for one")
-        for address in sorted({address for seen in watched for address in seen.addresses}):
+        for address in sorted(asked):
             _ask_as_crowd(address, services[address[: address.index("/", 8)]], stack.directory)
 
 
-def _watch_all(page_address: str, services: Mapping[str, Service], seconds: int) -> list[Watched]:
+def _watch_all(page_address: str, seconds: int) -> list[Watched]:
     with open_browser() as browser:
-        opened = [watch(browser.new_context(), page_address, place, services) for place in _PLACES]
+        opened = [watch(browser.new_context(), page_address, place) for place in _PLACES]
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             opened[0][0].wait_for_timeout(500)

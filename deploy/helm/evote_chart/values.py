@@ -231,8 +231,7 @@ class Board(_Values):
     replicas: Replicas
     resources: Resources
     signed_manifest: str | None = None
-    """The content of the ``manifest.json`` that ``evote front sign`` made (``--set-file``). None: auditors can't compare
-    what the front serves with anything."""
+    """What ``evote front sign`` made (``--set-file``). None: auditors can't compare what is served."""
 
 
 class Resident(Board):

@@ -35,7 +35,7 @@ help: ## List the targets
 
 WEB := web/shared/api/generated/.made
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml) services/biometric/evote_biometric/engine/weights.py
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml libs/belenios-core/Cargo.* libs/belenios-core/src/* libs/belenios-core/.cargo/*) services/biometric/evote_biometric/engine/weights.py
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -52,8 +52,8 @@ load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load 
 	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
-up: $(INSTALLED) ## Start everything with an open referendum and keep it running
-	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP)
+up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)
+	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP) $(if $(PHOTO),--photo $(PHOTO))
 
 status: $(INSTALLED) ## Show how the services are that `make up` started
 	@exec $(RUN) evote-local status
@@ -159,8 +159,8 @@ bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, se
 bench-board: $(INSTALLED) ## What a reader of the public pages costs the services: make bench-board [SECONDS=60]
 	@$(RUN) python benchmarks/bench_board.py --seconds $(SECONDS)
 
-screens: $(INSTALLED) ## Write each page and state of the voting page into docs/screens
-	@$(RUN) python benchmarks/bench_front.py --screens docs/screens
+screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
+	@$(RUN) python benchmarks/screens.py docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)

@@ -29,10 +29,10 @@ class Desk(Protocol):
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """One Chromium, without a window; each of its contexts is a resident's own."""
+def open_browser(*switches: str) -> Iterator[Browser]:
+    """One Chromium, without a window; each of its contexts is a resident's own. ``switches`` are Chromium's own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield browser
         browser.close()
 
@@ -103,7 +103,7 @@ class NetworkLog:
             Sent(
                 str(request["method"]),
                 str(request["url"]),
-                self._headers.get(number) or dict(request["headers"]),
+                self._headers.get(number) or _lower(request["headers"]),
                 str(request.get("postData", "")),
             )
             for number, request in self._begun.items()
@@ -113,7 +113,12 @@ class NetworkLog:
         self._begun[event["requestId"]] = event["request"]
 
     def _know_headers(self, event: dict[str, Any]) -> None:
-        self._headers[event["requestId"]] = {name.lower(): value for name, value in event["headers"].items()}
+        self._headers[event["requestId"]] = _lower(event["headers"])
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Names of headers are of no case (RFC 9110, section 5.1)."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 class HeldBallot:
@@ -153,10 +158,12 @@ class VotingPage:
         self.tab = tab
         self.faults: list[str] = []
         """Programs of the page that failed."""
+        self.asked: list[str] = []
+        """What the browser asked before it left: ``beforeunload`` each time. The voter leaves all the same."""
         self.network = NetworkLog(tab)
         tab.set_default_timeout(_WITHIN_MS)
         tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        tab.on("dialog", _leave)
+        tab.on("dialog", self._leave)
 
     def open(self, address: str) -> None:
         """Go to an address and wait for the page's heading."""
@@ -178,8 +185,22 @@ class VotingPage:
         self.button("カードで確認を始める").wait_for()
 
     def hold_card_to_phone(self, name: str) -> None:
-        """In the app that the voting page opened: the card of this name, and back to wherever the app returns."""
+        """In the app that the voting page opened: the card of this name, and back to wherever the app returns.
+
+        There the voter reads a name, and says that it is theirs.
+        """
         self.button(name).click()
+        self.button("はい、わたしです").click()
+        self.tab.locator("fieldset").wait_for()
+
+    def type_code(self, code: str) -> None:
+        """On the page of voting code and face: the code, as somebody types it."""
+        self.tab.get_by_label("投票コード").fill(code)
+        self.button("コードを確かめる").click()
+
+    def show_face(self) -> None:
+        """With a code that was accepted, to the first question, by whatever is before the camera."""
+        self.button("カメラを始める").click()
         self.tab.locator("fieldset").wait_for()
 
     def identify_by_card(self, desk: Desk) -> None:
@@ -206,6 +227,15 @@ class VotingPage:
         self.tab.get_by_role("heading", name="投票を受け付けました").wait_for()
         return self.tab.locator(".tracker").inner_text()
 
+    def vote_by_phone(self, name: str, label: str) -> str:
+        """All of it, with the card of this name, from the election's page to the receipt; the tracker."""
+        self.button("マイナンバーカードとスマートフォン").click()
+        self.button("マイナアプリを開く").click()
+        self.hold_card_to_phone(name)
+        self.answer(label)
+        self.cast_button.click()
+        return self.receive()
+
     def vote(self, desk: Desk, label: str) -> str:
         """All of it, from the election's page to the receipt; the tracker."""
         self.identify_by_card(desk)
@@ -213,7 +243,6 @@ class VotingPage:
         self.cast_button.click()
         return self.receive()
 
-
-def _leave(dialog: Dialog) -> None:
-    """Who is asked whether to leave the page leaves it."""
-    dialog.accept()
+    def _leave(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.type)
+        dialog.accept()

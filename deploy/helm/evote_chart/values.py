@@ -229,10 +229,9 @@ class Tally(_Service):
 class Board(_Values):
     image: Image
     replicas: Replicas
+    manifest: str
+    """The signed list of what is served (``evote front sign``); empty: none yet."""
     resources: Resources
-    signed_manifest: str | None = None
-    """The content of the ``manifest.json`` that ``evote front sign`` made (``--set-file``). None: auditors can't compare what
-    the front serves with anything."""
 
 
 class Resident(Board):

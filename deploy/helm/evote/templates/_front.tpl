@@ -1,4 +1,4 @@
-{{/* One of the two fronts: static files, and the files of the city beside them. Arguments: root, service, config. */}}
+{{/* One of the two fronts: static files, and the two files of the city beside them. Arguments: root, service, config. */}}
 {{- define "evote.front" -}}
 {{- $own := index .root.Values .service -}}
 apiVersion: v1
@@ -14,13 +14,13 @@ metadata:
 data:
   config.json: |
     {{- .config | toPrettyJson | nindent 4 }}
+  {{- with $own.manifest }}
+  # What two officers signed of all that is served; auditors compare it.
+  manifest.json: {{ . | quote }}
+  {{- end }}
   # Whom the page may talk to, as web/edge/connect-src.mjs makes it of config.json; the card agent is on the voter's own PC.
   connect-src.conf: |
     set $connect_src "{{ include "evote.connectSources" .config.services }}";
-  {{- with $own.signedManifest }}
-  # What two officers signed of the image's files and of config.json above.
-  manifest.json: {{ . | quote }}
-  {{- end }}
 ---
 apiVersion: v1
 kind: Service
@@ -51,7 +51,7 @@ spec:
         {{- include "evote.labels" . | nindent 8 }}
       annotations:
         # nginx reads the policy at its start: page and policy change together.
-        checksum/config: {{ list .config $own.signedManifest | toJson | sha256sum }}
+        checksum/config: {{ list .config $own.manifest | toJson | sha256sum }}
     spec:
       {{- include "evote.podSecurity" . | nindent 6 }}
       {{- include "evote.spread" . | nindent 6 }}
@@ -84,7 +84,7 @@ spec:
           volumeMounts:
             - {name: config, mountPath: /etc/evote-front/config.json, subPath: config.json, readOnly: true}
             - {name: config, mountPath: /etc/evote-front/connect-src.conf, subPath: connect-src.conf, readOnly: true}
-            {{- if $own.signedManifest }}
+            {{- if $own.manifest }}
             - {name: config, mountPath: /etc/evote-front/manifest.json, subPath: manifest.json, readOnly: true}
             {{- end }}
             # All that nginx writes: its number, and bodies that are larger than its memory for them.

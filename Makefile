@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-core test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
+.PHONY: help install audit demo load up status restart down test test-core test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -143,6 +143,16 @@ claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 	@$(RUN) python tests/contract/metrics.py
 
+.PHONY: alerts
+# Sloth comes from the Go module proxy, pinned by go.sum; a first build takes minutes, so the rules are committed.
+.tools/sloth: deploy/monitoring/sloth/go.mod deploy/monitoring/sloth/go.sum
+	@command -v go >/dev/null || { echo "make alerts builds Sloth: install Go 1.26 or newer" >&2; exit 1; }
+	@cd deploy/monitoring/sloth && CGO_ENABLED=0 go build -trimpath -o $(CURDIR)/$@ github.com/slok/sloth/cmd/sloth
+
+alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitoring/slos.yml, and try every alert
+	@$(RUN) python tests/contract/slo_rules.py
+	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
+
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py
 
@@ -159,6 +169,9 @@ bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2
 
 bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
 	@$(RUN) python benchmarks/bench_front.py
+
+bench-board: $(INSTALLED) ## What a reader of the public pages costs the services: make bench-board [SECONDS=60]
+	@$(RUN) python benchmarks/bench_board.py --seconds $(SECONDS)
 
 screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
 	@$(RUN) python benchmarks/screens.py docs/screens

@@ -229,6 +229,8 @@ class Tally(_Service):
 class Board(_Values):
     image: Image
     replicas: Replicas
+    manifest: str
+    """The signed list of what is served (``evote front sign``); empty: none yet."""
     resources: Resources
 
 

@@ -62,7 +62,7 @@ def of_kind(resources: tuple[Resource, ...], *kinds: str) -> dict[str, Resource]
 def pods(resources: tuple[Resource, ...]) -> dict[str, Resource]:
     """The pod templates, by the name that policies know them by."""
     workloads = of_kind(resources, "Deployment", "StatefulSet", "Job").values()
-    templates = [one["spec"]["template"] for one in workloads]
+    templates: list[Resource] = [one["spec"]["template"] for one in workloads]
     return {template["metadata"]["labels"]["app.kubernetes.io/name"]: template for template in templates}
 
 
@@ -500,3 +500,51 @@ def test_a_commit_of_the_databases_is_on_two_machines() -> None:
         }
         assert cluster["spec"]["postgresql"]["pg_hba"] == ["hostnossl all all all reject"]
         assert cluster["spec"]["plugins"][0]["isWALArchiver"] is True
+
+
+# --- helm test ---
+
+
+def test_the_installed_release_is_asked_for_its_arrows_from_each_services_place() -> None:
+    resources = rendered("city-240k")
+    drawn = arrows(resources)
+    asked: dict[str, list[str]] = {}
+    for pod in of_kind(resources, "Pod").values():
+        spec, labels = pod["spec"], pod["metadata"]["labels"]
+        service = labels["app.kubernetes.io/name"]
+        # Ready, it would be sent voters.
+        assert spec["readinessGates"]
+        assert (
+            labels.items()
+            >= pods(resources)[service]["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].items()
+        )
+        (container,) = spec["containers"]
+        asked[service] = container["args"][1:]
+    assert set(asked) == set(SERVICES)
+    for service, ends in asked.items():
+        for end in ends:
+            kind, _, place = end.partition("=")
+            target = _target(place.removeprefix("http://").removesuffix("/statusz"))
+            assert ((service, *target) in drawn) == (kind in ("reach", "well")), end
+        assert "refused=evote-auth:80" in ends or service == "auth"
+
+
+def _target(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    known = {"evote-pg-rw": "postgresql", "evote-pg-biometric-rw": "postgresql-biometric"}
+    if host in known:
+        return known[host], int(port)
+    if host.startswith("evote-kafka"):
+        return "kafka", int(port)
+    name = host.removeprefix("evote-")
+    return name.removesuffix("-management"), 8000 if port == "80" else int(port)
+
+
+@pytest.mark.parametrize("front", ["resident", "board"])
+def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path: Path) -> None:
+    signed = tmp_path / "manifest.json"
+    signed.write_text('{"statements": ["…"],\n "files": {}}\n')
+    resources = rendered("city-240k", "--set-file", f"{front}.manifest={signed}")
+    assert of_kind(resources, "ConfigMap")[f"evote-{front}"]["data"]["manifest.json"] == signed.read_text()
+    mounts = [one["mountPath"] for one in pods(resources)[front]["spec"]["containers"][0]["volumeMounts"]]
+    assert "/etc/evote-front/manifest.json" in mounts

@@ -14,6 +14,10 @@ metadata:
 data:
   config.json: |
     {{- .config | toPrettyJson | nindent 4 }}
+  {{- with $own.manifest }}
+  # What two officers signed of all that is served; auditors compare it.
+  manifest.json: {{ . | quote }}
+  {{- end }}
   # Whom the page may talk to, as web/edge/connect-src.mjs makes it of config.json; the card agent is on the voter's own PC.
   connect-src.conf: |
     set $connect_src "{{ include "evote.connectSources" .config.services }}";
@@ -47,7 +51,7 @@ spec:
         {{- include "evote.labels" . | nindent 8 }}
       annotations:
         # nginx reads the policy at its start: page and policy change together.
-        checksum/config: {{ .config | toJson | sha256sum }}
+        checksum/config: {{ list .config $own.manifest | toJson | sha256sum }}
     spec:
       {{- include "evote.podSecurity" . | nindent 6 }}
       {{- include "evote.spread" . | nindent 6 }}
@@ -80,6 +84,9 @@ spec:
           volumeMounts:
             - {name: config, mountPath: /etc/evote-front/config.json, subPath: config.json, readOnly: true}
             - {name: config, mountPath: /etc/evote-front/connect-src.conf, subPath: connect-src.conf, readOnly: true}
+            {{- if $own.manifest }}
+            - {name: config, mountPath: /etc/evote-front/manifest.json, subPath: manifest.json, readOnly: true}
+            {{- end }}
             # All that nginx writes: its number, and bodies that are larger than its memory for them.
             - {name: scratch, mountPath: /run, subPath: run}
             - {name: scratch, mountPath: /var/cache/nginx, subPath: cache}

@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-core test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,7 @@ $(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
 
 # Not part of `make test`, which puts core and reference side by side: it compiles another program. No nightly compiler.
+.PHONY: test-core
 test-core: $(INSTALLED) ## The compiled core without Python, and changed texts at its parser: make test-core [SECONDS=60]
 	@cd libs/belenios-core && FUZZ_SECONDS=$(SECONDS) CARGO_TARGET_DIR=../../.cache/belenios-core cargo test --release --locked --quiet
 

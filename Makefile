@@ -143,6 +143,16 @@ claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 	@$(RUN) python tests/contract/metrics.py
 
+.PHONY: alerts
+# Sloth comes from the Go module proxy, pinned by go.sum; a first build takes minutes, so the rules are committed.
+.tools/sloth: deploy/monitoring/sloth/go.mod deploy/monitoring/sloth/go.sum
+	@command -v go >/dev/null || { echo "make alerts builds Sloth: install Go 1.26 or newer" >&2; exit 1; }
+	@cd deploy/monitoring/sloth && CGO_ENABLED=0 go build -trimpath -o $(CURDIR)/$@ github.com/slok/sloth/cmd/sloth
+
+alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitoring/slos.yml, and try every alert
+	@$(RUN) python tests/contract/slo_rules.py
+	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
+
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py
 

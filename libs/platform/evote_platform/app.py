@@ -105,7 +105,7 @@ def create_app(
     if front_origins:
         # Around the observer: a page has to be able to read its 500, too.
         app.add_middleware(AnswersToFront, origins=front_origins)
-    ready = ReadyMetrics(registry, readiness, service=service_name, version=version)
+    ready = ReadyMetrics(registry, readiness, service=service_name, version=version, clock=clock)
     app.include_router(_health_router(readiness, registry, ready, clock))
 
     async def refuse_while_out_of_service() -> None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .clock import Clock
 from .database import TimedPool
 from .health import CheckResult, Readiness
 
@@ -20,7 +21,9 @@ _LOOP_LOOKED_AT_EVERY_S: Final = 0.5
 class ReadyMetrics(Collector):
     """The checks behind ``/statusz``, asked anew for each scrape: what does not answer is 0."""
 
-    def __init__(self, registry: CollectorRegistry, readiness: Readiness, *, service: str, version: str) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, readiness: Readiness, *, service: str, version: str, clock: Clock
+    ) -> None:
         """Register the metrics in ``registry``."""
         self._readiness = readiness
         self._found: Mapping[str, CheckResult] = {}
@@ -28,6 +31,11 @@ class ReadyMetrics(Collector):
         Gauge(
             "evote_build_info", "1, with the service and its release.", ["service", "version"], registry=registry
         ).labels(service, version).set(1)
+        Gauge(
+            "evote_clock_timestamp_seconds",
+            "This replica's time when it was asked, in seconds since 1970.",
+            registry=registry,
+        ).set_function(lambda: clock().timestamp())
 
     async def ask(self) -> None:
         """Run the checks; what they found is shown until they are run again."""

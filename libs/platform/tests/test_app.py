@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -223,6 +224,8 @@ async def test_metrics_tell_the_release_each_check_and_the_loop_anew(
     text = (await client.get("/metrics", headers=SCRAPER)).text
     assert 'evote_build_info{service="example",version="1.2.3"} 1.0' in text
     assert 'evote_ready{check="kafka"} 1.0' in text
+    (told,) = (line for line in text.splitlines() if line.startswith("evote_clock_timestamp_seconds "))
+    assert float(told.split()[1]) <= time.time()
     assert "evote_event_loop_lag_seconds_bucket" in text
     works = False
     assert 'evote_ready{check="kafka"} 0.0' in (await client.get("/metrics", headers=SCRAPER)).text

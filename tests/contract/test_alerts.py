@@ -1,0 +1,369 @@
+"""Each alert, sick and well: Prometheus' own ``promtool test rules`` over ``deploy/monitoring/rules``."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "deploy/monitoring/rules"
+_ALWAYS = "EvoteWatchdog"
+
+Series = Mapping[str, str]
+"""Series and their values, in promtool's notation, one every 15 seconds from 1970 on."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What makes an alert fire, and what must not."""
+
+    alert: str
+    sick: Series
+    well: Series
+    labels: Mapping[str, str] = field(default_factory=dict)
+    at: str = "12m"
+    severity: str = "page"
+    """Of an SLO, which has an alert of either name; of others it must be the rule's own."""
+
+
+def _of(service: str, instance: str = "a:1") -> str:
+    return f'evote_build_info{{service="{service}",version="1",instance="{instance}"}}'
+
+
+def _check(value: int, instance: str = "a:1") -> Series:
+    return {f'evote_ready{{check="kafka",instance="{instance}"}}': f"{value}x100", _of("ballot", instance): "1x100"}
+
+
+def _failures(series: str) -> tuple[Series, Series]:
+    return {series: "0x20 3x80"}, {series: "3x100"}
+
+
+_HTTP = "http_server_request_duration_seconds"
+_FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1x100")
+_LEADS = 'evote_ledger_leading{instance="a:1"}'
+_STANDS_BY = 'evote_ledger_leading{instance="b:1"}'
+_READABLE = 'evote_ledger_monitor_chain_readable{anchor_contract="eip155:1:0x1",instance="a:1"}'
+_MONITOR = 'evote_ledger_monitor_leading{instance="a:1"}'
+
+
+def _used(used: int) -> Series:
+    limit = 'evote_db_pool_connections{state="limit",instance="a:1"}'
+    return {limit: "6x100", 'evote_db_pool_connections{state="used",instance="a:1"}': f"{used}x100"}
+
+
+def _loop(late: int) -> Series:
+    """Of 30 looks in 15 seconds, so many come later than half a second."""
+    bucket = 'evote_event_loop_lag_seconds_bucket{instance="a:1",le="%s"}'
+    return {bucket % "0.1": f"0+{30 - late}x100", bucket % "+Inf": "0+30x100", bucket % "0.5": f"0+{30 - late}x100"}
+
+
+def _witness(last: int, lag: int) -> Series:
+    success = 'evote_witness_last_success_timestamp_seconds{witness="hokkaido"}'
+    return {success: f"{last}x200", "evote_witness_lag_entries": f"{lag}x200"}
+
+
+_ROUTE = 'http_route="/elections/{election_uuid}/%s",http_request_method="%s",http_response_status_code="%s"'
+
+
+def _answers(route: str, method: str, faults: int) -> Series:
+    """Of 1,000 answers a minute so many are faults."""
+    counted = _HTTP + "_count{" + _ROUTE + "}"
+    return {
+        counted % (route, method, "200"): f"0+{(1000 - faults) // 4}x480",
+        counted % (route, method, "503"): f"0+{faults // 4}x480",
+    }
+
+
+def _durations(metric: str, within: str, late: int, labels: str = "") -> Series:
+    """Of 1,000 in 15 seconds so many are later than ``within``."""
+    head, comma = f"{metric}_bucket{{{labels}", "," if labels else ""
+    return {
+        f'{head}{comma}le="{within}"}}': f"0+{1000 - late}x480",
+        f"{metric}_count{{{labels}}}": "0+1000x480",
+    }
+
+
+def _slo(alert: str, slo: str, sick: Series, well: Series, severity: str = "page") -> Case:
+    labels = {"sloth_service": "evote", "sloth_slo": slo, "sloth_id": f"evote-{slo}"}
+    return Case(alert, sick, well, labels, "2h", severity)
+
+
+_BOARD = _ROUTE % ("ballots", "GET", "200")
+
+CASES = (
+    Case(
+        "EvoteTampering",
+        {'evote_ledger_tampering_standing{kind="entry-dropped",instance="a:1"}': "1x100"},
+        {'evote_ledger_tampering_standing{kind="entry-dropped",instance="a:1"}': "0x100"},
+        {"kind": "entry-dropped"},
+    ),
+    Case("EvoteTamperingUnpublished", *({"evote_ledger_tampering_unpublished": f"{n}x100"} for n in (2, 0))),
+    Case(
+        "EvoteMonitorBlind",
+        {"evote_ledger_monitor_last_pass_timestamp_seconds": "60x100"},
+        {"evote_ledger_monitor_last_pass_timestamp_seconds": "0+15x100"},
+    ),
+    Case("EvoteMonitorBlind", {}, {"evote_ledger_monitor_last_pass_timestamp_seconds": "0+15x100"}),
+    Case(
+        "EvoteDeadLetters",
+        *_failures('evote_dead_letters_total{projection="ballot"}'),
+        {"projection": "ballot"},
+    ),
+    Case("EvoteReplicaStopped", {'evote_stopped{part="projection"}': "1x100"}, {}, {"part": "projection"}),
+    Case(
+        "EvoteProjectionStuck",
+        *({'evote_projection_stuck{projection="ballot"}': f"{n}x100"} for n in (1, 0)),
+        {"projection": "ballot"},
+    ),
+    Case(
+        "EvoteTopicLosesEvents",
+        *({'evote_topic_faults{topic="ballots"}': f"{n}x100"} for n in (1, 0)),
+        {"topic": "ballots"},
+    ),
+    Case(
+        "EvoteRecordsMissing",
+        *({'evote_log_missing_records{topic="ballots"}': f"{n}x100"} for n in (4, 0)),
+        {"topic": "ballots"},
+    ),
+    Case("EvoteCannotBeCounted", *({"evote_tally_log_disagrees": f"{n}x100"} for n in (1, 0))),
+    Case(
+        "EvoteBallotsPassedOver",
+        *_failures('evote_tally_passed_over_ballots_total{rule="proofs"}'),
+        {"rule": "proofs"},
+    ),
+    Case(
+        "EvoteWitnessContradicts",
+        *_failures('evote_witness_requests_total{witness="hokkaido",outcome="inconsistent"}'),
+        {"witness": "hokkaido", "outcome": "inconsistent"},
+    ),
+    Case(
+        "EvoteWitnessContradicts",
+        _failures('evote_witness_requests_total{witness="hokkaido",outcome="forged"}')[0],
+        _failures('evote_witness_requests_total{witness="hokkaido",outcome="unreachable"}')[0],
+        {"witness": "hokkaido", "outcome": "forged"},
+    ),
+    *(
+        Case(
+            "EvoteServiceAbsent",
+            {series: values for series, values in _FIVE.items() if f'"{service}"' not in series},
+            _FIVE,
+            {"service": service},
+        )
+        for service in ("auth", "ballot", "ledger-anchor", "tally")
+    ),
+    Case(
+        "EvoteServiceUnready",
+        _check(0) | _check(0, "b:1"),
+        _check(0) | _check(1, "b:1"),
+        {"service": "ballot", "check": "kafka"},
+    ),
+    Case(
+        "EvoteReplicaUnready",
+        _check(0) | _check(1, "b:1"),
+        _check(1) | _check(1, "b:1"),
+        {"service": "ballot", "check": "kafka"},
+    ),
+    Case("EvoteSequencersNotOne", {}, {_LEADS: "1x100", _STANDS_BY: "0x100"}),
+    Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
+    Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
+    Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),
+    Case("EvoteCardsCannotBeChecked", *_failures('evote_problems_total{type="revocation-unknown"}'), at="7m"),
+    Case(
+        "EvoteRevocationListsEnd",
+        *({"evote_auth_revocation_lists_end_timestamp_seconds": f"{end}x100"} for end in (80000, 90000)),
+    ),
+    Case(
+        "EvoteRevocationListsEnd",
+        *({"evote_auth_revocation_lists_end_timestamp_seconds": f"{end}x100"} for end in (0, 90000)),
+    ),
+    Case(
+        "EvoteRevocationResponderAway",
+        *_failures('evote_auth_revocation_checks_total{source="ocsp",outcome="unreachable"}'),
+    ),
+    Case("EvoteCredentialKeysAway", *_failures('evote_problems_total{type="credential-keys-unavailable"}'), at="7m"),
+    Case(
+        "EvoteManyRefused",
+        *({'evote_problems_total{type="voting-code-unknown"}': f"0+{n}x100"} for n in (15, 3)),
+    ),
+    Case("EvoteFlood", *({'evote_problems_total{type="rate-limited"}': f"0+{n}x100"} for n in (150, 30))),
+    Case("EvoteFaceWorkersAway", *({"evote_face_workers": f"{n}x100"} for n in (0, 2))),
+    Case(
+        "EvoteProjectionLags",
+        *({'evote_projection_lag_records{projection="ballot",topic="ballots"}': f"{n}x100"} for n in (5000, 900)),
+        {"projection": "ballot"},
+    ),
+    Case("EvoteDatabasePoolFull", _used(6), _used(5), {"instance": "a:1"}),
+    Case("EvoteEventLoopLate", _loop(5), _loop(0), {"instance": "a:1"}),
+    Case(
+        "EvoteClockSkewed",
+        {'evote_clock_timestamp_seconds{instance="a:1"}': "20+15x100"},
+        {'evote_clock_timestamp_seconds{instance="a:1"}': "1+15x100"},
+        {"instance": "a:1"},
+    ),
+    Case("EvoteWitnessAway", _witness(0, 7), _witness(0, 0), {"witness": "hokkaido"}, at="25m"),
+    Case("EvoteWitnessAway", _witness(60, 7), _witness(1400, 7), {"witness": "hokkaido"}, at="25m"),
+    Case("EvoteAnchoringAway", *({'evote_anchor_up{chain="fabric"}': f"{n}x100"} for n in (0, 1)), {"chain": "fabric"}),
+    Case(
+        "EvoteAnchorsLate",
+        *({'evote_anchor_lag_seconds{chain="ethereum"}': f"{n}x100"} for n in (2000, 900)),
+        {"chain": "ethereum"},
+    ),
+    Case(
+        "EvoteChainUnread",
+        {_READABLE: "0x100", _MONITOR: "1x100"},
+        {_READABLE: "0x100", _MONITOR: "0x100"},  # an earlier monitor's word
+        {"anchor_contract": "eip155:1:0x1"},
+        at="20m",
+    ),
+    Case(
+        "EvoteKafkaUnderMinIsr",
+        *({"kafka_server_replicamanager_underminisrpartitioncount": f"{n}x100"} for n in (3, 0)),
+    ),
+    Case(
+        "EvoteNoSynchronousStandby",
+        *({'cnpg_collector_sync_replicas{value="observed",cluster="evote"}': f"{n}x100"} for n in (0, 1)),
+        {"cluster": "evote"},
+    ),
+    Case(
+        "EvoteArchivingFails",
+        *(
+            {
+                'cnpg_pg_stat_archiver_last_failed_time{cluster="evote"}': "500x100",
+                'cnpg_pg_stat_archiver_last_archived_time{cluster="evote"}': f"{archived}x100",
+            }
+            for archived in (400, 600)
+        ),
+        {"cluster": "evote"},
+    ),
+    Case(
+        "EvoteCertificateEnds",
+        *(
+            {'certmanager_certificate_expiration_timestamp_seconds{namespace="vote",name="front"}': f"{end}x100"}
+            for end in (200000, 300000)
+        ),
+        {"namespace": "vote", "name": "front"},
+    ),
+    _slo("EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "POST", 0)),
+    _slo(
+        "EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "GET", 40), "ticket"
+    ),
+    *(
+        _slo("EvoteReleasesFail", "releases-available", _answers(way, "POST", 100), _answers(way, "POST", 0))
+        for way in ("releases", "face-releases", "phone-releases")
+    ),
+    *(
+        _slo(alert, slo, _durations(metric, within, 300, labels), _durations(metric, within, 0, labels), severity)
+        for severity in ("page", "ticket")
+        for alert, slo, metric, within, labels in (
+            ("EvoteCastsSlow", "casts-fast", "evote_ballot_intake_duration_seconds", "1.0", ""),
+            ("EvoteLoggedLate", "logged", "evote_ledger_checkpoint_delay_seconds", "5.0", ""),
+            ("EvoteBoardSlow", "board-fast", _HTTP, "0.5", _BOARD),
+            ("EvoteAnchoredLateFabric", "anchored-fabric", "evote_anchor_delay_seconds", "300.0", 'chain="fabric"'),
+            (
+                "EvoteAnchoredLateEthereum",
+                "anchored-ethereum",
+                "evote_anchor_delay_seconds",
+                "900.0",
+                'chain="ethereum"',
+            ),
+        )
+    ),
+)
+
+
+GROUPS = [group for file in sorted(RULES.glob("*.yml")) for group in yaml.safe_load(file.read_text())["groups"]]
+ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
+
+
+def _rule(case: Case) -> dict[str, Any]:
+    (rule,) = (one for one in ALERTS if (one["alert"], one["labels"]["severity"]) == (case.alert, _severity(case)))
+    return rule
+
+
+def _severity(case: Case) -> str:
+    severities = {rule["labels"]["severity"] for rule in ALERTS if rule["alert"] == case.alert}
+    return case.severity if len(severities) > 1 else severities.pop()
+
+
+def _tests(case: Case) -> list[dict[str, Any]]:
+    rule = _rule(case)
+    labels = {"severity": _severity(case), **case.labels, **_sloth_labels(rule)}
+    fires = {"exp_labels": labels, "exp_annotations": rule["annotations"]}
+    expected = {"eval_time": case.at, "alertname": case.alert}
+    others = [rule for rule in ALERTS if rule["alert"] == case.alert and rule is not _rule(case)]
+    also = [
+        {
+            "exp_labels": {**labels, **_sloth_labels(other), "severity": other["labels"]["severity"]},
+            "exp_annotations": other["annotations"],
+        }
+        for other in others
+    ]
+    return [
+        {
+            **_world(case.sick),
+            "name": f"{case.alert}, sick",
+            "alert_rule_test": [{**expected, "exp_alerts": [fires, *also]}],
+        },
+        {**_world(case.well), "name": f"{case.alert}, well", "alert_rule_test": [{**expected, "exp_alerts": []}]},
+    ]
+
+
+def _sloth_labels(rule: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in rule["labels"].items() if name.startswith("sloth_")}
+
+
+def _world(series: Series) -> dict[str, Any]:
+    return {"interval": "15s", "input_series": [{"series": name, "values": values} for name, values in series.items()]}
+
+
+def _rules_for(rule: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The groups that an alert needs and no others: promtool evaluates all that it is given, at every step."""
+    (name,) = (group["name"] for group in GROUPS if rule in group["rules"])
+    slo = name.removeprefix("sloth-slo-alerts-")
+    return [{"name": "alone", "rules": [rule]}] if slo == name else [g for g in GROUPS if g["name"].endswith(slo)]
+
+
+def test_every_alert_fires_when_it_should_and_is_quiet_when_all_is_well(tmp_path: Path) -> None:
+    watchdog = next(rule for rule in ALERTS if rule["alert"] == _ALWAYS)
+    always = {"exp_labels": {"severity": "none"}, "exp_annotations": watchdog["annotations"]}
+    expected = {"eval_time": "1m", "alertname": _ALWAYS, "exp_alerts": [always]}
+    worlds = [(watchdog, [{**_world({}), "alert_rule_test": [expected]}])]
+    worlds += [(_rule(case), _tests(case)) for case in CASES]
+    files = []
+    for number, (rule, tests) in enumerate(worlds):
+        rules, file = tmp_path / f"{number}.rules.yml", tmp_path / f"{number}.test.yml"
+        rules.write_text(yaml.safe_dump({"groups": _rules_for(rule)}))
+        step = "1m" if "sloth_severity" in rule["labels"] else "15s"
+        file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": step, "tests": tests}))
+        files.append(str(file))
+    run = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_alert_has_a_case() -> None:
+    tried = {(case.alert, _severity(case)) for case in CASES}
+    both = {
+        case.alert
+        for case in CASES
+        if len({rule["labels"]["severity"] for rule in ALERTS if rule["alert"] == case.alert}) > 1
+    }
+    wanted = {(rule["alert"], rule["labels"]["severity"]) for rule in ALERTS} - {(_ALWAYS, "none")}
+    # Where an alert has two severities, the sick world of either makes both fire, and both are expected.
+    assert tried | {(alert, severity) for alert, severity in wanted if alert in both} == wanted
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
+def test_every_alert_says_what_is_so_and_where_to_read_on(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in ("page", "ticket", "none")
+    assert alert["annotations"]["summary"].endswith(".")
+    document, _, section = alert["annotations"]["runbook_url"].partition("#")
+    assert section == alert["alert"].lower()
+    headings = re.findall(r"^#+ (.+)$", (ROOT / document).read_text(), re.MULTILINE)
+    assert section in [heading.lower() for heading in headings]

@@ -1,0 +1,118 @@
+"""Rules and dashboards ask for metrics, labels, routes and problems that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from .metrics import ROOT, metrics_of_code
+from .slo_rules import MONITORING, RULES, SLOTH, written
+
+_METRIC = re.compile(r'\b((?:evote|http_server)_\w+)(\{(?:[^"}]|"[^"]*")*\})?')
+_MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+_GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)")
+_SUFFIX = re.compile(r"_(bucket|sum|count)$")
+_OF_SCRAPING = {"instance", "job", "le"}
+_FOREIGN = re.compile(r"\b(?:kafka|cnpg|certmanager)_\w+")
+_OF_FOREIGN = {
+    "kafka_server_replicamanager_underminisrpartitioncount": set[str](),
+    "cnpg_collector_sync_replicas": {"value", "cluster"},
+    "cnpg_pg_stat_archiver_last_failed_time": {"cluster"},
+    "cnpg_pg_stat_archiver_last_archived_time": {"cluster"},
+    "certmanager_certificate_expiration_timestamp_seconds": {"namespace", "name"},
+}
+"""What exporters of others show, as their documents have it: nothing here can hold them to it."""
+
+OURS = {metric.name: metric for metric in metrics_of_code()}
+_DOCUMENTS = [json.loads(file.read_text()) for file in sorted((ROOT / "docs/openapi").glob("*.json"))]
+ROUTES = {path for document in _DOCUMENTS for path in document["paths"]}
+PROBLEMS = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', json.dumps(_DOCUMENTS)))
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, and where it stands."""
+
+    place: str
+    text: str
+
+
+def queries() -> Iterator[Query]:
+    """Of all rules and panels."""
+    for file in sorted((MONITORING / "rules").glob("*.yml")):
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            for rule in group["rules"]:
+                yield Query(f"{file.name} {group['name']} {rule.get('alert', rule.get('record'))}", rule["expr"])
+    for file in sorted((MONITORING / "dashboards").glob("*.json")):
+        for title, text in panel_queries(json.loads(file.read_text())):
+            yield Query(f"{file.name} {title}", text)
+
+
+def panel_queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each panel's title and query."""
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"]
+
+
+def faults(text: str) -> list[str]:
+    """What a query asks for and nothing shows."""
+    found, known = [], set(_OF_SCRAPING)
+    for name, selector in _METRIC.findall(text):
+        metric = OURS.get(name) or OURS.get(_SUFFIX.sub("", name))
+        if metric is None or (metric.kind == "histogram") == (name == metric.name):
+            found.append(f"there is no {name}")
+            continue
+        known |= set(metric.labels)
+        for label, _, value in _MATCHER.findall(selector):
+            if label not in {*metric.labels, *_OF_SCRAPING}:
+                found.append(f"{name} has no label {label}")
+            found += _unknown_values(label, value)
+    for name in _FOREIGN.findall(text):
+        if name not in _OF_FOREIGN:
+            found.append(f"nobody says that there is {name}")
+        known |= _OF_FOREIGN.get(name, set())
+    labels = {label.strip() for group in _GROUPED.findall(text) for label in group.split(",") if label.strip()}
+    sloth = {label for label in labels if label.startswith("sloth_")}
+    return found + [f"nothing here has a label {label}" for label in sorted(labels - known - sloth)]
+
+
+def _unknown_values(label: str, value: str) -> list[str]:
+    if label == "type":
+        return [f"there is no problem {slug}" for slug in value.split("|") if slug not in PROBLEMS]
+    if label == "http_route":
+        routes = {route for route in ROUTES if re.fullmatch(re.sub(r"(?=[{}])", r"\\", value), route)}
+        return [] if routes else [f"there is no route {value}"]
+    return []
+
+
+@pytest.mark.parametrize("query", list(queries()), ids=lambda query: query.place)
+def test_a_query_asks_for_what_there_is(query: Query) -> None:
+    assert faults(query.text) == []
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ("evote_ledger_leadin", "there is no evote_ledger_leadin"),
+        ("rate(evote_anchor_delay_seconds[5m])", "there is no evote_anchor_delay_seconds"),
+        ('evote_stopped{piece="x"}', "evote_stopped has no label piece"),
+        ("sum by (witness) (evote_stopped)", "nothing here has a label witness"),
+        ('evote_problems_total{type="rate-limitd"}', "there is no problem rate-limitd"),
+        ('http_server_request_duration_seconds_count{http_route="/balots"}', "there is no route /balots"),
+        ("kafka_server_unheard_of", "nobody says that there is kafka_server_unheard_of"),
+    ],
+)
+def test_a_query_that_asks_for_what_there_is_not_is_found(text: str, fault: str) -> None:
+    assert fault in faults(text)
+
+
+@pytest.mark.skipif(not SLOTH.exists(), reason="`make alerts` builds Sloth")
+def test_the_slos_rules_are_what_sloth_makes_of_them() -> None:
+    assert RULES.read_text() == written(), "make alerts writes it"

@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -133,6 +133,9 @@ chart: chart-tools ## Render the chart for each profile, and hold it to schemas,
 images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote]
 	@command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap (apt-get install mmdebstrap), then repeat." >&2; exit 1; }
 	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(PARTS)
+
+images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
+	@$(RUN) python -m evote_images.check $(PARTS)
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate

@@ -1,4 +1,4 @@
-"""``python -m evote_images.build [--registry NAME] [PART…]``: images, lists of what is in them, and values for the chart.
+"""``python -m evote_images.build [--registry NAME] [PART…]``: images, what is in each, and values for the chart.
 
 Without a registry or an engine: the root is made of Debian's packages by mmdebstrap, and every image is an archive. Two
 builds of one state of the sources and of Debian's mirror have the same digest.

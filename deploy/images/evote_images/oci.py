@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
 
 EPOCH: Final = 1767225600
 """The time of every file (2026-01-01T00:00:00Z): when something was built changes no image."""
@@ -43,10 +43,14 @@ class Start:
     stop_signal: str = "SIGTERM"
 
 
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
 class _Hashing(io.RawIOBase):
     """Passes on what is written, and knows its SHA-256."""
 
-    def __init__(self, into: IO[bytes]) -> None:
+    def __init__(self, into: _Sink) -> None:
         self._into = into
         self._hash = hashlib.sha256()
         self.size = 0
@@ -118,7 +122,7 @@ def _pack(into: Path, members: Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]
         # Neither name nor time in gzip's head.
         with gzip.GzipFile("", "wb", 6, packed, 0) as compressed:
             plain = _Hashing(compressed)
-            with tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT) as archive:
                 for member, content in members:
                     archive.addfile(member, content)
         return Layer(into, packed.digest, plain.digest, packed.size)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -127,17 +127,25 @@ def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
 
 def components(part: Part) -> list[Any]:
     """The part's own packages, as CycloneDX has them."""
-    if part.name in _SERVICES:
-        told = run(
-            *(_UV, "export", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--frozen"),
-            *("--format", "cyclonedx1.5", "--preview-features", "sbom-export"),
-        )
-    else:
-        told = run(
-            "npm", "sbom", "--prefix", "web", "--package-lock-only", "--omit", "dev", "--sbom-format", "cyclonedx"
-        )
+    if part.name not in _SERVICES:
+        return list(_npm())
+    told = run(
+        *(_UV, "export", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--frozen"),
+        *("--format", "cyclonedx1.5", "--preview-features", "sbom-export"),
+    )
     found: list[Any] = json.loads(told)["components"]
     return found
+
+
+def _npm() -> Iterator[Any]:
+    """What browsers get, of the lock file: what is for building alone stands there as ``dev``."""
+    lock = json.loads((ROOT / "web/package-lock.json").read_text("utf-8"))
+    for place, package in sorted(lock["packages"].items()):
+        name = place.rpartition("node_modules/")[2]
+        if place.startswith("node_modules/") and "version" in package and not package.get("dev"):
+            version = package["version"]
+            purl = f"pkg:npm/{name.replace('@', '%40')}@{version}"
+            yield {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
 
 
 def run(*program: str, environment: Mapping[str, str] | None = None, accepted: tuple[int, ...] = (0,)) -> str:

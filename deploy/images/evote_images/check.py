@@ -30,7 +30,8 @@ for place in tmp run; do mount -t tmpfs -o mode=1777 tmpfs "$root/$place"; done
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 ip link set lo up
-exec chroot --userspec=NOBODY "$root" "$@"
+# Ended from inside: who is killed outside takes nobody along that has become somebody else.
+exec timeout --kill-after=5 60 chroot --userspec=NOBODY "$root" "$@"
 """.replace("NOBODY", _NOBODY)
 # Beside nginx, in its namespace: what a browser asks first.
 _ASK: Final = """

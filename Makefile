@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics alerts model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,7 @@ claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 	@$(RUN) python tests/contract/metrics.py
 
+.PHONY: alerts
 # Sloth comes from the Go module proxy, pinned by go.sum; a first build takes minutes, so the rules are committed.
 .tools/sloth: deploy/monitoring/sloth/go.mod deploy/monitoring/sloth/go.sum
 	@command -v go >/dev/null || { echo "make alerts builds Sloth: install Go 1.26 or newer" >&2; exit 1; }
@@ -136,6 +137,10 @@ metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitoring/slos.yml, and try every alert
 	@$(RUN) python tests/contract/slo_rules.py
 	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
+
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py
+	@$(RUN) python deploy/monitoring/boards.py deploy/monitoring/dashboards
 
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py

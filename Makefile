@@ -28,14 +28,18 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
+<<<<<<< HEAD
 .PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation
+=======
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
+>>>>>>> watch-land
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 WEB := web/shared/api/generated/.made
 
-$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml) services/biometric/evote_biometric/engine/weights.py
+$(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package-lock.json uv.lock pyproject.toml $(wildcard */*/pyproject.toml */pyproject.toml libs/belenios-core/Cargo.* libs/belenios-core/src/* libs/belenios-core/.cargo/*) services/biometric/evote_biometric/engine/weights.py
 	@deploy/local/install.sh && touch $@
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
@@ -52,8 +56,8 @@ load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load 
 	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
-up: $(INSTALLED) ## Start everything with an open referendum and keep it running
-	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP)
+up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)
+	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP) $(if $(PHOTO),--photo $(PHOTO))
 
 status: $(INSTALLED) ## Show how the services are that `make up` started
 	@exec $(RUN) evote-local status
@@ -90,7 +94,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -121,6 +125,17 @@ isolation: $(INSTALLED) ## Import each deployable from an environment with only 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kafka-acls.json
 	@$(RUN) python -m evote_eventlog.schemas docs/events
 	@$(RUN) python -m evote_eventlog.access docs/kafka-acls.json
+
+chart-tools: $(INSTALLED) ## Build Helm, helm-unittest and kubeconform, and fetch schemas, into .tools/chart (minutes, once)
+	@deploy/helm/tools.sh
+
+# Not part of `make test`: its programs take minutes to build. What needs none of them is in tests/contract/test_chart.py.
+chart: chart-tools ## Render the chart for each profile, and hold it to schemas, settings, arrows and its own refusals
+	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
+	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
+
+chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
+	@$(RUN) python -m evote_chart.generate
 
 claims: $(INSTALLED) ## Write docs/claims.md from docs/claims.toml
 	@$(RUN) python tests/contract/claims.py
@@ -159,8 +174,8 @@ bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2
 bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
 	@$(RUN) python benchmarks/bench_front.py
 
-screens: $(INSTALLED) ## Write each page and state of the voting page into docs/screens
-	@$(RUN) python benchmarks/bench_front.py --screens docs/screens
+screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
+	@$(RUN) python benchmarks/screens.py docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)

@@ -1,38 +1,21 @@
 """What a vote on the residents' page takes, in Debian's Chromium with the whole platform behind it.
 
-``make bench-front`` prints taps and seconds by card, how long the election's page takes to come on a slow line, and how
-long the ballot of 2022 takes to encrypt. ``make screens`` writes each page and state on the way into docs/screens.
+``make bench-front`` prints taps and seconds by card and by phone, how long the election's page takes to come on a slow
+line, and how long the ballot of 2022 takes to encrypt.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import secrets
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from evote_jpki.authority import TestAuthority
-from evote_jpki.cardfile import save_card
-from evote_jpki.vpcd import InsertedCard
-from evote_local.nodes.pcsc import PcscDaemon
-from evote_local.nodes.ports import LOOPBACK
 from evote_local.people.officers import ANSWERS
-from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
-from evote_local.people.voting_page import HeldBallot, VotingPage, open_browser
-from evote_local.referendum.referendum import Referendum
-from evote_local.stack.card_desk import CardDesk
-from evote_local.stack.stack import Stack, temporary_directory
-from evote_platform.clock import utc_now
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import Browser, ConsoleMessage
+from polls import CARD, PHONE, Polls, open_polls
 
 _ROOT: Final = Path(__file__).parents[1]
-_PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 # Lighthouse's "slow 4G" and a phone four times slower than this machine.
 _SLOW_LINE: Final = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
 _SLOW_PHONE: Final = 4
@@ -41,57 +24,9 @@ _VISITS: Final = 5
 _COUNT_TAPS: Final = "window.taps = 0; addEventListener('click', () => { window.taps += 1; }, true)"
 
 
-@dataclass(frozen=True)
-class Polls:
-    """A browser, and a card in the reader of an agent that serves the page."""
-
-    browser: Browser
-    desk: CardDesk
-    page: str
-    ballots: str
-
-    @contextmanager
-    def opened(self) -> Iterator[VotingPage]:
-        """The election's page on a phone's screen, as the agent opens it."""
-        context = self.browser.new_context(locale="ja-JP", viewport=_PHONE, device_scale_factor=2)
-        page = VotingPage(context.new_page())
-        page.open(self.desk.paired_page)
-        yield page
-        context.close()
-
-
-@contextmanager
-def _open_polls() -> Iterator[Polls]:
-    with temporary_directory() as name:
-        directory = Path(name)
-        stack = Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print)
-        phone = stack.offer_phone()
-        with stack:
-            referendum = asyncio.run(_prepared(stack, directory))
-            save_card(referendum.voters[0].card, phone.cards / "voter.card")
-            stack.open_front()
-            uuid = referendum.officers.election_uuid
-            page = f"{stack.front.origin}/?election={uuid}"
-            with (
-                PcscDaemon(directory / "pcsc", readers=1) as daemon,
-                InsertedCard(referendum.voters[0].card, LOOPBACK, daemon.slots[0]),
-                CardDesk([uuid], pcsc=daemon.environment, page=page) as desk,
-                open_browser() as browser,
-            ):
-                yield Polls(browser, desk, page, f"{stack.ballots[0].url}/elections/{uuid}/ballots")
-
-
-async def _prepared(stack: Stack, directory: Path) -> Referendum:
-    async with open_client() as client:
-        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=1, seed=20261128)
-        await referendum.prepare()
-        referendum.issue_cards(lambda: None)
-    return referendum
-
-
 def measure() -> None:
     """Print all figures."""
-    with _open_polls() as polls:
+    with open_polls() as polls:
         with polls.opened() as page:
             page.tab.evaluate(_COUNT_TAPS)
             began = time.perf_counter()
@@ -110,10 +45,10 @@ def _measure_phone(polls: Polls) -> None:
         began = time.perf_counter()
         page.button("マイナンバーカードとスマートフォン").click()
         page.button("マイナアプリを開く").click()
-        page.button("voter").wait_for()
-        page.button("voter").click()
-        tab.locator("fieldset").wait_for()
+        page.button(CARD).click()
+        page.button("はい、わたしです").wait_for()
         tab.evaluate(_COUNT_TAPS)
+        page.button("はい、わたしです").click()
         page.answer(ANSWERS[0])
         page.cast_button.click()
         page.receive()
@@ -125,7 +60,7 @@ def _measure_first_view(polls: Polls) -> None:
     """On a slow line and a slow phone, without anything kept from before."""
     seen, usable = [], []
     for _ in range(_VISITS):
-        context = polls.browser.new_context(locale="ja-JP", viewport=_PHONE)
+        context = polls.browser.new_context(locale="ja-JP", viewport=PHONE)
         tab = context.new_page()
         devtools = context.new_cdp_session(tab)
         devtools.send("Network.emulateNetworkConditions", _SLOW_LINE)
@@ -161,74 +96,9 @@ def _print_line(message: ConsoleMessage) -> None:
     print(f"    {message.text}")
 
 
-def photograph(directory: Path) -> None:
-    """Write each page and state of a vote by card, as a phone shows it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with _open_polls() as polls, polls.opened() as page:
-        tab = page.tab
-        _save(tab, directory, "01-election")
-        page.button("アクセシビリティ方針").click()
-        _save(tab, directory, "02-accessibility")
-        page.button("戻る").click()
-        page.button("マイナンバーカードとスマートフォン").click()
-        _save(tab, directory, "03-phone")
-        tab.go_back()
-        page.choose_card()
-        _save(tab, directory, "04-card")
-        page.button("カードで確認を始める").click()
-        tab.locator(".number").wait_for()
-        _save(tab, directory, "05-card-agent-asks")
-        polls.desk.consent(USER_PIN, SIGNATURE_PASSWORD)
-        tab.locator("fieldset").wait_for()
-        page.button("次へ").click()
-        _save(tab, directory, "06-question-unanswered")
-        tab.get_by_role("radio", name=ANSWERS[0]).check()
-        _save(tab, directory, "07-question")
-        for name, language in (("08-question-yasashii", "やさしい日本語"), ("09-question-english", "English")):
-            tab.get_by_role("button", name=language, exact=True).click()
-            _save(tab, directory, name)
-        tab.get_by_role("button", name="日本語", exact=True).click()
-        page.button("次へ").click()
-        page.cast_button.wait_for()
-        _save(tab, directory, "10-review")
-        tab.emulate_media(color_scheme="dark")
-        _save(tab, directory, "11-review-dark")
-        tab.emulate_media(color_scheme="light")
-        page.button("投票せずに、この票を確かめる").click()
-        _save(tab, directory, "12-opened")
-        page.button("この票を捨てて、新しい票を作る").click()
-        hold = HeldBallot(tab, polls.ballots)
-        page.cast_button.click()
-        tab.get_by_role("heading", name="投票を送っています").wait_for()
-        _save(tab, directory, "13-casting")
-        hold.wait()
-        hold.let_go()
-        page.receive()
-        tab.locator(".states .reached", has_text="外部の台帳にも刻まれました").wait_for()
-        _save(tab, directory, "14-receipt")
-        page.button("終了する").click()
-        tab.get_by_role("heading", name="終了しました").wait_for()
-        _save(tab, directory, "15-finished")
-
-
-def _save(tab: Page, directory: Path, name: str) -> None:
-    tab.screenshot(path=directory / f"{name}.png", full_page=True, scale="css")
-
-
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def main() -> None:
-    """Measure, or with ``--screens`` write screenshots."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--screens", type=Path, metavar="FOLDER", help="write screenshots there, and measure nothing")
-    screens: Path | None = parser.parse_args().screens
-    if screens is None:
-        measure()
-    else:
-        photograph(screens)
-
-
 if __name__ == "__main__":
-    main()
+    measure()

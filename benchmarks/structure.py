@@ -22,7 +22,7 @@ from pathlib import Path
 import grimp
 
 PACKAGES = (
-    "libs/*/evote_*",
+    "libs/*/evote_*/",
     "services/*/evote_*",
     "clients/*/evote_*",
     "contracts/*/evote_*",

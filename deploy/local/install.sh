@@ -60,6 +60,23 @@ if [ ${#missing[@]} -gt 0 ]; then
     -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null
 fi
 
+# The compiled core of the voting protocol, beside the Python packages. Without it Python does its work, more slowly, so
+# nothing here ends the installation.
+if ! command -v cargo >/dev/null && command -v apt-get >/dev/null; then
+  echo "Installing a Rust compiler from Debian"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cargo-web rustc-web >/dev/null 2>&1 || true
+fi
+core=.cache/belenios-core/release/libevote_belenios_core.so
+rm -f "$core"
+if command -v cargo >/dev/null; then
+  echo "Compiling the core of the voting protocol"
+  mkdir -p .cache/belenios-core
+  # From its own folder, where cargo finds its settings; no Python is asked, the module is for every one from 3.11 on.
+  (cd libs/belenios-core && PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=../../.cache/belenios-core \
+    cargo build --release --locked --quiet --features python) >.cache/belenios-core/log 2>&1 &
+  compiling=$!
+fi
+
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
 if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
   echo "Installing uv $UV_VERSION"
@@ -86,6 +103,15 @@ if ! cmp -s deploy/local/package-lock.json .tools/node/installed-lock.json; then
   # The packages' own scripts fetch what a package manager left out; the lock file leaves nothing out.
   npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp deploy/local/package-lock.json .tools/node/installed-lock.json
+fi
+[ -z "${compiling:-}" ] || wait "$compiling" || tail -5 .cache/belenios-core/log >&2
+installed=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/evote_belenios_core.abi3.so
+if [ -e "$core" ]; then
+  install -m 755 "$core" "$installed"
+else
+  rm -f "$installed"
+  echo "The core of the voting protocol could not be compiled (Rust 1.89 or newer is needed): Python does its work, some" \
+    "twenty times more slowly." >&2
 fi
 if [ -n "${web:-}" ]; then
   wait "$web"

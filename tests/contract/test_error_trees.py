@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LIBRARIES = sorted(path.name for path in (Path(__file__).parents[2] / "libs").glob("*/evote_*"))
+LIBRARIES = sorted(path.name for path in (Path(__file__).parents[2] / "libs").glob("*/evote_*/"))
 
 
 def public_errors(library: str) -> set[type[Exception]]:

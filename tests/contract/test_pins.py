@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 
+import pytest
+from evote_belenios import native
+
 ROOT = Path(__file__).parents[2]
+_CORE = ROOT / "libs/belenios-core"
+_RUST = "docker.io/library/rust@sha256:${RUST_SHA256}"
+_LICENCES = {"0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"} | {
+    "Unicode-3.0"
+}
 
 
 def test_images_are_built_with_the_uv_that_make_install_installs() -> None:
@@ -19,10 +31,65 @@ def test_images_are_built_on_what_a_digest_names_and_on_nothing_by_default() -> 
     for recipe in _recipes():
         lines = [line for line in recipe.read_text().splitlines() if not line.startswith("#")]
         # Before the first stage and without a value: only the one who builds gives it, once for all stages.
-        assert lines[0] == "ARG PYTHON_SHA256", recipe
-        assert not [line for line in lines[1:] if line.startswith("ARG")], recipe
+        arguments = ["ARG PYTHON_SHA256", *(["ARG RUST_SHA256"] if recipe in _recipes_with_core() else [])]
+        assert lines[: len(arguments)] == arguments, recipe
+        assert not [line for line in lines[len(arguments) :] if line.startswith("ARG")], recipe
         bases = [line.split()[1] for line in lines if line.startswith("FROM")]
-        assert bases == ["docker.io/library/python@sha256:${PYTHON_SHA256}"] * 2, recipe
+        rust = [_RUST for argument in arguments if "RUST" in argument]
+        assert bases == [*rust, *["docker.io/library/python@sha256:${PYTHON_SHA256}"] * 2], recipe
+
+
+def test_images_of_services_that_read_ballots_hold_the_compiled_core_of_what_is_locked() -> None:
+    reading = {ROOT / f"services/{name}/Containerfile" for name in ("auth", "ballot", "ledger-anchor", "tally")}
+    assert reading == {recipe for recipe in _recipes() if '"evote-belenios"' in _declared_by(recipe)}
+    assert set(_recipes_with_core()) == reading
+    for recipe in reading:
+        assert "cargo build --release --locked --features python" in recipe.read_text()
+
+
+def test_the_core_is_compiled_the_same_way_everywhere_and_its_version_is_the_librarys() -> None:
+    assert "cargo build --release --locked --quiet --features python" in (ROOT / "deploy/local/install.sh").read_text()
+    manifest = tomllib.loads((_CORE / "Cargo.toml").read_text())
+    assert manifest["package"]["version"] == native.VERSION
+    locked = tomllib.loads((_CORE / "Cargo.lock").read_text())["package"]
+    strangers = [package for package in locked if package["name"] != manifest["package"]["name"]]
+    assert len(strangers) > 5
+    for package in strangers:
+        assert package["source"] == "registry+https://github.com/rust-lang/crates.io-index", package
+        assert re.fullmatch("[0-9a-f]{64}", package["checksum"]), package
+
+
+def test_no_unsafe_code_is_ours() -> None:
+    assert "#![forbid(unsafe_code)]" in (_CORE / "src/lib.rs").read_text()
+    # `forbid` can't be lifted inside the crate; a program beside it would be a crate of its own.
+    sources = sorted(path for path in _CORE.rglob("*.rs") if "target" not in path.parts)
+    assert not [path for path in sources if re.search(r"\bunsafe\s*(\{|fn|impl|extern)", path.read_text())]
+
+
+def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship() -> None:
+    if shutil.which("cargo") is None:
+        pytest.skip("there is no cargo to read the crates' manifests with")
+    command = ["cargo", "metadata", "--locked", "--offline", "--format-version", "1", "--all-features"]
+    read = subprocess.run(
+        [*command, "--filter-platform", "x86_64-unknown-linux-gnu"], cwd=_CORE, capture_output=True, text=True
+    )
+    if read.returncode:
+        pytest.skip(f"the crates are not here: {read.stderr.strip()[-200:]}")
+    packages = json.loads(read.stdout)["packages"]
+    assert len(packages) > 5
+    for package in packages:
+        # Of "A OR B" one is enough, of "A AND B" both are needed.
+        needed = re.split(r" AND ", (package["license"] or "").replace("/", " OR "))
+        for choice in needed:
+            assert _LICENCES & set(re.split(r" OR ", choice.strip("()"))), package["id"]
+
+
+def _recipes_with_core() -> list[Path]:
+    return [recipe for recipe in _recipes() if _RUST in recipe.read_text()]
+
+
+def _declared_by(recipe: Path) -> str:
+    return (recipe.parent / "pyproject.toml").read_text()
 
 
 def _recipes() -> list[Path]:

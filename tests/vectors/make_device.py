@@ -135,6 +135,7 @@ def signed_request(seed: bytes, kind: str, key: str, proof: dict[str, str], occa
 
 RELEASE, ENROLMENT = "tsukuba-evote release request v1", "tsukuba-evote face enrolment request v1"
 CREDENTIAL, CODE = "tsukuba-evote sealed credential v1", "tsukuba-evote sealed voting code v1"
+NAME = "tsukuba-evote sealed name v1"
 
 
 def vectors() -> dict[str, Any]:
@@ -147,7 +148,11 @@ def vectors() -> dict[str, Any]:
     }
     face = {"verdict": "stands for the signed text of biometric's verdict"}
     sealed = []
-    for contents, plain in ((CREDENTIAL, "Kfv5-ngiY-bJzR-HQ12-3456-7"), (CODE, "ABCD-EFGH-JKLM-NPQ7")):
+    for contents, plain in (
+        (CREDENTIAL, "Kfv5-ngiY-bJzR-HQ12-3456-7"),
+        (CODE, "ABCD-EFGH-JKLM-NPQ7"),
+        (NAME, "斎藤 花子"),
+    ):
         info = f"{contents}\n{UUID}\n{OCCASION}\n{key}\n".encode()
         closed = base64.b64encode(hpke_seal(ephemeral, sealing, info, b"", plain.encode(), 2)).decode()
         sealed.append({"contents": contents, "plain": plain, "info": info.decode(), "sealed": closed})

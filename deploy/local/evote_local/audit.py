@@ -1,13 +1,14 @@
 """Whether anything that is locked is known to be vulnerable: ``make audit``.
 
-pip-audit is asked about ``uv.lock``, ``npm audit`` about each ``package-lock.json``. No Rust is in the repository,
-so that ``cargo deny`` has nothing to read; a test finds the day when there is. The status is 0 when all answered that
-nothing is known, 1 when something is, and 2 when there was something that a source didn't answer for.
+pip-audit is asked about ``uv.lock``, ``npm audit`` about each ``package-lock.json``, and cargo-audit, where it is
+installed, about each ``Cargo.lock``. The status is 0 when all answered that nothing is known, 1 when something is, and
+2 when there was something that a source didn't answer for.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from evote_tlog.display import visible
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 ROOT: Final = Path(__file__).parents[3]
 _UV: Final = str(ROOT / ".tools/bin/uv")
 PIP_AUDIT: Final = "pip-audit==2.10.0"
+INSTALL_CARGO_AUDIT: Final = "cargo install --locked cargo-audit"
 WITHIN_S: Final = 1800.0
 """pip-audit asks about one package after the other."""
 NOTHING_KNOWN, SOMETHING_KNOWN, NOT_ANSWERED = 0, 1, 2
@@ -67,6 +69,40 @@ class _NpmAudit(BaseModel):
     vulnerabilities: Mapping[str, _Vulnerable]
 
 
+class _Crate(BaseModel):
+    name: str
+    version: str
+
+
+class _Advisory(BaseModel):
+    id: str
+
+
+class _Versions(BaseModel):
+    patched: Sequence[str] = ()
+
+
+class _VulnerableCrate(BaseModel):
+    package: _Crate
+    advisory: _Advisory
+    versions: _Versions
+
+
+class _VulnerableCrates(BaseModel):
+    list: Sequence[_VulnerableCrate]
+
+
+class _Lockfile(BaseModel):
+    dependency_count: int = Field(alias="dependency-count")
+
+
+class _CargoAudit(BaseModel):
+    """What ``cargo audit --json`` prints."""
+
+    lockfile: _Lockfile
+    vulnerabilities: _VulnerableCrates
+
+
 class _NpmRefusal(BaseModel):
     """What ``npm audit --json`` prints when the registry gave no report."""
 
@@ -108,6 +144,21 @@ def read_npm_audit(of: str, output: str, errors: str) -> Audit:
             return Audit(of, (), (message,))
 
 
+def read_cargo_audit(of: str, output: str, errors: str) -> Audit:
+    """From what ``cargo audit`` printed: a report, or, where its database is out of reach, an error."""
+    try:
+        report = _CargoAudit.model_validate_json(output)
+    except ValidationError:
+        return Audit(of, (), (_last_line(errors),))
+    known = (
+        f"{found.package.name} {found.package.version}: {found.advisory.id}"
+        + (f", mended in {', '.join(found.versions.patched)}" if found.versions.patched else ", not mended yet")
+        for found in report.vulnerabilities.list
+    )
+    # A report about nothing is no answer.
+    return Audit(of, tuple(known), () if report.lockfile.dependency_count else ("cargo-audit read no packages",))
+
+
 def status(audits: Sequence[Audit]) -> int:
     """What the program ends with; what is known comes before what nobody answered for."""
     if any(audit.known for audit in audits):
@@ -144,6 +195,14 @@ def ask_npm_audit(lock: Path) -> Audit:
     return read_npm_audit(f"npm audit, {lock.relative_to(ROOT)}", *_printed(command, str(lock.parent)))
 
 
+def ask_cargo_audit(lock: Path) -> Audit:
+    """About a ``Cargo.lock``; the program is not installed by us, for it takes minutes to compile."""
+    of = f"cargo-audit, {lock.relative_to(ROOT)}"
+    if shutil.which("cargo-audit") is None:
+        return Audit(of, (), (f"cargo-audit is not installed: {INSTALL_CARGO_AUDIT}",))
+    return read_cargo_audit(of, *_printed(["cargo-audit", "audit", "--json", "--file", str(lock)], str(lock.parent)))
+
+
 def lock_files(name: str) -> list[Path]:
     """Those of the repository that are called so, but not those of what is installed in it."""
     found: list[Path] = []
@@ -157,6 +216,7 @@ def main() -> None:
     """Ask about every lock file and print what was said."""
     audits = [ask_pip_audit(lock) for lock in lock_files("uv.lock")]
     audits += [ask_npm_audit(lock) for lock in lock_files("package-lock.json")]
+    audits += [ask_cargo_audit(lock) for lock in lock_files("Cargo.lock")]
     for audit in audits:
         print(*lines(audit), sep="\n")
     sys.exit(status(audits))
@@ -165,7 +225,7 @@ def main() -> None:
 def _printed(command: Sequence[str], folder: str) -> tuple[str, str]:
     """Output and errors; the status isn't looked at, for both programs use 1 for found and for failed."""
     try:
-        ended = subprocess.run(  # noqa: S603 - the two programs above
+        ended = subprocess.run(  # noqa: S603 - the programs above
             command, cwd=folder, check=False, capture_output=True, text=True, timeout=WITHIN_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -27,6 +27,8 @@ def main() -> int:
         command = commands.add_parser(name, help=does)
         command.add_argument("--voters", type=_count, default=300)
         command.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
+        if name != "demo":
+            command.add_argument("--photo", type=Path, help="a face, for a voter who may come by voting code")
     crowd = commands.add_parser("load", help="hold a referendum whose voters are a load test's crowd")
     crowd.add_argument("--voters", type=_count, default=300)
     crowd.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
@@ -67,9 +69,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.command == "demo":
         demo.run_demo(voters=arguments.voters, group=arguments.group, output=Path("demo-out"), console=console)
     elif arguments.command == "up":
-        standing.start_in_background(voters=arguments.voters, group=arguments.group, console=console)
+        standing.start_in_background(
+            voters=arguments.voters, group=arguments.group, photo=arguments.photo, console=console
+        )
     elif arguments.command == "stand":
-        standing.stand(voters=arguments.voters, group=arguments.group, console=console)
+        standing.stand(voters=arguments.voters, group=arguments.group, photo=arguments.photo, console=console)
     elif arguments.command == "load":
         load.run_load(
             voters=arguments.voters,

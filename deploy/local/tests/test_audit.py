@@ -11,6 +11,7 @@ from evote_local.audit import (
     Audit,
     lines,
     lock_files,
+    read_cargo_audit,
     read_npm_audit,
     read_pip_audit,
     status,
@@ -59,6 +60,19 @@ NPM_VULNERABLE = {
     },
     "metadata": {"vulnerabilities": {"high": 1, "total": 1}},
 }
+
+
+CRATE_VULNERABLE = {
+    "advisory": {"id": "RUSTSEC-2024-0344", "package": "curve25519-dalek", "title": "Timing variability"},
+    "versions": {"patched": [">=4.1.3"], "unaffected": []},
+    "package": {"name": "curve25519-dalek", "version": "3.2.0"},
+}
+
+
+def cargo(crates: list[dict[str, object]], count: int = 30) -> Audit:
+    found = {"found": bool(crates), "count": len(crates), "list": crates}
+    report = {"lockfile": {"dependency-count": count}, "vulnerabilities": found, "warnings": {}}
+    return read_cargo_audit("Cargo.lock", json.dumps(report), "")
 
 
 def pip(*packages: dict[str, object]) -> Audit:
@@ -118,9 +132,20 @@ def test_nothing_is_wrong_only_when_all_answered() -> None:
     assert status([pip(PIP_CLEAN), clean]) == NOTHING_KNOWN
 
 
+def test_a_vulnerable_crate_is_named_and_a_database_out_of_reach_has_found_nothing_harmless() -> None:
+    found = cargo([CRATE_VULNERABLE])
+    assert found.known == ("curve25519-dalek 3.2.0: RUSTSEC-2024-0344, mended in >=4.1.3",)
+    assert status([cargo([])]) == NOTHING_KNOWN
+    assert status([found]) == SOMETHING_KNOWN
+    silent = read_cargo_audit("Cargo.lock", "", "error: couldn't fetch advisory database\n")
+    assert silent.unanswered == ("error: couldn't fetch advisory database",)
+    assert status([silent]) == status([cargo([], count=0)]) == NOT_ANSWERED
+
+
 def test_every_lock_file_is_one_that_is_asked_about() -> None:
-    """Rust would need ``cargo deny``. The only other lock is of a Go program that tests alone run."""
+    """The only other locks are of Go programs that tests alone run."""
     assert lock_files("uv.lock")
     assert lock_files("package-lock.json")
-    others = [path for name in ("Cargo.lock", "go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
-    assert [path.parent.name for path in others] == ["torchwood"]
+    assert [path.parent.name for path in lock_files("Cargo.lock")] == ["belenios-core"]
+    others = [path for name in ("go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
+    assert {path.parent.name for path in others} == {"torchwood", "helm", "helm-unittest", "kubeconform", "schemas"}

@@ -62,7 +62,7 @@ def make_answer(election: Election, question: Question, chosen: Sequence[int], p
     proof. Raises ``BallotError`` (rule ``ballot-choices``) when the question doesn't allow the choice.
     """
     group, y_power = election.group, election.y_power
-    _check_choices(question, chosen)
+    check_choices(question, chosen)
     secrets = [random_exponent(group, random) for _ in chosen]
     choices = tuple(
         make_ciphertext(
@@ -125,14 +125,23 @@ def verify_answer(election: Election, question: Question, answer: Answer, prefix
     for choice, proofs in zip(answer.choices, answer.individual_proofs, strict=True):
         statements = _values(election.group, choice.alpha, choice.beta, range(2))
         if not one_of_holds(election.group, election.y_power, statements, f"prove|{prefix}|{choice.text}|", proofs):
-            raise BallotError(
-                "ballot-individual-proof", _INTERVAL, f"a choice of question {number} is not proven 0 or 1"
-            )
+            raise refused_answer(question, "ballot-individual-proof", number)
     context = f"{prefix}|{_choices_text(answer.choices)}"
     if answer.blank_proof is None:
         _verify_count(election, question, answer, context, number)
     else:
         _verify_possibly_blank(election, question, answer, answer.blank_proof, context, number)
+
+
+def refused_answer(question: Question, rule: str, number: int) -> BallotError:
+    """What is said of an answer that breaks a rule of :func:`verify_answer`."""
+    section = _BLANK if question.blank and rule != "ballot-individual-proof" else _INTERVAL
+    details = {
+        "ballot-individual-proof": f"a choice of question {number} is not proven 0 or 1",
+        "ballot-overall-proof": f"question {number}: the number of choices is not proven allowed",
+        "ballot-blank-proof": f"question {number}: not proven to be blank or a vote, not both",
+    }
+    return BallotError(rule, section, details[rule])
 
 
 def _verify_count(election: Election, question: Question, answer: Answer, context: str, number: int) -> None:
@@ -141,9 +150,7 @@ def _verify_count(election: Election, question: Question, answer: Answer, contex
     statements = _values(group, *_product(group, answer.choices), range(question.min, question.max + 1))
     hash_prefix = f"prove|{context}|{_sum_text(group, answer.choices)}|"
     if not one_of_holds(group, election.y_power, statements, hash_prefix, answer.overall_proof):
-        raise BallotError(
-            "ballot-overall-proof", _INTERVAL, f"question {number}: the number of choices is not proven allowed"
-        )
+        raise refused_answer(question, "ballot-overall-proof", number)
 
 
 def _verify_possibly_blank(
@@ -160,14 +167,10 @@ def _verify_possibly_blank(
     is_blank = Statement(first.alpha, group.divide(first.beta, group.generator))
     allowed = _values(group, *total, range(question.min, question.max + 1))
     if not one_of_holds(group, y_power, [is_blank, *allowed], f"bproof1|{context}|", answer.overall_proof):
-        raise BallotError(
-            "ballot-overall-proof", _BLANK, f"question {number}: the number of choices is not proven allowed"
-        )
+        raise refused_answer(question, "ballot-overall-proof", number)
     not_blank_or_none = [Statement(first.alpha, first.beta), Statement(*total)]
     if not one_of_holds(group, y_power, not_blank_or_none, f"bproof0|{context}|", blank_proof):
-        raise BallotError(
-            "ballot-blank-proof", _BLANK, f"question {number}: not proven to be blank or a vote, not both"
-        )
+        raise refused_answer(question, "ballot-blank-proof", number)
 
 
 def _values(group: Group, alpha: Element, beta: Element, values: range) -> list[Statement]:
@@ -189,7 +192,8 @@ def _sum_text(group: Group, choices: Sequence[Ciphertext]) -> str:
     return f"{group.encode(alpha)},{group.encode(beta)}"
 
 
-def _check_choices(question: Question, chosen: Sequence[int]) -> None:
+def check_choices(question: Question, chosen: Sequence[int]) -> None:
+    """Raise ``BallotError`` (rule ``ballot-choices``) unless the question allows the choice."""
     if len(chosen) != question.choices or any(value not in (0, 1) for value in chosen):
         raise _impossible(f"a list of {question.choices} zeros and ones is needed")
     is_blank = question.blank and chosen[0] == 1

@@ -9,15 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .answers import Answer, make_answer, parse_answer, verify_answer
+from .answers import Answer, check_choices, make_answer, parse_answer, refused_answer, verify_answer
 from .credentials import secret_exponent
 from .election import Election
 from .errors import BallotError
-from .groups import Element, Random
+from .groups import DRAWN_BYTES, Element, Random
 from .jsontext import Fields, Json, dump, load
 from .proofs import Proof, knowledge_holds, parse_proof, prove_knowledge
 
 _BALLOTS, _SIGNATURES = "Ballots", "Signatures"
+_REFUSALS = {
+    "ballot-election-uuid": (_BALLOTS, "the ballot is for another election"),
+    "ballot-election-hash": (_BALLOTS, "the ballot is for another text of the election"),
+    "ballot-hash": (_SIGNATURES, "signature.hash is not the hash of the ballot"),
+    "ballot-signature": (_SIGNATURES, "the credential did not sign this ballot"),
+}
 _CLAIMS = re.compile(
     r'\{"election_uuid":"([1-9A-HJ-NP-Za-km-z]{14,64})","election_hash":"[A-Za-z0-9+/]{43}","credential":"([0-9a-f]{1,617})",',
     re.ASCII,
@@ -80,6 +86,11 @@ def generate_ballot(election: Election, credential: str, choices: Sequence[Seque
         raise BallotError("ballot-choices", _BALLOTS, "one list of choices for each question is needed")
     group = election.group
     secret = secret_exponent(credential, election.uuid, group)
+    if (compiled := election.compiled) is not None:
+        for question, chosen in zip(election.questions, choices, strict=True):
+            check_choices(question, chosen)
+        drawn = [random(DRAWN_BYTES) for _ in range(compiled.draws)]
+        return compiled.make_ballot(secret.to_bytes(32, "little"), choices, drawn)
     credential_text = group.encode(group.power_generator(secret))
     prefix = f"{election.fingerprint}|{credential_text}"
     answers = [
@@ -142,21 +153,28 @@ def verify_ballot(election: Election, ballot: Ballot) -> None:
     verify_proofs(election, ballot)
 
 
+def refused(election: Election, rule: str, number: int) -> BallotError:
+    """What is said of a ballot that breaks a rule of :func:`verify_ballot`; ``number`` is its question's, from 1."""
+    if rule not in _REFUSALS:
+        return refused_answer(election.questions[number - 1], rule, number)
+    return BallotError(rule, *_REFUSALS[rule])
+
+
 def verify_election_binding(election: Election, ballot: Ballot) -> None:
     """The ballot is for this election (rules ``ballot-election-uuid``, ``ballot-election-hash``)."""
     if ballot.election_uuid != election.uuid:
-        raise BallotError("ballot-election-uuid", _BALLOTS, "the ballot is for another election")
+        raise refused(election, "ballot-election-uuid", 0)
     if ballot.election_hash != election.fingerprint:
-        raise BallotError("ballot-election-hash", _BALLOTS, "the ballot is for another text of the election")
+        raise refused(election, "ballot-election-hash", 0)
 
 
 def verify_signature(election: Election, ballot: Ballot) -> None:
     """The credential signed this content (rules ``ballot-hash``, ``ballot-signature``)."""
     if ballot.signature_hash != ballot.content_hash:
-        raise BallotError("ballot-hash", _SIGNATURES, "signature.hash is not the hash of the ballot")
+        raise refused(election, "ballot-hash", 0)
     prefix = f"sig|{ballot.signature_hash}|"
     if not knowledge_holds(election.group, ballot.credential_element, prefix, ballot.signature):
-        raise BallotError("ballot-signature", _SIGNATURES, "the credential did not sign this ballot")
+        raise refused(election, "ballot-signature", 0)
 
 
 def verify_proofs(election: Election, ballot: Ballot) -> None:

@@ -8,10 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
+from . import native
 from .errors import ElectionError, NotSupported
-from .groups import Element, Group, Power, Random, group_by_name
+from .groups import ED25519, Element, Group, Power, Random, group_by_name
 from .jsontext import Fields, Json, dump, load
+
+if TYPE_CHECKING:
+    from evote_belenios_core import Election as CompiledElection
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _UUID = re.compile(rf"[{BASE58}]{{14,64}}", re.ASCII)
@@ -76,6 +81,21 @@ class Election:
     def y_power(self) -> Power:
         """Raises the election's public key y; its table is made once."""
         return self.group.fixed_base(self.public_key)
+
+    @property
+    def compiled(self) -> CompiledElection | None:
+        """This election in the compiled core; ``None`` where Python does its work."""
+        return None if native.core is None else self._compiled
+
+    @cached_property
+    def _compiled(self) -> CompiledElection | None:
+        if native.core is None or self.group is not ED25519:
+            return None
+        questions = [(len(asked.answers), asked.blank, asked.min, asked.max) for asked in self.questions]
+        try:
+            return native.core.Election(self.uuid, self.fingerprint, cast(bytes, self.public_key), questions)
+        except OverflowError:
+            return None  # nobody has as many choices as such a question allows; the reference is there for it
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         """Worker processes parse the text again: tables don't travel."""

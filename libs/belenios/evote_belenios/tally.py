@@ -51,9 +51,9 @@ class EncryptedTallyAccumulator:
     """Adds up ballots one by one. Which ballots count is the caller's rule: the last of each credential."""
 
     def __init__(self, election: Election) -> None:
-        neutral = election.group.identity
-        self._election = election
-        self._sums = [[(neutral, neutral)] * question.choices for question in election.questions]
+        group = election.group
+        self._group = group
+        self._sums = [[(group.sum(), group.sum()) for _ in range(question.choices)] for question in election.questions]
         self.num_tallied = 0
         self.total_weight = 0
 
@@ -65,20 +65,25 @@ class EncryptedTallyAccumulator:
         """:meth:`add` for what :func:`ciphertexts_of` gave, maybe in another process."""
         if weight < 0:
             raise ValueError("a weight is not negative")
-        group = self._election.group
+        group = self._group
         for sums, answer in zip(self._sums, ciphertexts, strict=True):
-            for position, (alpha, beta) in enumerate(answer):
+            for (sum_alpha, sum_beta), (alpha, beta) in zip(sums, answer, strict=True):
                 if weight != 1:
                     alpha, beta = group.power(alpha, weight), group.power(beta, weight)
-                sum_alpha, sum_beta = sums[position]
-                sums[position] = group.multiply(sum_alpha, alpha), group.multiply(sum_beta, beta)
+                sum_alpha.add(alpha)
+                sum_beta.add(beta)
         self.num_tallied += 1
         self.total_weight += weight
 
     def encrypted_tally_json(self) -> str:
         """The ``encrypted_tally`` so far."""
-        encode = self._election.group.encode
-        return dump([[{"alpha": encode(alpha), "beta": encode(beta)} for alpha, beta in sums] for sums in self._sums])
+        encode = self._group.encode
+        return dump(
+            [
+                [{"alpha": encode(alpha.element()), "beta": encode(beta.element())} for alpha, beta in sums]
+                for sums in self._sums
+            ]
+        )
 
     def sized_json(self) -> str:
         """The ``sized_encrypted_tally`` so far."""

@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from evote_belenios import native
 from evote_belenios.ballots import Ballot, generate_ballot, parse_ballot
 from evote_belenios.credentials import generate
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
@@ -22,10 +23,34 @@ Tool = Callable[..., str]
 NewElection = Callable[[Group, Sequence[Question]], Election]
 
 
-@pytest.fixture(params=[ED25519, BELENIOS_2048], ids=lambda group: group.name)
-def group(request: pytest.FixtureRequest) -> Group:
-    """Each group in turn."""
-    return request.param
+BY_CORE, BY_REFERENCE = "core", "reference"
+# What the compiled core has no part in, or no other than in the rest.
+WITHOUT_CORE = ("belenios_tool_ballots", "ceremony_interop", "channel", "jsontext", "tally_interop", "threshold")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What there is of ``Ed25519`` is tested with the compiled core and without."""
+    by_both = metafunc.module.__name__.rpartition("test_")[2] not in WITHOUT_CORE
+    of_ed25519 = [BY_CORE, BY_REFERENCE] if by_both else [BY_REFERENCE]
+    own = [name for mark in metafunc.definition.iter_markers("parametrize") for name in mark.args[:1]]
+    if "group" in metafunc.fixturenames and "group" not in ",".join(map(str, own)):
+        cases = [(arithmetic, ED25519) for arithmetic in of_ed25519] + [(BY_REFERENCE, BELENIOS_2048)]
+        names = [f"{group.name}-{arithmetic}" if group is ED25519 else group.name for arithmetic, group in cases]
+        metafunc.parametrize(("arithmetic", "group"), cases, ids=names, indirect=["arithmetic"], scope="module")
+    else:
+        metafunc.parametrize("arithmetic", of_ed25519, indirect=True, scope="module")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Who does the work of ``Ed25519``; processes that a test starts are told as well."""
+    if request.param == BY_CORE and native.core is None:
+        pytest.skip("the compiled core is not installed: make install says why")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == BY_REFERENCE:
+            patch.setattr(native, "core", None)
+            patch.setenv(native.SWITCH, "off")
+        yield request.param
 
 
 @pytest.fixture(scope="session")

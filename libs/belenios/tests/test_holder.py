@@ -6,18 +6,13 @@ import pytest
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import new_uuid
 from evote_belenios.errors import CredentialError
-from evote_belenios.groups import BELENIOS_2048, ED25519, Group
+from evote_belenios.groups import ED25519, Group
 from evote_belenios.holder import prove_holding, verify_holding
 from evote_belenios.order import OrderStatement, sign_order, verify_order
 from evote_belenios.proofs import Proof
 
 UUID, CHALLENGE = new_uuid(secrets.token_bytes), "29404801.ab12"
 TRACKER = "A" * 43
-
-
-@pytest.fixture(params=[ED25519, BELENIOS_2048], ids=lambda group: group.name)
-def group(request: pytest.FixtureRequest) -> Group:
-    return request.param  # type: ignore[no-any-return]
 
 
 def holder(group: Group) -> tuple[str, str]:

@@ -29,6 +29,7 @@ class Contents(StrEnum):
 
     CREDENTIAL = "tsukuba-evote sealed credential v1"
     VOTING_CODE = "tsukuba-evote sealed voting code v1"
+    NAME = "tsukuba-evote sealed name v1"
 
 
 def seal(contents: Contents, text: str, occasion: Occasion) -> str:

@@ -70,7 +70,7 @@ MEMBERS: Final[Mapping[str, Schema]] = {
     "needs": _text("the step of the ceremony that comes before"),
     "opens_at": _instant("from when ballots are taken"),
     "other": _number("the number of the trustee whose key it is"),
-    "other_ways": _texts("how else one can vote: card, counter; with every problem of the way by face"),
+    "other_ways": _texts("how else one can vote: phone, card, face, counter; with every problem of a way in"),
     "part": _text("the part of the form that is wrong"),
     "reason": _text("why the face was refused, as a code"),
     "reception_number": _text("what the voter tells at the counter"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evote_platform.in_tens import AT_LEAST, InTens
+import pytest
+from evote_platform.in_tens import AT_LEAST, InTens, is_in_tens
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -77,3 +78,8 @@ def test_a_counter_that_stands_at_0_shows_and_when_it_began_never_does() -> None
     text = generate_latest(view).decode()
     assert "_created" not in text
     assert "evote_face_workers 2.0" in text
+
+
+@pytest.mark.parametrize("name", ["evote_ledger_skipped", "evote_db_acquire_duration_seconds", "evote_what_comes_next"])
+def test_what_moves_with_a_release_is_held_back_and_so_is_what_nobody_thought_of(name: str) -> None:
+    assert is_in_tens(name)

@@ -36,6 +36,7 @@ UNTRUSTED = (403, "untrusted-certificate")
 
 def answer_of(response: httpx.Response) -> tuple[int, str]:
     assert response.headers["content-type"] == "application/problem+json", response.text
+    assert response.json()["other_ways"] == ["phone", "face", "counter"]
     return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
 
 

@@ -17,6 +17,7 @@ import uvicorn
 from evote_auth.settings import AuthSettings
 from evote_device.sealing import SealBroken
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
+from evote_jpki.certificates import parse_certificate
 from evote_jpki.emulator import EmulatedCard
 from evote_local.nodes.phone_provider import PhoneProvider, RegisteredClient, phone_app
 from evote_local.nodes.ports import LOOPBACK, free_port
@@ -148,6 +149,11 @@ async def released(town: Town, provider: PhoneProvider, card: EmulatedCard) -> s
     body, occasion = await returned(town, provider, card)
     response = await send(town, body)
     assert response.status_code == 200, response.text
+    # What the voter is asked: is this you? It is the signer's name, whoever logged in.
+    signer = provider.signer or card
+    attributes = parse_certificate(signer.slots[1].certificate).attributes
+    assert attributes is not None
+    assert occasion.holder(response.json(), body["challenge_id"]) == attributes.name
     return occasion.credential(response.json(), body["challenge_id"])
 
 
@@ -190,6 +196,8 @@ async def test_who_reads_what_goes_to_auth_can_neither_redeem_the_code_nor_open_
     body, _ = await returned(open_town, provider, open_town.card(HANAKO))
     with pytest.raises(SealBroken):
         thief.credential((await send(open_town, body)).json(), body["challenge_id"])
+    with pytest.raises(SealBroken):
+        thief.holder((await send(open_town, body)).json(), body["challenge_id"])
 
 
 async def test_a_code_is_good_once_and_for_its_own_visit(open_town: Town, provider: Lying) -> None:

@@ -1,22 +1,23 @@
-"""The protocol's arithmetic, in processes of its own: the event loop only waits."""
+"""The protocol's arithmetic, beside the event loop, which only waits.
+
+Threads are enough where the compiled core does the work, for it needs no lock of Python's while it does; a ballot is
+then read once for both checks. Processes do it otherwise.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
+from evote_belenios import native
 from evote_belenios.admission import read_order
-from evote_belenios.ballots import (
-    Ballot,
-    parse_ballot,
-    verify_election_binding,
-    verify_proofs,
-    verify_signature,
-)
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
+from evote_belenios.inspection import Inspection, inspect_ballot
 from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
 from evote_platform.processes import WorkerProcesses
@@ -29,12 +30,24 @@ _QUEUE_PER_WORKER = 50
 _RETRY_AFTER_S = 2.0
 
 
+class _Workers(Protocol):
+    """Who works: threads or processes."""
+
+    async def run(self, function: Callable[..., Checked], *arguments: object) -> Checked: ...
+
+    async def check(self) -> None: ...
+
+    async def keep(self) -> NoReturn: ...
+
+    def close(self) -> None: ...
+
+
 class BallotVerifier:
-    """A bounded pool of worker processes; ``Overloaded`` when too many ballots wait."""
+    """Bounded workers; ``Overloaded`` when too many ballots wait."""
 
     def __init__(self, workers: int) -> None:
         self._most_waiting = workers * _QUEUE_PER_WORKER
-        self._processes = WorkerProcesses(workers)
+        self._workers: _Workers = WorkerProcesses(workers) if native.core is None else _WorkerThreads(workers)
         self._waiting = 0
 
     @property
@@ -54,16 +67,16 @@ class BallotVerifier:
         await self._run(_check_proofs, election_json, cast)
 
     async def check_alive(self) -> None:
-        """For readiness: a worker answers."""
-        await self._processes.check()
+        """For readiness: a process answers. A thread can't die: that ballots wait for threads makes nobody unready."""
+        await self._workers.check()
 
     async def keep(self) -> NoReturn:
         """Replace workers that died, until cancelled."""
-        await self._processes.keep()
+        await self._workers.keep()
 
     def close(self) -> None:
-        """Stop the workers; what they work on is abandoned."""
-        self._processes.close()
+        """Stop the workers; what waits for them is abandoned."""
+        self._workers.close()
 
     async def _run(
         self, function: Callable[[str, BallotAccepted], Checked], election_json: str, cast: BallotAccepted
@@ -72,22 +85,42 @@ class BallotVerifier:
             raise Overloaded(_RETRY_AFTER_S)
         self._waiting += 1
         try:
-            return await self._processes.run(function, election_json, cast)
+            return await self._workers.run(function, election_json, cast)
         except BrokenProcessPool:
             raise Overloaded(_RETRY_AFTER_S) from None  # the voter is told to come back
         finally:
             self._waiting -= 1
 
 
+class _WorkerThreads:
+    """Threads in which the compiled core works."""
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, "verification")
+
+    async def run(self, function: Callable[..., Checked], *arguments: object) -> Checked:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def check(self) -> None:
+        return
+
+    async def keep(self) -> NoReturn:
+        while True:
+            await asyncio.get_running_loop().create_future()  # until cancelled: there is nothing to replace
+
+    def close(self) -> None:
+        # A thread that works is done within milliseconds, and holds nothing that has to be given back.
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
-    election = _election(election_json)
     try:
-        ballot = _parsed(election_json, cast.ballot)
-        verify_election_binding(election, ballot)
+        inspection = _inspection(election_json, cast.ballot)
+        inspection.verify_binding()
     except BeleniosError as error:
         raise InvalidBallot(error.rule, error.section, error.detail) from None
     try:
-        verify_signature(election, ballot)
+        inspection.verify_signature()
     except BeleniosError as error:
         raise BadSignature(error.rule, error.section, error.detail) from None
     try:
@@ -96,23 +129,23 @@ def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ..
         )
     except BeleniosError as error:
         raise InvalidOrder(error.rule, error.section, error.detail) from None
-    return ballot.ciphertext_digests
+    return inspection.ciphertext_digests
 
 
 def _check_proofs(election_json: str, cast: BallotAccepted) -> None:
     try:
-        verify_proofs(_election(election_json), _parsed(election_json, cast.ballot))
+        _inspection(election_json, cast.ballot).verify_proofs()
     except BeleniosError as error:
         raise BadProof(error.rule, error.section, error.detail) from None
 
 
 @lru_cache(maxsize=8)
 def _election(election_json: str) -> Election:
-    """The election with its tables, made once in each worker."""
+    """The election with its tables, made once."""
     return parse_election(election_json)
 
 
 @lru_cache(maxsize=64)
-def _parsed(election_json: str, text: str) -> Ballot:
-    """Parsed once for both checks, when one worker gets both."""
-    return parse_ballot(_election(election_json), text)
+def _inspection(election_json: str, text: str) -> Inspection:
+    """Read once for both checks, unless much comes between them."""
+    return inspect_ballot(_election(election_json), text)

@@ -16,6 +16,7 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_ballot.domain import history
+from evote_belenios import native
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
@@ -66,6 +67,14 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert text == record.envelope.data.ballot
 
 
+@pytest.fixture
+def without_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes verify, as they do where the core is not compiled; its threads can't be killed."""
+    monkeypatch.setattr(native, "core", None)
+    monkeypatch.setenv(native.SWITCH, "off")
+
+
+@pytest.mark.usefixtures("without_core")
 async def test_a_killed_verification_worker_is_replaced_before_anybody_casts(place) -> None:
     await place.cast(0)
     workers = {process.pid for process in multiprocessing.active_children()}

@@ -26,7 +26,7 @@ def problem(response, status: int, slug: str) -> dict:
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
     assert document["type"] == f"urn:tsukuba-evote:problem:{slug}"
-    assert document["other_ways"] == ["card", "counter"]
+    assert document["other_ways"] == ["phone", "card", "counter"]
     assert "マイナンバーカード" in document["detail"]
     return document
 
@@ -88,7 +88,7 @@ async def test_each_presentation_is_refused_with_its_reason(booth, change, statu
     document = await rejected(booth, change)
     assert (document["http"], document.get("reason")) == (status, reason), document
     assert document["attempts_left"] == ATTEMPTS_PER_ORDER - 1
-    assert document["other_ways"] == ["card", "counter"]
+    assert document["other_ways"] == ["phone", "card", "counter"]
     (event,) = await booth.events(FaceRejected)
     assert event.reason == reason
     assert await booth.events(FaceVerified) == []
@@ -268,7 +268,7 @@ async def test_a_new_enrolment_takes_the_place_of_the_old_one(booth, reading, pe
 async def test_a_refusal_that_every_service_shares_names_the_other_ways_too(booth) -> None:
     response = await booth.client.post("/verifications", json={"unknown": 1})
     assert response.status_code == 422
-    assert response.json()["other_ways"] == ["card", "counter"]
+    assert response.json()["other_ways"] == ["phone", "card", "counter"]
 
 
 async def test_what_is_no_picture_is_refused_by_its_kind(booth) -> None:

@@ -24,7 +24,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(weights: Path) -> Iterator[Stack]:
-    with _SHARED.started(weights) as running:
+    with _SHARED.started(weights, before_start=Stack.offer_phone) as running:
         yield running
 
 

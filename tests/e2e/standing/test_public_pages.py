@@ -17,7 +17,7 @@ import pytest
 from evote_jpki.cardfile import save_card
 from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import open_client
-from evote_local.people.voting_page import VotingPage, open_browser
+from evote_local.people.voting_page import VotingPage, hold_before_camera, open_browser
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.front import Front
 from evote_local.stack.stack import Stack
@@ -49,8 +49,12 @@ class Town:
     def public(self, place: str) -> VotingPage:
         """A public page of the election."""
         page = self.tab()
-        page.open(f"{self.stack.board.origin}/?election={self.referendum.officers.election_uuid}&page={place}")
+        page.open(_address(self, place))
         return page
+
+
+def _address(town: Town, place: str) -> str:
+    return f"{town.stack.board.origin}/?election={town.referendum.officers.election_uuid}&page={place}"
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,88 @@ def test_a_ballot_is_checked_up_to_witnesses_and_chain_by_its_tracker_alone(town
     page.tab.get_by_text("確かめられることは、すべて正しく確かめられました。").wait_for()
     assert page.tab.locator(".steps .not-given").count() == 1
     assert tracker not in page.tab.url
+
+
+def test_a_tracker_is_read_from_the_screen_of_another_device(town: Town, tracker: str, tmp_path: Path) -> None:
+    code = town.tabs[1].tab.locator("svg.qr").screenshot()
+    with hold_before_camera(town.browser, code, tmp_path) as tab:
+        page = VotingPage(tab)
+        page.open(_address(town, "ballot"))
+        programs = [sent.url for sent in page.network.sent if "/assets/" in sent.url]
+        page.button("カメラで QR コードを読み取る").click()
+        page.tab.get_by_text("カメラは止まりました").wait_for()
+        assert not any("/entry-" in url for url in programs), "what reads codes comes with the camera, not before"
+        assert page.tab.get_by_label("追跡番号").input_value() == tracker
+        page.button("確かめる").click()
+        page.tab.locator(".steps .holds").first.wait_for()
+        assert page.faults == []
+
+
+def test_where_there_is_no_camera_the_page_says_so_and_typing_remains(town: Town) -> None:
+    page = town.public("ballot")
+    page.button("カメラで QR コードを読み取る").click()
+    page.tab.get_by_text("入力するか、貼り付けてください").or_(page.tab.get_by_text("入力または貼り付け")).wait_for()
+    assert page.tab.get_by_label("追跡番号").is_editable()
+
+
+# A voting page that lies, in what nothing but a second device sees: the worker encrypts another choice than it was told
+# and says that it did as told; or it puts another seed into the opening, so that nobody could make its ballot again.
+_OTHER_CHOICE = """
+const listen = self.addEventListener.bind(self), tell = self.postMessage.bind(self);
+const flip = (choices) => choices.forEach((marks) => marks.push(marks.splice(1, 1)[0]));  // blank, yes, no
+self.addEventListener = (type, hear, ...rest) => listen(type, type !== "message" ? hear : (event) => {
+  if (event.data.path?.at(-1) === "prepareBallot") flip(event.data.argumentList[2].value);
+  hear(event);
+}, ...rest);
+self.postMessage = (message, ...rest) => {
+  if (message.value?.opening) flip(message.value.opening.choices);
+  tell(message, ...rest);
+};
+"""
+_OTHER_SEED = """
+const tell = self.postMessage.bind(self);
+self.postMessage = (message, ...rest) => {
+  if (message.value?.opening) message.value.opening.seed = "00".repeat(32);
+  tell(message, ...rest);
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("lie", "verdict"),
+    [("", "追跡番号が同じです"), (_OTHER_CHOICE, "追跡番号が違います"), (_OTHER_SEED, "追跡番号が違います")],
+    ids=["honest", "other choice", "other seed"],
+)
+def test_a_second_device_makes_the_ballot_again_and_finds_a_page_that_lies(
+    town: Town, tmp_path: Path, lie: str, verdict: str
+) -> None:
+    voter = town.tab()
+    voter.tab.context.route(
+        "**/assets/entry-*.js",
+        lambda route: route.fulfill(response=(answer := route.fetch()), body=lie + answer.text()),
+    )
+    voter.open(f"{town.stack.front.origin}/?election={town.referendum.officers.election_uuid}")
+    voter.button("スマートフォン（マイナアプリ）").click()
+    voter.button("マイナアプリを開く").click()
+    voter.hold_card_to_phone(_CARD)
+    voter.answer(YES)
+    shown = voter.tab.locator(".tracker").inner_text()  # before the page knows that it will be checked
+    voter.button("投票せずに、この票を確かめる").click()
+    code = voter.tab.locator("svg.qr")
+    code.wait_for()
+    assert YES in voter.tab.locator(".chosen").inner_text()
+    code.evaluate("element => { element.style.width = element.style.maxWidth = '600px' }")
+    with hold_before_camera(town.browser, code.screenshot(), tmp_path) as tab:
+        second = VotingPage(tab)
+        second.open(_address(town, "intended"))
+        second.button("カメラで QR コードを読み取る").click()
+        second.tab.get_by_text("カメラは止まりました").wait_for()
+        second.tab.get_by_label("追跡番号").fill(shown)
+        second.button("作り直して比べる").click()
+        second.tab.get_by_text(verdict).wait_for()
+        assert second.tab.locator(".chosen dd").all_inner_texts() == ([] if lie else [YES])
+        assert all(sent.method == "GET" and shown not in sent.url for sent in second.network.sent)
+        assert second.faults == []
 
 
 def test_the_public_pages_show_the_vote_as_it_goes(town: Town, tracker: str) -> None:

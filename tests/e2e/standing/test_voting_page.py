@@ -21,18 +21,19 @@ from evote_jpki.vpcd import InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon
 from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
-from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, Sent, VotingPage, open_browser
+from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, VotingPage, open_browser
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from ..before_the_page import fit_for_everybody, told
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-VOTERS = 13
+VOTERS = 14
 BUSY_FOR_S = 60
 YES, NO = ANSWERS
-_AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 _READER, _SLOT = "PCD 0 00 00", 0
 
 
@@ -127,72 +128,44 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     page = resident.opens()
     tab = page.tab
     assert tab.url.endswith(f"?election={town.referendum.officers.election_uuid}"), "the pairing is erased at once"
-    _fit_for_everybody(page, "election")
+    fit_for_everybody(page, "election")
     _key_to(tab, "アクセシビリティ方針", "Enter")
-    _fit_for_everybody(page, "accessibility")
+    fit_for_everybody(page, "accessibility")
     _key_to(tab, "戻る", "Enter")
     _key_to(tab, "マイナンバーカードとカードリーダー（パソコン）", "Enter")
     page.button("カードで確認を始める").wait_for()
-    _fit_for_everybody(page, "card")
+    fit_for_everybody(page, "card")
     _key_to(tab, "カードで確認を始める", "Enter")
     tab.locator(".number").wait_for()
-    _fit_for_everybody(page, "card agent asks")
+    fit_for_everybody(page, "card agent asks")
     town.desk.consent(USER_PIN, SIGNATURE_PASSWORD)
     tab.locator("fieldset").wait_for()
     _key_to(tab, "次へ", "Enter")
     assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
-    _fit_for_everybody(page, "question, unanswered")
+    fit_for_everybody(page, "question, unanswered")
     _key_to(tab, YES, "Space")
-    _fit_for_everybody(page, "question")
+    fit_for_everybody(page, "question")
     _key_to(tab, "次へ", "Enter")
     page.cast_button.wait_for()
-    _fit_for_everybody(page, "review")
+    fit_for_everybody(page, "review")
     _key_to(tab, "投票せずに、この票を確かめる", "Enter")
-    _fit_for_everybody(page, "opened")
+    fit_for_everybody(page, "opened")
+    opened = tab.locator(".tracker").inner_text()
     _key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
     page.cast_button.wait_for()
+    assert tab.locator(".tracker").inner_text() != opened, "a ballot that was opened is never cast"
     hold = HeldBallot(tab, town.ballots)
     _key_to(tab, "この内容で投票する", "Enter")
     hold.wait()
-    _fit_for_everybody(page, "casting")
+    fit_for_everybody(page, "casting")
     hold.let_go()
     page.receive()
     resident.meant(YES)
     assert NOT_YET_VOTED not in tab.title()
     tab.locator(".states .reached", has_text="公開の記録に載りました").wait_for()
-    _fit_for_everybody(page, "receipt")
+    fit_for_everybody(page, "receipt")
     _key_to(tab, "終了する（この端末に何も残しません）", "Enter")
-    _fit_for_everybody(page, "finished")
-
-
-def _fit_for_everybody(page: VotingPage, state: str) -> None:
-    """axe is content in light and dark, nothing scrolls sideways on a phone with large letters, no target is small."""
-    tab = page.tab
-    assert NOT_YET_VOTED in tab.title() or state in ("receipt", "finished"), state
-    if tab.evaluate("typeof axe") == "undefined":
-        tab.evaluate(_AXE.read_text("utf-8"))
-    for scheme in ("dark", "light"):
-        tab.emulate_media(color_scheme=scheme)
-        found = tab.evaluate(
-            "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map((n) => n.html)]))"
-        )
-        assert found == [], f"{state}, {scheme}"
-    wide = tab.viewport_size
-    assert wide is not None
-    tab.set_viewport_size({"width": 320, "height": 640})
-    tab.evaluate("document.documentElement.style.fontSize = '200%'")
-    for language in ("English", "やさしい日本語", "日本語"):
-        tab.get_by_role("button", name=language, exact=True).click()
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 320, f"{state} scrolls sideways in {language}"
-    tab.evaluate("document.documentElement.style.fontSize = ''")
-    small = tab.evaluate(
-        """[...document.querySelectorAll("button, a, summary, label.option, input[type=text]")]
-        .filter((target) => !target.matches(".skip") && target.checkVisibility())
-        .map((target) => [target.innerText, target.getBoundingClientRect()])
-        .filter(([, {width, height}]) => width < 44 || height < 44).map(([text]) => text)"""
-    )
-    assert small == [], f"{state}: targets below 44 pixels"
-    tab.set_viewport_size(wide)
+    fit_for_everybody(page, "finished")
 
 
 def _key_to(tab: Page, name: str, key: str) -> None:
@@ -214,21 +187,59 @@ def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(t
     here = Resident(town, number)
     page = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page.button("マイナンバーカードとスマートフォン").tap()
-    _fit_for_everybody(page, "phone")
+    fit_for_everybody(page, "phone")
     page.button("マイナアプリを開く").tap()
     page.button("voter").wait_for()
     app = page.tab.url
     returned = here.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     returned.open(app)
     returned.button("voter").tap()
-    returned.tab.locator("fieldset").wait_for()
+    returned.button("はい、わたしです").wait_for()
+    assert returned.tab.locator(".holder").inner_text() == town.referendum.name_of(number)
     assert returned.tab.url.endswith(f"/?election={town.referendum.officers.election_uuid}"), (
         "state and code are erased"
     )
+    fit_for_everybody(returned, "phone, whose")
+    returned.button("はい、わたしです").tap()
+    returned.tab.locator("fieldset").wait_for()
     returned.answer(NO)
     returned.cast_button.tap()
     returned.receive()
     here.meant(NO)
+    here.leaves()
+
+
+def test_who_opens_somebody_elses_way_back_from_the_app_sees_the_name_and_votes_with_nobodys_credential(
+    town: Town,
+) -> None:
+    """The attacker stops their own return and sends its address to a voter, who would vote for them to supersede."""
+    number = next(_turns)
+    phone = town.stack.phone
+    assert phone is not None
+    save_card(town.referendum.voters[number].card, phone.cards / "attacker.card")
+    here = Resident(town, number)
+    attackers = here.opens()
+    attackers.button("マイナンバーカードとスマートフォン").click()
+    attackers.button("マイナアプリを開く").click()
+    attackers.button("attacker").wait_for()
+    links: list[str] = []
+
+    def stop(route: Route) -> None:
+        links.append(route.fetch(max_redirects=0).headers["location"])
+        route.fulfill(status=204)
+
+    attackers.tab.route(attackers.tab.url, stop)
+    attackers.button("attacker").click()
+    while not links:
+        attackers.tab.wait_for_timeout(20)
+    voters = here.opens()
+    voters.open(links[0])
+    voters.button("いいえ、違います").wait_for()
+    assert voters.tab.locator(".holder").inner_text() == town.referendum.name_of(number)
+    voters.button("いいえ、違います").click()
+    voters.tab.get_by_text("ほかの方の資格だったので、捨てました。").wait_for()
+    fit_for_everybody(voters, "phone, somebody else's")
+    assert not [one for one in voters.network.sent if one.url == town.ballots]
     here.leaves()
 
 
@@ -243,8 +254,9 @@ def test_a_double_tap_casts_one_ballot(town: Town, resident: Resident) -> None:
     page = resident.opens(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page.identify_by_card(town.desk)
     page.answer(YES)
+    shown = page.tab.locator(".tracker").inner_text()
     page.cast_button.dblclick()
-    page.receive()
+    assert page.receive() == shown, "the tracker was there before the voter decided"
     resident.meant(YES)
     assert len(_posted(page, town)) == 1
 
@@ -257,6 +269,7 @@ def test_after_a_reload_the_same_bytes_are_posted_and_one_receipt_comes(town: To
     page.cast_button.click()
     hold.wait()
     page.tab.reload()
+    assert page.asked == ["beforeunload"], "who leaves while a ballot is on its way is asked first"
     page.receive()
     resident.meant(NO)
     assert _posted(page, town)[-1] == hold.body
@@ -374,7 +387,8 @@ def test_after_finishing_nothing_is_left_in_storage_history_and_address(town: To
     assert {entry["url"] for entry in history} <= {"about:blank", f"{town.stack.front.origin}/?election={uuid}"}
     for _ in history:
         tab.go_back()
-        assert tracker not in tab.content() and YES not in tab.content()
+        kept = tab.content() + tab.evaluate("JSON.stringify(history.state)")
+        assert tracker not in kept and YES not in kept
 
 
 def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(
@@ -396,7 +410,7 @@ def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(
                 "POST",
                 "OPTIONS",
             }
-            common.append(_told(auth) & _told(ballot))
+            common.append(told(auth) & told(ballot))
             said = "\n".join(f"{one.url} {one.headers} {one.body}" for one in sent)
             for word in (YES, NO, "cookie", "referer", "traceparent", "x-request-id"):
                 assert word not in said, word
@@ -406,33 +420,6 @@ def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(
     assert any(town.referendum.officers.election_uuid in each for each in common[0]), (
         "the comparison sees what is common"
     )
-
-
-def _told(conversation: list[Sent]) -> set[str]:
-    """Every name and value, but the lengths of bodies, which are as long as they are."""
-    told: set[str] = set()
-    for one in conversation:
-        told |= {
-            f"{name}: {value}"
-            for name, value in one.headers.items()
-            if name not in ("host", "content-length", ":authority")
-        }
-        told |= set(one.url.split("/", 3)[3].split("/"))
-        if one.body:
-            told |= set(_texts(json.loads(one.body)))
-    return told
-
-
-def _texts(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        for name, value in node.items():
-            yield str(name)
-            yield from _texts(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
-    elif isinstance(node, str):
-        yield node
 
 
 def test_every_receipt_counts_and_who_comes_too_late_is_told_so(town: Town, resident: Resident) -> None:
@@ -447,10 +434,13 @@ def test_every_receipt_counts_and_who_comes_too_late_is_told_so(town: Town, resi
     assert counts == [0, meant.count(YES), meant.count(NO)]
     late.cast_button.click()
     late.tab.get_by_role("heading", name="投票できませんでした").wait_for()
-    _fit_for_everybody(late, "refused")
+    fit_for_everybody(late, "refused")
+    late.button("選挙のページへ戻る").click()
+    late.tab.get_by_text("投票は締め切られました。").wait_for()
+    assert not late.button("マイナンバーカード").is_visible()
     too_late = resident.opens()
     too_late.tab.get_by_text("投票は締め切られました。").wait_for()
-    _fit_for_everybody(too_late, "closed")
+    fit_for_everybody(too_late, "closed")
     assert not too_late.button("マイナンバーカード").is_visible()
 
 

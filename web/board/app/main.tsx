@@ -5,6 +5,7 @@ import "@tsukuba-evote/shared/look/page.css";
 import "../look/board.css";
 
 import { connectPublic } from "@tsukuba-evote/shared/api";
+import { openScanner } from "@tsukuba-evote/shared/scan";
 import { languageOf } from "@tsukuba-evote/shared/words";
 import { render } from "preact";
 
@@ -30,6 +31,8 @@ async function start(): Promise<void> {
         policy: config.policy,
         seen: document,
         pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+        openScanner: () =>
+          openScanner(navigator, () => new Worker(new URL("@tsukuba-evote/shared/scan/entry", import.meta.url), { type: "module" })),
         tallyUrl: config.services.tally,
       }}
       tellLanguage={(chosen) => {

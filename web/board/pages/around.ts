@@ -2,6 +2,7 @@
 
 import type { PublicServices } from "@tsukuba-evote/shared/api";
 import type { Policy } from "@tsukuba-evote/shared/check";
+import type { Scanner } from "@tsukuba-evote/shared/scan";
 import { useAround } from "@tsukuba-evote/shared/pages";
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
@@ -18,6 +19,8 @@ export interface Public {
   readonly policy: Policy;
   readonly seen: Seen;
   readonly pause: Pause;
+  /** @throws CameraRefused */
+  readonly openScanner: () => Promise<Scanner>;
   /** Where the archive is downloaded from. */
   readonly tallyUrl: string;
 }

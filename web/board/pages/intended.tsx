@@ -1,6 +1,6 @@
 /** Cast as intended: the ballot made again on this device from what the voting device revealed, and its tracker compared. */
 
-import { BeleniosError, checkOpening, type Choices, type Election, parseElection, parseOpening } from "@tsukuba-evote/shared/belenios";
+import { BeleniosError, checkOpening, type Choices, type Election, isOpening, parseElection, parseOpening } from "@tsukuba-evote/shared/belenios";
 import type { VNode } from "preact";
 import { useRef, useState } from "preact/hooks";
 
@@ -9,6 +9,7 @@ import { read } from "../read/asking.ts";
 import { ErrorSummary } from "@tsukuba-evote/shared/pages";
 import { Text } from "@tsukuba-evote/shared/words";
 import { useElection, usePublic, useWords } from "./around.ts";
+import { Scan } from "./scan.tsx";
 import { PublicPage } from "./public_page.tsx";
 
 const OPENING = "opening";
@@ -70,6 +71,16 @@ export function Intended(): VNode {
           <Text of={words.intended.openingHint} />
         </p>
         <textarea id={OPENING} ref={opening} rows={5} aria-describedby="opening-hint" autocomplete="off" autocapitalize="off" spellcheck={false} />
+        <Scan
+          take={(code) => {
+            const taken = isOpening(code);
+            if (taken) {
+              opening.current!.value = code;
+              tracker.current!.focus();
+            }
+            return taken;
+          }}
+        />
         <label for={TRACKER}>
           <Text of={words.intended.tracker} />
         </label>

@@ -8,6 +8,7 @@ import { readPasted } from "../check/pasted.ts";
 import { ErrorSummary, timeOf, useAround } from "@tsukuba-evote/shared/pages";
 import { Text } from "@tsukuba-evote/shared/words";
 import { useElection, usePublic, useWords } from "./around.ts";
+import { Scan } from "./scan.tsx";
 import { PublicPage } from "./public_page.tsx";
 
 const FIELD = "tracker";
@@ -70,6 +71,16 @@ export function MyBallot(): VNode {
           autocomplete="off"
           autocapitalize="off"
           spellcheck={false}
+        />
+        <Scan
+          take={(code) => {
+            const taken = readPasted(code) !== null;
+            if (taken) {
+              text.current!.value = code;
+              text.current!.focus();
+            }
+            return taken;
+          }}
         />
         <p>
           <label for="receipt-file">

@@ -38,8 +38,9 @@ async function open(place: Place, electionUuid: string | null = ELECTION.uuid, l
           receiptKey: RECEIPT_KEY,
           policy: POLICY,
           seen: document,
-          // Once: what comes later is for the test of polling.
-          pause: () => new Promise(() => {}),
+          // What is asked again comes once: more is for the test of polling. The camera looks again at once.
+          pause: (milliseconds) => new Promise((resolve) => (milliseconds < 1000 ? setTimeout(resolve, 1) : undefined)),
+          openScanner: () => pretend.openScanner(),
           tallyUrl: "https://tally.example",
         }}
         tellLanguage={() => {}}
@@ -245,6 +246,46 @@ test("cast as intended: the ballot made again has the tracker that was shown, an
   await submit();
   await vi.waitFor(() => expect(text()).toContain(ja.intended.badOpening));
   expect(pretend.asked.every((request) => request.method === "GET" && !request.url.includes(ballot.opening.seed))).toBe(true);
+});
+
+const press = (name: string) =>
+  act(() => {
+    [...root.querySelectorAll("button")].find((button) => button.textContent === name)!.click();
+  });
+
+test("a code before the camera is put where it would have been typed, and the camera goes off", async () => {
+  pretend.camera.codes = [null, "https://example.com/", TRACKER];
+  await open("ballot");
+  expect(pretend.camera.opened).toBe(0);
+  await press(ja.scan.button);
+  await vi.waitFor(() => expect(text()).toContain(ja.scan.taken));
+  expect((document.getElementById("tracker") as HTMLTextAreaElement).value).toBe(TRACKER);
+  expect(document.activeElement!.id).toBe("tracker");
+  expect(pretend.camera).toMatchObject({ opened: 1, closed: 1 });
+  expect(root.querySelector("video")).toBeNull();
+});
+
+test("another code is told as one, and who stops or leaves has no camera on", async () => {
+  pretend.camera.codes = ["https://example.com/"];
+  await open("intended");
+  await press(ja.scan.button);
+  await vi.waitFor(() => expect(text()).toContain(ja.scan.strange));
+  expect((document.getElementById("opening") as HTMLTextAreaElement).value).toBe("");
+  await press(ja.scan.stop);
+  await vi.waitFor(() => expect(pretend.camera.closed).toBe(1));
+  await press(ja.scan.button);
+  await vi.waitFor(() => expect(pretend.camera.opened).toBe(2));
+  await act(() => render(null, root));
+  await vi.waitFor(() => expect(pretend.camera.closed).toBe(2));
+});
+
+test("without a camera the page says why, and typing remains", async () => {
+  pretend.camera.fault = "not-allowed";
+  await open("intended", ELECTION.uuid, "en");
+  await press(en.scan.button);
+  await vi.waitFor(() => expect(text()).toContain(en.scan.fault["not-allowed"]));
+  expect(document.getElementById("opening")).not.toBeNull();
+  expect(root.querySelector("video")).toBeNull();
 });
 
 test("without an election in the address the page lets choose one", async () => {

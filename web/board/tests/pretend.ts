@@ -8,7 +8,9 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { connectPublic } from "@tsukuba-evote/shared/api";
 import { type Choices, type Election, parseElection, trackerOf } from "@tsukuba-evote/shared/belenios";
+import { type CameraFault, CameraRefused } from "@tsukuba-evote/shared/camera";
 import { leafHash, parsePolicy, type Receipt } from "@tsukuba-evote/shared/check";
+import type { Scanner } from "@tsukuba-evote/shared/scan";
 
 import { toBase64 } from "../../shared/belenios/bytes.ts";
 import { canonical } from "../../shared/belenios/canonical.ts";
@@ -107,6 +109,25 @@ export class PretendPublic {
     "/coverage": { size: 9, witnessed_size: 8, chains: [{ chain: "ethereum", ledger: ANCHOR.ledger, anchored_size: 8, verified_size: 7 }] },
   };
   readonly services = connectPublic(URLS, (request) => this.answer(request));
+
+  /** What is before it, look by look; the last one stays. */
+  readonly camera = { codes: [null] as (string | null)[], fault: null as CameraFault | null, opened: 0, closed: 0 };
+
+  async openScanner(): Promise<Scanner> {
+    const { camera } = this;
+    if (camera.fault !== null) {
+      throw new CameraRefused(camera.fault);
+    }
+    camera.opened += 1;
+    const codes = [...camera.codes];
+    return {
+      show: async () => {},
+      read: async () => (codes.length > 1 ? codes.shift()! : codes[0]!),
+      close: () => {
+        camera.closed += 1;
+      },
+    };
+  }
 
   /** What the answer to this path becomes, `status` being the ballot's. */
   set(path: string, answer: unknown): void {

@@ -127,6 +127,20 @@ export const en: Words = {
       other: "Something about the record is unusual.",
     },
   },
+  scan: {
+    button: "Read the QR code with the camera",
+    stop: "Turn the camera off",
+    looking: "Hold the QR code into the picture.",
+    taken: "The QR code was read. The camera is off.",
+    strange: "This is another QR code. Hold the right one into the picture.",
+    video: "What the camera sees",
+    fault: {
+      "no-camera": "No camera was found. Type or paste the text instead.",
+      "in-app-browser": "The browser inside of this app can't use the camera. Open this page in Safari or Chrome, or type or paste the text.",
+      "not-allowed": "This page may not use the camera. Allow it in the browser's settings, or type or paste the text.",
+      "camera-busy": "Another app uses the camera. Close it and try again, or type or paste the text.",
+    },
+  },
   intended: {
     intro: "For when you chose “Check this ballot instead of casting it” on the voting page. The ballot is made again from its contents and its tracker compared with the one that was shown.",
     why: "Which ballot is checked is decided after its tracker was shown: a device that makes other ballots than were chosen is found out in a few checks.",

@@ -4,7 +4,7 @@ import { Status } from "@tsukuba-evote/shared/pages";
 import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
 
-import type { Delay } from "../vote/machine.ts";
+import { type Delay, OVER } from "../vote/machine.ts";
 import { adviceOf } from "../words/problems.ts";
 import type { Words } from "../words/index.ts";
 import { Page } from "./page.tsx";
@@ -71,7 +71,7 @@ export function RefusedPage({ slug, tracker, again }: RefusedProps): VNode {
         </p>
       )}
       <button type="button" onClick={again}>
-        <Text of={words.again} />
+        <Text of={OVER.has(slug) ? words.refused.toElection : words.again} />
       </button>
     </Page>
   );

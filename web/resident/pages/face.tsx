@@ -3,7 +3,7 @@
 import { ErrorSummary, Status } from "@tsukuba-evote/shared/pages";
 import { Text } from "@tsukuba-evote/shared/words";
 import type { VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { Refused } from "../vote/retrying.ts";
 import { slugOfError } from "../vote/session.ts";
@@ -46,13 +46,19 @@ export function FacePage(props: FacePageProps): VNode {
   const [view, setView] = useState<FaceView>({ is: "code", fault: null, trouble: null });
   const [typed, setTyped] = useState(props.votingCode === null ? "" : grouped(props.votingCode));
   const [left] = useState(() => new AbortController());
-  const video = useRef<HTMLVideoElement>(null);
+  const videoArrived = useRef<(video: HTMLVideoElement) => void>(() => {});
   useEffect(
     () => () => {
       left.abort();
     },
     [],
   );
+
+  const arrived = useCallback((video: HTMLVideoElement | null) => {
+    if (video !== null) {
+      videoArrived.current(video);
+    }
+  }, []);
 
   const ask = async () => {
     const read = readVotingCode(typed);
@@ -72,9 +78,18 @@ export function FacePage(props: FacePageProps): VNode {
     let camera: Camera | null = null;
     try {
       // First the camera: without one no attempt is taken.
-      camera = await props.openCamera();
+      const opened = await props.openCamera();
+      camera = opened;
+      // Who goes back while the camera is on is not filmed any more.
+      left.signal.addEventListener("abort", opened.close);
+      left.signal.throwIfAborted();
+      // The video is there only after the page was drawn anew.
+      const video = new Promise<HTMLVideoElement>((resolve, reject) => {
+        videoArrived.current = resolve;
+        left.signal.addEventListener("abort", reject);
+      });
       setView({ is: "before-camera", pose: "straight", step: 0, steps: 0 });
-      await camera.show(video.current!);
+      await camera.show(await video);
       const verification = await props.begin(order, left.signal);
       const burst = await camera.burst(verification.actions, (pose, step, steps) => {
         setView({ is: "before-camera", pose, step, steps });
@@ -128,7 +143,7 @@ export function FacePage(props: FacePageProps): VNode {
           </p>
           <div class="viewfinder">
             {/* Only what the voter does is seen here: no sound, no recording. */}
-            <video ref={video} autoPlay muted playsInline aria-hidden="true" />
+            <video ref={arrived} autoPlay muted playsInline aria-hidden="true" />
             <div class="outline" />
           </div>
           <p>

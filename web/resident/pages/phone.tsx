@@ -7,7 +7,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { Refused } from "../vote/retrying.ts";
 import { slugOfError } from "../vote/session.ts";
-import type { PhoneProgress, PhoneReturn } from "../ways/phone.ts";
+import type { PhoneProgress, PhoneReturn, ReleasedByPhone } from "../ways/phone.ts";
 import { Page } from "./page.tsx";
 import { useWords } from "./surroundings.ts";
 import { type Trouble, TroubleText } from "./trouble.tsx";
@@ -21,7 +21,7 @@ export interface PhonePageProps {
     returned: PhoneReturn & { readonly code: string },
     tell: (progress: PhoneProgress) => void,
     signal: AbortSignal,
-  ) => Promise<string>;
+  ) => Promise<ReleasedByPhone>;
   readonly identified: (credential: string) => void;
   /** The other ways to vote. */
   readonly others: VNode;
@@ -31,6 +31,9 @@ type PhoneView =
   | { readonly is: "explained" }
   | { readonly is: "given-up" }
   | { readonly is: "working"; readonly progress: PhoneProgress }
+  /** Whoever sends a voter an address with a code of their own would have them vote with their credential: so the voter is asked. */
+  | { readonly is: "released"; readonly released: ReleasedByPhone }
+  | { readonly is: "somebody-elses" }
   | { readonly is: "failed"; readonly trouble: Trouble };
 
 export function PhonePage({ returned, leave, release, identified, others }: PhonePageProps): VNode {
@@ -50,22 +53,57 @@ export function PhonePage({ returned, leave, release, identified, others }: Phon
       }
     });
   };
+  const ask = async (released: Promise<ReleasedByPhone>) => {
+    setView({ is: "released", released: await released });
+  };
   useEffect(() => {
     if (returned !== null && returned.code !== null) {
-      show(release({ ...returned, code: returned.code }, tell, left.signal).then(identified));
+      show(ask(release({ ...returned, code: returned.code }, tell, left.signal)));
     }
     return () => {
       left.abort();
     };
   }, []);
+  if (view.is === "released") {
+    const { credential, holder } = view.released;
+    return (
+      <Page title={words.phone.whose} voted="not-yet" part="released">
+        <p class="holder" lang="ja">
+          {holder}
+        </p>
+        <p>
+          <Text of={words.phone.whoseMore} />
+        </p>
+        <div class="buttons">
+          <button
+            type="button"
+            onClick={() => {
+              identified(credential);
+            }}
+          >
+            <Text of={words.phone.mine} />
+          </button>
+          <button
+            type="button"
+            class="secondary"
+            onClick={() => {
+              setView({ is: "somebody-elses" });
+            }}
+          >
+            <Text of={words.phone.notMine} />
+          </button>
+        </div>
+      </Page>
+    );
+  }
   return (
     <Page title={words.phone.title} voted="not-yet" part={view.is}>
       {view.is === "working" ? <Working progress={view.progress} /> : null}
       {view.is === "failed" ? <TroubleText trouble={view.trouble} /> : null}
-      {view.is === "given-up" ? (
+      {view.is === "given-up" || view.is === "somebody-elses" ? (
         <p class="trouble">
           <strong>
-            <Text of={words.phone.givenUp} />
+            <Text of={view.is === "given-up" ? words.phone.givenUp : words.phone.somebodyElses} />
           </strong>
         </p>
       ) : null}

@@ -3,9 +3,9 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import type { Way } from "../vote/machine.ts";
+import { OVER, type Way } from "../vote/machine.ts";
 import type { Progress } from "../vote/progress.ts";
-import type { Session } from "../vote/session.ts";
+import { type Session, slugOfError } from "../vote/session.ts";
 import { CardPage, type CardPageProps } from "./card.tsx";
 import { Casting, Finished, RefusedPage } from "./casting.tsx";
 import { FacePage, type FacePageProps } from "./face.tsx";
@@ -58,7 +58,23 @@ export function Vote(props: VoteProps): VNode {
     setReturned(null);
     send({ type: "identified", credential });
   };
+  /** Where the election turns out to be over, no other way in is any use. */
+  const unlessOver =
+    <Asked extends unknown[], Given>(ask: (...asked: Asked) => Promise<Given>) =>
+    async (...asked: Asked): Promise<Given> => {
+      try {
+        return await ask(...asked);
+      } catch (error) {
+        const slug = slugOfError(error);
+        if (OVER.has(slug)) {
+          send({ type: "refused", slug });
+        }
+        throw error;
+      }
+    };
   switch (state.at) {
+    case "closed":
+      return <Landing notice={{ ...notice, stage: "closed" }} ways={[]} codeRead="no-code" choose={() => {}} />;
     case "landing":
       return (
         <Landing notice={notice} ways={ways} codeRead={votingCode === null ? "no-code" : "code-read"} choose={choose} />
@@ -67,11 +83,31 @@ export function Vote(props: VoteProps): VNode {
       const others = <OtherWays ways={ways} but={state.way} choose={choose} />;
       switch (state.way) {
         case "phone":
-          return <PhonePage {...props.phone} returned={returned} identified={identified} others={others} />;
+          return (
+            <PhonePage
+              returned={returned}
+              leave={unlessOver(props.phone.leave)}
+              release={unlessOver(props.phone.release)}
+              identified={identified}
+              others={others}
+            />
+          );
         case "card":
-          return <CardPage {...props.card} identified={identified} others={others} />;
+          return (
+            <CardPage look={props.card.look} release={unlessOver(props.card.release)} identified={identified} others={others} />
+          );
         case "face":
-          return <FacePage {...props.face} votingCode={votingCode} identified={identified} others={others} />;
+          return (
+            <FacePage
+              votingCode={votingCode}
+              order={unlessOver(props.face.order)}
+              openCamera={props.face.openCamera}
+              begin={unlessOver(props.face.begin)}
+              release={unlessOver(props.face.release)}
+              identified={identified}
+              others={others}
+            />
+          );
       }
     }
     case "question":

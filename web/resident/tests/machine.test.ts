@@ -56,6 +56,15 @@ test("a voter identifies first, answers question by question, reviews, casts, an
   expect(after([{ type: "received", receipt }], casting)).toEqual({ at: "receipt", receipt });
 });
 
+test("who was told that the election is over is shown no way in any more, whatever the browser's Back says", () => {
+  for (const slug of ["election-closed", "election-abandoned"]) {
+    const closed = after([{ type: "way-chosen", way: "face" }, { type: "refused", slug }, { type: "begun-again" }]);
+    expect(closed).toEqual({ at: "closed" });
+    expect(after([{ type: "went-to", place: "landing" }, { type: "went-to", place: "card" }, { type: "way-chosen", way: "card" }], closed)).toBe(closed);
+  }
+  expect(after([{ type: "refused", slug: "overloaded" }, { type: "begun-again" }], casting)).toEqual({ at: "landing" });
+});
+
 test("nothing is cast before its tracker was shown", () => {
   expect(after([{ type: "cast" }], review)).toBe(review);
 });

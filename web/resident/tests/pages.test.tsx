@@ -57,7 +57,7 @@ function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): Vot
     notice,
     ways: ["card", "face"],
     checkPage: "https://check.example/",
-    phone: { returned: null, leave: async () => {}, release: async () => CREDENTIAL },
+    phone: { returned: null, leave: async () => {}, release: async () => ({ credential: CREDENTIAL, holder: "斎藤 花子" }) },
     card: { look: async () => ready, release: async () => CREDENTIAL },
     face: {
       votingCode: null,
@@ -277,6 +277,25 @@ test("a refusal that is for good says that nothing was cast, why, and what to do
   }
 });
 
+test("who comes too late, by whichever way, is shown no way in any more", async () => {
+  const tooLate = () => Promise.reject(new Refused("election-closed", {}, new Response()));
+  for (const [way, begin, over] of [
+    ["card", ja.card.begin, { card: { look: async () => ready, release: tooLate } }],
+    ["phone", ja.phone.begin, { ways: ["phone", "card"], phone: { returned: null, leave: tooLate, release: tooLate } }],
+  ] as const) {
+    await show(voteOf(new PretendServices(), over));
+    await press(ja.landing[way]);
+    await until(() => seen().includes(begin));
+    await press(begin);
+    await until(() => heading().textContent === ja.refused.title);
+    expect(seen()).not.toContain(ja.otherWays);
+    await press(ja.refused.toElection);
+    expect(seen()).toContain(ja.landing.closed);
+    expect(seen()).not.toContain(ja.landing.ways);
+    await act(() => render(null, root));
+  }
+});
+
 test("a card that is locked names the other ways", async () => {
   const release = () => Promise.reject(new AgentRefused("pin-locked"));
   await show(voteOf(new PretendServices(), { card: { look: async () => ready, release } }));
@@ -335,6 +354,36 @@ test("without a camera the voter is told, and no attempt is taken", async () => 
   await until(() => seen().includes(ja.face.inApp));
   expect(begin).not.toHaveBeenCalled();
   expect(seen()).toContain(ja.landing.card);
+});
+
+test("what the camera sees is on the page, and it is off as soon as the voter goes back", async () => {
+  const shown: unknown[] = [];
+  const close = vi.fn();
+  const face = {
+    ...voteOf(new PretendServices()).face,
+    votingCode: "GST4WRVWX7F48GGF",
+    order: async () => ({ keys: { signing: new Uint8Array(), sealing: new Uint8Array(), text: "" }, order: "", id: "" }),
+    openCamera: async () => ({
+      show: async (video: HTMLVideoElement) => void shown.push(video.isConnected, video.tagName),
+      burst: (_: unknown, tell: (pose: "blink", step: number, steps: number) => void) => {
+        tell("blink", 2, 3);
+        return new Promise<never>(() => {});
+      },
+      close,
+    }),
+    begin: async () => ({ id: "", nonce: "", actions: [], attemptsLeft: 2 }),
+  };
+  const props = voteOf(new PretendServices(), { face });
+  await show(props);
+  await press(ja.landing.face);
+  await press(ja.face.codeNext);
+  await until(() => seen().includes(ja.face.explain));
+  await press(ja.face.start);
+  await until(() => seen().includes(ja.face.blink) && seen().includes(ja.face.step(2, 3)));
+  expect(shown).toEqual([true, "VIDEO"]);
+  expect(close).not.toHaveBeenCalled();
+  await act(() => props.session.send({ type: "went-to", place: "landing" }));
+  expect(close).toHaveBeenCalled();
 });
 
 test("the accessibility statement says what was not tested, and leads back to the election", async () => {
@@ -396,7 +445,7 @@ const back = (code: string | null) => ({
   code,
 });
 
-test("who comes back from the app is identified without another tap, and what came back is used once", async () => {
+test("who comes back from the app is asked whether the credential is theirs, and what came back is used once", async () => {
   const asked: string[] = [];
   const props = voteOf(new PretendServices(), {
     ways: ["phone", "card", "face"],
@@ -405,24 +454,45 @@ test("who comes back from the app is identified without another tap, and what ca
       leave: async () => {},
       release: async ({ code }) => {
         asked.push(code);
-        return CREDENTIAL;
+        return { credential: CREDENTIAL, holder: "斎藤 花子" };
       },
     },
   });
   props.session.send({ type: "way-chosen", way: "phone" });
   await show(props);
+  await until(() => heading().textContent === ja.phone.whose);
+  expect(document.activeElement).toBe(heading());
+  expect(seen()).toContain("斎藤 花子");
+  await press(ja.phone.mine);
   await until(() => root.querySelector("fieldset") !== null);
   expect(asked).toEqual(["code"]);
 });
 
+test("who followed somebody else's address back from the app sees the name, and votes with nobody's credential", async () => {
+  const props = voteOf(new PretendServices(), {
+    ways: ["phone", "card"],
+    phone: { returned: back("code"), leave: async () => {}, release: async () => ({ credential: CREDENTIAL, holder: "別人 太郎" }) },
+  });
+  props.session.send({ type: "way-chosen", way: "phone" });
+  await show(props);
+  await until(() => heading().textContent === ja.phone.whose);
+  await press(ja.phone.notMine);
+  expect(seen()).toContain(ja.phone.somebodyElses);
+  expect(seen()).toContain(ja.landing.card);
+  expect(seen()).not.toContain("別人 太郎");
+  expect(props.session.state).toEqual({ at: "identifying", way: "phone" });
+  named(ja.phone.begin);
+});
+
 test("whatever goes wrong by phone, the page says so and names every other way", async () => {
-  const lost = { returned: null, leave: () => Promise.reject(new LyingService("elsewhere")), release: async () => CREDENTIAL };
+  const nothing = () => Promise.reject(new Error("nothing is released"));
+  const lost = { returned: null, leave: () => Promise.reject(new LyingService("elsewhere")), release: nothing };
   const refused = {
     returned: back("code"),
     leave: async () => {},
     release: () => Promise.reject(new Refused("phone-signature-missing", {}, new Response())),
   };
-  const gaveUp = { returned: back(null), leave: async () => {}, release: async () => CREDENTIAL };
+  const gaveUp = { returned: back(null), leave: async () => {}, release: nothing };
   for (const [phone, said] of [
     [lost, ja.advice.lying.title],
     [refused, ja.advice.phoneUnsigned.title],

@@ -121,6 +121,7 @@ const vector = vectors<{
 }>("device/occasion.json");
 const uuid = vector.election_uuid;
 const released = vector.sealed.find(({ contents }) => contents === "tsukuba-evote sealed credential v1")!;
+const holder = vector.sealed.find(({ contents }) => contents === "tsukuba-evote sealed name v1")!;
 const answers = {
   challenge_id: vector.occasion_id,
   user_certificate: "AAAA",
@@ -190,10 +191,16 @@ describe("by phone", () => {
       throw new TypeError("Failed to fetch");
     };
     const { services, asked } = servicesOf({
-      "phone-releases": [lost, () => Response.json({ election_uuid: uuid, sealed_credential: released.sealed })],
+      "phone-releases": [
+        lost,
+        () => Response.json({ election_uuid: uuid, sealed_credential: released.sealed, sealed_name: holder.sealed }),
+      ],
     });
     const returned = parsePhoneReturn(new URLSearchParams({ code: vector.phone.code, state: vector.phone.state }))!;
-    expect(await releaseByPhone(returned.state, returned.code!, way(services))).toBe(released.plain);
+    expect(await releaseByPhone(returned.state, returned.code!, way(services))).toEqual({
+      credential: released.plain,
+      holder: holder.plain,
+    });
     const { code, device_request } = vector.phone;
     const request = { path: "phone-releases", body: { challenge_id: vector.occasion_id, code, device_request } };
     expect(asked).toEqual([request, request]);

@@ -3,7 +3,7 @@
  *
  *     landing → identifying → question … question → review → casting → receipt → finished
  *                                                     ↕          ↘
- *                                                   opened      refused
+ *                                                   opened      refused → closed
  *
  * No clock, no network: {@link ./session.ts} does what a state asks for and tells the machine what came of it. An event that a
  * state does not expect changes nothing, so that a double tap, a late answer or the browser's Back can't vote twice or lose answers.
@@ -58,7 +58,12 @@ export type State =
   | { readonly at: "receipt"; readonly receipt: Receipt }
   /** Not cast, for good. `slug`: the problem's kind, or one of ours. `tracker`: of the ballot that was sent, if one was. */
   | { readonly at: "refused"; readonly slug: string; readonly tracker: string | null }
-  | { readonly at: "finished" };
+  | { readonly at: "finished" }
+  /** The election is over: no way in is shown any more. */
+  | { readonly at: "closed" };
+
+/** Refusals after which nobody can vote in this election any more, whichever way. */
+export const OVER: ReadonlySet<string> = new Set(["election-closed", "election-abandoned"]);
 
 export type Event =
   | { readonly type: "way-chosen"; readonly way: Way }
@@ -94,8 +99,11 @@ export function next(state: State, event: Event, questions: readonly Question[])
     case "receipt":
       return event.type === "finished" ? { at: "finished" } : state;
     case "refused":
+      return event.type === "begun-again" ? { at: OVER.has(state.slug) ? "closed" : "landing" } : state;
     case "finished":
       return event.type === "begun-again" ? { at: "landing" } : state;
+    case "closed":
+      return state;
   }
 }
 
@@ -115,6 +123,7 @@ export function placeOf(state: State): string | null {
     case "receipt":
     case "refused":
     case "finished":
+    case "closed":
       return null;
   }
 }

@@ -24,6 +24,12 @@ export interface PhoneReturn {
   readonly code: string | null;
 }
 
+/** A credential, and the name on the card that signed for it: whoever came back by somebody else's address sees it there. */
+export interface ReleasedByPhone {
+  readonly credential: string;
+  readonly holder: string;
+}
+
 /** What the voter sees meanwhile. */
 export type PhoneProgress =
   | { readonly step: "asking" }
@@ -85,11 +91,15 @@ export async function beginByPhone(electionUuid: string, app: string, random: Ra
 }
 
 /**
- * The private credential.
+ * The private credential, for the voter to say whether it is theirs.
  *
  * @throws Refused, SealBroken
  */
-export async function releaseByPhone({ electionUuid, challengeId, keys }: PhoneState, code: string, way: PhoneWay): Promise<string> {
+export async function releaseByPhone(
+  { electionUuid, challengeId, keys }: PhoneState,
+  code: string,
+  way: PhoneWay,
+): Promise<ReleasedByPhone> {
   const { services, wait, tell, signal } = way;
   const body = {
     challenge_id: challengeId,
@@ -108,5 +118,8 @@ export async function releaseByPhone({ electionUuid, challengeId, keys }: PhoneS
     wait,
     (seconds) => tell({ step: "waiting", seconds }),
   );
-  return unseal("tsukuba-evote sealed credential v1", released.sealed_credential, keys, electionUuid, challengeId);
+  return {
+    credential: await unseal("tsukuba-evote sealed credential v1", released.sealed_credential, keys, electionUuid, challengeId),
+    holder: await unseal("tsukuba-evote sealed name v1", released.sealed_name, keys, electionUuid, challengeId),
+  };
 }

@@ -42,6 +42,11 @@ export const en: Words = {
     begin: "Open the MynaApp",
     asking: "Preparing the way to the MynaApp.",
     givenUp: "You did not finish in the MynaApp. You have not voted yet. Open it again, or vote another way.",
+    whose: "Is this your vote?",
+    whoseMore: "This is the name of whoever held their card to the phone. Go on only if it is yours: a vote under another name is not your vote.",
+    mine: "Yes, that is me",
+    notMine: "No, it is not",
+    somebodyElses: "It was somebody else's, and has been thrown away. You have not voted yet. If you followed a link that somebody sent you, do not use it: open the address in the city's notice.",
   },
   card: {
     title: "Identify with your My Number card",
@@ -172,6 +177,7 @@ export const en: Words = {
     contact: "Tell the helpdesk below what keeps you from voting.",
   },
   refused: {
+    toElection: "Back to the election",
     title: "The vote was not cast",
     code: "Code for the helpdesk",
     reception: "Reception number",

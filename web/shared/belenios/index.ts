@@ -16,6 +16,7 @@ export { BELENIOS_2048, ED25519, type Element, type Group, hashToExponent } from
 export { type Json, load } from "./json.ts";
 export {
   checkOpening,
+  isOpening,
   type Opening,
   parseOpening,
   type PreparedBallot,

@@ -81,6 +81,11 @@ export function writeOpening(opening: Opening): string {
   });
 }
 
+/** Whether a code that a camera saw is an opening at all; whether it holds, {@link parseOpening} and {@link checkOpening} tell. */
+export function isOpening(text: string): boolean {
+  return text.startsWith(`{"form":"${FORM}"`);
+}
+
 /** The inverse of {@link writeOpening}. @throws BeleniosError `json`, `schema`, `number`: not an opening for this election's group. */
 export function parseOpening(election: Election, text: string): Opening {
   const fields = new Fields(load(text), "opening");

@@ -21,7 +21,10 @@ const KEM_SUITE = Uint8Array.of(0x4b, 0x45, 0x4d, 0x00, 0x20);
 const SUITE = Uint8Array.of(0x48, 0x50, 0x4b, 0x45, 0x00, 0x20, 0x00, 0x01, 0x00, 0x02);
 
 /** What is sealed; part of what the seal is bound to, so that neither passes for the other. */
-export type Contents = "tsukuba-evote sealed credential v1" | "tsukuba-evote sealed voting code v1";
+export type Contents =
+  | "tsukuba-evote sealed credential v1"
+  | "tsukuba-evote sealed voting code v1"
+  | "tsukuba-evote sealed name v1";
 
 /** Not sealed to this key for this purpose, or changed on the way. */
 export class SealBroken extends Error {

@@ -106,6 +106,10 @@ class DeviceOccasion:
         """Open auth's answer; raises ``SealBroken``."""
         return self._open(Contents.CREDENTIAL, answer["sealed_credential"], occasion_id)
 
+    def holder(self, answer: Mapping[str, str], occasion_id: str) -> str:
+        """Whose credential came by phone: for the voter to look at; raises ``SealBroken``."""
+        return self._open(Contents.NAME, answer["sealed_name"], occasion_id)
+
     def voting_code(self, answer: Mapping[str, str], occasion_id: str) -> str:
         """Open auth's answer to an enrolment; raises ``SealBroken``."""
         return self._open(Contents.VOTING_CODE, answer["sealed_voting_code"], occasion_id)

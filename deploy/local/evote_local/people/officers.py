@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,26 @@ class Officers:
         await self._repeat_while_conflict(
             f"{self.tally_url}/elections/{self.election_uuid}/roll/freeze", {"expected_size": expected_size}
         )
+
+    async def enrol_face(self, voter_id: str, photo: bytes, biometric_url: str) -> None:
+        """At the counter: two officers have a voter's photograph enrolled."""
+        url = f"{self._auth_url}/elections/{self.election_uuid}/voters/{voter_id}/face-enrolment"
+        ordered = await self._client.post(url, auth=self._auth)
+        _check("ordering an enrolment", ordered)
+        enrolled = await self._client.post(
+            f"{biometric_url}/enrolments",
+            data={"order": ordered.json()["order"]},
+            files={"photo": ("photo.jpg", photo, "image/jpeg")},
+        )
+        _check("enrolling a face", enrolled)
+
+    async def voting_codes(self) -> Mapping[str, str]:
+        """Issue the codes of everybody's letter; by the voter's number on the roll."""
+        url = f"{self._auth_url}/elections/{self.election_uuid}/voting-codes"
+        issued = await self._client.post(url, json={}, auth=self._auth)
+        _check("issuing voting codes", issued)
+        *letters, _ = (json.loads(line) for line in issued.text.splitlines())
+        return {letter["voter_id"]: letter["voting_code"] for letter in letters}
 
     async def open(self) -> None:
         """Open once preflight has nothing against it."""

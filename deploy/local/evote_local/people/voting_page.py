@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Protocol
 
+import cv2
+import numpy as np
 from playwright.sync_api import Browser, CDPSession, Dialog, Locator, Page, Route, sync_playwright
 
 from .voters import SIGNATURE_PASSWORD, USER_PIN
@@ -26,12 +29,50 @@ class Desk(Protocol):
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """One Chromium, without a window; each of its contexts is a resident's own."""
+def open_browser(*switches: str) -> Iterator[Browser]:
+    """One Chromium, without a window; each of its contexts is a resident's own. ``switches`` are Chromium's own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield browser
         browser.close()
+
+
+@contextmanager
+def hold_before_camera(browser: Browser, shown: bytes, folder: Path) -> Iterator[Page]:
+    """A tab of another Chromium whose camera sees a square picture (PNG), as it is shown on another device's screen.
+
+    Args:
+        browser: any that is open: it knows how to start another one.
+        folder: takes the camera's film.
+    """
+    film = folder / "camera.y4m"
+    film.write_bytes(_film(shown))
+    other = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ],
+    )
+    try:
+        yield other.new_context(locale="ja-JP").new_page()
+    finally:
+        other.close()
+
+
+def _film(shown: bytes) -> bytes:
+    """Two frames of grey with the picture in the middle, as YUV4MPEG2: Chromium's camera shows them again and again."""
+    width, height, side = 1280, 720, 640
+    picture = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError("not a picture")
+    frame = np.full((height, width), 128, np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    frame[top : top + side, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    # The two planes of colours say: none.
+    planes = frame.tobytes() + bytes([128]) * (width * height // 2)
+    return f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420\n".encode() + (b"FRAME\n" + planes) * 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +103,7 @@ class NetworkLog:
             Sent(
                 str(request["method"]),
                 str(request["url"]),
-                self._headers.get(number) or dict(request["headers"]),
+                self._headers.get(number) or _lower(request["headers"]),
                 str(request.get("postData", "")),
             )
             for number, request in self._begun.items()
@@ -72,7 +113,12 @@ class NetworkLog:
         self._begun[event["requestId"]] = event["request"]
 
     def _know_headers(self, event: dict[str, Any]) -> None:
-        self._headers[event["requestId"]] = {name.lower(): value for name, value in event["headers"].items()}
+        self._headers[event["requestId"]] = _lower(event["headers"])
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Names of headers are of no case (RFC 9110, section 5.1)."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 class HeldBallot:
@@ -112,10 +158,12 @@ class VotingPage:
         self.tab = tab
         self.faults: list[str] = []
         """Programs of the page that failed."""
+        self.asked: list[str] = []
+        """What the browser asked before it left: ``beforeunload`` each time. The voter leaves all the same."""
         self.network = NetworkLog(tab)
         tab.set_default_timeout(_WITHIN_MS)
         tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        tab.on("dialog", _leave)
+        tab.on("dialog", self._leave)
 
     def open(self, address: str) -> None:
         """Go to an address and wait for the page's heading."""
@@ -137,8 +185,22 @@ class VotingPage:
         self.button("カードで確認を始める").wait_for()
 
     def hold_card_to_phone(self, name: str) -> None:
-        """In the app that the voting page opened: the card of this name, and back to wherever the app returns."""
+        """In the app that the voting page opened: the card of this name, and back to wherever the app returns.
+
+        There the voter reads a name, and says that it is theirs.
+        """
         self.button(name).click()
+        self.button("はい、わたしです").click()
+        self.tab.locator("fieldset").wait_for()
+
+    def type_code(self, code: str) -> None:
+        """On the page of voting code and face: the code, as somebody types it."""
+        self.tab.get_by_label("投票コード").fill(code)
+        self.button("コードを確かめる").click()
+
+    def show_face(self) -> None:
+        """With a code that was accepted, to the first question, by whatever is before the camera."""
+        self.button("カメラを始める").click()
         self.tab.locator("fieldset").wait_for()
 
     def identify_by_card(self, desk: Desk) -> None:
@@ -165,6 +227,15 @@ class VotingPage:
         self.tab.get_by_role("heading", name="投票を受け付けました").wait_for()
         return self.tab.locator(".tracker").inner_text()
 
+    def vote_by_phone(self, name: str, label: str) -> str:
+        """All of it, with the card of this name, from the election's page to the receipt; the tracker."""
+        self.button("マイナンバーカードとスマートフォン").click()
+        self.button("マイナアプリを開く").click()
+        self.hold_card_to_phone(name)
+        self.answer(label)
+        self.cast_button.click()
+        return self.receive()
+
     def vote(self, desk: Desk, label: str) -> str:
         """All of it, from the election's page to the receipt; the tracker."""
         self.identify_by_card(desk)
@@ -172,7 +243,6 @@ class VotingPage:
         self.cast_button.click()
         return self.receive()
 
-
-def _leave(dialog: Dialog) -> None:
-    """Who is asked whether to leave the page leaves it."""
-    dialog.accept()
+    def _leave(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.type)
+        dialog.accept()

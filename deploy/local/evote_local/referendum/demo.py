@@ -25,6 +25,7 @@ from ..people.latencies import percentiles
 from ..people.officers import ANSWERS, BLANK, QUESTION
 from ..people.voters import Measurements, open_client
 from ..stack.stack import Stack, temporary_directory
+from .browser_corner import BROWSER_VOTERS, BrowserCorner, why_no_browser
 from .card_corner import READERS, CardCorner
 from .devices import device_pool
 from .final_anchor import FinalAnchor, anchor_text, final_anchor
@@ -60,6 +61,7 @@ class _Held:
     referendum: Referendum
     measured: Measurements
     seats: _Seats
+    no_browser: str | None
     counts: list[int]
     anchor: FinalAnchor
     verdict: Verdict
@@ -75,6 +77,8 @@ def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None
         authority = TestAuthority(utc_now, secrets.token_bytes)
         console.rule("起動 / starting the services")
         stack = Stack(directory, authority, announce=lambda part: console.print(f"  {part}"))
+        if why_no_browser() is None:
+            stack.offer_phone()
         try:
             with stack:
                 times.start_s = time.perf_counter() - began
@@ -99,11 +103,19 @@ async def _hold(
         with device_pool() as executor, ExitStack() as running:
             seats = _seat_at_readers(referendum, directory / "pcsc", running)
             console.print(_say_seats(seats), markup=False, soft_wrap=True)
+            no_browser = None if stack.phone is not None else why_no_browser()
+            if no_browser is None:
+                referendum.seat_before_browser(BROWSER_VOTERS)
+            console.print(_say_browser(referendum, no_browser), markup=False, soft_wrap=True)
             polls = await referendum.open_polls(executor)
             visits = referendum.plan_visits()
             voting = time.perf_counter()
             with tqdm(total=len(visits), desc="ballots", unit="ballot", mininterval=_bar_interval_s()) as bar:
-                await referendum.vote(polls, visits, lambda: _advance(bar))
+                async with asyncio.TaskGroup() as day:
+                    if stack.phone is not None and referendum.in_browser:
+                        corner = BrowserCorner(stack, stack.phone, referendum.officers.election_uuid)
+                        day.create_task(asyncio.to_thread(corner.vote, referendum.in_browser))
+                    await referendum.vote(polls, visits, lambda: _advance(bar))
             times.voting_s = time.perf_counter() - voting
         console.rule("開票 / closing, decryption by 2 of 3 trustees")
         counting = time.perf_counter()
@@ -116,7 +128,7 @@ async def _hold(
         verifying = time.perf_counter()
         verdict = await verify_from_public_data(stack, client, referendum.voters[0].casts[-1].receipt, output)
         times.verify_s = time.perf_counter() - verifying
-    return _Held(referendum, polls.measured, seats, counts, anchor, verdict)
+    return _Held(referendum, polls.measured, seats, no_browser, counts, anchor, verdict)
 
 
 def _seat_at_readers(referendum: Referendum, directory: Path, running: ExitStack) -> _Seats:
@@ -140,6 +152,15 @@ def _say_seats(seats: _Seats) -> str:
     )
 
 
+def _say_browser(referendum: Referendum, missing: str | None) -> str:
+    if missing is not None:
+        return f"ブラウザでの投票なし / nobody votes in a browser: {visible(missing)}"
+    return (
+        f"{len(referendum.in_browser)} 人は投票ページで、本物のブラウザ（Chromium）から投票します"
+        f" / {len(referendum.in_browser)} voters vote on the page itself, in Chromium"
+    )
+
+
 def _bar_interval_s() -> float:
     """A bar on a terminal is redrawn often; in a log file each redrawing is another line."""
     return 0.1 if sys.stderr.isatty() else 10
@@ -155,7 +176,8 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
     if group in GROUPS_OF_BELENIOS_TOOL:
         verdicts.append(run_belenios_tool(output / "archive.bel", referendum.officers.election_uuid))
     results = chart(QUESTION, list(zip((BLANK, *ANSWERS), counts, strict=True)))
-    casts = sum(len(voter.casts) for voter in referendum.voters)
+    on_page = len(referendum.in_browser)
+    casts = on_page + sum(len(voter.casts) for voter in referendum.voters)
     figures = Figures(
         voters=len(referendum.voters),
         ballots_cast=casts,
@@ -169,6 +191,8 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         release=percentiles(measured.release_s) if measured.release_s else None,
         at_readers=held.seats.voters,
         no_readers_because=held.seats.missing,
+        in_browser=on_page,
+        no_browser_because=held.no_browser,
         start_s=times.start_s,
         close_to_result_s=times.count_s,
         verify_s=times.verify_s,

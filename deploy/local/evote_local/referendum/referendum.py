@@ -63,6 +63,8 @@ class Referendum:
         )
         self.trustees: list[LocalTrustee] = []
         self.voters: list[Voter] = []
+        self.in_browser: list[Visit] = []
+        """Who vote on the page itself, once each, and not as :meth:`plan_visits` says."""
 
     async def prepare(self) -> None:
         """Make the trustees' keys, draft, hold the key ceremony, import and freeze the roll, confirm, and open."""
@@ -100,12 +102,25 @@ class Referendum:
             self.voters.append(Voter(number, card))
             step()
 
+    def name_of(self, voter: int) -> str:
+        """As it stands on the roll and on the voter's card."""
+        return self._residents[voter].name
+
+    def voter_id(self, voter: int) -> str:
+        """The number on the roll, by which officers know a voter."""
+        return self._residents[voter].voter_id
+
     def seat_at_readers(self, reader: Answering, most: int) -> int:
         """Let up to ``most`` of the voters use a card reader and its agent; returns how many do."""
         seated = self.voters[:most]
         for voter in seated:
             voter.reader = reader
         return len(seated)
+
+    def seat_before_browser(self, most: int) -> None:
+        """Let up to ``most`` of the voters, and never more than a tenth, vote on the page."""
+        count = min(most, len(self.voters) // 10)
+        self.in_browser = [self._visit(voter) for voter in self.voters[len(self.voters) - count :]]
 
     async def open_polls(self, executor: Executor) -> PollingDay:
         """Read the election's text, as every voter's device does, and let voters in."""
@@ -120,8 +135,9 @@ class Referendum:
 
     def plan_visits(self) -> list[Visit]:
         """Everyone votes once and a share of them again later, in random order."""
-        firsts = [self._visit(voter) for voter in self.voters]
-        again = self._random.sample(self.voters, round(OVERWRITING_SHARE * len(self.voters)))
+        voters = self.voters[: len(self.voters) - len(self.in_browser)]
+        firsts = [self._visit(voter) for voter in voters]
+        again = self._random.sample(voters, round(OVERWRITING_SHARE * len(voters)))
         self._random.shuffle(firsts)
         return firsts + [self._visit(voter) for voter in again]
 
@@ -153,6 +169,7 @@ class Referendum:
     def expected_result(self) -> list[int]:
         """What the count must give: each voter's last choice, in the order of the ciphertexts."""
         last = Counter(voter.casts[-1].choice for voter in self.voters if voter.casts)
+        last.update(visit.choice for visit in self.in_browser)
         return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
     async def close_and_count(self) -> list[int]:

@@ -35,6 +35,10 @@ class Figures:
     """How many voters used a card reader and the card agent."""
     no_readers_because: str | None
     """Why there were no readers; None: there were."""
+    in_browser: int
+    """How many voters voted on the residents' page in Chromium."""
+    no_browser_because: str | None
+    """Why nobody could; None: somebody could."""
     start_s: float
     close_to_result_s: float
     verify_s: float
@@ -63,6 +67,7 @@ def figures_table(figures: Figures) -> str:
         ("cast to anchored", _percentiles(figures.anchored)),
         ("card to credential", _percentiles(figures.release)),
         ("by reader and card agent", figures.no_readers_because or f"{figures.at_readers} voters"),
+        ("on the page, in Chromium", figures.no_browser_because or f"{figures.in_browser} voters"),
         ("stack start", f"{figures.start_s:.1f} s"),
         ("close to result", f"{figures.close_to_result_s:.1f} s"),
         ("evote-verify", f"{figures.verify_s:.1f} s"),

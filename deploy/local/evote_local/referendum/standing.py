@@ -27,6 +27,7 @@ from rich.console import Console
 from ..nodes.pcsc import PcscDaemon, why_no_pcscd
 from ..nodes.ports import LOOPBACK
 from ..nodes.processes import log_tail
+from ..people.officers import StepRefused
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from ..stack.identities import OFFICER_PASSWORD
 from ..stack.stack import Stack, temporary_directory
@@ -38,6 +39,8 @@ STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
 _SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
+_WEIGHTS = Path(".cache") / "weights"
+"""Of the face models, where `make install` puts them."""
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 _LOOK_EVERY_S = 0.5
 
@@ -46,13 +49,17 @@ class StandingFailed(Exception):
     """Starting or stopping the standing stack did not work; the message says why."""
 
 
-def start_in_background(*, voters: int, group: str, console: Console) -> None:
+def start_in_background(*, voters: int, group: str, photo: Path | None, console: Console) -> None:
     """Start :func:`stand` in a session of its own and return when the referendum is open."""
     if _running_pid() is not None:
         raise StandingFailed("it is running already: make down stops it")
+    if photo is not None and not photo.is_file():
+        raise StandingFailed(f"there is no photograph {photo}: PHOTO= names a JPEG or PNG file with one face")
     STATE.mkdir(parents=True, exist_ok=True)
     _ADDRESSES.unlink(missing_ok=True)
     command = [sys.executable, "-m", "evote_local.main", "stand", "--voters", str(voters), "--group", group]
+    if photo is not None:
+        command += ["--photo", str(photo)]
     with _LOG.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -76,12 +83,15 @@ def start_in_background(*, voters: int, group: str, console: Console) -> None:
     )
 
 
-def stand(*, voters: int, group: str, console: Console) -> None:
-    """Start a stack, open a referendum, let everybody vote, and stay until SIGTERM."""
+def stand(*, voters: int, group: str, photo: Path | None, console: Console) -> None:
+    """Start a stack, open a referendum, let everybody vote, and stay until SIGTERM.
+
+    ``photo`` becomes the face of a voter who may come by voting code; with it the face service runs too.
+    """
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        stack = Stack(directory, authority, announce=console.print)
+        stack = Stack(directory, authority, announce=console.print, weights=None if photo is None else _WEIGHTS)
         phone = stack.offer_phone()
         with stack, ExitStack() as running:
             referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))
@@ -90,13 +100,16 @@ def stand(*, voters: int, group: str, console: Console) -> None:
             stack.open_front()
             stack.open_board()
             page, public = (f"{front.origin}/?election={uuid}" for front in (stack.front, stack.board))
+            code = asyncio.run(_voting_code(stack, referendum, photo, page))
             pc = _seat_with_card(referendum.voters[-1].card, directory / "pcsc", page, uuid, running)
             attendant = Attendant(stack.services, Orders(STATE), console)
             _publish(_SETTINGS, _settings(stack, uuid))
             _publish(_SERVICES, json.dumps({service.name: service.url for service in stack.services}))
             _publish(
                 _ADDRESSES,
-                json.dumps({"voting page": page, "public pages": public, **pc, **_addresses(stack, directory, uuid)}),
+                json.dumps(
+                    {"voting page": page, "public pages": public, **pc, **code, **_addresses(stack, directory, uuid)}
+                ),
             )
             try:
                 while True:
@@ -156,6 +169,22 @@ def _seat_with_card(card: EmulatedCard, directory: Path, page: str, uuid: str, r
         "a voter's card agent": shlex.join(["env", *environment, *agent]),
         "their PIN, password": f"{USER_PIN}, {SIGNATURE_PASSWORD}",
     }
+
+
+async def _voting_code(stack: Stack, referendum: Referendum, photo: Path | None, page: str) -> Mapping[str, str]:
+    """A voter's letter, for whoever looks like ``photo``: the page asks for the face behind the code."""
+    if photo is None:
+        return {"no voting code": "make up PHOTO=you.jpg: your face before your own camera is asked for (1 GB more)"}
+    voter_id = referendum.voter_id(len(referendum.voters) // 2)
+    async with open_client(timeout_s=60) as client:
+        officers = referendum.officers
+        officers.use(client)
+        try:
+            await officers.enrol_face(voter_id, await asyncio.to_thread(photo.read_bytes), stack.biometric.url)
+        except StepRefused as refused:
+            raise StandingFailed(f"{photo} can't be enrolled as a voter's face: {refused}") from None
+        code = (await officers.voting_codes())[voter_id]
+    return {"a voter's code": code, "their post card's QR": f"{page}#code={code.replace('-', '')}"}
 
 
 async def _open_and_vote(stack: Stack, directory: Path, voters: int, group: str) -> Referendum:

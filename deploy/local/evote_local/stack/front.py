@@ -20,7 +20,7 @@ from ..people.staff import Staff
 
 _WEB: Final = Path(__file__).parents[4] / "web"
 # Not on everybody's PATH.
-_NGINX: Final = Path("/usr/sbin/nginx")
+NGINX: Final = Path("/usr/sbin/nginx")
 _MAIN: Final = """\
 daemon off;
 # One process, which ends with the program that started it.
@@ -127,7 +127,7 @@ class Front(Running):
         main.write_text(_MAIN.format(here=self._directory))
         self._process = ChildProcess(
             "nginx",
-            [str(_NGINX), "-p", str(self._directory), "-c", str(main), "-e", "stderr"],
+            [str(NGINX), "-p", str(self._directory), "-c", str(main), "-e", "stderr"],
             log_path=self._directory / "nginx.log",
         )
         self._process.wait_until(lambda: is_listening(self._port), timeout_s=30)

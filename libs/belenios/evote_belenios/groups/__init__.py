@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import NotSupported
-from .base import Element, Group, Power, Random, hash_to_exponent, random_exponent
+from .base import DRAWN_BYTES, Element, Group, Power, Random, hash_to_exponent, random_exponent
 from .belenios2048 import BELENIOS_2048
 from .ed25519 import ED25519
 
@@ -32,6 +32,7 @@ def group_of_element(text: str) -> Group:
 
 __all__ = [
     "BELENIOS_2048",
+    "DRAWN_BYTES",
     "ED25519",
     "Element",
     "Group",

@@ -9,7 +9,7 @@ import gmpy2
 from gmpy2 import mpz
 
 from ..errors import EncodingError
-from .base import Element, Power
+from .base import Element, MultipliedSum, Power, Sum
 
 _TEXT = re.compile(r"[1-9][0-9]{0,616}", re.ASCII)
 _P = mpz(
@@ -60,6 +60,9 @@ class Belenios2048:
         if self._generator_power is None:
             self._generator_power = self.fixed_base(self.generator)
         return self._generator_power(exponent)
+
+    def sum(self) -> Sum:
+        return MultipliedSum(self)
 
     def fixed_base(self, base: Element) -> Power:
         table = _window_table(_number(base))

@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
-from ..box import BallotFacts, examine_ballot
+from ..box import BallotFacts, examine_ballots
 from ..credentials import parse_public
 from ..election import Election, parse_election
 from ..errors import BeleniosError
@@ -25,7 +25,7 @@ Verdict = TypeVar("Verdict")
 
 def check_ballots(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
     """Everything that a ballot says by itself."""
-    return [_check_ballot(election, text) for text in texts]
+    return examine_ballots(election, texts)
 
 
 def check_credentials(election: Election, texts: Sequence[str]) -> list[tuple[str, int] | BeleniosError]:
@@ -34,15 +34,17 @@ def check_credentials(election: Election, texts: Sequence[str]) -> list[tuple[st
 
 
 class Workers:
-    """A pool of processes that know one election; a context manager.
+    """A pool of threads or processes that know one election; a context manager.
 
-    Nothing is started for work that fits into less than a chunk: a process takes longer to start.
+    Threads are enough where the compiled core works: it needs no lock of Python's. Nothing is started for work that
+    fits into less than a chunk: a process takes longer to start.
     """
 
     def __init__(self, processes: int, election: Election) -> None:
         self._processes = processes
         self._election = election
-        self._pool: ProcessPoolExecutor | None = None
+        self._threads = election.compiled is not None
+        self._pool: Executor | None = None
 
     def __enter__(self) -> Workers:
         return self
@@ -60,26 +62,26 @@ class Workers:
             done.set_result(check(self._election, items))
             return done
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._processes,
-                # A fork would copy the locks of whatever threads the caller has.
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_begin,
-                initargs=(self._election.json, os.getpid()),
-            )
+            self._pool = self._start()
+        if self._threads:
+            return self._pool.submit(check, self._election, items)
         return self._pool.submit(_run, check, items)
+
+    def _start(self) -> Executor:
+        if self._threads:
+            return ThreadPoolExecutor(self._processes, "verifying")
+        return ProcessPoolExecutor(
+            self._processes,
+            # A fork would copy the locks of whatever threads the caller has.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(self._election.json, os.getpid()),
+        )
 
     @property
     def most_in_flight(self) -> int:
         """Chunks in flight that keep everyone busy: memory doesn't grow with the archive."""
         return 4 * self._processes
-
-
-def _check_ballot(election: Election, text: str) -> BallotFacts | BeleniosError:
-    try:
-        return examine_ballot(election, text)
-    except BeleniosError as error:
-        return error
 
 
 def _check_credential(election: Election, text: str) -> tuple[str, int] | BeleniosError:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from evote_device.sealing import SealBroken
 from evote_face.statements import StatementExpired
-from evote_platform.answering import Addition
 from evote_platform.clock import rfc3339
 from evote_platform.problems import answer, kind
-from evote_platform.wording import Words
 from evote_statements.signed import StatementMalformed, StatementSignatureWrong
 
 from ..domain import refusals
-
-OTHER_WAYS = Addition(
-    {"other_ways": ("card", "counter")},
-    Words(
-        "マイナンバーカード、または窓口・投票所でも投票できます。",
-        "You can also vote by My Number card, at a counter or at a polling place.",
-    ),
-)
 
 FACE_ANSWERS = (
     answer(

@@ -34,14 +34,13 @@ from .face_models import (
     VotingCodeResponse,
     VotingCodesRequest,
 )
-from .face_problems import OTHER_WAYS
 from .models import ReleaseRequest, ReleaseResponse
+from .other_ways import other_ways_than
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 
-# Whoever is refused on the face way, for whatever reason, is told how else to vote.
-FaceRoute = route_adding(FrontRoute, OTHER_WAYS)
+FaceRoute = route_adding(FrontRoute, other_ways_than("face"))
 
 
 def _door(service: Service) -> FaceDoor:

@@ -7,7 +7,7 @@ from typing import Annotated
 from evote_platform.text import PlainText
 from pydantic import BaseModel, ConfigDict, Field
 
-from .models import ChallengeResponse, DeviceRequestText
+from .models import ChallengeResponse, DeviceRequestText, ReleaseResponse
 
 
 class PhoneVisitResponse(ChallengeResponse):
@@ -25,3 +25,10 @@ class PhoneReleaseRequest(BaseModel):
     challenge_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     code: Annotated[PlainText, Field(min_length=1, max_length=2048, repr=False)]
     device_request: DeviceRequestText
+
+
+class PhoneReleaseResponse(ReleaseResponse):
+    """The credential, and for whom it is: the page asks its voter, who may have opened somebody else's address."""
+
+    sealed_name: str
+    """The name on the card that signed, sealed like the credential."""

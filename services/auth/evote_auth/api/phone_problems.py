@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from evote_phone.id_token import IdTokenRefused
-from evote_platform.answering import Addition
 from evote_platform.problems import answer, kind
-from evote_platform.wording import Words
 
 from ..domain import refusals
-
-OTHER_WAYS = Addition(
-    {"other_ways": ("card", "face", "counter")},
-    Words(
-        "カードリーダー、投票コードと顔の確認、または窓口・投票所でも投票できます。",
-        "You can also vote with a card reader, by voting code and face, at a counter or at a polling place.",
-    ),
-)
 
 PHONE_ANSWERS = (
     answer(

@@ -16,9 +16,9 @@ from fastapi import APIRouter, Depends
 from ..domain.phone import AskedByPhone
 from ..doors.phone import PhoneDoor
 from .access import Service
-from .models import ChallengeRequest, ReleaseResponse
-from .phone_models import PhoneReleaseRequest, PhoneVisitResponse
-from .phone_problems import OTHER_WAYS
+from .models import ChallengeRequest
+from .other_ways import other_ways_than
+from .phone_models import PhoneReleaseRequest, PhoneReleaseResponse, PhoneVisitResponse
 
 
 def _door(service: Service) -> PhoneDoor:
@@ -27,7 +27,9 @@ def _door(service: Service) -> PhoneDoor:
 
 Door = Annotated[PhoneDoor, Depends(_door)]
 phone_voters = APIRouter(
-    tags=["voter"], dependencies=[Depends(limit_address)], route_class=route_adding(FrontRoute, OTHER_WAYS)
+    tags=["voter"],
+    dependencies=[Depends(limit_address)],
+    route_class=route_adding(FrontRoute, other_ways_than("phone")),
 )
 
 
@@ -48,10 +50,15 @@ async def begin(election_uuid: ElectionUuidPath, body: ChallengeRequest, door: D
 
 
 @phone_voters.post("/elections/{election_uuid}/phone-releases")
-async def release(election_uuid: ElectionUuidPath, body: PhoneReleaseRequest, door: Door) -> ReleaseResponse:
-    """Show the code that came back, and receive the private credential, sealed to the device that the visit names.
+async def release(election_uuid: ElectionUuidPath, body: PhoneReleaseRequest, door: Door) -> PhoneReleaseResponse:
+    """Show the code that came back, and receive the private credential and its holder's name, sealed to the device.
 
     The same request may be repeated while the visit lasts, for an answer that was lost: sealed anew.
     """
     asked = AskedByPhone(ReleaseRequested, body.challenge_id, body.code, body.device_request)
-    return ReleaseResponse(election_uuid=election_uuid, sealed_credential=await door.release(election_uuid, asked))
+    released = await door.release(election_uuid, asked)
+    return PhoneReleaseResponse(
+        election_uuid=election_uuid,
+        sealed_credential=released.sealed_credential,
+        sealed_name=released.sealed_name,
+    )

@@ -11,6 +11,7 @@ from evote_device.keys import parse_device_key
 from evote_device.requests import ReleaseRequested
 from evote_officers import acts
 from evote_platform.access import limit_address, require_auditor, require_officer
+from evote_platform.answering import route_adding
 from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.clock import rfc3339
 from evote_platform.cross_origin import FrontRoute
@@ -35,6 +36,7 @@ from .models import (
     RollImported,
     RollStateResponse,
 )
+from .other_ways import other_ways_than
 from .problems import NOT_CSV
 
 _CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -51,7 +53,11 @@ def _desk(service: Service) -> RollDesk:
 Door = Annotated[CardDoor, Depends(_door)]
 Desk = Annotated[RollDesk, Depends(_desk)]
 officers = APIRouter(tags=["officer"], route_class=GuardedRoute)
-voters = APIRouter(tags=["voter"], dependencies=[Depends(limit_address)], route_class=FrontRoute)
+voters = APIRouter(
+    tags=["voter"],
+    dependencies=[Depends(limit_address)],
+    route_class=route_adding(FrontRoute, other_ways_than("card")),
+)
 
 
 @officers.post(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from evote_device.keys import DeviceKey
+from evote_device.sealing import Contents, seal
 from evote_eventlog.events import VoterAuthenticated
 from evote_jpki.release_texts import ReleaseTexts
 from evote_phone.id_token import verify_id_token
@@ -29,6 +30,15 @@ class BegunVisit:
     texts: ReleaseTexts
     authorization_url: str = field(repr=False)
     """All but ``state``."""
+
+
+@dataclass(frozen=True)
+class ReleasedByPhone:
+    """Both sealed to the device."""
+
+    sealed_credential: str
+    sealed_name: str
+    """Of the card's holder. An address that comes back from the app may be anybody's: who reads it sees whose it is."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class PhoneDoor:
             await phone_visits.keep_visit(connection, visit)
         return BegunVisit(challenge, texts, provider.authorization_url(visit, texts.challenge))
 
-    async def release(self, election_uuid: str, asked: AskedByPhone) -> str:
-        """Take what the app did for the code that came back, and return the credential, sealed to the device.
+    async def release(self, election_uuid: str, asked: AskedByPhone) -> ReleasedByPhone:
+        """Take what the app did for the code that came back, and return the credential, and whose it is.
 
         The writes: see ``releasing``.
         """
@@ -80,7 +90,9 @@ class PhoneDoor:
         )
         then = partial(self._prepare_release, asked, answer)
         prepared = await admit_known(self.service, attempt, card.signature.fingerprint, lambda: card, then)
-        return await self.service.releasing.publish(prepared, Way.PHONE)
+        shown = card.signature.attributes or card.attributes
+        sealed_name = seal(Contents.NAME, shown.name, prepared.occasion)
+        return ReleasedByPhone(await self.service.releasing.publish(prepared, Way.PHONE), sealed_name)
 
     async def _prepare_release(
         self, asked: AskedByPhone, answer: PhoneAnswer, connection: Connection, voter: AdmittedVoter

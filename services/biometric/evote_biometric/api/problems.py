@@ -28,10 +28,12 @@ from ..domain.quality import WHAT_TO_CHANGE
 from ..domain.refusals import RejectionReason
 
 OTHER_WAYS: Final = Addition(
-    {"other_ways": ("card", "counter")},
+    # As auth names them on the way by face; which of them there are, is the city's matter.
+    {"other_ways": ("phone", "card", "counter")},
     Words(
-        "マイナンバーカード、または窓口・投票所でも投票できます。",
-        "You can also vote by My Number card, at a counter or at a polling place.",
+        "市が設けていれば、スマートフォンのマイナアプリ、マイナンバーカードとカードリーダーでも、また窓口・投票所でも投票できます。",
+        "Where the city offers it you can also vote with the phone's app or with a My Number card in a reader;"
+        " and at a counter or at a polling place.",
     ),
 )
 

@@ -1,0 +1,104 @@
+{{/* Arrows between pods. A list of peers of the values: addresses, or pods by the labels of namespace and pod. */}}
+{{- define "evote.peers" -}}
+{{- range . }}
+{{- if .cidr }}
+- ipBlock: {cidr: {{ .cidr | quote }}}
+{{- else }}
+- podSelector: {matchLabels: {{ .podLabels | default dict | toJson }}}
+  {{- if .namespaceLabels }}
+  namespaceSelector: {matchLabels: {{ .namespaceLabels | toJson }}}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "evote.ports" -}}
+ports:
+  {{- range . }}
+  - {protocol: TCP, port: {{ . }}}
+  {{- end }}
+{{- end }}
+
+{{/* Of one pod of the release. Arguments: root, service. */}}
+{{- define "evote.own" -}}
+- podSelector:
+    matchLabels:
+      {{- include "evote.selector" . | nindent 6 }}
+{{- end }}
+
+{{- define "evote.toDns" -}}
+- to:
+    {{- include "evote.peers" .Values.network.dns | nindent 4 }}
+  ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
+
+{{- define "evote.toDatabase" -}}
+{{- $which := ternary "biometric" "main" (eq .service "biometric") -}}
+- to:
+    {{- if eq .root.Values.postgresql.mode "cloudnativepg" }}
+    - podSelector: {matchLabels: {cnpg.io/cluster: {{ include "evote.cluster" . }}}}
+  {{- include "evote.ports" (list 5432) | nindent 2 }}
+    {{- else }}
+    {{- $place := index .root.Values.postgresql.external $which }}
+    {{- include "evote.peers" $place.peers | nindent 4 }}
+  {{- include "evote.ports" (list $place.port) | nindent 2 }}
+    {{- end }}
+{{- end }}
+
+{{- define "evote.toKafka" -}}
+- to:
+    {{- if eq .Values.kafka.mode "strimzi" }}
+    - podSelector: {matchLabels: {strimzi.io/cluster: {{ .Release.Name }}-kafka, strimzi.io/name: {{ .Release.Name }}-kafka-kafka}}
+  {{- include "evote.ports" (list 9093) | nindent 2 }}
+    {{- else }}
+    {{- include "evote.peers" .Values.kafka.external.peers | nindent 4 }}
+  {{- include "evote.ports" .Values.kafka.external.ports | nindent 2 }}
+    {{- end }}
+{{- end }}
+
+{{- define "evote.policyHead" -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "evote.metadata" . | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "evote.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* The arrows that all five services have: the edge to them, monitoring and tally to the management port; from them to names, their
+database and Kafka; and what a city's values name besides. No service has an arrow to another one's public port. */}}
+{{- define "evote.servicePolicy" -}}
+{{- $own := index .root.Values (include "evote.key" .service) -}}
+{{ include "evote.policyHead" . }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        {{- include "evote.peers" .root.Values.network.edge | nindent 8 }}
+      {{- include "evote.ports" (list 8000) | nindent 6 }}
+    - from:
+        {{- include "evote.peers" .root.Values.network.monitoring | nindent 8 }}
+        {{- if ne .service "tally" }}
+        # The preflight asks how each service is.
+        {{- include "evote.own" (merge (dict "service" "tally") .) | nindent 8 }}
+        {{- end }}
+      {{- include "evote.ports" (list 8001) | nindent 6 }}
+  egress:
+    {{- include "evote.toDns" .root | nindent 4 }}
+    {{- include "evote.toDatabase" . | nindent 4 }}
+    {{- include "evote.toKafka" .root | nindent 4 }}
+    {{- range $own.egress }}
+    - to:
+        {{- include "evote.peers" (list .) | nindent 8 }}
+      {{- include "evote.ports" .ports | nindent 6 }}
+    {{- end }}
+---
+{{ include "evote.policyHead" (merge (dict "service" (printf "%s-migration" .service)) .) }}
+  policyTypes: [Ingress, Egress]
+  egress:
+    {{- include "evote.toDns" .root | nindent 4 }}
+    {{- include "evote.toDatabase" . | nindent 4 }}
+{{- end }}

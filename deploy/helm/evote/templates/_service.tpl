@@ -1,0 +1,179 @@
+{{/* Everything that each of the five services has in the same form; its arrows are drawn in its own folder's policy. */}}
+{{- define "evote.service" -}}
+{{- $own := index .root.Values (include "evote.key" .service) -}}
+{{- $stateful := eq .service "ledger-anchor" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "evote.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+---
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "evote.metadata" . | nindent 2 }}
+spec:
+  selector:
+    {{- include "evote.selector" . | nindent 4 }}
+  ports:
+    - {name: http, port: 80, targetPort: http, appProtocol: http}
+---
+# Apart, so that no route can lead the public to it.
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "evote.metadata" (merge (dict "service" (printf "%s-management" .service)) .) | nindent 2 }}
+spec:
+  clusterIP: None
+  selector:
+    {{- include "evote.selector" . | nindent 4 }}
+  ports:
+    - {name: management, port: 8001, targetPort: management}
+---
+apiVersion: apps/v1
+kind: {{ ternary "StatefulSet" "Deployment" $stateful }}
+metadata:
+  {{- include "evote.metadata" . | nindent 2 }}
+spec:
+  {{- if not $own.autoscaling }}
+  replicas: {{ $own.replicas }}
+  {{- end }}
+  revisionHistoryLimit: 5
+  minReadySeconds: 5
+  selector:
+    matchLabels:
+      {{- include "evote.selector" . | nindent 6 }}
+  {{- if $stateful }}
+  serviceName: {{ include "evote.name" . }}-management
+  # They need nothing of each other: one that can't start keeps no other from starting.
+  podManagementPolicy: Parallel
+  updateStrategy:
+    type: RollingUpdate
+  persistentVolumeClaimRetentionPolicy:
+    whenDeleted: Retain
+    whenScaled: Retain
+  volumeClaimTemplates:
+    - apiVersion: v1
+      kind: PersistentVolumeClaim
+      metadata:
+        name: monitor
+      spec:
+        accessModes: [ReadWriteOnce]
+        {{- with $own.monitorStorageClass }}
+        storageClassName: {{ . }}
+        {{- end }}
+        resources:
+          requests:
+            storage: 1Gi
+  {{- else }}
+  strategy:
+    type: RollingUpdate
+    # A replica leaves when the one in its place is ready.
+    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+  {{- end }}
+  template:
+    {{- include "evote.servicePod" . | nindent 4 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "evote.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  # A replica that isn't ready serves nobody: it never keeps a machine from being emptied.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "evote.selector" . | nindent 6 }}
+{{- with $own.autoscaling }}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  {{- include "evote.metadata" $ | nindent 2 }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ include "evote.name" $ }}
+  minReplicas: {{ $own.replicas }}
+  maxReplicas: {{ .max }}
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target: {type: Utilization, averageUtilization: {{ .cpuPercent }}}
+    {{- if .verificationsWaiting }}
+    - type: Pods
+      pods:
+        metric: {name: evote_ballot_verifications_waiting}
+        target: {type: AverageValue, averageValue: {{ .verificationsWaiting | quote }}}
+    {{- end }}
+  behavior:
+    scaleUp:
+      stabilizationWindowSeconds: 0
+    # The evening's crowd comes in waves: what was started stays for the next one.
+    scaleDown:
+      stabilizationWindowSeconds: 1800
+      policies:
+        - {type: Pods, value: 1, periodSeconds: 300}
+{{- end }}
+---
+{{ include "evote.migration" . }}
+{{- end }}
+
+{{/* The schema of this release, as its owner: before an upgrade's first replica, and beside the first installation's, which
+start again until it is done (Helm runs hooks of an installation before the database is there, or never, with --wait). */}}
+{{- define "evote.migration" -}}
+{{- $own := index .root.Values (include "evote.key" .service) -}}
+{{- $names := dict "root" .root "service" (printf "%s-migration" .service) -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "evote.metadata" $names | nindent 2 }}
+automountServiceAccountToken: false
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "evote.name" $names }}{{ if .root.Release.IsInstall }}-first{{ end }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "evote.labels" $names | nindent 4 }}
+  {{- if not .root.Release.IsInstall }}
+  annotations:
+    helm.sh/hook: pre-upgrade
+    helm.sh/hook-delete-policy: before-hook-creation
+  {{- end }}
+spec:
+  # A migration that waits too long for a table gives up and leaves nothing: it may be tried again.
+  backoffLimit: {{ ternary 20 4 .root.Release.IsInstall }}
+  activeDeadlineSeconds: 1800
+  template:
+    metadata:
+      labels:
+        {{- include "evote.labels" $names | nindent 8 }}
+    spec:
+      restartPolicy: OnFailure
+      {{- include "evote.podSecurity" $names | nindent 6 }}
+      containers:
+        - name: migrate
+          image: {{ include "evote.image" $own.image }}
+          imagePullPolicy: IfNotPresent
+          args: [migrate]
+          {{- include "evote.containerSecurity" . | nindent 10 }}
+          env:
+            - name: EVOTE_ENVIRONMENT
+              value: {{ .root.Values.environment }}
+            {{- include "evote.databaseEnv" (merge (dict "owner" true "name" "EVOTE_OWNER_DATABASE_URL") .) | nindent 12 }}
+          resources:
+            requests: {cpu: 50m, memory: 128Mi}
+            limits: {memory: 512Mi}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+            {{- include "evote.databaseMount" . | nindent 12 }}
+      volumes:
+        - name: tmp
+          emptyDir: {sizeLimit: 64Mi}
+        {{- include "evote.databaseVolume" . | nindent 8 }}
+{{- end }}

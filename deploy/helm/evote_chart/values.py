@@ -1,0 +1,414 @@
+"""What may stand in the chart's values. ``make chart-values`` writes the schema and the page of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+from pydantic.alias_generators import to_camel
+
+from .settings import left_to_the_city, says
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True, frozen=True)
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+HostName = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
+Origin = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Replicas = Annotated[int, Field(ge=1, le=100)]
+PoolSize = Annotated[int, Field(ge=2, le=100)]
+Quantity = Annotated[str | int, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
+Labels = dict[str, str]
+Key32 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+
+
+class Image(_Values):
+    """A program, by what it is."""
+
+    repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*$")]
+    """Registry and name, such as ``registry.example.jp/evote/auth``; no tag."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """Of the image that was built and checked."""
+
+
+class Resources(_Values):
+    """What a replica asks of its machine. No limit on processor time: it would slow a replica down beside idle
+    processors."""
+
+    cpu: Quantity
+    """Processors that are kept for it."""
+    memory: Quantity
+    """Memory that is kept for it."""
+    memory_limit: Quantity
+    """Where it is ended and started again."""
+
+
+class Host(_Values):
+    """A name of the city's, and its certificate."""
+
+    name: HostName
+    """Of this service alone: each is an origin of its own."""
+    tls_secret: Name
+    """The Secret (``kubernetes.io/tls``) with the certificate of this name only; no wildcard."""
+
+
+class Hosts(_Values):
+    """The names at which people reach the platform."""
+
+    vote: Host
+    """The voting pages."""
+    board: Host
+    """The public pages."""
+    auth: Host
+    biometric: Host
+    ballot: Host
+    log: Host
+    """ledger-anchor: the public log."""
+    tally: Host
+
+
+class Peer(_Values):
+    """Who is at the other end of an arrow: an address, or pods."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    cidr: str | None = None
+    """Addresses, such as ``10.0.3.0/24``; alone."""
+    namespace_labels: Labels | None = None
+    """Labels of the namespace; without them the release's own."""
+    pod_labels: Labels | None = None
+    """Labels of the pods; without them all of the namespace."""
+
+
+Peers = Annotated[tuple[Peer, ...], Field(min_length=1)]
+"""At least one: an empty list would be everybody."""
+
+
+class Egress(Peer):
+    """Somebody outside whom a service asks."""
+
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    """At which ports."""
+
+
+class Network(_Values):
+    """Who is where, for the policies. Whatever isn't named can't be reached, and can't reach."""
+
+    edge: Peers
+    """The pods or addresses of what ends TLS."""
+    monitoring: Peers
+    """Prometheus."""
+    dns: Peers
+    """Who answers names."""
+    cloudnativepg_operator: Peers
+    """CloudNativePG's operator, which asks the database's instances how they are."""
+
+
+class Edge(_Values):
+    """How the names are led to the services."""
+
+    kind: Literal["gateway", "ingress", "none"]
+    """A Gateway with routes; Ingresses; or the city's own."""
+    class_name: str
+    """The GatewayClass or IngressClass."""
+    annotations: Labels
+    """For the Gateway, or each Ingress."""
+
+
+class VolumeSource(_Values):
+    """A volume, as Kubernetes writes it."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    config_map: dict[str, JsonValue] | None = None
+    secret: dict[str, JsonValue] | None = None
+    persistent_volume_claim: dict[str, JsonValue] | None = None
+    projected: dict[str, JsonValue] | None = None
+    csi: dict[str, JsonValue] | None = None
+    image: dict[str, JsonValue] | None = None
+
+
+class Autoscaling(_Values):
+    """Replicas by load, from ``replicas`` on."""
+
+    max: Replicas
+    """Replicas at most: the sum of connections counts them all."""
+    cpu_percent: Annotated[int, Field(ge=10, le=95)]
+    """Of the processors that are kept for them, at which there is one more."""
+
+
+class BallotAutoscaling(Autoscaling):
+    """Ballots are verified by processors, and wait where there are too few."""
+
+    verifications_waiting: Annotated[int, Field(ge=1)] | None = None
+    """Checks that wait at a replica (``evote_ballot_verifications_waiting``), at which there is one more; it takes an
+    adapter for metrics of one's own."""
+
+
+class _Service(_Values):
+    image: Image
+    replicas: Replicas
+    """The floor, also with autoscaling: fixed for the voting day."""
+    database_pool_size: PoolSize
+    """``EVOTE_DATABASE_POOL_SIZE``: connections of each replica."""
+    resources: Resources
+    egress: tuple[Egress, ...]
+    """Whom it asks outside, such as revocation's responders, a network token, witnesses or chains."""
+
+
+def _own(service: str) -> type[BaseModel]:
+    """The settings that the templates leave to the city."""
+    fields: dict[str, Any] = {}
+    for name, field in left_to_the_city(service).items():
+        kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        fields[name] = (kind | None, Field(default=None, description=says(service, name)))
+    return create_model(f"{service.title().replace('-', '')}Settings", __base__=_Values, **fields)
+
+
+AuthOwn: Any = _own("auth")
+BiometricOwn: Any = _own("biometric")
+BallotOwn: Any = _own("ballot")
+LedgerOwn: Any = _own("ledger-anchor")
+TallyOwn: Any = _own("tally")
+
+
+class Auth(_Service):
+    autoscaling: Autoscaling | None = None
+    settings: AuthOwn
+    """Further settings; what isn't here is the service's own default."""
+    auditor_public_key: Key32
+    """Base64 of the auditor's X25519 key, to which release evidence is sealed."""
+    authorities_volume: VolumeSource
+    """A folder with ``ca-bundle.pem`` and ``crl.pem``: the cards' authorities, and their lists of revoked certificates,
+    which somebody renews."""
+    token_volume: VolumeSource | None = None
+    """At ``/opt/token``: the PKCS #11 library that ``settings.credentialTokenModule`` names, where the image doesn't
+    have it."""
+
+
+class Biometric(_Service):
+    enabled: bool
+    """Whether faces are verified at all."""
+    autoscaling: Autoscaling | None = None
+    settings: BiometricOwn
+    """Further settings; what isn't here is the service's own default."""
+
+
+class Ballot(_Service):
+    autoscaling: BallotAutoscaling | None = None
+    settings: BallotOwn
+    """Further settings; what isn't here is the service's own default."""
+
+
+class LedgerAnchor(_Service):
+    autoscaling: None = None
+    """One replica leads: more of them sequence nothing faster."""
+    settings: LedgerOwn
+    """Further settings; what isn't here is the service's own default. With ``ethereumChainId`` the log is anchored on
+    Ethereum."""
+    log_origin: Annotated[str, Field(pattern=r"^[^\s+]+$", max_length=200)]
+    """The log's name in checkpoints, for its whole life: its public URL without the scheme."""
+    ethereum_key_has_password: bool
+    """Whether the key is a keystore with a password beside it."""
+    fabric: bool
+    """Whether the log is anchored on Hyperledger Fabric."""
+    monitor_storage_class: Name | None = None
+    """Of the volumes on which the monitor remembers: on disks that neither Kafka nor the database is on."""
+
+
+class Tally(_Service):
+    autoscaling: None = None
+    """Counting is once, and commands are few."""
+    settings: TallyOwn
+    """Further settings; what isn't here is the service's own default."""
+
+
+class Board(_Values):
+    image: Image
+    replicas: Replicas
+    manifest: str
+    """The signed list of what is served (``evote front sign``); empty: none yet."""
+    resources: Resources
+
+
+class Resident(Board):
+    phone_app: Origin | None = None
+    """The origin of the phone's app's provider, with ``auth.settings.phoneBaseUrl``."""
+
+
+class City(_Values):
+    """Words for residents."""
+
+    authority: Annotated[str, Field(min_length=1)]
+    """Who holds the vote."""
+    helpdesk: Annotated[str, Field(min_length=1)]
+    """Where residents are helped, in lines."""
+
+
+class PublicKeys(_Values):
+    """With which browsers check and seal; the private halves are in Secrets."""
+
+    receipt: Key32
+    """Base64 of ballot's Ed25519 key."""
+    log: Annotated[str, Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")]
+    """The log's, as signed-note writes it."""
+    voting_code: Key32 | None = None
+    """Base64 of auth's X25519 key for voting codes."""
+
+
+class Monitoring(_Values):
+    """PodMonitor, rules and dashboards are made where the cluster knows their kinds."""
+
+    labels: Labels
+    """By which Prometheus' operator and Grafana choose."""
+
+
+class Storage(_Values):
+    """A volume for each instance."""
+
+    size: Quantity
+    storage_class: Name | None = None
+    """None: the cluster's default."""
+
+
+class ObjectStore(_Values):
+    """Where base backups and the write-ahead log go."""
+
+    destination_path: Annotated[str, Field(pattern=r"^s3://")]
+    """Bucket and folder; each cluster has its own name below it."""
+    endpoint_url: Origin | None = None
+    """None: the provider's own."""
+    secret: Name
+    """With ``access-key-id`` and ``secret-access-key``."""
+    retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
+    """How long backups are kept."""
+    biometric_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
+    """Of faces' templates: so long after an election's erasure a backup still has them."""
+    schedule: str
+    """Seconds, minutes, hours, day, month, weekday."""
+
+
+class CloudNativePG(_Values):
+    """A cluster for the services, and one apart for biometric."""
+
+    image: Image | None = None
+    """PostgreSQL's image."""
+    instances: Annotated[int, Field(ge=1, le=9)]
+    """Each commit waits for a standby."""
+    storage: Storage | None = None
+    resources: Resources | None = None
+    backup: ObjectStore | None = None
+    """None: no backups."""
+
+
+class Database(_Values):
+    """A database of the city's own."""
+
+    host: str
+    """As its certificate says."""
+    port: Port
+    database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+    plaintext: bool
+    """Without TLS; for tests alone."""
+    peers: tuple[Peer, ...]
+    """Its addresses or pods, for the policies."""
+
+
+class ExternalPostgres(_Values):
+    """Databases of the city's own."""
+
+    pooler: Literal["none", "session", "transaction"]
+    """What stands before them; in transaction mode the services can't work."""
+    main: Database
+    biometric: Database
+
+
+class Postgres(_Values):
+    mode: Literal["cloudnativepg", "external"]
+    """Made by CloudNativePG, or the city's own."""
+    max_connections: Annotated[int, Field(ge=20, le=10_000)]
+    """What each server takes; held against all that the replicas may open."""
+    cloudnativepg: CloudNativePG
+    external: ExternalPostgres
+
+
+class Strimzi(_Values):
+    """Three controllers and the brokers."""
+
+    storage: Storage
+    """Of each broker."""
+    controller_storage: Storage
+    resources: Resources
+    """Of each broker."""
+    controller_resources: Resources
+
+
+class ExternalKafka(_Values):
+    """A Kafka of the city's own: topics as in docs/runbooks/event-log.md, grants as in docs/kafka-acls.json."""
+
+    bootstrap: str
+    """``host:port``, separated by commas."""
+    authentication: Literal["mtls", "scram-sha-512", "plaintext"]
+    """Plaintext for tests alone."""
+    peers: tuple[Peer, ...]
+    """The brokers' addresses or pods, for the policies."""
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    """All ports at which brokers answer clients."""
+
+
+class Kafka(_Values):
+    mode: Literal["strimzi", "external"]
+    """Made by Strimzi, or the city's own."""
+    version: str
+    """Held against what was tested."""
+    brokers: Annotated[int, Field(ge=1)]
+    """How many there are."""
+    topic_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
+    """``EVOTE_TOPIC_PREFIX``."""
+    client_rack: bool
+    """Whether replicas read from a broker of their own zone; it takes Kubernetes 1.35, which tells pods their zone."""
+    strimzi: Strimzi | None = None
+    external: ExternalKafka
+
+
+class Values(_Values):
+    """The chart's values."""
+
+    environment: Literal["production", "test"]
+    """``test``: nobody votes, and plaintext, one broker and keys in files are taken."""
+    events_release: Annotated[int, Field(ge=1)]
+    """``EVOTE_EVENTS_RELEASE``: raised after an upgrade (docs/runbooks/event-log.md)."""
+    log_level: Literal["debug", "info", "warning", "error"]
+    listen_address: Literal["0.0.0.0", "::"]  # noqa: S104 - of a pod, which its policy guards
+    """``::`` where pods have addresses of IPv6 alone."""
+    drain_delay_s: Annotated[int, Field(ge=0, le=300)]
+    """``EVOTE_DRAIN_DELAY_S``: longer than the edge takes to notice that a replica leaves."""
+    shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)]
+    """``EVOTE_SHUTDOWN_TIMEOUT_S``."""
+    start_within_s: Annotated[int, Field(ge=10, le=3600)]
+    """After which a replica that hasn't started is started again."""
+    spread: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """What happens with a second replica of a service when there is no second machine."""
+    trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]
+    """``EVOTE_TRUSTED_PROXIES``: the edge's addresses, as pods see them."""
+    image_pull_secrets: tuple[Name, ...]
+    hosts: Hosts
+    edge: Edge
+    network: Network
+    city: City
+    public_keys: PublicKeys
+    witness_policy: str
+    """C2SP tlog-policy with this log's key and the witnesses' URLs, for ledger-anchor and public pages; empty: none."""
+    monitoring: Monitoring
+    auth: Auth
+    biometric: Biometric
+    ballot: Ballot
+    ledger_anchor: LedgerAnchor
+    tally: Tally
+    resident: Resident
+    board: Board
+    kafka: Kafka
+    postgresql: Postgres

@@ -1,0 +1,550 @@
+"""What the chart makes of each profile, by Helm itself: held to schemas, services' settings and the design's arrows.
+
+`make chart` puts the programs there; without them these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, left_to_the_city
+from evote_eventlog.access import SERVICES, grants
+from evote_eventlog.kafka import DEFAULT_PARTITIONS
+from evote_ledger_anchor.chain_settings import ChainSettings
+from evote_platform.production import (
+    require_encrypted_database,
+    require_encrypted_front,
+    require_named_proxies,
+    require_production_connections,
+)
+from pydantic.alias_generators import to_camel
+
+ROOT = CHART.parents[2]
+TOOLS = ROOT / ".tools/chart"
+CITY = CHART.parent / "city.example.yaml"
+OWN_SERVERS = CHART.parent / "own-servers.example.yaml"
+PROFILES = {
+    "city-240k": (CHART / "values-city-240k.yaml", CITY),
+    "referendum-10k": (CHART / "values-referendum-10k.yaml", CITY),
+    "referendum-10k on own servers": (CHART / "values-referendum-10k.yaml", CITY, OWN_SERVERS),
+    "school": (CHART / "values-school.yaml", CITY, OWN_SERVERS),
+    "dev": (CHART / "values-dev.yaml", CITY),
+}
+Resource = Mapping[str, Any]
+
+pytestmark = pytest.mark.skipif(not (TOOLS / "schemas.sum").exists(), reason="make chart installs Helm")
+
+
+def helm(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([TOOLS / "bin/helm", *words], capture_output=True, text=True, check=False)
+
+
+@cache
+def rendered(profile: str, *more: str) -> tuple[Resource, ...]:
+    files = [word for file in PROFILES[profile] for word in ("--values", str(file))]
+    done = helm("template", "evote", str(CHART), "--namespace", "evote", "--kube-version", "1.34.4", *files, *more)
+    assert done.returncode == 0, done.stderr
+    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
+
+
+def of_kind(resources: tuple[Resource, ...], *kinds: str) -> dict[str, Resource]:
+    return {one["metadata"]["name"]: one for one in resources if one["kind"] in kinds}
+
+
+def pods(resources: tuple[Resource, ...]) -> dict[str, Resource]:
+    """The pod templates, by the name that policies know them by."""
+    workloads = of_kind(resources, "Deployment", "StatefulSet", "Job").values()
+    templates: list[Resource] = [one["spec"]["template"] for one in workloads]
+    return {template["metadata"]["labels"]["app.kubernetes.io/name"]: template for template in templates}
+
+
+def environment(container: Resource) -> dict[str, str]:
+    """As the kubelet makes it, with a placeholder for what comes of a Secret or the pod."""
+    found: dict[str, str] = {}
+    for one in container["env"]:
+        value = one.get("value", "placeholder")
+        for name, known in found.items():
+            value = value.replace(f"$({name})", known)
+        found[one["name"]] = value
+    return found
+
+
+# --- the schemas ---
+
+
+def kubeconform(resources: tuple[Resource, ...]) -> subprocess.CompletedProcess[str]:
+    schemas = f"{TOOLS}/schemas/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    # Strimzi's own schemas are in no module that could be had; a test below reads its resources.
+    skipped = "Kafka,KafkaNodePool,KafkaTopic,KafkaUser"
+    return subprocess.run(
+        [TOOLS / "bin/kubeconform", "-strict", "-skip", skipped, "-schema-location", schemas],
+        input=yaml.safe_dump_all(resources),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("more", [(), ("--is-upgrade", "--api-versions", "monitoring.coreos.com/v1")])
+def test_every_resource_is_one_that_its_schema_takes(profile: str, more: tuple[str, ...]) -> None:
+    done = kubeconform(rendered(profile, *more))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_member_that_no_schema_knows_is_found() -> None:
+    (first, *_) = of_kind(rendered("city-240k"), "Cluster").values()
+    wrong = {**first, "spec": {**first["spec"], "instence": 3}}
+    assert "instence" in kubeconform((wrong,)).stdout
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_helm_finds_nothing_to_say(profile: str) -> None:
+    files = [word for file in PROFILES[profile] for word in ("--values", str(file))]
+    done = helm("lint", "--strict", "--quiet", str(CHART), *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_two_resources_have_one_name(profile: str) -> None:
+    names = [(one["kind"], one["metadata"]["name"]) for one in rendered(profile)]
+    assert sorted(names) == sorted(set(names))
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_service_takes_the_environment_that_it_is_given(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = pods(rendered(profile))
+    for service in SETTINGS.keys() & templates.keys():
+        (container,) = templates[service]["spec"]["containers"]
+        given = _given(container, monkeypatch)
+        settings: Any = SETTINGS[service][0]()
+        assert {name for name in given if name.startswith("EVOTE_")} <= {
+            f"EVOTE_{name.upper()}" for name in fields_of(service)
+        }
+        require_production_connections(settings)
+        require_named_proxies(settings)
+        require_encrypted_front(settings)
+        assert settings.kafka().bootstrap_servers
+        assert settings.management_port not in (None, settings.port)
+        (container,) = templates[f"{service}-migration"]["spec"]["containers"]
+        _given(container, monkeypatch)
+        owner = MIGRATION()
+        require_encrypted_database(owner.environment, "EVOTE_OWNER_DATABASE_URL", owner.owner_database_url)
+
+
+def _given(container: Resource, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    for name in [name for name in os.environ if name.startswith("EVOTE_")]:
+        monkeypatch.delenv(name)
+    given = environment(container)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return given
+
+
+SAMPLES = {
+    "credential_token_module": "/opt/token/x.so",
+    "credential_token_label": "evote",
+    "ocsp_user_authentication_url": "https://ocsp.example/",
+    "ocsp_digital_signature_url": "https://ocsp.example/",
+    "phone_base_url": "https://provider.example/api",
+    "phone_issuer": "https://provider.example",
+    "phone_client_id": "city",
+    "phone_algorithm": "RS256",
+    "ethereum_chain_id": 11155111,
+    "ethereum_contract": "0x" + "12" * 20,
+    "workers": 3,
+}
+
+
+def test_each_setting_that_is_a_value_comes_to_its_service_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {service: "ledgerAnchor" if service == "ledger-anchor" else service for service in SETTINGS}
+    wanted = {
+        service: {name: SAMPLES.get(name, field.default) for name, field in left_to_the_city(service).items()}
+        for service in SETTINGS
+    }
+    values: dict[str, Any] = {
+        keys[service]: {"settings": {to_camel(name): value for name, value in own.items()}}
+        for service, own in wanted.items()
+    }
+    values["ledgerAnchor"] |= {"ethereumKeyHasPassword": True, "fabric": True}
+    values["resident"] = {"phoneApp": "https://provider.example"}
+    values["witnessPolicy"] = "log log.city.example/log+00000000+AQ==\nquorum none\n"
+    values["kafka"] = {"clientRack": True}
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump(values))
+    templates = pods(rendered("city-240k", "--values", str(file)))
+    scram = tmp_path / "scram.yaml"
+    scram.write_text("kafka: {external: {authentication: scram-sha-512}}")
+    by_password = pods(rendered("referendum-10k on own servers", "--values", str(scram)))
+    in_a_test = pods(rendered("dev", "--set-json", "auth.settings.credentialTokenModule=null"))
+    for service in SETTINGS:
+        (container,) = templates[service]["spec"]["containers"]
+        given = _given(container, monkeypatch)
+        read: dict[str, Any] = {}
+        for settings in SETTINGS[service]:
+            read |= settings().model_dump()
+        assert {name: _plain(read[name]) for name in wanted[service]} == wanted[service]
+        if service == "ledger-anchor":
+            assert None not in (ChainSettings.from_environment().ethereum, ChainSettings.from_environment().fabric)
+        # Nothing is left that no value could set.
+        named = set(given) | set(environment(by_password[service]["spec"]["containers"][0]))
+        named |= set(environment(in_a_test[service]["spec"]["containers"][0])) if service in in_a_test else set()
+        assert {f"EVOTE_{name.upper()}" for name in fields_of(service)} <= named
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | float | str) else str(value)
+
+
+def test_the_preflight_asks_each_service_at_its_management_port() -> None:
+    resources = rendered("city-240k")
+    (container,) = pods(resources)["tally"]["spec"]["containers"]
+    asked = dict(pair.split("=") for pair in environment(container)["EVOTE_SERVICE_URLS"].split(","))
+    assert set(asked) == set(SERVICES) - {"tally"}
+    services = of_kind(resources, "Service")
+    for service, url in asked.items():
+        (port,) = services[url.removeprefix("http://").removesuffix(":8001")]["spec"]["ports"]
+        assert port["targetPort"] == "management", service
+
+
+# --- pods ---
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_pod_is_restricted_and_knows_no_token(profile: str) -> None:
+    resources = rendered(profile)
+    accounts = of_kind(resources, "ServiceAccount")
+    assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
+    used = [template["spec"]["serviceAccountName"] for template in pods(resources).values()]
+    assert sorted(used) == sorted(accounts), "each has one of its own"
+    for template in pods(resources).values():
+        spec = template["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+        assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
+        for container in spec["containers"]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert "@sha256:" in container["image"]
+            assert set(container["resources"]["limits"]) == {"memory"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_replica_leaves_when_another_one_is_ready_and_one_at_a_time(profile: str) -> None:
+    resources = rendered(profile)
+    budgets = of_kind(resources, "PodDisruptionBudget")
+    for name, deployment in of_kind(resources, "Deployment").items():
+        assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        assert budgets[name]["spec"]["selector"] == deployment["spec"]["selector"]
+    (log,) = of_kind(resources, "StatefulSet").values()
+    assert budgets["evote-ledger-anchor"]["spec"]["selector"] == log["spec"]["selector"]
+    for name in SETTINGS.keys() & pods(resources).keys():
+        spec = pods(resources)[name]["spec"]
+        given = environment(spec["containers"][0])
+        leaving = int(given["EVOTE_DRAIN_DELAY_S"]) + int(given["EVOTE_SHUTDOWN_TIMEOUT_S"])
+        assert spec["terminationGracePeriodSeconds"] > leaving
+
+
+def test_an_installation_migrates_beside_its_replicas_and_an_upgrade_before_them() -> None:
+    def hooks(*more: str) -> set[str | None]:
+        jobs = of_kind(rendered("city-240k", *more), "Job").values()
+        assert len(jobs) == len(SERVICES)
+        return {job["metadata"].get("annotations", {}).get("helm.sh/hook") for job in jobs}
+
+    # A hook before an installation would wait for a database that the installation brings.
+    assert hooks() == {None}
+    assert hooks("--is-upgrade") == {"pre-upgrade"}
+
+
+def test_the_owner_of_a_schema_is_known_to_its_migration_alone() -> None:
+    for name, template in pods(rendered("city-240k")).items():
+        secrets = {
+            one["valueFrom"]["secretKeyRef"]["name"]
+            for container in template["spec"]["containers"]
+            for one in container.get("env", ())
+            if "secretKeyRef" in one.get("valueFrom", {})
+        }
+        owners = {secret for secret in secrets if secret.endswith("-database-owner")}
+        expected = {f"evote-{name.removesuffix('-migration')}-database-owner"} if name.endswith("-migration") else set()
+        assert owners == expected
+
+
+# --- arrows ---
+
+# Who stands outside of the release, by labels of namespace and pod; addresses by themselves.
+OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
+    "edge": ({"kubernetes.io/metadata.name": "envoy-gateway-system"}, {"app": "envoy"}),
+    "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {"app.kubernetes.io/name": "prometheus"}),
+    "names": ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}),
+    "operator": ({"kubernetes.io/metadata.name": "cnpg-system"}, {"app.kubernetes.io/name": "cloudnative-pg"}),
+    "stranger": ({"kubernetes.io/metadata.name": "other"}, {"app": "x"}),
+    "neighbour": ({"kubernetes.io/metadata.name": "evote"}, {"app": "x"}),
+    "responder": "192.0.2.10",
+    "internet": "203.0.113.1",
+    "kafka": (
+        {"kubernetes.io/metadata.name": "evote"},
+        {"strimzi.io/cluster": "evote-kafka", "strimzi.io/name": "evote-kafka-kafka"},
+    ),
+    "postgresql": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg"}),
+    "postgresql-biometric": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg-biometric"}),
+}
+PORTS = (53, 80, 443, 5432, 8000, 8001, 8080, 9093, 9187)
+
+
+def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
+    """Who may open a connection to whom at which port, as the policies say: both ends must allow it."""
+    release = {
+        name: ({"kubernetes.io/metadata.name": "evote"}, template["metadata"]["labels"])
+        for name, template in pods(resources).items()
+    }
+    everybody = {**OUTSIDE, **release}
+    policies = list(of_kind(resources, "NetworkPolicy").values())
+    return {
+        (source, target, port)
+        for source in everybody
+        for target in everybody
+        for port in PORTS
+        if source != target
+        and (source in release or target in release or target.startswith("postgresql"))
+        and _allowed(policies, "Egress", everybody[source], everybody[target], port)
+        and _allowed(policies, "Ingress", everybody[target], everybody[source], port)
+    }
+
+
+def _allowed(policies: list[Resource], way: str, of: Any, other: Any, port: int) -> bool:
+    if isinstance(of, str) or of[0]["kubernetes.io/metadata.name"] != "evote":
+        return True
+    chosen = [
+        policy["spec"]
+        for policy in policies
+        if policy["spec"]["podSelector"]["matchLabels"].items() <= of[1].items()
+        and way in policy["spec"]["policyTypes"]
+    ]
+    peers = {"Egress": "to", "Ingress": "from"}[way]
+    rules = [rule for policy in chosen for rule in policy.get(way.lower(), ())]
+    return not chosen or any(
+        any(each["port"] == port for each in rule["ports"]) and any(_is(peer, other) for peer in _peers(rule, peers))
+        for rule in rules
+    )
+
+
+def _peers(rule: Resource, peers: str) -> Iterator[Resource]:
+    # Nobody named would be everybody.
+    assert rule[peers]
+    yield from rule[peers]
+
+
+def _is(peer: Resource, other: Any) -> bool:
+    if isinstance(other, str) or "ipBlock" in peer:
+        return isinstance(other, str) and peer.get("ipBlock", {}).get("cidr") == f"{other}/32"
+    namespace = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "evote"}})["matchLabels"]
+    pod = peer.get("podSelector", {"matchLabels": {}})["matchLabels"]
+    return bool(namespace.items() <= other[0].items() and pod.items() <= other[1].items())
+
+
+def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
+    expected: set[tuple[str, str, int]] = {("auth", "responder", 443)}
+    for service in SERVICES:
+        database = "postgresql-biometric" if service == "biometric" else "postgresql"
+        expected |= {("edge", service, 8000), ("prometheus", service, 8001), (service, "names", 53)}
+        expected |= {(service, "kafka", 9093), (service, database, 5432)}
+        expected |= {(f"{service}-migration", database, 5432), (f"{service}-migration", "names", 53)}
+        # The preflight: how each is, at the port that answers nothing else.
+        expected |= {("tally", service, 8001)} if service != "tally" else set()
+    for front in ("resident", "board"):
+        expected.add(("edge", front, 8080))
+    for database in ("postgresql", "postgresql-biometric"):
+        expected |= {("operator", database, 8000), ("prometheus", database, 9187)}
+    assert arrows(rendered("city-240k")) == expected
+
+
+def test_auth_and_ballot_never_meet() -> None:
+    met = {(source, target) for source, target, _ in arrows(rendered("city-240k"))}
+    assert not met & {("auth", "ballot"), ("ballot", "auth"), ("auth", "biometric"), ("biometric", "auth")}
+
+
+def test_a_policy_that_is_missing_or_too_wide_is_found() -> None:
+    resources = rendered("city-240k")
+    without = tuple(
+        one
+        for one in resources
+        if one["kind"] != "NetworkPolicy" or one["metadata"]["name"] not in ("evote-ballot", "evote-default-deny")
+    )
+    assert ("stranger", "ballot", 8000) in arrows(without) - arrows(resources)
+    (ballot,) = [
+        one for one in resources if one["metadata"]["name"] == "evote-ballot" and one["kind"] == "NetworkPolicy"
+    ]
+    other = json.loads(json.dumps(ballot))
+    other["metadata"]["name"] = "more"
+    other["spec"]["ingress"] = [{"from": [{"podSelector": {"matchLabels": {}}}], "ports": [{"port": 8000}]}]
+    assert ("neighbour", "ballot", 8000) in arrows((*resources, other))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_service_of_a_profile_reaches_another_ones_door(profile: str) -> None:
+    services = set(SERVICES) | {"resident", "board"}
+    inner = [arrow for arrow in arrows(rendered(profile)) if arrow[0] in services and arrow[1] in services]
+    assert {(source, port) for source, _, port in inner} == {("tally", 8001)}
+
+
+# --- the edge and the fronts ---
+
+
+@pytest.mark.parametrize("kind", ["gateway", "ingress"])
+def test_each_name_has_a_certificate_of_its_own_and_leads_to_one_service(kind: str) -> None:
+    resources = rendered("city-240k", "--set", f"edge.kind={kind}")
+    leads: dict[str, str] = {}
+    if kind == "gateway":
+        (gateway,) = of_kind(resources, "Gateway").values()
+        listeners = {one["name"]: one for one in gateway["spec"]["listeners"]}
+        certificates = [one["tls"]["certificateRefs"][0]["name"] for one in listeners.values()]
+        for route in of_kind(resources, "HTTPRoute").values():
+            (name,) = route["spec"]["hostnames"]
+            (parent,) = route["spec"]["parentRefs"]
+            assert listeners[parent["sectionName"]]["hostname"] == name
+            leads[name] = route["spec"]["rules"][0]["backendRefs"][0]["name"]
+    else:
+        certificates = []
+        for ingress in of_kind(resources, "Ingress").values():
+            (tls,), (rule,) = ingress["spec"]["tls"], ingress["spec"]["rules"]
+            assert tls["hosts"] == [rule["host"]]
+            certificates.append(tls["secretName"])
+            leads[rule["host"]] = rule["http"]["paths"][0]["backend"]["service"]["name"]
+    assert leads == {
+        "vote.city.example": "evote-resident",
+        "board.city.example": "evote-board",
+        "auth.city.example": "evote-auth",
+        "face.city.example": "evote-biometric",
+        "ballot.city.example": "evote-ballot",
+        "log.city.example": "evote-ledger-anchor",
+        "tally.city.example": "evote-tally",
+    }
+    assert len(set(certificates)) == len(leads)
+
+
+@pytest.mark.parametrize("front", ["resident", "board"])
+def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(front: str, tmp_path: Path) -> None:
+    made = of_kind(rendered("city-240k"), "ConfigMap")[f"evote-{front}"]["data"]
+    config = tmp_path / "config.json"
+    config.write_text(made["config.json"], "utf-8")
+    done = subprocess.run(
+        ["node", ROOT / "web/edge/connect-src.mjs", config], capture_output=True, text=True, check=True
+    )
+    assert made["connect-src.conf"] == done.stdout
+
+
+# --- Kafka and PostgreSQL ---
+
+
+def test_each_kafka_user_is_granted_what_the_manifest_says_and_nothing_besides() -> None:
+    operations = {"Read": "read", "Write": "write", "DescribeConfigs": "describe-configs"}
+    granted = {
+        (user["metadata"]["name"], acl["resource"]["type"], acl["resource"]["name"], operations[operation])
+        for user in of_kind(rendered("city-240k"), "KafkaUser").values()
+        for acl in user["spec"]["authorization"]["acls"]
+        for operation in acl["operations"]
+        if acl["resource"]["patternType"] == "literal"
+    }
+    kinds = {"topic": "topic", "group": "group", "transactional-id": "transactionalId"}
+    assert granted == {
+        (f"evote-{one.service}", kinds[one.resource], f"evote.{one.name}", one.operation) for one in grants()
+    }
+
+
+def test_every_topic_has_three_copies_of_which_two_must_have_a_record() -> None:
+    topics = of_kind(rendered("city-240k"), "KafkaTopic").values()
+    assert {one["spec"]["topicName"]: one["spec"]["partitions"] for one in topics} == {
+        f"evote.{topic.value}": partitions for topic, partitions in DEFAULT_PARTITIONS.items()
+    }
+    for one in topics:
+        assert one["spec"]["replicas"] == 3
+        assert one["spec"]["config"]["min.insync.replicas"] == 2
+        assert one["spec"]["config"]["flush.messages"] == "1"
+
+
+def test_what_holds_ballots_or_the_vault_outlives_the_release() -> None:
+    data = [
+        one
+        for one in rendered("city-240k")
+        if one["kind"] in {"Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "Cluster", "ObjectStore"}
+    ]
+    assert len(data) == 1 + 2 + len(DEFAULT_PARTITIONS) + len(SERVICES) + 2 + 2
+    assert {one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in data} == {"keep"}
+
+
+def test_a_commit_of_the_databases_is_on_two_machines() -> None:
+    for cluster in of_kind(rendered("city-240k"), "Cluster").values():
+        assert cluster["spec"]["instances"] == 3
+        assert cluster["spec"]["postgresql"]["synchronous"] == {
+            "method": "any",
+            "number": 1,
+            "dataDurability": "required",
+        }
+        assert cluster["spec"]["postgresql"]["pg_hba"] == ["hostnossl all all all reject"]
+        assert cluster["spec"]["plugins"][0]["isWALArchiver"] is True
+
+
+# --- helm test ---
+
+
+def test_the_installed_release_is_asked_for_its_arrows_from_each_services_place() -> None:
+    resources = rendered("city-240k")
+    drawn = arrows(resources)
+    asked: dict[str, list[str]] = {}
+    for pod in of_kind(resources, "Pod").values():
+        spec, labels = pod["spec"], pod["metadata"]["labels"]
+        service = labels["app.kubernetes.io/name"]
+        # Ready, it would be sent voters.
+        assert spec["readinessGates"]
+        assert (
+            labels.items()
+            >= pods(resources)[service]["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].items()
+        )
+        (container,) = spec["containers"]
+        asked[service] = container["args"][1:]
+    assert set(asked) == set(SERVICES)
+    for service, ends in asked.items():
+        for end in ends:
+            kind, _, place = end.partition("=")
+            target = _target(place.removeprefix("http://").removesuffix("/statusz"))
+            assert ((service, *target) in drawn) == (kind in ("reach", "well")), end
+        assert "refused=evote-auth:80" in ends or service == "auth"
+
+
+def _target(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    known = {"evote-pg-rw": "postgresql", "evote-pg-biometric-rw": "postgresql-biometric"}
+    if host in known:
+        return known[host], int(port)
+    if host.startswith("evote-kafka"):
+        return "kafka", int(port)
+    name = host.removeprefix("evote-")
+    return name.removesuffix("-management"), 8000 if port == "80" else int(port)
+
+
+@pytest.mark.parametrize("front", ["resident", "board"])
+def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path: Path) -> None:
+    signed = tmp_path / "manifest.json"
+    signed.write_text('{"statements": ["…"],\n "files": {}}\n')
+    resources = rendered("city-240k", "--set-file", f"{front}.manifest={signed}")
+    assert of_kind(resources, "ConfigMap")[f"evote-{front}"]["data"]["manifest.json"] == signed.read_text()
+    mounts = [one["mountPath"] for one in pods(resources)[front]["spec"]["containers"][0]["volumeMounts"]]
+    assert "/etc/evote-front/manifest.json" in mounts

@@ -1,0 +1,15 @@
+//! Ballots of Belenios, protocol version 1, in the group Ed25519: read, verified and made.
+//!
+//! What is right is said by `libs/belenios`, in Python, which an auditor reads: this crate says the same, faster, and
+//! where it can't read a text it says nothing at all, so that the reference names what is wrong. Time is constant
+//! wherever a scalar is secret (`make`, `group::power`), and variable where everything is public (`ballot`).
+//! Source: Belenios' `doc/specification.tex`, version 2.5.1.
+#![forbid(unsafe_code)]
+
+pub mod ballot;
+pub mod group;
+pub mod make;
+pub mod text;
+
+#[cfg(feature = "python")]
+mod python;

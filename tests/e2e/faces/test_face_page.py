@@ -1,0 +1,246 @@
+"""The voting page by voting code and face, in Chromium, before the real engine.
+
+The camera alone is a mock (``people/before_camera.py``). Some have Chromium's own: forbidden, or one that sees
+no face.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.before_camera import sit_before
+from evote_local.people.officers import ANSWERS
+from evote_local.people.puppet import Puppet
+from evote_local.people.voters import open_client
+from evote_local.people.voting_page import VotingPage, open_browser
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
+from playwright.sync_api import Browser, Route
+
+from ..before_the_page import fit_for_everybody, told
+from .puppets import puppet_of
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+
+VOTERS = 3
+YES, NO = ANSWERS
+PHONE: Mapping[str, Any] = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}}
+IN_LINE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
+    " Safari Line/15.10.1"
+)
+OTHER_WAYS = ["マイナンバーカードとスマートフォン（マイナアプリ）", "マイナンバーカードとカードリーダー（パソコン）"]
+
+
+def _throws(name: str) -> str:
+    return f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{name}'); }};"
+
+
+@dataclass(frozen=True)
+class Home:
+    """One election, its front, the letters that came, and one browser program for all who vote."""
+
+    stack: Stack
+    referendum: Referendum
+    codes: Mapping[str, str]
+    puppet: Puppet
+    browser: Browser
+
+    @property
+    def address(self) -> str:
+        return f"{self.stack.front.origin}/?election={self.referendum.officers.election_uuid}"
+
+    def code(self, number: int) -> str:
+        return self.codes[self.referendum.voter_id(number)]
+
+    def sits_down(self) -> VotingPage:
+        """At the page, on a phone held upright, with the puppet before its camera."""
+        context = self.browser.new_context(locale="ja-JP", **PHONE)
+        sit_before(context, self.puppet)
+        return VotingPage(context.new_page())
+
+
+@pytest.fixture(scope="module")
+def home(stack: Stack, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    photo = fetch_photographs() / "obama/1.jpg"
+    referendum, codes = asyncio.run(_prepared(stack, photo.read_bytes(), tmp_path_factory.mktemp("face-page")))
+    stack.open_front()
+    # Chromium's own camera, a moving pattern: for those who have no puppet before it.
+    with open_browser("--use-fake-device-for-media-stream") as browser:
+        yield Home(stack, referendum, codes, puppet_of(photo, weights), browser)
+    stack.front.stop()
+
+
+async def _prepared(stack: Stack, photo: bytes, directory: Path) -> tuple[Referendum, Mapping[str, str]]:
+    async with open_client(timeout_s=60) as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=20261128)
+        await referendum.prepare()
+        for number in range(VOTERS):
+            await referendum.officers.enrol_face(referendum.voter_id(number), photo, stack.biometric.url)
+        return referendum, await referendum.officers.voting_codes()
+
+
+def test_residents_vote_by_a_typed_code_and_by_a_post_cards_and_nobody_is_told_the_same_of_both_worlds(
+    home: Home,
+) -> None:
+    """What auth and biometric are told of one resident and ballot too, is told of any other as well."""
+    common = [_common(home, _vote_by_typed_code(home)), _common(home, _vote_by_post_card(home))]
+    assert common[0] == common[1]
+    assert home.referendum.officers.election_uuid in common[0], "the comparison sees what is common"
+
+
+def _vote_by_typed_code(home: Home) -> VotingPage:
+    """On the way, each state of the page is looked at."""
+    page = home.sits_down()
+    tab = page.tab
+    page.open(home.address)
+    page.button("投票コードと顔の確認").tap()
+    page.button("コードを確かめる").tap()
+    assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
+    fit_for_everybody(page, "code, none")
+    code = home.code(0)
+    # Two signs exchanged: one of the slips that people make. It is found before anything is sent.
+    first, second = next(pair for pair in pairwise(code) if pair[0] != pair[1] and "-" not in pair)
+    page.type_code(code.replace(first + second, second + first, 1))
+    tab.get_by_text("手紙と一文字ずつ見比べてください。まだ何も送っていません。").wait_for()
+    assert not [sent for sent in page.network.sent if sent.url.startswith(home.stack.auth.url)]
+    # Another election's letter: well written, and nobody's here.
+    page.type_code("0000-0000-0000-0000")
+    tab.get_by_text("この投票コードは使えません").wait_for()
+    _names_the_other_ways(page)
+    fit_for_everybody(page, "code, refused")
+    page.type_code(_full_width(code.lower().replace("-", "ー", 1).replace("-", " ")))
+    page.button("カメラを始める").wait_for()
+    fit_for_everybody(page, "before the camera is on")
+    page.show_face()
+    assert tab.evaluate("window.cameras.map((camera) => camera.readyState)") == ["ended"], "nobody looks on"
+    page.answer(YES)
+    page.cast_button.tap()
+    page.receive()
+    page.button("終了する").tap()
+    tab.get_by_role("heading", name="終了しました").wait_for()
+    _leaves_nothing(page, code)
+    return page
+
+
+def _vote_by_post_card(home: Home) -> VotingPage:
+    page = home.sits_down()
+    tab = page.tab
+    code = home.code(1)
+    page.open(f"{home.address}#code={code.replace('-', '')}")
+    assert tab.evaluate("location.href") == home.address, "the code is erased at once"
+    tab.get_by_text("手紙の QR コードから投票コードを読み取りました。").wait_for()
+    fit_for_everybody(page, "election, by post card")
+    page.button("投票コードと顔の確認").tap()
+    assert tab.get_by_label("投票コード").input_value() == code
+    page.button("コードを確かめる").tap()
+    page.show_face()
+    page.answer(NO)
+    page.cast_button.tap()
+    page.receive()
+    page.button("終了する").tap()
+    page.button("最初の画面へ").tap()
+    page.button("投票コードと顔の確認").tap()
+    assert tab.get_by_label("投票コード").input_value() == "", "who comes next finds no code"
+    _leaves_nothing(page, code)
+    return page
+
+
+def _common(home: Home, page: VotingPage) -> set[str]:
+    sent = page.network.sent
+    assert page.faults == []
+    residents = (home.stack.auth.url, home.stack.biometric.url)
+    common = told([one for one in sent if one.url.startswith(residents)]) & told(
+        [one for one in sent if one.url.startswith(home.stack.ballots[0].url)]
+    )
+    page.tab.context.close()
+    return common
+
+
+def _leaves_nothing(page: VotingPage, code: str) -> None:
+    tab = page.tab
+    assert tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    assert tab.evaluate("indexedDB.databases().then((all) => all.length)") == 0
+    assert tab.evaluate("caches.keys().then((all) => all.length)") == 0
+    history = tab.context.new_cdp_session(tab).send("Page.getNavigationHistory")["entries"]
+    for entry in history:
+        assert code not in entry["url"] and code.replace("-", "") not in entry["url"] and "#" not in entry["url"]
+
+
+def _names_the_other_ways(page: VotingPage) -> None:
+    for way in OTHER_WAYS:
+        page.button(way).wait_for()
+    page.tab.get_by_text("窓口・投票所").wait_for()
+
+
+def _full_width(text: str) -> str:
+    wide = "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in text)
+    assert unicodedata.normalize("NFKC", wide) == text and wide != text
+    return wide
+
+
+def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left_and_the_other_ways(home: Home) -> None:
+    """With Chromium's own camera: what the page asks a browser for is what its policy allows."""
+    context = home.browser.new_context(locale="ja-JP", permissions=["camera"], **PHONE)
+    page = VotingPage(context.new_page())
+    page.open(home.address)
+    page.button("投票コードと顔の確認").tap()
+    page.type_code(home.code(2))
+    held: list[Route] = []
+    page.tab.route(f"{home.stack.biometric.url}/verifications", lambda route: held.append(route))
+    page.button("カメラを始める").tap()
+    page.tab.locator(".pose").wait_for()
+    while not held:
+        page.tab.wait_for_timeout(20)
+    video = page.tab.locator("video")
+    assert video.evaluate("(video) => video.videoWidth > 0 && !video.paused"), "what the camera sees is shown"
+    fit_for_everybody(page, "before the camera")
+    held[0].continue_()
+    page.tab.get_by_text("登録された本人の顔と確認できませんでした").wait_for()
+    page.tab.get_by_text("顔がはっきり写っていませんでした。").wait_for()
+    page.tab.get_by_text("この手続きで、あと 2 回試せます。").wait_for()
+    _names_the_other_ways(page)
+    fit_for_everybody(page, "face, refused")
+    page.button(OTHER_WAYS[0]).tap()
+    page.button("マイナアプリを開く").wait_for()
+    assert page.faults == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("browser", "answer", "told_so"),
+    [
+        ({}, None, "カメラの使用が許可されていません。"),
+        ({"user_agent": IN_LINE}, None, "アプリの中のブラウザではカメラを使えません。"),
+        # As a browser answers on a machine without one; this one has a camera.
+        ({}, _throws("NotFoundError"), "カメラが見つかりません。"),
+        ({}, _throws("NotReadableError"), "ほかのアプリがカメラを使っています。"),
+    ],
+    ids=["forbidden", "inside-an-app", "missing", "busy"],
+)
+def test_who_may_use_no_camera_is_told_what_to_do_and_loses_no_attempt(
+    home: Home, browser: Mapping[str, Any], answer: str | None, told_so: str
+) -> None:
+    context = home.browser.new_context(locale="ja-JP", **PHONE, **browser)
+    if answer is not None:
+        context.add_init_script(answer)
+    page = VotingPage(context.new_page())
+    page.open(home.address)
+    page.button("投票コードと顔の確認").tap()
+    page.type_code(home.code(2))
+    page.button("カメラを始める").tap()
+    page.tab.get_by_text(told_so).wait_for()
+    _names_the_other_ways(page)
+    fit_for_everybody(page, "no camera")
+    assert page.button("カメラを始める").is_visible(), "once it is allowed it goes on here"
+    assert not [sent for sent in page.network.sent if sent.url.startswith(home.stack.biometric.url)]
+    assert page.faults == []
+    context.close()

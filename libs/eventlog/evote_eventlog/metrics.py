@@ -77,7 +77,7 @@ class ProjectionMetrics:
         )
         self.last_apply = Gauge(
             "evote_projection_last_apply_timestamp_seconds",
-            "When this replica applied a batch last, cut to ten minutes, in seconds since 1970; 0: not since it started.",
+            "When this replica applied a batch last, cut to ten minutes, in seconds since 1970; 0: not yet.",
             ["projection"],
             registry=registry,
         )

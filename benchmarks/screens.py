@@ -1,6 +1,6 @@
 """``make screens``: each page and state of both fronts, as a phone shows it, written into docs/screens.
 
-The whole platform is behind them. Before the camera sits a puppet, a simulation of a person made from a photograph.
+The whole platform is behind them. Before the camera is Chromium's own moving pattern: no photograph is kept here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from evote_biometric.engine.decoding import Limits, decode
-from evote_biometric.engine.finding import FaceFinder
 from evote_local.nodes.photographs import fetch_photographs
-from evote_local.people.before_camera import sit_before
 from evote_local.people.officers import ANSWERS
-from evote_local.people.puppet import Puppet
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from evote_local.people.voting_page import HeldBallot, VotingPage
 from playwright.sync_api import Route
@@ -100,7 +96,7 @@ class _Screens:
     def vote_by_face(self) -> None:
         photo = fetch_photographs() / "obama/1.jpg"
         code = _in_a_thread(self._letter(photo.read_bytes()))
-        with self._arrives(puppet=_puppet(photo), fragment=f"#code={code.replace('-', '')}") as page:
+        with self._arrives(fragment=f"#code={code.replace('-', '')}", permissions=["camera"]) as page:
             self._save(page, "20-election-by-post-card")
             page.button("投票コードと顔の確認").click()
             page.type_code(f"{code[:-1]}{'0' if code[-1] != '0' else '1'}")
@@ -117,9 +113,9 @@ class _Screens:
                 page.tab.wait_for_timeout(20)
             self._save(page, "24-camera")
             held[0].continue_()
-            page.tab.locator("fieldset").wait_for()
+            page.tab.locator(".trouble").wait_for()
+            self._save(page, "25-face-refused")
         for name, browser in (
-            ("25-face-refused", {"permissions": ["camera"]}),
             ("26-camera-forbidden", {}),
             ("27-inside-an-app", {"user_agent": _IN_LINE}),
         ):
@@ -206,9 +202,9 @@ class _Screens:
             await self._polls.referendum.close_and_count()
 
     @contextmanager
-    def _arrives(self, *, puppet: Puppet | None = None, fragment: str = "", **browser: Any) -> Iterator[VotingPage]:
+    def _arrives(self, *, fragment: str = "", **browser: Any) -> Iterator[VotingPage]:
         """At the election's page, by no card agent."""
-        with self._tab(puppet, **browser) as page:
+        with self._tab(**browser) as page:
             page.open(f"{self._polls.page}{fragment}")
             yield page
 
@@ -223,10 +219,8 @@ class _Screens:
             yield page
 
     @contextmanager
-    def _tab(self, puppet: Puppet | None = None, **browser: Any) -> Iterator[VotingPage]:
+    def _tab(self, **browser: Any) -> Iterator[VotingPage]:
         context = self._polls.browser.new_context(locale="ja-JP", viewport=PHONE, device_scale_factor=2, **browser)
-        if puppet is not None:
-            sit_before(context, puppet)
         yield VotingPage(context.new_page())
         context.close()
 
@@ -243,12 +237,6 @@ def _in_a_thread(work: Any) -> Any:
     """Playwright has this thread's event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
-
-
-def _puppet(photo: Path) -> Puppet:
-    picture = decode(photo.read_bytes(), Limits(longest_side_kept=1000, wall_s=60))
-    finder = FaceFinder(_WEIGHTS)
-    return Puppet(picture.pixels, finder.points(picture.pixels, finder.find(picture.pixels)[0]))
 
 
 if __name__ == "__main__":

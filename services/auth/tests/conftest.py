@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -211,8 +211,18 @@ class Town:
     async def prepare(self, *people: Person, group: str = "Ed25519") -> None:
         """Draft, import and freeze."""
         self.uuid = await self.draft(group)
-        assert (await self.import_roll(roll_csv(*people))).status_code == 200
-        assert (await self.freeze()).status_code == 200
+        await self._taken(lambda: self.import_roll(roll_csv(*people)))
+        await self._taken(self.freeze)
+
+    async def _taken(self, ask: Callable[[], Awaitable[httpx.Response]]) -> None:
+        """Ask until the answer isn't 503, as officers' programs do when the log is busy."""
+
+        async def settled() -> bool:
+            answer = await ask()
+            assert answer.status_code in (200, 503), answer.text
+            return answer.status_code == 200
+
+        await eventually(settled)
 
     def card(self, person: Person, authority: TestAuthority | None = None, **options) -> EmulatedCard:
         return (authority or self.authority).issue_card(person, self.keys, pin="1234", password="ABC123", **options)

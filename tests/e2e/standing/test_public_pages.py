@@ -6,6 +6,7 @@ In Chromium, on the whole platform, under the policy of `web/edge`.
 from __future__ import annotations
 
 import asyncio
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from evote_jpki.cardfile import save_card
 from evote_local.people.officers import ANSWERS
@@ -22,11 +25,12 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.front import Front
 from evote_local.stack.stack import Stack
 from playwright.sync_api import Browser
+from pypdf import PdfReader
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 YES, NO = ANSWERS
-PAGES = ("ballot", "board", "turnout", "result", "status", "intended")
+PAGES = ("ballot", "board", "turnout", "result", "status", "intended", "accessibility")
 _AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 _CARD = "hanako"
 
@@ -119,6 +123,31 @@ def test_a_ballot_is_checked_up_to_witnesses_and_chain_by_its_tracker_alone(town
     page.tab.get_by_text("確かめられることは、すべて正しく確かめられました。").wait_for()
     assert page.tab.locator(".steps .not-given").count() == 1
     assert tracker not in page.tab.url
+
+
+def test_the_printed_receipt_shows_tracker_and_check_page_in_letters_and_no_choice(town: Town, tracker: str) -> None:
+    """As a PDF of the browser, from a screen with a dark theme, on small paper and on large."""
+    tab = town.tabs[1].tab
+    tab.emulate_media(color_scheme="dark")
+    for paper in ("A4", "A6"):
+        printed = PdfReader(io.BytesIO(tab.pdf(format=paper)))
+        # Letters may stand apart where a line is broken.
+        text = "".join("".join(page.extract_text() for page in printed.pages).split())
+        assert tracker in text and town.stack.board.origin in text, text
+        assert "投票を受け付けました" in text
+        for answer in (*ANSWERS, "白票"):
+            assert answer not in text
+        for of_the_screen in ("印刷する", "終了する", "English", "本文へ", "記録の進み具合"):
+            assert of_the_screen not in text
+    tab.emulate_media(media="print", color_scheme="dark")
+    ground, ink = tab.evaluate(
+        "(({backgroundColor, color}) => [backgroundColor, color])(getComputedStyle(document.body))"
+    )
+    assert (ground, ink) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)"), "a dark theme would print white on white"
+    pixels = np.frombuffer(tab.screenshot(full_page=True), np.uint8)
+    code, *_ = cv2.QRCodeDetector().detectAndDecode(cv2.imdecode(pixels, cv2.IMREAD_GRAYSCALE))
+    assert code == tracker, "the code holds the tracker, and can be read from paper"
+    tab.emulate_media(media="screen", color_scheme="light")
 
 
 def test_a_tracker_is_read_from_the_screen_of_another_device(town: Town, tracker: str, tmp_path: Path) -> None:
@@ -239,7 +268,7 @@ def _look_at(front: Front, stack: Stack) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("place", PAGES)
 def test_axe_finds_nothing_and_nothing_scrolls_sideways_on_a_phone_with_large_letters(town: Town, place: str) -> None:
     tab = town.public(place).tab
-    if place not in ("ballot", "intended"):
+    if place not in ("ballot", "intended", "accessibility"):
         tab.get_by_text("この画面は自動で新しくなります。").wait_for()
     tab.evaluate(_AXE.read_text("utf-8"))
     for scheme in ("dark", "light"):

@@ -2,8 +2,11 @@
 
 import type { Language } from "@tsukuba-evote/shared/words";
 
+/** Pages of an election. */
 export const PLACES = ["ballot", "board", "turnout", "result", "status", "intended"] as const;
-export type Place = (typeof PLACES)[number];
+/** Of all of these pages: it needs no election. */
+export const ACCESSIBILITY = "accessibility" as const;
+export type Place = (typeof PLACES)[number] | typeof ACCESSIBILITY;
 
 export interface Address {
   /** Null: the page lets choose. */
@@ -18,7 +21,7 @@ export function readAddress(query: URLSearchParams): Address {
   const uuid = query.get("election");
   return {
     electionUuid: uuid !== null && UUID.test(uuid) ? uuid : null,
-    place: PLACES.find((place) => place === query.get("page")) ?? "ballot",
+    place: [...PLACES, ACCESSIBILITY].find((place) => place === query.get("page")) ?? "ballot",
   };
 }
 

@@ -6,6 +6,7 @@ import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { type Public, PublicContext, useLive, usePublic, useWords } from "../pages/around.ts";
+import { Accessibility } from "../pages/accessibility.tsx";
 import { Board } from "../pages/board.tsx";
 import { Intended } from "../pages/intended.tsx";
 import { MyBallot } from "../pages/my_ballot.tsx";
@@ -14,9 +15,9 @@ import { Result } from "../pages/result.tsx";
 import { Status } from "../pages/status.tsx";
 import { Turnout } from "../pages/turnout.tsx";
 import { read } from "../read/asking.ts";
-import { linkTo, type Place } from "./address.ts";
+import { ACCESSIBILITY, linkTo, type PLACES } from "./address.ts";
 
-const PAGES: Readonly<Record<Place, () => VNode>> = {
+const PAGES: Readonly<Record<(typeof PLACES)[number], () => VNode>> = {
   ballot: MyBallot,
   board: Board,
   turnout: Turnout,
@@ -46,7 +47,8 @@ export function App({ language, helpdesk, around, tellLanguage }: AppProps): VNo
     }),
     [spoken],
   );
-  const Shown = around.address.electionUuid === null ? Elections : PAGES[around.address.place];
+  const { electionUuid, place } = around.address;
+  const Shown = place === ACCESSIBILITY ? Accessibility : electionUuid === null ? Elections : PAGES[place];
   return (
     <AroundContext.Provider value={surroundings}>
       <PublicContext.Provider value={around}>

@@ -17,9 +17,11 @@ import { readConfig } from "./config.ts";
 const root = document.getElementById("root")!;
 
 async function start(): Promise<void> {
-  const response = await fetch("/config.json", { cache: "no-cache" });
+  // As the page preloads it: asked for in another way, it would be fetched twice. The edge says that it is to be compared each time.
+  const response = await fetch("/config.json");
   const config = readConfig(await response.json());
   const query = new URLSearchParams(window.location.search);
+  root.replaceChildren();
   render(
     <App
       language={languageOf(query.get("lang"), navigator)}

@@ -4,7 +4,7 @@ import { Page, useAround } from "@tsukuba-evote/shared/pages";
 import { plain, Text } from "@tsukuba-evote/shared/words";
 import type { ComponentChildren, VNode } from "preact";
 
-import { linkTo, PLACES } from "../app/address.ts";
+import { ACCESSIBILITY, linkTo, PLACES } from "../app/address.ts";
 import { type Live, usePublic, useWords } from "./around.ts";
 
 export function PublicPage({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {
@@ -14,19 +14,17 @@ export function PublicPage({ title, children }: { readonly title: string; readon
   return (
     <Page title={title} notice={null}>
       {children}
-      {address.electionUuid === null ? null : (
-        <nav aria-label={plain(words.pages)}>
-          <ul class="places">
-            {PLACES.map((place) => (
-              <li key={place}>
-                <a href={linkTo({ ...address, place }, language)} aria-current={place === address.place ? "page" : undefined}>
-                  <Text of={words.place[place]} />
-                </a>
-              </li>
-            ))}
-          </ul>
-        </nav>
-      )}
+      <nav aria-label={plain(words.pages)}>
+        <ul class="places">
+          {[...(address.electionUuid === null ? [] : PLACES), ACCESSIBILITY].map((place) => (
+            <li key={place}>
+              <a href={linkTo({ ...address, place }, language)} aria-current={place === address.place ? "page" : undefined}>
+                <Text of={words.place[place]} />
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
     </Page>
   );
 }

@@ -294,6 +294,19 @@ test("without an election in the address the page lets choose one", async () => 
   expect(root.querySelector<HTMLAnchorElement>("main a")!.href).toContain(`election=${ELECTION.uuid}`);
 });
 
+test("the accessibility statement needs no election, is reached from every page, and says what was not tested", async () => {
+  await open("board", null, "en");
+  expect([...root.querySelectorAll("nav a")].map(({ textContent }) => textContent)).toContain(en.place.accessibility);
+  await act(() => render(null, root));
+  await open("accessibility", null, "en");
+  expect(document.activeElement).toBe(root.querySelector("h1"));
+  const log = await spoken();
+  for (const part of ["scope", "goal", "tested", "untested", "exceptions"] as const) {
+    expect(log).toContain(`heading, ${en.access[part]}, level 2`);
+    expect(text()).toContain(en.access[`${part}Text`]);
+  }
+});
+
 test("an election that is none is told", async () => {
   pretend.set(`/elections/${ELECTION.uuid}`, null);
   await open("result");

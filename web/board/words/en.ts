@@ -17,6 +17,7 @@ export const en: Words = {
     result: "Result",
     status: "State of the record",
     intended: "Cast as intended",
+    accessibility: "Accessibility statement",
   },
   ballot: {
     intro: "With your tracker this page computes for itself that your ballot is in the public record. The tracker doesn't tell what you chose.",
@@ -126,6 +127,19 @@ export const en: Words = {
       "chain-disagrees": "The outside ledger and the record disagree.",
       other: "Something about the record is unusual.",
     },
+  },
+  access: {
+    scope: "Scope",
+    scopeText: "These public pages: my ballot, all ballots, turnout, result, state of the record, cast as intended, the choice of an election, and this page. The voting page has a statement of its own. The archive for download (archive.bel) is not included.",
+    goal: "Goal",
+    goalText: "Conformance to JIS X 8341-3:2016 level AA, and WCAG 2.2 level AA.",
+    tested: "What was tested (28 November 2026)",
+    testedText: "By programs in Chromium, on each page of an election and this one: that the automatic check (axe) finds nothing, in light and dark colours; that at a width of 320 pixels and with letters of 200% nothing scrolls sideways in any of the three languages; that the heading has the focus, and the explanation of a mistake gets it; that a plot's figures are in a table of the same page; that what the camera reads can be typed or pasted; that all words are there in three languages; and what a virtual screen reader says of some pages.",
+    untested: "What was not tested yet",
+    untestedText: "The automatic check of the choice of an election, the use of everything by keyboard alone, real screen readers, browsers other than Chromium, reading aloud on phones, and use by people with disabilities. It can't be said yet that these pages conform to level AA.",
+    exceptions: "Exceptions",
+    exceptionsText: "Names of elections, questions and candidates are shown as the election commission wrote them, in Japanese. A tracker is a row of 43 characters without meaning, which nobody remembers from hearing: open the saved receipt, paste it, or read it with the camera.",
+    contact: "Tell the helpdesk below what keeps you from using these pages.",
   },
   scan: {
     button: "Read the QR code with the camera",

@@ -5,7 +5,7 @@ import { type Election, parseElection } from "@tsukuba-evote/shared/belenios";
 import { LyingService } from "@tsukuba-evote/shared/device";
 
 import type { ElectionNotice } from "../pages/landing.tsx";
-import { persist, type Wait } from "../vote/retrying.ts";
+import { persist, Refused, type Wait } from "../vote/retrying.ts";
 
 /** `election`: null before there are final questions. */
 export interface Published {
@@ -30,7 +30,11 @@ export async function openElections(services: Services, wait: Wait, away: () => 
 /** @throws Refused for an election that is none, LyingService for a text of another one, BeleniosError for one that can't be read. */
 export async function readElection(services: Services, uuid: string, wait: Wait, away: () => void): Promise<Published> {
   const params = { path: { election_uuid: uuid } };
-  const said = await persist(() => services.tally.GET("/elections/{election_uuid}", { params }), wait, away);
+  const [said, text] = await Promise.all([
+    persist(() => services.tally.GET("/elections/{election_uuid}", { params }), wait, away),
+    // At once: on a slow line each turn costs a part of a second. Before the questions are final there is none, and it is refused.
+    persist(() => services.tally.GET("/elections/{election_uuid}/election.json", { params, parseAs: "text" }), wait, away).catch(refusal),
+  ]);
   const stage = said.state === "open" ? "open" : BEFORE.has(said.state) ? "before" : "closed";
   const notice: ElectionNotice = {
     name: said.name,
@@ -42,14 +46,19 @@ export async function readElection(services: Services, uuid: string, wait: Wait,
   if (stage === "before") {
     return { notice, election: null };
   }
-  const text = await persist(
-    () => services.tally.GET("/elections/{election_uuid}/election.json", { params, parseAs: "text" }),
-    wait,
-    away,
-  );
+  if (text instanceof Refused) {
+    throw text;
+  }
   const election = parseElection(text);
   if (election.uuid !== uuid) {
     throw new LyingService("the text is of another election");
   }
   return { notice, election };
+}
+
+function refusal(error: unknown): Refused {
+  if (error instanceof Refused) {
+    return error;
+  }
+  throw error;
 }

@@ -35,10 +35,12 @@ const left = new AbortController();
 const patience = new Patience(window, left.signal);
 
 async function start(): Promise<void> {
-  const response = await fetch("/config.json", { cache: "no-cache" });
+  // As the page preloads it: asked for in another way, it would be fetched twice. The edge says that it is to be compared each time.
+  const response = await fetch("/config.json");
   const config = readConfig(await response.json());
   const services = connect(config.services, (request) => fetch(request));
   const language = languageOf(new URL(window.location.href).searchParams.get("lang"), navigator);
+  root.replaceChildren();
   render(
     <App
       services={services}

@@ -110,7 +110,7 @@ async def kafka_is_lost_and_comes_back(scene: Scene) -> None:
 
 
 async def the_log_is_lost_and_comes_back(scene: Scene) -> None:
-    """First ballots are accepted all the same, and logged when it is back. Who votes again looks for their last in it."""
+    """First ballots are accepted all the same, and logged when it is back; a second one waits for the log."""
     scene.stack.ledger_anchor.kill()
     await scene.until_pages("EvoteSequencersNotOne", "EvoteServiceAbsent")
     accepted = await scene.cast(scene.referendum.voters[1])

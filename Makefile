@@ -40,6 +40,11 @@ $(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package
 
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
 
+# Not part of `make test`, which puts core and reference side by side: it compiles another program. No nightly compiler.
+.PHONY: test-core
+test-core: $(INSTALLED) ## The compiled core without Python, and changed texts at its parser: make test-core [SECONDS=60]
+	@cd libs/belenios-core && FUZZ_SECONDS=$(SECONDS) CARGO_TARGET_DIR=../../.cache/belenios-core cargo test --release --locked --quiet
+
 # Not part of `make test`: it needs sources that are not always in reach, and changes its answer while nothing here changes.
 audit: $(INSTALLED) ## Ask what is known against the locked packages: status 1 something, 2 something got no answer (docs/runbooks/supply.md)
 	@$(RUN) python -m evote_local.audit

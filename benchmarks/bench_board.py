@@ -162,7 +162,11 @@ def _cost(
         answer = client.get(address, headers=headers)
         statuses[f"{answer.status_code} {answer.headers.get('X-Cache', '')}".strip()] += 1
     after = _used([process]), _used(database)
-    own, theirs = ((end - begin) * 1000 / _ASKED for begin, end in zip(before, after, strict=True))
+    own, theirs = (
+        # A session that ended meanwhile took what it had used along.
+        sum(used - begin[number] for number, used in end.items()) * 1000 / _ASKED
+        for begin, end in zip(before, after, strict=True)
+    )
     return own, theirs, statuses
 
 
@@ -171,8 +175,9 @@ def _postgres() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if child.name() == "postgres"]
 
 
-def _used(processes: list[psutil.Process]) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in processes if process.is_running())
+def _used(processes: list[psutil.Process]) -> dict[int, float]:
+    """Seconds, by the processes' numbers."""
+    return {process.pid: sum(process.cpu_times()[:2]) for process in processes if process.is_running()}
 
 
 @contextmanager

@@ -37,6 +37,7 @@ def measure() -> None:
         _measure_phone(polls)
         _measure_first_view(polls)
         _measure_encryption(polls.browser)
+        _measure_list(polls.browser)
 
 
 def _measure_phone(polls: Polls) -> None:
@@ -77,19 +78,30 @@ def _measure_first_view(polls: Polls) -> None:
 
 def _measure_encryption(browser: Browser) -> None:
     """The same program as `make bench-web`, in a browser."""
-    program = _ROOT / ".cache/bench-front.js"
-    bundler = str(_ROOT / "web/node_modules/.bin/rolldown")
-    source = str(_ROOT / "web/shared/tests/encryption.bench.ts")
-    command = [bundler, source, "--platform", "browser", "--format", "iife", "--file", str(program)]
-    subprocess.run(command, check=True, capture_output=True)
     print("the ballot of 2022 (four candidates and blank), encrypted in Chromium:")
     for rate in (1, _SLOWEST_PHONE):
         print(f"  processor at 1/{rate}:")
-        tab = browser.new_page()
-        tab.on("console", _print_line)
-        tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": rate})
-        tab.evaluate(program.read_text("utf-8"))
-        tab.close()
+        _run_in(browser, "encryption", rate)
+
+
+def _measure_list(browser: Browser) -> None:
+    """Without the line: its bytes tell what a line of so many a second takes."""
+    print(f"finding one's own credential in a city's list, processor {_SLOW_PHONE} times slower:")
+    _run_in(browser, "list", _SLOW_PHONE)
+
+
+def _run_in(browser: Browser, bench: str, rate: int) -> None:
+    """A program of `web/shared/tests`; what it prints is printed."""
+    program = _ROOT / f".cache/bench-front-{bench}.js"
+    bundler = str(_ROOT / "web/node_modules/.bin/rolldown")
+    source = str(_ROOT / f"web/shared/tests/{bench}.bench.ts")
+    command = [bundler, source, "--platform", "browser", "--format", "iife", "--file", str(program)]
+    subprocess.run(command, check=True, capture_output=True)
+    tab = browser.new_page()
+    tab.on("console", _print_line)
+    tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": rate})
+    tab.evaluate(program.read_text("utf-8"))
+    tab.close()
 
 
 def _print_line(message: ConsoleMessage) -> None:

@@ -64,7 +64,9 @@ fi
 # nothing here ends the installation.
 if ! command -v cargo >/dev/null && command -v apt-get >/dev/null; then
   echo "Installing a Rust compiler from Debian"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cargo-web rustc-web >/dev/null 2>&1 || true
+  { as_root apt-get update -qq &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cargo-web rustc-web
+  } >/dev/null 2>&1 || true
 fi
 core=.cache/belenios-core/release/libevote_belenios_core.so
 rm -f "$core"

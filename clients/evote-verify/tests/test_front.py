@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -36,6 +37,13 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 TYPES = {"html": "text/html", "js": "application/javascript", "css": "text/css", "json": "application/json"}
+
+
+class _Dripping(httpx.SyncByteStream):
+    """A byte now and then."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"a"] * 100)
 
 
 @dataclass
@@ -197,9 +205,26 @@ def test_an_answer_without_end_is_not_read_to_it(front: Front, look, monkeypatch
     assert answer.status == 1 and "what the front serves as manifest.json is none" in answer.report
 
 
+def test_what_is_sent_compressed_is_compared_as_browsers_have_it_and_never_written_out_whole(
+    front: Front, look
+) -> None:
+    plain = front.served["assets/index-1.js"][0].content
+    packed = {"Content-Encoding": "gzip"}
+    front.serve("assets/index-1.js", gzip.compress(plain), **packed)
+    assert look().status == 0
+    for wrong in (gzip.compress(plain + b" "), gzip.compress(plain)[:-12], gzip.compress(plain) * 2, b"no gzip", plain):
+        front.serve("assets/index-1.js", wrong, **packed)
+        assert look().status == 1
+    front.serve("assets/index-1.js", gzip.compress(bytes(1 << 28)), **packed)
+    answer = look()
+    assert answer.status == 1 and "assets/index-1.js is longer than any file" in answer.report
+    front.serve("assets/index-1.js", plain, **{"Content-Encoding": "br"})
+    assert look().status == 1
+
+
 def test_an_answer_that_never_ends_is_given_up() -> None:
     moments = iter(range(0, 1000, 30))
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=iter([b"a"] * 100)))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=_Dripping()))
     server = FrontServer(httpx.Client(transport=transport), "http://front", lambda _: None, lambda: next(moments))
     with pytest.raises(OutOfReach, match="took longer than 60 s"):
         server.get("", {})

@@ -6,9 +6,7 @@ use std::sync::OnceLock;
 
 use base64ct::{Base64Unpadded, Encoding};
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
-use curve25519_dalek::edwards::{
-    EdwardsBasepointTable, EdwardsPoint, VartimeEdwardsPrecomputation,
-};
+use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint, VartimeEdwardsPrecomputation};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{BasepointTable, VartimePrecomputedMultiscalarMul};
 use sha2::{Digest, Sha256};
@@ -62,31 +60,21 @@ pub struct Election {
 
 impl Election {
     /// `None` unless the key is an element, and every question has answers and 0 ≤ min ≤ max.
-    pub fn new(
-        uuid: String,
-        fingerprint: String,
-        public_key: &Encoded,
-        questions: Vec<Question>,
-    ) -> Option<Self> {
+    pub fn new(uuid: String, fingerprint: String, public_key: &Encoded, questions: Vec<Question>) -> Option<Self> {
         let public_key = decode(public_key)?;
-        questions
-            .iter()
-            .all(|question| question.answers > 0 && question.min <= question.max)
-            .then(|| Self {
-                uuid,
-                fingerprint,
-                questions,
-                public_key,
-                tables: VartimeEdwardsPrecomputation::new([public_key, ED25519_BASEPOINT_POINT]),
-                secret_table: OnceLock::new(),
-            })
+        questions.iter().all(|question| question.answers > 0 && question.min <= question.max).then(|| Self {
+            uuid,
+            fingerprint,
+            questions,
+            public_key,
+            tables: VartimeEdwardsPrecomputation::new([public_key, ED25519_BASEPOINT_POINT]),
+            secret_table: OnceLock::new(),
+        })
     }
 
     /// y to a secret exponent, in constant time; the table is made for the first one.
     pub fn power(&self, exponent: &Scalar) -> EdwardsPoint {
-        let table = self
-            .secret_table
-            .get_or_init(|| Box::new(EdwardsBasepointTable::create(&self.public_key)));
+        let table = self.secret_table.get_or_init(|| Box::new(EdwardsBasepointTable::create(&self.public_key)));
         table.mul_base(exponent)
     }
 
@@ -99,16 +87,8 @@ impl Election {
         ));
         let of_generator = -(Scalar::from(value) * proof.challenge);
         let of_fixed = [proof.response, of_generator];
-        let used = if value == 0 {
-            &of_fixed[..1]
-        } else {
-            &of_fixed
-        };
-        commitments.push(self.tables.vartime_mixed_multiscalar_mul(
-            used,
-            [proof.challenge],
-            [pair.beta],
-        ));
+        let used = if value == 0 { &of_fixed[..1] } else { &of_fixed };
+        commitments.push(self.tables.vartime_mixed_multiscalar_mul(used, [proof.challenge], [pair.beta]));
     }
 }
 
@@ -163,10 +143,7 @@ impl Ballot {
                     beta: choice.beta,
                     digest: Sha256::digest(choice.text).into(),
                     text: choice.text,
-                    pair: Pair {
-                        alpha: decode_or_identity(&choice.alpha)?,
-                        beta: decode_or_identity(&choice.beta)?,
-                    },
+                    pair: Pair { alpha: decode_or_identity(&choice.alpha)?, beta: decode_or_identity(&choice.beta)? },
                 });
             }
             answers.push(Answer {
@@ -176,10 +153,7 @@ impl Ballot {
                 blank_proof: answer.blank_proof,
             });
         }
-        let signed = Sha256::new()
-            .chain_update(&text.as_bytes()[..found.unsigned])
-            .chain_update(b"}")
-            .finalize();
+        let signed = Sha256::new().chain_update(&text.as_bytes()[..found.unsigned]).chain_update(b"}").finalize();
         Some(Self {
             credential: String::from_utf8(found.credential_text.to_vec()).ok()?,
             tracker: Base64Unpadded::encode_string(&Sha256::digest(text)),
@@ -200,35 +174,22 @@ impl Ballot {
 
     /// The ballot is for this election.
     pub fn check_binding(&self, election: &Election) -> Result<(), Refusal> {
-        demand(
-            self.election_uuid == election.uuid.as_bytes(),
-            Refusal::ElectionUuid,
-        )?;
-        demand(
-            self.election_hash == election.fingerprint.as_bytes(),
-            Refusal::ElectionHash,
-        )
+        demand(self.election_uuid == election.uuid.as_bytes(), Refusal::ElectionUuid)?;
+        demand(self.election_hash == election.fingerprint.as_bytes(), Refusal::ElectionHash)
     }
 
     /// The credential signed this content.
     pub fn check_signature(&self) -> Result<(), Refusal> {
-        demand(
-            self.signature_hash == self.content_hash.as_bytes(),
-            Refusal::Hash,
-        )?;
+        demand(self.signature_hash == self.content_hash.as_bytes(), Refusal::Hash)?;
         let prefix = format!("sig|{}|", self.content_hash);
-        demand(
-            knowledge_holds(&self.credential_point, prefix.as_bytes(), &self.signature),
-            Refusal::Signature,
-        )
+        demand(knowledge_holds(&self.credential_point, prefix.as_bytes(), &self.signature), Refusal::Signature)
     }
 
     /// Every answer encrypts an allowed choice.
     pub fn check_proofs(&self, election: &Election) -> Result<(), Refusal> {
         // The proofs' context is this election's, whatever the ballot claims.
         let prefix = format!("{}|{}", election.fingerprint, self.credential);
-        for (index, (question, answer)) in election.questions.iter().zip(&self.answers).enumerate()
-        {
+        for (index, (question, answer)) in election.questions.iter().zip(&self.answers).enumerate() {
             answer.check(election, question, prefix.as_bytes(), index + 1)?;
         }
         Ok(())
@@ -243,13 +204,7 @@ impl Ballot {
 }
 
 impl Answer {
-    fn check(
-        &self,
-        election: &Election,
-        question: &Question,
-        prefix: &[u8],
-        number: usize,
-    ) -> Result<(), Refusal> {
+    fn check(&self, election: &Election, question: &Question, prefix: &[u8], number: usize) -> Result<(), Refusal> {
         // All commitments first, since their encodings share one inversion.
         let mut points = Vec::new();
         for (choice, proofs) in self.choices.iter().zip(&self.individual_proofs) {
@@ -262,10 +217,7 @@ impl Answer {
         let allowed = (question.min..=question.max).map(u64::from);
         let mut overall = self.overall_proof.iter();
         if question.blank {
-            overall
-                .next()
-                .into_iter()
-                .for_each(|proof| election.commit(first, 1, proof, &mut points));
+            overall.next().into_iter().for_each(|proof| election.commit(first, 1, proof, &mut points));
         } else {
             points.extend([total.alpha, total.beta]);
         }
@@ -275,44 +227,24 @@ impl Answer {
         for (pair, proof) in [first, &total].into_iter().zip(&self.blank_proof) {
             election.commit(pair, 0, proof, &mut points);
         }
-        let mut encoded = Encodings(
-            EdwardsPoint::compress_batch_alloc(&points)
-                .into_iter()
-                .map(|point| point.0),
-        );
+        let mut encoded = Encodings(EdwardsPoint::compress_batch_alloc(&points).into_iter().map(|point| point.0));
 
         for (choice, proofs) in self.choices.iter().zip(&self.individual_proofs) {
             let context = [b"prove|", prefix, b"|", &choice.text, b"|"].concat();
-            demand(
-                encoded.match_challenges(context, proofs),
-                Refusal::IndividualProof(number),
-            )?;
+            demand(encoded.match_challenges(context, proofs), Refusal::IndividualProof(number))?;
         }
-        let texts: Vec<&[u8]> = self
-            .choices
-            .iter()
-            .map(|choice| choice.text.as_slice())
-            .collect();
+        let texts: Vec<&[u8]> = self.choices.iter().map(|choice| choice.text.as_slice()).collect();
         let context = [prefix, b"|", &texts.join(&b',')].concat();
         if !question.blank {
             let mut whole = [b"prove|", context.as_slice(), b"|"].concat();
             write_pair(&mut encoded.0, &mut whole);
             whole.push(b'|');
-            return demand(
-                encoded.match_challenges(whole, &self.overall_proof),
-                Refusal::OverallProof(number),
-            );
+            return demand(encoded.match_challenges(whole, &self.overall_proof), Refusal::OverallProof(number));
         }
         let overall = [b"bproof1|", context.as_slice(), b"|"].concat();
-        demand(
-            encoded.match_challenges(overall, &self.overall_proof),
-            Refusal::OverallProof(number),
-        )?;
+        demand(encoded.match_challenges(overall, &self.overall_proof), Refusal::OverallProof(number))?;
         let blank = [b"bproof0|", context.as_slice(), b"|"].concat();
-        demand(
-            encoded.match_challenges(blank, &self.blank_proof),
-            Refusal::BlankProof(number),
-        )
+        demand(encoded.match_challenges(blank, &self.blank_proof), Refusal::BlankProof(number))
     }
 }
 
@@ -343,11 +275,7 @@ fn write_pair(points: &mut impl Iterator<Item = Encoded>, text: &mut Vec<u8>) {
 
 /// Whether the proof shows knowledge of the discrete logarithm of `public`.
 pub fn knowledge_holds(public: &EdwardsPoint, prefix: &[u8], proof: &Proof) -> bool {
-    let commitment = EdwardsPoint::vartime_double_scalar_mul_basepoint(
-        &proof.challenge,
-        public,
-        &proof.response,
-    );
+    let commitment = EdwardsPoint::vartime_double_scalar_mul_basepoint(&proof.challenge, public, &proof.response);
     let mut text = prefix.to_vec();
     write_element(&commitment.compress().0, &mut text);
     challenge(&text) == proof.challenge

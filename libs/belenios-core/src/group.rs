@@ -71,8 +71,7 @@ fn is_reduced(bytes: &Encoded) -> bool {
 
 /// q·P is the identity. Asked as (q - 1)·P = -P, for q itself is no exponent; in variable time, points being public.
 fn is_in_subgroup(point: &EdwardsPoint) -> bool {
-    let multiple =
-        EdwardsPoint::vartime_double_scalar_mul_basepoint(&-Scalar::ONE, point, &Scalar::ZERO);
+    let multiple = EdwardsPoint::vartime_double_scalar_mul_basepoint(&-Scalar::ONE, point, &Scalar::ZERO);
     multiple == -point
 }
 
@@ -121,11 +120,7 @@ pub fn write_exponent(exponent: &Scalar, text: &mut Vec<u8>) {
     let mut limbs: Vec<u64> = exponent
         .as_bytes()
         .chunks_exact(8)
-        .map(|part| {
-            part.iter()
-                .rev()
-                .fold(0, |limb, byte| limb << 8 | u64::from(*byte))
-        })
+        .map(|part| part.iter().rev().fold(0, |limb, byte| limb << 8 | u64::from(*byte)))
         .collect();
     let mut digits = Vec::with_capacity(MOST_DIGITS);
     while limbs.iter().any(|limb| *limb != 0) {

@@ -35,12 +35,7 @@ fn of_proof(branches: usize) -> usize {
 ///
 /// That each choice is 0 or 1, and that the questions allow them together, is for the caller to know: a proof of
 /// anything else doesn't hold. Draws are used in the order of the reference, which makes the same ballot of them.
-pub fn make_ballot(
-    election: &Election,
-    secret: &Scalar,
-    choices: &[Vec<u8>],
-    random: &[[u8; DRAW]],
-) -> Option<String> {
+pub fn make_ballot(election: &Election, secret: &Scalar, choices: &[Vec<u8>], random: &[[u8; DRAW]]) -> Option<String> {
     let fit = |(question, chosen): (&Question, &Vec<u8>)| question.choices() == chosen.len();
     if choices.len() != election.questions.len()
         || !election.questions.iter().zip(choices).all(fit)
@@ -50,10 +45,7 @@ pub fn make_ballot(
     }
     let mut random = random.iter();
     let mut credential = Vec::new();
-    write_element(
-        &EdwardsPoint::mul_base(secret).compress().0,
-        &mut credential,
-    );
+    write_element(&EdwardsPoint::mul_base(secret).compress().0, &mut credential);
     let prefix = [election.fingerprint.as_bytes(), b"|", &credential].concat();
     let mut text = Vec::new();
     text.extend_from_slice(br#"{"election_uuid":""#);
@@ -70,12 +62,7 @@ pub fn make_ballot(
         write_answer(election, question, chosen, &prefix, &mut random, &mut text)?;
     }
     text.push(b']');
-    let hash = Base64Unpadded::encode_string(
-        &Sha256::new()
-            .chain_update(&text)
-            .chain_update(b"}")
-            .finalize(),
-    );
+    let hash = Base64Unpadded::encode_string(&Sha256::new().chain_update(&text).chain_update(b"}").finalize());
     let nonce = draw(&mut random)?;
     let mut signed = format!("sig|{hash}|").into_bytes();
     write_element(&EdwardsPoint::mul_base(&nonce).compress().0, &mut signed);
@@ -83,13 +70,7 @@ pub fn make_ballot(
     text.extend_from_slice(br#","signature":{"hash":""#);
     text.extend_from_slice(hash.as_bytes());
     text.extend_from_slice(br#"","proof":"#);
-    write_proof(
-        &Proof {
-            challenge,
-            response: *nonce - secret * challenge,
-        },
-        &mut text,
-    );
+    write_proof(&Proof { challenge, response: *nonce - secret * challenge }, &mut text);
     text.extend_from_slice(b"}}");
     String::from_utf8(text).ok()
 }
@@ -97,7 +78,13 @@ pub fn make_ballot(
 /// What the prover knows of a branch: (alpha, beta·g^-m) is (g^secret, y^secret·g^excess); 0 when the branch is true.
 struct Opening<'a> {
     secret: &'a Scalar,
-    excess: Scalar,
+    excess: Zeroizing<Scalar>,
+}
+
+impl<'a> Opening<'a> {
+    fn new(secret: &'a Scalar, excess: Scalar) -> Self {
+        Self { secret, excess: Zeroizing::new(excess) }
+    }
 }
 
 type Draws<'a> = std::slice::Iter<'a, [u8; DRAW]>;
@@ -118,23 +105,12 @@ fn write_answer(
     for _ in chosen {
         secrets.push(*draw(random)?);
     }
-    let values = Zeroizing::new(
-        chosen
-            .iter()
-            .map(|value| Scalar::from(*value))
-            .collect::<Vec<_>>(),
-    );
+    let values = Zeroizing::new(chosen.iter().map(|value| Scalar::from(*value)).collect::<Vec<_>>());
     let mut points = Vec::with_capacity(2 * chosen.len());
     for (secret, value) in secrets.iter().zip(chosen) {
-        let message = EdwardsPoint::conditional_select(
-            &EdwardsPoint::identity(),
-            &ED25519_BASEPOINT_POINT,
-            value.ct_eq(&1),
-        );
-        points.extend([
-            EdwardsPoint::mul_base(secret),
-            election.power(secret) + message,
-        ]);
+        let message =
+            EdwardsPoint::conditional_select(&EdwardsPoint::identity(), &ED25519_BASEPOINT_POINT, value.ct_eq(&1));
+        points.extend([EdwardsPoint::mul_base(secret), election.power(secret) + message]);
     }
     let ciphertexts: Vec<Vec<u8>> = EdwardsPoint::compress_batch_alloc(&points)
         .chunks_exact(2)
@@ -149,36 +125,18 @@ fn write_answer(
 
     text.extend_from_slice(br#"{"choices":["#);
     for (index, ciphertext) in ciphertexts.iter().enumerate() {
-        text.extend_from_slice(if index > 0 {
-            br#",{"alpha":""#
-        } else {
-            br#"{"alpha":""#
-        });
+        text.extend_from_slice(if index > 0 { br#",{"alpha":""# } else { br#"{"alpha":""# });
         text.extend_from_slice(&ciphertext[..64]);
         text.extend_from_slice(br#"","beta":""#);
         text.extend_from_slice(&ciphertext[65..]);
         text.extend_from_slice(br#""}"#);
     }
     text.extend_from_slice(br#"],"individual_proofs":["#);
-    for (index, ((secret, value), ciphertext)) in secrets
-        .iter()
-        .zip(values.iter())
-        .zip(&ciphertexts)
-        .enumerate()
-    {
+    for (index, ((secret, value), ciphertext)) in secrets.iter().zip(values.iter()).zip(&ciphertexts).enumerate() {
         if index > 0 {
             text.push(b',');
         }
-        let openings = [
-            Opening {
-                secret,
-                excess: *value,
-            },
-            Opening {
-                secret,
-                excess: value - Scalar::ONE,
-            },
-        ];
+        let openings = [Opening::new(secret, *value), Opening::new(secret, value - Scalar::ONE)];
         let hashed = [b"prove|", prefix, b"|", ciphertext, b"|"].concat();
         write_proofs(election, &openings, hashed, random, text)?;
     }
@@ -187,42 +145,15 @@ fn write_answer(
     let counted = usize::from(question.blank)..;
     let count = Zeroizing::new(values[counted.clone()].iter().sum::<Scalar>());
     let count_secret = Zeroizing::new(secrets[counted.clone()].iter().sum::<Scalar>());
-    let allowed = (question.min..=question.max).map(|value| Opening {
-        secret: &count_secret,
-        excess: *count - Scalar::from(value),
-    });
+    let allowed = (question.min..=question.max).map(|value| Opening::new(&count_secret, *count - Scalar::from(value)));
     text.extend_from_slice(br#"],"overall_proof":"#);
     if question.blank {
-        let is_blank = Opening {
-            secret: &secrets[0],
-            excess: values[0] - Scalar::ONE,
-        };
+        let is_blank = Opening::new(&secrets[0], values[0] - Scalar::ONE);
         let openings: Vec<_> = std::iter::once(is_blank).chain(allowed).collect();
-        write_proofs(
-            election,
-            &openings,
-            [b"bproof1|", context.as_slice(), b"|"].concat(),
-            random,
-            text,
-        )?;
+        write_proofs(election, &openings, [b"bproof1|", context.as_slice(), b"|"].concat(), random, text)?;
         text.extend_from_slice(br#","blank_proof":"#);
-        let openings = [
-            Opening {
-                secret: &secrets[0],
-                excess: values[0],
-            },
-            Opening {
-                secret: &count_secret,
-                excess: *count,
-            },
-        ];
-        write_proofs(
-            election,
-            &openings,
-            [b"bproof0|", context.as_slice(), b"|"].concat(),
-            random,
-            text,
-        )?;
+        let openings = [Opening::new(&secrets[0], values[0]), Opening::new(&count_secret, *count)];
+        write_proofs(election, &openings, [b"bproof0|", context.as_slice(), b"|"].concat(), random, text)?;
     } else {
         let mut hashed = [b"prove|", context.as_slice(), b"|"].concat();
         let alpha: EdwardsPoint = points.iter().step_by(2).sum();
@@ -255,29 +186,22 @@ fn write_proofs(
     let mut truth_seen = Choice::from(0);
     let mut nonces = Zeroizing::new(Vec::with_capacity(openings.len()));
     let mut challenges = Zeroizing::new(Vec::with_capacity(openings.len()));
-    let mut true_ones = Vec::with_capacity(openings.len());
+    let mut true_ones = Zeroizing::new(Vec::with_capacity(openings.len()));
     let mut points = Vec::with_capacity(2 * openings.len());
     for (index, opening) in openings.iter().enumerate() {
         let place = 2 * index;
-        let nonce =
-            Scalar::conditional_select(&drawn[place], &drawn[place.saturating_sub(1)], truth_seen);
+        let nonce = Scalar::conditional_select(&drawn[place], &drawn[place.saturating_sub(1)], truth_seen);
         let simulated = Scalar::conditional_select(&drawn[place + 1], &drawn[place], truth_seen);
         let is_the_true_one = opening.excess.ct_eq(&Scalar::ZERO) & !truth_seen;
         let challenge = Scalar::conditional_select(&simulated, &Scalar::ZERO, is_the_true_one);
-        let surplus = EdwardsPoint::mul_base(&(opening.excess * challenge));
-        points.extend([
-            EdwardsPoint::mul_base(&nonce),
-            election.power(&nonce) + surplus,
-        ]);
+        let surplus = EdwardsPoint::mul_base(&(*opening.excess * challenge));
+        points.extend([EdwardsPoint::mul_base(&nonce), election.power(&nonce) + surplus]);
         nonces.push(nonce);
         challenges.push(challenge);
-        true_ones.push(is_the_true_one);
+        true_ones.push(is_the_true_one.unwrap_u8());
         truth_seen |= is_the_true_one;
     }
-    for (index, point) in EdwardsPoint::compress_batch_alloc(&points)
-        .iter()
-        .enumerate()
-    {
+    for (index, point) in EdwardsPoint::compress_batch_alloc(&points).iter().enumerate() {
         if index > 0 {
             hashed.push(b',');
         }
@@ -289,14 +213,8 @@ fn write_proofs(
         if index > 0 {
             text.push(b',');
         }
-        let challenge = Scalar::conditional_select(&challenges[index], &rest, true_ones[index]);
-        write_proof(
-            &Proof {
-                challenge,
-                response: nonce - opening.secret * challenge,
-            },
-            text,
-        );
+        let challenge = Scalar::conditional_select(&challenges[index], &rest, Choice::from(true_ones[index]));
+        write_proof(&Proof { challenge, response: nonce - opening.secret * challenge }, text);
     }
     text.push(b']');
     Some(())

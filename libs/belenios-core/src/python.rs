@@ -40,15 +40,8 @@ impl PyElection {
         public_key: Encoded,
         questions: Vec<(usize, bool, u32, u32)>,
     ) -> PyResult<Self> {
-        let questions = questions
-            .into_iter()
-            .map(|(answers, blank, min, max)| Question {
-                answers,
-                blank,
-                min,
-                max,
-            })
-            .collect();
+        let questions =
+            questions.into_iter().map(|(answers, blank, min, max)| Question { answers, blank, min, max }).collect();
         Election::new(uuid, fingerprint, &public_key, questions)
             .map(Self)
             .ok_or_else(|| PyValueError::new_err("no ballot can be of this election"))
@@ -61,14 +54,9 @@ impl PyElection {
         texts: Vec<Bound<'py, PyString>>,
     ) -> PyResult<Vec<Option<Bound<'py, PyAny>>>> {
         // A text with half a surrogate pair has no UTF-8; the reference says so.
-        let texts: Vec<Option<PyBackedStr>> =
-            texts.into_iter().map(|text| text.try_into().ok()).collect();
-        let verdicts: Vec<Option<Result<Ballot, Refusal>>> = py.detach(|| {
-            texts
-                .iter()
-                .map(|text| text.as_deref().and_then(|text| self.verdict(text)))
-                .collect()
-        });
+        let texts: Vec<Option<PyBackedStr>> = texts.into_iter().map(|text| text.try_into().ok()).collect();
+        let verdicts: Vec<Option<Result<Ballot, Refusal>>> =
+            py.detach(|| texts.iter().map(|text| text.as_deref().and_then(|text| self.verdict(text))).collect());
         verdicts
             .into_iter()
             .map(|verdict| match verdict {
@@ -84,10 +72,7 @@ impl PyElection {
         let text: PyBackedStr = text.clone().try_into().ok()?;
         let election = &slf.get().0;
         let ballot = slf.py().detach(|| Ballot::read(election, &text))?;
-        Some(PyBallot {
-            election: slf.unbind(),
-            ballot,
-        })
+        Some(PyBallot { election: slf.unbind(), ballot })
     }
 
     /// How many draws of 48 random bytes a ballot takes.
@@ -104,22 +89,12 @@ impl PyElection {
         choices: Vec<Vec<u8>>,
         random: Vec<[u8; DRAW]>,
     ) -> PyResult<String> {
-        let (secret, choices, random) = (
-            Zeroizing::new(secret),
-            Zeroizing::new(choices),
-            Zeroizing::new(random),
-        );
+        let (secret, choices, random) = (Zeroizing::new(secret), Zeroizing::new(choices), Zeroizing::new(random));
         py.detach(|| {
-            let secret = Zeroizing::new(Option::<Scalar>::from(Scalar::from_canonical_bytes(
-                *secret,
-            ))?);
+            let secret = Zeroizing::new(Option::<Scalar>::from(Scalar::from_canonical_bytes(*secret))?);
             make_ballot(&self.0, &secret, &choices, &random)
         })
-        .ok_or_else(|| {
-            PyValueError::new_err(
-                "not the choices, draws and exponent of a ballot of this election",
-            )
-        })
+        .ok_or_else(|| PyValueError::new_err("not the choices, draws and exponent of a ballot of this election"))
     }
 }
 
@@ -135,33 +110,16 @@ fn facts<'py>(py: Python<'py>, ballot: &Ballot) -> PyResult<Bound<'py, PyTuple>>
     let answers = ballot
         .ciphertexts()
         .map(|choices| {
-            let pairs = choices.iter().map(|choice| {
-                (
-                    PyBytes::new(py, &choice.alpha),
-                    PyBytes::new(py, &choice.beta),
-                )
-            });
+            let pairs = choices.iter().map(|choice| (PyBytes::new(py, &choice.alpha), PyBytes::new(py, &choice.beta)));
             PyTuple::new(py, pairs.collect::<Vec<_>>())
         })
         .collect::<PyResult<Vec<_>>>()?;
-    (
-        ballot.credential.as_str(),
-        ballot.tracker.as_str(),
-        digests(py, ballot)?,
-        PyTuple::new(py, answers)?,
-    )
+    (ballot.credential.as_str(), ballot.tracker.as_str(), digests(py, ballot)?, PyTuple::new(py, answers)?)
         .into_pyobject(py)
 }
 
 fn digests<'py>(py: Python<'py>, ballot: &Ballot) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(
-        py,
-        ballot
-            .ciphertexts()
-            .flatten()
-            .map(|choice| PyBytes::new(py, &choice.digest))
-            .collect::<Vec<_>>(),
-    )
+    PyTuple::new(py, ballot.ciphertexts().flatten().map(|choice| PyBytes::new(py, &choice.digest)).collect::<Vec<_>>())
 }
 
 /// A ballot that was read, for who checks it step by step.
@@ -181,10 +139,7 @@ impl PyBallot {
 
     /// The rule that it breaks of those about the election that it is for.
     fn check_binding(&self) -> Option<RefusalTuple> {
-        self.ballot
-            .check_binding(&self.election.get().0)
-            .err()
-            .map(named)
+        self.ballot.check_binding(&self.election.get().0).err().map(named)
     }
 
     /// The rule that it breaks of those about its signature.
@@ -195,9 +150,7 @@ impl PyBallot {
     /// The rule that it breaks of those about its proofs.
     fn check_proofs(&self, py: Python<'_>) -> Option<RefusalTuple> {
         let election = &self.election.get().0;
-        py.detach(|| self.ballot.check_proofs(election))
-            .err()
-            .map(named)
+        py.detach(|| self.ballot.check_proofs(election)).err().map(named)
     }
 }
 

@@ -8,6 +8,13 @@ use curve25519_dalek::scalar::Scalar;
 use crate::ballot::Question;
 use crate::group::{ELEMENT_CHARACTERS, Encoded, bytes_of, exponent_of};
 
+/// Longer texts are left to the reference, which bounds length and number of a message's values. A proof takes 32 bytes and
+/// more, so that no text below this reaches those bounds.
+const LONGEST: usize = 4 << 20;
+
+/// No string of a ballot is longer: an exponent has 76 digits.
+const LONGEST_STRING: usize = 128;
+
 /// A Schnorr-like pair of numbers modulo q.
 #[derive(Clone)]
 pub struct Proof {
@@ -46,6 +53,9 @@ pub struct BallotText<'a> {
 
 /// Read a ballot of these questions; `None` for any text but the one of its content.
 pub fn read_ballot<'a>(text: &'a [u8], questions: &[Question]) -> Option<BallotText<'a>> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let mut rest = Rest(text);
     rest.expect(br#"{"election_uuid":"#)?;
     let election_uuid = rest.string()?;
@@ -86,10 +96,8 @@ impl<'a> Rest<'a> {
     /// A string of printable ASCII characters of which none needs to be escaped.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.expect(b"\"")?;
-        let end = self
-            .0
-            .iter()
-            .position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
+        let is_last = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
+        let end = self.0.iter().take(LONGEST_STRING + 1).position(is_last)?;
         let (string, rest) = self.0.split_at(end);
         self.0 = rest;
         self.expect(b"\"")?;
@@ -127,12 +135,7 @@ impl<'a> Rest<'a> {
             blank_proof = self.proofs(2)?;
         }
         self.expect(b"}")?;
-        Some(AnswerText {
-            choices,
-            individual_proofs,
-            overall_proof,
-            blank_proof,
-        })
+        Some(AnswerText { choices, individual_proofs, overall_proof, blank_proof })
     }
 
     fn ciphertext(&mut self) -> Option<CiphertextText> {
@@ -158,9 +161,6 @@ impl<'a> Rest<'a> {
         self.expect(br#","response":"#)?;
         let response = exponent_of(self.string()?)?;
         self.expect(b"}")?;
-        Some(Proof {
-            challenge,
-            response,
-        })
+        Some(Proof { challenge, response })
     }
 }

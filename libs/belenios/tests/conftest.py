@@ -30,8 +30,11 @@ WITHOUT_CORE = ("belenios_tool_ballots", "ceremony_interop", "channel", "jsontex
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What there is of ``Ed25519`` is tested with the compiled core and without."""
-    by_both = metafunc.module.__name__.rpartition("test_")[2] not in WITHOUT_CORE
-    of_ed25519 = [BY_CORE, BY_REFERENCE] if by_both else [BY_REFERENCE]
+    about = metafunc.module.__name__.rpartition("test_")[2]
+    of_ed25519 = [
+        *([] if about in WITHOUT_CORE else [BY_CORE]),
+        *([] if about.startswith("native") else [BY_REFERENCE]),
+    ]
     own = [name for mark in metafunc.definition.iter_markers("parametrize") for name in mark.args[:1]]
     if "group" in metafunc.fixturenames and "group" not in ",".join(map(str, own)):
         cases = [(arithmetic, ED25519) for arithmetic in of_ed25519] + [(BY_REFERENCE, BELENIOS_2048)]

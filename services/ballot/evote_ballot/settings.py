@@ -20,7 +20,7 @@ class BallotSettings(ServiceSettings):
     receipt_key_file: Path
     """PEM (PKCS#8) of the Ed25519 key that signs receipts; the same for all replicas."""
     workers: int = Field(default_factory=usable_processors, ge=1, le=256)
-    """Processes that verify ballots."""
+    """Threads that verify ballots; processes, where the core is not compiled."""
     credential_ballots_per_minute: Annotated[int, Field(ge=1)] = 20
     """How many ballots that one credential has signed are looked at, on average and at once, at this replica."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 120

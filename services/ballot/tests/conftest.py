@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evote_ballot.main import PROGRAM
 from evote_ballot.service import BallotService
 from evote_ballot.settings import BallotSettings
+from evote_belenios import native
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
@@ -295,6 +296,13 @@ async def polling_place(
                 yield place
     finally:
         await producer.stop()
+
+
+@pytest.fixture
+def without_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes verify, as they do where the core is not compiled; its threads can't be killed."""
+    monkeypatch.setattr(native, "core", None)
+    monkeypatch.setenv(native.SWITCH, "off")
 
 
 @pytest.fixture

@@ -8,16 +8,20 @@ import multiprocessing
 import os
 import secrets
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from evote_ballot import verification
 from evote_ballot.domain.cast import open_cast
 from evote_ballot.domain.refusals import OlderThanLast
 from evote_ballot.intake import CheckedCast
 from evote_ballot.main import PROGRAM
+from evote_belenios import native
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import public_credential
 from evote_belenios.groups import ED25519
@@ -26,6 +30,7 @@ from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_local.testbed import eventually, running_app
 
 pytestmark = pytest.mark.stack
+Stopped = Callable[[set[Any]], AbstractContextManager[Callable[[], None]]]
 NO = [[0, 0, 1]]
 OLDER = (409, "older-than-your-last-ballot")
 
@@ -39,9 +44,38 @@ async def another_replica(place: Any) -> AsyncIterator[Any]:
         yield app.state.service
 
 
+@pytest.fixture(params=["threads", "processes"])
+def stopped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Stopped:
+    """Makes what verifies in the newest replica stand still within a block, or until it is told to go on."""
+    if request.param == "processes":
+        request.getfixturevalue("without_core")
+        return stopped_processes
+    if native.core is None:
+        pytest.skip("the compiled core is not installed")
+    return partial(stopped_thread, monkeypatch)
+
+
 @contextmanager
-def stopped(processes: set[Any]) -> Iterator[Callable[[], None]]:
-    """The processes stand still, until they are told to go on."""
+def stopped_thread(monkeypatch: pytest.MonkeyPatch, _: set[Any]) -> Iterator[Callable[[], None]]:
+    """The next check that begins waits in its thread."""
+    go, check, waits = threading.Event(), verification._check_signatures, iter([True])
+
+    def held_up(*arguments: Any) -> tuple[str, ...]:
+        if next(waits, False):
+            go.wait()
+        return check(*arguments)
+
+    monkeypatch.setattr(verification, "_check_signatures", held_up)
+    try:
+        yield go.set
+    finally:
+        go.set()
+
+
+@contextmanager
+def stopped_processes(before: set[Any]) -> Iterator[Callable[[], None]]:
+    """The processes that there were not ``before`` stand still."""
+    processes = set(multiprocessing.active_children()) - before
 
     def go_on() -> None:
         for process in processes:
@@ -77,12 +111,14 @@ async def publish(place: Any, cast: str) -> None:
     await place.services.producer.publish(open_cast(cast.encode(), place.election.uuid))
 
 
-async def test_a_replica_whose_worker_stood_still_does_not_bring_an_old_ballot_after_a_newer_one(place: Any) -> None:
+async def test_a_replica_whose_worker_stood_still_does_not_bring_an_old_ballot_after_a_newer_one(
+    stopped: Stopped, place: Any
+) -> None:
     before = set(multiprocessing.active_children())
     async with another_replica(place):
         slow = place.replicas[-1]
         held_up, newer = place.new_cast(0, number=1), place.new_cast(0, NO, number=1)
-        with stopped(set(multiprocessing.active_children()) - before) as go_on:
+        with stopped(before) as go_on:
             answer = asyncio.create_task(place.post(held_up, -1))
             await eventually(is_verifying(slow, place.access))
             receipt = (await place.post(newer, 0)).json()
@@ -110,17 +146,17 @@ async def test_a_replica_that_stood_still_before_it_published_gives_no_receipt_e
             assert await place.refused(held_up, replica) == OLDER
 
 
-async def test_nothing_is_recorded_for_a_client_that_went_away(place: Any) -> None:
+async def test_nothing_is_recorded_for_a_client_that_went_away(stopped: Stopped, place: Any) -> None:
     before = set(multiprocessing.active_children())
     async with another_replica(place):
         slow = place.replicas[-1]
-        with stopped(set(multiprocessing.active_children()) - before) as go_on:
+        with stopped(before) as go_on:
             answer = asyncio.create_task(place.post(place.new_cast(0), -1))
             await eventually(is_verifying(slow, place.access))
             answer.cancel()
             await asyncio.wait([answer])
             go_on()
-        # The worker has finished what it had begun when it answers the next ballot.
+        # What verifies has finished what it had begun when it answers the next ballot.
         assert (await place.post(place.new_cast(1), -1)).status_code == 201
         assert len(await recorded(place)) == 1
 

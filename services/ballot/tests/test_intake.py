@@ -16,7 +16,6 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_ballot.domain import history
-from evote_belenios import native
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
@@ -65,13 +64,6 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
     text = (await place.audited(f"ballots/{receipt['tracker']}")).text
     assert text == record.envelope.data.ballot
-
-
-@pytest.fixture
-def without_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes verify, as they do where the core is not compiled; its threads can't be killed."""
-    monkeypatch.setattr(native, "core", None)
-    monkeypatch.setenv(native.SWITCH, "off")
 
 
 @pytest.mark.usefixtures("without_core")

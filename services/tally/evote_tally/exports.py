@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +22,10 @@ from evote_platform.reads import Reads
 from . import store
 from .domain.counting import deciding_decryptions
 from .domain.election import Election
-from .domain.roll import credentials_text
+from .domain.roll import credentials_text, number_of_parts, part_of
 
 _PAGE = 200
+_LISTS_KEPT = 4
 
 
 class NotPublished(Exception):
@@ -57,6 +59,45 @@ async def public_credentials(connection: store.Connection, election_uuid: str) -
     if credentials is None:
         raise NotPublished
     return credentials_text(credentials)
+
+
+class ListParts:
+    """The frozen lists in the parts that devices ask for, kept: each voter asks for one, and reading a list is slow."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
+        self._reading = asyncio.Lock()
+
+    async def part(self, connection: store.Connection, election_uuid: str, number: int) -> str:
+        """The lines of one part, as ``public_creds.json`` writes them.
+
+        Raises:
+            UnknownElection: when the election wasn't drafted.
+            NotPublished: before the roll is frozen, or when there are fewer parts.
+        """
+        roll = await store.find_event(connection, election_uuid, RollFrozen)
+        if roll is None or number >= number_of_parts(roll.roll_size):
+            raise NotPublished
+        async with self._reading:
+            return (await self._parts(connection, election_uuid, roll))[number]
+
+    async def _parts(self, connection: store.Connection, election_uuid: str, roll: RollFrozen) -> tuple[str, ...]:
+        key = (election_uuid, roll.credentials_sha256)
+        if key not in self._kept:
+            credentials = await store.frozen_credentials(connection, *key)
+            if credentials is None:
+                raise NotPublished
+            self._kept[key] = await asyncio.to_thread(_in_parts, credentials, number_of_parts(roll.roll_size))
+            if len(self._kept) > _LISTS_KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+def _in_parts(credentials: Iterable[str], parts: int) -> tuple[str, ...]:
+    lines: list[list[str]] = [[] for _ in range(parts)]
+    for credential in credentials:
+        lines[part_of(credential, parts)].append(credential)
+    return tuple(credentials_text(part) for part in lines)
 
 
 async def plan_archive(connection: store.Connection, election_uuid: str) -> ArchivePlan:

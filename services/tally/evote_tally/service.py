@@ -32,6 +32,7 @@ from tqdm import tqdm
 from .automation import Automation
 from .commands import COMMANDS_AT_ONCE, CommandHandler
 from .examination import Examination
+from .exports import ListParts
 from .metrics import CountingMetrics
 from .projection import TallyProjection
 from .settings import TallySettings
@@ -46,6 +47,7 @@ class TallyService:
 
     pool: asyncpg.Pool
     reads: Reads
+    list_parts: ListParts
     commands: CommandHandler
     worker: WorkerProcesses
     http: httpx.AsyncClient
@@ -92,6 +94,7 @@ async def running(
                 yield TallyService(
                     pool=pool,
                     reads=Reads(pool),
+                    list_parts=ListParts(),
                     commands=commands,
                     worker=worker,
                     http=http,

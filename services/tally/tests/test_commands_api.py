@@ -11,6 +11,7 @@ from evote_ceremony.messages import Step
 from evote_local.testbed import eventually
 from evote_platform.clock import rfc3339
 from evote_platform.publication import text_to_the_minute
+from evote_tally.domain import roll
 
 pytestmark = pytest.mark.stack
 
@@ -103,7 +104,14 @@ async def test_an_election_without_ballots_is_counted_too(officer, stand_ins) ->
 
 async def test_unknown_elections_and_texts_before_their_time_are_not_found(officer) -> None:
     await officer.draft()
-    for path in ("/election.json", "/trustees.json", "/public_creds.json", "/archive.bel", "/result"):
+    for path in (
+        "/election.json",
+        "/trustees.json",
+        "/public_creds.json",
+        "/public_creds/0",
+        "/archive.bel",
+        "/result",
+    ):
         response = await officer.get(path)
         assert (response.status_code, slug(response)) == (404, "not-published")
     officer.uuid = "11111111111111"
@@ -145,3 +153,19 @@ async def test_two_replicas_that_take_the_same_command_publish_it_once(
     assert set(answers) == {200}
     published = await facts_of(officer.uuid)
     assert published.count("ElectionOpened") == 1
+
+
+async def test_the_parts_of_the_list_are_together_the_whole_list(officer, stand_ins, monkeypatch) -> None:
+    """As with a city's roll, in parts of a few lines."""
+    monkeypatch.setattr(roll, "_FEWEST_IN_PART", 2)
+    await officer.draft()
+    await officer.open_with(stand_ins, 20, "Ed25519")
+    whole = (await officer.get("/public_creds.json")).json()
+    assert len(whole) == 20 and roll.number_of_parts(20) == 8
+    parts = [(await officer.get(f"/public_creds/{number}")).json() for number in range(8)]
+    assert sorted(line for part in parts for line in part) == whole
+    assert all(roll.part_of(line, 8) == number for number, part in enumerate(parts) for line in part)
+    beyond = await officer.get("/public_creds/8")
+    assert (beyond.status_code, slug(beyond)) == (404, "not-published")
+    for none in ("256", "-1", "x"):
+        assert (await officer.get(f"/public_creds/{none}")).status_code == 422

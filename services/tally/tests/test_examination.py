@@ -151,7 +151,7 @@ async def test_a_replay_finds_the_same_verdicts(officer, stand_ins, pool, tally_
 
     await eventually(the_same)
     assert [json.loads(row)["passed_over"] for row in before["examined"]] == [None, "json", None]
-    for path in ("/archive.bel", "/public_creds.json", "/election.json", ""):
+    for path in ("/archive.bel", "/public_creds.json", "/public_creds/0", "/election.json", ""):
         given = await officer.get(path)
         assert given.headers["cache-control"].startswith("public, max-age="), path
         again = await officer.client.get(

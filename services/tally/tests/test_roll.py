@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from evote_belenios.credentials import generate, public_credential
@@ -14,7 +15,7 @@ from evote_local.people.rehearsal import Rehearsal
 from evote_tally.domain.election import election_from
 from evote_tally.domain.facts import Fact
 from evote_tally.domain.refusals import RollNotReady
-from evote_tally.domain.roll import complete_roll, freeze_roll, weight_of
+from evote_tally.domain.roll import complete_roll, freeze_roll, number_of_parts, part_of, weight_of
 
 UUID = "4yP2vbZnkbxpPG"
 GROUP = group_by_name("Ed25519")
@@ -120,3 +121,16 @@ def test_no_list_is_refused() -> None:
 
 def test_a_credential_weighs_what_it_says() -> None:
     assert (weight_of(PUBLIC[0]), weight_of(f"{PUBLIC[0]},7")) == (1, 7)
+
+
+def test_a_part_of_the_list_hides_a_voter_among_hundreds_and_is_the_one_that_browsers_ask_for() -> None:
+    """The same figures stand in web/shared/tests/belenios.vectors.test.ts."""
+    sizes = [0, 1023, 1024, 14000, 200000, 1000000000]
+    assert [number_of_parts(size) for size in sizes] == [1, 1, 2, 16, 256, 256]
+    for size in range(512, 300_000, 317):
+        assert size // number_of_parts(size) >= 512
+    vectors = json.loads((Path(__file__).parents[3] / "tests/vectors/ed25519/credentials.json").read_text())
+    publics = [known["public_credential"] for known in vectors["accepted"][:3]]
+    parts = [[part_of(public, number_of_parts(size)) for size in sizes] for public in publics]
+    assert parts == [[0, 0, 0, 5, 84, 84], [0, 0, 1, 11, 189, 189], [0, 0, 1, 11, 188, 188]]
+    assert part_of(f"{publics[0]},3", 256) == part_of(publics[0], 256), "a weight changes no part"

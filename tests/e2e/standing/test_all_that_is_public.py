@@ -143,7 +143,7 @@ async def _everything_is_public(stack: Stack, client: httpx.AsyncClient, referen
 async def _walk(stack: Stack, client: httpx.AsyncClient, uuid: str, tracker: str) -> list[Answer]:
     """Every route of every service that answers without access, asked once."""
     size = (await client.get(f"{stack.ledger_anchor.url}/coverage")).json()["size"]
-    known = {"election_uuid": uuid, "tracker": tracker, "level": "0", "place": f"000.p/{size}"}
+    known = {"election_uuid": uuid, "tracker": tracker, "level": "0", "part": "0", "place": f"000.p/{size}"}
     return [
         await _ask(client, service, method, path, known)
         for service in (stack.auth, stack.ballots[0], stack.ledger_anchor, stack.tally)

@@ -10,6 +10,8 @@ import { persist, Refused, type Wait } from "../vote/retrying.ts";
 /** `election`: null before there are final questions. */
 export interface Published {
   readonly notice: ElectionNotice;
+  /** How many may vote. */
+  readonly rollSize: number;
   readonly election: Election | null;
 }
 
@@ -43,8 +45,9 @@ export async function readElection(services: Services, uuid: string, wait: Wait,
     closesAt: said.closes_at,
     stage,
   };
+  const rollSize = said.roll_size ?? 0;
   if (stage === "before") {
-    return { notice, election: null };
+    return { notice, rollSize, election: null };
   }
   if (text instanceof Refused) {
     throw text;
@@ -53,7 +56,7 @@ export async function readElection(services: Services, uuid: string, wait: Wait,
   if (election.uuid !== uuid) {
     throw new LyingService("the text is of another election");
   }
-  return { notice, election };
+  return { notice, rollSize, election };
 }
 
 function refusal(error: unknown): Refused {

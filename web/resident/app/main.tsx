@@ -59,7 +59,7 @@ async function start(): Promise<void> {
   );
 }
 
-function voteIn({ notice, election }: Published, config: Config, services: ReturnType<typeof connect>): VoteProps | null {
+function voteIn({ notice, rollSize, election }: Published, config: Config, services: ReturnType<typeof connect>): VoteProps | null {
   if (election === null) {
     return null;
   }
@@ -69,6 +69,7 @@ function voteIn({ notice, election }: Published, config: Config, services: Retur
   const { wait } = patience;
   const session = new Session({
     election,
+    rollSize,
     services,
     protocol: startProtocol(worker),
     keeper: new Keeper(tabStorage(window)),

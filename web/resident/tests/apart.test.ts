@@ -70,6 +70,7 @@ test("two conversations, recorded whole, share the election and the forms of spe
   const pretend = new PretendServices();
   const session = new Session({
     election: ELECTION,
+    rollSize: 2,
     services: pretend.services,
     protocol: directProtocol(),
     keeper: new Keeper(null),

@@ -44,6 +44,7 @@ const ready: CardState = { code: "ready", pinTriesLeft: 3, passwordTriesLeft: 5 
 function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): VoteProps {
   const session = new Session({
     election: ELECTION,
+    rollSize: 2,
     services: pretend.services,
     protocol: directProtocol(),
     keeper: new Keeper(sessionStorage),
@@ -205,6 +206,7 @@ test("while no answer comes the voter reads that nothing is cast yet, and can tr
   });
   const session = new Session({
     election: ELECTION,
+    rollSize: 2,
     services: pretend.services,
     protocol: directProtocol(),
     keeper: new Keeper(sessionStorage),

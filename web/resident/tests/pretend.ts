@@ -96,13 +96,16 @@ export class PretendServices {
     });
   }
 
+  /** Where the list of public credentials is, as far as the voter's line goes. */
+  listPath = "/public_creds/0";
+
   async answer(request: Request): Promise<Response> {
     const { url, method } = request;
     const body = await request.text();
     const whole = [url, JSON.stringify([...request.headers]), request.credentials, body].join(" ");
     this.asked.push({ url, method, body, whole });
     const path = url.replace(/^https:\/\/[a-z]+\.example/, "").replace(`/elections/${ELECTION.uuid}`, "");
-    if (path === "/public_creds.json") {
+    if (path === this.listPath) {
       return new Response(JSON.stringify([`${this.credential},1`]));
     }
     if (path === "/ballots" && method === "POST") {

@@ -1,6 +1,6 @@
 /** A whole vote against pretend services, with the real protocol: what leaves the page, and what stays. */
 
-import { writeOpening } from "@tsukuba-evote/shared/belenios";
+import { partOfList, writeOpening } from "@tsukuba-evote/shared/belenios";
 import { expect, test } from "vitest";
 
 import { Keeper } from "../vote/kept.ts";
@@ -24,9 +24,10 @@ class TabStorage {
 
 type Wait = (seconds: number) => Promise<void>;
 
-function sessionOf(pretend: PretendServices, storage: TabStorage, wait: Wait = async () => {}): Session {
+function sessionOf(pretend: PretendServices, storage: TabStorage, wait: Wait = async () => {}, rollSize = 2): Session {
   return new Session({
     election: ELECTION,
+    rollSize,
     services: pretend.services,
     protocol: directProtocol(),
     keeper: new Keeper(storage as unknown as Storage),
@@ -70,6 +71,18 @@ test("a vote is encrypted, cast under number 1, and has a receipt that verifies"
   const session = sessionOf(pretend, storage);
   await vote(session);
   expect(pretend.taken.map(({ number }) => number)).toEqual([1]);
+});
+
+test("of a city's list of credentials the device reads one part, and of a replica of the release before the whole", async () => {
+  const part = partOfList(CREDENTIAL, 200_000, ELECTION);
+  for (const path of [`/public_creds/${part}`, "/public_creds.json"]) {
+    const [pretend, storage] = [new PretendServices(), new TabStorage()];
+    pretend.listPath = path;
+    await vote(sessionOf(pretend, storage, undefined, 200_000));
+    const asked = pretend.asked.filter(({ url }) => url.includes("public_creds")).map(({ url }) => url);
+    expect(asked.at(-1)!.endsWith(path)).toBe(true);
+    expect(asked[0]!.endsWith(`/public_creds/${part}`)).toBe(true);
+  }
 });
 
 test("the private credential and the plain choice never leave the page, nor stay in it", async () => {

@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly services: Services;
   readonly protocol: ReturnType<typeof startProtocol>;
   readonly keeper: Keeper;
+  /** How many may vote: it says in how many parts their public credentials are listed. */
+  readonly rollSize: number;
   /** ballot's Ed25519 key and the log's, from the city and not from the services. */
   readonly receiptKey: Uint8Array;
   readonly logKey: VerifierKey;
@@ -101,16 +103,20 @@ export class Session {
 
   /** The public credential. */
   async #findOnList(credential: string): Promise<string> {
-    const { services, protocol, election, wait, signal } = this.#surroundings;
+    const { services, protocol, election, rollSize, wait, signal } = this.#surroundings;
+    const part = await protocol.partOfList(election.text, credential, rollSize);
+    const asked = { path: { election_uuid: election.uuid, part } };
     const list = await persist(
-      () =>
-        services.tally.GET("/elections/{election_uuid}/public_creds.json", {
-          params: { path: { election_uuid: election.uuid } },
-          parseAs: "text",
-          signal,
-        }),
+      () => services.tally.GET("/elections/{election_uuid}/public_creds/{part}", { params: asked, parseAs: "text", signal }),
       wait,
-    );
+    ).catch((error: unknown) => {
+      if (!(error instanceof Refused && error.slug === "not-found")) {
+        throw error;
+      }
+      // A replica of the release before gives the list as a whole.
+      const params = { path: { election_uuid: election.uuid } };
+      return persist(() => services.tally.GET("/elections/{election_uuid}/public_creds.json", { params, parseAs: "text", signal }), wait);
+    });
     return (await protocol.findOnList(election.text, list, credential)).credential;
   }
 

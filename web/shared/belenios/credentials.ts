@@ -60,6 +60,20 @@ export function publicCredential(credential: string, election: Pick<Election, "u
   return election.group.encode(election.group.powerGenerator(secretExponent(credential, election)));
 }
 
+const FEWEST_IN_PART = 512;
+const MOST_PARTS = 256;
+
+/**
+ * The part of the public list that a private credential's line is in, as tally serves it: the list of a city of 200,000 has 13 MB.
+ * The rule of `services/tally/evote_tally/domain/roll.py`. Whoever is asked for a part learns that somebody of some 512 is there, or
+ * more; never asked for more parts than 256, whatever is said of the roll.
+ */
+export function partOfList(credential: string, rollSize: number, election: Pick<Election, "uuid" | "group">): number {
+  const parts = Math.min(MOST_PARTS, 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, Math.floor(rollSize / FEWEST_IN_PART))))));
+  const [first] = sha256(utf8ToBytes(publicCredential(credential, election)));
+  return (first! * parts) >> 8;
+}
+
 /** A voter's line of the public list. */
 export interface ListedCredential {
   readonly credential: string;
@@ -68,7 +82,7 @@ export interface ListedCredential {
 }
 
 /**
- * The line of `public_creds.json` (its exact text) that a private credential belongs to: the device looks before it
+ * The line of `public_creds.json`, or of the part of it (the exact text), that a private credential belongs to: the device looks before it
  * encrypts, so that a credential of another election or one that auth made up is found out before anything is cast.
  *
  * Every line's form is read, and each credential may stand there once; that the others' are elements of the group is for

@@ -9,7 +9,7 @@
 export { type Answer, checkChoices, choicesOf, type Ciphertext } from "./answers.ts";
 export { type Ballot, type Choices, generateBallot, parseBallot, type SignedBallot, trackerOf, verifyBallot } from "./ballots.ts";
 export { fromBase64, type Random, systemRandom } from "./bytes.ts";
-export { findOnList, type ListedCredential, parseCredential, publicCredential, secretExponent } from "./credentials.ts";
+export { findOnList, type ListedCredential, parseCredential, partOfList, publicCredential, secretExponent } from "./credentials.ts";
 export { type Election, parseElection, type Question } from "./election.ts";
 export { BeleniosError } from "./errors.ts";
 export { BELENIOS_2048, ED25519, type Element, type Group, hashToExponent } from "./groups/index.ts";

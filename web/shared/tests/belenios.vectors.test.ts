@@ -7,6 +7,7 @@ import {
   type Choices,
   ED25519,
   findOnList,
+  partOfList,
   generateBallot,
   hashToExponent,
   type Json,
@@ -92,6 +93,13 @@ describe("credentials", () => {
 
   test.each(credentials.refused)("%j is refused", (text) => {
     expect(() => parseCredential(text)).toThrow(expect.objectContaining({ rule: "credential-format" }));
+  });
+
+  test("are looked for in the part of the list in which tally has them", () => {
+    // The same figures stand in services/tally/tests/test_roll.py.
+    const sizes = [0, 1023, 1024, 14_000, 200_000, 1_000_000_000];
+    const parts = credentials.accepted.slice(0, 3).map(({ credential }) => sizes.map((size) => partOfList(credential, size, election)));
+    expect(parts).toEqual([[0, 0, 0, 5, 84, 84], [0, 0, 1, 11, 189, 189], [0, 0, 1, 11, 188, 188]]);
   });
 
   test("are found on the list with their weight, and nowhere else", () => {

@@ -9,6 +9,7 @@ import {
   type OrderStatement,
   parseElection,
   parseOpening,
+  partOfList,
   type PreparedBallot,
   prepareBallot,
   proveHolding,
@@ -19,6 +20,7 @@ import {
 
 /** Every function throws what its namesake in `belenios` throws. `electionText` is the exact `election.json`. */
 export interface Protocol {
+  partOfList(electionText: string, credential: string, rollSize: number): number;
   findOnList(electionText: string, listText: string, credential: string): ListedCredential;
   prepareBallot(electionText: string, credential: string, choices: Choices): PreparedBallot;
   signOrder(electionText: string, credential: string, tracker: string, number: number): OrderStatement;
@@ -37,6 +39,7 @@ export function newProtocol(random: Random): Protocol {
     return last;
   };
   return {
+    partOfList: (text, credential, rollSize) => partOfList(credential, rollSize, election(text)),
     findOnList: (text, listText, credential) => findOnList(listText, credential, election(text)),
     prepareBallot: (text, credential, choices) => prepareBallot(election(text), credential, choices, random),
     signOrder: (text, credential, tracker, number) => signOrder(election(text), credential, tracker, number, random),

@@ -196,8 +196,10 @@ class _Verification:
                 chunk.append(event)
                 if len(chunk) == CHUNK or _bytes_in(chunk) > _CHUNK_BYTES:
                     submit()
-                while len(in_flight) > workers.most_in_flight or _bytes_in_flight(in_flight) > _MOST_BYTES_IN_FLIGHT:
-                    self._take_verdicts(box, *in_flight.popleft())
+                    while (
+                        len(in_flight) > workers.most_in_flight or _bytes_in_flight(in_flight) > _MOST_BYTES_IN_FLIGHT
+                    ):
+                        self._take_verdicts(box, *in_flight.popleft())
                 continue
             submit()
             while in_flight:

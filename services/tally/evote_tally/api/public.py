@@ -10,7 +10,7 @@ from evote_platform.caching import not_modified, public_for
 from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.publication import Matter, Reader, Stage, demand_readable
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from .. import store
@@ -27,6 +27,7 @@ from .models import (
 
 router = APIRouter(tags=["public"], route_class=FrontRoute)
 ARCHIVE_TYPE = "application/x-tar"
+ListPart = Annotated[int, Path(ge=0, lt=256, description="Of the list, from 0.")]
 _LIVE, _SETTLED = public_for(1), public_for(60)
 
 
@@ -70,6 +71,17 @@ async def public_creds_json(election_uuid: ElectionUuidPath, service: Service) -
     """The exact ``public_creds.json`` of the frozen roll."""
     async with service.reads.acquire() as connection:
         return _exact(await public_credentials(connection, election_uuid))
+
+
+@router.get("/elections/{election_uuid}/public_creds/{part}", dependencies=[Depends(_SETTLED)])
+async def part_of_public_creds(election_uuid: ElectionUuidPath, part: ListPart, service: Service) -> Response:
+    """A part of ``public_creds.json``, in which a device looks for its own line without reading the whole list.
+
+    A line's part is the first byte of its key's SHA-256, times the number of parts, divided by 256.
+    Parts are 1, 2, 4, … or 256: the most that have 512 lines each or more on average.
+    """
+    async with service.reads.acquire() as connection:
+        return _exact(await service.list_parts.part(connection, election_uuid, part))
 
 
 @router.get("/elections/{election_uuid}/encrypted-tally", dependencies=[Depends(_SETTLED)])

@@ -17,6 +17,10 @@ from evote_platform.wording import Words
 from .election import Election, Stage
 from .refusals import RollNotReady
 
+_FEWEST_IN_PART = 512
+_MOST_PARTS = 256
+"""As many as the first byte of a hash tells apart."""
+
 
 @dataclass(frozen=True)
 class Roll:
@@ -29,6 +33,20 @@ class Roll:
 def credentials_text(credentials: Iterable[str]) -> str:
     """The exact ``public_creds.json`` text: a compact JSON array."""
     return json.dumps(list(credentials), separators=(",", ":"), ensure_ascii=False)
+
+
+def number_of_parts(roll_size: int) -> int:
+    """Into how many parts the list is given to voters' devices: 13 MB for a city of 200,000 are too many for a phone.
+
+    A part has some 512 credentials or more, so that who asks for one doesn't say which of them is theirs.
+    """
+    return min(_MOST_PARTS, 1 << max(0, (roll_size // _FEWEST_IN_PART).bit_length() - 1))
+
+
+def part_of(credential: str, parts: int) -> int:
+    """The part that a line of the list is in, by the hash of its key: a device computes it from its own."""
+    key, _, _ = credential.partition(",")
+    return sha256(key.encode()).digest()[0] * parts >> 8
 
 
 def complete_roll(parts: Iterable[CredentialsPublished]) -> Roll:

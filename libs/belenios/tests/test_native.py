@@ -1,0 +1,271 @@
+"""The compiled core says what the reference says: the same verdict in the same words, of whatever is put to it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evote_belenios import native
+from evote_belenios.archive import ArchiveWriter, open_archive
+from evote_belenios.ballots import generate_ballot, tracker_of
+from evote_belenios.box import BallotFacts, examine_ballots
+from evote_belenios.credentials import generate, secret_exponent
+from evote_belenios.election import Election, Question, parse_election
+from evote_belenios.errors import BeleniosError
+from evote_belenios.groups import ED25519, Group
+from evote_belenios.jsontext import dump
+from evote_belenios.proofs import prove_knowledge
+from evote_belenios.verify import verify_archive
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .verdicts import examined, verdict
+
+NewElection = Callable[[Group, Sequence[Question]], Election]
+# p + 3 encodes y = 3 once more; the rest are of small order, or off the curve, or the identity.
+ELEMENTS = [
+    f"{2**255 - 19 + 3:064x}",
+    f"{2**255 - 20:064x}",
+    f"{0:064x}",
+    f"{1 << 255:064x}",
+    f"{1:064x}",
+    f"{1 | 1 << 255:064x}",
+    f"{2**255 - 18:064x}",
+    f"{2:064x}",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"[::-1],
+    "6" * 63,
+]
+NUMBERS = [
+    "0",
+    "00",
+    "01",
+    "-1",
+    "+1",
+    "1e3",
+    "",
+    " 1",
+    "9" * 76,
+    "9" * 77,
+    "１",
+    *map(str, range(ED25519.order - 1, ED25519.order + 2)),
+]
+
+
+class Told:
+    """An election with a ballot of it that holds, and the reference's secrets to sign a changed one again."""
+
+    def __init__(self, election: Election, choices: list[list[int]]) -> None:
+        self.election = election
+        self.credential = generate(ED25519, secrets.token_bytes)
+        self.text = generate_ballot(election, self.credential, choices, secrets.token_bytes)
+        self.other = generate_ballot(election, generate(ED25519, secrets.token_bytes), choices, secrets.token_bytes)
+
+
+@pytest.fixture(scope="module")
+def told(new_election: NewElection) -> list[Told]:
+    yes_no, parks = Question("Plan", ("yes", "no"), True, 1, 1), Question("Parks", ("a", "b", "c"), False, 1, 2)
+    wide = json.loads(new_election(ED25519, [Question("Any", ("a",), True, 0, 1)]).json)
+    wide["questions"][0]["max"] = 3  # more than there are answers: odd, and taken
+    return [
+        Told(new_election(ED25519, [yes_no]), [[0, 1, 0]]),
+        Told(new_election(ED25519, [parks, yes_no]), [[1, 0, 1], [1, 0, 0]]),
+        Told(parse_election(dump(wide)), [[0, 1]]),
+    ]
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for name, child in children for place in places(child, (*path, name)))]
+
+
+def changed(data: st.DataObject, ballot: Told) -> str:
+    """A ballot with something else in it, in one of the ways that parsers, groups and proofs are attacked."""
+    how = data.draw(st.sampled_from(["value", "number", "element", "swap", "bytes", "text", "form"]))
+    text = ballot.text
+    if how == "bytes":
+        position = data.draw(st.integers(0, len(text) - 1))
+        inserted = data.draw(st.text(max_size=3) | st.sampled_from(['"', "\\", "\0", "\ud800", "}", ",", "]]"]))
+        return text[:position] + inserted + text[position + data.draw(st.integers(0, 3)) :]
+    if how == "text":
+        return data.draw(st.text(max_size=30) | st.sampled_from(["", "{}", "[]", text[:-1], text + "}", text * 2]))
+    value = json.loads(text)
+    if how == "form":
+        return data.draw(
+            st.sampled_from(
+                [
+                    json.dumps(value),
+                    json.dumps(dict(reversed(value.items())), separators=(",", ":")),
+                    text.replace('"alpha"', '"\\u0061lpha"', 1),
+                    text.replace('{"alpha"', '{"alpha":"","alpha"', 1),
+                    text[:-1] + ',"more":1}',
+                ]
+            )
+        )
+    path = data.draw(st.sampled_from(places(value)[1:]))
+    parent = value
+    for name in path[:-1]:
+        parent = parent[name]
+    other = json.loads(ballot.other)
+    match how:
+        case "value":
+            junk = st.none() | st.booleans() | st.integers() | st.just([]) | st.just({}) | st.text(max_size=9)
+            parent[path[-1]] = data.draw(junk)
+        case "number":
+            parent[path[-1]] = data.draw(st.sampled_from(NUMBERS) | st.integers(0, ED25519.order - 1).map(str))
+        case "element":
+            power = st.integers(1, 9).map(lambda exponent: ED25519.encode(ED25519.power_generator(exponent)))
+            parent[path[-1]] = data.draw(st.sampled_from(ELEMENTS) | power)
+        case "swap":
+            # What stands at the same place of somebody else's ballot.
+            for name in path[:-1]:
+                other = other[name]
+            parent[path[-1]] = other[path[-1]]
+    return signed(ballot, value) if data.draw(st.booleans()) else dump(value)
+
+
+def signed(ballot: Told, value: Any) -> str:
+    """Under the credential's own signature, if there is anything to sign: what is wrong is then found behind it."""
+    unsigned = {name: part for name, part in value.items() if name != "signature"}
+    try:
+        content_hash = tracker_of(dump(unsigned))
+    except UnicodeEncodeError:
+        return dump(value)
+    secret = secret_exponent(ballot.credential, ballot.election.uuid, ED25519)
+    proof = prove_knowledge(ED25519, secret, f"sig|{content_hash}|", secrets.token_bytes)
+    return dump({**unsigned, "signature": {"hash": content_hash, "proof": proof.to_json()}})
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 2), st.data())
+def test_of_any_changed_ballot_core_and_reference_say_the_same(
+    told: list[Told], which: int, data: st.DataObject
+) -> None:
+    said = verdict(lambda: examined(told[which].election, changed(data, told[which])))
+    assert isinstance(said, tuple) or said.credential in told[which].text
+
+
+def test_every_rule_that_the_core_knows_is_reached_by_a_signed_change(told: list[Told]) -> None:
+    """Otherwise the comparison above would compare nothing but parsers."""
+    ballot, rules = told[1], set()
+    for path in places(json.loads(ballot.text)):
+        if path[-1:] in {("response",), ("alpha",)} or path[-1:] == ("election_uuid",) or path[-1:] == ("hash",):
+            value = json.loads(ballot.text)
+            parent = value
+            for name in path[:-1]:
+                parent = parent[name]
+            parent[path[-1]] = {"alpha": ED25519.encode(ED25519.generator), "response": "5"}.get(
+                str(path[-1]), "A" * 14
+            )
+            again = dump(value) if path[0] == "signature" else signed(ballot, value)
+            said = verdict(lambda text=again: examined(ballot.election, text))  # type: ignore[misc]
+            assert isinstance(said, tuple)
+            rules.add(said[1])
+    assert rules == {
+        "ballot-election-uuid",
+        "ballot-hash",
+        "ballot-signature",
+        "ballot-individual-proof",
+        "ballot-overall-proof",
+        "ballot-blank-proof",
+    }
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_of_any_archive_core_and_reference_say_the_same(tell_story: Any, tmp_path: Path, data: st.DataObject) -> None:
+    story = tell_story(ED25519)
+    ballot = Told(parse_election(story.election), [[0, 1, 0], [0, 1]])
+    ballot.credential, ballot.text = story.private[0], story.ballots[0]
+    path = tmp_path / "changed.bel"
+    with path.open("wb") as file:
+        writer = ArchiveWriter(file, timestamp=1_700_000_000)
+        writer.setup(story.election, story.trustees, dump(story.credentials))
+        texts = [*story.ballots, *(changed(data, ballot) for _ in range(6))]
+        for text in data.draw(st.permutations(texts)):
+            try:
+                writer.ballot(text)
+            except UnicodeEncodeError:
+                continue  # half a surrogate pair can't be written at all
+        writer.close()
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+        path.write_bytes(content)
+    found = [said_of(path)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "core", None)
+        found.append(said_of(path))
+    assert found[0] == found[1]
+
+
+def said_of(path: Path) -> object:
+    """The report without its parsed parts, or why there is none."""
+    try:
+        with open_archive(path) as file:
+            report = verify_archive(file, processes=1, progress=lambda _done, _total: None)
+    except BeleniosError as error:
+        return type(error), str(error)
+    failures = [(str(failure), failure.section) for failure in report.failures]
+    return failures, report.warnings, report.ballots, report.counted, report.head, report.voters
+
+
+def test_threads_that_share_an_election_find_what_one_finds(told: list[Told]) -> None:
+    election, texts = told[0].election, [told[0].text, told[0].text[:-1], told[0].other] * 8
+    alone = examine_ballots(election, texts)
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda _: examine_ballots(election, texts), range(8)))
+    assert all(list(map(str, verdicts)) == list(map(str, alone)) for verdicts in together)
+    assert [isinstance(found, BallotFacts) for found in alone[:3]] == [True, False, True]
+
+
+def test_a_question_that_needs_more_branches_than_any_ballot_has_is_left_to_the_reference(told: list[Told]) -> None:
+    value = json.loads(told[0].election.json)
+    for most in (2**31, 2**40, 2**70):
+        value["questions"][0]["max"] = most
+        election = parse_election(dump(value))
+        said = verdict(lambda found=election: examined(found, told[0].text))  # type: ignore[misc]
+        assert isinstance(said, tuple) and said[1] == "ballot-schema"
+
+
+@pytest.mark.parametrize(
+    "junk", ["1" * 129, "," * (1 << 20), "[" * (1 << 18), "1" * (4 << 20)], ids=lambda junk: len(junk)
+)
+def test_what_is_longer_or_has_more_values_than_any_message_is_named_as_that(told: list[Told], junk: str) -> None:
+    ballot = told[0]
+    said = verdict(lambda: examined(ballot.election, ballot.text.replace(ballot.election.uuid, junk)))
+    assert isinstance(said, tuple) and said[1] in {"json", "ballot-election-uuid"}
+
+
+@pytest.mark.parametrize("secret", [b"", bytes(31), b"\xff" * 32])
+def test_the_core_takes_no_exponent_that_is_none(told: list[Told], secret: bytes) -> None:
+    compiled = told[0].election.compiled
+    assert compiled is not None and native.core is not None
+    random = [secrets.token_bytes(48)] * compiled.draws
+    with pytest.raises((ValueError, TypeError)):
+        compiled.make_ballot(secret, [[0, 1, 0]], random)
+    with pytest.raises((ValueError, TypeError)):
+        native.core.power_generator(secret)
+    with pytest.raises(ValueError, match="choices, draws"):
+        compiled.make_ballot(bytes(32), [[0, 1]], random)
+    with pytest.raises(ValueError, match="choices, draws"):
+        compiled.make_ballot(bytes(32), [[0, 1, 0]], random[1:])
+
+
+def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_the_reference() -> None:
+    look = "from evote_belenios import native; print(native.arithmetic())"
+    of_another_version = f"import evote_belenios_core as core; core.__version__ = '0.0.9'; {look}"
+    missing = f"import sys; sys.modules['evote_belenios_core'] = None; {look}"
+    switched_off = f"import os; os.environ[{native.SWITCH!r}] = 'off'; {look}"
+    for program, says in [
+        (look, native.arithmetic()),
+        *((one, "Python") for one in (of_another_version, missing, switched_off)),
+    ]:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == says

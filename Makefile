@@ -53,9 +53,9 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033] [TARGET=folder] [BASELINE=figures.json] [STRICT=1]
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1] [TARGET=folder] [BASELINE=figures.json] [STRICT=1]
 	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
-	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
+	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)
 	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP) $(if $(PHOTO),--photo $(PHOTO))

@@ -29,6 +29,8 @@ LOOK, RELEASE, CAST, LOGGED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
 )
 _FOLLOWED: Final = 10
 """One visit of so many is followed until its ballot is anchored, and reads the board and the turnout."""
+_PREPARING: Final = 8
+"""So many voters are prepared at a time."""
 _LOGGED_WITHIN_S, _LOOK_AGAIN_S = 60.0, 0.5
 _REFUSED_JUNK: Final = frozenset({400, 413, 422, 429, 503})
 """What a flood may be answered."""
@@ -66,7 +68,26 @@ class Crowd:
     random: Random
     tell: Callable[[Sample], None]
     kept: list[Kept] = field(default_factory=list)
+    _at_hand: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """What voters have chosen and encrypted before they come, by their numbers."""
     _busy: dict[int, asyncio.Lock] = field(default_factory=dict)
+
+    async def prepare(self) -> None:
+        """Give everybody credential and first ballot beforehand, so that a visit shows what a cast costs the services.
+
+        Raises what the services refuse: who isn't let in now won't be later.
+        """
+        together = asyncio.Semaphore(_PREPARING)
+
+        async def one(voter: Voter) -> None:
+            async with together, open_client() as client:
+                await self.polls.obtain_credential(voter, client)
+                choice, choices = self._choose()
+                self._at_hand[voter.number] = choice, await self.polls.encrypt(voter, choices)
+
+        async with asyncio.TaskGroup() as everybody:
+            for voter in self.voters:
+                everybody.create_task(one(voter))
 
     async def visit(self, number: int, planned: float) -> None:
         """The ``number``-th visit, planned for that moment of ``time.perf_counter``; it never raises.
@@ -115,12 +136,19 @@ class Crowd:
         await self._timed(LOOK, client.get(f"{self.target.tally_url}/elections/{self.target.election}"))
         if voter.credential is None:
             await self._timed(RELEASE, self.polls.obtain_credential(voter, client))
-        choice = self.random.choices(list(self.target.choices), self.target.weights)[0]
-        choices = [list(question) for question in self.target.choices[choice]]
-        cast = await self.polls.cast(voter, choice, choices, client)
+        at_hand = self._at_hand.pop(voter.number, None)
+        if at_hand is None:
+            choice, choices = self._choose()
+            at_hand = choice, await self.polls.encrypt(voter, choices)
+        choice, ballot = at_hand
+        cast = await self.polls.cast_ballot(voter, choice, ballot, client)
         self.kept.append(Kept(voter.number, choice, cast.receipt))
         self.tell(Sample(CAST, cast.answered_s))
         return cast
+
+    def _choose(self) -> tuple[str, list[list[int]]]:
+        choice = self.random.choices(list(self.target.choices), self.target.weights)[0]
+        return choice, [list(question) for question in self.target.choices[choice]]
 
     async def _follow(self, cast: Cast, client: httpx.AsyncClient) -> None:
         await self.polls.wait_until_logged(cast, client)

@@ -35,7 +35,7 @@ def main() -> int:
     voters = [Voter(number, card) for number, card in enumerate(cards)]
     plan = plan_of(arguments.profile, len(voters), arguments.again, arguments.seconds, Random())  # noqa: S311
     outcome = Outcome()
-    environment = Environment(user_classes=[_street(target, voters, plan, outcome)])
+    environment = Environment(user_classes=[_street(target, voters, plan, arguments.beforehand, outcome)])
     let_in(environment)
     figures = figures_of(
         environment.stats,
@@ -68,9 +68,9 @@ def plan_of(profile: str, voters: int, again: float, seconds: float, random: Ran
     return Plan(shape.arrivals(visits, seconds, random), shape.arrivals(junk, seconds, random))
 
 
-def _street(target: Target, voters: Sequence[Voter], plan: Plan, outcome: Outcome) -> type[Street]:
-    given = {"target": target, "voters": voters, "plan": plan, "outcome": outcome, "abstract": False}
-    return type("Voters", (Street,), given)
+def _street(target: Target, voters: Sequence[Voter], plan: Plan, beforehand: bool, outcome: Outcome) -> type[Street]:
+    given = {"target": target, "voters": voters, "plan": plan, "beforehand": beforehand, "outcome": outcome}
+    return type("Voters", (Street,), {**given, "abstract": False})
 
 
 def _arguments() -> argparse.Namespace:
@@ -85,6 +85,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=_positive, default=60, help="how long the polls are open, compressed")
     parser.add_argument(
         "--again", type=_share, default=0.033, help="the share who cast once more (3.3 %% as in Estonia 2023)"
+    )
+    parser.add_argument(
+        "--beforehand",
+        action="store_true",
+        help="credentials are released and first ballots encrypted before anybody comes: a cast alone is measured",
     )
     parser.add_argument("--out", type=Path, default=Path("load-out"), help="where the report is written")
     parser.add_argument("--baseline", type=Path, help="figures.json of an earlier run, to compare with")

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import Any, Protocol
 
 import gevent
-from evote_local.people.target import Target
+from evote_local.people.target import POLLS_OPEN, Target
 from evote_local.people.voters import Voter
 from locust import User, task
 from locust.env import Environment
@@ -65,6 +65,7 @@ class Street(User):
     plan: Plan
     target: Target
     voters: Sequence[Voter]
+    beforehand: bool
     outcome: Outcome
 
     @task
@@ -100,6 +101,9 @@ class Street(User):
         outcome = self.outcome
         with ProcessPoolExecutor(max(1, len(os.sched_getaffinity(0)) // 2), get_context("spawn")) as devices:
             crowd = await gather(self.target, self.voters, devices, samples.put)
+            if self.beforehand:
+                await crowd.prepare()
+            print(POLLS_OPEN, flush=True)
             started = time.perf_counter()
             outcome.latest_s = await come(self.plan, crowd)
             outcome.seconds = time.perf_counter() - started

@@ -14,6 +14,8 @@ from evote_tlog.checkpoint import VerifierKey
 from .log_lookup import PublicLog
 
 _FILE, _CARDS = "target.json", "cards"
+POLLS_OPEN = "The crowd begins to come"
+"""What the crowd's program says when the first arrival's time runs: who measures the services begins there."""
 
 
 class TargetUnreadable(Exception):

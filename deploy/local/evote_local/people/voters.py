@@ -164,8 +164,19 @@ class PollingDay:
         response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
         return occasion.credential(response.json(), challenge["challenge_id"])
 
+    async def encrypt(self, voter: Voter, choices: list[list[int]]) -> str:
+        """A ballot of the voter's, by their own device."""
+        if voter.credential is None:
+            raise ValueError("a voter encrypts after obtaining the credential")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
+
     async def cast(self, voter: Voter, choice: str, choices: list[list[int]], client: httpx.AsyncClient) -> Cast:
-        """Encrypt, post to any replica until there is a receipt, and check the receipt's signature.
+        """Encrypt, and cast that ballot."""
+        return await self.cast_ballot(voter, choice, await self.encrypt(voter, choices), client)
+
+    async def cast_ballot(self, voter: Voter, choice: str, ballot: str, client: httpx.AsyncClient) -> Cast:
+        """Post to any replica until there is a receipt, and check the receipt's signature.
 
         The same bytes are posted again when the answer is lost, so a voter never votes twice by accident. The number
         is one above that of the last ballot that the device found *in the log*. A number that only the ballot service
@@ -173,8 +184,6 @@ class PollingDay:
         """
         if voter.credential is None:
             raise ValueError("a voter casts after obtaining the credential")
-        loop = asyncio.get_running_loop()
-        ballot = await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
         if voter.casts:
             await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ..nodes.processes import processor_times
 from ..people.officers import ANSWERS, BLANK
-from ..people.target import Target, write_target
+from ..people.target import POLLS_OPEN, Target, write_target
 from ..people.voters import open_client
 from ..stack.stack import Stack, temporary_directory
 from .referendum import CHOICES, WEIGHTS, Referendum
@@ -55,7 +55,6 @@ async def _hold(
         write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
         casts = output / "casts.jsonl"
         casts.unlink(missing_ok=True)  # an earlier run's must not be held against this count
-        before = processor_times(os.getpid())
         command = [
             sys.executable,
             "-m",
@@ -66,7 +65,7 @@ async def _hold(
             str(output),
             *options,
         ]
-        status = await asyncio.to_thread(lambda: subprocess.run(command, check=False).returncode)  # noqa: S603 - ours
+        before, status = await asyncio.to_thread(_let_in, command)
         spent = {
             name: used
             for name, times in processor_times(os.getpid()).items()
@@ -91,6 +90,18 @@ async def _hold(
         raise LoadFailed(f"the crowd's run ended with status {status}: {output}/report.md")
 
 
+def _let_in(command: Sequence[str]) -> tuple[Mapping[str, float], int]:
+    """Run the crowd to its end: processor times when the polls opened, and the exit status."""
+    before = processor_times(os.getpid())
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:  # noqa: S603 - ours
+        assert crowd.stdout is not None  # noqa: S101 - a pipe
+        for line in crowd.stdout:
+            print(line, end="", flush=True)
+            if line.rstrip() == POLLS_OPEN:
+                before = processor_times(os.getpid())
+    return before, crowd.returncode
+
+
 def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
     """What the count must give: each voter's last acknowledged choice, blank first."""
     last = Counter({cast["voter"]: cast["choice"] for cast in kept}.values())
@@ -112,7 +123,7 @@ def target_of(stack: Stack, referendum: Referendum) -> Target:
 
 
 def _cpu_table(spent: Mapping[str, float], casts: int) -> list[str]:
-    """Processor time of each program while the crowd voted, the crowd's own included, and for each ballot."""
+    """Processor time of each program while the crowd came, the crowd's own not among it, and for each ballot."""
     rows = [
         f"  {seconds:8.1f} s  {seconds / max(1, casts) * 1000:7.1f} ms a ballot  {name}"
         for name, seconds in spent.items()

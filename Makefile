@@ -161,6 +161,14 @@ alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitorin
 	@$(RUN) python tests/contract/slo_rules.py
 	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
 
+.PHONY: drill
+drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)
+	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py
+
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py
+	@$(RUN) python deploy/monitoring/boards.py deploy/monitoring/dashboards
+
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py
 

@@ -28,7 +28,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,7 +95,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -135,6 +135,13 @@ chart: chart-tools ## Render the chart for each profile, and hold it to schemas,
 	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
 	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
 
+images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote]
+	@command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap (apt-get install mmdebstrap), then repeat." >&2; exit 1; }
+	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(PARTS)
+
+images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
+	@$(RUN) python -m evote_images.check $(PARTS)
+
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
 
@@ -153,6 +160,14 @@ metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitoring/slos.yml, and try every alert
 	@$(RUN) python tests/contract/slo_rules.py
 	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
+
+.PHONY: drill
+drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)
+	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py
+
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py
+	@$(RUN) python deploy/monitoring/boards.py deploy/monitoring/dashboards
 
 model: $(INSTALLED) ## Check the model of a ballot's way with SPIN: every state, and every guard taken out (docs/model.md)
 	@$(RUN) python model/check.py

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evote_platform.in_tens import is_in_tens
+from evote_platform.in_tens import step_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/metrics.md"
@@ -21,9 +21,10 @@ What `/metrics` of each service shows, on the management port, to programs that 
 `make metrics` from the code. Python's and the process's own (`process_…`, `python_…`) come besides. No label holds an
 election, a voter, a credential or an address.
 
-What counts people's successes stands still until ten more have come, and begins to show at ten (`in tens`): nobody
-who reads metrics every few seconds tells one voter's release from it. Failures (`outcome="failed"`, a status from 400
-on) show at once. A gauge that can't be read is left out or not a number; it does not stand still.
+What counts people's successes stands still until ten more have come, and begins to show at ten (`by 10`; more of what
+one voter makes several of): nobody who reads metrics every few seconds tells one voter's release from it. Failures
+(`outcome="failed"`, a status from 400 on) show at once. A gauge that can't be read is left out or not a number; it
+does not stand still.
 
 | metric | kind | labels | shown | of | meaning |
 |---|---|---|---|---|---|
@@ -57,7 +58,8 @@ def _row(one: MetricOfCode) -> str:
 
 
 def _shown(metric: MetricOfCode) -> str:
-    return "in tens" if metric.kind != "gauge" and is_in_tens(metric.name) else "at once"
+    step = 1 if metric.kind == "gauge" else step_of(metric.name.removesuffix("_total"))
+    return "at once" if step == 1 else f"by {step}"
 
 
 def _sources() -> Iterator[Path]:

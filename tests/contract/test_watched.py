@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +114,13 @@ def test_a_query_asks_for_what_there_is(query: Query) -> None:
 )
 def test_a_query_that_asks_for_what_there_is_not_is_found(text: str, fault: str) -> None:
     assert fault in faults(text)
+
+
+def test_the_dashboards_are_what_is_written_of_them(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(MONITORING / "boards.py"), str(tmp_path)], check=True)
+    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    kept = {file.name: file.read_text() for file in (MONITORING / "dashboards").iterdir()}
+    assert made == kept, "make dashboards writes them"
 
 
 @pytest.mark.skipif(not SLOTH.exists(), reason="`make alerts` builds Sloth")

@@ -548,3 +548,30 @@ def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path
     assert of_kind(resources, "ConfigMap")[f"evote-{front}"]["data"]["manifest.json"] == signed.read_text()
     mounts = [one["mountPath"] for one in pods(resources)[front]["spec"]["containers"][0]["volumeMounts"]]
     assert "/etc/evote-front/manifest.json" in mounts
+
+
+# --- watching ---
+
+
+def test_the_rules_of_the_repository_are_given_to_an_operator_of_prometheus_and_to_nobody_else() -> None:
+    rules = of_kind(rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1"), "PrometheusRule")
+    files = sorted((ROOT / "deploy/monitoring/rules").glob("*.yml"))
+    assert files
+    for file in files:
+        assert rules[f"evote-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
+    assert len(rules) == len(files)
+    assert not of_kind(rendered("city-240k"), "PrometheusRule", "PodMonitor")
+
+
+def test_each_replica_of_each_service_is_asked_for_its_metrics_with_the_rosters_token() -> None:
+    resources = rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1")
+    monitor = of_kind(resources, "PodMonitor")["evote-services"]["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "evote-metrics-token", "key": "token"}
+    (services,) = monitor["selector"]["matchExpressions"]
+    assert set(services["values"]) == set(SERVICES)
+    for service in SERVICES:
+        labels = pods(resources)[service]["metadata"]["labels"]
+        assert monitor["selector"]["matchLabels"].items() <= labels.items()
+        ports = {one["name"] for one in pods(resources)[service]["spec"]["containers"][0]["ports"]}
+        assert endpoint["port"] in ports

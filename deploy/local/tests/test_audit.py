@@ -148,4 +148,11 @@ def test_every_lock_file_is_one_that_is_asked_about() -> None:
     assert lock_files("package-lock.json")
     assert [path.parent.name for path in lock_files("Cargo.lock")] == ["belenios-core"]
     others = [path for name in ("go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
-    assert {path.parent.name for path in others} == {"torchwood", "helm", "helm-unittest", "kubeconform", "schemas"}
+    assert {path.parent.name for path in others} == {
+        "torchwood",
+        "helm",
+        "helm-unittest",
+        "kubeconform",
+        "schemas",
+        "sloth",
+    }

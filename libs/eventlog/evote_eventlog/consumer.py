@@ -255,7 +255,7 @@ class ProjectionRunner:
         for event_type, count in applied.events.items():
             self._metrics.applied.labels(name, event_type).inc(count)
         self._metrics.dead_letters.labels(name).inc(applied.poison)
-        self._metrics.last_apply.labels(name).set_to_current_time()
+        self._metrics.applied_now(name)
 
     def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
         lag = {topic.value: 0 for topic in self._projection.topics}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, time
+from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from .releases import NEWEST_RELEASE
+
+_CUT_TO_S: Final = 600
 
 
 class PublishMetrics:
@@ -74,7 +77,7 @@ class ProjectionMetrics:
         )
         self.last_apply = Gauge(
             "evote_projection_last_apply_timestamp_seconds",
-            "When this replica applied a batch last, in seconds since 1970; 0: not since it started.",
+            "When this replica applied a batch last, cut to ten minutes, in seconds since 1970; 0: not yet.",
             ["projection"],
             registry=registry,
         )
@@ -90,3 +93,8 @@ class ProjectionMetrics:
             ["projection"],
             registry=registry,
         )
+
+    def applied_now(self, projection: str) -> None:
+        """Show that a batch was applied, and not when: it may be one voter's release."""
+        now = time()
+        self.last_apply.labels(projection).set(now - now % _CUT_TO_S)

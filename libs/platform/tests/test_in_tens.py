@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evote_platform.in_tens import AT_LEAST, InTens
+import pytest
+from evote_platform.in_tens import AT_LEAST, InTens, step_of
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -77,3 +78,19 @@ def test_a_counter_that_stands_at_0_shows_and_when_it_began_never_does() -> None
     text = generate_latest(view).decode()
     assert "_created" not in text
     assert "evote_face_workers 2.0" in text
+
+
+@pytest.mark.parametrize("name", ["evote_ledger_skipped", "evote_db_acquire_duration_seconds", "evote_what_comes_next"])
+def test_what_moves_with_a_release_is_held_back_and_so_is_what_nobody_thought_of(name: str) -> None:
+    assert step_of(name) >= AT_LEAST
+
+
+def test_ten_people_are_more_than_ten_of_what_each_of_them_makes_several_of() -> None:
+    registry = CollectorRegistry()
+    checks, view = Counter("evote_auth_revocation_checks", "…", ["source"], registry=registry), InTens(registry)
+    checks.labels("ocsp").inc(19)
+    assert shown(view, "evote_auth_revocation_checks_total") == {}
+    checks.labels("ocsp").inc()
+    assert shown(view, "evote_auth_revocation_checks_total") == {
+        'evote_auth_revocation_checks_total{source="ocsp"}': 20
+    }

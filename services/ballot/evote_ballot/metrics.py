@@ -41,6 +41,8 @@ class IntakeMetrics:
             buckets=_BUCKETS_S,
             registry=registry,
         )
+        for outcome in ("new", "repeated"):
+            self.intake_seconds.labels(outcome)
         self.read_back_seconds = Histogram(
             "evote_read_back_duration_seconds",
             "From Kafka's acknowledgement of a ballot until this replica has read it back (ok), or gave up (failed).",

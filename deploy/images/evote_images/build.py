@@ -1,0 +1,133 @@
+"""``python -m evote_images.build [--registry NAME] [PART…]``: images, what is in each, and values for the chart.
+
+Without a registry or an engine: the root is made of Debian's packages by mmdebstrap, and every image is an archive. Two
+builds of one state of the sources and of Debian's mirror have the same digest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from .oci import EPOCH, pack_archive, pack_folders, write_image
+from .parts import PARTS, ROOT, BuildFailed, Part, components, fill, run
+
+OUT: Final = ROOT / ".cache/images"
+VERSION: Final = "0.1.0"
+_RELEASE: Final = "bookworm"
+# Of each package its program; nobody reads a manual in a container.
+_LEFT_OUT: Final = (
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/locale/",
+    "usr/share/info/",
+    "var/cache/",
+    "var/log/",
+)
+_KEPT: Final = "var/lib/dpkg/status"
+
+
+def build(part: Part, registry: str) -> str:
+    """Write the part's archive and its list of contents; the image's digest."""
+    root = _root(part.packages)
+    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", _LEFT_OUT)
+    own = pack_folders(fill(part, OUT / "stage" / part.name), OUT / f"{part.name}.own.tar.gz")
+    labels = {
+        "org.opencontainers.image.title": f"evote-{part.name}",
+        "org.opencontainers.image.version": VERSION,
+        "org.opencontainers.image.revision": run("git", "rev-parse", "HEAD").strip(),
+        "org.opencontainers.image.licenses": "Apache-2.0",
+    }
+    name = f"{registry}/{part.name}:{VERSION}"
+    digest = write_image(OUT / f"{part.name}.tar", name, (base, own), part.start, labels)
+    (OUT / f"{part.name}.cdx.json").write_text(json.dumps(_contents(part, root, digest), indent=1) + "\n")
+    for layer in (base, own):
+        layer.path.unlink()
+    return digest
+
+
+def _root(packages: tuple[str, ...]) -> Path:
+    """A root with these packages; made once for each choice and day, so that parts of one build stand on the same."""
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    asked = hashlib.sha256(f"{_RELEASE} {day} {packages}".encode()).hexdigest()[:16]
+    root = OUT / f"root-{asked}.tar"
+    if not root.exists():
+        new = root.with_suffix(".new.tar")
+        run(
+            *("mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(packages)}"),
+            *(_RELEASE, str(new)),
+            environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
+        )
+        new.rename(root)
+    return root
+
+
+def _contents(part: Part, root: Path, digest: str) -> dict[str, Any]:
+    """CycloneDX 1.5, without a time or number of its own: the same image has the same list."""
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "container",
+                "bom-ref": f"evote-{part.name}",
+                "name": f"evote-{part.name}",
+                "version": VERSION,
+                "hashes": [{"alg": "SHA-256", "content": digest.removeprefix("sha256:")}],
+            }
+        },
+        "components": [*_debian(root), *components(part)],
+    }
+
+
+def _debian(root: Path) -> list[Any]:
+    with tarfile.open(root) as archive:
+        status = archive.extractfile(f"./{_KEPT}")
+        assert status is not None  # noqa: S101 - dpkg's own list
+        text = status.read().decode()
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(" "))
+        if "installed" in fields.get("Status", ""):
+            name, version, kind = fields["Package"], fields["Version"], fields["Architecture"]
+            purl = f"pkg:deb/debian/{name}@{version}?arch={kind}&distro={_RELEASE}"
+            found.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl})
+    return found
+
+
+def main() -> int:
+    """Build what is asked for."""
+    arguments = argparse.ArgumentParser(prog="evote_images.build", description="Build images.")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (all)")
+    arguments.add_argument("--registry", default="evote.local", help="what the images' names begin with")
+    asked = arguments.parse_args()
+    if unknown := [name for name in asked.parts if name not in PARTS]:
+        arguments.error(f"there is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}")
+    OUT.mkdir(parents=True, exist_ok=True)
+    os.umask(0o022)
+    images: dict[str, Any] = {}
+    for name in asked.parts or PARTS:
+        begun = time.monotonic()
+        try:
+            digest = build(PARTS[name], asked.registry)
+        except (BuildFailed, FileNotFoundError) as error:
+            print(f"evote-{name}: {error}", file=sys.stderr)
+            return 1
+        size = (OUT / f"{name}.tar").stat().st_size
+        print(f"evote-{name}: {digest}, {size / 2**20:.0f} MiB, built in {time.monotonic() - begun:.0f} s", flush=True)
+        images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
+    # Values of the chart; JSON is YAML.
+    (OUT / "values.yaml").write_text(json.dumps(images, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""``python -m evote_images.check [PART…]``: each image that was built runs, as nobody, on a root that nobody writes.
+
+It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
+repository's; nginx reads a front's configuration and serves its page.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from .build import OUT
+from .oci import EPOCH
+from .parts import PARTS, ROOT, Part
+
+_NOBODY: Final = "65532:65532"
+# In a mount, process and network namespace of its own: the root for reading, what a pod gives for writing.
+_INSIDE: Final = """
+set -eu
+root=$1; shift
+mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
+for place in tmp run; do mount -t tmpfs -o mode=1777 tmpfs "$root/$place"; done
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+ip link set lo up
+# Ended from inside: who is killed outside takes nobody along that has become somebody else.
+exec timeout --kill-after=5 60 chroot --userspec=NOBODY "$root" "$@"
+""".replace("NOBODY", _NOBODY)
+# Beside nginx, in its namespace: what a browser asks first.
+_ASK: Final = """
+/usr/sbin/nginx -e stderr -g 'daemon off;' & server=$!
+ask='exec 3<>/dev/tcp/127.0.0.1/8080; printf "GET / HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n" >&3; cat <&3'
+until bash -c "$ask" 2>/dev/null; do kill -0 $server || exit 1; sleep 0.1; done
+kill -QUIT $server; wait $server
+"""
+
+
+def fault_of(part: Part) -> str | None:
+    """Why the part's image isn't as it must be; None: it is."""
+    with tempfile.TemporaryDirectory(prefix="evote-image-") as folder:
+        root = Path(folder)
+        _unpack(OUT / f"{part.name}.tar", root)
+        if writable := [
+            str(path.relative_to(root))
+            for path in root.rglob("*")
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o002
+        ]:
+            return f"everybody may write {', '.join(writable[:5])}"
+        if part.start.port == 8080:
+            return _front_fault(root)
+        told = _run(root, part.start.entrypoint[0], "openapi")
+        document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
+        return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
+
+
+def _front_fault(root: Path) -> str | None:
+    config = root / "etc/evote-front"
+    (config / "connect-src.conf").write_text('set $connect_src "https://ballot.city.example";\n')
+    (config / "config.json").write_text("{}")
+    told = _run(root, "bash", "-c", _ASK)
+    head, _, body = told.stdout.partition("\n\n")
+    if " 200 " not in head or "https://ballot.city.example" not in head or "<script" not in body:
+        return f"it doesn't serve its page: {head} {told.stderr[-2000:]}"
+    return None
+
+
+def _unpack(archive: Path, root: Path) -> None:
+    with tarfile.open(archive) as image:
+
+        def read(digest: str) -> bytes:
+            file = image.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+            assert file is not None  # noqa: S101 - the layout's own
+            return file.read()
+
+        index = image.extractfile("index.json")
+        assert index is not None  # noqa: S101
+        manifest = json.loads(read(json.loads(index.read())["manifests"][0]["digest"]))
+        for layer in manifest["layers"]:
+            packed = root.parent / f"{root.name}.layer"
+            packed.write_bytes(read(layer["digest"]))
+            with tarfile.open(packed) as files:
+                files.extractall(root, filter="fully_trusted")  # noqa: S202 - what was built here
+            packed.unlink()
+    root.chmod(0o755)
+
+
+def _run(root: Path, *program: str) -> subprocess.CompletedProcess[str]:
+    namespaces = ("unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child")
+    return subprocess.run(  # noqa: S603 - what was built here
+        [*namespaces, "sh", "-c", _INSIDE, "sh", str(root), *program],
+        env={"PATH": "/app/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SOURCE_DATE_EPOCH": str(EPOCH)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def main() -> int:
+    """Check the parts that are named, or all that were built."""
+    names = sys.argv[1:] or [name for name in PARTS if (OUT / f"{name}.tar").exists()]
+    wrong = 0
+    for name in names:
+        begun = time.monotonic()
+        fault = fault_of(PARTS[name])
+        wrong += fault is not None
+        print(f"evote-{name}: {fault or f'runs, in {time.monotonic() - begun:.0f} s with its unpacking'}", flush=True)
+    return 1 if wrong or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""What each image holds: a service in its own environment, a front's files, or the operators' programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .oci import Start
+
+ROOT: Final = Path(__file__).parents[3]
+_UV: Final = str(ROOT / ".tools/bin/uv")
+_PYTHON: Final = "/usr/bin/python3"
+"""Debian 12's own, here as in the image: an environment is of one Python."""
+_CORE: Final = ROOT / ".cache/belenios-core/release/libevote_belenios_core.so"
+_NGINX: Final = """\
+# Of an image whose root nobody writes: all that nginx writes is in /run and /tmp.
+worker_processes auto;
+pid /run/nginx.pid;
+error_log stderr;
+events { worker_connections 1024; }
+http {
+  include /etc/nginx/mime.types;
+  client_body_temp_path /tmp/body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  include /etc/nginx/conf.d/default.conf;
+}
+"""
+
+
+class BuildFailed(Exception):
+    """A program that builds ended badly. Fields: ``program``, ``said``."""
+
+    def __init__(self, program: str, said: str) -> None:
+        super().__init__(f"{program} failed:\n{said[-4000:]}")
+        self.program, self.said = program, said
+
+
+@dataclass(frozen=True)
+class Part:
+    """One image."""
+
+    name: str
+    value: str
+    """Under which the chart's values have it; empty: the chart doesn't run it."""
+    packages: tuple[str, ...]
+    """Debian's, beside what is essential."""
+    start: Start
+
+
+_PYTHON_PACKAGES: Final = ("ca-certificates", "libstdc++6", "python3")
+_SERVICES: Final = ("auth", "biometric", "ballot", "ledger-anchor", "tally")
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _service(name: str) -> Part:
+    environment = {"EVOTE_HOST": "0.0.0.0", "EVOTE_PORT": "8000", "LANG": "C.UTF-8", "PATH": f"/app/bin:{_PATH}"}  # noqa: S104
+    if name == "biometric":
+        environment["EVOTE_WEIGHTS_DIR"] = "/weights"
+    value = "ledgerAnchor" if name == "ledger-anchor" else name
+    return Part(name, value, _PYTHON_PACKAGES, Start([f"/app/bin/evote-{name}"], ["serve"], environment))
+
+
+def _front(name: str) -> Part:
+    start = Start(
+        ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"], (), {"PATH": _PATH}, port=8080, stop_signal="SIGQUIT"
+    )
+    return Part(name, name, ("nginx-light",), start)
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    part.name: part for part in (*map(_service, _SERVICES), _front("resident"), _front("board"))
+}
+
+
+def fill(part: Part, stage: Path) -> Mapping[str, Path]:
+    """Put the part's own files below ``stage``; each folder by its place in the image."""
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    return _fill_service(part, stage) if part.name in _SERVICES else _fill_front(part, stage)
+
+
+def _fill_service(part: Part, stage: Path) -> Mapping[str, Path]:
+    app = stage / "app"
+    # Its programs find it wherever it is: it is built here and runs at /app.
+    run(_UV, "venv", "--quiet", "--relocatable", "--python", _PYTHON, str(app))
+    run(
+        *(_UV, "sync", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--no-editable", "--frozen"),
+        environment={"UV_PROJECT_ENVIRONMENT": str(app), "UV_PYTHON": _PYTHON, "UV_PYTHON_DOWNLOADS": "never"},
+    )
+    (packages,) = app.glob("lib/python3.*/site-packages")
+    if (packages / "evote_belenios").is_dir() and _CORE.exists():
+        shutil.copy(_CORE, packages / "evote_belenios_core.abi3.so")
+    for record in (*packages.glob("*.dist-info/direct_url.json"), *packages.glob("*.dist-info/uv_cache.json")):
+        # Where and when it was built is nobody's business, and would change the image.
+        record.unlink()
+    for left in (app / ".lock", app / ".gitignore", app / "CACHEDIR.TAG"):
+        left.unlink(missing_ok=True)
+    # Here, since nobody writes the root that it runs on. Some packages carry templates that are no Python: status 1.
+    how = ("-q", "-j", "2", "--invalidation-mode", "unchecked-hash", "-s", str(stage), "-p", "/")
+    run(_PYTHON, "-m", "compileall", *how, str(packages), accepted=(0, 1))
+    if part.name != "biometric":
+        return {"app": app}
+    shutil.copytree(ROOT / ".cache/weights", stage / "weights")
+    return {"app": app, "weights": stage / "weights"}
+
+
+def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
+    site, etc = stage / "site", stage / "etc"
+    run("npm", "run", "--prefix", f"web/{part.name}", "--silent", "build")
+    shutil.copytree(ROOT / "web" / part.name / "dist", site)
+    for place in ("nginx/conf.d", "evote-front"):
+        (etc / place).mkdir(parents=True)
+    (etc / "nginx/nginx.conf").write_text(_NGINX)
+    shutil.copy(ROOT / "web/edge/nginx.conf", etc / "nginx/conf.d/default.conf")
+    shutil.copy(ROOT / "web/edge/headers.conf", etc / "evote-front/headers.conf")
+    return {"srv/resident": site, "etc": etc}
+
+
+def components(part: Part) -> list[Any]:
+    """The part's own packages, as CycloneDX has them."""
+    if part.name not in _SERVICES:
+        return list(_npm())
+    told = run(
+        *(_UV, "export", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--frozen"),
+        *("--format", "cyclonedx1.5", "--preview-features", "sbom-export"),
+    )
+    found: list[Any] = json.loads(told)["components"]
+    return found
+
+
+def _npm() -> Iterator[Any]:
+    """What browsers get, of the lock file: what is for building alone stands there as ``dev``."""
+    lock = json.loads((ROOT / "web/package-lock.json").read_text("utf-8"))
+    for place, package in sorted(lock["packages"].items()):
+        name = place.rpartition("node_modules/")[2]
+        if place.startswith("node_modules/") and "version" in package and not package.get("dev"):
+            version = package["version"]
+            purl = f"pkg:npm/{name.replace('@', '%40')}@{version}"
+            yield {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+
+
+def run(*program: str, environment: Mapping[str, str] | None = None, accepted: tuple[int, ...] = (0,)) -> str:
+    """What a program prints, run in the project's folder; raises ``BuildFailed``."""
+    done = subprocess.run(  # noqa: S603 - programs of this file
+        program,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in accepted:
+        raise BuildFailed(program[0], done.stderr or done.stdout)
+    return done.stdout

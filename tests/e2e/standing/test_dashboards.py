@@ -1,0 +1,85 @@
+"""A real Prometheus reads a standing platform while people vote: every panel of every dashboard shows something."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evote_local.nodes.prometheus import Prometheus
+from evote_local.people.voters import open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
+from evote_local.testbed import patiently
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+MONITORING = Path(__file__).parents[3] / "deploy/monitoring"
+VOTERS, ROUNDS = 11, 2
+"""What counts people moves by tens, and ballot has two replicas: one of them sees more than ten casts of these."""
+_QUIET = "なし / none"
+
+
+@pytest.fixture
+def prometheus(stack: Stack, tmp_path: Path) -> Iterator[Prometheus]:
+    targets = [service.url.removeprefix("http://") for service in stack.services]
+    rules = sorted((MONITORING / "rules").glob("*.yml"))
+    token = stack.identities.staff.scraper_token
+    with Prometheus(tmp_path / "prometheus", targets=targets, token=token, rules=rules) as running:
+        yield running
+
+
+def test_every_panel_shows_something_and_a_healthy_platform_pages_nobody(
+    stack: Stack, prometheus: Prometheus, tmp_path: Path
+) -> None:
+    asyncio.run(_vote(stack, prometheus, tmp_path))
+    firing = {labels["alertname"] for labels, _ in prometheus.values('ALERTS{alertstate="firing",severity!="ticket"}')}
+    assert firing == {"EvoteWatchdog"}
+
+
+async def _vote(stack: Stack, prometheus: Prometheus, directory: Path) -> None:
+    async with open_client() as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=39)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        with device_pool() as executor:
+            polls = await referendum.open_polls(executor)
+            for voter in referendum.voters:
+                await polls.obtain_credential(voter, client)
+            for _ in range(ROUNDS):
+                for voter in referendum.voters:
+                    await polls.cast(voter, "はい", [[0, 1, 0]], client)
+            try:
+                await patiently(lambda: _all_show(prometheus))
+            except TimeoutError:
+                pytest.fail("\n".join(["these panels show nothing:", *_empty(prometheus)]))
+        await referendum.close_and_count()
+
+
+async def _all_show(prometheus: Prometheus) -> bool:
+    return await asyncio.to_thread(lambda: _empty(prometheus) == [])
+
+
+def _empty(prometheus: Prometheus) -> list[str]:
+    """Panels that show no number and are not quiet when all is well; asking shows that each query is one."""
+    return [
+        f"{board}: {panel['title']}: {target['expr']}"
+        for board, panel in _panels()
+        for target in panel["targets"]
+        if not _numbers(prometheus, target["expr"]) and panel["fieldConfig"]["defaults"].get("noValue") != _QUIET
+    ]
+
+
+def _numbers(prometheus: Prometheus, query: str) -> list[float]:
+    return [value for _, value in prometheus.values(query) if not isnan(value)]
+
+
+def _panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted((MONITORING / "dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text())["panels"]:
+            yield file.stem, panel

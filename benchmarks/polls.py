@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from evote_jpki.authority import TestAuthority
 from evote_jpki.cardfile import save_card
@@ -24,6 +25,9 @@ from evote_platform.clock import utc_now
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+T = TypeVar("T")
+WEIGHTS: Final = Path(__file__).parents[1] / ".cache" / "weights"
+"""Of the face models, where `make install` puts them."""
 CARD: Final = "voter"
 """The voter's, at the phone's stand-in."""
 
@@ -46,6 +50,17 @@ class Polls:
     def ballots(self) -> str:
         """Where ballots are posted."""
         return f"{self.stack.ballots[0].url}/elections/{self.referendum.officers.election_uuid}/ballots"
+
+    def letter(self, photo: Path) -> str:
+        """Enrol the face of the voter at the counter; the voting code that comes by letter."""
+        return in_a_thread(self._letter(photo.read_bytes()))
+
+    async def _letter(self, photo: bytes) -> str:
+        async with open_client(timeout_s=60) as client:
+            officers, voter_id = self.referendum.officers, self.referendum.voter_id(0)
+            officers.use(client)
+            await officers.enrol_face(voter_id, photo, self.stack.biometric.url)
+            return (await officers.voting_codes())[voter_id]
 
     @contextmanager
     def opened(self) -> Iterator[VotingPage]:
@@ -83,6 +98,12 @@ def open_polls(weights: Path | None = None) -> Iterator[Polls]:
                 open_browser("--use-fake-device-for-media-stream") as browser,
             ):
                 yield Polls(stack, referendum, browser, desk)
+
+
+def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Playwright has the main thread's event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _prepared(stack: Stack, directory: Path) -> Referendum:

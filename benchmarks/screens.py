@@ -5,10 +5,8 @@ The whole platform is behind them. Before the camera is Chromium's own moving pa
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +16,8 @@ from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from evote_local.people.voting_page import HeldBallot, VotingPage
 from playwright.sync_api import Route
-from polls import CARD, PHONE, Polls, open_polls
+from polls import CARD, PHONE, WEIGHTS, Polls, in_a_thread, open_polls
 
-_WEIGHTS: Final = Path(__file__).parents[1] / ".cache" / "weights"
 _IN_LINE: Final = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Line/15.10.1"
 _PUBLIC: Final = ("ballot", "board", "turnout", "result", "status", "intended")
 
@@ -29,7 +26,7 @@ def main() -> None:
     """Photograph everything into the folder that the command names."""
     directory = Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
-    with open_polls(_WEIGHTS) as polls:
+    with open_polls(WEIGHTS) as polls:
         screens = _Screens(polls, directory)
         screens.vote_by_card()
         screens.vote_by_face()
@@ -95,7 +92,7 @@ class _Screens:
 
     def vote_by_face(self) -> None:
         photo = fetch_photographs() / "obama/1.jpg"
-        code = _in_a_thread(self._letter(photo.read_bytes()))
+        code = self._polls.letter(photo)
         with self._arrives(fragment=f"#code={code.replace('-', '')}", permissions=["camera"]) as page:
             self._save(page, "20-election-by-post-card")
             page.button("投票コードと顔の確認").click()
@@ -179,7 +176,7 @@ class _Screens:
         with self._polls.opened() as page:
             page.identify_by_card(self._polls.desk)
             page.answer(ANSWERS[0])
-            _in_a_thread(self._count())
+            in_a_thread(self._count())
             page.cast_button.click()
             page.tab.get_by_role("heading", name="投票できませんでした").wait_for()
             self._save(page, "50-refused")
@@ -188,13 +185,6 @@ class _Screens:
         with self._public("result") as page:
             page.tab.locator("table").wait_for()
             self._save(page, "public-result-counted")
-
-    async def _letter(self, photo: bytes) -> str:
-        referendum = self._polls.referendum
-        async with open_client(timeout_s=60) as client:
-            referendum.officers.use(client)
-            await referendum.officers.enrol_face(referendum.voter_id(0), photo, self._polls.stack.biometric.url)
-            return (await referendum.officers.voting_codes())[referendum.voter_id(0)]
 
     async def _count(self) -> None:
         async with open_client() as client:
@@ -231,12 +221,6 @@ class _Screens:
 
     def _save(self, page: VotingPage, name: str) -> None:
         page.tab.screenshot(path=self._directory / f"{name}.png", full_page=True, scale="css")
-
-
-def _in_a_thread(work: Any) -> Any:
-    """Playwright has this thread's event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
 export UV_PYTHON_DOWNLOADS := never
 RUN := .tools/bin/uv run --frozen --no-sync
-# Three processes take file by file, as many wait for others; each starts its own Kafka, PostgreSQL and pcscd. In the order
-# of pyproject.toml: whole platforms first, so that no process is left alone with a long one at the end.
-PYTEST := $(RUN) pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+# Four processes take file by file: half of the time a test waits for other programs. Each process starts its own Kafka, PostgreSQL
+# and pcscd. In the order of pyproject.toml: whole platforms first, so that no process is left alone with a long one at the end.
+PYTEST := $(RUN) pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness

@@ -28,6 +28,7 @@ from evote_ballot import intake, verification
 from evote_ballot.domain.history import History
 from evote_ballot.domain.refusals import BadProof, DuplicateCiphertext, ElectionClosed, OlderThanLast, Refusal
 from evote_ballot.domain.window import Window
+from evote_ballot.metrics import IntakeMetrics
 from evote_ballot.readback import cast_record
 from evote_ballot.store import OpenElection
 from evote_belenios.archive import ArchiveWriter, open_archive
@@ -75,6 +76,7 @@ from evote_verify.ties import archive_log
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from prometheus_client import CollectorRegistry
 
 PARTITIONS = 2
 VOTERS = 3
@@ -216,6 +218,7 @@ class OneRule(RuleBasedStateMachine):
             credential_limit=per_minute(10_000),
             receipt_key=Ed25519PrivateKey.generate(),
             clock=utc_now,
+            metrics=IntakeMetrics(CollectorRegistry()),
         )
         self.patch = pytest.MonkeyPatch()
         for name in ("load_election", "has_credential", "load_history", "check_ciphertexts", "reserve_ciphertexts"):

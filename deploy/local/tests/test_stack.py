@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -59,6 +60,17 @@ def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         parent.kill()
     _wait_until_gone(child)
+
+
+def test_a_child_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
+    log, children = tmp_path / "log", []
+    script = "while sleep 0.05; do echo alive; done"
+    asking = Thread(target=lambda: children.append(ChildProcess("talker", ["sh", "-c", script], log_path=log)))
+    asking.start()
+    asking.join()
+    said = len(log.read_text())
+    children[0].wait_until(lambda: len(log.read_text()) > said + 20, timeout_s=10)
+    children[0].kill()
 
 
 def test_free_ports_stay_outside_the_ephemeral_range() -> None:

@@ -39,7 +39,7 @@ class EthereumSettings(EthereumAccount):
     """Anchoring on Ethereum. What it costs an election is ``interval_s``; how late it is, that and the finality."""
 
     ethereum_contract: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
-    """The anchor contract's address, as ``evote-ledger-anchor deploy-contract`` printed it."""
+    """The anchor contract's address, as this service's ``deploy-contract`` printed it."""
     ethereum_first_block: Annotated[int, Field(ge=0)] = 0
     """The block that it was deployed in: nothing before is read."""
     ethereum_finality_depth: Annotated[int, Field(ge=0)] = 64

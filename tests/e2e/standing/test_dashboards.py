@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from math import isnan
 from pathlib import Path
@@ -20,8 +21,8 @@ from evote_local.testbed import patiently
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 MONITORING = Path(__file__).parents[3] / "deploy/monitoring"
-VOTERS, ROUNDS = 11, 2
-"""What counts people moves by tens, and ballot has two replicas: one of them sees more than ten casts of these."""
+VOTERS, BETWEEN_ROUNDS_S = 11, 4
+"""What counts people moves by tens, and a credential may cast only so often in a minute."""
 _QUIET = "なし / none"
 
 
@@ -51,14 +52,25 @@ async def _vote(stack: Stack, prometheus: Prometheus, directory: Path) -> None:
             polls = await referendum.open_polls(executor)
             for voter in referendum.voters:
                 await polls.obtain_credential(voter, client)
-            for _ in range(ROUNDS):
+
+            async def vote_until_all_show() -> bool:
                 for voter in referendum.voters:
                     await polls.cast(voter, "はい", [[0, 1, 0]], client)
+                # A rate needs growth between two readings.
+                due = time.time() + BETWEEN_ROUNDS_S
+                await patiently(lambda: _read_since(prometheus, due))
+                return await _all_show(prometheus)
+
             try:
-                await patiently(lambda: _all_show(prometheus))
+                await patiently(vote_until_all_show)
             except TimeoutError:
                 pytest.fail("\n".join(["these panels show nothing:", *_empty(prometheus)]))
         await referendum.close_and_count()
+
+
+async def _read_since(prometheus: Prometheus, moment: float) -> bool:
+    readings = await asyncio.to_thread(lambda: prometheus.values("min(timestamp(up))"))
+    return any(when > moment for _, when in readings)
 
 
 async def _all_show(prometheus: Prometheus) -> bool:

@@ -1,6 +1,6 @@
 /** Asking the public services. The browser keeps what it got with its ETag and asks with it again: an answer that didn't change costs a 304. */
 
-import { slugOf } from "@tsukuba-evote/shared/api";
+import { NoAnswer, slugOf } from "@tsukuba-evote/shared/api";
 
 /** Nobody could answer: no connection, an overload, a proxy's page. */
 export class Away extends Error {
@@ -30,8 +30,8 @@ export async function read<Data>(request: () => Promise<Answer<Data>>): Promise<
   try {
     answer = await request();
   } catch (error) {
-    // What fetch throws for a lost connection, and JSON for a page of a proxy.
-    if (error instanceof TypeError || error instanceof SyntaxError) {
+    // What JSON throws for a page of a proxy.
+    if (error instanceof NoAnswer || error instanceof SyntaxError) {
       throw new Away();
     }
     throw error;

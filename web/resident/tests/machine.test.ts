@@ -1,11 +1,13 @@
 /** What leads from one state of a vote to another, and what doesn't. */
 
+import { NoAnswer } from "@tsukuba-evote/shared/api";
 import type { PreparedBallot, Question } from "@tsukuba-evote/shared/belenios";
 import type { Receipt } from "@tsukuba-evote/shared/check";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { type Event, next, placeOf, type State } from "../vote/machine.ts";
+import { slugOfError } from "../vote/session.ts";
 
 const questions: readonly Question[] = [
   { question: "市長", answers: ["甲", "乙"], blank: true, min: 1, max: 1 },
@@ -182,4 +184,9 @@ describe("whatever happens in whatever order", () => {
       }),
     );
   });
+});
+
+test("only what the network does is said to be the service's being away", () => {
+  expect(slugOfError(new NoAnswer("Failed to fetch"))).toBe("service-away");
+  expect(slugOfError(new TypeError("undefined is not a function"))).toBe("worker-failed");
 });

@@ -1,6 +1,6 @@
 /** How far a ballot that has its receipt is recorded. Asked by its tracker alone, more and more seldom. */
 
-import type { Services } from "@tsukuba-evote/shared/api";
+import { NoAnswer, type Services } from "@tsukuba-evote/shared/api";
 
 import type { Wait } from "./retrying.ts";
 
@@ -42,7 +42,7 @@ async function ask(services: Services, electionUuid: string, tracker: string, si
     });
     return data?.state ?? "unknown";
   } catch (error) {
-    if (error instanceof TypeError) {
+    if (error instanceof NoAnswer) {
       return "unknown";
     }
     throw error;

@@ -1,6 +1,6 @@
 /** Asking a service again while nobody can answer; refusals end it. */
 
-import { slugOf } from "@tsukuba-evote/shared/api";
+import { NoAnswer, slugOf } from "@tsukuba-evote/shared/api";
 import * as v from "valibot";
 
 import { waitOf } from "./ballot_service.ts";
@@ -87,8 +87,7 @@ export async function persist<Data>(
         throw new ServiceUnavailable(answer.response);
       }
     } catch (error) {
-      // What fetch throws for a lost connection; an aborted one is the page's own wish.
-      if (!(error instanceof TypeError) || attempt === MOST_ATTEMPTS) {
+      if (!(error instanceof NoAnswer) || attempt === MOST_ATTEMPTS) {
         throw error;
       }
     }

@@ -1,6 +1,6 @@
 /** A vote in progress: does what the machine's state asks for, and tells the machine what came of it. */
 
-import type { Services } from "@tsukuba-evote/shared/api";
+import { NoAnswer, type Services } from "@tsukuba-evote/shared/api";
 import { BeleniosError, type Election } from "@tsukuba-evote/shared/belenios";
 import { CheckFailed, checkReceipt, type VerifierKey } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
@@ -176,7 +176,7 @@ export function slugOfError(error: unknown): string {
   if (error instanceof BeleniosError) {
     return error.rule === "credential-unlisted" || error.rule === "credential-format" ? "credential-not-listed" : "worker-failed";
   }
-  if (error instanceof ServiceUnavailable || error instanceof TypeError) {
+  if (error instanceof ServiceUnavailable || error instanceof NoAnswer) {
     return "service-away";
   }
   return "worker-failed";

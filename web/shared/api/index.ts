@@ -35,9 +35,20 @@ export interface Services {
 export type PublicUrls = Pick<ServiceUrls, "ballot" | "log" | "tally">;
 export type PublicServices = Pick<Services, "ballot" | "log" | "tally">;
 
-/** @param fetch the browser's own, but in tests. */
-export function connectPublic(urls: PublicUrls, fetch: (request: Request) => Promise<Response>): PublicServices {
-  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch } as const;
+/** The connection was lost, or none came about: whether the request arrived, nobody knows. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+type Fetch = (request: Request) => Promise<Response>;
+
+/**
+ * @param fetch the browser's own, but in tests.
+ *
+ * Requests throw `NoAnswer`.
+ */
+export function connectPublic(urls: PublicUrls, fetch: Fetch): PublicServices {
+  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch: whole(fetch) } as const;
   return {
     ballot: createClient<BallotPaths>({ ...options, baseUrl: urls.ballot }),
     log: createClient<LogPaths>({ ...options, baseUrl: urls.log }),
@@ -45,13 +56,36 @@ export function connectPublic(urls: PublicUrls, fetch: (request: Request) => Pro
   };
 }
 
-/** @param fetch the browser's own, but in tests. */
-export function connect(urls: ServiceUrls, fetch: (request: Request) => Promise<Response>): Services {
-  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch } as const;
+/**
+ * @param fetch the browser's own, but in tests.
+ *
+ * Requests throw `NoAnswer`.
+ */
+export function connect(urls: ServiceUrls, fetch: Fetch): Services {
+  const options = { credentials: "omit", referrerPolicy: "no-referrer", fetch: whole(fetch) } as const;
   return {
     ...connectPublic(urls, fetch),
     auth: createClient<AuthPaths>({ ...options, baseUrl: urls.auth }),
     biometric: createClient<BiometricPaths>({ ...options, baseUrl: urls.biometric }),
+  };
+}
+
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** An answer has come when all of it has: then a `TypeError` behind this line is a fault of the page, and never the network's. */
+function whole(fetch: Fetch): Fetch {
+  return async (request) => {
+    let answer: Response;
+    let body: ArrayBuffer;
+    try {
+      answer = await fetch(request);
+      body = await answer.arrayBuffer();
+    } catch (error) {
+      // What fetch throws for a lost connection. An aborted one is the page's own wish, and of another kind.
+      throw error instanceof TypeError ? new NoAnswer(error.message) : error;
+    }
+    const { status, statusText, headers } = answer;
+    return new Response(WITHOUT_BODY.has(status) ? null : body, { status, statusText, headers });
   };
 }
 

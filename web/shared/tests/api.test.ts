@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { connect, slugOf } from "../api/index.ts";
+import { connect, NoAnswer, slugOf } from "../api/index.ts";
 
 const urls = {
   auth: "https://auth.example",
@@ -32,6 +32,25 @@ test("requests carry no cookie and no referrer", async () => {
     expect(request.credentials).toBe("omit");
     expect(request.referrerPolicy).toBe("no-referrer");
   }
+});
+
+test("a connection that is lost, before the answer or within it, is told from a fault of the page", async () => {
+  const asked = (fetch: () => Promise<Response>) => connect(urls, fetch).ballot.GET("/receipt-key");
+  await expect(asked(() => Promise.reject(new TypeError("Failed to fetch")))).rejects.toThrow(NoAnswer);
+  const breaksOff = new ReadableStream({
+    pull: (controller) => {
+      controller.error(new TypeError("network error"));
+    },
+  });
+  await expect(asked(async () => new Response(breaksOff))).rejects.toThrow(NoAnswer);
+  const own = new DOMException("left", "AbortError");
+  await expect(asked(() => Promise.reject(own))).rejects.toBe(own);
+});
+
+test("an answer without a body stays one", async () => {
+  const services = connect(urls, async () => new Response(null, { status: 304, headers: { ETag: '"1"' } }));
+  const { response } = await services.ballot.GET("/receipt-key");
+  expect([response.status, response.headers.get("ETag")]).toEqual([304, '"1"']);
 });
 
 test("a problem is known by its slug, and a proxy's page by none", () => {

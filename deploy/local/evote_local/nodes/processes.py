@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,8 @@ import psutil
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # Loaded before any fork: dlopen in a forked child of a threaded program can deadlock.
 _libc = ctypes.CDLL(None, use_errno=True)
+# prctl(2) ties a child to the life of the thread that forked it: one thread starts all, and lives as long as we do.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="starts-children")
 
 
 class ProcessFailed(Exception):
@@ -63,8 +66,7 @@ class Running(ABC):
 class ChildProcess:
     """A running child in a session of its own, with its output appended to a log file.
 
-    The kernel kills it when the *thread* that started it ends (``PR_SET_PDEATHSIG``, prctl(2)), so
-    start children from the main thread.
+    The kernel kills it when this program ends, however that ends (``PR_SET_PDEATHSIG``, prctl(2)).
     """
 
     def __init__(
@@ -82,7 +84,8 @@ class ChildProcess:
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a program that the caller chose
+            self._process = _starter.submit(
+                subprocess.Popen,
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -94,7 +97,7 @@ class ChildProcess:
                 extra_groups=[] if user else None,
                 start_new_session=True,
                 preexec_fn=die_with_parent(os.getpid()),
-            )
+            ).result()
 
     @property
     def pid(self) -> int:

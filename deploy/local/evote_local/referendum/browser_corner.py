@@ -26,7 +26,7 @@ def why_no_browser() -> str | None:
 
 @dataclass(frozen=True)
 class BrowserCorner:
-    """The page of one election, served, and the phone that its residents hold their cards to."""
+    """The page of one election, served by ``stack`` already, and the phone that its residents hold their cards to."""
 
     stack: Stack
     phone: PhoneStandIn
@@ -34,7 +34,6 @@ class BrowserCorner:
 
     def vote(self, visits: Sequence[Visit]) -> None:
         """Let each voter vote, one after the other, up to the receipt. Blocks, so it belongs in a thread."""
-        self.stack.open_front()
         address = f"{self.stack.front.origin}/?election={self.election_uuid}"
         with open_browser() as browser:
             for visit in visits:

@@ -96,9 +96,12 @@ async def _hold(
             stack, client, directory=directory, group=group, voters=voters, seed=secrets.randbits(32)
         )
         console.rule("準備 / roll, key ceremony, opening")
-        await referendum.prepare()
-        with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
-            await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
+        async with asyncio.TaskGroup() as before_voting:
+            if stack.phone is not None:
+                before_voting.create_task(asyncio.to_thread(stack.open_front))  # built while nobody needs it yet
+            await referendum.prepare()
+            with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
+                await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
         console.rule("投票 / voting")
         with device_pool() as executor, ExitStack() as running:
             seats = _seat_at_readers(referendum, directory / "pcsc", running)

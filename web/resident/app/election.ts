@@ -37,7 +37,7 @@ export async function readElection(services: Services, uuid: string, wait: Wait,
     // At once: on a slow line each turn costs a part of a second. Before the questions are final there is none, and it is refused.
     persist(() => services.tally.GET("/elections/{election_uuid}/election.json", { params, parseAs: "text" }), wait, away).catch(refusal),
   ]);
-  const stage = said.state === "open" ? "open" : BEFORE.has(said.state) ? "before" : "closed";
+  const stage = BEFORE.has(said.state) ? "before" : said.state === "open" || said.state === "abandoned" ? said.state : "closed";
   const notice: ElectionNotice = {
     name: said.name,
     description: said.description,
@@ -46,7 +46,8 @@ export async function readElection(services: Services, uuid: string, wait: Wait,
     stage,
   };
   const rollSize = said.roll_size ?? 0;
-  if (stage === "before") {
+  // Called off before it opened, it may never have had its text.
+  if (stage === "before" || stage === "abandoned") {
     return { notice, rollSize, election: null };
   }
   if (text instanceof Refused) {

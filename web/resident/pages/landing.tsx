@@ -16,7 +16,7 @@ export interface ElectionNotice {
   readonly description: string;
   readonly opensAt: string;
   readonly closesAt: string;
-  readonly stage: "before" | "open" | "closed";
+  readonly stage: "before" | "open" | "closed" | "abandoned";
 }
 
 interface LandingProps {
@@ -104,7 +104,7 @@ export function Landing({ notice, ways, codeRead, choose }: LandingProps): VNode
       ) : (
         <p class="trouble">
           <strong>
-            <Text of={notice.stage === "before" ? words.landing.notOpen : words.landing.closed} />
+            <Text of={{ before: words.landing.notOpen, closed: words.landing.closed, abandoned: words.landing.abandoned }[notice.stage]} />
           </strong>
         </p>
       )}

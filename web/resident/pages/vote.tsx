@@ -74,7 +74,14 @@ export function Vote(props: VoteProps): VNode {
     };
   switch (state.at) {
     case "closed":
-      return <Landing notice={{ ...notice, stage: "closed" }} ways={[]} codeRead="no-code" choose={() => {}} />;
+      return (
+        <Landing
+          notice={{ ...notice, stage: state.slug === "election-abandoned" ? "abandoned" : "closed" }}
+          ways={[]}
+          codeRead="no-code"
+          choose={() => {}}
+        />
+      );
     case "landing":
       return (
         <Landing notice={notice} ways={ways} codeRead={votingCode === null ? "no-code" : "code-read"} choose={choose} />

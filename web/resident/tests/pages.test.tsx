@@ -280,10 +280,12 @@ test("a refusal that is for good says that nothing was cast, why, and what to do
 });
 
 test("who comes too late, by whichever way, is shown no way in any more", async () => {
-  const tooLate = () => Promise.reject(new Refused("election-closed", {}, new Response()));
-  for (const [way, begin, over] of [
-    ["card", ja.card.begin, { card: { look: async () => ready, release: tooLate } }],
-    ["phone", ja.phone.begin, { ways: ["phone", "card"], phone: { returned: null, leave: tooLate, release: tooLate } }],
+  const refuses = (slug: string) => () => Promise.reject(new Refused(slug, {}, new Response()));
+  const [tooLate, calledOff] = [refuses("election-closed"), refuses("election-abandoned")];
+  for (const [way, begin, said, over] of [
+    ["card", ja.card.begin, ja.landing.closed, { card: { look: async () => ready, release: tooLate } }],
+    ["card", ja.card.begin, ja.landing.abandoned, { card: { look: async () => ready, release: calledOff } }],
+    ["phone", ja.phone.begin, ja.landing.closed, { ways: ["phone", "card"], phone: { returned: null, leave: tooLate, release: tooLate } }],
   ] as const) {
     await show(voteOf(new PretendServices(), over));
     await press(ja.landing[way]);
@@ -292,7 +294,7 @@ test("who comes too late, by whichever way, is shown no way in any more", async 
     await until(() => heading().textContent === ja.refused.title);
     expect(seen()).not.toContain(ja.otherWays);
     await press(ja.refused.toElection);
-    expect(seen()).toContain(ja.landing.closed);
+    expect(seen()).toContain(said);
     expect(seen()).not.toContain(ja.landing.ways);
     await act(() => render(null, root));
   }

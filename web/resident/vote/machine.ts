@@ -60,7 +60,7 @@ export type State =
   | { readonly at: "refused"; readonly slug: string; readonly tracker: string | null }
   | { readonly at: "finished" }
   /** The election is over: no way in is shown any more. */
-  | { readonly at: "closed" };
+  | { readonly at: "closed"; readonly slug: string };
 
 /** Refusals after which nobody can vote in this election any more, whichever way. */
 export const OVER: ReadonlySet<string> = new Set(["election-closed", "election-abandoned"]);
@@ -99,7 +99,7 @@ export function next(state: State, event: Event, questions: readonly Question[])
     case "receipt":
       return event.type === "finished" ? { at: "finished" } : state;
     case "refused":
-      return event.type === "begun-again" ? { at: OVER.has(state.slug) ? "closed" : "landing" } : state;
+      return event.type === "begun-again" ? (OVER.has(state.slug) ? { at: "closed", slug: state.slug } : { at: "landing" }) : state;
     case "finished":
       return event.type === "begun-again" ? { at: "landing" } : state;
     case "closed":

@@ -23,6 +23,7 @@ export const en: Words = {
       "Only ballots for which you saw “Your vote was received” before the close are counted. A ballot that was sent but not answered by then does not count.",
     notOpen: "Voting has not begun yet.",
     closed: "Voting has closed.",
+    abandoned: "This election was called off before it opened.",
     again: "You may vote again as often as you wish until the close. Only your last vote counts. What you chose before is never shown.",
     ways: "Choose how to vote",
     phone: "My Number card and smartphone (MynaApp)",

@@ -325,7 +325,9 @@ class TestBuild:
 
 
 class TestHeads:
-    @pytest.mark.parametrize("name", ["Link", "Refresh", "Set-Cookie", "NEL", "Reporting-Endpoints"])
+    @pytest.mark.parametrize(
+        "name", ["Link", "Refresh", "Set-Cookie", "NEL", "Reporting-Endpoints", "Speculation-Rules"]
+    )
     def test_that_make_a_browser_do_what_no_file_says(self, front: Front, look, name: str) -> None:
         front.serve("", front.served[""][0].content, "index.html", **{name: "x"})
         answer = look()
@@ -344,6 +346,8 @@ class TestHeads:
             POLICY.replace("default-src 'none'; ", ""),
             POLICY.replace("https://ballot.example", "https://ballot.example https://evil.example"),
             POLICY.replace("connect-src 'self'", "connect-src *; connect-src 'self'"),
+            f"{POLICY}; report-uri https://elsewhere.example",
+            f"{POLICY}; img-src *",
             f"img-src a, default-src *; {POLICY}",
         ],
     )

@@ -44,7 +44,19 @@ _TYPES: Final = {
     "json": {"application/json"},
 }
 # Each makes a browser do something that no file of the page says.
-_ADDING: Final = ("Link", "Refresh", "Set-Cookie", "Report-To", "Reporting-Endpoints", "NEL", "SourceMap")
+_ADDING: Final = (
+    "Accept-CH",
+    "Content-Security-Policy-Report-Only",
+    "Critical-CH",
+    "Link",
+    "NEL",
+    "Refresh",
+    "Report-To",
+    "Reporting-Endpoints",
+    "Set-Cookie",
+    "SourceMap",
+    "Speculation-Rules",
+)
 _STRICT: Final = {
     "default-src": {"'none'"},
     "script-src": {"'self'"},
@@ -198,6 +210,9 @@ def _policy(page: Answer, config: bytes) -> Iterator[str]:
     for name, sources in _STRICT.items():
         if policy.get(name) != sources:
             yield f"the page's policy does not say {name} {' '.join(sources)}"
+    for name in sorted(policy.keys() - _STRICT.keys() - {"", "connect-src"}):
+        # Such as report-uri, which sends where it says, or img-src, which is stricter without.
+        yield f"the page's policy has a directive that no front needs: {name}"
     if policy.get("connect-src") != _services(config):
         yield "the page's policy lets it talk to others than the services of the configuration"
 

@@ -39,8 +39,9 @@ def _check(value: int, instance: str = "a:1") -> Series:
     return {f'evote_ready{{check="kafka",instance="{instance}"}}': f"{value}x100", _of("ballot", instance): "1x100"}
 
 
-def _failures(series: str) -> tuple[Series, Series]:
-    return {series: "0x20 3x80"}, {series: "3x100"}
+def _failures(series: str, born: int = 20) -> tuple[Series, Series]:
+    """A series that only its first failure brings, as ours with labels are; and one whose failures are long ago."""
+    return {series: f"_x{born} 3x400"}, {series: "3x400"}
 
 
 _HTTP = "http_server_request_duration_seconds"
@@ -111,8 +112,15 @@ CASES = (
     Case("EvoteMonitorBlind", {}, {"evote_ledger_monitor_last_pass_timestamp_seconds": "0+15x100"}),
     Case(
         "EvoteDeadLetters",
-        *_failures('evote_dead_letters_total{projection="ballot"}'),
+        *_failures('evote_dead_letters_total{projection="ballot"}', 200),
         {"projection": "ballot"},
+        "70m",
+    ),
+    Case(
+        "EvoteDeadLetters",
+        *({'evote_dead_letters_total{projection="ballot"}': f"1x200 {n}x200"} for n in (2, 1)),
+        {"projection": "ballot"},
+        "70m",
     ),
     Case("EvoteReplicaStopped", {'evote_stopped{part="projection"}': "1x100"}, {}, {"part": "projection"}),
     Case(
@@ -133,13 +141,15 @@ CASES = (
     Case("EvoteCannotBeCounted", *({"evote_tally_log_disagrees": f"{n}x100"} for n in (1, 0))),
     Case(
         "EvoteBallotsPassedOver",
-        *_failures('evote_tally_passed_over_ballots_total{rule="proofs"}'),
+        *_failures('evote_tally_passed_over_ballots_total{rule="proofs"}', 200),
         {"rule": "proofs"},
+        "70m",
     ),
     Case(
         "EvoteWitnessContradicts",
-        *_failures('evote_witness_requests_total{witness="hokkaido",outcome="inconsistent"}'),
+        *_failures('evote_witness_requests_total{witness="hokkaido",outcome="inconsistent"}', 40),
         {"witness": "hokkaido", "outcome": "inconsistent"},
+        "20m",
     ),
     Case(
         "EvoteWitnessContradicts",
@@ -183,7 +193,8 @@ CASES = (
     ),
     Case(
         "EvoteRevocationResponderAway",
-        *_failures('evote_auth_revocation_checks_total{source="ocsp",outcome="unreachable"}'),
+        *_failures('evote_auth_revocation_checks_total{source="ocsp",outcome="unreachable"}', 40),
+        at="20m",
     ),
     Case("EvoteCredentialKeysAway", *_failures('evote_problems_total{type="credential-keys-unavailable"}'), at="7m"),
     Case(

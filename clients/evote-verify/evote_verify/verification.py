@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
+from evote_belenios.groups import Group
 from evote_belenios.verify import verify_archive
 from evote_tlog.policy import log_policy
 
@@ -76,15 +77,19 @@ def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
         ArchiveChanged: it was written to meanwhile.
         BrokenProcessPool: a verifying process was ended from outside.
     """
-    findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 14
+    findings, groups = list(_receipt(given)), set[Group]()  # 1 to 4
+    findings += _log(given, now, bar, groups)  # 5 to 14
     verified = None
     if given.archive is not None:
         verified = _archive(given.archive, given, bar)  # 15
+        if verified.found.election is not None:
+            groups.add(verified.found.election.group)
         findings.append(archive.tie(verified.found))
         findings += _asked_of_archive(given.archive, given, verified)  # 16 and 17
         given.archive.require_unchanged()  # 18
     findings += _front(given)  # 19
-    return Report(version("evote-verify"), now(), verified, tuple(findings))
+    arithmetic = {group.name: group.arithmetic for group in sorted(groups, key=lambda group: group.name)}
+    return Report(version("evote-verify"), now(), verified, tuple(findings), arithmetic)
 
 
 def _front(given: Given) -> Iterator[Finding]:
@@ -140,8 +145,8 @@ def _receipt(given: Given) -> Iterator[Finding]:
         yield receipt_archive.tie(given.receipt, given.archive)  # 4
 
 
-def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
-    """Steps 5 to 14."""
+def _log(given: Given, now: Callable[[], datetime], bar: Bar, groups: set[Group]) -> list[Finding]:
+    """Steps 5 to 14; ``groups`` takes those of the log's elections."""
     if given.log is None:
         return []
     try:
@@ -157,6 +162,7 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
     except LogBroken as error:
         aside = () if given.save is None else (f"what it gave is kept in {given.save.reject()}",)
         return [Finding(Tie.RECORDS, Outcome.FAILS, (error.reason, *aside))]
+    groups |= log.elections.groups
     grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 10
     _settle(given.save, grown)
     return [

@@ -265,7 +265,7 @@ def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_th
     switched_off = f"import os; os.environ[{native.SWITCH!r}] = 'off'; {look}"
     for program, says in [
         (look, native.arithmetic()),
-        *((one, "Python") for one in (of_another_version, missing, switched_off)),
+        *((one, native.REFERENCE) for one in (of_another_version, missing, switched_off)),
     ]:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == says

@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import weakref
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import BinaryIO, Generic, TypeVar, cast
 
 from evote_belenios import admission
 from evote_belenios.admission import Admissions
-from evote_belenios.errors import BeleniosError
+from evote_belenios.errors import BeleniosError, NotSupported
+from evote_belenios.groups import Group
 from evote_belenios.jsontext import Fields, dump, load
 from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_ceremony.plan import Plan
@@ -263,6 +265,16 @@ class LoggedElections:
             election.add(index, record.time, record.event)
         except MalformedRecord as error:
             self.faults.append(f"record {index}: {error.reason}")
+
+    @property
+    def groups(self) -> set[Group]:
+        """Of the elections' drafts; one that this program doesn't know did no arithmetic here."""
+        known = set()
+        for election in self.by_uuid.values():
+            if election.drafted is not None:
+                with suppress(NotSupported):
+                    known.add(election.drafted.event.plan.group)
+        return known
 
     @property
     def voting(self) -> bool:

@@ -37,6 +37,10 @@ class Group(Protocol):
         """The string that stands in ``election.group`` and in the hashes of proofs."""
 
     @property
+    def arithmetic(self) -> str:
+        """Who does its arithmetic in this process, for those who have to be told."""
+
+    @property
     def order(self) -> int:
         """The prime q."""
 

@@ -65,6 +65,10 @@ class Ed25519:
     identity = cast(Element, _IDENTITY)
     generator = cast(Element, _SODIUM.power_generator((1).to_bytes(32, "little")))
 
+    @property
+    def arithmetic(self) -> str:
+        return native.arithmetic()
+
     def multiply(self, left: Element, right: Element) -> Element:
         return cast(Element, _arithmetic().add(_point(left), _point(right)))
 

@@ -69,7 +69,7 @@ class Turn:
 
     async def before_body(self, request: Request) -> None:
         """Look at the queue."""
-        service: BallotService = running_service(request)
+        service: BallotService = await running_service(request)
         service.door.require_room()
 
     def __call__(self) -> None:

@@ -72,7 +72,7 @@ class Turn:
         service: BallotService = await running_service(request)
         service.door.require_room()
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to do behind the body."""
 
 

@@ -15,15 +15,13 @@ from evote_belenios.channel import TrusteeSecret
 from evote_ceremony.code import CeremonyCode
 from evote_cli.client import ServiceClient
 from evote_cli.dialogue import FromArguments
-from evote_cli.errors import LogRefused, NotCountedYet, NothingToDo
+from evote_cli.errors import CommandFailed, LogRefused, NotCountedYet, NothingToDo
 from evote_cli.keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from evote_cli.log_view import LogView, read_log
 from evote_cli.message import Message, read_message
 from evote_cli.trustee import STEPS, ceremony_code, sign_step
 from evote_officers.signing import Officer
 from evote_statements.keys import key_text
-
-from ..nodes.processes import ProcessFailed
 
 _LOGGED_WITHIN_S = 60
 _POLL_S = 0.2
@@ -84,7 +82,7 @@ class LocalTrustee:
         """Verify archive and log, and only then send a partial decryption.
 
         By the trustees' own program: each has a machine, here a core, and none waits for another's. Raises
-        ``ProcessFailed`` when it refuses.
+        ``CommandFailed`` when it refuses.
         """
         out = self._key_file.with_suffix(".decryption.json")
         auditor_file, password = self._auditor_key
@@ -105,7 +103,7 @@ class LocalTrustee:
             if done.returncode == NotCountedYet.exit_status:
                 raise NotCountedYet(done.stderr.strip())
             if done.returncode:
-                raise ProcessFailed(f"evote trustee decrypt ({self.name})", f"status {done.returncode}", done.stderr)
+                raise CommandFailed(f"{self.name}: evote trustee decrypt: {done.stderr.strip()}")
 
         _as_soon_as_logged(run)
         self._submit(read_message(out))

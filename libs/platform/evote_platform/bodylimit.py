@@ -70,7 +70,7 @@ class BodyUpTo:
 
     max_bytes: int
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to do: the route has read it off."""
 
 

@@ -69,7 +69,7 @@ _ids_of_next: ContextVar[tuple[int, int] | None] = ContextVar("ids of the next s
 class Traced:
     """A dependency that lets a route have a span, for ``Depends(TRACED)``: never one that voters come by."""
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to do: the route has read it off."""
 
 

@@ -141,9 +141,9 @@ chart: chart-tools ## Render the chart for each profile, and hold it to schemas,
 	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
 	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
 
-images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote]
+images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote] [KEY=(PEM that signs their provenance)]
 	@command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap (apt-get install mmdebstrap), then repeat." >&2; exit 1; }
-	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(PARTS)
+	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY)) $(PARTS)
 
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)

@@ -265,11 +265,11 @@ class Monitoring(_Values):
     labels: Labels
     """By which Prometheus' operator chooses."""
     dashboards: bool
-    """Whether Grafana's dashboards are made, each a ConfigMap with the label ``grafana_dashboard``, as Grafana's sidecar
-    and operator look for them."""
+    """Whether Grafana's dashboards are made, each a ConfigMap with the label ``grafana_dashboard``, by which Grafana's
+    sidecar finds them."""
     runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")]
-    """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then name the
-    whole address of their runbook. Empty: its path in the repository."""
+    """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then
+    name the whole address of their runbook. Empty: its path in the repository."""
 
 
 class Storage(_Values):

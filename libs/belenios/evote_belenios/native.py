@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evote_belenios_core import Sum as CompiledSum
 
 SWITCH: Final = "EVOTE_BELENIOS_CORE"
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 """A core of another version is not of this library, and not used."""
 
 
@@ -36,6 +36,8 @@ class Core(Protocol):
     def power(self, base: bytes, exponent: bytes, /) -> bytes: ...
 
     def power_generator(self, exponent: bytes, /) -> bytes: ...
+
+    def commitment(self, public: bytes, challenge: bytes, response: bytes, /) -> bytes: ...
 
     def is_element(self, point: bytes, /) -> bool: ...
 

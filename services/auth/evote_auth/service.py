@@ -28,7 +28,7 @@ from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered
+from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
 from .keys.room import KeyRoom
 from .metrics import ReleaseMetrics, RevocationMetrics
 from .phone.provider import PhoneProvider
@@ -37,7 +37,7 @@ from .releasing import Releasing
 from .revocation.ocsp import OcspClient, open_http
 from .revocation.trust import Trust
 from .settings import AuthSettings
-from .vault import Connection, elections, roll
+from .vault import Connection, elections
 from .vault.elections import KnownElection
 
 SERVICE = "auth"
@@ -84,8 +84,9 @@ class AuthService:
         election.require_not_abandoned()
         if election.closed:
             raise ElectionOver
-        frozen_under = await roll.frozen_under(connection, election_uuid)
-        if await self.releasing.keys.key_id(election_uuid) != frozen_under:
+        if election.frozen_under is None:
+            raise RollNotFrozen
+        if await self.releasing.keys.key_id(election_uuid) != election.frozen_under:
             raise MasterKeyChanged
         return election
 

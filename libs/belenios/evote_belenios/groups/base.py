@@ -64,6 +64,9 @@ class Group(Protocol):
     def power_generator(self, exponent: int) -> Element:
         """g to the ``exponent``, from a precomputed table."""
 
+    def commitment(self, public: Element, challenge: int, response: int) -> Element:
+        """g^response·public^challenge of a proof that is checked: nothing of it is secret, and it may take its time."""
+
     def sum(self) -> Sum:
         """A new product of many elements, cheaper than :meth:`multiply` for each."""
 

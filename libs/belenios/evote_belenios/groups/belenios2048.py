@@ -63,6 +63,9 @@ class Belenios2048:
             self._generator_power = self.fixed_base(self.generator)
         return self._generator_power(exponent)
 
+    def commitment(self, public: Element, challenge: int, response: int) -> Element:
+        return self.multiply(self.power_generator(response), self.power(public, challenge))
+
     def sum(self) -> Sum:
         return MultipliedSum(self)
 

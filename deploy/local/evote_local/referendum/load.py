@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -75,7 +76,9 @@ async def _hold(
         cards = [voter.card for voter in referendum.voters]
         write_target(target, target_of(stack, referendum, phone=phone), cards)
         casts = output / "casts.jsonl"
-        casts.unlink(missing_ok=True)  # an earlier run's must not be held against this count
+        # An earlier run's must not be held against this count, nor its log against this stack's.
+        casts.unlink(missing_ok=True)
+        shutil.rmtree(output / "public-log", ignore_errors=True)
         status = await asyncio.to_thread(
             let_in, stack, target, output, options, look_every_s=_LOOK_EVERY_S, planned=planned
         )

@@ -186,6 +186,13 @@ openapi: $(INSTALLED) ## Regenerate the services' OpenAPI documents in docs/open
 contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
 	@$(RUN) python contracts/ethereum/compile.py
 
+.PHONY: bench performance
+bench: $(INSTALLED) ## What became slower than in the last release, as ratios to a reference of the same run: make bench [STRICT=1]
+	@$(RUN) python benchmarks/bench.py $(if $(STRICT),--strict)
+
+performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json]
+	@$(RUN) python benchmarks/performance.py $(if $(KEEP),--keep $(KEEP))
+
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
 	@node .cache/bench-web.mjs

@@ -81,8 +81,8 @@ def document(runs: Sequence[Run]) -> str:
         "# Performance",
         "",
         "Written by `make performance` from the runs in [benchmarks/runs](../benchmarks/runs), which are JSON.",
-        "Each section says by which command it was taken, when, of which commit, on what and beside what. *Written down",
-        "by hand* is what was measured before runs were kept.",
+        "Each section says by which command it was taken, when, of which commit, on what and beside what. *Written",
+        "down by hand* is what was measured before runs were kept.",
         "Goals and figures on a busy machine say little of a quiet one: read the load.",
     ]
     for run in runs:

@@ -195,7 +195,7 @@ bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, se
 bench-board: $(INSTALLED) ## What a reader of the public pages costs the services: make bench-board [SECONDS=60]
 	@$(RUN) python benchmarks/bench_board.py --seconds $(SECONDS)
 
-screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
+screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
 	@$(RUN) python benchmarks/screens.py docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]

@@ -123,7 +123,8 @@ def main() -> int:
             return 1
         size = (OUT / f"{name}.tar").stat().st_size
         print(f"evote-{name}: {digest}, {size / 2**20:.0f} MiB, built in {time.monotonic() - begun:.0f} s", flush=True)
-        images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
+        if PARTS[name].value:
+            images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
     # Values of the chart; JSON is YAML.
     (OUT / "values.yaml").write_text(json.dumps(images, indent=1) + "\n")
     return 0

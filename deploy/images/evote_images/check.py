@@ -17,7 +17,7 @@ from typing import Final
 
 from .build import OUT
 from .oci import EPOCH
-from .parts import PARTS, ROOT, Part
+from .parts import PARTS, ROOT, Part, run
 
 _NOBODY: Final = "65532:65532"
 # In a mount, process and network namespace of its own: the root for reading, what a pod gives for writing.
@@ -33,6 +33,7 @@ ip link set lo up
 # Ended from inside: who is killed outside takes nobody along that has become somebody else.
 exec timeout --kill-after=5 60 chroot --userspec=NOBODY "$root" "$@"
 """.replace("NOBODY", _NOBODY)
+_ORIGIN: Final = "https://ballot.city.example"
 # Beside nginx, in its namespace: what a browser asks first.
 _ASK: Final = """
 /usr/sbin/nginx -e stderr -g 'daemon off;' & server=$!
@@ -54,19 +55,22 @@ def fault_of(part: Part) -> str | None:
         ]:
             return f"everybody may write {', '.join(writable[:5])}"
         if part.start.port == 8080:
-            return _front_fault(root)
+            return _front_fault(root, part)
         told = _run(root, part.start.entrypoint[0], "openapi")
         document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
         return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
 
 
-def _front_fault(root: Path) -> str | None:
+def _front_fault(root: Path, part: Part) -> str | None:
     config = root / "etc/evote-front"
-    (config / "connect-src.conf").write_text('set $connect_src "https://ballot.city.example";\n')
-    (config / "config.json").write_text("{}")
+    # The wall's page asks its own server alone, which asks these.
+    allowed, more = ("", ("log", "tally", "prometheus")) if part.name == "city" else (f" {_ORIGIN}", ())
+    told_front = {"services": dict.fromkeys(("ballot", *more), _ORIGIN), "election": "1" * 14, "resolver": "127.0.0.1"}
+    (config / "config.json").write_text(json.dumps(told_front))
+    (config / "connect-src.conf").write_text(run("node", "web/edge/connect-src.mjs", str(config / "config.json")))
     told = _run(root, "bash", "-c", _ASK)
     head, _, body = told.stdout.partition("\n\n")
-    if " 200 " not in head or "https://ballot.city.example" not in head or "<script" not in body:
+    if " 200 " not in head or f"connect-src 'self'{allowed}" not in head or "<script" not in body:
         return f"it doesn't serve its page: {head} {told.stderr[-2000:]}"
     return None
 

@@ -73,11 +73,14 @@ def _front(name: str) -> Part:
     start = Start(
         ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"], (), {"PATH": _PATH}, port=8080, stop_signal="SIGQUIT"
     )
+    if name == "city":
+        # It hangs in the city's network, apart from the release, and asks over TLS.
+        return Part(name, "", ("ca-certificates", "nginx-light"), start)
     return Part(name, name, ("nginx-light",), start)
 
 
 PARTS: Final[Mapping[str, Part]] = {
-    part.name: part for part in (*map(_service, _SERVICES), _front("resident"), _front("board"))
+    part.name: part for part in (*map(_service, _SERVICES), _front("resident"), _front("board"), _front("city"))
 }
 
 
@@ -122,6 +125,9 @@ def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
     (etc / "nginx/nginx.conf").write_text(_NGINX)
     shutil.copy(ROOT / "web/edge/nginx.conf", etc / "nginx/conf.d/default.conf")
     shutil.copy(ROOT / "web/edge/headers.conf", etc / "evote-front/headers.conf")
+    if part.name == "city":
+        reads = run("node", "web/edge/reads.mjs", "web/city/read/reads.json")
+        (etc / "evote-front/reads.conf").write_text(reads)
     return {"srv/resident": site, "etc": etc}
 
 

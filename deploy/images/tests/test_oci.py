@@ -92,9 +92,9 @@ def test_an_image_names_what_it_holds_by_digest_and_starts_as_nobody(tmp_path: P
 
 def test_every_image_of_the_chart_is_a_part_that_starts_as_its_containerfile_says() -> None:
     root = Path(__file__).parents[3]
-    assert set(PARTS) == {"auth", "biometric", "ballot", "ledger-anchor", "tally", "resident", "board"}
+    assert set(PARTS) == {"auth", "biometric", "ballot", "ledger-anchor", "tally", "resident", "board", "city"}
     for name, part in PARTS.items():
-        if part.packages == ("nginx-light",):
+        if "nginx-light" in part.packages:
             continue
         recipe = (root / "services" / name / "Containerfile").read_text()
         assert f'ENTRYPOINT ["evote-{name}"]' in recipe

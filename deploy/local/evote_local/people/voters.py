@@ -37,6 +37,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS = 60
+_FROM_THE_EDGE = (502, 504)
+"""What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
 """A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
@@ -303,9 +305,12 @@ class PollingDay:
 
     async def _attempt(self, request: Awaitable[httpx.Response]) -> httpx.Response | None:
         """The answer of one request, or None after the wait that is due when nobody could answer it."""
+        response: httpx.Response | None
         try:
             response = await request
         except httpx.TransportError:
+            response = None
+        if response is None or response.status_code in _FROM_THE_EDGE:
             self.measured.unavailable += 1
             await asyncio.sleep(0.5)
             return None

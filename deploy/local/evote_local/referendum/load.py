@@ -21,6 +21,7 @@ from ..nodes.processes import processor_times
 from ..people.officers import ANSWERS, BLANK
 from ..people.target import POLLS_OPEN, Target, write_target
 from ..people.voters import open_client
+from ..stack.platform import Platform
 from ..stack.stack import Stack, temporary_directory
 from .referendum import CHOICES, WEIGHTS, Referendum
 from .verification import verify_from_public_data
@@ -108,8 +109,8 @@ def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
     return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
 
-def target_of(stack: Stack, referendum: Referendum) -> Target:
-    """What a crowd needs to know of a referendum on a running stack."""
+def target_of(stack: Platform, referendum: Referendum) -> Target:
+    """What a crowd needs to know of a referendum on a running platform."""
     return Target(
         election=referendum.officers.election_uuid,
         tally_url=stack.tally.url,

@@ -24,6 +24,7 @@ for setting in vm/overcommit_memory=1 kernel/panic=10 kernel/panic_on_oops=1 ker
 done
 
 start() { local name=$1; shift; "$@" >"$D/log/$name.log" 2>&1 </dev/null & }
+keep() { local name=$1; shift; while :; do "$@"; sleep 0.5; done >"$D/log/$name.log" 2>&1 </dev/null & }
 wait_for_api() {
   for _ in $(seq 1200); do
     curl --silent --cacert "$P/kubernetes-ca.crt" --max-time 2 "https://$API:6443/readyz" 2>/dev/null | grep -q ok && return
@@ -62,7 +63,8 @@ else
   start containerd containerd -c "$D/containerd.toml"
   wait_for_api
   start proxy kube-proxy --config="$D/kube-proxy.yaml"
-  start kube-router kube-router --run-router=false --run-service-proxy=false --run-firewall=true --run-loadbalancer=false \
+  # It ends until the API has its node, and may not be missing: without it every arrow is open.
+  keep kube-router kube-router --run-router=false --run-service-proxy=false --run-firewall=true --run-loadbalancer=false \
     --kubeconfig="$P/router.kubeconfig" --hostname-override="node$I" --service-cluster-ip-range=10.96.0.0/16 \
     --service-node-port-range=443-32767 --metrics-port=0 --health-port=0
   start kubelet kubelet --config="$D/kubelet.yaml" --kubeconfig="$P/node$I.kubeconfig" --root-dir="$D/kubelet" \

@@ -12,7 +12,7 @@ import urllib.request
 
 WITHIN_S = 4.0
 SETTLED_WITHIN_S = 20.0
-"""A network learns of a new pod, this one, a moment after it has started; until then nothing is refused to it."""
+"""A network learns of a new pod, this one, a moment after it has started; until then it refuses nothing, or all."""
 
 
 def fault_of(kind: str, end: str) -> str | None:
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     for argument in arguments:
         kind, _, end = argument.partition("=")
         fault = fault_of(kind, end)
-        while fault is not None and kind == "refused" and time.monotonic() < settled:
+        while fault is not None and time.monotonic() < settled:
             time.sleep(0.5)
             fault = fault_of(kind, end)
         wrong += fault is not None

@@ -108,12 +108,12 @@ def measure(group: Group, ballots: int) -> None:
         folder = Path(name)
         path, generation = make_archive(group, ballots, folder)
         cores = os.cpu_count() or 1
-        row(group, f"generate ({worker(group)}), 1 core", ballots, generation)
+        row(group, f"generate ({group.arithmetic}), 1 core", ballots, generation)
         verify = [str(Path(sys.executable).with_name("evote-verify")), str(path)]
-        row(group, f"evote-verify ({worker(group)}), {cores} cores", ballots, cost_of(verify, folder, {}))
-        if worker(group) != "Python":
+        row(group, f"evote-verify ({group.arithmetic}), {cores} cores", ballots, cost_of(verify, folder, {}))
+        if group.arithmetic != native.REFERENCE:
             cost = cost_of(verify, folder, {native.SWITCH: "off"})
-            row(group, f"evote-verify (Python), {cores} cores", ballots, cost)
+            row(group, f"evote-verify ({native.REFERENCE}), {cores} cores", ballots, cost)
         tool = shutil.which("belenios-tool")
         if group is BELENIOS_2048 and tool is not None:
             # Its own random source would wait for an entropy daemon.
@@ -121,14 +121,10 @@ def measure(group: Group, ballots: int) -> None:
             row(group, "belenios-tool, 1 core", ballots, cost)
 
 
-def worker(group: Group) -> str:
-    return native.arithmetic() if group is ED25519 else "Python"
-
-
 def row(group: Group, what: str, ballots: int, cost: Cost) -> None:
     each, memory = 1000 / ballots, "" if cost.megabytes is None else f"{cost.megabytes:6.0f} MB"
     print(
-        f"{group.name:<14} {what:<42} {ballots / cost.seconds:7.0f} ballots/s "
+        f"{group.name:<14} {what:<48} {ballots / cost.seconds:7.0f} ballots/s "
         f"{cost.seconds * each:7.2f} ms {cost.cpu_seconds * each:7.2f} CPU ms a ballot {memory}"
     )
     sys.stdout.flush()

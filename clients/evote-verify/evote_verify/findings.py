@@ -29,6 +29,7 @@ class Tie(StrEnum):
     FINGERPRINT = "election - fingerprint"
     TRACKER = "tracker - archive"
     EXTENDS = "archive - earlier archive"
+    VERIFIED = "prefix - verified before"
     ARCHIVE_LOG = "archive - log"
     RULES = "log - its rules"
     TRUSTEES = "trustees - election"

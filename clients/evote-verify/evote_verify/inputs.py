@@ -43,6 +43,7 @@ from .reading.receipt import Receipt, parse_receipt, parse_receipt_key
 from .reading.saved import SavedLog
 from .reading.sources import FolderSource, Freshness, HttpSource, LogSource
 from .reading.trust import parse_log_key
+from .reading.verified import Verified, read_verified
 
 PASSWORD_VARIABLE = "EVOTE_OFFICER_PASSWORD"  # noqa: S105 - a variable's name
 
@@ -105,6 +106,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--front-build", type=Path, metavar="FOLDER", help="the same page as you built it from its sources")
     add("--save", type=Path, metavar="FOLDER", help="keep the log, its checkpoints and what the chains said")
+    add(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="go on from what an earlier run verified, if FILE is there, and keep in it how far this one holds",
+    )
     add("--receipt", type=Path, metavar="FILE", help="a voter's receipt (JSON)")
     add("--receipt-key", metavar="KEY|FILE", help="the ballot service's key (its /receipt-key)")
     add_chain_options(parsed)
@@ -142,6 +149,11 @@ def check_combination(arguments: argparse.Namespace, parsed: argparse.ArgumentPa
     if arguments.html is not None and not arguments.html.absolute().parent.is_dir():
         parsed.error(f"--html: there is no folder {visible(str(arguments.html.parent))}")
     check_chain_options(arguments, parsed)
+    if arguments.resume is not None:
+        if arguments.archive is None and arguments.log is None:
+            parsed.error("--resume is of an ARCHIVE or a --log")
+        if not arguments.resume.absolute().parent.is_dir():
+            parsed.error(f"--resume: there is no folder {visible(str(arguments.resume.parent))}")
     if arguments.save is not None and arguments.log is None:
         parsed.error("--save keeps what is read from a --log")
     if arguments.auditor_key is not None and arguments.log is None:
@@ -192,6 +204,10 @@ class Given:
     policy: Policy | None
     roster: Roster | None
     save: SavedLog | None
+    resume: Path | None
+    """Where it is kept how far was verified."""
+    verified: Verified | None
+    """What that file says of an earlier run."""
     kept: tuple[SavedLog, ...]
     """Folders with what was seen before: the one that is saved to, and the one that is read."""
     chains: tuple[NamedChain, ...]
@@ -239,12 +255,23 @@ def read_given(arguments: argparse.Namespace, outside: Outside, bar: Bar) -> Ite
             policy=policy,
             roster=roster,
             save=save,
+            resume=arguments.resume,
+            verified=None if arguments.resume is None else _verified(arguments.resume, archive),
             kept=tuple(dict.fromkeys(folder for folder in (copy, save) if folder is not None)),
             chains=tuple(outside.chains(arguments)),
             front=None if arguments.front is None else _front(arguments.front, opened, outside),
             front_fingerprint=arguments.front_fingerprint,
             front_build=None if arguments.front_build is None else _build(arguments.front_build),
         )
+
+
+def _verified(path: Path, archive: ArchiveFile | None) -> Verified | None:
+    """What an earlier run kept, if it is of the same election."""
+    verified = read_verified(path)
+    earlier = None if verified is None else verified.archive
+    if earlier is not None and archive is not None and archive.election_uuid != earlier.election_uuid:
+        raise Unusable(f"{path} is of the election {earlier.election_uuid}: keep a file for each election")
+    return verified
 
 
 def _log(arguments: argparse.Namespace, opened: ExitStack, outside: Outside) -> LogSource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,8 @@ class Report:
     """When it was finished."""
     archive: VerifiedArchive | None
     findings: tuple[Finding, ...]
+    arithmetic: Mapping[str, str]
+    """Who did the arithmetic on which all of this rests, for each group of what was looked at."""
 
     @property
     def outcome(self) -> Outcome:

@@ -16,7 +16,7 @@
 14. archive - log
 15. archive
 16. archive - result, election - fingerprint
-17. tracker - archive, archive - earlier archive
+17. tracker - archive, archive - earlier archive, prefix - verified before
 18. The archive's file is still what all of this read.
 19. manifest - officers, manifest - fingerprint, manifest - build, front - manifest
 
@@ -30,10 +30,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
+from evote_belenios.groups import Group
 from evote_belenios.verify import verify_archive
 from evote_tlog.policy import log_policy
 
-from .findings import Finding, Outcome, Tie
+from .findings import Finding, Outcome, Tie, Unusable
 from .inputs import Given
 from .reading.archive_file import ArchiveFile
 from .reading.archive_place import Bar
@@ -45,6 +46,7 @@ from .reading.receipt import Receipt
 from .reading.saved import SavedLog
 from .reading.sources import LogSource, SourceUnavailable
 from .reading.trust import LogTrust, log_trust
+from .reading.verified import Verified, VerifiedEvents, VerifiedLog, write_verified
 from .report import Report, VerifiedArchive
 from .ties import (
     archive,
@@ -65,6 +67,7 @@ from .ties import (
     trustees,
     witnesses,
 )
+from .ties import verified as verified_before
 
 
 def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
@@ -76,15 +79,56 @@ def verify(given: Given, now: Callable[[], datetime], bar: Bar) -> Report:
         ArchiveChanged: it was written to meanwhile.
         BrokenProcessPool: a verifying process was ended from outside.
     """
-    findings = [*_receipt(given), *_log(given, now, bar)]  # 1 to 14
-    verified = None
+    findings, groups = list(_receipt(given)), set[Group]()  # 1 to 4
+    log, found_in_log = _log(given, now, bar)  # 5 to 14
+    findings += found_in_log
+    groups |= set() if log is None else log.elections.groups
+    verified = changed = None
     if given.archive is not None:
-        verified = _archive(given.archive, given, bar)  # 15
+        earlier_events = None if given.verified is None else given.verified.archive
+        if earlier_events is not None:
+            changed = verified_before.changed_since(earlier_events, given.archive)  # 17
+        known = 0 if earlier_events is None or changed is not None else earlier_events.events
+        verified = _archive(given.archive, given, known, bar)  # 15
+        if verified.found.election is not None:
+            groups.add(verified.found.election.group)
         findings.append(archive.tie(verified.found))
         findings += _asked_of_archive(given.archive, given, verified)  # 16 and 17
+    if given.verified is not None and given.resume is not None:
+        findings.append(
+            verified_before.tie(
+                given.verified,
+                str(given.resume),
+                changed=changed,
+                events=given.archive is not None,
+                records=log is not None,
+            )
+        )
+    if given.archive is not None:
         given.archive.require_unchanged()  # 18
     findings += _front(given)  # 19
-    return Report(version("evote-verify"), now(), verified, tuple(findings))
+    arithmetic = {group.name: group.arithmetic for group in sorted(groups, key=lambda group: group.name)}
+    report = Report(version("evote-verify"), now(), verified, tuple(findings), arithmetic)
+    if given.resume is not None and report.outcome is Outcome.HOLDS:
+        write_verified(given.resume, _verified(report, given, log))
+    return report
+
+
+def _verified(report: Report, given: Given, log: ReadLog | None) -> Verified:
+    """How far all of this holds; what was not given this time stays as it was kept."""
+    before = given.verified
+    events, records = (None, None) if before is None else (before.archive, before.log)
+    if report.archive is not None and given.archive is not None:
+        found = report.archive.found
+        assert found.head is not None and given.archive.election_uuid is not None  # noqa: S101 - it holds
+        events = VerifiedEvents(given.archive.election_uuid, found.events, found.head, found.ballots)
+    if log is not None:
+        # What is not public yet was not looked at.
+        size = min([log.tree.size, *log.elections.withheld])
+        records = VerifiedLog(log.key.text, size, log.tree.root(size).hex())
+    arithmetic = ", ".join(f"{group}: {who}" for group, who in report.arithmetic.items())
+    program = f"evote-verify {report.version}"
+    return Verified(report.time.isoformat(timespec="seconds"), program, arithmetic, events, records)
 
 
 def _front(given: Given) -> Iterator[Finding]:
@@ -104,10 +148,10 @@ def _front(given: Given) -> Iterator[Finding]:
     yield front.tie_front(given.front, signed, newest_known=given.front_fingerprint is not None)
 
 
-def _archive(file: ArchiveFile, given: Given, bar: Bar) -> VerifiedArchive:
+def _archive(file: ArchiveFile, given: Given, verified_before: int, bar: Bar) -> VerifiedArchive:
     started = time.perf_counter()
     with bar("verifying", "B") as progress:
-        found = verify_archive(file.file, processes=given.processes, progress=progress)
+        found = verify_archive(file.file, processes=given.processes, progress=progress, verified_before=verified_before)
     seconds = time.perf_counter() - started
     return VerifiedArchive(given.archive_place, file.sha256(), file.size, seconds, found)
 
@@ -140,10 +184,10 @@ def _receipt(given: Given) -> Iterator[Finding]:
         yield receipt_archive.tie(given.receipt, given.archive)  # 4
 
 
-def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
+def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> tuple[ReadLog | None, list[Finding]]:
     """Steps 5 to 14."""
     if given.log is None:
-        return []
+        return None, []
     try:
         trust = log_trust(given.log_key, given.policy, given.log)  # 5
         asked = _ask_chains(given, trust, now)  # 6
@@ -151,15 +195,16 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
         seen = {name: note for folder in given.kept for name, note in folder.kept_checkpoints()}
         mentioned = "" if given.receipt is None else given.receipt.tracker
         with bar("reading the log", "records") as progress:
-            log = read_log(given.log, trust.key, mentioned, given.save, progress)  # 7
+            known = _known_records(given, trust)
+            log = read_log(given.log, trust.key, mentioned, given.save, known, progress)  # 7
     except SourceUnavailable as error:
-        return [Finding(Tie.RECORDS, Outcome.UNFINISHED, (error.reason,))]
+        return None, [Finding(Tie.RECORDS, Outcome.UNFINISHED, (error.reason,))]
     except LogBroken as error:
         aside = () if given.save is None else (f"what it gave is kept in {given.save.reject()}",)
-        return [Finding(Tie.RECORDS, Outcome.FAILS, (error.reason, *aside))]
+        return None, [Finding(Tie.RECORDS, Outcome.FAILS, (error.reason, *aside))]
     grown = earlier.tie(seen.items(), log.tree, trust.key, given.log.freshness)  # 10
     _settle(given.save, grown)
-    return [
+    return log, [
         records.tie(log, given.log.place, trust),  # 7
         rules.tie(log.elections),  # 8
         trustees.tie(log.elections),  # 9
@@ -170,6 +215,14 @@ def _log(given: Given, now: Callable[[], datetime], bar: Bar) -> list[Finding]:
         *([] if given.receipt is None else [_receipt_in(log, given.receipt, given.save)]),  # 13
         *([] if given.archive is None else [archive_log.tie(given.archive, log.elections, log.tree.size)]),  # 14
     ]
+
+
+def _known_records(given: Given, trust: LogTrust) -> VerifiedLog | None:
+    """The beginning of the log that was verified before."""
+    known = None if given.verified is None else given.verified.log
+    if known is not None and known.key != trust.key.text:
+        raise Unusable(f"{given.resume} is of a log with another key: keep a file for each log")
+    return known
 
 
 def _ask_chains(given: Given, trust: LogTrust, now: Callable[[], datetime]) -> list[ChainEvidence | Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from evote_belenios import native
 from evote_belenios.archive import ArchiveReader, ArchiveWriter, Setup, open_archive
 from evote_belenios.groups import ED25519
 from evote_belenios.trustees import parse_trustees
@@ -87,6 +89,25 @@ def test_json_says_all_that_an_auditor_files(evote_verify, archive, held) -> Non
     (trustee,) = found["trustees"]
     assert trustee["number"] == 1 and trustee["decrypted"] and trustee["public_key"] in held.trustees_json
     assert found["result"][0]["counts"] == [0, 4, 0]
+
+
+@pytest.mark.parametrize("switch", ["", "off"])
+def test_every_report_says_whose_arithmetic_decided(archive: Path, tmp_path: Path, switch: str) -> None:
+    """An auditor who wants the reference's word must not take the compiled core's for it."""
+    environment = {**os.environ, native.SWITCH: switch}
+    who = native.REFERENCE if switch else native.arithmetic()
+    page = tmp_path / "report.html"
+    for option in ("--json", "--language=en", "--language=ja"):
+        program = [sys.executable, "-m", "evote_verify.main", str(archive), option, "--html", str(page)]
+        done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+        assert who in done.stdout and f"Ed25519: {who}" in page.read_text()
+        if option == "--json":
+            assert json.loads(done.stdout)["arithmetic"] == {"Ed25519": who}
+
+
+def test_whose_arithmetic_decided_is_said_of_a_log_alone(evote_verify, log) -> None:
+    said = json.loads(evote_verify("--log", log.url, "--json").report)
+    assert said["arithmetic"] == {"Ed25519": native.arithmetic()}
 
 
 def test_every_failure_is_in_every_report_and_no_figure_of_the_result_is(evote_verify, held, tmp_path: Path) -> None:

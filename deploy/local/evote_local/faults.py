@@ -37,8 +37,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "auth releases by card": (
         "vault_challenges",
         "vault_cards vault_challenges vault_evidence vault_failures",
-        "VoterAuthenticated",
-        "CredentialReleased",
+        "VoterAuthenticated CredentialReleased",
     ),
     "auth issues voting codes": (
         "vault_officers_acts vault_voting_codes vault_face_orders vault_voting_code_issues",
@@ -49,7 +48,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
         "vault_cards vault_voting_codes vault_face_orders vault_failures",
     ),
     "auth orders a verification": ("vault_face_orders",),
-    "auth releases by face": ("vault_face_orders vault_evidence", "VoterAuthenticated", "CredentialReleased"),
+    "auth releases by face": ("vault_face_orders vault_evidence", "VoterAuthenticated CredentialReleased"),
     "biometric enrols": (
         "vault_orders",
         "vault_orders",
@@ -85,7 +84,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "tally certifies the result": ("ResultCertified",),
     "ledger-anchor sequences": ("CheckpointSigned",),
 }
-"""Every write of every use case, in its order: an event by its type, a committed transaction by the tables it changes.
+"""Every write of every use case, in its order: events by their types, a committed transaction by the tables it changes.
 
 A test of each use case breaks each of them and shows that there are no others.
 """
@@ -178,7 +177,8 @@ def _install() -> None:
         (asyncpg.Connection, "copy_records_to_table", _copy()),
         (asyncpg.Connection, "transaction", _transaction()),
         (EventProducer, "publish", _publish()),
-        (TransactionalProducer, "publish_all", _publish_all()),
+        (EventProducer, "publish_together", _publish_at_once(EventProducer, "publish_together")),
+        (TransactionalProducer, "publish_all", _publish_at_once(TransactionalProducer, "publish_all")),
     ):
         setattr(owner, method, replacement)
 
@@ -196,17 +196,19 @@ def _publish() -> Callable[..., Awaitable[Any]]:
     return publish
 
 
-def _publish_all() -> Callable[..., Awaitable[Any]]:
-    real = TransactionalProducer.publish_all
+def _publish_at_once(
+    owner: type[EventProducer] | type[TransactionalProducer], method: str
+) -> Callable[..., Awaitable[Any]]:
+    real = getattr(owner, method)
 
-    async def publish_all(self: TransactionalProducer, events: Sequence[EventData]) -> Any:
+    async def publish_at_once(self: EventProducer | TransactionalProducer, events: Sequence[EventData]) -> Any:
         seen = _seen.get()
         if seen is None:
             return await real(self, events)
         name = " ".join(dict.fromkeys(type(data).__name__ for data in events))
         return await seen.write(name, lambda: real(self, events), LogUnavailable("broken by a test"))
 
-    return publish_all
+    return publish_at_once
 
 
 def _statement(method: str) -> Callable[..., Awaitable[Any]]:

@@ -11,8 +11,8 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{BasepointTable, VartimePrecomputedMultiscalarMul};
 use sha2::{Digest, Sha256};
 
-use crate::group::{Encoded, challenge, decode, decode_or_identity, write_element};
-use crate::text::{Proof, read_ballot};
+use crate::group::{Encoded, challenge, commit, decode, decode_or_identity, write_element};
+use crate::text::{AnswerText, Proof, read_ballot};
 
 /// A homomorphic question. With `blank`, its first ciphertext says whether the vote is blank.
 #[derive(Clone)]
@@ -80,11 +80,7 @@ impl Election {
 
     /// A = g^response·alpha^challenge and B = y^response·(beta·g^-value)^challenge.
     fn commit(&self, pair: &Pair, value: u64, proof: &Proof, commitments: &mut Vec<EdwardsPoint>) {
-        commitments.push(EdwardsPoint::vartime_double_scalar_mul_basepoint(
-            &proof.challenge,
-            &pair.alpha,
-            &proof.response,
-        ));
+        commitments.push(commit(&pair.alpha, &proof.challenge, &proof.response));
         let of_generator = -(Scalar::from(value) * proof.challenge);
         let of_fixed = [proof.response, of_generator];
         let used = if value == 0 { &of_fixed[..1] } else { &of_fixed };
@@ -129,6 +125,29 @@ pub struct Ballot {
     content_hash: String,
 }
 
+/// What a ballot adds to box and tally, as its text says it.
+pub struct Recalled {
+    pub credential: String,
+    pub tracker: String,
+    /// alpha, beta and the digest of each choice of each answer.
+    pub answers: Vec<Vec<(Encoded, Encoded, [u8; 32])>>,
+}
+
+impl Recalled {
+    /// Read a ballot that was verified before: nothing but its form is checked, not even that points are elements.
+    pub fn read(election: &Election, text: &str) -> Option<Self> {
+        let found = read_ballot(text.as_bytes(), &election.questions)?;
+        let digested = |answer: AnswerText| {
+            answer.choices.into_iter().map(|one| (one.alpha, one.beta, Sha256::digest(one.text).into())).collect()
+        };
+        Some(Self {
+            credential: String::from_utf8(found.credential_text.to_vec()).ok()?,
+            tracker: Base64Unpadded::encode_string(&Sha256::digest(text)),
+            answers: found.answers.into_iter().map(digested).collect(),
+        })
+    }
+}
+
 impl Ballot {
     /// Read a ballot without checking any proof; `None` when the reference has to say what is wrong.
     pub fn read(election: &Election, text: &str) -> Option<Self> {
@@ -165,6 +184,16 @@ impl Ballot {
             signature: found.signature,
             content_hash: Base64Unpadded::encode_string(&signed),
         })
+    }
+
+    /// What it adds to box and tally.
+    pub fn recalled(self) -> Recalled {
+        let kept = |answer: Answer| answer.choices.into_iter().map(|one| (one.alpha, one.beta, one.digest)).collect();
+        Recalled {
+            credential: self.credential,
+            tracker: self.tracker,
+            answers: self.answers.into_iter().map(kept).collect(),
+        }
     }
 
     /// The ciphertexts of each answer.
@@ -275,7 +304,7 @@ fn write_pair(points: &mut impl Iterator<Item = Encoded>, text: &mut Vec<u8>) {
 
 /// Whether the proof shows knowledge of the discrete logarithm of `public`.
 pub fn knowledge_holds(public: &EdwardsPoint, prefix: &[u8], proof: &Proof) -> bool {
-    let commitment = EdwardsPoint::vartime_double_scalar_mul_basepoint(&proof.challenge, public, &proof.response);
+    let commitment = commit(public, &proof.challenge, &proof.response);
     let mut text = prefix.to_vec();
     write_element(&commitment.compress().0, &mut text);
     challenge(&text) == proof.challenge

@@ -85,6 +85,11 @@ pub fn power(base: &EdwardsPoint, exponent: &Scalar) -> EdwardsPoint {
     base * exponent
 }
 
+/// g^response·public^challenge: what whoever proves to know log `public` committed to. In variable time.
+pub fn commit(public: &EdwardsPoint, challenge: &Scalar, response: &Scalar) -> EdwardsPoint {
+    EdwardsPoint::vartime_double_scalar_mul_basepoint(challenge, public, response)
+}
+
 /// A number modulo q from its one decimal text: reduced, without leading zeros.
 pub fn exponent_of(text: &[u8]) -> Option<Scalar> {
     if text.is_empty() || text.len() > MOST_DIGITS || (text[0] == b'0' && text.len() > 1) {

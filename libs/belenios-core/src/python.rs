@@ -8,8 +8,8 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use zeroize::Zeroizing;
 
-use crate::ballot::{Ballot, Election, Question, Refusal};
-use crate::group::{Encoded, decode, known, power as raise};
+use crate::ballot::{Ballot, Election, Question, Recalled, Refusal};
+use crate::group::{Encoded, commit, decode, known, power as raise};
 use crate::make::{DRAW, draws, make_ballot};
 
 /// A rule and the number of the question, 0 where it is of none.
@@ -55,7 +55,7 @@ impl PyElection {
     ) -> PyResult<Vec<Option<Bound<'py, PyAny>>>> {
         // A text with half a surrogate pair has no UTF-8; the reference says so.
         let texts: Vec<Option<PyBackedStr>> = texts.into_iter().map(|text| text.try_into().ok()).collect();
-        let verdicts: Vec<Option<Result<Ballot, Refusal>>> =
+        let verdicts: Vec<Option<Result<Recalled, Refusal>>> =
             py.detach(|| texts.iter().map(|text| text.as_deref().and_then(|text| self.verdict(text))).collect());
         verdicts
             .into_iter()
@@ -65,6 +65,19 @@ impl PyElection {
                 Some(Ok(ballot)) => Ok(Some(facts(py, &ballot)?.into_any())),
             })
             .collect()
+    }
+
+    /// What is left of ballots that were verified before: nothing but the form is checked. None where the reference has
+    /// to read it.
+    fn recall<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyTuple>>>> {
+        let texts: Vec<Option<PyBackedStr>> = texts.into_iter().map(|text| text.try_into().ok()).collect();
+        let found: Vec<Option<Recalled>> =
+            py.detach(|| texts.iter().map(|text| Recalled::read(&self.0, text.as_deref()?)).collect());
+        found.into_iter().map(|ballot| ballot.map(|ballot| facts(py, &ballot)).transpose()).collect()
     }
 
     /// Read a ballot without checking any proof; None where the reference has to read it.
@@ -99,23 +112,25 @@ impl PyElection {
 }
 
 impl PyElection {
-    fn verdict(&self, text: &str) -> Option<Result<Ballot, Refusal>> {
+    fn verdict(&self, text: &str) -> Option<Result<Recalled, Refusal>> {
         let ballot = Ballot::read(&self.0, text)?;
-        Some(ballot.check(&self.0).map(|()| ballot))
+        Some(ballot.check(&self.0).map(|()| ballot.recalled()))
     }
 }
 
 /// Credential, tracker, the ciphertexts' digests, and alpha and beta of each choice of each answer.
-fn facts<'py>(py: Python<'py>, ballot: &Ballot) -> PyResult<Bound<'py, PyTuple>> {
+fn facts<'py>(py: Python<'py>, ballot: &Recalled) -> PyResult<Bound<'py, PyTuple>> {
     let answers = ballot
-        .ciphertexts()
+        .answers
+        .iter()
         .map(|choices| {
-            let pairs = choices.iter().map(|choice| (PyBytes::new(py, &choice.alpha), PyBytes::new(py, &choice.beta)));
+            let pairs = choices.iter().map(|(alpha, beta, _)| (PyBytes::new(py, alpha), PyBytes::new(py, beta)));
             PyTuple::new(py, pairs.collect::<Vec<_>>())
         })
         .collect::<PyResult<Vec<_>>>()?;
-    (ballot.credential.as_str(), ballot.tracker.as_str(), digests(py, ballot)?, PyTuple::new(py, answers)?)
-        .into_pyobject(py)
+    let digests = ballot.answers.iter().flatten().map(|(_, _, digest)| PyBytes::new(py, digest));
+    let digests = PyTuple::new(py, digests.collect::<Vec<_>>())?;
+    (ballot.credential.as_str(), ballot.tracker.as_str(), digests, PyTuple::new(py, answers)?).into_pyobject(py)
 }
 
 fn digests<'py>(py: Python<'py>, ballot: &Ballot) -> PyResult<Bound<'py, PyTuple>> {
@@ -198,6 +213,17 @@ fn power_generator<'py>(py: Python<'py>, exponent: Encoded) -> PyResult<Bound<'p
     Ok(written(py, &EdwardsPoint::mul_base(&*scalar(exponent)?)))
 }
 
+/// g^response·public^challenge of a proof that is checked: all of it public, in variable time.
+#[pyfunction]
+fn commitment<'py>(
+    py: Python<'py>,
+    public: Encoded,
+    challenge: Encoded,
+    response: Encoded,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(written(py, &commit(&point(&public)?, &*scalar(challenge)?, &*scalar(response)?)))
+}
+
 /// Whether these are the canonical bytes of an element of the subgroup that is not the identity.
 #[pyfunction]
 fn is_element(point: Encoded) -> bool {
@@ -230,5 +256,6 @@ fn evote_belenios_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(subtract, module)?)?;
     module.add_function(wrap_pyfunction!(power, module)?)?;
     module.add_function(wrap_pyfunction!(power_generator, module)?)?;
+    module.add_function(wrap_pyfunction!(commitment, module)?)?;
     module.add_function(wrap_pyfunction!(is_element, module)?)
 }

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from .ballots import parse_ballot, refused, verify_ballot
+from .ballots import Ballot, parse_ballot, refused, verify_ballot
 from .credentials import parse_public
 from .election import Election
 from .errors import BallotError, BeleniosError, CredentialError
@@ -60,6 +60,23 @@ def examine_ballots(election: Election, texts: Sequence[str]) -> list[BallotFact
     return [_verdict(election, text, said) for text, said in zip(texts, found, strict=True)]
 
 
+def recall_ballots(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
+    """What :func:`examine_ballots` left of ballots that were found acceptable before; no proof is checked again."""
+    compiled = election.compiled
+    found = [None] * len(texts) if compiled is None else compiled.recall(texts)
+    return [_recalled(election, text, said) for text, said in zip(texts, found, strict=True)]
+
+
+def _recalled(election: Election, text: str, found: Facts | None) -> BallotFacts | BeleniosError:
+    if found is not None:
+        credential, tracker, digests, ciphertexts = found
+        return BallotFacts(credential, tracker, digests, cast(BallotCiphertexts, ciphertexts))
+    try:
+        return _facts_of(parse_ballot(election, text))
+    except BeleniosError as error:
+        return error
+
+
 def _verdict(election: Election, text: str, found: Facts | Refusal | None) -> BallotFacts | BeleniosError:
     match found:
         case (str() as rule, int() as number):
@@ -76,6 +93,10 @@ def _verdict(election: Election, text: str, found: Facts | Refusal | None) -> Ba
 def _examine_by_reference(election: Election, text: str) -> BallotFacts:
     ballot = parse_ballot(election, text)
     verify_ballot(election, ballot)
+    return _facts_of(ballot)
+
+
+def _facts_of(ballot: Ballot) -> BallotFacts:
     digests = tuple(bytes.fromhex(digest) for digest in ballot.ciphertext_digests)
     return BallotFacts(ballot.credential, ballot.tracker, digests, ciphertexts_of(ballot))
 

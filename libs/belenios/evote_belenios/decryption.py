@@ -69,7 +69,7 @@ def checked_factors(
     prefix = _prefix(election, verification_key)
     for number, (ciphertexts, row, row_proofs) in enumerate(zip(tally, factors, proofs, strict=True), 1):
         for position, (ciphertext, factor, proof) in enumerate(zip(ciphertexts, row, row_proofs, strict=True), 1):
-            left = group.multiply(group.power_generator(proof.response), group.power(verification_key, proof.challenge))
+            left = group.commitment(verification_key, proof.challenge, proof.response)
             right = group.multiply(group.power(ciphertext.alpha, proof.response), group.power(factor, proof.challenge))
             if hash_to_exponent(group, f"{prefix}{group.encode(left)},{group.encode(right)}") != proof.challenge:
                 raise TallyError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evote_belenios_core import Sum as CompiledSum
 
 SWITCH: Final = "EVOTE_BELENIOS_CORE"
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 """A core of another version is not of this library, and not used."""
 
 
@@ -37,6 +37,8 @@ class Core(Protocol):
 
     def power_generator(self, exponent: bytes, /) -> bytes: ...
 
+    def commitment(self, public: bytes, challenge: bytes, response: bytes, /) -> bytes: ...
+
     def is_element(self, point: bytes, /) -> bool: ...
 
 
@@ -53,6 +55,9 @@ def _find() -> Core | None:
 core: Core | None = _find()
 
 
+REFERENCE: Final = "Python reference"
+
+
 def arithmetic() -> str:
-    """Who does the work, for those who have to be told."""
-    return "Python" if core is None else f"compiled core {VERSION}"
+    """Who does the work in ``Ed25519``; a group says it of itself (:attr:`evote_belenios.groups.Group.arithmetic`)."""
+    return REFERENCE if core is None else f"compiled core {VERSION}"

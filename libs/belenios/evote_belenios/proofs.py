@@ -96,7 +96,7 @@ def prove_knowledge(group: Group, secret: int, prefix: str, random: Random) -> P
 
 def knowledge_holds(group: Group, public: Element, prefix: str, proof: Proof) -> bool:
     """Whether the proof shows knowledge of the discrete logarithm of ``public``."""
-    commitment = group.multiply(group.power_generator(proof.response), group.power(public, proof.challenge))
+    commitment = group.commitment(public, proof.challenge, proof.response)
     return hash_to_exponent(group, prefix + group.encode(commitment)) == proof.challenge
 
 
@@ -141,6 +141,6 @@ def one_of_holds(
 
 def _commitment(group: Group, y_power: Power, statement: Statement, proof: Proof) -> str:
     """``A,B`` with A = g^response·alpha^challenge and B = y^response·beta^challenge."""
-    left = group.multiply(group.power_generator(proof.response), group.power(statement.alpha, proof.challenge))
+    left = group.commitment(statement.alpha, proof.challenge, proof.response)
     right = group.multiply(y_power(proof.response), group.power(statement.beta, proof.challenge))
     return f"{group.encode(left)},{group.encode(right)}"

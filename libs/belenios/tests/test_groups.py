@@ -194,6 +194,15 @@ def test_belenios_2048_refuses_what_is_not_canonical(change: Callable[[str], str
         BELENIOS_2048.decode(change(text))
 
 
+@given(both_groups, exponents, exponents, exponents)
+def test_what_was_committed_to_is_the_product_of_two_powers(
+    group: Group, of: int, challenge: int, response: int
+) -> None:
+    public = group.power_generator(of)
+    expected = group.multiply(group.power_generator(response), group.power(public, challenge))
+    assert group.commitment(public, challenge, response) == expected
+
+
 @given(both_groups, st.text(max_size=80) | st.from_regex(r"[0-9a-f]{64}", fullmatch=True))
 def test_any_text_is_an_element_with_that_text_or_refused(group: Group, text: str) -> None:
     try:

@@ -15,7 +15,7 @@ import pytest
 from evote_belenios import native
 from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, tracker_of
-from evote_belenios.box import BallotFacts, examine_ballots
+from evote_belenios.box import BallotFacts, examine_ballots, recall_ballots
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.election import Election, Question, parse_election
 from evote_belenios.errors import BeleniosError
@@ -258,6 +258,28 @@ def test_the_core_takes_no_exponent_that_is_none(told: list[Told], secret: bytes
         compiled.make_ballot(bytes(32), [[0, 1, 0]], random[1:])
 
 
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_both_recall_of_a_ballot_what_it_adds_to_box_and_tally(told: list[Told], data: st.DataObject) -> None:
+    """Of a changed one the core may recall what isn't an element: it is for ballots that were verified before."""
+    ballot = data.draw(st.sampled_from(told))
+    text = (
+        data.draw(st.sampled_from([ballot.text, ballot.other])) if data.draw(st.booleans()) else changed(data, ballot)
+    )
+    (by_core,) = recall_ballots(ballot.election, [text])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "core", None)
+        (by_reference,) = recall_ballots(ballot.election, [text])
+        if isinstance(by_reference, BallotFacts):
+            assert by_core == by_reference
+            return
+    if isinstance(by_core, BallotFacts):
+        (verified,) = examine_ballots(ballot.election, [text])
+        assert isinstance(verified, BeleniosError)
+    else:
+        assert (type(by_core), str(by_core)) == (type(by_reference), str(by_reference))
+
+
 def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_the_reference() -> None:
     look = "from evote_belenios import native; print(native.arithmetic())"
     of_another_version = f"import evote_belenios_core as core; core.__version__ = '0.0.9'; {look}"
@@ -265,7 +287,7 @@ def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_th
     switched_off = f"import os; os.environ[{native.SWITCH!r}] = 'off'; {look}"
     for program, says in [
         (look, native.arithmetic()),
-        *((one, "Python") for one in (of_another_version, missing, switched_off)),
+        *((one, native.REFERENCE) for one in (of_another_version, missing, switched_off)),
     ]:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == says

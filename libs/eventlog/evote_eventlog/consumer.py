@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import cast
+from typing import Final, TypeAlias, cast
 
 import asyncpg
 import structlog
@@ -20,13 +20,16 @@ from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
 from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
-from .reading import LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
+from .reading import FEW_RECORDS, LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
 from .record import Batch, LogPartition
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
 
 _POLL_MS = 250
+ROUND_S: Final = 0.1
+"""After a round of few records the next one begins no sooner behind its beginning: what comes meanwhile shares a fetch
+and a transaction."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -34,6 +37,9 @@ _CHECK_EVERY_S = 5.0
 _FETCH_WITHIN_S = 15.0
 
 _log = structlog.get_logger(__name__)
+
+
+_Fetched: TypeAlias = tuple[TopicPartition, Batch]
 
 
 @dataclass(eq=False)
@@ -137,14 +143,18 @@ class ProjectionRunner:
                 self._target = await self._ends()
             reader = LogReader(self._kafka, consumer)
             while self._assignment_failure is None:
-                await self._poll(consumer, reader)
+                began = monotonic()
+                records = await self._poll(consumer, reader)
                 await self._check_connection()
+                if records <= FEW_RECORDS:
+                    await asyncio.sleep(began + ROUND_S - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
 
-    async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> None:
+    async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> int:
+        """Apply what has come; how many records there were."""
         # All places of a fetch are taken down before any of it is applied: a rebalance while the first batch is
         # applied must not mix with the second.
         places = dict(self._places)
@@ -152,9 +162,12 @@ class ProjectionRunner:
             batches = await reader.next_batches(
                 {partition: place.offset for partition, place in places.items()}, timeout_ms=_POLL_MS
             )
-        for partition, batch in batches:
-            await self._apply(consumer, partition, places[partition], batch)
+        records = sum(len(batch.records) for _, batch in batches)
+        if not batches or records > FEW_RECORDS or not await self._apply_together(places, batches):
+            for partition, batch in batches:
+                await self._apply(consumer, partition, places[partition], batch)
         self._show_lag(consumer)
+        return records
 
     async def _check_connection(self) -> None:
         """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced.
@@ -167,6 +180,19 @@ class ProjectionRunner:
         if monotonic() - self._checked_at >= _CHECK_EVERY_S:
             await self._ends()
             self._checked_at = monotonic()
+
+    async def _apply_together(self, places: Mapping[TopicPartition, _Place], batches: Sequence[_Fetched]) -> bool:
+        """Apply all of a fetch in one transaction; whether that was possible."""
+        if any(self._places.get(partition) is not places[partition] for partition, _ in batches):
+            return False
+        applied = await self._applier.apply_together([batch for _, batch in batches])
+        if applied is None:
+            return False
+        for (partition, batch), done in zip(batches, applied, strict=True):
+            places[partition].offset = batch.end
+            self._count(done)
+        self._show_stuck(None)
+        return True
 
     async def _apply(self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: _Place, batch: Batch) -> None:
         """Apply a batch, however long the database takes to come back, while the partition is ours."""

@@ -21,6 +21,8 @@ from .releases import in_words_of
 PUBLISH_TIMEOUT_S = 4.5
 """The longest that a publish takes before it raises :class:`LogUnavailable`, in seconds."""
 
+BATCH_MAX_BYTES = 256 * 1024
+"""How much goes to a broker in one batch, unless a single event is larger."""
 _GIVE_UP_S = 10.0  # more than a request in flight and a look for metadata take to fail
 
 
@@ -31,7 +33,7 @@ def producer_options(kafka: KafkaSettings) -> dict[str, Any]:
         "acks": "all",
         "enable_idempotence": True,
         "linger_ms": 2,  # enough to put concurrent ballots into one request
-        "max_batch_size": 256 * 1024,
+        "max_batch_size": BATCH_MAX_BYTES,
         "max_request_size": EVENT_MAX_BYTES + 16 * 1024,
         "request_timeout_ms": 3000,
         "retry_backoff_ms": 100,

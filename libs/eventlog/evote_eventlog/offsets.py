@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import asyncpg
@@ -29,27 +30,48 @@ async def stored_offsets(connection: asyncpg.Connection, projection: str) -> dic
     return {LogPartition(Topic(row["topic"]), row["partition"]): row["next_offset"] for row in rows}
 
 
-async def lock_offset(connection: asyncpg.Connection, projection: str, partition: LogPartition) -> int:
-    """The next offset to apply; no other replica can apply this partition before the transaction ends."""
-    key = (projection, partition.topic.value, partition.partition)
-    await connection.execute("INSERT INTO consumer_offsets VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING", *key)
-    return int(
-        await connection.fetchval(
-            "SELECT next_offset FROM consumer_offsets"
-            " WHERE projection = $1 AND topic = $2 AND partition = $3 FOR UPDATE",
-            *key,
+async def lock_offsets(
+    connection: asyncpg.Connection, projection: str, partitions: Collection[LogPartition]
+) -> dict[LogPartition, int]:
+    """The next offset to apply of each; no other replica can apply these partitions before the transaction ends."""
+    topics = [partition.topic.value for partition in partitions]
+    numbers = [partition.partition for partition in partitions]
+    while True:
+        rows = await connection.fetch(
+            # In one order everywhere, or two replicas could wait for each other.
+            "SELECT topic, partition, next_offset FROM consumer_offsets"
+            " WHERE projection = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))"
+            " ORDER BY topic, partition FOR UPDATE",
+            projection,
+            topics,
+            numbers,
         )
-    )
+        if len(rows) == len(partitions):
+            return {LogPartition(Topic(row["topic"]), row["partition"]): row["next_offset"] for row in rows}
+        await connection.execute(  # the first records of a partition ever
+            "INSERT INTO consumer_offsets SELECT $1, topic, partition, 0"
+            " FROM unnest($2::text[], $3::integer[]) AS new (topic, partition) ORDER BY 2, 3 ON CONFLICT DO NOTHING",
+            projection,
+            topics,
+            numbers,
+        )
 
 
-async def store_offset(
-    connection: asyncpg.Connection, projection: str, partition: LogPartition, next_offset: int
+async def store_offsets(
+    connection: asyncpg.Connection, projection: str, next_offsets: Mapping[LogPartition, int]
 ) -> None:
-    """Note that everything before ``next_offset`` is applied."""
+    """Note that everything before these offsets is applied.
+
+    The transaction that this is in waits for no disk when it commits. A crash of the server may lose the last of them,
+    whole and in their order: then the offsets are those of before, too, and the log has what is to be applied again.
+    """
     await connection.execute(
-        "UPDATE consumer_offsets SET next_offset = $4 WHERE projection = $1 AND topic = $2 AND partition = $3",
+        "UPDATE consumer_offsets AS o SET next_offset = new.next_offset"
+        " FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS new (topic, partition, next_offset)"
+        " WHERE o.projection = $1 AND o.topic = new.topic AND o.partition = new.partition"
+        " RETURNING set_config('synchronous_commit', 'off', true)",
         projection,
-        partition.topic.value,
-        partition.partition,
-        next_offset,
+        [partition.topic.value for partition in next_offsets],
+        [partition.partition for partition in next_offsets],
+        list(next_offsets.values()),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Coroutine, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 
 from .delivery import (
+    BATCH_MAX_BYTES,
     PUBLISH_TIMEOUT_S,
     close_producer,
     encode_within_limit,
@@ -20,7 +23,7 @@ from .delivery import (
     published,
 )
 from .envelope import Clock, Randomness
-from .errors import LogUnavailable
+from .errors import EventTooLarge, LogUnavailable
 from .events import EventData, Topic
 from .kafka import KafkaSettings
 from .metrics import PublishMetrics
@@ -82,25 +85,58 @@ class EventProducer:
         """
         envelope = new_envelope(data, self._source, self._clock, self._random, self._kafka)
         value = encode_within_limit(envelope, self._kafka)
+        metadata = await self._timely(self._sent(data, value, partition))
+        return published(envelope, value, metadata)
+
+    async def publish_together(self, events: Sequence[EventData]) -> list[Record]:
+        """Write events of one topic and key in one batch: all of them, one behind the other, or none.
+
+        A broker appends a batch whole, and readers see it at once: one write to disk, and one look for each reader.
+
+        Raises:
+            ValueError: another topic or key among them; nothing was written.
+            LogUnavailable, EventTooLarge, NotReadByAll: as :meth:`publish`. Too large is also what is so together.
+        """
+        if len({(data.topic, data.partition_key()) for data in events}) != 1:
+            raise ValueError("only events of one topic and key fit into one batch")
+        envelopes = [new_envelope(data, self._source, self._clock, self._random, self._kafka) for data in events]
+        values = [encode_within_limit(envelope, self._kafka) for envelope in envelopes]
+        first = await self._timely(self._sent_together(events[0], values))
+        return [
+            published(envelope, value, first._replace(offset=first.offset + place))
+            for place, (envelope, value) in enumerate(zip(envelopes, values, strict=True))
+        ]
+
+    async def _timely(self, sending: Coroutine[Any, Any, RecordMetadata]) -> RecordMetadata:
         try:
             with self._timed():
-                metadata = await self._sent(data, value, partition)
+                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                    return await sending
         except TimeoutError as error:
             raise LogUnavailable(f"no acknowledgement within {PUBLISH_TIMEOUT_S} s") from error
         except KafkaError as error:
             raise LogUnavailable(type(error).__name__) from error
-        return published(envelope, value, metadata)
 
-    async def _sent(self, data: EventData, value: bytes, partition: int | None) -> Any:
-        async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-            producer = await self._connected()
-            delivery = await producer.send(
-                self._kafka.topic_name(data.topic),
-                value,
-                key=data.partition_key().encode(),
-                partition=partition,
-            )
-            return await self._acknowledged(producer, delivery)
+    async def _sent(self, data: EventData, value: bytes, partition: int | None) -> RecordMetadata:
+        producer = await self._connected()
+        delivery = await producer.send(
+            self._kafka.topic_name(data.topic),
+            value,
+            key=data.partition_key().encode(),
+            partition=partition,
+        )
+        return await self._acknowledged(producer, delivery)
+
+    async def _sent_together(self, one: EventData, values: Sequence[bytes]) -> RecordMetadata:
+        producer, topic, key = await self._connected(), self._kafka.topic_name(one.topic), one.partition_key().encode()
+        batch = producer.create_batch()
+        for value in values:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                raise EventTooLarge(sum(map(len, values)), BATCH_MAX_BYTES)
+        batch.close()  # nothing else is waited for
+        await producer.partitions_for(topic)  # else it may not know them yet, by which the key picks one
+        partition = producer._partition(topic, None, None, None, key, None)
+        return await self._acknowledged(producer, await producer.send_batch(batch, topic, partition=partition))
 
     async def partition_count(self, topic: Topic) -> int:
         """How many partitions a topic has; raises :class:`LogUnavailable`."""
@@ -135,7 +171,9 @@ class EventProducer:
                 self._producer = producer
             return self._producer
 
-    async def _acknowledged(self, producer: AIOKafkaProducer, delivery: asyncio.Future[Any]) -> Any:
+    async def _acknowledged(
+        self, producer: AIOKafkaProducer, delivery: asyncio.Future[RecordMetadata]
+    ) -> RecordMetadata:
         try:
             return await delivery
         except KafkaError:

@@ -11,7 +11,7 @@ import asyncpg
 
 from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack, PoisonError
 from .events import Topic
-from .offsets import lock_offset, store_offset
+from .offsets import lock_offsets, store_offsets
 from .record import Batch, PoisonRecord, Record
 
 TRANSIENT: Final = (
@@ -74,7 +74,7 @@ class BulkProjection(Projection, Protocol):
     """A projection that can write the rows of many records at once."""
 
     async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
-        """Do what :meth:`apply` would do for each of these records of one partition, in their order.
+        """Do what :meth:`apply` would do for each of these records; those of a partition are in their order.
 
         Raises:
             PoisonError, or what the database raises: ``apply`` refuses one of them. Which one need not show:
@@ -92,9 +92,9 @@ class Applied:
 
 
 class BatchApplier:
-    """Applies batches of one projection, each in one transaction.
+    """Applies batches of one projection, together or each in one transaction.
 
-    Nearly every batch is free of events that the projection refuses, so the whole of it is tried under
+    Nearly every batch is free of events that the projection refuses, so the whole of it is tried at once, under
     one savepoint. When that fails, each event gets a savepoint of its own and shows whether it is poison.
     """
 
@@ -123,11 +123,45 @@ class BatchApplier:
         async with self._pool.acquire() as connection:
             return await self.apply_within(cast(asyncpg.Connection, connection), batch)
 
+    async def apply_together(self, batches: Sequence[Batch]) -> list[Applied] | None:
+        """As :meth:`apply` for each of the batches, all in one transaction: as it is nearly always possible.
+
+        None: something stands in the way, and nothing was applied; :meth:`apply` tells of which batch, and what.
+        """
+        if any(isinstance(record, PoisonRecord) for batch in batches for record in batch.records):
+            return None
+        name, applied = self._projection.name, []
+        try:
+            async with self._pool.acquire() as held, held.transaction():
+                connection = cast(asyncpg.Connection, held)
+                places = await lock_offsets(connection, name, [batch.partition for batch in batches])
+                records: list[Record] = []
+                for batch in batches:
+                    place = places[batch.partition]
+                    if place < batch.start:
+                        raise OffsetMovedBack(place)
+                    new = [
+                        record
+                        for record in batch.records
+                        if isinstance(record, Record) and record.position.offset >= place
+                    ]
+                    records += new
+                    places[batch.partition] = max(place, batch.end)
+                    events = Counter(record.envelope.type for record in new)
+                    applied.append(Applied(events, 0, places[batch.partition]))
+                if records:
+                    await self._write(connection, records)
+                await store_offsets(connection, name, places)
+        except Exception:
+            # A crash, or a commit whose answer was lost, leaves all or nothing: the offsets tell which.
+            return None
+        return applied
+
     async def apply_within(self, connection: asyncpg.Connection, batch: Batch) -> Applied:
         """As :meth:`apply`, over a connection that may be in a transaction already."""
         name, partition = self._projection.name, batch.partition
         async with connection.transaction():
-            next_offset = await lock_offset(connection, name, partition)
+            next_offset = (await lock_offsets(connection, name, [partition]))[partition]
             if next_offset < batch.start:
                 raise OffsetMovedBack(next_offset)
             records = [record for record in batch.records if record.position.offset >= next_offset]
@@ -137,7 +171,7 @@ class BatchApplier:
             end = batch.end if failed is None else failed.offset
             if end > next_offset:
                 next_offset = end
-                await store_offset(connection, name, partition, next_offset)
+                await store_offsets(connection, name, {partition: next_offset})
         if failed is not None:
             raise failed
         places = {refused.position for refused in poison}
@@ -167,16 +201,19 @@ class BatchApplier:
         """Whether all could be applied; otherwise nothing is."""
         try:
             async with connection.transaction():
-                if isinstance(self._projection, BulkProjection):
-                    await self._projection.apply_all(connection, records)
-                else:
-                    for record in records:
-                        await self._projection.apply(connection, record)
+                await self._write(connection, records)
         except OUTAGES:
             raise
         except Exception:
             return False  # one by one they show which it was, and why
         return True
+
+    async def _write(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+        if isinstance(self._projection, BulkProjection):
+            await self._projection.apply_all(connection, records)
+        else:
+            for record in records:
+                await self._projection.apply(connection, record)
 
     async def _apply_one(self, connection: asyncpg.Connection, record: Record | PoisonRecord) -> PoisonRecord | None:
         if isinstance(record, PoisonRecord):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pytest
+from evote_eventlog.delivery import BATCH_MAX_BYTES
 from evote_eventlog.envelope import decode
 from evote_eventlog.errors import EventTooLarge, Fenced, LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, ElectionClosed, Topic
@@ -60,6 +61,34 @@ async def test_ballots_of_one_credential_keep_their_order_in_one_partition(
 ) -> None:
     written = [await producer.publish(new_ballot(20 * i)) for i in range(10)]
     assert len({record.position.partition for record in written}) == 1
+    assert await committed(kafka, [Topic.BALLOTS]) == written
+
+
+async def test_events_that_are_published_together_stand_one_behind_the_other_where_their_key_belongs(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    alone = await producer.publish(new_ballot(0))
+    pairs = [[new_ballot(20 * n), new_ballot(20 * n + 20)] for n in range(1, 9)]
+    written = await asyncio.gather(*(producer.publish_together(pair) for pair in pairs))
+    for pair, records in zip(pairs, written, strict=True):
+        first, second = records
+        assert [record.envelope.data for record in records] == pair
+        assert second.position == first.position._replace(offset=first.position.offset + 1)
+        assert first.position.partition == alone.position.partition
+    read = await committed(kafka, [Topic.BALLOTS])
+    assert read == sorted([alone, *(record for records in written for record in records)], key=lambda r: r.position)
+
+
+async def test_only_events_of_one_key_that_fit_into_a_batch_are_published_together(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    with pytest.raises(ValueError, match="key"):
+        await producer.publish_together([new_ballot(1), new_ballot(2)])
+    large = new_ballot(1).model_copy(update={"ballot": "x" * (BATCH_MAX_BYTES // 2)})
+    with pytest.raises(EventTooLarge):
+        await producer.publish_together([large, large])
+    assert await committed(kafka, [Topic.BALLOTS]) == []
+    written = await producer.publish_together([large, new_ballot(1)])
     assert await committed(kafka, [Topic.BALLOTS]) == written
 
 

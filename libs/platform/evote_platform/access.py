@@ -133,8 +133,14 @@ class LimitsAddresses(Protocol):
         """Taken from by :func:`address_key` of the client's address."""
 
 
-def running_service(request: Request) -> Any:
+# FastAPI calls a dependency that isn't a coroutine in a thread, and waits for it: each would cost a request more than
+# the work that it does.
+async def running_service(request: Request) -> Any:
     """What the program's start gave, for ``Annotated[BallotService, Depends(running_service)]``."""
+    return _service(request)
+
+
+def _service(request: Request) -> Any:
     return request.app.state.service
 
 
@@ -150,7 +156,7 @@ class Commanded:
 
     async def before_body(self, request: Request) -> GivenCommand:
         """See who has signed, by the head."""
-        service: HasAccess = running_service(request)
+        service: HasAccess = _service(request)
         access = service.access
 
         def verify() -> GivenCommand:
@@ -181,7 +187,7 @@ class Reading:
 
     async def before_body(self, request: Request) -> Person:
         """See who asks."""
-        service: HasAccess = running_service(request)
+        service: HasAccess = _service(request)
         access = service.access
 
         def verify() -> Person:
@@ -209,9 +215,9 @@ require_counter: Final = Reading(frozenset({Role.COUNTER_OFFICER}))
 """Let only those through who see voters and their papers."""
 
 
-def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -> None:
+async def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -> None:
     """Let only a program through that the roster names, by its own token; for a service that :class:`HasAccess`."""
-    service: HasAccess = running_service(request)
+    service: HasAccess = _service(request)
     access = service.access
     scheme, _space, token = request.headers.get("authorization", "").partition(" ")
     digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
@@ -233,12 +239,12 @@ class AddressLimit:
 
     async def before_body(self, request: Request) -> None:
         """Take one request from the address's share."""
-        service: LimitsAddresses = running_service(request)
+        service: LimitsAddresses = _service(request)
         wait_s = service.address_limit.take(address_key(request.client.host if request.client else ""))
         if wait_s:
             raise Problem(RATE_LIMITED, retry_after_s=wait_s)
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to do behind the body."""
 
 

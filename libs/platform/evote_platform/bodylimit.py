@@ -69,7 +69,7 @@ class BodyUpTo:
 
     max_bytes: int
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to do: the route has read it off."""
 
 

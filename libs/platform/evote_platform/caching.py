@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from fastapi import Request
@@ -17,10 +17,10 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _OF_THE_ANSWER: Final = frozenset({"etag", "cache-control", "vary"})
 
 
-def public_for(seconds: int) -> Callable[[Request], None]:
+def public_for(seconds: int) -> Callable[[Request], Awaitable[None]]:
     """A dependency: any cache may keep the route's answers for so long. One second keeps a crowd off the database."""
 
-    def note(request: Request) -> None:
+    async def note(request: Request) -> None:
         # Whoever shows who they are may be told more: no cache keeps that.
         authorised = "authorization" in request.headers
         request.scope[_CACHING_SCOPE_KEY] = "no-store" if authorised else f"public, max-age={seconds}"

@@ -63,6 +63,24 @@ async def test_whoever_has_no_name_on_the_machine_migrates_too(
         await asyncio.to_thread(migrate, SecretStr(database_url), Schema("example", migrations))
 
 
+async def test_a_connection_that_is_given_back_is_clean_and_asks_the_server_nothing(
+    database_url: str, migrations: Path
+) -> None:
+    url, asked = SecretStr(database_url), list[str]()
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
+    async with await open_pool(url, "example", max_size=1) as pool:
+        async with pool.acquire() as connection:
+            await connection.execute("BEGIN")
+            await connection.execute("DELETE FROM thing")
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM thing") == 1, "what was left open is undone"
+            connection.add_query_logger(lambda query: asked.append(query.query))
+            real = connection._con
+        assert asked == []
+        async with pool.acquire() as connection:
+            assert connection._con is real
+
+
 async def test_two_schemas_share_a_database_without_seeing_each_other(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
     for schema in ("one", "two"):

@@ -82,8 +82,9 @@ class Releasing:
     async def publish(self, prepared: PreparedRelease, way: Way) -> str:
         """Make the events durable and return the private credential, sealed; the evidence must be committed.
 
-        Raises ``LogUnavailable``: the credential stays here then. Either event may have landed; the same request may be
-        sent again all the same, since the same voter can only get the same credential by it, with new evidence.
+        Raises ``LogUnavailable``: the credential stays here then. Both events may have landed, or neither; the same
+        request may be sent again all the same, since the same voter can only get the same credential by it, with new
+        evidence.
         """
         authenticated = prepared.authenticated
         released = CredentialReleased(
@@ -92,9 +93,7 @@ class Releasing:
             evidence_sha256=prepared.evidence_sha256,
         )
         # A crash here leaves evidence that no event names: nothing was released, and the auditor counts nothing.
-        await self.producer.publish(authenticated)
-        # A crash here leaves a voter who is said to have come, and no release.
-        await self.producer.publish(released)
+        await self.producer.publish_together([authenticated, released])
         self.metrics.released(way)
         # A crash here leaves an evidenced release that nobody received: the device asks again and gets the same.
         return seal(Contents.CREDENTIAL, prepared.credential.private, prepared.occasion)

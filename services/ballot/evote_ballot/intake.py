@@ -10,9 +10,8 @@ log. A replica that was stopped and goes on finds the newer ballot there, and sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import asyncpg
@@ -26,13 +25,12 @@ from evote_platform.ratelimit import TokenBucket
 
 from . import store
 from .domain.cast import open_cast
-from .domain.history import History
 from .domain.receipt import TakenIn, sign_receipt
-from .domain.refusals import Overloaded, RateLimited, UnknownCredential
+from .domain.refusals import BadProof, Overloaded, RateLimited, UnknownCredential, UnknownElection
 from .domain.window import check_window
 from .metrics import IntakeMetrics
 from .readback import ReadBack, cast_record
-from .store import OpenElection
+from .store import Look
 from .verification import BallotVerifier
 
 _CHECKED_WITHIN_S = 15.0
@@ -45,17 +43,8 @@ class CheckedCast:
     """A cast that passed every check, and may be recorded."""
 
     cast: BallotAccepted
+    look: Look
     closes_at: str
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the database and the log say at one moment."""
-
-    election: OpenElection
-    history: History
-    is_listed: bool
-    """Whether the credential is on the election's list."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +59,8 @@ class Intake:
     receipt_key: Ed25519PrivateKey
     clock: Clock
     metrics: IntakeMetrics
+    election_texts: dict[str, str] = field(default_factory=dict)
+    """``election.json`` by election, of those that somebody cast in."""
 
     async def check(self, election_uuid: str, body: bytes) -> CheckedCast | TakenIn:
         """Everything that comes before a record: it may be cancelled at any point, and nothing will come of it.
@@ -97,8 +88,9 @@ class Intake:
         # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
         # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
         await self._read_back(record.position)
-        async with self._snapshot() as connection:
-            history = await self._history(connection, checked.cast)
+        # What the tables said before, and all that the reader has seen since, up to this record: they need not be asked
+        # again. The reader remembers more than all of this takes, and says so if it did not.
+        history = checked.look.history(self.read_back)
         recorded = cast_record(record, checked.cast)
         acceptance = history.demand_admitted(recorded, checked.closes_at)
         # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
@@ -114,46 +106,47 @@ class Intake:
         self.metrics.read_back_seconds.labels("ok").observe(monotonic() - began)
 
     async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:
-        look = await self._look(cast)
-        if (known := look.history.accepted(cast.tracker)) is not None:
+        async with self.pool.acquire() as connection:
+            look = await store.look_at(connection, cast.election_uuid, cast.credential)
+            # The history first: it notices tables that are being made again, where an election may still be missing.
+            history = look.history(self.read_back)
+            if look.window is None:
+                raise UnknownElection(cast.election_uuid)
+            election_json = await self._election_json(connection, cast.election_uuid)
+        if (known := history.accepted(cast.tracker)) is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
-        check_window(look.election.window, self.clock())
+        check_window(look.window, self.clock())
         if not look.is_listed:
             raise UnknownCredential
-        digests = await self.verifier.check_signatures(look.election.election_json, cast)
+        digests = await self.verifier.check_signatures(election_json, cast)
         # Behind the signature: credentials are public, and junk that names one must not use up its owner's share.
         wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
         if wait_s:
             raise RateLimited(wait_s)
-        look.history.demand_room_for(cast)
-        async with self.pool.acquire() as connection:
-            await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
-        await self.verifier.check_proofs(look.election.election_json, cast)
+        history.demand_room_for(cast)
+        await self._check_proofs(election_json, cast, digests)
         # A worker may have been stopped for hours: what was known before says nothing about now.
-        look = await self._look(cast)
-        if (known := look.history.accepted(cast.tracker)) is not None:
+        history = look.history(self.read_back)
+        if (known := history.accepted(cast.tracker)) is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
-        check_window(look.election.window, self.clock())
-        look.history.demand_room_for(cast)
+        history.demand_room_for(cast)
         async with self.pool.acquire() as connection:
-            await store.reserve_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
-        return CheckedCast(cast, look.election.window.closes_at)
+            closed = await store.reserve_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+        check_window(replace(look.window, closed=closed), self.clock())
+        return CheckedCast(cast, look, look.window.closes_at)
 
-    async def _look(self, cast: BallotAccepted) -> _Look:
-        async with self._snapshot() as connection:
-            # The history first: it notices tables that are being made again, where an election may still be missing.
-            history = await self._history(connection, cast)
-            election = await store.load_election(connection, cast.election_uuid)
-            is_listed = await store.has_credential(connection, cast.election_uuid, cast.credential)
-        return _Look(election, history, is_listed)
+    async def _check_proofs(self, election_json: str, cast: BallotAccepted, digests: Sequence[str]) -> None:
+        try:
+            await self.verifier.check_proofs(election_json, cast)
+        except BadProof:
+            # Proofs that were copied with their ciphertexts are made for another credential: say what it is.
+            async with self.pool.acquire() as connection:
+                await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+            raise
 
-    async def _history(self, connection: store.Connection, cast: BallotAccepted) -> History:
-        return await store.load_history(connection, self.read_back, cast.election_uuid, cast.credential)
-
-    @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[store.Connection]:
-        async with (
-            self.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
+    async def _election_json(self, connection: store.Connection, election_uuid: str) -> str:
+        """Read once: the log fixes it when it opens the election."""
+        text = self.election_texts.get(election_uuid)
+        if text is None:
+            text = self.election_texts[election_uuid] = await store.election_text(connection, election_uuid)
+        return text

@@ -6,6 +6,7 @@ from math import nan
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
+from .door import Door
 from .verification import BallotVerifier
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)
@@ -31,7 +32,7 @@ class TurnoutMetrics:
 
 
 class IntakeMetrics:
-    """Latency of accepted ballots, and the queue in front of the verification."""
+    """Latency of accepted ballots, and the queues before the intake and the verification."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.intake_seconds = Histogram(
@@ -53,13 +54,20 @@ class IntakeMetrics:
         for outcome in ("ok", "failed"):
             self.read_back_seconds.labels(outcome)
         self._waiting = Gauge(
-            "evote_ballot_verifications_waiting", "Checks that wait for or are in a worker process.", registry=registry
+            "evote_ballot_verifications_waiting", "Checks that wait for or are in a worker.", registry=registry
         )
 
         self.turnout_watchers = Gauge(
             "evote_turnout_watchers", "Who is sent the turnout by this replica, as it changes.", registry=registry
         )
 
-    def watch(self, verifier: BallotVerifier) -> None:
-        """Show the verifier's queue whenever metrics are read."""
+        self._at_the_door = Gauge(
+            "evote_ballot_casts_waiting",
+            "Casts that wait for their turn at this replica; those that would wait too long are answered 503.",
+            registry=registry,
+        )
+
+    def watch(self, verifier: BallotVerifier, door: Door) -> None:
+        """Show both queues whenever metrics are read."""
         self._waiting.set_function(lambda: verifier.waiting)
+        self._at_the_door.set_function(lambda: door.waiting)

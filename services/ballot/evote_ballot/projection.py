@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable, Sequence
+
 import asyncpg
 import structlog
 from evote_belenios.admission import Admissions, ballot_digest
@@ -45,6 +48,17 @@ class BallotProjection:
         "verified_anchors",
     )
 
+    async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+        """Apply records, the ballots among them with a few statements for them all."""
+        casts: list[tuple[Record, BallotAccepted]] = []
+        for record in records:
+            if isinstance(record.envelope.data, BallotAccepted):
+                casts.append((record, record.envelope.data))
+            else:
+                # Before the ballots: whether a close marker stands before one of them, its place tells.
+                await self.apply(connection, record)
+        await _apply_ballots(connection, casts)
+
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that ballot has no use for change nothing."""
         match record.envelope.data:
@@ -61,7 +75,7 @@ class BallotProjection:
             case CredentialsPublished() as published:
                 await _apply_credentials(connection, published)
             case BallotAccepted() as accepted:
-                await _apply_ballot(connection, record, accepted)
+                await _apply_ballots(connection, [(record, accepted)])
             case BallotBoxClosed() as marker:
                 await connection.execute(
                     "INSERT INTO close_markers VALUES ($1, $2, $3, $4)",
@@ -111,54 +125,90 @@ async def _apply_credentials(connection: asyncpg.Connection, published: Credenti
     )
 
 
-async def _apply_ballot(connection: asyncpg.Connection, record: Record, cast: BallotAccepted) -> None:
+async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
     """Only admitted ballots have a row: all that the rule asks for stands before the record in its own partition."""
-    try:
-        digest = ballot_digest(cast)
-        admissions = await _admissions(connection, cast, digest)
-        marker = await connection.fetchval(
-            "SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 AND partition = $2",
-            cast.election_uuid,
-            record.position.partition,
-        )
-        admissions.admit(cast, box_closed=marker is not None and marker < record.position.offset)
-    except BeleniosError as refusal:
-        _log.warning("not-admitted", rule=refusal.rule, position=record.position)
+    # One that contradicts itself names what may be none's, or no text for a table: nothing is asked about it.
+    consistent = [(record, cast) for record, cast in casts if _is_consistent(record, cast)]
+    if not consistent:
         return
+    admissions = await _admissions(connection, [cast for _, cast in consistent])
+    markers = await _markers(connection, {cast.election_uuid for _, cast in consistent})
+    admitted: list[tuple[Record, BallotAccepted]] = []
+    for record, cast in consistent:
+        marker = markers.get((cast.election_uuid, record.position.partition))
+        try:
+            admissions[cast.election_uuid].admit(
+                cast, box_closed=marker is not None and marker < record.position.offset
+            )
+        except BeleniosError as refusal:
+            _refused(record, refusal)
+        else:
+            admitted.append((record, cast))
     await connection.execute(
-        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        record.position.partition,
-        record.position.offset,
-        cast.election_uuid,
-        cast.credential,
-        cast.tracker,
-        cast.ballot,
-        rfc3339(record.envelope.time),
-        cast.order.number,
-        cast.order.signature.challenge,
-        cast.order.signature.response,
-        record.value,
+        "INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
+        " $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::bytea[])",
+        [record.position.partition for record, _ in admitted],
+        [record.position.offset for record, _ in admitted],
+        [cast.election_uuid for _, cast in admitted],
+        [cast.credential for _, cast in admitted],
+        [cast.tracker for _, cast in admitted],
+        [cast.ballot for _, cast in admitted],
+        [rfc3339(record.envelope.time) for record, _ in admitted],
+        [cast.order.number for _, cast in admitted],
+        [cast.order.signature.challenge for _, cast in admitted],
+        [cast.order.signature.response for _, cast in admitted],
+        [record.value for record, _ in admitted],
     )
+    ciphertexts = [
+        (cast.election_uuid, digest, cast.tracker) for _, cast in admitted for digest in ciphertext_digests(cast.ballot)
+    ]
     await connection.execute(
         "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
-        " SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING",
-        cast.election_uuid,
-        list(ciphertext_digests(cast.ballot)),
-        cast.tracker,
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
+        [election_uuid for election_uuid, _, _ in ciphertexts],
+        [digest for _, digest, _ in ciphertexts],
+        [tracker for _, _, tracker in ciphertexts],
     )
 
 
-async def _admissions(connection: asyncpg.Connection, cast: BallotAccepted, digest: bytes) -> Admissions:
-    """What the tables say of the record's ballot and credential."""
-    row = await connection.fetchrow(
-        "SELECT COALESCE(max(number), 0) AS last_number, COALESCE(bool_or(tracker = $3), false) AS stands"
-        " FROM ballots WHERE election_uuid = $1 AND credential = $2",
-        cast.election_uuid,
-        cast.credential,
-        cast.tracker,
+def _is_consistent(record: Record, cast: BallotAccepted) -> bool:
+    try:
+        ballot_digest(cast)
+    except BeleniosError as refusal:
+        _refused(record, refusal)
+        return False
+    return True
+
+
+def _refused(record: Record, refusal: BeleniosError) -> None:
+    _log.warning("not-admitted", rule=refusal.rule, position=record.position)
+
+
+async def _admissions(connection: asyncpg.Connection, casts: Sequence[BallotAccepted]) -> dict[str, Admissions]:
+    """What the tables say of these casts' credentials, by election."""
+    found = {cast.election_uuid: Admissions() for cast in casts}
+    rows = await connection.fetch(
+        "SELECT election_uuid, credential, tracker, number FROM ballots WHERE (election_uuid, credential) IN"
+        " (SELECT * FROM unnest($1::text[], $2::text[]))",
+        [cast.election_uuid for cast in casts],
+        [cast.credential for cast in casts],
     )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
-    return Admissions({digest} if row["stands"] else set(), {cast.credential: row["last_number"]})
+    for row in rows:
+        admissions = found[row["election_uuid"]]
+        admissions.digests.add(base64.b64decode(f"{row['tracker']}="))
+        last = admissions.last_numbers.get(row["credential"], 0)
+        admissions.last_numbers[row["credential"]] = max(last, row["number"])
+    return found
+
+
+async def _markers(connection: asyncpg.Connection, elections: Iterable[str]) -> dict[tuple[str, int], int]:
+    """By election and partition, the place of the first close marker."""
+    rows = await connection.fetch(
+        "SELECT election_uuid, partition, min(log_offset) AS log_offset FROM close_markers"
+        " WHERE election_uuid = ANY($1) GROUP BY 1, 2",
+        list(elections),
+    )
+    return {(row["election_uuid"], row["partition"]): row["log_offset"] for row in rows}
 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:
@@ -168,4 +218,9 @@ async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: Checkpoi
         if entry.topic == Topic.BALLOTS.value
     ]
     await connection.execute("INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING", checkpoint.size)
-    await connection.executemany("INSERT INTO log_entries VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", entries)
+    if entries:
+        await connection.execute(
+            "INSERT INTO log_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[])"
+            " ON CONFLICT DO NOTHING",
+            *zip(*entries, strict=True),
+        )

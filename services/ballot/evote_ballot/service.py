@@ -32,6 +32,7 @@ from prometheus_client import CollectorRegistry
 
 from . import store
 from .closing import BoxCloser
+from .door import Door
 from .holders import Holders
 from .intake import Intake
 from .metrics import IntakeMetrics, TurnoutMetrics
@@ -52,6 +53,8 @@ class BallotService:
 
     pool: asyncpg.Pool
     reads: Reads
+    door: Door
+    """Before the intake."""
     intake: Intake
     holders: Holders
     read_back: ReadBack
@@ -81,7 +84,8 @@ async def running(
         reads = Reads(pool)
         verifier = BallotVerifier(settings.workers)
         metrics = IntakeMetrics(registry)
-        metrics.watch(verifier)
+        door = Door()
+        metrics.watch(verifier, door)
         show_pool(pool, registry)
         turnout = Feed(store.turnout, LIVE, reads, clock)
         shown = ShownTurnout(turnout, reads, TurnoutMetrics(registry), clock)
@@ -104,6 +108,7 @@ async def running(
                 yield BallotService(
                     pool=pool,
                     reads=reads,
+                    door=door,
                     intake=Intake(
                         pool=pool,
                         producer=producer,

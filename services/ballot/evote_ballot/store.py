@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from evote_eventlog.events import BallotOrder, OrderSignature
-from evote_eventlog.offsets import stored_offsets
+from evote_eventlog.events import BallotOrder, OrderSignature, Topic
+from evote_eventlog.record import LogPartition
 from evote_platform.clock import parse_rfc3339
 from evote_platform.publication import Stage
 from evote_tlog.merkle import leaf_hash
@@ -118,6 +118,11 @@ async def load_election(connection: Connection, election_uuid: str) -> OpenElect
     return OpenElection(election_uuid, row["election_json"], window)
 
 
+async def election_text(connection: Connection, election_uuid: str) -> str:
+    """The exact ``election.json``; raises ``UnknownElection``."""
+    return (await load_election(connection, election_uuid)).election_json
+
+
 async def open_elections(connection: Connection, now: datetime) -> list[str]:
     """The elections that take ballots now."""
     rows = await connection.fetch(
@@ -154,31 +159,69 @@ async def find_acceptance(connection: Connection, election_uuid: str, tracker: s
     return Acceptance(election_uuid, tracker, row["partition"], row["log_offset"], row["accepted_at"])
 
 
-async def load_history(connection: Connection, read_back: ReadBack, election_uuid: str, credential: str) -> History:
-    """What the log says about a credential's ballots: the tables, and what was read since.
+@dataclass(frozen=True)
+class Look:
+    """What the tables say of an election and a credential at one moment; what came since, the reader knows."""
 
-    Needs a transaction that sees one snapshot. Raises ``LogUnavailable`` while the tables are being made again.
-    """
-    projected = await stored_offsets(connection, BallotProjection.name)  # type: ignore[arg-type]
-    markers = await connection.fetch(
-        "SELECT partition, min(log_offset) AS log_offset FROM close_markers WHERE election_uuid = $1"
-        " GROUP BY partition",
-        election_uuid,
-    )
-    ballots = await connection.fetch(
-        "SELECT tracker, partition, log_offset, accepted_at, number, challenge, response FROM ballots"
-        " WHERE election_uuid = $1 AND credential = $2 ORDER BY log_offset",
+    election_uuid: str
+    credential: str
+    window: Window | None
+    """None: no such election is open."""
+    is_listed: bool
+    """Whether the credential is on the list that the election was opened with."""
+    ballots: tuple[AdmittedBallot, ...]
+    """Of the credential, in their order."""
+    markers: Mapping[int, int]
+    projected: Mapping[LogPartition, int]
+    """How far the tables were."""
+
+    def history(self, read_back: ReadBack) -> History:
+        """What the log says now about the credential's ballots: the tables, and what was read since.
+
+        Raises ``LogUnavailable`` while the tables are being made again, and when the look is so old that the reader has
+        forgotten what came behind it.
+        """
+        since = read_back.records_since(self.election_uuid, self.credential, self.projected)
+        markers = {**read_back.markers(self.election_uuid), **self.markers}
+        history = History(self.credential, self.ballots, markers)
+        for record in since:
+            history.take(record)
+        return history
+
+
+_LOOK: Final = """
+SELECT e.opens_at, e.closes_at, c.credential IS NOT NULL AS is_listed,
+       EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,
+       ARRAY(SELECT partition FROM close_markers WHERE election_uuid = $1 GROUP BY 1 ORDER BY 1) AS marked,
+       ARRAY(SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 GROUP BY partition ORDER BY partition)
+       AS marked_at,
+       o.topics, o.partitions, o.next_offsets,
+       b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response
+FROM (SELECT array_agg(topic) AS topics, array_agg(partition) AS partitions, array_agg(next_offset) AS next_offsets
+      FROM consumer_offsets WHERE projection = $3) AS o
+LEFT JOIN elections AS e ON e.election_uuid = $1
+LEFT JOIN credentials AS c
+  ON c.election_uuid = $1 AND c.credential = $2 AND c.credentials_sha256 = e.credentials_sha256
+LEFT JOIN ballots AS b ON b.election_uuid = $1 AND b.credential = $2
+ORDER BY b.log_offset
+"""
+"""One statement, which sees one moment without a transaction around it: a row for each ballot, and one without any."""
+
+
+async def look_at(connection: Connection, election_uuid: str, credential: str) -> Look:
+    """All that a cast asks of the tables, in one query."""
+    rows = await connection.fetch(_LOOK, election_uuid, credential, BallotProjection.name)
+    facts = rows[0]
+    places = zip(facts["topics"] or (), facts["partitions"] or (), facts["next_offsets"] or (), strict=True)
+    return Look(
         election_uuid,
         credential,
+        None if facts["opens_at"] is None else Window(facts["opens_at"], facts["closes_at"], facts["closed"]),
+        facts["is_listed"],
+        tuple(_admitted(election_uuid, row) for row in rows if row["tracker"] is not None),
+        dict(zip(facts["marked"], facts["marked_at"], strict=True)),
+        {LogPartition(Topic(topic), partition): next_offset for topic, partition, next_offset in places},
     )
-    history = History(
-        credential,
-        [_admitted(election_uuid, row) for row in ballots],
-        {**read_back.markers(election_uuid), **{row["partition"]: row["log_offset"] for row in markers}},
-    )
-    for record in read_back.records_since(election_uuid, credential, projected):
-        history.take(record)
-    return history
 
 
 def _admitted(election_uuid: str, row: asyncpg.Record) -> AdmittedBallot:
@@ -212,22 +255,34 @@ async def check_ciphertexts(connection: Connection, election_uuid: str, tracker:
         raise DuplicateCiphertext
 
 
-async def reserve_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
-    """Promise the ciphertexts to this ballot, all or none; ``DuplicateCiphertext`` when one is another's.
+async def reserve_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> bool:
+    """Promise the ciphertexts to this ballot; ``DuplicateCiphertext`` when one is another's. Tells whether the box is
+    closed by now.
 
     Of two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same
-    ballot may reserve again: its replica may have died before it published.
+    ballot may reserve again: its replica may have died before it published. What else a refused ballot was promised
+    meanwhile stays promised: that keeps nobody out but who copies from it.
     """
-    async with connection.transaction():
-        await connection.execute(
-            "INSERT INTO reservations (election_uuid, digest, tracker)"
-            # In one order everywhere, or two ballots could wait for each other.
-            " SELECT $1, d, $3 FROM unnest($2::text[]) d ORDER BY d ON CONFLICT DO NOTHING",
-            election_uuid,
-            list(digests),
-            tracker,
-        )
-        await check_ciphertexts(connection, election_uuid, tracker, digests)
+    row = await connection.fetchrow(
+        "WITH own AS (INSERT INTO reservations (election_uuid, digest, tracker)"
+        # In one order everywhere, or two ballots could wait for each other.
+        " SELECT $1, d, $3 FROM unnest($2::text[]) AS d WHERE NOT EXISTS"
+        "  (SELECT FROM ciphertexts WHERE election_uuid = $1 AND digest = ANY($2) AND tracker <> $3) ORDER BY d"
+        " ON CONFLICT (election_uuid, digest) DO UPDATE SET tracker = excluded.tracker"
+        "  WHERE reservations.tracker = excluded.tracker RETURNING digest)"
+        " SELECT (SELECT count(*) FROM own) = cardinality($2) AS promised,"
+        " EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,"
+        # For this statement's own transaction: a crash of the server may lose the last promises, and what was published
+        # by then is in the log and will be among the ciphertexts. So nobody waits for the server's disk.
+        " set_config('synchronous_commit', 'off', true)",
+        election_uuid,
+        list(set(digests)),  # a careless device may use one twice
+        tracker,
+    )
+    assert row is not None  # noqa: S101 - a select without a table gives one row
+    if not row["promised"]:
+        raise DuplicateCiphertext
+    return bool(row["closed"])
 
 
 async def find_standing(connection: Connection, election_uuid: str, tracker: str) -> Standing | None:

@@ -26,7 +26,6 @@ from .domain.refusals import BadProof, BadSignature, InvalidBallot, InvalidOrder
 
 Checked = TypeVar("Checked")
 
-_QUEUE_PER_WORKER = 50
 _RETRY_AFTER_S = 2.0
 
 
@@ -43,10 +42,9 @@ class _Workers(Protocol):
 
 
 class BallotVerifier:
-    """Bounded workers; ``Overloaded`` when too many ballots wait."""
+    """Workers; as many ballots wait for them as come through the door."""
 
     def __init__(self, workers: int) -> None:
-        self._most_waiting = workers * _QUEUE_PER_WORKER
         self._workers: _Workers = WorkerProcesses(workers) if native.core is None else _WorkerThreads(workers)
         self._waiting = 0
 
@@ -81,8 +79,6 @@ class BallotVerifier:
     async def _run(
         self, function: Callable[[str, BallotAccepted], Checked], election_json: str, cast: BallotAccepted
     ) -> Checked:
-        if self._waiting >= self._most_waiting:
-            raise Overloaded(_RETRY_AFTER_S)
         self._waiting += 1
         try:
             return await self._workers.run(function, election_json, cast)

@@ -214,10 +214,15 @@ class PollingPlace:
         return STAFF.signing("ballot", self.clock)
 
     async def audited(self, path: str, replica: int = 0) -> httpx.Response:
-        """What an auditor of record is shown below the election's address."""
-        response = await self.replicas[replica].get(f"{self.base}/{path}", auth=self.access)
-        assert response.status_code == 200, response.text
-        return response
+        """What an auditor of record is shown below the election's address, once it is projected."""
+        found: list[httpx.Response] = []
+
+        async def shown() -> bool:
+            found.append(await self.replicas[replica].get(f"{self.base}/{path}", auth=self.access))
+            return found[-1].status_code == 200
+
+        await eventually(shown)
+        return found[-1]
 
     async def superseded_by(self, tracker: str, replica: int = 0) -> str | None:
         """As an auditor sees it."""

@@ -122,6 +122,12 @@ async def test_a_replica_whose_worker_stood_still_does_not_bring_an_old_ballot_a
             answer = asyncio.create_task(place.post(held_up, -1))
             await eventually(is_verifying(slow, place.access))
             receipt = (await place.post(newer, 0)).json()
+
+            async def read_by_the_slow() -> bool:
+                # It reads on while it verifies: what it has not read yet it finds at the latest behind its own record.
+                return (await slow.get(f"{place.base}/status/{tracker_in(newer)}")).status_code == 200
+
+            await eventually(read_by_the_slow)
             go_on()
             woken = await answer
         assert (woken.status_code, place.slug(woken)) == OLDER

@@ -57,11 +57,10 @@ class LedgerProjection:
                 await _insert_records(connection, [record])
 
     async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
-        """Change the tables for consecutive events of one partition; source records go in by one COPY."""
-        if records[0].position.topic in SOURCE_TOPICS:
-            await _insert_records(connection, records)
-        else:
-            for record in records:
+        """Change the tables for events; source records go in by one COPY."""
+        await _insert_records(connection, [record for record in records if record.position.topic in SOURCE_TOPICS])
+        for record in records:
+            if record.position.topic not in SOURCE_TOPICS:
                 await self.apply(connection, record)
 
     async def _apply_checkpoint(self, connection: asyncpg.Connection, event: CheckpointSigned) -> None:

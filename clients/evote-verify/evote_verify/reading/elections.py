@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import weakref
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import BinaryIO, Generic, TypeVar, cast
 
 from evote_belenios import admission
 from evote_belenios.admission import Admissions
-from evote_belenios.errors import BeleniosError
+from evote_belenios.errors import BeleniosError, NotSupported
+from evote_belenios.groups import Group
 from evote_belenios.jsontext import Fields, dump, load
 from evote_ceremony.messages import CEREMONY_STEPS, Step
 from evote_ceremony.plan import Plan
@@ -107,6 +109,8 @@ class BallotTexts:
 class LoggedElection:
     """One election, as far as the log goes."""
 
+    verified_before: int = 0
+    """Records with a smaller index are known to be those of a log that was verified before."""
     drafted: Logged[ElectionDrafted] | None = None
     roll: Logged[RollFrozen] | None = None
     abandoned: Logged[ElectionAbandoned] | None = None
@@ -233,7 +237,10 @@ class LoggedElection:
 
     def _add_ballot(self, index: int, time: str, event: BallotAccepted) -> None:
         try:
-            self._admissions.admit(event, box_closed=self.box_closed_at is not None)
+            if index < self.verified_before:
+                self._admissions.readmit(event)
+            else:
+                self._admissions.admit(event, box_closed=self.box_closed_at is not None)
         except BeleniosError as error:
             last = self._admissions.last_numbers.get(event.credential)
             raise MalformedRecord(_broken_rule(error, event, last)) from None
@@ -245,7 +252,12 @@ class LoggedElection:
 class LoggedElections:
     """Every election in the log, and what is wrong with the records."""
 
-    def __init__(self) -> None:
+    def __init__(self, verified_before: int = 0) -> None:
+        """``verified_before``: how many records at the beginning were verified before, if they are the same ones.
+
+        What voters signed of their order in those is not checked again. Whether they are, who reads the log must see.
+        """
+        self._verified_before = verified_before
         self.by_uuid: dict[str, LoggedElection] = {}
         self.faults: list[str] = []
         """The first ones, each with the index of its record."""
@@ -259,10 +271,21 @@ class LoggedElections:
             return
         try:
             record = parse_record(value)
-            election = self.by_uuid.setdefault(record.event.election_uuid, LoggedElection())
+            new = LoggedElection(self._verified_before)
+            election = self.by_uuid.setdefault(record.event.election_uuid, new)
             election.add(index, record.time, record.event)
         except MalformedRecord as error:
             self.faults.append(f"record {index}: {error.reason}")
+
+    @property
+    def groups(self) -> set[Group]:
+        """Of the elections' drafts; one that this program doesn't know did no arithmetic here."""
+        known = set()
+        for election in self.by_uuid.values():
+            if election.drafted is not None:
+                with suppress(NotSupported):
+                    known.add(election.drafted.event.plan.group)
+        return known
 
     @property
     def voting(self) -> bool:

@@ -22,6 +22,7 @@ from .elections import LoggedElections
 from .log_tree import LogTree
 from .saved import SavedLog
 from .sources import LogSource, NotServed, RecordingSource, read_in_order
+from .verified import VerifiedLog
 
 OnRecord = Callable[[int, bytes], None]
 """Is given each record with its index, in order; an empty one is withheld."""
@@ -33,6 +34,7 @@ Progress = Callable[[int, int], None]
 class ReadLog:
     """A log whose records hash to its signed root."""
 
+    key: VerifierKey
     head: SignedHead
     witnessed: SignedHead | None
     tree: LogTree
@@ -41,12 +43,20 @@ class ReadLog:
     """Records that mention the tracker that was looked for."""
 
 
-def read_log(source: LogSource, key: VerifierKey, tracker: str, save: SavedLog | None, progress: Progress) -> ReadLog:
+def read_log(
+    source: LogSource,
+    key: VerifierKey,
+    tracker: str,
+    save: SavedLog | None,
+    verified: VerifiedLog | None,
+    progress: Progress,
+) -> ReadLog:
     """Read a log up to its newest signed checkpoint; raises as :func:`read_records` and :func:`newest_head`.
 
     Args:
         tracker: records that mention it are kept; none are for an empty one.
         save: where what is read is put aside on its way, so that a log that does not hold can be shown.
+        verified: the beginning of it that was verified before; ``LogBroken`` when the log has another one.
     """
     if save is not None:
         save.begin(key)
@@ -58,14 +68,21 @@ def read_log(source: LogSource, key: VerifierKey, tracker: str, save: SavedLog |
             save.keep_checkpoint(head)
     # One replica may be a moment behind the other that gave the cosigned checkpoint.
     head = max(heads, key=lambda head: head.checkpoint.size)
-    elections, mentions, looked_for = LoggedElections(), dict[int, bytes](), tracker.encode()
+    if verified is not None and verified.size > head.checkpoint.size:
+        raise LogBroken(f"{verified.size} records were verified before, and now there are {head.checkpoint.size}")
+    elections = LoggedElections(0 if verified is None else verified.size)
+    mentions, looked_for = dict[int, bytes](), tracker.encode()
 
     def take(index: int, value: bytes) -> None:
         elections.add(index, value)
         if looked_for and looked_for in value:
             mentions[index] = value
 
-    return ReadLog(head, witnessed, read_records(source, head, take, progress), elections, mentions)
+    tree = read_records(source, head, take, progress)
+    # Before anything is made of records that were not looked at as closely as others.
+    if verified is not None and tree.root(verified.size).hex() != verified.root:
+        raise LogBroken(f"the first {verified.size} records are not those that were verified before")
+    return ReadLog(key, head, witnessed, tree, elections, mentions)
 
 
 def read_records(source: LogSource, head: SignedHead, on_record: OnRecord, progress: Progress) -> LogTree:

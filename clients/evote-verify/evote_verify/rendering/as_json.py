@@ -22,6 +22,7 @@ def as_json(report: Report) -> str:
         "time": report.time.isoformat(),
         "status": report.status,
         "verdict": verdict(report, ENGLISH),
+        "arithmetic": dict(report.arithmetic),
         "archive": None if report.archive is None else _archive(report.archive),
         "ties": [
             {"tie": finding.tie, "outcome": finding.outcome, "lines": list(finding.lines)}

@@ -64,6 +64,7 @@ def _head(report: Report, words: Words) -> str:
     rows = [
         (words.label["program"], f"evote-verify {report.version}"),
         (words.label["time"], report.time.isoformat(timespec="seconds")),
+        *((words.label["arithmetic"], f"{group}: {who}") for group, who in report.arithmetic.items()),
     ]
     return (
         f"<h1>{words.title}</h1>\n"

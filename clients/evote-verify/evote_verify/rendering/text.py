@@ -24,6 +24,8 @@ def as_text(report: Report, words: Words) -> str:
         lines += [""]
     lines += [f"{words.note:<13}{warning}" for warning in report.warnings]
     lines += [""] if report.warnings else []
+    lines += [_row("arithmetic", words, f"{group}: {who}") for group, who in report.arithmetic.items()]
+    lines += [""] if report.arithmetic else []
     found = {finding.tie: finding for finding in report.findings}
     missing = not_checked(report, words)
     for tie in Tie:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +14,11 @@ from typing import TypeVar
 from evote_belenios.channel import TrusteeSecret
 from evote_ceremony.code import CeremonyCode
 from evote_cli.client import ServiceClient
-from evote_cli.decryption import archive_to_decrypt, partial_decryption
 from evote_cli.dialogue import FromArguments
-from evote_cli.errors import LogRefused, NotCountedYet, NothingToDo
+from evote_cli.errors import CommandFailed, LogRefused, NotCountedYet, NothingToDo
 from evote_cli.keyfile import RecordKeeper, create_key_file, identity_of, read_key_file
 from evote_cli.log_view import LogView, read_log
-from evote_cli.message import Message
+from evote_cli.message import Message, read_message
 from evote_cli.trustee import STEPS, ceremony_code, sign_step
 from evote_officers.signing import Officer
 from evote_statements.keys import key_text
@@ -30,11 +32,20 @@ class LocalTrustee:
     """One trustee: the key stays in a file of their own, and only messages reach tally."""
 
     def __init__(
-        self, number: int, *, tally_url: str, log_url: str, policy_file: Path, auditor: Officer, directory: Path
+        self,
+        number: int,
+        *,
+        tally_url: str,
+        log_url: str,
+        policy_file: Path,
+        auditor: Officer,
+        auditor_key: tuple[Path, str],
+        directory: Path,
     ) -> None:
         """Make the trustee's key in ``directory``; ``policy_file`` says which witnesses they trust.
 
         A stack may hold several elections: with an auditor's key a trustee sees all of the log while one is open.
+        ``auditor_key`` is its file, and the password that opens it.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = f"立会人{number}"
@@ -42,6 +53,7 @@ class LocalTrustee:
         self._log_url = log_url
         self._policy_file = policy_file
         self._auditor = auditor
+        self._auditor_key = auditor_key
         self._key_file = directory / f"trustee-{number}.key"
         create_key_file(self._key_file, secrets.token_bytes)
 
@@ -66,21 +78,35 @@ class LocalTrustee:
         """What this trustee reads out to the others."""
         return _as_soon_as_logged(lambda: ceremony_code(self._secret(), self._log(), election_uuid))
 
-    def decrypt(self, archive: Path, *, processes: int) -> None:
-        """Verify archive and log, and only then send a partial decryption."""
-        with archive_to_decrypt(archive) as file:
-            message = _as_soon_as_logged(
-                lambda: partial_decryption(
-                    self._secret(),
-                    self._records(),
-                    file,
-                    self._log(),
-                    secrets.token_bytes,
-                    processes=processes,
-                    progress=_nobody_watches,
-                )
-            )
-        self._submit(message)
+    def decrypt(self, archive: Path) -> None:
+        """Verify archive and log, and only then send a partial decryption.
+
+        By the trustees' own program: each has a machine, here a core, and none waits for another's. Raises
+        ``CommandFailed`` when it refuses.
+        """
+        out = self._key_file.with_suffix(".decryption.json")
+        auditor_file, password = self._auditor_key
+        options = {
+            "--key-file": self._key_file,
+            "--archive": archive,
+            "--log": self._log_url,
+            "--witness-policy": self._policy_file,
+            "--auditor-key": auditor_file,
+            "--out": out,
+        }
+        command = [sys.executable, "-m", "evote_cli.main", "trustee", "decrypt"]
+        command += [str(word) for option in options.items() for word in option]
+        environment = {**os.environ, "EVOTE_OFFICER_PASSWORD": password}
+
+        def run() -> None:
+            done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)  # noqa: S603
+            if done.returncode == NotCountedYet.exit_status:
+                raise NotCountedYet(done.stderr.strip())
+            if done.returncode:
+                raise CommandFailed(f"{self.name}: evote trustee decrypt: {done.stderr.strip()}")
+
+        _as_soon_as_logged(run)
+        self._submit(read_message(out))
 
     def _submit(self, message: Message) -> None:
         with ServiceClient(self._tally_url) as client:

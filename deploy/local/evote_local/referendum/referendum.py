@@ -13,7 +13,6 @@ from random import Random
 
 import httpx
 from evote_jpki.authority import Person, generate_card_keys
-from evote_platform.processors import usable_processors
 from evote_platform.publication import to_the_minute
 
 from ..people.log_lookup import PublicLog
@@ -21,6 +20,7 @@ from ..people.officers import ANSWERS, BLANK, Officers
 from ..people.residents import make_residents, roll_csv
 from ..people.trustees import LocalTrustee, confirm_setup, make_keys
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
+from ..stack.identities import OFFICER_PASSWORD
 from ..stack.platform import Platform
 
 THRESHOLD, TRUSTEES = 2, 3
@@ -68,13 +68,15 @@ class Referendum:
 
     async def prepare(self) -> None:
         """Make the trustees' keys, draft, hold the key ceremony, import and freeze the roll, confirm, and open."""
+        kato = self._stack.identities.staff.kato
         self.trustees = [
             LocalTrustee(
                 number,
                 tally_url=self.officers.tally_url,
                 log_url=self._stack.ledger_anchor.url,
                 policy_file=self._stack.vouching.policy_file,
-                auditor=self._stack.identities.staff.kato.officer,
+                auditor=kato.officer,
+                auditor_key=(self._stack.identities.officer_key_files[kato.identifier], OFFICER_PASSWORD),
                 directory=self._directory / "trustees",
             )
             for number in range(1, TRUSTEES + 1)
@@ -91,10 +93,10 @@ class Referendum:
         await asyncio.to_thread(confirm_setup, self.trustees, self.officers.election_uuid)
         await self.officers.open()
 
-    def issue_cards(self, step: Callable[[], None]) -> None:
-        """The authority issues a card to every resident."""
+    def issue_cards(self, step: Callable[[], None], most: int | None = None) -> None:
+        """The authority issues a card to every resident, or to the first of them."""
         key_pairs = [generate_card_keys() for _ in range(min(_CARD_KEY_PAIRS, len(self._residents)))]
-        for number, resident in enumerate(self._residents):
+        for number, resident in enumerate(self._residents[:most]):
             person = Person(resident.name, resident.address, resident.birth_date, resident.sex)
             card = self._stack.authority.issue_card(
                 person, key_pairs[number % len(key_pairs)], pin=USER_PIN, password=SIGNATURE_PASSWORD
@@ -178,8 +180,9 @@ class Referendum:
         await self.officers.wait_for(["tallied"])
         archive = self._directory / "for-trustees.bel"
         await self.officers.download_archive(archive)
-        for trustee in self._random.sample(self.trustees, THRESHOLD):
-            await asyncio.to_thread(trustee.decrypt, archive, processes=usable_processors())
+        async with asyncio.TaskGroup() as decrypting:
+            for trustee in self._random.sample(self.trustees, THRESHOLD):
+                decrypting.create_task(asyncio.to_thread(trustee.decrypt, archive))
         await self.officers.wait_for(["decrypted"])
         await self.officers.certify(self._directory / "to-certify.bel")
         return await self.officers.result()

@@ -37,6 +37,10 @@ class Group(Protocol):
         """The string that stands in ``election.group`` and in the hashes of proofs."""
 
     @property
+    def arithmetic(self) -> str:
+        """Who does its arithmetic in this process, for those who have to be told."""
+
+    @property
     def order(self) -> int:
         """The prime q."""
 
@@ -59,6 +63,9 @@ class Group(Protocol):
 
     def power_generator(self, exponent: int) -> Element:
         """g to the ``exponent``, from a precomputed table."""
+
+    def commitment(self, public: Element, challenge: int, response: int) -> Element:
+        """g^response·public^challenge of a proof that is checked: nothing of it is secret, and it may take its time."""
 
     def sum(self) -> Sum:
         """A new product of many elements, cheaper than :meth:`multiply` for each."""

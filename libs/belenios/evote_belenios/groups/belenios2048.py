@@ -8,6 +8,7 @@ from typing import cast
 import gmpy2
 from gmpy2 import mpz
 
+from .. import native
 from ..errors import EncodingError
 from .base import Element, MultipliedSum, Power, Sum
 
@@ -39,6 +40,7 @@ class Belenios2048:
     """Elements are integers modulo the 2048-bit prime p, in the subgroup of the 256-bit prime order q."""
 
     name = "BELENIOS-2048"
+    arithmetic = native.REFERENCE
     order = _ORDER
     identity = cast(Element, mpz(1))
     generator = cast(Element, _G)
@@ -60,6 +62,9 @@ class Belenios2048:
         if self._generator_power is None:
             self._generator_power = self.fixed_base(self.generator)
         return self._generator_power(exponent)
+
+    def commitment(self, public: Element, challenge: int, response: int) -> Element:
+        return self.multiply(self.power_generator(response), self.power(public, challenge))
 
     def sum(self) -> Sum:
         return MultipliedSum(self)

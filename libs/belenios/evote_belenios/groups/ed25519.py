@@ -18,7 +18,7 @@ _ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 class _Arithmetic(Protocol):
-    """Points and exponents as 32 bytes, little-endian; in constant time."""
+    """Points and exponents as 32 bytes, little-endian; in constant time, but for ``commitment``."""
 
     def add(self, left: bytes, right: bytes, /) -> bytes: ...
 
@@ -27,6 +27,8 @@ class _Arithmetic(Protocol):
     def power(self, base: bytes, exponent: bytes, /) -> bytes: ...
 
     def power_generator(self, exponent: bytes, /) -> bytes: ...
+
+    def commitment(self, public: bytes, challenge: bytes, response: bytes, /) -> bytes: ...
 
     def is_element(self, point: bytes, /) -> bool: ...
 
@@ -45,6 +47,9 @@ class _Sodium:
 
     def power_generator(self, exponent: bytes, /) -> bytes:
         return sodium.crypto_scalarmult_ed25519_base_noclamp(exponent) if any(exponent) else _IDENTITY
+
+    def commitment(self, public: bytes, challenge: bytes, response: bytes, /) -> bytes:
+        return self.add(self.power_generator(response), self.power(public, challenge))
 
     def is_element(self, point: bytes, /) -> bool:
         # Canonical, on the curve, in the prime-order subgroup and not small-order.
@@ -65,6 +70,10 @@ class Ed25519:
     identity = cast(Element, _IDENTITY)
     generator = cast(Element, _SODIUM.power_generator((1).to_bytes(32, "little")))
 
+    @property
+    def arithmetic(self) -> str:
+        return native.arithmetic()
+
     def multiply(self, left: Element, right: Element) -> Element:
         return cast(Element, _arithmetic().add(_point(left), _point(right)))
 
@@ -76,6 +85,9 @@ class Ed25519:
 
     def power_generator(self, exponent: int) -> Element:
         return cast(Element, _arithmetic().power_generator(_scalar(exponent)))
+
+    def commitment(self, public: Element, challenge: int, response: int) -> Element:
+        return cast(Element, _arithmetic().commitment(_point(public), _scalar(challenge), _scalar(response)))
 
     def sum(self) -> Sum:
         return MultipliedSum(self) if native.core is None else cast(Sum, native.core.Sum())

@@ -29,7 +29,7 @@ from ..result import parse_result, verify_result
 from ..tally import BallotCiphertexts, EncryptedTallyAccumulator, parse_sized_encrypted_tally, verify_encrypted_tally
 from ..trustees import ThresholdTrustees, Trustees, parse_trustees, verify_election_key
 from .report import VerificationReport
-from .workers import CHUNK, Workers, check_ballots, check_credentials
+from .workers import CHUNK, Workers, check_ballots, check_credentials, recall
 
 _PUBLIC_DATA, _DECRYPTIONS = "Public data", "Partial decryptions"
 _CREDENTIALS_AT_ONCE = 250
@@ -38,7 +38,9 @@ _CHUNK_BYTES, _MOST_BYTES_IN_FLIGHT = 1 << 18, 1 << 24
 Progress = Callable[[int, int], None]
 
 
-def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> VerificationReport:
+def verify_archive(
+    file: BinaryIO, *, processes: int, progress: Progress, verified_before: int = 0
+) -> VerificationReport:
     """Verify everything that an archive claims.
 
     What is wrong is in the report's ``failures``. A phase of the election (its setup, its ballots, the tally, the
@@ -50,6 +52,8 @@ def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> Ver
             for by then; it may grow meanwhile.
         processes: how many verify ballots at once.
         progress: called with the bytes verified and the bytes in all.
+        verified_before: how many events at the beginning the caller knows to be those of an archive that was verified
+            before. What each of their ballots says by itself (step 4) is not checked again; everything else is.
 
     Raises:
         OSError: it can't be read.
@@ -58,7 +62,7 @@ def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> Ver
         BrokenProcessPool: a process was ended from outside.
     """
     size = os.fstat(file.fileno()).st_size or 1
-    verification = _Verification(lambda done: progress(done, size))
+    verification = _Verification(lambda done: progress(done, size), verified_before)
     verification.run(ArchiveReader(file), processes)
     return verification.report()
 
@@ -66,8 +70,9 @@ def verify_archive(file: BinaryIO, *, processes: int, progress: Progress) -> Ver
 class _Verification:
     """One pass over the events, and what has been learnt so far."""
 
-    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, on_bytes: Callable[[int], None], verified_before: int) -> None:
         self._on_bytes = on_bytes
+        self._verified_before = verified_before
         self._last: ArchivedEvent | None = None
         self._events = 0
         self._election: Election | None = None
@@ -188,11 +193,14 @@ class _Verification:
 
         def submit() -> None:
             if chunk:
-                in_flight.append((list(chunk), workers.submit(check_ballots, [_ballot_text(event) for event in chunk])))
+                check = recall if chunk[0].index < self._verified_before else check_ballots
+                in_flight.append((list(chunk), workers.submit(check, [_ballot_text(event) for event in chunk])))
                 chunk.clear()
 
         for event in stream:
             if event.type is EventType.BALLOT:
+                if event.index == self._verified_before:
+                    submit()
                 chunk.append(event)
                 if len(chunk) == CHUNK or _bytes_in(chunk) > _CHUNK_BYTES:
                     submit()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TypeVar
 
-from ..box import BallotFacts, examine_ballots
+from ..box import BallotFacts, examine_ballots, recall_ballots
 from ..credentials import parse_public
 from ..election import Election, parse_election
 from ..errors import BeleniosError
@@ -26,6 +26,11 @@ Verdict = TypeVar("Verdict")
 def check_ballots(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
     """Everything that a ballot says by itself."""
     return examine_ballots(election, texts)
+
+
+def recall(election: Election, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
+    """What ballots that were verified before leave."""
+    return recall_ballots(election, texts)
 
 
 def check_credentials(election: Election, texts: Sequence[str]) -> list[tuple[str, int] | BeleniosError]:

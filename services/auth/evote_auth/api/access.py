@@ -21,7 +21,7 @@ Service = Annotated[AuthService, Depends(running_service)]
 def signed_act(act: Commandable) -> Any:
     """For ``Annotated[Act, signed_act(acts.BLOCK_CARD)]``: what the persons whom it takes have signed."""
 
-    def signed(given: GivenCommand = Depends(Commanded(act))) -> Act:  # noqa: B008 - how FastAPI is told
+    async def signed(given: GivenCommand = Depends(Commanded(act))) -> Act:  # noqa: B008 - how FastAPI is told
         body = None if act is acts.IMPORT_ROLL else _text(given.body)
         return Act(given.names, given.reason, SignedCommand(given.command.nonce, given.sha256, given.statements, body))
 

@@ -35,7 +35,7 @@ CaseNumberPath = Annotated[
 ]
 
 
-def _desk(service: Service) -> CardDesk:
+async def _desk(service: Service) -> CardDesk:
     return CardDesk(service)
 
 

@@ -43,11 +43,11 @@ _NOT_STORED = {"Cache-Control": "no-store"}
 FaceRoute = route_adding(FrontRoute, other_ways_than("face"))
 
 
-def _door(service: Service) -> FaceDoor:
+async def _door(service: Service) -> FaceDoor:
     return FaceDoor(service)
 
 
-def _desk(service: Service) -> FaceDesk:
+async def _desk(service: Service) -> FaceDesk:
     return FaceDesk(service)
 
 

@@ -21,7 +21,7 @@ from .other_ways import other_ways_than
 from .phone_models import PhoneReleaseRequest, PhoneReleaseResponse, PhoneVisitResponse
 
 
-def _door(service: Service) -> PhoneDoor:
+async def _door(service: Service) -> PhoneDoor:
     return PhoneDoor(service)
 
 

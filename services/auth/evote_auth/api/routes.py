@@ -42,11 +42,11 @@ from .problems import NOT_CSV
 _CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-def _door(service: Service) -> CardDoor:
+async def _door(service: Service) -> CardDoor:
     return CardDoor(service)
 
 
-def _desk(service: Service) -> RollDesk:
+async def _desk(service: Service) -> RollDesk:
     return RollDesk(service)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Annotated
 
@@ -63,12 +63,25 @@ Service = Annotated[BallotService, Depends(running_service)]
 ReaderOf = Annotated[Reader, Depends(reader_of)]
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Turns a cast away before a byte of its body is read, when it would wait too long."""
+
+    async def before_body(self, request: Request) -> None:
+        """Look at the queue."""
+        service: BallotService = await running_service(request)
+        service.door.require_room()
+
+    async def __call__(self) -> None:
+        """Nothing is left to do behind the body."""
+
+
 @router.post(
     "/elections/{election_uuid}/ballots",
     status_code=201,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
-    dependencies=[Depends(limit_address), Depends(BodyUpTo(_MOST_CAST_BYTES))],
+    dependencies=[Depends(Turn()), Depends(limit_address), Depends(BodyUpTo(_MOST_CAST_BYTES))],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
@@ -76,16 +89,18 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
     device that finds it in the log signs the same ballot's order anew, one above `last_number`. 403 `no-ballots-left`:
     one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left.
+    503 `overloaded`: the receipt would take over two seconds; nothing was recorded, come again after `Retry-After`.
     """
     started = perf_counter()
     body = await request.body()
-    try:
-        taken_in = await unless_gone(request, service.intake.check(election_uuid, body))
-    except ClientGone:
-        raise Abandoned from None
-    if isinstance(taken_in, CheckedCast):
-        # From here on it goes through, also when the client is gone: it may be durable already.
-        taken_in = await service.intake.record(taken_in)
+    async with service.door.turn():
+        try:
+            taken_in = await unless_gone(request, service.intake.check(election_uuid, body))
+        except ClientGone:
+            raise Abandoned from None
+        if isinstance(taken_in, CheckedCast):
+            # From here on it goes through, also when the client is gone: it may be durable already.
+            taken_in = await service.intake.record(taken_in)
     response.status_code = 201 if taken_in.is_new else 200
     service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
     return Receipt.of(taken_in.receipt)
@@ -139,8 +154,8 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         standing = await store.find_standing(connection, election_uuid, tracker)
         credential = service.read_back.credential_of(election_uuid, tracker)
         if standing is None and credential is not None:
-            history = await store.load_history(connection, service.read_back, election_uuid, credential)
-            accepted = history.accepted(tracker)
+            look = await store.look_at(connection, election_uuid, credential)
+            accepted = look.history(service.read_back).accepted(tracker)
             standing = None if accepted is None else Standing(accepted)
     if standing is None:
         raise UnknownTracker

@@ -1,0 +1,182 @@
+"""More casts than a replica can take: who would wait too long is told at once, and nobody who has a receipt is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from evote_ballot.domain.refusals import Overloaded
+from evote_ballot.door import Door
+from evote_eventlog.events import BallotAccepted
+from evote_local.testbed import eventually
+
+from .conftest import polling_place
+
+VOTERS = 12
+AT_ONCE = 2
+LONGEST_WAIT_S = 40.0
+"""More than a test takes: who waits is turned away by the test's clock, never by the machine's."""
+
+
+class Watch:
+    """A clock that stands still unless it is moved; whoever is told to come again, after the shortest time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def door(self, at_once: int) -> Door:
+        return Door(at_once, LONGEST_WAIT_S, lambda: self.now, lambda low, _: low)
+
+
+async def refused(door: Door) -> bool:
+    try:
+        door.require_room()
+    except Overloaded as error:
+        assert error.retry_after_s > 0
+        return True
+    return False
+
+
+async def hold(door: Door, leave: asyncio.Event, entered: list[int], number: int) -> None:
+    async with door.turn():
+        entered.append(number)
+        await leave.wait()
+
+
+async def test_turns_come_in_the_order_of_arrival_and_no_more_at_once() -> None:
+    door, entered = Watch().door(AT_ONCE), list[int]()
+    leaves = [asyncio.Event() for _ in range(5)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    for number, leave in enumerate(leaves):
+        await eventually(lambda reached=number + AT_ONCE: _is(len(entered) == min(reached, 5)))
+        assert door.waiting == max(0, 5 - AT_ONCE - number)
+        leave.set()
+    await asyncio.gather(*guests)
+    assert (entered, door.waiting) == ([0, 1, 2, 3, 4], 0)
+
+
+async def _is(holds: bool) -> bool:
+    return holds
+
+
+async def test_nobody_is_let_in_behind_one_who_has_waited_too_long() -> None:
+    watch, entered, leave = Watch(), list[int](), asyncio.Event()
+    door = watch.door(1)
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
+    await eventually(lambda: _is(door.waiting == 1))
+    assert not await refused(door)
+    watch.now += LONGEST_WAIT_S + 0.001
+    assert await refused(door)
+    leave.set()
+    await asyncio.wait(guests)
+    assert not await refused(door), "the door is open again as soon as nobody waits"
+
+
+async def test_the_pace_of_those_before_tells_how_long_the_queue_is() -> None:
+    watch, entered = Watch(), list[int]()
+    door = watch.door(1)
+    leaves = [asyncio.Event() for _ in range(30)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    await eventually(lambda: _is(door.waiting == 29))
+    assert not await refused(door), "of a queue that has not moved yet nothing is known"
+    for done in range(4):
+        watch.now += LONGEST_WAIT_S / 10
+        leaves[done].set()
+        await eventually(lambda reached=done + 2: _is(len(entered) == reached))
+    assert await refused(door), "a tenth of the longest wait for each, and more than twenty are there"
+    for leave in leaves:
+        leave.set()
+    await asyncio.wait(guests)
+    assert not await refused(door)
+
+
+async def test_who_has_waited_for_the_longest_time_is_turned_away() -> None:
+    leave, entered = asyncio.Event(), list[int]()
+    door = Door(1, longest_wait_s=0.01)
+    inside = asyncio.create_task(hold(door, leave, entered, 0))
+    await eventually(lambda: _is(entered == [0]))
+    with pytest.raises(Overloaded):
+        await hold(door, leave, entered, 1)
+    assert door.waiting == 0
+    leave.set()
+    await inside
+
+
+async def test_who_goes_away_gives_the_place_in_the_queue_up() -> None:
+    entered, leave = list[int](), asyncio.Event()
+    door = Watch().door(1)
+    inside, waiting = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
+    await eventually(lambda: _is(door.waiting == 1))
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert door.waiting == 0
+    leave.set()
+    await inside
+    async with door.turn():
+        assert entered == [0]
+
+
+@pytest.fixture
+async def crowded(kafka: Any, ballot_settings: Any, clock: Any) -> AsyncIterator[Any]:
+    async with polling_place(kafka, ballot_settings, clock, replicas=1, voters=VOTERS) as place:
+        yield place
+
+
+@pytest.mark.stack
+async def test_while_the_database_holds_casts_up_others_are_turned_away_at_the_door_and_none_is_lost(
+    crowded: Any, database_url: str
+) -> None:
+    place, watch = crowded, Watch()
+    door = place.service.door = watch.door(AT_ONCE)
+    place.service.metrics.watch(place.service.intake.verifier, door)
+    casts = [place.new_cast(voter) for voter in range(VOTERS)]
+    holder = await asyncpg.connect(database_url)
+    try:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE ballot.reservations IN ACCESS EXCLUSIVE MODE")
+            answers = [asyncio.create_task(place.post(cast)) for cast in casts[: AT_ONCE + 1]]
+            await eventually(lambda: _is(door.waiting == 1))
+            watch.now += LONGEST_WAIT_S + 0.001
+            turned_away = [await place.post(cast) for cast in casts[AT_ONCE + 1 :]]
+            # Before a byte of it is looked at: a body that is none gets the same answer.
+            turned_away.append(await place.post(b"\xff"))
+            metrics = (await place.client.get("/metrics", auth=place.access)).text
+            assert "evote_ballot_casts_waiting 1.0" in metrics.splitlines()
+        inside = await asyncio.gather(*answers)
+    finally:
+        await holder.close()
+    for answer in turned_away:
+        assert (answer.status_code, place.slug(answer)) == (503, "overloaded")
+        assert int(answer.headers["Retry-After"]) >= 2
+        assert answer.json()["title"] and answer.json()["en"]["title"]
+    assert [answer.status_code for answer in inside] == [201] * (AT_ONCE + 1)
+    again = [await place.post(cast) for cast in casts]
+    assert all(answer.status_code in (200, 201) for answer in again)
+    assert [answer.json() for answer in again[: AT_ONCE + 1]] == [answer.json() for answer in inside], "receipts stand"
+    recorded = [record.envelope.data for record in await place.services.records(place.election.uuid, BallotAccepted)]
+    assert sorted(cast.ballot for cast in recorded) == sorted(json.loads(cast)["ballot"] for cast in casts)
+
+
+@pytest.mark.stack
+async def test_a_body_that_comes_slowly_holds_no_turn(crowded: Any) -> None:
+    place = crowded
+    place.service.door = Watch().door(1)
+    rest = asyncio.Event()
+    slow = place.new_cast(0).encode()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield slow[:1000]
+        await rest.wait()
+        yield slow[1000:]
+
+    answer = asyncio.create_task(
+        place.client.post(f"{place.base}/ballots", content=slowly(), headers={"Content-Type": "application/json"})
+    )
+    assert (await place.post(place.new_cast(1))).status_code == 201
+    assert not answer.done()
+    rest.set()
+    assert (await answer).status_code == 201

@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
+SIZES ?= 10000 100000
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
@@ -28,7 +29,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
+.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-verify-growth belenios-tool bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -192,8 +193,14 @@ bench-board: $(INSTALLED) ## What a reader of the public pages costs the service
 screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
 	@$(RUN) python benchmarks/screens.py docs/screens
 
-bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
-	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
+bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
+	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+
+bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
+	@$(RUN) python benchmarks/bench_verify.py --grow $(SIZES)
+
+belenios-tool: ## Debian 13's belenios-tool, which knows Ed25519, beside this machine's: .cache/belenios-tool/belenios-tool
+	@benchmarks/belenios-tool.sh .cache/belenios-tool
 
 bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
 	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)

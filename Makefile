@@ -18,6 +18,8 @@ SIZES ?= 10000 100000 1000000
 SUBMITS ?= 50
 PROFILE ?= constant
 AGAIN ?= 0.033
+WORKERS ?= 1
+TIME ?= full
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
 export UV_PYTHON_DOWNLOADS := never
@@ -29,7 +31,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
 
-.PHONY: help install audit demo load up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-verify-growth belenios-tool bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
+.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,9 +56,13 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1] [TARGET=folder] [BASELINE=figures.json] [STRICT=1]
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
 	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
-	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
+	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
+
+# A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.
+load-goals: $(INSTALLED) ## The goals of idle, release, cast, overload and memory, held against one run: make load-goals [TIME=short] [BASELINE=figures.json] [STRICT=1]
+	@exec $(RUN) python benchmarks/bench_goals.py --time $(TIME) --out load-out -- --workers $(WORKERS) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)
 	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP) $(if $(PHOTO),--photo $(PHOTO))
@@ -196,6 +202,7 @@ screens: $(INSTALLED) ## Write each page and state of the voting page and the pu
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
 	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
 
+.PHONY: bench-verify-growth belenios-tool
 bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
 	@$(RUN) python benchmarks/bench_verify.py --grow $(SIZES)
 

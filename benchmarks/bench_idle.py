@@ -15,21 +15,23 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from evote_jpki.authority import TestAuthority
-from evote_local.nodes.processes import processor_times
+from evote_local.nodes.processes import uses_of_children
+from evote_local.people.observed import is_the_citys
 from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from tqdm import tqdm
 
-OTHERS: Final = ("evote_local.", "evote_witness.", "anvil")
-"""Of the city's platform no part: those whom somebody else runs, or stand-ins of them."""
 _SETTLE_S = 15
 """After the opening: what anchors and witnesses still do of it is not what idling costs."""
 _AT_ONCE = 4
+
+
+def _used() -> Mapping[str, float]:
+    return {use.name: use.cpu_s for use in uses_of_children()}
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Meter:
     """Counts from when it is made."""
 
     def __init__(self) -> None:
-        self._at, self._before = time.monotonic(), processor_times(os.getpid())
+        self._at, self._before = time.monotonic(), _used()
 
     def read(self) -> Spell:
-        now = processor_times(os.getpid())
+        now = _used()
         used = {program: spent - self._before.get(program, 0.0) for program, spent in now.items()}
         return Spell(time.monotonic() - self._at, used)
 
@@ -93,8 +95,8 @@ def print_table(idle: Spell, busy: Spell, releases: int) -> None:
         for program, used in busy.used.items()
     }
     print(f"\n{'':<34}{'of a core, idle':>16}{'ms a release':>14}")
-    own = sorted(program for program in added if not program.startswith(OTHERS))
-    others = sorted(program for program in added if program.startswith(OTHERS))
+    own = sorted(program for program in added if is_the_citys(program))
+    others = sorted(program for program in added if not is_the_citys(program))
     for program in own:
         print(f"{program:<34}{shares.get(program, 0):>16.3f}{added[program]:>14.1f}")
     print(f"{'the platform':<34}{_sum(shares, own):>16.3f}{_sum(added, own):>14.1f}")

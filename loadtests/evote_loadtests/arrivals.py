@@ -50,3 +50,44 @@ PROFILES: Final[Mapping[str, Profile]] = {
     ),
     "junk": Profile("a constant rate, and ten bodies of junk for each voter", [1], junk_per_voter=10),
 }
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run whose figures stand for themselves."""
+
+    name: str
+    begins_s: float
+    """From the start of the run."""
+    seconds: float
+    settles_s: float = 0
+    """What is spent so long after its end is still of its arrivals: nobody comes then."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When who comes, in seconds from the start; planned before it, and dealt out to the client processes."""
+
+    visits: Mapping[int, float]
+    """By the visit's number."""
+    junk: Sequence[float]
+    phases: Sequence[Phase]
+
+    def share(self, worker: int, workers: int, people: int) -> Plan:
+        """What one client process sends in: a voter's visits all come to the same one, for the later waits."""
+        visits = {number: at for number, at in self.visits.items() if number % people % workers == worker}
+        return Plan(visits, self.junk[worker::workers], self.phases)
+
+    def in_order(self) -> list[tuple[float, int | None]]:
+        """Each arrival with the number of the visit; None: junk."""
+        arrivals: list[tuple[float, int | None]] = [(at, number) for number, at in self.visits.items()]
+        return sorted([*arrivals, *((at, None) for at in self.junk)], key=lambda arrival: arrival[0])
+
+
+def plan_of(profile: str, voters: int, again: float, seconds: float, random: Random) -> Plan:
+    """Everybody comes once, and the share ``again`` of them a second time."""
+    shape = PROFILES[profile]
+    visits = voters + round(voters * again)
+    junk = round(visits * shape.junk_per_voter)
+    arrivals = enumerate(shape.arrivals(visits, seconds, random))
+    return Plan(dict(arrivals), shape.arrivals(junk, seconds, random), [Phase(profile, 0, seconds)])

@@ -6,21 +6,23 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from random import Random
-from typing import Final
+from typing import Any, Final, Protocol
 
 import httpx
 from evote_local.people.target import Target
-from evote_local.people.voters import Cast, PollingDay, Voter, open_client
+from evote_local.people.voters import Cast, PollingDay, Voter, VoterRefused, open_client
 
-LOOK, RELEASE, CAST, LOGGED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
+LOOK, RELEASE, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
     "look at the election",
     "card to credential",
     "POST of the ballot to its receipt",
     "cast to logged",
+    "cast to witnessed",
     "cast to anchored",
     "board",
     "turnout",
@@ -31,7 +33,7 @@ _FOLLOWED: Final = 10
 """One visit of so many is followed until its ballot is anchored, and reads the board and the turnout."""
 _PREPARING: Final = 8
 """So many voters are prepared at a time."""
-_LOGGED_WITHIN_S, _LOOK_AGAIN_S = 60.0, 0.5
+LOGGED_WITHIN_S: Final = 60.0
 _REFUSED_JUNK: Final = frozenset({400, 413, 422, 429, 503})
 """What a flood may be answered."""
 
@@ -42,7 +44,19 @@ class Sample:
 
     name: str
     seconds: float
-    fault: Exception | None = None
+    fault: str | None = None
+    """What went wrong."""
+    unserved: bool = False
+    """It went wrong because no service could serve it: an answer from 500 on, or none."""
+    at: float = field(default_factory=time.perf_counter)
+    """When it had come, or gone wrong."""
+
+    @classmethod
+    def of_fault(cls, name: str, seconds: float, fault: Exception) -> Sample:
+        """What was waited for in vain."""
+        refused = isinstance(fault, VoterRefused) and fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        unserved = refused or isinstance(fault, TimeoutError | httpx.TransportError)
+        return cls(name, seconds, f"{type(fault).__name__}: {fault}", unserved)
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,19 @@ class Kept:
     @property
     def tracker(self) -> str:
         return str(self.receipt["tracker"])
+
+
+class Comers(Protocol):
+    """Who comes, and what is left of it; everything runs in one event loop."""
+
+    kept: list[Kept]
+    polls: PollingDay
+
+    def visit(self, number: int, planned: float, /) -> Coroutine[Any, Any, None]:
+        """The ``number``-th visit, planned for that moment of ``time.perf_counter``; it never raises."""
+
+    async def missing(self) -> list[Kept]:
+        """The acknowledged ballots that the public log doesn't get, each looked for by its receipt alone."""
 
 
 @dataclass
@@ -72,8 +99,8 @@ class Crowd:
     """What voters have chosen and encrypted before they come, by their numbers."""
     _busy: dict[int, asyncio.Lock] = field(default_factory=dict)
 
-    async def prepare(self) -> None:
-        """Give everybody credential and first ballot beforehand, so that a visit shows what a cast costs the services.
+    async def prepare(self, numbers: Sequence[int]) -> None:
+        """Give these voters credential and first ballot beforehand: a visit shows what a cast costs the services.
 
         Raises what the services refuse: who isn't let in now won't be later.
         """
@@ -86,14 +113,11 @@ class Crowd:
                 self._at_hand[voter.number] = choice, await self.polls.encrypt(voter, choices)
 
         async with asyncio.TaskGroup() as everybody:
-            for voter in self.voters:
-                everybody.create_task(one(voter))
+            for number in numbers:
+                everybody.create_task(one(self.voters[number]))
 
     async def visit(self, number: int, planned: float) -> None:
-        """The ``number``-th visit, planned for that moment of ``time.perf_counter``; it never raises.
-
-        A voter's second visit waits for the end of the first, or it would not be the later ballot.
-        """
+        """A voter's second visit waits for the end of the first, or it would not be the later ballot."""
         voter = self.voters[number % len(self.voters)]
         async with self._busy.setdefault(voter.number, asyncio.Lock()), open_client() as client:
             try:
@@ -102,42 +126,21 @@ class Crowd:
                 if number % _FOLLOWED == 0:
                     await self._follow(cast, client)
             except Exception as fault:  # whatever went wrong is a figure of the report, and the others vote on
-                self.tell(Sample(VISIT, time.perf_counter() - planned, fault))
-
-    async def junk(self) -> None:
-        """A body that is no ballot, from whoever; it never raises."""
-        url = f"{self.random.choice(self.target.ballot_urls)}/elections/{self.target.election}/ballots"
-        started = time.perf_counter()
-        fault: Exception | None = None
-        try:
-            async with open_client() as client:
-                answer = await client.post(url, content=secrets.token_bytes(2000))
-            if answer.status_code not in _REFUSED_JUNK:
-                fault = AssertionError(f"junk was answered {answer.status_code}")
-        except httpx.HTTPError as error:
-            fault = error
-        self.tell(Sample(JUNK, time.perf_counter() - started, fault))
+                self.tell(Sample.of_fault(VISIT, time.perf_counter() - planned, fault))
 
     async def missing(self) -> list[Kept]:
-        """The acknowledged ballots that the public log doesn't get, each looked for by its receipt alone.
-
-        A receipt comes before the log has the ballot: there is a minute for all of them.
-        """
-        casts = {cast.tracker: (cast, voter) for voter in self.voters for cast in voter.casts}
-        missing, gives_up_at = list(self.kept), time.monotonic() + _LOGGED_WITHIN_S
+        """A receipt comes before the log has the ballot: there is a minute for all of them."""
+        casts = {cast.tracker: cast for voter in self.voters for cast in voter.casts}
         async with open_client() as client:
-            while True:
-                missing = [kept for kept in missing if not await self.polls.shows(*casts[kept.tracker], client)]
-                if not missing or time.monotonic() > gives_up_at:
-                    return missing
-                await asyncio.sleep(_LOOK_AGAIN_S)
+            lost = await self.polls.missing(casts, client, within_s=LOGGED_WITHIN_S)
+        return [kept for kept in self.kept if kept.tracker in lost]
 
     async def _vote(self, voter: Voter, client: httpx.AsyncClient) -> Cast:
-        await self._timed(LOOK, client.get(f"{self.target.tally_url}/elections/{self.target.election}"))
-        if voter.credential is None:
-            await self._timed(RELEASE, self.polls.obtain_credential(voter, client))
         at_hand = self._at_hand.pop(voter.number, None)
         if at_hand is None:
+            await self._timed(LOOK, client.get(f"{self.target.tally_url}/elections/{self.target.election}"))
+            if voter.credential is None:
+                await self._timed(RELEASE, self.polls.obtain_credential(voter, client))
             choice, choices = self._choose()
             at_hand = choice, await self.polls.encrypt(voter, choices)
         choice, ballot = at_hand
@@ -147,8 +150,7 @@ class Crowd:
         return cast
 
     def _choose(self) -> tuple[str, list[list[int]]]:
-        choice = self.random.choices(list(self.target.choices), self.target.weights)[0]
-        return choice, [list(question) for question in self.target.choices[choice]]
+        return choose(self.target, self.random)
 
     async def _follow(self, cast: Cast, client: httpx.AsyncClient) -> None:
         await self.polls.wait_until_logged(cast, client)
@@ -156,6 +158,8 @@ class Crowd:
         of_ballots = f"{self.target.ballot_urls[0]}/elections/{self.target.election}"
         await self._timed(BOARD, client.get(f"{of_ballots}/ballots"))
         await self._timed(TURNOUT, client.get(f"{of_ballots}/turnout"))
+        await self.polls.wait_until_witnessed(cast, client)
+        self.tell(Sample(WITNESSED, time.perf_counter() - cast.sent_at))
         await self.polls.wait_until_anchored(cast, client)
         self.tell(Sample(ANCHORED, time.perf_counter() - cast.sent_at))
 
@@ -167,15 +171,35 @@ class Crowd:
         self.tell(Sample(name, time.perf_counter() - started))
 
 
-async def gather(target: Target, voters: Sequence[Voter], executor: Executor, tell: Callable[[Sample], None]) -> Crowd:
-    """A crowd that may vote; ``executor`` encrypts, which is the voters' own work.
+async def throw_junk(target: Target, random: Random, tell: Callable[[Sample], None]) -> None:
+    """A body that is no ballot, from whoever; it never raises."""
+    url = f"{random.choice(target.ballot_urls)}/elections/{target.election}/ballots"
+    started = time.perf_counter()
+    try:
+        async with open_client() as client:
+            answer = await client.post(url, content=secrets.token_bytes(2000))
+        if answer.status_code not in _REFUSED_JUNK:
+            raise VoterRefused(answer.status_code, answer.text)
+    except (httpx.HTTPError, VoterRefused) as error:
+        tell(Sample.of_fault(JUNK, time.perf_counter() - started, error))
+    else:
+        tell(Sample(JUNK, time.perf_counter() - started))
+
+
+def choose(target: Target, random: Random) -> tuple[str, list[list[int]]]:
+    """What somebody wants: in words, and as the device encrypts it."""
+    choice = random.choices(list(target.choices), target.weights)[0]
+    return choice, [list(question) for question in target.choices[choice]]
+
+
+async def open_polls(target: Target, executor: Executor, random: Random) -> PollingDay:
+    """What every voter's device knows of the election; ``executor`` encrypts, which is the voters' own work.
 
     Raises ``httpx.HTTPError`` when the election's text can't be had.
     """
     async with open_client() as client:
         text = await client.get(f"{target.tally_url}/elections/{target.election}/election.json")
-    random = Random()  # noqa: S311 - simulated people, no secrets
-    polls = PollingDay(
+    return PollingDay(
         election_json=text.raise_for_status().text,
         auth_url=target.auth_url,
         ballot_urls=target.ballot_urls,
@@ -183,7 +207,6 @@ async def gather(target: Target, voters: Sequence[Voter], executor: Executor, te
         executor=executor,
         random=random,
     )
-    return Crowd(target, polls, voters, random, tell)
 
 
 def write_kept(kept: Sequence[Kept]) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from locust.stats import RequestStats, StatsEntry
+from evote_local.people.latencies import percentiles
+from evote_local.people.observed import Fault, Seen, is_the_citys
 
-from .crowd import ANCHORED, CAST, LOGGED
-from .street import Outcome
+from .arrivals import Phase, Plan
+from .client import Outcome
+from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, Sample
+from .rush import UNANSWERED
 
 _LATE_S: Final = 1.0
 """A client that is so late with an arrival measures itself."""
@@ -21,7 +27,7 @@ GOALS: Final[Mapping[tuple[str, float], float]] = {(CAST, 0.99): 1.0, (LOGGED, 0
 
 @dataclass(frozen=True)
 class Waited:
-    """How long people waited for one thing, in milliseconds (Locust rounds to two digits above 100)."""
+    """How long people waited for one thing, in milliseconds, by the nearest-rank method."""
 
     count: int
     failures: int
@@ -29,6 +35,46 @@ class Waited:
     p95_ms: float
     p99_ms: float
     max_ms: float
+
+
+@dataclass(frozen=True)
+class PhaseFigures:
+    """A part of a run. What is not a number was not measured."""
+
+    name: str
+    seconds: float
+    counted_s: float
+    """With the time after it in which what has come is worked off."""
+    planned: int
+    accepted: int
+    """Ballots that have a receipt."""
+    released: int
+    """Credentials."""
+    unavailable: int
+    """Answers of 503."""
+    unanswered: int
+    broken: int
+    """Answers from 500 on, other than 503."""
+    unclean: int
+    """Who was neither served nor told 503."""
+    post: Waited
+    cpu_by_process_s: Mapping[str, float]
+    memory_mb: Mapping[str, Sequence[float]]
+    """Of each process, at each look."""
+
+    @property
+    def planned_per_s(self) -> float:
+        return self.planned / self.seconds
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all the services' processes; not a number when nobody looked."""
+        used = [spent for name, spent in self.cpu_by_process_s.items() if is_the_citys(name)]
+        return sum(used) if used else math.nan
+
+    @property
+    def cores(self) -> float:
+        return self.cpu_s / self.counted_s
 
 
 @dataclass(frozen=True)
@@ -40,63 +86,167 @@ class Figures:
     visits: int
     planned_s: float
     seconds: float
+    casts: int
     casts_per_s: float
     unavailable: int
     latest_arrival_s: float
     missing: int
     waited: Mapping[str, Waited]
+    phases: Sequence[PhaseFigures]
+    injected: Sequence[str]
+    """Parts that were broken on purpose."""
 
 
-def figures_of(
-    stats: RequestStats, outcome: Outcome, *, profile: str, voters: int, visits: int, seconds: float
-) -> Figures:
+@dataclass(frozen=True)
+class Run:
+    """All that was seen of a run."""
+
+    plan: Plan
+    outcome: Outcome
+    samples: Sequence[Sample]
+    seen: Sequence[Seen]
+    injected: Sequence[Fault]
+
+    def excused(self, begun: float, ended: float) -> bool:
+        """Whether a part was broken on purpose within that time."""
+        return any(begun <= (fault.ended or math.inf) and fault.begun <= ended for fault in self.injected)
+
+
+def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figures:
     """Sum a run up."""
-    waited = {entry.name: _waited(entry) for entry in stats.entries.values()}
+    outcome = run.outcome
+    names = dict.fromkeys(sample.name for sample in run.samples)
     return Figures(
         profile=profile,
         voters=voters,
-        visits=visits,
+        visits=len(run.plan.visits),
         planned_s=seconds,
         seconds=outcome.seconds,
+        casts=len(outcome.kept),
         casts_per_s=len(outcome.kept) / outcome.seconds if outcome.seconds else 0,
-        unavailable=outcome.unavailable,
+        unavailable=sum(refusal.status in (None, HTTPStatus.SERVICE_UNAVAILABLE) for refusal in outcome.refusals),
         latest_arrival_s=outcome.latest_s,
         missing=len(outcome.missing),
-        waited=waited,
+        waited={name: _waited([one for one in run.samples if one.name == name]) for name in names},
+        phases=[_phase(phase, run) for phase in run.plan.phases],
+        injected=[fault.name for fault in run.injected],
     )
 
 
-def _waited(entry: StatsEntry) -> Waited:
-    at = entry.get_response_time_percentile
-    return Waited(entry.num_requests, entry.num_failures, at(0.5), at(0.95), at(0.99), entry.max_response_time)
+def _waited(samples: Sequence[Sample]) -> Waited:
+    served = [sample.seconds for sample in samples if sample.fault is None]
+    failures = len(samples) - len(served)
+    if not served:
+        return Waited(failures, failures, *(math.nan,) * 4)
+    found = percentiles(served)
+    return Waited(len(samples), failures, found.p50_ms, found.p95_ms, found.p99_ms, found.max_ms)
 
 
-def faults_of(figures: Figures, outcome: Outcome) -> Iterator[str]:
-    """What must not have happened, whatever the machine: one line each."""
+def _phase(phase: Phase, run: Run) -> PhaseFigures:
+    begun = run.outcome.started + phase.begins_s
+    ended = begun + phase.seconds
+    last = phase is run.plan.phases[-1]
+    counted = max(ended + phase.settles_s, run.outcome.started + run.outcome.seconds if last else 0)
+
+    def within(at: float) -> bool:
+        return begun <= at and (last or at < counted)
+
+    planned = sum(phase.begins_s <= at < phase.begins_s + phase.seconds for at in run.plan.visits.values())
+    samples = [sample for sample in run.samples if within(sample.at)]
+    served = Counter(sample.name for sample in samples if sample.fault is None)
+    refused = Counter(refusal.status for refusal in run.outcome.refusals if within(refusal.at))
+    unavailable, unanswered = refused[HTTPStatus.SERVICE_UNAVAILABLE], refused[None]
+    failed = sum(sample.name == VISIT and sample.fault is not None for sample in samples)
+    looks = [seen for seen in run.seen if begun <= seen.at < counted]
+    return PhaseFigures(
+        name=phase.name,
+        seconds=phase.seconds,
+        counted_s=counted - begun,
+        planned=planned,
+        accepted=served[CAST],
+        released=served[RELEASE],
+        unavailable=unavailable,
+        unanswered=unanswered,
+        broken=sum(refused.values()) - unavailable - unanswered,
+        unclean=failed + served[UNANSWERED],
+        post=_waited([sample for sample in samples if sample.name == CAST]),
+        cpu_by_process_s=_spent(run.seen, begun, counted),
+        memory_mb={
+            name: [round(seen.processes[name].memory_mb, 1) for seen in looks if name in seen.processes]
+            for name in dict.fromkeys(name for seen in looks for name in seen.processes)
+        },
+    )
+
+
+def _spent(seen: Sequence[Seen], begun: float, ended: float) -> Mapping[str, float]:
+    """Processor time of each process between two moments; between two looks it is taken to be spent evenly."""
+    names = dict.fromkeys(name for look in seen for name in look.processes)
+    return {name: round(_used(seen, name, ended) - _used(seen, name, begun), 3) for name in names}
+
+
+def _used(seen: Sequence[Seen], name: str, at: float) -> float:
+    looks = [(look.at, look.processes[name].cpu_s) for look in seen if name in look.processes]
+    before = [look for look in looks if look[0] <= at]
+    after = [look for look in looks if look[0] > at]
+    if not before or not after:
+        return (before[-1] if before else after[0])[1]
+    (earlier, less), (later, more) = before[-1], after[0]
+    return less + (more - less) * (at - earlier) / (later - earlier)
+
+
+def faults_of(figures: Figures, run: Run) -> Iterator[str]:
+    """What must not have happened, whatever the machine: one line each.
+
+    What could not be served while a part was broken on purpose is no fault; anything untrue is one, whenever.
+    """
+    outcome = run.outcome
     yield from outcome.faults
     for kept in outcome.missing:
         yield f"acknowledged, and not in the log: {kept.tracker} (voter {kept.voter})"
-    for name, waited in figures.waited.items():
-        if waited.failures:
-            yield f"{name}: {waited.failures} of {waited.count} failed"
-    if len(outcome.kept) < figures.visits:
-        yield f"{len(outcome.kept)} of {figures.visits} visits ended with a receipt"
+    broken = Counter(
+        refusal.status
+        for refusal in outcome.refusals
+        if refusal.status not in (None, HTTPStatus.SERVICE_UNAVAILABLE) and not run.excused(refusal.at, refusal.at)
+    )
+    for status, count in broken.items():
+        yield f"answered {status}, which no fault was injected for: {count} times"
+    failed = [sample for sample in run.samples if sample.fault is not None]
+    bad = [one for one in failed if not (one.unserved and run.excused(one.at - one.seconds, one.at))]
+    for name, count in Counter(sample.name for sample in bad).items():
+        first = next(sample.fault for sample in bad if sample.name == name)
+        yield f"{name}: {count} of {figures.waited[name].count} failed, the first with {first}"
+    for fault in run.injected:
+        if fault.ended is None:
+            yield f"{fault.name}: the platform was not well again"
+    ended = len(outcome.kept) + sum(sample.name == VISIT for sample in failed)
+    if figures.profile != "goals" and ended < figures.visits:
+        yield f"{ended} of {figures.visits} visits ended"
 
 
-def goals_missed(stats: RequestStats, figures: Figures) -> Iterator[str]:
+def goals_missed(run: Run, figures: Figures) -> Iterator[str]:
     """The goals that this run doesn't reach: one line each."""
     if figures.latest_arrival_s > _LATE_S:
         yield f"the client let somebody in {figures.latest_arrival_s:.1f} s late: it needs a machine of its own"
-    for entry in stats.entries.values():
-        for (name, share), within_s in GOALS.items():
-            seconds = entry.get_response_time_percentile(share) / 1000
-            if entry.name == name and seconds > within_s:
-                yield f"{name}: {share:.0%} within {seconds:.2f} s, and not {within_s:g} s"
+    for (name, share), within_s in GOALS.items():
+        served = sorted(sample.seconds for sample in run.samples if sample.name == name and sample.fault is None)
+        seconds = served[max(0, math.ceil(share * len(served)) - 1)] if served else 0.0
+        if seconds > within_s:
+            yield f"{name}: {share:.0%} within {seconds:.2f} s, and not {within_s:g} s"
 
 
-def save(figures: Figures, path: Path) -> None:
-    """Write the figures as JSON, for :func:`compared`."""
-    path.write_text(json.dumps(asdict(figures), ensure_ascii=False, indent=2) + "\n")
+def save(figures: Figures, path: Path, **beside: object) -> None:
+    """Write the figures as JSON, for ``BASELINE=`` and for whoever reads them."""
+    text = json.dumps({**_plain(asdict(figures)), **beside}, ensure_ascii=False, indent=2, allow_nan=False)
+    path.write_text(text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no word for what is not a number."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]:
@@ -106,14 +256,31 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         f"ended after {figures.seconds:.1f} s; {figures.casts_per_s:.1f} ballots/s; "
         f"{figures.unavailable} times 503 or no answer; latest arrival {figures.latest_arrival_s * 1000:.0f} ms late"
     )
+    if figures.injected:
+        yield f"Broken on purpose: {', '.join(figures.injected)}"
+    yield ""
+    columns = "phase | came/s | accepted/s | 503 | no answer | other 5xx | p50 ms | p95 ms | p99 ms | cores"
+    yield f"| {columns} |"
+    yield f"|{'---|' * 10}"
+    for phase in figures.phases:
+        counts = f"{phase.unavailable} ({phase.unavailable / max(1, phase.planned):.1%}) | {phase.unanswered}"
+        post = " | ".join(_number(value) for value in (phase.post.p50_ms, phase.post.p95_ms, phase.post.p99_ms))
+        rates = f"{phase.planned_per_s:.1f} | {phase.accepted / phase.seconds:.1f}"
+        cores = "-" if math.isnan(phase.cores) else f"{phase.cores:.2f}"
+        yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
     yield ""
     yield "| waited for | count | failed | p50 ms | p95 ms | p99 ms | max ms |" + (
         " p95 : before |" if baseline else ""
     )
     yield "|---|---|---|---|---|---|---|" + ("---|" if baseline else "")
     for name, waited in figures.waited.items():
-        row = [waited.count, waited.failures, *map(round, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))]
-        yield f"| {name} | " + " | ".join(map(str, row)) + " |" + _ratio(name, waited, baseline)
+        times = map(_number, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))
+        row = [str(waited.count), str(waited.failures), *times]
+        yield f"| {name} | " + " | ".join(row) + " |" + _ratio(name, waited, baseline)
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else str(round(value))
 
 
 def _ratio(name: str, waited: Waited, baseline: Mapping[str, Any] | None) -> str:

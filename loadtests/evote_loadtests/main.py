@@ -7,70 +7,125 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from evote_local.people.target import Target, TargetUnreadable, read_target
-from evote_local.people.voters import Voter
+from evote_local.people.observed import read_observed
+from evote_local.people.target import TargetUnreadable, read_credentials, read_target
 from locust.env import Environment
 from locust.html import get_html_report
 
-from .arrivals import PROFILES
-from .crowd import write_kept
-from .figures import faults_of, figures_of, goals_missed, save, table
-from .street import Outcome, Plan, Street, let_in
+from . import goals
+from .arrivals import PROFILES, Plan, plan_of
+from .client import Outcome, Share
+from .crowd import Sample, write_kept
+from .figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
+from .progress import Progress
+from .report import page
+from .street import Street, let_in
+
+_LINES = 30
+"""Of progress, over a whole run."""
 
 
 def main() -> int:
     """Run it; returns the exit status."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        target, cards = read_target(arguments.target)
+        _, cards = read_target(arguments.target)
+        if arguments.goals:
+            _need_people(arguments.target, len(cards), goals.RUNS[arguments.goals])
         baseline = json.loads(arguments.baseline.read_text()) if arguments.baseline else None
     except (TargetUnreadable, OSError, ValueError) as error:
         print(f"evote-load: {error}", file=sys.stderr)
         return 2
-    voters = [Voter(number, card) for number, card in enumerate(cards)]
-    plan = plan_of(arguments.profile, len(voters), arguments.again, arguments.seconds, Random())  # noqa: S311
+    random = Random()  # noqa: S311 - simulated people, no secrets
+    if arguments.goals:
+        plan = goals.plan_of(goals.RUNS[arguments.goals], random)
+        people = len(plan.visits)
+    else:
+        people = len(cards)
+        plan = plan_of(arguments.profile, people, arguments.again, arguments.seconds, random)
+    environment, run = _vote(arguments, plan, people)
+    planned_s = plan.phases[-1].begins_s + plan.phases[-1].seconds
+    profile = "goals" if arguments.goals else arguments.profile
+    figures = figures_of(run, profile=profile, voters=people, seconds=planned_s)
+    return _report(arguments, environment, run, figures, baseline)
+
+
+def _vote(arguments: argparse.Namespace, plan: Plan, people: int) -> tuple[Environment, Run]:
+    clients = arguments.workers
+    shares = [
+        Share(
+            folder=arguments.target,
+            plan=plan.share(number, clients, people),
+            beforehand=arguments.beforehand,
+            rush=bool(arguments.goals),
+            clients=clients,
+        )
+        for number in range(clients)
+    ]
+    samples: list[Sample] = []
     outcome = Outcome()
-    environment = Environment(user_classes=[_street(target, voters, plan, arguments.beforehand, outcome)])
+    last = plan.phases[-1]
+    progress = Progress(plan.phases, max(2.0, (last.begins_s + last.seconds) / _LINES), _say)
+    given = {"shares": shares, "samples": samples, "outcome": outcome, "progress": progress, "abstract": False}
+    street = type("Voters", (Street,), given)
+    environment = Environment(user_classes=[street])
     let_in(environment)
-    figures = figures_of(
-        environment.stats,
-        outcome,
-        profile=arguments.profile,
-        voters=len(voters),
-        visits=len(plan.visits),
-        seconds=arguments.seconds,
-    )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    save(figures, arguments.out / "figures.json")
-    page = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
-    (arguments.out / "report.html").write_text(page)
-    (arguments.out / "casts.jsonl").write_text(write_kept(outcome.kept))
-    text = "\n".join(table(figures, baseline))
-    (arguments.out / "report.md").write_text(text + "\n")
-    print(text)
-    faults = list(faults_of(figures, outcome))
-    missed = list(goals_missed(environment.stats, figures))
-    for line in [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]:
-        print(line)
+    seen, injected = read_observed(arguments.observed) if arguments.observed else ([], [])
+    return environment, Run(plan, outcome, samples, seen, injected)
+
+
+def _report(
+    arguments: argparse.Namespace,
+    environment: Environment,
+    run: Run,
+    figures: Figures,
+    baseline: Mapping[str, Any] | None,
+) -> int:
+    reached = list(goals.goals_of(figures)) if arguments.goals else []
+    faults = list(faults_of(figures, run))
+    missed = [
+        *(
+            f"{goal.name}: {goal.figure:.4g} {goal.unit}, and not {goal.at_most:.4g}"
+            for goal in reached
+            if not goal.met
+        ),
+        *([] if arguments.goals else goals_missed(run, figures)),
+    ]
+    said = [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]
+    lines = [*table(figures, baseline), *(["", *goals.table(reached)] if reached else []), "", *said]
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    save(figures, out / "figures.json", goals=[{**asdict(goal), "met": goal.met} for goal in reached], faults=faults)
+    locust = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
+    (out / "locust.html").write_text(locust)
+    (out / "report.html").write_text(page(f"Load: {figures.profile}", lines, run))
+    (out / "casts.jsonl").write_text(write_kept(run.outcome.kept))
+    (out / "report.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
     return 1 if faults or (arguments.strict and missed) else 0
 
 
-def plan_of(profile: str, voters: int, again: float, seconds: float, random: Random) -> Plan:
-    """Everybody comes once, and the share ``again`` of them a second time."""
-    shape = PROFILES[profile]
-    visits = voters + round(voters * again)
-    junk = round(visits * shape.junk_per_voter)
-    return Plan(shape.arrivals(visits, seconds, random), shape.arrivals(junk, seconds, random))
+def _need_people(folder: Path, cards: int, run: goals.Run) -> None:
+    """Raise :class:`TargetUnreadable` unless the target has those who come for the goals."""
+    by_card, ready = goals.people_of(run)
+    if cards != by_card:
+        raise TargetUnreadable(folder, f"the goals need {by_card} cards, and it has {cards}")
+    found = len(read_credentials(folder))
+    if found < ready:
+        raise TargetUnreadable(folder, f"the goals need {ready} voters who have a credential, and it has {found}")
 
 
-def _street(target: Target, voters: Sequence[Voter], plan: Plan, beforehand: bool, outcome: Outcome) -> type[Street]:
-    given = {"target": target, "voters": voters, "plan": plan, "beforehand": beforehand, "outcome": outcome}
-    return type("Voters", (Street,), {**given, "abstract": False})
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -91,6 +146,13 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="credentials are released and first ballots encrypted before anybody comes: a cast alone is measured",
     )
+    parser.add_argument(
+        "--goals",
+        choices=sorted(goals.RUNS),
+        help="the run that holds all goals against figures, instead of a profile; short: a trial of it",
+    )
+    parser.add_argument("--workers", type=_count, default=1, help="how many client processes send the people in")
+    parser.add_argument("--observed", type=Path, help="what is seen of the processes meanwhile, for plots and figures")
     parser.add_argument("--out", type=Path, default=Path("load-out"), help="where the report is written")
     parser.add_argument("--baseline", type=Path, help="figures.json of an earlier run, to compare with")
     parser.add_argument("--strict", action="store_true", help="a goal that is missed is a failure")
@@ -109,6 +171,13 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError("a share is between 0 and 1")
     return share
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least one is needed")
+    return count
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from evote_loadtests.arrivals import PROFILES
-from evote_loadtests.main import plan_of
+from evote_loadtests.arrivals import PROFILES, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 

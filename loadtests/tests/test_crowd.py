@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Mapping
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
-from evote_loadtests import crowd
-from evote_loadtests.crowd import Crowd, Kept
+from evote_loadtests.crowd import Crowd, Kept, Sample
 from evote_local.people.target import Target
-from evote_local.people.voters import Cast, Voter
+from evote_local.people.voters import Cast, Voter, VoterRefused
 
 KEPT = Kept(0, "賛成", {"tracker": "kept"})
 
@@ -25,13 +25,14 @@ class Voting:
 
 
 class Log:
-    """Shows a ballot as late as it is told."""
+    """Lacks what it is told to lack."""
 
-    def __init__(self, answers: Iterator[bool]) -> None:
-        self.answers = answers
+    def __init__(self, lacks: list[str]) -> None:
+        self.lacks = lacks
 
-    async def shows(self, *_: object) -> bool:
-        return next(self.answers)
+    async def missing(self, casts: Mapping[str, object], _client: object, *, within_s: float) -> list[str]:
+        assert within_s >= 60, "a receipt comes before the log has the ballot"
+        return [tracker for tracker in casts if tracker in self.lacks]
 
 
 class Booth:
@@ -70,7 +71,7 @@ async def test_who_is_prepared_only_casts_and_comes_again_with_a_ballot_of_that_
 
     monkeypatch.setattr(gathered, "_timed", looked)
     monkeypatch.setattr(gathered, "_follow", looked)
-    await gathered.prepare()
+    await gathered.prepare([0])
     assert booth.done == ["release", "encrypt"]
     for number in range(2):
         await gathered.visit(number, 0.0)
@@ -85,10 +86,20 @@ def crowd_at(log: Log) -> Crowd:
     return Crowd(anything, polls, voters, anything, anything, [KEPT])
 
 
-async def test_a_ballot_that_the_log_gets_a_moment_after_its_receipt_is_not_missing() -> None:
-    assert await crowd_at(Log(iter([False, True]))).missing() == []
+async def test_what_the_log_does_not_get_is_missing_by_its_voters_receipt() -> None:
+    assert await crowd_at(Log(["kept"])).missing() == [KEPT]
+    assert await crowd_at(Log([])).missing() == []
 
 
-async def test_a_ballot_that_the_log_never_gets_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "_LOGGED_WITHIN_S", 0.0)
-    assert await crowd_at(Log(iter([False] * 3))).missing() == [KEPT]
+@pytest.mark.parametrize(
+    "fault, unserved",
+    [
+        (VoterRefused(500, "{}"), True),
+        (VoterRefused(409, "{}"), False),
+        (httpx.ConnectError("nobody listens"), True),
+        (TimeoutError("no answer after 60 attempts"), True),
+        (ValueError("the receipt's signature does not hold"), False),
+    ],
+)
+def test_a_lie_is_never_taken_for_a_service_that_could_not_serve(fault: Exception, unserved: bool) -> None:
+    assert Sample.of_fault("visit", 1.0, fault).unserved is unserved

@@ -2,64 +2,165 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from evote_loadtests.crowd import CAST, LOGGED, VISIT, Kept
-from evote_loadtests.figures import Figures, faults_of, figures_of, goals_missed, table
-from evote_loadtests.street import Outcome
-from locust.stats import RequestStats
+from evote_loadtests.arrivals import Phase, Plan
+from evote_loadtests.client import Outcome
+from evote_loadtests.crowd import CAST, LOGGED, VISIT, Kept, Sample
+from evote_loadtests.figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
+from evote_loadtests.report import page
+from evote_loadtests.rush import UNANSWERED
+from evote_local.people.observed import CROWD, Fault, Seen, Used
+from evote_local.people.voters import Refusal
 
+STARTED = 1000.0
 KEPT = Kept(3, "賛成", {"tracker": "kept"})
 
 
-def stats_of(waits: dict[str, Sequence[float]]) -> RequestStats:
-    stats = RequestStats()
-    for name, times in waits.items():
-        for seconds in times:
-            stats.log_request("", name, seconds * 1000, 0)
-    return stats
+def waits(name: str, times: Sequence[float], at: float = STARTED + 1) -> list[Sample]:
+    return [Sample(name, seconds, at=at) for seconds in times]
 
 
-def figures(stats: RequestStats, outcome: Outcome, visits: int = 1) -> Figures:
-    return figures_of(stats, outcome, profile="constant", voters=visits, visits=visits, seconds=60)
+def failed(at: float, *, unserved: bool, seconds: float = 0.5) -> Sample:
+    return Sample(VISIT, seconds, "VoterRefused: refused with 500", unserved, at)
+
+
+def run_of(
+    samples: Sequence[Sample] = (),
+    *,
+    kept: Sequence[Kept] = (KEPT,),
+    missing: Sequence[Kept] = (),
+    refusals: Sequence[Refusal] = (),
+    faults: Sequence[str] = (),
+    latest_s: float = 0,
+    seen: Sequence[Seen] = (),
+    injected: Sequence[Fault] = (),
+    phases: Sequence[Phase] = (Phase("constant", 0, 60),),
+) -> Run:
+    outcome = Outcome(STARTED, kept, missing, refusals, latest_s, 60, list(faults))
+    return Run(Plan({0: 1.0}, [], phases), outcome, samples, seen, injected)
+
+
+def figures(run: Run) -> Figures:
+    return figures_of(run, profile="constant", voters=1, seconds=60)
+
+
+def found(run: Run) -> list[str]:
+    return list(faults_of(figures(run), run))
 
 
 def test_a_run_in_which_everybody_got_a_receipt_and_the_log_has_all_has_no_fault() -> None:
-    outcome = Outcome(kept=[KEPT], seconds=60)
-    assert not list(faults_of(figures(stats_of({CAST: [0.1]}), outcome), outcome))
+    assert found(run_of(waits(CAST, [0.1]))) == []
 
 
 @pytest.mark.parametrize(
-    "outcome, fault",
+    "run, fault",
     [
-        (Outcome(kept=[KEPT], missing=[KEPT]), "acknowledged, and not in the log: kept"),
-        (Outcome(kept=[]), "0 of 1 visits ended with a receipt"),
-        (Outcome(kept=[KEPT], faults=["the client died"]), "the client died"),
+        (run_of(missing=[KEPT]), "acknowledged, and not in the log: kept"),
+        (run_of(kept=[]), "0 of 1 visits ended"),
+        (run_of(faults=["the client died"]), "the client died"),
+        (run_of([failed(1005, unserved=True)]), "visit: 1 of 1 failed".replace("visit", VISIT)),
     ],
 )
-def test_a_lost_ballot_a_lost_voter_and_a_fault_of_the_client_fail_the_run(outcome: Outcome, fault: str) -> None:
-    assert any(fault in line for line in faults_of(figures(stats_of({}), outcome), outcome))
+def test_a_lost_ballot_a_lost_voter_and_a_fault_of_the_client_fail_the_run(run: Run, fault: str) -> None:
+    assert any(fault in line for line in found(run))
 
 
-def test_an_answer_that_no_voter_expects_fails_the_run() -> None:
-    stats, outcome = stats_of({VISIT: [1.0]}), Outcome(kept=[KEPT])
-    stats.log_error("", VISIT, "refused with 500")
-    assert list(faults_of(figures(stats, outcome), outcome)) == [f"{VISIT}: 1 of 1 failed"]
+BROKEN = Fault("Kafka", STARTED + 10, STARTED + 20)
+
+
+@pytest.mark.parametrize(
+    "at, injected, fault",
+    [
+        (STARTED + 15, [BROKEN], False),
+        (STARTED + 9, [BROKEN], True),
+        (STARTED + 21, [BROKEN], True),
+        (STARTED + 15, [], True),
+    ],
+)
+def test_a_500_is_a_fault_but_while_a_part_is_broken_on_purpose(at: float, injected: list[Fault], fault: bool) -> None:
+    run = run_of(refusals=[Refusal(at, 500)], injected=injected)
+    assert bool(found(run)) is fault
+
+
+@pytest.mark.parametrize("status", [503, None])
+def test_a_503_and_no_answer_are_told_and_are_no_faults(status: int | None) -> None:
+    run = run_of(refusals=[Refusal(STARTED + 1, status)])
+    assert found(run) == []
+    assert figures(run).unavailable == 1
+
+
+def test_a_visit_that_ran_into_a_broken_part_is_excused_and_a_lie_never_is() -> None:
+    began_before = failed(STARTED + 30, unserved=True, seconds=15)
+    assert found(run_of([began_before], kept=[], injected=[BROKEN])) == []
+    lie = failed(STARTED + 15, unserved=False)
+    assert any("1 of 1 failed" in line for line in found(run_of([lie], kept=[], injected=[BROKEN])))
+    lost = run_of([began_before], missing=[KEPT], injected=[BROKEN])
+    assert any("acknowledged" in line for line in found(lost))
+
+
+def test_a_platform_that_is_not_well_again_fails_the_run() -> None:
+    assert found(run_of(injected=[Fault("Kafka", STARTED + 10, None)])) == ["Kafka: the platform was not well again"]
 
 
 def test_a_goal_is_missed_by_what_one_voter_in_a_hundred_waits() -> None:
-    slow = stats_of({CAST: [0.1] * 90 + [3.0] * 10, LOGGED: [1.0]})
-    assert [line.split(":")[0] for line in goals_missed(slow, figures(slow, Outcome()))] == [CAST]
+    slow = run_of(waits(CAST, [0.1] * 90 + [3.0] * 10) + waits(LOGGED, [1.0]))
+    assert [line.split(":")[0] for line in goals_missed(slow, figures(slow))] == [CAST]
 
 
 def test_a_client_that_lets_people_in_late_measures_itself() -> None:
-    stats = stats_of({})
-    assert "machine of its own" in "".join(goals_missed(stats, figures(stats, Outcome(latest_s=5))))
+    late = run_of(latest_s=5)
+    assert "machine of its own" in "".join(goals_missed(late, figures(late)))
 
 
 def test_beside_an_earlier_run_stands_the_ratio() -> None:
-    now = figures(stats_of({CAST: [0.2] * 20, LOGGED: [1.0]}), Outcome())
+    now = figures(run_of(waits(CAST, [0.2] * 20) + waits(LOGGED, [1.0])))
     lines = list(table(now, {"waited": {CAST: {"p95_ms": 100}}}))
     assert next(line for line in lines if CAST in line).endswith("| 2.00 |")
     assert next(line for line in lines if LOGGED in line).endswith("| - |")
+
+
+def looks(*, every_s: float, cores: float, until_s: float) -> list[Seen]:
+    """The services use ``cores``, and the crowd as much again."""
+    moments = [STARTED + number * every_s for number in range(round(until_s / every_s) + 1)]
+    return [
+        Seen(at, {name: Used(7 + cores * (at - STARTED), 100) for name in ("ballot-1", CROWD)}, {"tally": 3.0})
+        for at in moments
+    ]
+
+
+def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> None:
+    phases = [Phase("one", 0, 10, 5), Phase("two", 15, 10)]
+    samples = waits(CAST, [0.1, 0.3], STARTED + 12) + waits(CAST, [0.2], STARTED + 16) + waits(UNANSWERED, [30])
+    refusals = [Refusal(STARTED + 2, 503), Refusal(STARTED + 16, None), Refusal(STARTED + 17, 500)]
+    seen = looks(every_s=4, cores=0.5, until_s=64)
+    one, two = figures(run_of(samples, refusals=refusals, seen=seen, phases=phases)).phases
+    assert (one.planned, one.accepted, one.unavailable, one.unanswered, one.broken) == (1, 2, 1, 0, 0)
+    assert (two.planned, two.accepted, two.unavailable, two.unanswered, two.broken) == (0, 1, 0, 1, 1)
+    assert (one.post.p50_ms, one.post.max_ms) == (pytest.approx(100), pytest.approx(300))
+    assert (one.unclean, two.unclean) == (1, 0)
+    assert one.cpu_s == pytest.approx(7.5)
+    assert one.cores == pytest.approx(0.5)
+    assert one.memory_mb["ballot-1"] == [100] * 4
+
+
+def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:
+    alone = figures(run_of())
+    assert math.isnan(alone.phases[0].cpu_s)
+    save(alone, tmp_path / "figures.json", goals=[])
+    assert json.loads((tmp_path / "figures.json").read_text())["phases"][0]["post"]["p95_ms"] is None
+
+
+def test_the_page_has_every_plot_and_loads_nothing() -> None:
+    seen, injected = looks(every_s=4, cores=0.5, until_s=60), [Fault("Kafka <b>", STARTED + 10, STARTED + 20)]
+    run = run_of(waits(CAST, [0.1]) + waits(LOGGED, [1.0]), seen=seen, injected=injected)
+    text = page("Load", ["a <b>", "| one | two |", "|---|---|", "| <i> | 2 |"], run)
+    assert text.count("<svg") == 6
+    assert "<td>&lt;i&gt;</td>" in text
+    assert "<b>" not in text
+    assert "src=" not in text
+    assert "<link" not in text

@@ -1,4 +1,4 @@
-"""Rules and dashboards ask for metrics, labels, routes and problems that there are."""
+"""Rules, dashboards and the city's wall ask for metrics, labels, routes and problems that there are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Query:
 
 
 def queries() -> Iterator[Query]:
-    """Of all rules and panels."""
+    """Of all rules and panels, and of the wall."""
     for file in sorted((MONITORING / "rules").glob("*.yml")):
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
@@ -55,6 +55,8 @@ def queries() -> Iterator[Query]:
     for file in sorted((MONITORING / "dashboards").glob("*.json")):
         for title, text in panel_queries(json.loads(file.read_text())):
             yield Query(f"{file.name} {title}", text)
+    for name, text in json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"].items():
+        yield Query(f"the wall's {name}", text)
 
 
 def panel_queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,7 @@ async def hold_by_the_documents(stack: Stack, folder: Path) -> list[str]:
     await town.officers_certify()
     await town.auditors_verify()
     town.operators_look()
+    town.staff_tell_of_an_incident()
     return town.desk.never_run()
 
 
@@ -398,6 +399,11 @@ class DocumentedTown:
         for _ in range(2):
             self.done(REVOCATION, "openssl crl")
         self.done(REVOCATION, "openssl ocsp")
+
+    def staff_tell_of_an_incident(self) -> None:
+        """On the wall, and take it down again."""
+        for command in ("say", "show", "over"):
+            self.done("docs/runbooks/incidents.ja.md", f"evote wall {command}")
 
 
 def _heard_by(trustee: int, code: CeremonyCode) -> str:

@@ -17,6 +17,7 @@ from . import (
     officer_commands,
     roll_commands,
     trustee_commands,
+    wall_commands,
 )
 from .errors import CommandFailed
 
@@ -32,6 +33,7 @@ app.add_typer(officer_commands.app, name="officer")
 app.add_typer(command_commands.app, name="command")
 app.add_typer(face_commands.app, name="face")
 app.add_typer(front_commands.app, name="front")
+app.add_typer(wall_commands.app, name="wall")
 app.add_typer(trustee_commands.app, name="trustee")
 app.add_typer(audit_commands.app, name="audit")
 

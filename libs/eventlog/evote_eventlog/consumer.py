@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import asyncpg
 import structlog
@@ -20,17 +20,16 @@ from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
 from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
-from .reading import LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
+from .reading import FEW_RECORDS, LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
 from .record import Batch, LogPartition
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
 
 _POLL_MS = 250
-_ROUND_S = 0.1
-_FEW_RECORDS = 500
-"""So few are applied in one transaction, and the next round begins no sooner than a tenth of a second behind such a
-one: records that come meanwhile share a transaction."""
+ROUND_S: Final = 0.1
+"""After a round of few records the next one begins no sooner behind its beginning: what comes meanwhile shares a fetch
+and a transaction."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -147,8 +146,8 @@ class ProjectionRunner:
                 began = monotonic()
                 records = await self._poll(consumer, reader)
                 await self._check_connection()
-                if records <= _FEW_RECORDS:
-                    await asyncio.sleep(began + _ROUND_S - monotonic())
+                if records <= FEW_RECORDS:
+                    await asyncio.sleep(began + ROUND_S - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None
@@ -164,7 +163,7 @@ class ProjectionRunner:
                 {partition: place.offset for partition, place in places.items()}, timeout_ms=_POLL_MS
             )
         records = sum(len(batch.records) for _, batch in batches)
-        if not batches or records > _FEW_RECORDS or not await self._apply_together(places, batches):
+        if not batches or records > FEW_RECORDS or not await self._apply_together(places, batches):
             for partition, batch in batches:
                 await self._apply(consumer, partition, places[partition], batch)
         self._show_lag(consumer)

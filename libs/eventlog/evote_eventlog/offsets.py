@@ -60,11 +60,16 @@ async def lock_offsets(
 async def store_offsets(
     connection: asyncpg.Connection, projection: str, next_offsets: Mapping[LogPartition, int]
 ) -> None:
-    """Note that everything before these offsets is applied."""
+    """Note that everything before these offsets is applied.
+
+    The transaction that this is in waits for no disk when it commits. A crash of the server may lose the last of them,
+    whole and in their order: then the offsets are those of before, too, and the log has what is to be applied again.
+    """
     await connection.execute(
         "UPDATE consumer_offsets AS o SET next_offset = new.next_offset"
         " FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS new (topic, partition, next_offset)"
-        " WHERE o.projection = $1 AND o.topic = new.topic AND o.partition = new.partition",
+        " WHERE o.projection = $1 AND o.topic = new.topic AND o.partition = new.partition"
+        " RETURNING set_config('synchronous_commit', 'off', true)",
         projection,
         [partition.topic.value for partition in next_offsets],
         [partition.partition for partition in next_offsets],

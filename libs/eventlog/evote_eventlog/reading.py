@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
@@ -18,6 +18,9 @@ from .record import Batch, LogPartition, PoisonRecord, Record, RecordPosition, r
 
 _STOP_TIMEOUT_S = 5.0
 _BATCH_RECORDS = 2000
+
+FEW_RECORDS: Final = 500
+"""Who fetched so few is not behind, and may let more come together before the next fetch."""
 
 Places = Mapping[TopicPartition, int]
 """The next offset to read of each partition."""

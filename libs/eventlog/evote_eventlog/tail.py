@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
+from time import monotonic
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,6 +15,7 @@ from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
 from .reading import (
+    FEW_RECORDS,
     LogReader,
     begin_offsets,
     consumer_options,
@@ -33,10 +36,16 @@ _POLL_MS = 200
 class EventTail:
     """All partitions of some topics. Records of a partition come in order; partitions interleave."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Collection[Topic]) -> None:
-        """``topics`` must exist when reading begins."""
+    def __init__(self, kafka: KafkaSettings, topics: Collection[Topic], *, round_s: float = 0.0) -> None:
+        """``topics`` must exist when reading begins.
+
+        Args:
+            round_s: for who is in no hurry: the next fetch begins no sooner behind one of few records, in seconds, and
+                brings what came meanwhile at once.
+        """
         self._kafka = kafka
         self._topics = frozenset(topics)
+        self._round_s = round_s
 
     async def end_offsets(self) -> dict[LogPartition, int]:
         """The offset after the last committed record of each partition; raises ``LogUnavailable``."""
@@ -81,12 +90,16 @@ class EventTail:
                 consumer.seek(assignment, places[assignment])
             reader = LogReader(self._kafka, consumer)
             while self._unfinished(places, until):
+                began, records = monotonic(), 0
                 for assignment, batch in await reader.next_batches(places, timeout_ms=_POLL_MS):
+                    records += len(batch.records)
                     begin, places[assignment] = places[assignment], batch.end
                     limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
                     if limit > begin:
-                        records = [record for record in batch.records if record.position.offset < limit]
-                        yield Batch(batch.partition, begin, limit, records)
+                        within = [record for record in batch.records if record.position.offset < limit]
+                        yield Batch(batch.partition, begin, limit, within)
+                if records <= FEW_RECORDS:
+                    await asyncio.sleep(began + self._round_s - monotonic())
 
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:

@@ -28,16 +28,16 @@ from evote_platform.roster import RosterFile
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered
+from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
 from .keys.room import KeyRoom
 from .metrics import ReleaseMetrics, RevocationMetrics
-from .phone.provider import PhoneProvider
+from .phone.provider import PhoneProvider, open_client
 from .projection import AuthProjection
 from .releasing import Releasing
 from .revocation.ocsp import OcspClient, open_http
 from .revocation.trust import Trust
 from .settings import AuthSettings
-from .vault import Connection, elections, roll
+from .vault import Connection, elections
 from .vault.elections import KnownElection
 
 SERVICE = "auth"
@@ -84,8 +84,9 @@ class AuthService:
         election.require_not_abandoned()
         if election.closed:
             raise ElectionOver
-        frozen_under = await roll.frozen_under(connection, election_uuid)
-        if await self.releasing.keys.key_id(election_uuid) != frozen_under:
+        if election.frozen_under is None:
+            raise RollNotFrozen
+        if await self.releasing.keys.key_id(election_uuid) != election.frozen_under:
             raise MasterKeyChanged
         return election
 
@@ -98,7 +99,8 @@ async def running(
     kafka, phone = settings.kafka(), settings.phone()
     async with (
         schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
-        open_http() as http,
+        open_http() as responders,
+        open_client() as http,
     ):
         show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
@@ -107,7 +109,7 @@ async def running(
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
-        ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
+        ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
         )

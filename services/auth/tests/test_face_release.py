@@ -152,7 +152,7 @@ async def test_without_the_log_nothing_is_released_and_the_voter_may_try_again(
         raise stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(open_town.app.state.service.releasing.producer, "publish", away)
+        patch.setattr(open_town.app.state.service.releasing.producer, "publish_together", away)
         response = await open_town.release_by_face(verdict)
     assert response.status_code == status and "sealed_credential" not in response.json()
     assert await open_town.events(CredentialReleased) == []

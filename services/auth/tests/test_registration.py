@@ -297,7 +297,7 @@ async def test_what_a_release_changed_that_never_reached_the_log_is_in_the_next_
         raise stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(open_town.app.state.service.releasing.producer, "publish", away)
+        patch.setattr(open_town.app.state.service.releasing.producer, "publish_together", away)
         assert (await open_town.send(body)).status_code == status
     assert len(await open_town.events(CredentialReleased)) == 1, "nothing was released"
     assert (await open_town.send(body)).status_code == 200

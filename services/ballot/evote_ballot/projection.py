@@ -218,8 +218,9 @@ async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: Checkpoi
         if entry.topic == Topic.BALLOTS.value
     ]
     await connection.execute("INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING", checkpoint.size)
-    await connection.execute(
-        "INSERT INTO log_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[])"
-        " ON CONFLICT DO NOTHING",
-        *(zip(*entries, strict=True) if entries else ([], [], [], [])),
-    )
+    if entries:
+        await connection.execute(
+            "INSERT INTO log_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[])"
+            " ON CONFLICT DO NOTHING",
+            *zip(*entries, strict=True),
+        )

@@ -10,12 +10,15 @@ import json
 import multiprocessing
 import os
 import signal
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from evote_ballot import store
 from evote_ballot.domain import history
+from evote_ballot.domain.refusals import DuplicateCiphertext
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
@@ -191,6 +194,35 @@ async def test_a_copied_ciphertext_is_refused_whichever_replica_it_reaches(two_r
     thief = place.signed(1, sign_again(place, json.loads(victim), 1), 1)
     for replica in (0, 1):
         assert await place.refused(thief, replica) == (409, "duplicate-ciphertext")
+
+
+async def test_a_cast_asks_the_tables_once_and_reserves_once(place, monkeypatch) -> None:
+    asked = Counter[str]()
+
+    def counted(name: str) -> None:
+        real = getattr(store, name)
+
+        async def ask(*arguments: object) -> object:
+            asked[name] += 1
+            return await real(*arguments)
+
+        monkeypatch.setattr(store, name, ask)
+
+    for name in ("look_at", "election_text", "check_ciphertexts", "reserve_ciphertexts", "load_election"):
+        counted(name)
+    for voter in (0, 1, 0):
+        assert (await place.post(place.new_cast(voter))).status_code == 201
+    # The election is read when the first ballot comes, and never again.
+    assert asked == {"look_at": 3, "reserve_ciphertexts": 3, "election_text": 1, "load_election": 1}
+
+
+async def test_a_reservation_waits_for_no_disk_and_changes_nothing_else_on_its_connection(place) -> None:
+    async with place.service.pool.acquire() as connection:
+        await store.reserve_ciphertexts(connection, place.election.uuid, "a tracker", ["1", "2", "2"])
+        assert await connection.fetchval("SHOW synchronous_commit") == "on"
+        await store.reserve_ciphertexts(connection, place.election.uuid, "a tracker", ["2", "1"])
+        with pytest.raises(DuplicateCiphertext):
+            await store.reserve_ciphertexts(connection, place.election.uuid, "another", ["3", "2"])
 
 
 async def test_nothing_is_taken_before_the_opening(place) -> None:

@@ -19,6 +19,7 @@ from typing import Final, Protocol, cast
 
 import asyncpg
 import structlog
+from evote_eventlog.consumer import ROUND_S
 from evote_eventlog.errors import Fenced, LogUnavailable, ReaderStopped
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -169,7 +170,7 @@ class Sequencer:
             raise TablesDisagree(signed, shown)
 
     async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
-        tail = EventTail(self._kafka, SOURCE_TOPICS)
+        tail = EventTail(self._kafka, SOURCE_TOPICS, round_s=ROUND_S)
         async with aclosing(tail.batches(start)) as batches:
             async for batch in batches:
                 await arrived.put(batch)

@@ -68,29 +68,33 @@ class ListParts:
         self._kept: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
         self._reading = asyncio.Lock()
 
-    async def part(self, connection: store.Connection, election_uuid: str, number: int) -> str:
+    async def part(self, reads: Reads, election_uuid: str, number: int) -> str:
         """The lines of one part, as ``public_creds.json`` writes them.
 
         Raises:
             UnknownElection: when the election wasn't drafted.
             NotPublished: before the roll is frozen, or when there are fewer parts.
         """
-        roll = await store.find_event(connection, election_uuid, RollFrozen)
+        async with reads.acquire() as connection:
+            roll = await store.find_event(connection, election_uuid, RollFrozen)
         if roll is None or number >= number_of_parts(roll.roll_size):
             raise NotPublished
-        async with self._reading:
-            return (await self._parts(connection, election_uuid, roll))[number]
-
-    async def _parts(self, connection: store.Connection, election_uuid: str, roll: RollFrozen) -> tuple[str, ...]:
         key = (election_uuid, roll.credentials_sha256)
         if key not in self._kept:
+            # Whoever waits here holds no connection: the crowd that comes first would else take them all.
+            async with self._reading:
+                if key not in self._kept:
+                    await self._read(reads, key, number_of_parts(roll.roll_size))
+        return self._kept[key][number]
+
+    async def _read(self, reads: Reads, key: tuple[str, str], parts: int) -> None:
+        async with reads.acquire() as connection:
             credentials = await store.frozen_credentials(connection, *key)
-            if credentials is None:
-                raise NotPublished
-            self._kept[key] = await asyncio.to_thread(_in_parts, credentials, number_of_parts(roll.roll_size))
-            if len(self._kept) > _LISTS_KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
+        if credentials is None:
+            raise NotPublished
+        self._kept[key] = await asyncio.to_thread(_in_parts, credentials, parts)
+        if len(self._kept) > _LISTS_KEPT:
+            self._kept.popitem(last=False)
 
 
 def _in_parts(credentials: Iterable[str], parts: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ tables are joined only when they are read.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 from evote_belenios.admission import ballot_digest
@@ -34,6 +35,16 @@ class TallyProjection:
     # ``examined`` is not written here: a replay empties it, because it follows from the others.
     tables = ("facts", "credential_parts", "ballots", "close_markers", "ballot_entries", "checkpoints", "examined")
 
+    async def apply_all(self, connection: asyncpg.Connection, records: Sequence[Record]) -> None:
+        """Apply records, the ballots among them with one statement."""
+        casts: list[tuple[Record, BallotAccepted]] = []
+        for record in records:
+            if isinstance(record.envelope.data, BallotAccepted):
+                casts.append((record, record.envelope.data))
+            else:
+                await self.apply(connection, record)
+        await _apply_ballots(connection, casts)
+
     async def apply(self, connection: asyncpg.Connection, record: Record) -> None:
         """Apply one record; events that tally has no use for change nothing."""
         data = record.envelope.data
@@ -42,7 +53,7 @@ class TallyProjection:
         elif isinstance(data, CredentialsPublished):
             await _apply_credentials(connection, data)
         elif isinstance(data, BallotAccepted):
-            await _apply_ballot(connection, record, data)
+            await _apply_ballots(connection, [(record, data)])
         elif isinstance(data, BallotBoxClosed):
             await _apply_marker(connection, record, data)
         elif isinstance(data, CheckpointSigned):
@@ -86,13 +97,27 @@ async def _apply_credentials(connection: asyncpg.Connection, data: CredentialsPu
     )
 
 
-async def _apply_ballot(connection: asyncpg.Connection, record: Record, data: BallotAccepted) -> None:
+async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
+    # Who contradicts itself the log can't have, and a text that is no ballot's may be none for a table.
+    rows = [_ballot_row(record, data) for record, data in casts if _is_consistent(data)]
+    if rows:
+        await connection.execute(
+            "INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
+            " $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bytea[])",
+            *zip(*rows, strict=True),
+        )
+
+
+def _is_consistent(data: BallotAccepted) -> bool:
     try:
         ballot_digest(data)
     except BeleniosError:
-        return  # it contradicts itself: the log can't have it, and a text that is no ballot's may be none for a table
-    await connection.execute(
-        "INSERT INTO ballots VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        return False
+    return True
+
+
+def _ballot_row(record: Record, data: BallotAccepted) -> tuple[object, ...]:
+    return (
         record.position.partition,
         record.position.offset,
         data.election_uuid,
@@ -123,14 +148,17 @@ async def _apply_checkpoint(connection: asyncpg.Connection, data: CheckpointSign
         data.size,
         data.previous_size,
     )
-    await connection.executemany(
-        "INSERT INTO ballot_entries VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        [
-            (data.previous_size + index, entry.partition, entry.offset, bytes.fromhex(entry.leaf_hash))
-            for index, entry in enumerate(data.entries)
-            if entry.topic == Topic.BALLOTS.value
-        ],
-    )
+    entries = [
+        (data.previous_size + index, entry.partition, entry.offset, bytes.fromhex(entry.leaf_hash))
+        for index, entry in enumerate(data.entries)
+        if entry.topic == Topic.BALLOTS.value
+    ]
+    if entries:
+        await connection.execute(
+            "INSERT INTO ballot_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bytea[])"
+            " ON CONFLICT DO NOTHING",
+            *zip(*entries, strict=True),
+        )
 
 
 def _leaf_hash(record: Record) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from evote_ceremony.messages import Step
 from evote_local.testbed import eventually
 from evote_platform.clock import rfc3339
 from evote_platform.publication import text_to_the_minute
+from evote_tally import exports
 from evote_tally.domain import roll
 
 pytestmark = pytest.mark.stack
@@ -169,3 +172,26 @@ async def test_the_parts_of_the_list_are_together_the_whole_list(officer, stand_
     assert (beyond.status_code, slug(beyond)) == (404, "not-published")
     for none in ("256", "-1", "x"):
         assert (await officer.get(f"/public_creds/{none}")).status_code == 422
+
+
+async def test_whoever_waits_for_a_part_of_the_list_leaves_others_their_reads(officer, stand_ins, monkeypatch) -> None:
+    """The first in a city of 200,000 waits for seconds, and so does everybody who comes meanwhile."""
+    begun, go_on, in_parts = threading.Event(), threading.Event(), exports._in_parts
+
+    def slowly(*arguments: Any) -> tuple[str, ...]:
+        begun.set()
+        assert go_on.wait(50)
+        return in_parts(*arguments)
+
+    monkeypatch.setattr(exports, "_in_parts", slowly)
+    await officer.draft()
+    await officer.open_with(stand_ins, 3, "Ed25519")
+    crowd = [asyncio.create_task(officer.get("/public_creds/0")) for _ in range(40)]
+    try:
+        await asyncio.to_thread(begun.wait, 50)
+        assert (await officer.get("/public_creds.json")).status_code == 200
+        assert not any(waiting.done() for waiting in crowd)
+    finally:
+        go_on.set()
+    answers = await asyncio.gather(*crowd)
+    assert {answer.status_code for answer in answers} == {200} and len({answer.text for answer in answers}) == 1

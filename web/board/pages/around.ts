@@ -2,6 +2,7 @@
 
 import type { PublicServices } from "@tsukuba-evote/shared/api";
 import type { Policy } from "@tsukuba-evote/shared/check";
+import { type Pause, poll, type Seen } from "@tsukuba-evote/shared/read";
 import type { Scanner } from "@tsukuba-evote/shared/scan";
 import { useAround } from "@tsukuba-evote/shared/pages";
 import { createContext } from "preact";
@@ -9,7 +10,6 @@ import { useContext, useEffect, useState } from "preact/hooks";
 
 import type { Address } from "../app/address.ts";
 import { NotFound } from "../read/asking.ts";
-import { type Pause, poll, type Seen } from "../read/polling.ts";
 import { CATALOGUES, type Words } from "../words/index.ts";
 
 export interface Public {

@@ -4,7 +4,8 @@ import type { VNode } from "preact";
 import { useRef, useState } from "preact/hooks";
 
 import { readTracker } from "../check/pasted.ts";
-import { Away, NotFound, read } from "../read/asking.ts";
+import { Away } from "@tsukuba-evote/shared/read";
+import { NotFound, read } from "../read/asking.ts";
 import { ErrorSummary } from "@tsukuba-evote/shared/pages";
 import { plain, Text } from "@tsukuba-evote/shared/words";
 import { useElection, useLive, usePublic, useWords } from "./around.ts";

@@ -3,8 +3,9 @@
 import type { VNode } from "preact";
 
 import { NotFound, read } from "../read/asking.ts";
-import { percent, type TurnoutRow, turnoutRows } from "../read/counts.ts";
+import { type TurnoutRow, turnoutRows } from "../read/counts.ts";
 import { timeOf, useAround } from "@tsukuba-evote/shared/pages";
+import { percent } from "@tsukuba-evote/shared/read";
 import { plain, Text } from "@tsukuba-evote/shared/words";
 import { useElection, useLive, usePublic, useWords } from "./around.ts";
 import { Freshness, PublicPage } from "./public_page.tsx";

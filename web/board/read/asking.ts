@@ -1,11 +1,7 @@
 /** Asking the public services. The browser keeps what it got with its ETag and asks with it again: an answer that didn't change costs a 304. */
 
 import { NoAnswer, slugOf } from "@tsukuba-evote/shared/api";
-
-/** Nobody could answer: no connection, an overload, a proxy's page. */
-export class Away extends Error {
-  override readonly name = "Away";
-}
+import { Away } from "@tsukuba-evote/shared/read";
 
 /** There is no such thing, or not yet, or not before the close. */
 export class NotFound extends Error {

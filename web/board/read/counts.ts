@@ -1,6 +1,7 @@
 /** Figures of turnout and result as the pages show them. */
 
 import type { Election } from "@tsukuba-evote/shared/belenios";
+import { percent } from "@tsukuba-evote/shared/read";
 import * as v from "valibot";
 
 /** A row of the turnout table: who had voted by a full hour. */
@@ -14,11 +15,6 @@ export interface TurnoutRow {
 
 export function turnoutRows(hours: readonly { readonly until: string; readonly voters: number }[], rollSize: number): readonly TurnoutRow[] {
   return hours.map(({ until, voters }) => ({ until, voters, rate: percent(voters, rollSize) }));
-}
-
-/** Rounded down in the last place: a turnout of 100.00 % means everybody. */
-export function percent(part: number, whole: number): string {
-  return whole === 0 ? "0.00" : (Math.floor((part * 10_000) / whole) / 100).toFixed(2);
 }
 
 /** How often each choice was made. */

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import { checkMyBallot, type StepName } from "../check/my_ballot.ts";
 import { type Pasted, readPasted, readTracker } from "../check/pasted.ts";
-import { Away } from "../read/asking.ts";
+import { Away } from "@tsukuba-evote/shared/read";
 import { cosigned, ELECTION, LEAF, POLICY, PretendPublic, RECEIPT, RECEIPT_KEY, signed, signedReceipt, TRACKER } from "./pretend.ts";
 
 const city = { electionUuid: ELECTION.uuid, receiptKey: RECEIPT_KEY, policy: POLICY };

@@ -3,9 +3,8 @@
 import { expect, test } from "vitest";
 
 import { linkTo, readAddress } from "../app/address.ts";
-import { Away } from "../read/asking.ts";
-import { countsOf, percent, turnoutRows } from "../read/counts.ts";
-import { poll } from "../read/polling.ts";
+import { Away, percent, poll } from "@tsukuba-evote/shared/read";
+import { countsOf, turnoutRows } from "../read/counts.ts";
 import { ELECTION } from "./pretend.ts";
 
 test("the turnout table says how many had voted by when, and the part of the roll that they are", () => {

@@ -1,3 +1,4 @@
+import { NOTICE_KINDS } from "@tsukuba-evote/shared/words";
 import type { Words } from "./index.ts";
 
 export const en: Words = {
@@ -117,16 +118,7 @@ export const en: Words = {
     witnessed: "Confirmed by witnesses up to",
     chain: (chain) => `In ${chain} up to`,
     behind: "When witnesses or ledgers are behind, voting goes on, and they catch up.",
-    kind: {
-      "entry-changed": "An entry of the record is not what it was.",
-      "entry-dropped": "An entry that was in the record is gone.",
-      "entries-reordered": "Entries are in another order than was signed.",
-      "log-forked": "Two different records were signed for the same place.",
-      "log-rolled-back": "The record is shorter than it was.",
-      "anchor-unrequested": "There is something in the outside ledger that nobody asked for.",
-      "chain-disagrees": "The outside ledger and the record disagree.",
-      other: "Something about the record is unusual.",
-    },
+    kind: NOTICE_KINDS.en,
   },
   access: {
     scope: "Scope",

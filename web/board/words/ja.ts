@@ -1,3 +1,5 @@
+import { NOTICE_KINDS } from "@tsukuba-evote/shared/words";
+
 export const ja = {
   pages: "ページ",
   notConfigured: "確認ページを表示できません。しばらくしてから読み込み直してください。",
@@ -114,16 +116,7 @@ export const ja = {
     witnessed: "証人が確かめた所まで（件）",
     chain: (chain: string) => `${chain} に刻まれた所まで（件）`,
     behind: "証人や台帳が遅れていても、投票は続けられ、あとから追いつきます。",
-    kind: {
-      "entry-changed": "記録の一つが、前に見たときと違います。",
-      "entry-dropped": "前にあった記録の一つが、なくなっています。",
-      "entries-reordered": "記録の順番が、署名された順番と違います。",
-      "log-forked": "同じ所に、違う二つの記録が署名されています。",
-      "log-rolled-back": "記録が、前に見たときより短くなっています。",
-      "anchor-unrequested": "外部の台帳に、頼んでいない書き込みがあります。",
-      "chain-disagrees": "外部の台帳と記録が合いません。",
-      other: "記録に、いつもと違う点があります。",
-    },
+    kind: NOTICE_KINDS.ja,
   },
   access: {
     scope: "対象範囲",

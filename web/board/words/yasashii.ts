@@ -1,3 +1,4 @@
+import { NOTICE_KINDS } from "@tsukuba-evote/shared/words";
 import type { Words } from "./index.ts";
 
 /** やさしい日本語: short sentences, words apart, and above every kanji how it is read (`{漢字|かんじ}`). */
@@ -116,16 +117,7 @@ export const yasashii: Words = {
     witnessed: "ほかの {人|ひと}たちが {確|たし}かめた ところまで",
     chain: (chain) => `${chain} に ある ところまで`,
     behind: "おくれて いても {投票|とうひょう}できます。あとで おいつきます。",
-    kind: {
-      "entry-changed": "{記録|きろく}の {一|ひと}つが、{前|まえ}と ちがいます。",
-      "entry-dropped": "{前|まえ}に あった {記録|きろく}の {一|ひと}つが ありません。",
-      "entries-reordered": "{記録|きろく}の {順番|じゅんばん}が ちがいます。",
-      "log-forked": "{同|おな}じ ところに、ちがう {記録|きろく}が {二|ふた}つ あります。",
-      "log-rolled-back": "{記録|きろく}が {前|まえ}より {短|みじか}く なりました。",
-      "anchor-unrequested": "{外|そと}の {台帳|だいちょう}に、たのんで いない {記録|きろく}が あります。",
-      "chain-disagrees": "{外|そと}の {台帳|だいちょう}と {記録|きろく}が {合|あ}いません。",
-      other: "{記録|きろく}に、いつもと ちがう ことが あります。",
-    },
+    kind: NOTICE_KINDS.yasashii,
   },
   access: {
     scope: "どの ページか",

@@ -4,6 +4,7 @@ import { en } from "./en.ts";
 import { ja } from "./ja.ts";
 import { yasashii } from "./yasashii.ts";
 
+export { NOTICE_KINDS } from "./notices.ts";
 export { plain, Text } from "./ruby.tsx";
 
 /** The shape of a catalogue, from the Japanese one: texts, and functions that make a text. A language that lacks a word doesn't compile. */

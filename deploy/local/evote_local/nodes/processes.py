@@ -10,9 +10,9 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +24,8 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None, use_errno=True)
 # prctl(2) ties a child to the life of the thread that forked it: one thread starts all, and lives as long as we do.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="starts-children")
+_names: dict[int, str] = {}
+"""What children are, by their ids."""
 
 
 class ProcessFailed(Exception):
@@ -98,6 +100,7 @@ class ChildProcess:
                 start_new_session=True,
                 preexec_fn=die_with_parent(os.getpid()),
             ).result()
+        name_child(self.pid, name)
 
     @property
     def pid(self) -> int:
@@ -153,30 +156,47 @@ def log_tail(path: Path, lines: int = 30) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def processor_times(parent: int) -> Mapping[str, float]:
-    """The processor time that the children of a process have used, and theirs, in seconds; summed by program.
+@dataclass(frozen=True)
+class Use:
+    """What a child and all that it has started have used."""
 
-    Of those that have ended too, from when their own parent has noticed.
-    """
-    used: defaultdict[str, float] = defaultdict(float)
-    for child in psutil.Process(parent).children(recursive=True):
+    name: str
+    pid: int
+    cpu_s: float
+    """In seconds of a processor, with what has ended and was waited for by its own parent."""
+    memory_mb: float
+    """What they have written themselves and share with nobody: no files, no shared buffers (proc(5), ``Pss_Anon``)."""
+
+
+def uses_of_children() -> list[Use]:
+    """Each child of this process that still runs, as :class:`ChildProcess` or :func:`name_child` calls it."""
+    found = []
+    for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            times = child.cpu_times()
-            # A worker's time is its program's. The first four: user, system, and those of children that ended.
-            program = child.parent() if "--multiprocessing-fork" in child.cmdline() else child
-            used[_program((program or child).cmdline())] += sum(times[:4])
-    return used
+            family = [child, *child.children(recursive=True)]
+            name = _names.get(child.pid, child.name())
+            found.append(Use(name, child.pid, sum(map(_cpu_s, family)), sum(_own_mb(one.pid) for one in family)))
+    return found
 
 
-def _program(command: Sequence[str]) -> str:
-    """A program's name: of Python its module, of Java its class, of PostgreSQL's sessions what serves them."""
-    words = [word for word in command if not word.startswith("-")]
-    if not words:
-        return "?"
-    if "-m" in command:
-        return command[command.index("-m") + 1]
-    first = Path(words[0].split(":")[0]).name
-    return next((word for word in words if word.startswith("kafka.")), first) if first == "java" else first
+def name_child(pid: int, name: str) -> None:
+    """Say what a child is that was started otherwise."""
+    _names[pid] = name
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        # The first four: user, system, and those of children that ended.
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0
+
+
+def _own_mb(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss_Anon:"):
+                return int(line.split()[1]) / 1000
+    return 0.0
 
 
 def _primary_group(user: str) -> int:

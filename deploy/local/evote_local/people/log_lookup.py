@@ -11,8 +11,9 @@ import rfc8785
 from evote_belenios.ballots import tracker_of
 from evote_belenios.order import OrderStatement
 from evote_tlog.checkpoint import VerifierKey, open_checkpoint
-from evote_tlog.merkle import leaf_hash
+from evote_tlog.merkle import Frontier, leaf_hash
 from evote_tlog.proof import verify_inclusion
+from evote_tlog.tiles import TILE_WIDTH, Tile, split_hashes
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,23 @@ class PublicLog:
         hashes = [bytes.fromhex(text) for text in proof["hashes"]]
         verify_inclusion(leaf, proof["log_index"], checkpoint.size, hashes, checkpoint.root)
         return True
+
+    async def leaves(self, client: httpx.AsyncClient) -> frozenset[bytes]:
+        """The hashes of all records under the newest signed checkpoint: for who looks for many.
+
+        Raises ``httpx.HTTPError`` when they can't be had, ``TlogError`` or ``ValueError`` when they don't lead there.
+        """
+        checkpoint = open_checkpoint(await self._read("checkpoint", client), self.key)
+        frontier, found = Frontier(), set[bytes]()
+        for first in range(0, checkpoint.size, TILE_WIDTH):
+            width = min(TILE_WIDTH, checkpoint.size - first)
+            tile = await self._read(Tile(0, first // TILE_WIDTH, width).path, client)
+            for leaf in split_hashes(tile, width):
+                frontier.append(leaf)
+                found.add(leaf)
+        if checkpoint.size and frontier.root() != checkpoint.root:
+            raise ValueError("the log's tiles don't lead up to its signed head")
+        return frozenset(found)
+
+    async def _read(self, path: str, client: httpx.AsyncClient) -> bytes:
+        return (await client.get(f"{self.url}/{path}")).raise_for_status().content

@@ -13,7 +13,7 @@ from evote_tlog.checkpoint import VerifierKey
 
 from .log_lookup import PublicLog
 
-_FILE, _CARDS = "target.json", "cards"
+_FILE, _CARDS, _CREDENTIALS = "target.json", "cards", "credentials.txt"
 POLLS_OPEN = "The crowd begins to come"
 """What the crowd's program says when the first arrival's time runs: who measures the services begins there."""
 
@@ -50,12 +50,32 @@ class Target:
         return PublicLog(self.log_url, VerifierKey.parse(self.log_key))
 
 
-def write_target(folder: Path, target: Target, cards: Sequence[EmulatedCard]) -> None:
-    """Write a folder that :func:`read_target` reads; ``cards`` are the voters', who are on the election's roll."""
+def write_target(folder: Path, target: Target, cards: Sequence[EmulatedCard], credentials: Sequence[str] = ()) -> None:
+    """Write a folder that :func:`read_target` reads.
+
+    ``cards`` are the voters', who are on the election's roll; ``credentials`` those of further voters who have been
+    given theirs already.
+    """
     (folder / _CARDS).mkdir(parents=True)
     for number, card in enumerate(cards):
         save_card(card, folder / _CARDS / f"{number:06d}.json")
+    if credentials:
+        secret = folder / _CREDENTIALS
+        secret.touch(mode=0o600)
+        secret.write_text("".join(f"{credential}\n" for credential in credentials))
     (folder / _FILE).write_text(json.dumps(asdict(target), ensure_ascii=False, indent=2) + "\n")
+
+
+def read_credentials(folder: Path) -> list[str]:
+    """The private credentials of voters who have been given theirs already.
+
+    Raises:
+        TargetUnreadable: there are none.
+    """
+    try:
+        return (folder / _CREDENTIALS).read_text().split()
+    except OSError as error:
+        raise TargetUnreadable(folder, str(error)) from error
 
 
 def read_target(folder: Path) -> tuple[Target, list[EmulatedCard]]:

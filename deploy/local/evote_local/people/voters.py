@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -27,6 +28,7 @@ from evote_belenios.order import OrderStatement, parse_order, sign_order, verify
 from evote_jpki.card import JpkiCard
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
+from evote_tlog.merkle import leaf_hash
 
 from .log_lookup import KnownBallot, PublicLog
 from .occasions import DeviceOccasion, LyingService
@@ -36,10 +38,11 @@ SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
 Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]]]
 """Answers auth's challenge with a card: what the voter does with it."""
 
-_ATTEMPTS = 60
+_ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
 _SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
 """A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
+_LOOK_AGAIN_S = 0.5
 _PLAIN_HTTP = ssl.create_default_context()
 
 
@@ -57,17 +60,35 @@ class VoterRefused(Exception):
         return str(json.loads(self.problem)["type"]).rsplit(":", 1)[-1]
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A request that a service did not serve, for a reason that isn't the voter's."""
+
+    at: float
+    """When that was known, by ``time.perf_counter``."""
+    status: int | None
+    """From 500 on; None: no answer at all."""
+
+
 @dataclass
 class Measurements:
-    """Latencies in seconds that voters saw."""
+    """Latencies in seconds that voters saw, and what the services did not serve."""
 
     release_s: list[float] = field(default_factory=list)
     """Of voters whose card is emulated in their own process: the others type, and wait for a reader."""
     cast_s: list[float] = field(default_factory=list)
     logged_s: list[float] = field(default_factory=list)
     anchored_s: list[float] = field(default_factory=list)
-    unavailable: int = 0
-    """How often a service said 503 or did not answer, and the voter tried again."""
+    refusals: list[Refusal] = field(default_factory=list)
+
+    @property
+    def unavailable(self) -> int:
+        """How often a service said 503 or did not answer."""
+        return sum(refusal.status in (None, HTTPStatus.SERVICE_UNAVAILABLE) for refusal in self.refusals)
+
+    def refused(self, status: int | None) -> None:
+        """A request was not served just now."""
+        self.refusals.append(Refusal(time.perf_counter(), status))
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,16 @@ class Cast:
         """What the device keeps: with the receipt it finds the ballot in the log. ``credential`` is the public one."""
         uuid, accepted_at = str(self.receipt["election_uuid"]), str(self.receipt["accepted_at"])
         return KnownBallot(uuid, credential, self.ballot, self.order, accepted_at)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A ballot and the whole body that is posted, made before its voter comes."""
+
+    choice: str
+    ballot: str = field(repr=False)
+    order: OrderStatement = field(repr=False)
+    body: str = field(repr=False)
 
 
 @dataclass
@@ -204,15 +235,29 @@ class PollingDay:
         answered_s = time.perf_counter() - started
         self.measured.cast_s.append(answered_s)
         receipt = response.json()
-        await self._check_receipt(receipt, ballot, client)
+        await self._check_receipt(receipt, ballot)
         cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order)
         voter.casts.append(cast)
         return cast
+
+    def seal(self, credential: str, choice: str, ballot: str) -> Sealed:
+        """A first ballot, ready to be posted: for who sends it otherwise than :meth:`cast_ballot` does."""
+        order = _sign(self.election, credential, ballot, 1)
+        return Sealed(choice, ballot, order, _body(ballot, order))
+
+    async def keep(self, sealed: Sealed, receipt: dict[str, object], sent_at: float, answered_s: float) -> Cast:
+        """What the receipt that was answered is worth, once its signature is checked."""
+        await self._check_receipt(receipt, sealed.ballot)
+        return Cast(str(receipt["tracker"]), sealed.choice, receipt, sent_at, answered_s, sealed.ballot, sealed.order)
 
     async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a signed checkpoint covers the ballot; record how long it took."""
         await self._wait_for(cast.tracker, client, lambda status: status["state"] != "accepted")
         self.measured.logged_s.append(time.perf_counter() - cast.sent_at)
+
+    async def wait_until_witnessed(self, cast: Cast, client: httpx.AsyncClient) -> None:
+        """Ask for the status until enough witnesses have cosigned a checkpoint that covers the ballot."""
+        await self._wait_for(cast.tracker, client, lambda status: status["state"] in ("witnessed", "anchored"))
 
     async def wait_until_anchored(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a final block of a chain covers the ballot; record how long it took."""
@@ -225,19 +270,39 @@ class PollingDay:
         public = public_credential(voter.credential, self.election.uuid, self.election.group)
         return await self._log.holds(cast.known(public).record(), client)
 
+    async def missing(self, casts: Mapping[str, Cast], client: httpx.AsyncClient, *, within_s: float) -> list[str]:
+        """Which ballots the log doesn't get in that time, each known by its receipt and its own text alone.
+
+        ``casts`` by anything that names them, which is what is returned of those that are missing. Raises as
+        ``PublicLog.leaves``.
+        """
+        sought = {name: self._leaf(cast) for name, cast in casts.items()}
+        gives_up_at = time.monotonic() + within_s
+        while True:
+            there = await self._log.leaves(client)
+            sought = {name: leaf for name, leaf in sought.items() if leaf not in there}
+            if not sought or time.monotonic() > gives_up_at:
+                return list(sought)
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    def _leaf(self, cast: Cast) -> bytes:
+        public = json.loads(cast.ballot)["credential"]
+        return leaf_hash(cast.known(public).record())
+
     async def _post(
         self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient
     ) -> tuple[httpx.Response, OrderStatement]:
         order = _sign(self.election, credential, ballot, voter.last_number + 1)
         body = _body(ballot, order)
-        response = await self._retrying(
-            lambda: client.post(
-                f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots",
-                content=body,
-                headers={"Content-Type": "application/json"},
-            )
-        )
-        return response, order
+        return await self._retrying(lambda: self._send(body, client)), order
+
+    async def _send(self, body: str, client: httpx.AsyncClient) -> httpx.Response:
+        """One try, at any replica."""
+        return await client.post(self.any_box(), content=body, headers={"Content-Type": "application/json"})
+
+    def any_box(self) -> str:
+        """Where ballots are posted: any replica's address of it."""
+        return f"{self._random.choice(self._ballot_urls)}/elections/{self.election.uuid}/ballots"
 
     async def _own_record(self, credential: str, tracker: str, client: httpx.AsyncClient) -> bytes:
         """What the service shows to whoever proves to hold the credential; nothing of it is verified."""
@@ -283,39 +348,42 @@ class PollingDay:
                 response = await client.get(url)
             except httpx.TransportError:
                 # A replica that restarts, or one that closed the idle connection just now: asked again.
-                self.measured.unavailable += 1
+                self.measured.refused(None)
             else:
+                if response.is_server_error:
+                    self.measured.refused(response.status_code)
                 if response.status_code == 200 and reached(status := response.json()):
                     return dict(status)
             await asyncio.sleep(0.05)
         raise TimeoutError(f"ballot {tracker} stood still for {_STATUS_WITHIN_S} s")
 
-    async def _check_receipt(self, receipt: dict[str, object], ballot: str, client: httpx.AsyncClient) -> None:
+    async def _check_receipt(self, receipt: dict[str, object], ballot: str) -> None:
         if self._receipt_key is None:
-            response = await self._retrying(lambda: client.get(f"{self._ballot_urls[0]}/receipt-key"))
+            async with open_client() as client:
+                response = await self._retrying(lambda: client.get(f"{self._ballot_urls[0]}/receipt-key"))
             self._receipt_key = Ed25519PublicKey.from_public_bytes(base64.b64decode(response.json()["public_key"]))
         check_receipt(receipt, ballot, self._receipt_key)
 
     async def _retrying(self, request: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         """Repeat a request over lost connections and 503 answers; raise when the refusal is for good."""
         for _ in range(_ATTEMPTS):
-            response = await self._attempt(request())
-            if response is not None:
-                return response
+            answer = await self._attempt(request())
+            if isinstance(answer, httpx.Response):
+                return answer
+            await asyncio.sleep(answer)
         raise TimeoutError(f"no answer after {_ATTEMPTS} attempts")
 
-    async def _attempt(self, request: Awaitable[httpx.Response]) -> httpx.Response | None:
-        """The answer of one request, or None after the wait that is due when nobody could answer it."""
+    async def _attempt(self, request: Awaitable[httpx.Response]) -> httpx.Response | float:
+        """The answer of one request, or in how many seconds to ask again when nobody could answer it."""
         try:
             response = await request
         except httpx.TransportError:
-            self.measured.unavailable += 1
-            await asyncio.sleep(0.5)
-            return None
-        if response.status_code == 503:
-            self.measured.unavailable += 1
-            await asyncio.sleep(float(response.headers["Retry-After"]))
-            return None
+            self.measured.refused(None)
+            return _ASK_AGAIN_S
+        if response.is_server_error:
+            self.measured.refused(response.status_code)
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return float(response.headers["Retry-After"])
         if not response.is_success:
             raise VoterRefused(response.status_code, response.text)
         return response

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -17,13 +16,17 @@ from evote_jpki.authority import TestAuthority
 from evote_platform.clock import utc_now
 from rich.console import Console
 
-from ..nodes.processes import processor_times
+from ..nodes.processes import name_child
+from ..people.observed import CROWD, Observed
 from ..people.officers import ANSWERS, BLANK
-from ..people.target import POLLS_OPEN, Target, write_target
+from ..people.target import Target, write_target
 from ..people.voters import open_client
 from ..stack.stack import Stack, temporary_directory
 from .referendum import CHOICES, WEIGHTS, Referendum
 from .verification import verify_from_public_data
+from .watching import Watcher
+
+_LOOK_EVERY_S = 1.0
 
 
 class LoadFailed(Exception):
@@ -55,28 +58,10 @@ async def _hold(
         write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
         casts = output / "casts.jsonl"
         casts.unlink(missing_ok=True)  # an earlier run's must not be held against this count
-        command = [
-            sys.executable,
-            "-m",
-            "evote_loadtests.main",
-            "--target",
-            str(target),
-            "--out",
-            str(output),
-            *options,
-        ]
-        before, status = await asyncio.to_thread(_let_in, command)
-        spent = {
-            name: used
-            for name, times in processor_times(os.getpid()).items()
-            if (used := times - before.get(name, 0.0)) > 0.05
-        }
+        status = await asyncio.to_thread(let_in, stack, target, output, options, look_every_s=_LOOK_EVERY_S)
         kept = [json.loads(line) for line in casts.read_text().splitlines()] if casts.exists() else []
         if not kept:
             raise LoadFailed(f"nobody got a receipt; the crowd's run ended with status {status}")
-        (output / "cpu.json").write_text(json.dumps(spent, indent=2) + "\n")
-        for line in _cpu_table(spent, len(kept)):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
         counts = await referendum.close_and_count()
         await referendum.officers.download_archive(output / "archive.bel")
         verdict = await verify_from_public_data(stack, client, kept[-1]["receipt"], output)
@@ -90,16 +75,19 @@ async def _hold(
         raise LoadFailed(f"the crowd's run ended with status {status}: {output}/report.md")
 
 
-def _let_in(command: Sequence[str]) -> tuple[Mapping[str, float], int]:
-    """Run the crowd to its end: processor times when the polls opened, and the exit status."""
-    before = processor_times(os.getpid())
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:  # noqa: S603 - ours
-        assert crowd.stdout is not None  # noqa: S101 - a pipe
-        for line in crowd.stdout:
-            print(line, end="", flush=True)
-            if line.rstrip() == POLLS_OPEN:
-                before = processor_times(os.getpid())
-    return before, crowd.returncode
+def let_in(stack: Stack, target: Path, output: Path, options: Sequence[str], *, look_every_s: float) -> int:
+    """Run the crowd to its end, and look at the stack's processes meanwhile; the crowd's exit status."""
+    output.mkdir(parents=True, exist_ok=True)
+    seen = output / "observed.jsonl"
+    command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(output)]
+    command += ["--observed", str(seen), *options]
+    with seen.open("w") as file, subprocess.Popen(command) as crowd:  # noqa: S603 - ours
+        name_child(crowd.pid, CROWD)
+        with Watcher(stack, Observed(file), look_every_s):
+            try:
+                return crowd.wait()
+            finally:
+                crowd.terminate()
 
 
 def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -120,12 +108,3 @@ def target_of(stack: Stack, referendum: Referendum) -> Target:
         choices={choice: [plain] for choice, plain in CHOICES.items()},
         weights=WEIGHTS,
     )
-
-
-def _cpu_table(spent: Mapping[str, float], casts: int) -> list[str]:
-    """Processor time of each program while the crowd came, the crowd's own not among it, and for each ballot."""
-    rows = [
-        f"  {seconds:8.1f} s  {seconds / max(1, casts) * 1000:7.1f} ms a ballot  {name}"
-        for name, seconds in spent.items()
-    ]
-    return ["CPU by program", *rows]

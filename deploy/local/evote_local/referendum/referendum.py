@@ -94,10 +94,10 @@ class Referendum:
         await asyncio.to_thread(confirm_setup, self.trustees, self.officers.election_uuid)
         await self.officers.open()
 
-    def issue_cards(self, step: Callable[[], None]) -> None:
-        """The authority issues a card to every resident."""
+    def issue_cards(self, step: Callable[[], None], most: int | None = None) -> None:
+        """The authority issues a card to every resident, or to the first of them."""
         key_pairs = [generate_card_keys() for _ in range(min(_CARD_KEY_PAIRS, len(self._residents)))]
-        for number, resident in enumerate(self._residents):
+        for number, resident in enumerate(self._residents[:most]):
             person = Person(resident.name, resident.address, resident.birth_date, resident.sex)
             card = self._stack.authority.issue_card(
                 person, key_pairs[number % len(key_pairs)], pin=USER_PIN, password=SIGNATURE_PASSWORD

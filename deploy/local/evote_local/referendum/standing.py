@@ -99,6 +99,7 @@ def stand(*, voters: int, group: str, photo: Path | None, console: Console) -> N
             uuid = referendum.officers.election_uuid
             stack.open_front()
             stack.open_board()
+            stack.open_wall(uuid)
             page, public = (f"{front.origin}/?election={uuid}" for front in (stack.front, stack.board))
             code = asyncio.run(_voting_code(stack, referendum, photo, page))
             pc = _seat_with_card(referendum.voters[-1].card, directory / "pcsc", page, uuid, running)
@@ -108,7 +109,14 @@ def stand(*, voters: int, group: str, photo: Path | None, console: Console) -> N
             _publish(
                 _ADDRESSES,
                 json.dumps(
-                    {"voting page": page, "public pages": public, **pc, **code, **_addresses(stack, directory, uuid)}
+                    {
+                        "voting page": page,
+                        "public pages": public,
+                        "city's wall": stack.wall.origin,
+                        **pc,
+                        **code,
+                        **_addresses(stack, directory, uuid),
+                    }
                 ),
             )
             try:

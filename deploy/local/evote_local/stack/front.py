@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from evote_officers.acts import PUBLISH_FRONT
 from evote_platform.clock import utc_now
@@ -69,16 +69,32 @@ class PublicConfig:
     witness_policy: str
 
 
+@dataclass(frozen=True)
+class WallConfig:
+    """What the city's wall and its nginx read as `config.json` (web/README.md)."""
+
+    helpdesk: str
+    election: str
+    services: Mapping[str, str]
+    """The origins of ``ballot``, ``log``, ``tally`` and ``prometheus``."""
+    ways: Sequence[str]
+    previous: Mapping[str, Any] | None
+    """The election before; None: none to compare with."""
+
+
+Pages = Literal["resident", "board", "city"]
+
+
 class Front(Running):
     """Built anew at each start, so that it is never older than its sources."""
 
-    def __init__(self, directory: Path, pages: Literal["resident", "board"], staff: Staff) -> None:
+    def __init__(self, directory: Path, pages: Pages, staff: Staff) -> None:
         """``directory`` takes page, configuration and log; ``pages`` is their folder in ``web``; ``staff`` sign it."""
         self._staff = staff
         self._directory = directory
         self._pages = pages
         self._port = free_port()
-        self._config: FrontConfig | PublicConfig | None = None
+        self._config: FrontConfig | PublicConfig | WallConfig | None = None
         self._process: ChildProcess | None = None
 
     @property
@@ -87,11 +103,16 @@ class Front(Running):
         return self._directory / "site"
 
     @property
+    def announcements(self) -> Path:
+        """What the wall shows of what the city's staff say (``evote wall``)."""
+        return self._directory / "announcements" / "announcements.json"
+
+    @property
     def origin(self) -> str:
         """As browsers write it."""
         return f"http://{LOOPBACK}:{self._port}"
 
-    def configure(self, config: FrontConfig | PublicConfig) -> None:
+    def configure(self, config: FrontConfig | PublicConfig | WallConfig) -> None:
         """Say who the city is and where its services are; before :meth:`start`."""
         self._config = config
 
@@ -119,6 +140,10 @@ class Front(Running):
         allowed = _run("the front's policy", _WEB, "edge/connect-src.mjs", str(config))
         (self._directory / "connect-src.conf").write_text(allowed)
         shutil.copy(_WEB / "edge/headers.conf", self._directory)
+        if self._pages == "city":
+            self.announcements.parent.mkdir(exist_ok=True)
+            reads = _run("the wall's addresses", _WEB, "edge/reads.mjs", "city/read/reads.json")
+            (self._directory / "reads.conf").write_text(reads.replace("/etc/evote-front", str(self._directory)))
         manifest = new_manifest(self.origin, build_files(site), config.read_bytes())
         statements = self._staff.command(PUBLISH_FRONT, PUBLISH_FRONT.path, manifest.text.encode(), utc_now())
         (self._directory / MANIFEST).write_text(SignedManifest(manifest, tuple(statements)).text)

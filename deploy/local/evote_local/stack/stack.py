@@ -18,9 +18,10 @@ from ..nodes.kafka import KafkaNode
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
+from ..nodes.prometheus import Prometheus
 from .chains import EthereumDevelopmentChain
 from .databases import DATABASE, SchemaAccess, create_schemas
-from .front import Front, FrontConfig, PublicConfig
+from .front import Front, FrontConfig, PublicConfig, WallConfig
 from .identities import LOG_ORIGIN, Identities, create_identities
 from .phone import PhoneStandIn
 from .service import Service, define_service
@@ -37,6 +38,7 @@ _SCHEMAS = {
 }
 """The schema of each service's program."""
 
+_RULES = Path(__file__).parents[4] / "deploy/monitoring/rules"
 _HELPDESK = "つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）"
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
@@ -71,6 +73,9 @@ class Stack(Running):
         """The residents' page; runs after :meth:`open_front`."""
         self.board = Front(directory / "board", "board", self.identities.staff)
         """The public pages; run after :meth:`open_board`."""
+        self.wall = Front(directory / "city", "city", self.identities.staff)
+        """The city's wall; runs after :meth:`open_wall`, with a Prometheus behind it."""
+        self.prometheus: Prometheus | None = None
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}
         self._authority_port = free_port()
@@ -201,10 +206,39 @@ class Stack(Running):
         )
         self.board.start()
 
+    def open_wall(self, election_uuid: str) -> None:
+        """Let a Prometheus read the services and judge the alerts, and serve the wall of an election that asks it."""
+        self.announce(f"the city's wall on {self.wall.origin}")
+        self.prometheus = Prometheus(
+            self.directory / "prometheus",
+            targets=[service.url.removeprefix("http://") for service in self.services],
+            token=self.identities.staff.scraper_token,
+            rules=sorted(_RULES.glob("*.yml")),
+        )
+        self.prometheus.start()
+        self.wall.configure(
+            WallConfig(
+                helpdesk=_HELPDESK,
+                election=election_uuid,
+                services={
+                    "ballot": self.ballots[0].url,
+                    "log": self.ledger_anchor.url,
+                    "tally": self.tally.url,
+                    "prometheus": self.prometheus.url,
+                },
+                ways=["card", *([] if self.phone is None else ["phone"]), *([] if self.weights is None else ["face"])],
+                previous=None,
+            )
+        )
+        self.wall.start()
+
     def stop(self) -> None:
         """Stop all parts; safe to repeat, and after a start that failed half-way."""
         self.front.stop()
         self.board.stop()
+        self.wall.stop()
+        if self.prometheus is not None:
+            self.prometheus.stop()
         for service in reversed(self.services):
             service.stop()
         if self._authority_server is not None:

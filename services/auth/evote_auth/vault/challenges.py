@@ -13,14 +13,15 @@ from . import Connection
 
 async def keep_challenge(connection: Connection, challenge: Challenge, now: datetime) -> None:
     """Store a new challenge, and forget those that expired."""
-    await connection.execute("DELETE FROM vault_challenges WHERE expires_at < $1::timestamptz - interval '1 hour'", now)
     await connection.execute(
-        "INSERT INTO vault_challenges VALUES ($1, $2, $3, $4, false, $5)",
+        "WITH expired AS (DELETE FROM vault_challenges WHERE expires_at < $6::timestamptz - interval '1 hour')"
+        " INSERT INTO vault_challenges VALUES ($1, $2, $3, $4, false, $5)",
         challenge.challenge_id,
         challenge.election_uuid,
         challenge.nonce,
         challenge.expires_at,
         challenge.device_key.text,
+        now,
     )
 
 

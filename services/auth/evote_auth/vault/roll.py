@@ -14,7 +14,6 @@ from ..domain.refusals import (
     MasterKeyChanged,
     RollEmpty,
     RollFrozenAlready,
-    RollNotFrozen,
     RollSizeDiffers,
     UnknownVoter,
 )
@@ -106,14 +105,6 @@ async def is_published(connection: Connection, election_uuid: str, credentials_s
         credentials_sha256,
     )
     return row is not None and row["parts"] is not None and row["found"] == row["parts"]
-
-
-async def frozen_under(connection: Connection, election_uuid: str) -> str:
-    """The id of the key whose credentials are on the list; raises ``RollNotFrozen``."""
-    row = await connection.fetchrow("SELECT frozen, key_id FROM vault_rolls WHERE election_uuid = $1", election_uuid)
-    if row is None or not row["frozen"]:
-        raise RollNotFrozen
-    return str(row["key_id"])
 
 
 async def people_born(connection: Connection, election_uuid: str, birth_date: str, sex: str) -> list[RollPerson]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_eventlog.canonical import canonical_json
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TakenIn:
 
 def receipt_text(acceptance: Acceptance) -> bytes:
     """What a receipt signs: the canonical JSON (RFC 8785) of all that it states."""
-    return rfc8785.dumps(
+    return canonical_json(
         {
             "election_uuid": acceptance.election_uuid,
             "tracker": acceptance.tracker,

@@ -80,8 +80,7 @@ async def part_of_public_creds(election_uuid: ElectionUuidPath, part: ListPart, 
     A line's part is the first byte of its key's SHA-256, times the number of parts, divided by 256.
     Parts are 1, 2, 4, … or 256: the most that have 512 lines each or more on average.
     """
-    async with service.reads.acquire() as connection:
-        return _exact(await service.list_parts.part(connection, election_uuid, part))
+    return _exact(await service.list_parts.part(service.reads, election_uuid, part))
 
 
 @router.get("/elections/{election_uuid}/encrypted-tally", dependencies=[Depends(_SETTLED)])

@@ -1,6 +1,9 @@
 /** Asking again every so often while somebody looks: no connection is held, and a page in the background asks nothing. */
 
-import { Away } from "./asking.ts";
+/** Nobody could answer: no connection, an overload, a proxy's page. */
+export class Away extends Error {
+  override readonly name = "Away";
+}
 
 /** What of a document this needs. */
 export interface Seen {

@@ -1,0 +1,85 @@
+"""What is seen of a deployment's processes while a crowd votes: written beside it, read by the crowd's report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+
+CROWD: Final = "crowd"
+"""The process of the people themselves."""
+_OTHERS: Final = (CROWD, "anvil", "test-authority", "phone-provider", "witness-")
+"""Beginnings of the names of those that are no part of the city's platform: others run them, or they stand in for
+others."""
+
+
+def is_the_citys(process: str) -> bool:
+    """Whether what a process uses is the platform's."""
+    return not process.startswith(_OTHERS)
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a process and those that it has started have used."""
+
+    cpu_s: float
+    """Since it began, in seconds of a processor."""
+    memory_mb: float
+    """Their own memory now: what they have written, files and shared buffers apart."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at all processes. ``at`` is of the machine's monotonic clock, in seconds."""
+
+    at: float
+    processes: Mapping[str, Used]
+    lag: Mapping[str, float] = field(default_factory=dict)
+    """Records that each service's projections have still to apply; of those that told."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A part that was broken on purpose: from when, until all was well again (None: not yet)."""
+
+    name: str
+    begun: float
+    ended: float | None
+
+
+class Observed:
+    """A file of looks and faults, a line each; written by one process."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def add(self, what: Seen | Fault) -> None:
+        """Write a line, at once."""
+        self._file.write(json.dumps(asdict(what)) + "\n")
+        self._file.flush()
+
+
+def read_observed(path: Path) -> tuple[list[Seen], list[Fault]]:
+    """All of a file, in its order; a fault's last word is the one that counts."""
+    seen, faults = [], dict[tuple[str, float], Fault]()
+    for what in _lines(path):
+        if isinstance(what, Fault):
+            faults[what.name, what.begun] = what
+        else:
+            seen.append(what)
+    return seen, list(faults.values())
+
+
+def _lines(path: Path) -> Iterator[Seen | Fault]:
+    with path.open() as file:
+        for line in file:
+            if not line.endswith("\n"):
+                return  # the writer is at it
+            said = json.loads(line)
+            if "begun" in said:
+                yield Fault(**said)
+            else:
+                processes = {name: Used(**used) for name, used in said["processes"].items()}
+                yield Seen(said["at"], processes, said["lag"])

@@ -1,0 +1,54 @@
+"""What is seen of processes while a crowd votes: what they use, and the file that says so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from evote_local.nodes.processes import ChildProcess, name_child, uses_of_children
+from evote_local.people.observed import Fault, Observed, Seen, Used, is_the_citys, read_observed
+
+_SPENDS = """
+import time
+held = bytearray(b"x" * 30_000_000)
+while time.process_time() < 0.3:
+    pass
+print("spent", flush=True)
+time.sleep(600)
+"""
+_FAMILY = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
+def test_what_a_childs_own_children_use_is_the_childs(tmp_path: Path) -> None:
+    child = ChildProcess("family", [sys.executable, "-c", _FAMILY, _SPENDS], log_path=tmp_path / "log")
+    try:
+        child.wait_until(lambda: "spent" in (tmp_path / "log").read_text(), timeout_s=50)
+        use = next(use for use in uses_of_children() if use.pid == child.pid)
+    finally:
+        child.kill()
+    assert use.name == "family"
+    assert use.cpu_s >= 0.3
+    assert use.memory_mb >= 30
+
+
+def test_a_child_that_was_started_otherwise_has_the_name_that_it_was_given() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        name_child(child.pid, "the crowd")
+        assert "the crowd" in {use.name for use in uses_of_children()}
+        child.communicate(b"\n")
+
+
+def test_the_file_keeps_each_look_and_the_last_word_on_each_fault(tmp_path: Path) -> None:
+    path, look = tmp_path / "observed", Seen(1.0, {"tally": Used(2.0, 3.0)}, {"tally": 4.0})
+    with path.open("w") as file:
+        observed = Observed(file)
+        for what in (look, Fault("Kafka", 2.0, None), Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)):
+            observed.add(what)
+        file.write('{"at": 5')  # the writer is at it
+    assert read_observed(path) == ([look], [Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)])
+
+
+def test_stand_ins_and_those_whom_others_run_are_not_the_citys() -> None:
+    names = ["ballot-1", "witness-1", "anvil", "crowd", "PostgreSQL", "test-authority"]
+    assert [name for name in names if is_the_citys(name)] == ["ballot-1", "PostgreSQL"]

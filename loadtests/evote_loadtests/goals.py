@@ -1,0 +1,130 @@
+"""The goals of a deployment's services on two quiet cores, and the run that holds all of them against figures.
+
+Nobody comes for a while; then some fetch their credentials; then ballots come that were made beforehand, at a rate
+that must be borne, and at one that needn't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from evote_local.people.observed import is_the_citys
+
+from .arrivals import PROFILES, Phase, Plan
+from .figures import Figures, PhaseFigures
+
+IDLE, RELEASES, STEADY, CROWDED = "idle", "releases", "steady", "crowded"
+_STARTS_AFTER_S: Final = 2.0
+"""The client's own start isn't of the first phase."""
+_FLAT_SHARE, _FLAT_MB = 0.10, 16.0
+"""Memory is flat that grows by no more, of what there was or in all: interpreters and pools fill up for a while."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A phase: how many come a second, for how long."""
+
+    per_s: float
+    seconds: float
+    settles_s: float = 0
+
+    @property
+    def arrivals(self) -> int:
+        return round(self.per_s * self.seconds)
+
+
+Run = Mapping[str, Rate]
+RUNS: Final[Mapping[str, Run]] = {
+    "full": {IDLE: Rate(0, 60), RELEASES: Rate(10, 20, 10), STEADY: Rate(50, 600, 15), CROWDED: Rate(150, 60, 5)},
+    "short": {IDLE: Rate(0, 15), RELEASES: Rate(10, 5, 5), STEADY: Rate(50, 30, 8), CROWDED: Rate(150, 10, 5)},
+}
+
+
+def people_of(run: Run) -> tuple[int, int]:
+    """How many come with a card, for a credential, and how many with one, to cast."""
+    return run[RELEASES].arrivals, run[STEADY].arrivals + run[CROWDED].arrivals
+
+
+def plan_of(run: Run, random: Random) -> Plan:
+    """All arrivals: the first visits are those with a card."""
+    visits: dict[int, float] = {}
+    phases, at = [], _STARTS_AFTER_S
+    for name, rate in run.items():
+        phases.append(Phase(name, at, rate.seconds, rate.settles_s))
+        for moment in PROFILES["constant"].arrivals(rate.arrivals, rate.seconds, random):
+            visits[len(visits)] = at + moment
+        at += rate.seconds + rate.settles_s
+    return Plan(visits, [], phases)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal, and what the run reached."""
+
+    name: str
+    at_most: float
+    figure: float
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        # A figure that isn't there (not a number) meets nothing.
+        return self.figure <= self.at_most
+
+
+def goals_of(figures: Figures) -> Iterator[Goal]:
+    """Each goal beside its figure."""
+    phases = {phase.name: phase for phase in figures.phases}
+    idle, releases, steady, crowded = (phases[name] for name in (IDLE, RELEASES, STEADY, CROWDED))
+    idle_cores = idle.cores
+    yield Goal("idle stack", 0.3, idle_cores, "cores")
+    yield Goal("a release, all processes", 25, _each_ms(releases, releases.released, idle_cores), "ms of a processor")
+    yield Goal("a ballot, all processes", 6, _each_ms(steady, steady.accepted, idle_cores), "ms of a processor")
+    yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
+    rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
+    yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
+    yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "ballots")
+    yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
+    for name, grown_mb, before_mb in grown(steady):
+        yield Goal(f"memory of {name} grows no more", max(_FLAT_MB, before_mb * _FLAT_SHARE), grown_mb, "MB")
+    yield Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
+
+
+def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
+    yield Goal(f"{rate}: POST of the ballot, p95", 60, phase.post.p95_ms, "ms")
+    yield Goal(f"{rate}: POST of the ballot, p99", 150, phase.post.p99_ms, "ms")
+    yield Goal(f"{rate}: not accepted", 0, phase.planned - phase.accepted, "ballots")
+
+
+def _each_ms(phase: PhaseFigures, things: int, idle_cores: float) -> float:
+    """What one thing cost the processors, beyond what is spent when nobody comes."""
+    if not things:
+        return float("nan")
+    return (phase.cpu_s - idle_cores * phase.counted_s) / things * 1000
+
+
+def grown(phase: PhaseFigures) -> Sequence[tuple[str, float, float]]:
+    """Each process: by how many megabytes it grew from the phase's second quarter to its last, and from what."""
+    found = []
+    for name, memory in sorted(phase.memory_mb.items()):
+        quarter = len(memory) // 4
+        if quarter and is_the_citys(name):
+            before, after = _mean(memory[quarter : 2 * quarter]), _mean(memory[-quarter:])
+            found.append((name, after - before, before))
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def table(goals: Sequence[Goal]) -> Iterator[str]:
+    """As a Markdown table."""
+    yield "| goal | at most | figure | |"
+    yield "|---|---|---|---|"
+    for goal in goals:
+        reached = "met" if goal.met else "**missed**"
+        yield f"| {goal.name} | {goal.at_most:.4g} {goal.unit} | {goal.figure:.4g} | {reached} |"

@@ -1,0 +1,96 @@
+"""The goals of a deployment, and when a run reaches them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+from evote_loadtests.figures import Figures, PhaseFigures, Waited
+from evote_loadtests.goals import (
+    CROWDED,
+    IDLE,
+    RELEASES,
+    RUNS,
+    STEADY,
+    Goal,
+    goals_of,
+    grown,
+    people_of,
+    plan_of,
+    table,
+)
+from evote_local.people.observed import CROWD
+
+FLAT = {"tally": [100.0] * 8, CROWD: [10.0 * number for number in range(8)]}
+
+
+def phase(name: str, **changes: object) -> PhaseFigures:
+    """Ten cores' seconds in a hundred seconds, so that an idle stack takes a tenth of a core."""
+    fast = Waited(100, 0, 10, 20, 30, 40)
+    usual = PhaseFigures(name, 80, 100, 4000, 4000, 200, 0, 0, 0, 0, fast, {"tally": 10.0, CROWD: 99.0}, FLAT)
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def reached(**changes: PhaseFigures) -> dict[str, Goal]:
+    usual = {
+        IDLE: phase(IDLE),
+        RELEASES: phase(RELEASES, cpu_by_process_s={"tally": 14.0, "anvil": 9.0}),
+        STEADY: phase(STEADY, cpu_by_process_s={"tally": 30.0, CROWD: 99.0}),
+        CROWDED: phase(CROWDED, accepted=2000, unavailable=2000),
+    }
+    phases = list({**usual, **changes}.values())
+    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, phases, [])
+    return {goal.name: goal for goal in goals_of(figures)}
+
+
+def test_a_ballot_and_a_release_cost_what_is_spent_beyond_the_idle_stack_and_the_crowd() -> None:
+    goals = reached()
+    assert goals["idle stack"].figure == pytest.approx(0.1)
+    assert goals["a release, all processes"].figure == pytest.approx((14 - 10) / 200 * 1000)
+    assert goals["a ballot, all processes"].figure == pytest.approx((30 - 10) / 4000 * 1000)
+    assert all(goal.met for goal in goals.values())
+
+
+@pytest.mark.parametrize(
+    "changed, missed",
+    [
+        ({IDLE: phase(IDLE, cpu_by_process_s={"tally": 31.0})}, "idle stack"),
+        ({STEADY: phase(STEADY, cpu_by_process_s={"tally": 40.0})}, "a ballot, all processes"),
+        ({STEADY: phase(STEADY, post=Waited(1, 0, 1, 61, 61, 61))}, "50/s for 80 s: POST of the ballot, p95"),
+        ({STEADY: phase(STEADY, accepted=3999)}, "50/s for 80 s: not accepted"),
+        ({CROWDED: phase(CROWDED, post=Waited(1, 0, 1, 1, 2001, 1))}, "50/s for 80 s: accepted, p99"),
+        ({CROWDED: phase(CROWDED, unclean=1)}, "50/s for 80 s: neither accepted nor a clean 503"),
+        ({STEADY: phase(STEADY, memory_mb={"tally": [50.0] * 4 + [80.0] * 4})}, "memory of tally grows no more"),
+    ],
+)
+def test_each_goal_can_be_missed(changed: dict[str, PhaseFigures], missed: str) -> None:
+    assert not reached(**changed)[missed].met
+
+
+def test_what_was_not_measured_meets_no_goal() -> None:
+    blind = {name: phase(name, cpu_by_process_s={}) for name in (IDLE, RELEASES, STEADY)}
+    goals = reached(**blind)
+    assert math.isnan(goals["idle stack"].figure)
+    assert not goals["idle stack"].met
+    assert not goals["a ballot, all processes"].met
+    assert "**missed**" in "".join(table([goals["idle stack"]]))
+
+
+def test_memory_grows_from_the_second_quarter_to_the_last_and_the_crowds_is_its_own() -> None:
+    warm = phase(STEADY, memory_mb={"auth": [1.0, 1.0, 50.0, 50.0, 60.0, 60.0, 70.0, 70.0], CROWD: [1.0] * 8})
+    assert grown(warm) == [("auth", 20.0, 50.0)]
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_the_plan_has_everybody_once_in_the_phase_that_is_theirs(name: str) -> None:
+    run = RUNS[name]
+    by_card, ready = people_of(run)
+    plan = plan_of(run, Random(1))
+    assert sorted(plan.visits) == list(range(by_card + ready))
+    starts = {phase.name: (phase.begins_s, phase.begins_s + phase.seconds) for phase in plan.phases}
+    first, last = starts[RELEASES]
+    assert all(first <= plan.visits[number] <= last for number in range(by_card))
+    begins, ends = starts[STEADY]
+    assert sum(begins <= at <= ends for at in plan.visits.values()) == run[STEADY].arrivals

@@ -1,0 +1,97 @@
+/**
+ * What an alert means for who votes. When something is wrong, deploy/monitoring/rules decide alone; the wall only says whom it
+ * touches. A test holds this table to the rules' names.
+ */
+
+export const WAYS = ["card", "phone", "face", "station"] as const;
+export type Way = (typeof WAYS)[number];
+export const STEPS = ["accepted", "logged", "witnessed", "anchored"] as const;
+export type Step = (typeof STEPS)[number];
+/** From bad to good. `unknown`: the data are old. */
+export const STATES = ["stops", "unknown", "slows", "well"] as const;
+export type State = (typeof STATES)[number];
+
+export interface Effect {
+  readonly effect: "stops" | "slows";
+  readonly on: readonly (Way | Step)[];
+}
+
+const CARDS = ["card", "phone"] as const;
+const nobody: Effect = { effect: "slows", on: [] };
+const slows = (...on: (Way | Step)[]): Effect => ({ effect: "slows", on });
+const stops = (...on: (Way | Step)[]): Effect => ({ effect: "stops", on });
+
+/** By the label `service`. */
+export const OF_SERVICE: Readonly<Record<string, readonly (Way | Step)[]>> = {
+  auth: WAYS,
+  biometric: ["face"],
+  ballot: [...WAYS, "accepted"],
+  "ledger-anchor": ["logged", "witnessed", "anchored"],
+  tally: [],
+};
+
+/** By an alert's name; `stops-service` and `slows-service`: what its label `service` names. */
+export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-service">> = {
+  EvoteTampering: nobody,
+  EvoteTamperingUnpublished: nobody,
+  EvoteMonitorBlind: nobody,
+  EvoteDeadLetters: nobody,
+  EvoteReplicaStopped: nobody,
+  EvoteProjectionStuck: slows("accepted", "logged"),
+  EvoteTopicLosesEvents: nobody,
+  EvoteRecordsMissing: nobody,
+  EvoteCannotBeCounted: nobody,
+  EvoteBallotsPassedOver: nobody,
+  EvoteWitnessContradicts: stops("witnessed"),
+  EvoteServiceAbsent: "stops-service",
+  EvoteServiceUnready: "stops-service",
+  EvoteReplicaUnready: "slows-service",
+  EvoteSequencersNotOne: stops("logged"),
+  EvoteReadBackFails: stops(...WAYS, "accepted"),
+  EvotePublishesFail: stops(...WAYS, "accepted"),
+  EvoteCardsCannotBeChecked: stops(...CARDS),
+  EvoteRevocationListsEnd: slows(...CARDS),
+  EvoteRevocationResponderAway: slows(...CARDS),
+  EvoteCredentialKeysAway: stops(...WAYS),
+  EvoteManyRefused: slows(...WAYS),
+  EvoteFlood: slows(...WAYS, "accepted"),
+  EvoteFaceWorkersAway: slows("face"),
+  EvoteProjectionLags: slows("accepted", "logged"),
+  EvoteDatabasePoolFull: slows(...WAYS),
+  EvoteEventLoopLate: slows(...WAYS),
+  EvoteClockSkewed: nobody,
+  EvoteWatchdog: nobody,
+  EvoteWitnessAway: slows("witnessed"),
+  EvoteAnchoringAway: slows("anchored"),
+  EvoteAnchorsLate: slows("anchored"),
+  EvoteChainUnread: slows("anchored"),
+  EvoteKafkaUnderMinIsr: stops(...WAYS, "accepted"),
+  EvoteNoSynchronousStandby: nobody,
+  EvoteArchivingFails: nobody,
+  EvoteCertificateEnds: nobody,
+  EvoteCastsFail: slows(...WAYS, "accepted"),
+  EvoteCastsSlow: slows(...WAYS, "accepted"),
+  EvoteReleasesFail: slows(...WAYS),
+  EvoteLoggedLate: slows("logged"),
+  EvoteBoardSlow: nobody,
+  EvoteAnchoredLateFabric: slows("anchored"),
+  EvoteAnchoredLateEthereum: slows("anchored"),
+};
+
+/** What a firing alert does. One of a newer release that this page doesn't know is listed as an alarm, and colours nothing. */
+export function effectOf(labels: Readonly<Record<string, string>>): Effect {
+  const effect = EFFECTS[labels["alertname"] ?? ""] ?? nobody;
+  if (effect === "stops-service" || effect === "slows-service") {
+    return { effect: effect === "stops-service" ? "stops" : "slows", on: OF_SERVICE[labels["service"] ?? ""] ?? [] };
+  }
+  return effect;
+}
+
+/** The worst of what touches a way in or a step; `unknown` when `known` is false, whatever was said last. */
+export function stateOf(place: Way | Step, effects: readonly Effect[], known: boolean): State {
+  if (!known) {
+    return "unknown";
+  }
+  const touching = effects.filter(({ on }) => on.includes(place));
+  return touching.some(({ effect }) => effect === "stops") ? "stops" : touching.length > 0 ? "slows" : "well";
+}

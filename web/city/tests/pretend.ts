@@ -1,0 +1,82 @@
+/** Pretend answers of a wall's own server for tests, in memory, and what a wall has outside of it. */
+
+import type { Config } from "../app/config.ts";
+import type { Outside } from "../pages/wall.tsx";
+import type { Name } from "../read/reads.ts";
+
+export const NOW = Date.parse("2026-11-29T03:30:20Z");
+const seconds = (instant: number) => instant / 1000;
+
+/** Series of an instant query, as Prometheus writes them. */
+export function vector(...series: readonly (readonly [Record<string, string>, number])[]) {
+  return { status: "success", data: { resultType: "vector", result: series.map(([metric, value]) => ({ metric, value: [seconds(NOW), String(value)] })) } };
+}
+
+export function firing(alertname: string, severity: "page" | "ticket" | "none", labels: Record<string, string> = {}) {
+  return [{ alertname, severity, alertstate: "firing", ...labels }, 1] as const;
+}
+
+export const WATCHDOG = firing("EvoteWatchdog", "none");
+export const CONFIG: Config = {
+  helpdesk: "選挙管理委員会 029-000-0000",
+  ways: ["card", "phone", "face", "station"],
+  previous: { name: "令和4年", rates: [{ day: 1, time: "10:00", rate: "5.12" }, { day: 1, time: "12:00", rate: "14.90" }], final: "37.50" },
+};
+
+export class PretendServer {
+  now = NOW;
+  /** By how much this machine's clock is behind the server's. */
+  behind = 0;
+  readonly rung: number[] = [];
+  readonly kept = new Map<string, string>();
+  readonly answers: Record<Name, unknown> = {
+    election: { name: "模擬住民投票", opens_at: "2026-11-28T22:00:00Z", closes_at: "2026-11-29T11:00:00Z", opened_at: "2026-11-28T22:00:01Z", closed_at: null },
+    turnout: { accepted: 41_234, logged: 41_232, voters: 40_001, roll_size: 200_000, as_of: "2026-11-29T03:30:00Z" },
+    hours: {
+      items: [
+        { until: "2026-11-29T01:00:00Z", voters: 12_345 },
+        { until: "2026-11-29T03:00:00Z", voters: 38_000 },
+      ],
+      as_of: "2026-11-29T03:30:00Z",
+    },
+    coverage: { size: 41_260, witnessed_size: 41_258, chains: [{ chain: "ethereum", ledger: "eip155:1:0xA", verified_size: 41_000 }] },
+    notices: { items: [] },
+    announcements: [],
+    alerts: vector(WATCHDOG),
+    "judged-at": vector([{}, seconds(NOW) - 5]),
+    "scraped-at": vector(...["auth", "ballot", "biometric", "ledger-anchor", "tally"].map((service) => [{ service }, seconds(NOW) - 5] as const)),
+    "logged-within": vector([{}, 0.42]),
+    "anchoring-waits": vector([{ chain: "ethereum" }, 200]),
+    "receipt-within": vector([{}, 0.081]),
+    "ballots-waiting": vector([{}, 3]),
+    "pictures-waiting": vector([{}, 4]),
+    "face-waits": vector([{}, 2.5]),
+  };
+
+  /** Answers as the edge would; what is `null` is lost. */
+  readonly fetch = async (input: RequestInfo | URL): Promise<Response> => {
+    const answer = this.answers[String(input).replace("/read/", "") as Name];
+    if (answer === null) {
+      throw new TypeError("Failed to fetch");
+    }
+    return typeof answer === "number"
+      ? new Response("<html>", { status: answer })
+      : Response.json(answer, { headers: { date: new Date(this.now).toUTCString() } });
+  };
+
+  fire(...alerts: readonly (readonly [Record<string, string>, number])[]): void {
+    this.answers.alerts = vector(WATCHDOG, ...alerts);
+  }
+
+  /** @param pause how the wall waits between two rounds. */
+  outside(pause: Outside["pause"]): Outside {
+    return {
+      fetch: this.fetch as typeof globalThis.fetch,
+      clock: () => this.now - this.behind,
+      seen: document,
+      pause,
+      memory: { getItem: (name) => this.kept.get(name) ?? null, setItem: (name, value) => void this.kept.set(name, value) },
+      openBell: () => ({ ring: () => this.rung.push(this.now), close: () => {} }),
+    };
+  }
+}

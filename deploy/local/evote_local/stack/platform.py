@@ -9,6 +9,7 @@ from evote_jpki.authority import TestAuthority
 
 from .chains import EthereumDevelopmentChain
 from .identities import Identities
+from .phone import PhoneStandIn
 from .vouching import Vouching
 
 
@@ -50,6 +51,10 @@ class Platform(Protocol):
     @property
     def vouching(self) -> Vouching:
         """Witnesses and chain."""
+
+    @property
+    def phone(self) -> PhoneStandIn | None:
+        """Of マイナアプリ's provider, where voters may come by it."""
 
     @property
     def chain(self) -> EthereumDevelopmentChain:

@@ -93,7 +93,7 @@ def test_what_is_taken_on_the_files_word_is_said_in_every_report(evote_verify, a
 def test_whose_word_stands_for_the_beginning_is_still_said_after_another_program_went_on(
     evote_verify, archive, resume
 ) -> None:
-    """An auditor who wants the reference's word must not take the core's for it, nor a new release's for an old one's."""
+    """An auditor who wants the reference's word must not take the core's for it, nor a new release's for an old's."""
     assert evote_verify(archive, "--resume", resume).status == 0
     kept = json.loads(resume.read_text())
     resume.write_text(json.dumps(kept | {"program": "evote-verify 0.0.1", "arithmetic": "Ed25519: another"}))

@@ -25,7 +25,7 @@ def changed_since(earlier: VerifiedEvents, archive: ArchiveFile) -> str | None:
             if event.sha256 != earlier.head:
                 return f"the first {events} events are not those that were verified before, up to {earlier.head}"
             if ballots != earlier.ballots:  # else the report would tell of too few that nobody verified
-                return f"{earlier.ballots} ballots were verified before in the first {events} events, which hold {ballots}"
+                return f"{earlier.ballots} ballots were verified before in {events} events, which hold {ballots}"
             return None
     except ArchiveError as error:
         return f"the archive is damaged before event {earlier.events}, up to which it was verified before: {error}"

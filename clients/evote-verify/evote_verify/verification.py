@@ -125,7 +125,9 @@ def _verified(report: Report, given: Given, log: ReadLog | None) -> Verified:
     if log is not None:
         # What is not public yet was not looked at.
         size = min([log.tree.size, *log.elections.withheld])
-        records = VerifiedLog(log.key.text, size, log.tree.root(size).hex())
+        # A server that withholds again what was verified must not make the auditor forget it: its root held just now.
+        if records is None or records.size < size:
+            records = VerifiedLog(log.key.text, size, log.tree.root(size).hex())
     arithmetic = ", ".join(f"{group}: {who}" for group, who in report.arithmetic.items())
     program = f"evote-verify {report.version}"
     if before is not None:  # whose word stood for the beginning goes on standing for it

@@ -187,6 +187,20 @@ def test_what_was_withheld_was_not_verified(evote_verify, held, make, log_key, s
     assert json.loads(resume.read_text())["log"]["size"] == held.ballot_indexes[0]
 
 
+def test_what_was_verified_is_not_forgotten_when_it_is_withheld_again(
+    evote_verify, held, make, log_key, server, at_noon, given, resume
+) -> None:
+    noon, size = at_noon
+    assert evote_verify(*given(noon)).status == 0
+    records = [b"" if index in held.ballot_indexes else record for index, record in enumerate(held.records[:size])]
+    for path, content in make.files(records, log_key).items():
+        if path.startswith(("tile/entries", "tile/records")):
+            server.files[path] = content
+    options = ["--log", server.url, "--log-key", log_key.verifier.text, "--resume", resume]
+    assert evote_verify(*options).status == 0
+    assert json.loads(resume.read_text())["log"]["size"] == size
+
+
 @pytest.mark.parametrize("what", ["election", "log"])
 def test_a_file_of_another_election_or_log_is_refused(
     evote_verify, held, other_held, make, server, log, log_key, archive, resume, tmp_path, what

@@ -1,4 +1,4 @@
-"""``python -m evote_images.build [--registry NAME] [PART…]``: images, what is in each, and values for the chart.
+"""``python -m evote_images.build [--registry NAME] [--key FILE] [PART…]``: images, what is in each, the chart's values.
 
 Without a registry or an engine: the root is made of Debian's packages by mmdebstrap, and every image is an archive. Two
 builds of one state of the sources and of Debian's mirror have the same digest.
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from .oci import EPOCH, pack_archive, pack_folders, write_image
 from .parts import PARTS, ROOT, BuildFailed, Part, components, fill, run
+from .provenance import UnusableKey, read_key, signed, statement_of
 
 OUT: Final = ROOT / ".cache/images"
 VERSION: Final = "0.1.0"
@@ -108,9 +109,14 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="evote_images.build", description="Build images.")
     arguments.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (all)")
     arguments.add_argument("--registry", default="evote.local", help="what the images' names begin with")
+    arguments.add_argument("--key", type=Path, help="PEM of the private key that signs each image's provenance")
     asked = arguments.parse_args()
     if unknown := [name for name in asked.parts if name not in PARTS]:
         arguments.error(f"there is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}")
+    try:
+        key = None if asked.key is None else read_key(asked.key)
+    except UnusableKey as error:
+        arguments.error(str(error))
     OUT.mkdir(parents=True, exist_ok=True)
     os.umask(0o022)
     images: dict[str, Any] = {}
@@ -123,7 +129,10 @@ def main() -> int:
             return 1
         size = (OUT / f"{name}.tar").stat().st_size
         print(f"evote-{name}: {digest}, {size / 2**20:.0f} MiB, built in {time.monotonic() - begun:.0f} s", flush=True)
-        images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
+        if PARTS[name].value:
+            images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
+        if key is not None:
+            (OUT / f"{name}.provenance.json").write_text(signed(statement_of(PARTS[name], digest, asked.registry), key))
     # Values of the chart; JSON is YAML.
     (OUT / "values.yaml").write_text(json.dumps(images, indent=1) + "\n")
     return 0

@@ -90,6 +90,32 @@ def test_what_is_taken_on_the_files_word_is_said_in_every_report(evote_verify, a
     assert not json.loads(evote_verify(archive, "--json").report)["warnings"]
 
 
+def test_whose_word_stands_for_the_beginning_is_still_said_after_another_program_went_on(
+    evote_verify, archive, resume
+) -> None:
+    """An auditor who wants the reference's word must not take the core's for it, nor a new release's for an old's."""
+    assert evote_verify(archive, "--resume", resume).status == 0
+    kept = json.loads(resume.read_text())
+    resume.write_text(json.dumps(kept | {"program": "evote-verify 0.0.1", "arithmetic": "Ed25519: another"}))
+    for _ in range(3):
+        said = evote_verify(archive, "--resume", resume).tie("prefix - verified before")
+        assert "by evote-verify 0.0.1" in said and "Ed25519: another" in said
+    again = json.loads(resume.read_text())
+    assert again["program"] == f"evote-verify 0.0.1; {kept['program']}"
+    assert again["arithmetic"] == f"Ed25519: another; {kept['arithmetic']}"
+
+
+def test_a_file_that_tells_of_fewer_ballots_than_rest_on_it_is_found(evote_verify, archive, resume, work) -> None:
+    assert evote_verify(archive, "--resume", resume).status == 0
+    work.take()
+    edited = json.loads(resume.read_text())
+    edited["archive"]["ballots"] = 0
+    resume.write_text(json.dumps(edited))
+    answer = evote_verify(archive, "--resume", resume)
+    assert answer.status == 1 and "0 ballots were verified before" in answer.tie("prefix - verified before")
+    assert len(work.take()[0]) == 5, "everything was verified anew"
+
+
 def test_a_ballot_that_was_verified_and_is_another_now_is_found(
     evote_verify, held, at_noon, resume, tmp_path, work
 ) -> None:

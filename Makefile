@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
+SIZES ?= 10000 100000
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
@@ -18,6 +19,7 @@ SUBMITS ?= 50
 PROFILE ?= constant
 AGAIN ?= 0.033
 WORKERS ?= 1
+PHONE ?= 0
 TIME ?= full
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
@@ -55,8 +57,8 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
-	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --out load-out --) \
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
+	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --faults '$(FAULTS)' --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 # A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.
@@ -101,7 +103,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -141,12 +143,21 @@ chart: chart-tools ## Render the chart for each profile, and hold it to schemas,
 	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
 	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
 
-images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote]
+images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote] [KEY=(PEM that signs their provenance)]
 	@command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap (apt-get install mmdebstrap), then repeat." >&2; exit 1; }
-	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(PARTS)
+	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY)) $(PARTS)
 
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)
+
+# Takes root. The programs of Kubernetes are built once into the user's cache (15 minutes of one processor); from then on it is up in seconds.
+.PHONY: cluster cluster-down test-cluster
+NODES ?= 1
+cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container engine: make cluster [NODES=2] (docs/runbooks/kubernetes.md)
+	@$(RUN) python -m evote_cluster.main up --nodes $(NODES)
+
+cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups
+	@$(RUN) python -m evote_cluster.main down
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
@@ -185,6 +196,13 @@ openapi: $(INSTALLED) ## Regenerate the services' OpenAPI documents in docs/open
 contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors ships
 	@$(RUN) python contracts/ethereum/compile.py
 
+.PHONY: bench performance
+bench: $(INSTALLED) ## What became slower than in the last release, as ratios to a reference of the same run: make bench [STRICT=1]
+	@$(RUN) python benchmarks/bench.py $(if $(STRICT),--strict)
+
+performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json]
+	@$(RUN) python benchmarks/performance.py $(if $(KEEP),--keep $(KEEP))
+
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
 	@node .cache/bench-web.mjs
@@ -198,8 +216,15 @@ bench-board: $(INSTALLED) ## What a reader of the public pages costs the service
 screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
 	@$(RUN) python benchmarks/screens.py docs/screens
 
-bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
-	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
+bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
+	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+
+.PHONY: bench-verify-growth belenios-tool
+bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
+	@$(RUN) python benchmarks/bench_verify.py --grow $(SIZES)
+
+belenios-tool: ## Debian 13's belenios-tool, which knows Ed25519, beside this machine's: .cache/belenios-tool/belenios-tool
+	@benchmarks/belenios-tool.sh .cache/belenios-tool
 
 bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
 	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import json
 import secrets
 import sys
 import tempfile
@@ -28,6 +29,9 @@ from evote_local.referendum.load import let_in, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.taken import taken_by
 
 LOOK_EVERY_S = 5.0
 """A look takes a tenth of a second of a processor."""
@@ -70,13 +74,19 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("load-out"))
     parser.add_argument("options", nargs="*", help="after --: what evote-load is told besides")
     arguments = parser.parse_args()
+    taken = taken_by("make load-goals" if arguments.time == "full" else f"make load-goals TIME={arguments.time}")
+    (arguments.out / "figures.json").unlink(missing_ok=True)  # an earlier run's are none of this one
     with tempfile.TemporaryDirectory(prefix="tsukuba-evote-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print) as stack:
             folder = asyncio.run(prepare(stack, directory, *people_of(RUNS[arguments.time])))
             print("the ballots are made", flush=True)
             options = ["--goals", arguments.time, *arguments.options]
-            return let_in(stack, folder, arguments.out, options, look_every_s=LOOK_EVERY_S)
+            status = let_in(stack, folder, arguments.out, options, look_every_s=LOOK_EVERY_S)
+    figures = arguments.out / "figures.json"
+    written = {"taken": taken, **json.loads(figures.read_text())}
+    figures.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n")
+    return status
 
 
 if __name__ == "__main__":

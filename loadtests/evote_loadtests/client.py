@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evote_local.people.target import Target, read_credentials, read_target
+from evote_local.people.target import Target, read_credentials, read_target, voters_of
 from evote_local.people.voters import Refusal, Voter
 
 from .arrivals import Plan
@@ -95,7 +95,7 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
     samples: list[Sample] = []
     async with AsyncExitStack() as day:
         devices = day.enter_context(_devices(share.clients))
-        comers = await _gather(share, target, [Voter(n, card) for n, card in enumerate(cards)], devices, samples, day)
+        comers = await _gather(share, target, voters_of(target, cards), devices, samples, day)
         pipe.send(Ready())
         started: float = await asyncio.to_thread(pipe.recv)
         teller = asyncio.create_task(_tell(samples, pipe))

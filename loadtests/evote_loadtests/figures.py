@@ -213,7 +213,7 @@ def faults_of(figures: Figures, run: Run) -> Iterator[str]:
     failed = [sample for sample in run.samples if sample.fault is not None]
     bad = [one for one in failed if not (one.unserved and run.excused(one.at - one.seconds, one.at))]
     for name, count in Counter(sample.name for sample in bad).items():
-        first = next(sample.fault for sample in bad if sample.name == name)
+        first = next(str(sample.fault).splitlines()[0] for sample in bad if sample.name == name)
         yield f"{name}: {count} of {figures.waited[name].count} failed, the first with {first}"
     for fault in run.injected:
         if fault.ended is None:

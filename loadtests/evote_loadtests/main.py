@@ -9,13 +9,14 @@ import argparse
 import json
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from evote_local.people.observed import read_observed
+from evote_local.people.observed import Fault, Seen, read_observed
 from evote_local.people.target import TargetUnreadable, read_credentials, read_target
 from locust.env import Environment
 from locust.html import get_html_report
@@ -29,6 +30,7 @@ from .progress import Progress
 from .report import page
 from .street import Street, let_in
 
+_MENDED_WITHIN_S, _LOOK_AGAIN_S = 200.0, 0.5
 _LINES = 30
 """Of progress, over a whole run."""
 
@@ -79,7 +81,7 @@ def _vote(arguments: argparse.Namespace, plan: Plan, people: int) -> tuple[Envir
     street = type("Voters", (Street,), given)
     environment = Environment(user_classes=[street])
     let_in(environment)
-    seen, injected = read_observed(arguments.observed) if arguments.observed else ([], [])
+    seen, injected = _observed(arguments.observed) if arguments.observed else ([], [])
     return environment, Run(plan, outcome, samples, seen, injected)
 
 
@@ -112,6 +114,16 @@ def _report(
     (out / "report.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 1 if faults or (arguments.strict and missed) else 0
+
+
+def _observed(path: Path) -> tuple[list[Seen], list[Fault]]:
+    """What was seen; when a part is still broken that its breaker will mend, once it has said so."""
+    gives_up_at = time.monotonic() + _MENDED_WITHIN_S
+    while True:
+        seen, injected = read_observed(path)
+        if all(fault.ended is not None for fault in injected) or time.monotonic() > gives_up_at:
+            return seen, injected
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _need_people(folder: Path, cards: int, run: goals.Run) -> None:

@@ -260,10 +260,16 @@ class PublicKeys(_Values):
 
 
 class Monitoring(_Values):
-    """PodMonitor, rules and dashboards are made where the cluster knows their kinds."""
+    """PodMonitors and rules are made where the cluster knows their kinds."""
 
     labels: Labels
-    """By which Prometheus' operator and Grafana choose."""
+    """By which Prometheus' operator chooses."""
+    dashboards: bool
+    """Whether Grafana's dashboards are made, each a ConfigMap with the label ``grafana_dashboard``, by which Grafana's
+    sidecar finds them."""
+    runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")]
+    """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then
+    name the whole address of their runbook. Empty: its path in the repository."""
 
 
 class Storage(_Values):

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -25,6 +27,7 @@ from evote_platform.production import (
     require_named_proxies,
     require_production_connections,
 )
+from evote_verify.reading.front_manifest import build_files, new_manifest
 from pydantic.alias_generators import to_camel
 
 ROOT = CHART.parents[2]
@@ -451,6 +454,33 @@ def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(front: s
     assert made["connect-src.conf"] == done.stdout
 
 
+@pytest.mark.parametrize("front", ["resident", "board"])
+def test_officers_sign_the_very_bytes_that_the_front_serves(front: str, tmp_path: Path) -> None:
+    """The chart makes ``config.json``, officers sign the file that ``evote_chart.front_config`` takes out of it, and a
+    browser gets what the ConfigMap holds: one text."""
+    config = tmp_path / "config.json"
+    arguments = [str(file) for file in PROFILES["city-240k"]]
+    written = subprocess.run(
+        [sys.executable, "-m", "evote_chart.front_config", front, str(config), *arguments],
+        env={**os.environ, "PATH": f"{TOOLS / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert written.returncode == 0, written.stderr
+    served = of_kind(rendered("city-240k"), "ConfigMap")[f"evote-{front}"]["data"]["config.json"]
+    assert config.read_bytes() == served.encode()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/index.html").write_text("<!doctype html>")
+    manifest = new_manifest("https://vote.city.example", build_files(tmp_path / "site"), config.read_bytes())
+    assert manifest.files["config.json"] == hashlib.sha384(served.encode()).hexdigest()
+    # And so the manifest that was signed is served as it was signed.
+    signed = tmp_path / "manifest.json"
+    signed.write_text(manifest.text, "utf-8")
+    with_it = of_kind(rendered("city-240k", "--set-file", f"{front}.manifest={signed}"), "ConfigMap")[f"evote-{front}"]
+    assert with_it["data"]["manifest.json"] == manifest.text
+    assert with_it["data"]["config.json"] == served
+
+
 # --- Kafka and PostgreSQL ---
 
 
@@ -561,6 +591,33 @@ def test_the_rules_of_the_repository_are_given_to_an_operator_of_prometheus_and_
         assert rules[f"evote-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
     assert len(rules) == len(files)
     assert not of_kind(rendered("city-240k"), "PrometheusRule", "PodMonitor")
+
+
+def test_an_alert_names_the_whole_address_of_its_runbook_where_documents_are_served() -> None:
+    known = ("--api-versions", "monitoring.coreos.com/v1")
+    served = rendered("city-240k", *known, "--set", "monitoring.runbooksUrl=https://docs.city.example/evote")
+    said = 0
+    for name, rules in of_kind(served, "PrometheusRule").items():
+        plain = of_kind(rendered("city-240k", *known), "PrometheusRule")[name]
+        for group, as_it_was in zip(rules["spec"]["groups"], plain["spec"]["groups"], strict=True):
+            for rule, before in zip(group["rules"], as_it_was["rules"], strict=True):
+                if "alert" in rule:
+                    path = before["annotations"].pop("runbook_url")
+                    assert rule["annotations"].pop("runbook_url") == f"https://docs.city.example/evote/{path}"
+                    said += 1
+                assert rule == before
+    assert said
+
+
+def test_the_dashboards_of_the_repository_are_given_to_grafana_where_the_city_says_so() -> None:
+    made = of_kind(rendered("city-240k", "--set", "monitoring.dashboards=true"), "ConfigMap")
+    files = sorted((ROOT / "deploy/monitoring/dashboards").glob("*.json"))
+    assert files
+    for file in files:
+        config = made[f"evote-dashboard-{file.stem}"]
+        assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert json.loads(config["data"][file.name]) == json.loads(file.read_text("utf-8"))
+    assert not [name for name in of_kind(rendered("city-240k"), "ConfigMap") if "dashboard" in name]
 
 
 def test_each_replica_of_each_service_is_asked_for_its_metrics_with_the_rosters_token() -> None:

@@ -1,4 +1,4 @@
-"""``python -m evote_images.build [--registry NAME] [PART…]``: images, what is in each, and values for the chart.
+"""``python -m evote_images.build [--registry NAME] [--key FILE] [PART…]``: images, what is in each, the chart's values.
 
 Without a registry or an engine: the root is made of Debian's packages by mmdebstrap, and every image is an archive. Two
 builds of one state of the sources and of Debian's mirror have the same digest.
@@ -13,17 +13,18 @@ import os
 import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from .oci import EPOCH, pack_archive, pack_folders, write_image
 from .parts import PARTS, ROOT, BuildFailed, Part, components, fill, run
+from .provenance import UnusableKey, read_key, signed, statement_of
 
 OUT: Final = ROOT / ".cache/images"
 VERSION: Final = "0.1.0"
 _RELEASE: Final = "bookworm"
-# Of each package its program; nobody reads a manual in a container.
-_LEFT_OUT: Final = (
+LEFT_OUT: Final = (
     "usr/share/doc/",
     "usr/share/man/",
     "usr/share/locale/",
@@ -31,13 +32,14 @@ _LEFT_OUT: Final = (
     "var/cache/",
     "var/log/",
 )
+"""Of each package its program stays; nobody reads a manual in a container."""
 _KEPT: Final = "var/lib/dpkg/status"
 
 
 def build(part: Part, registry: str) -> str:
     """Write the part's archive and its list of contents; the image's digest."""
-    root = _root(part.packages)
-    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", _LEFT_OUT)
+    root = make_root(part.packages, OUT)
+    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", LEFT_OUT)
     own = pack_folders(fill(part, OUT / "stage" / part.name), OUT / f"{part.name}.own.tar.gz")
     labels = {
         "org.opencontainers.image.title": f"evote-{part.name}",
@@ -53,15 +55,20 @@ def build(part: Part, registry: str) -> str:
     return digest
 
 
-def _root(packages: tuple[str, ...]) -> Path:
-    """A root with these packages; made once for each choice and day, so that parts of one build stand on the same."""
+def make_root(packages: Sequence[str], into: Path, hooks: Sequence[str] = ()) -> Path:
+    """A root with these packages; made once for each choice and day, so that parts of one build stand on the same.
+
+    Args:
+        hooks: what a shell does to the root (``$1``) before the packages are in it.
+    """
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    asked = hashlib.sha256(f"{_RELEASE} {day} {packages}".encode()).hexdigest()[:16]
-    root = OUT / f"root-{asked}.tar"
+    asked = hashlib.sha256(f"{_RELEASE} {day} {packages} {hooks}".encode()).hexdigest()[:16]
+    root = into / f"root-{asked}.tar"
     if not root.exists():
         new = root.with_suffix(".new.tar")
         run(
             *("mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(packages)}"),
+            *(f"--essential-hook={hook}" for hook in hooks),
             *(_RELEASE, str(new)),
             environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
         )
@@ -108,9 +115,14 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="evote_images.build", description="Build images.")
     arguments.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (all)")
     arguments.add_argument("--registry", default="evote.local", help="what the images' names begin with")
+    arguments.add_argument("--key", type=Path, help="PEM of the private key that signs each image's provenance")
     asked = arguments.parse_args()
     if unknown := [name for name in asked.parts if name not in PARTS]:
         arguments.error(f"there is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}")
+    try:
+        key = None if asked.key is None else read_key(asked.key)
+    except UnusableKey as error:
+        arguments.error(str(error))
     OUT.mkdir(parents=True, exist_ok=True)
     os.umask(0o022)
     images: dict[str, Any] = {}
@@ -125,6 +137,8 @@ def main() -> int:
         print(f"evote-{name}: {digest}, {size / 2**20:.0f} MiB, built in {time.monotonic() - begun:.0f} s", flush=True)
         if PARTS[name].value:
             images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
+        if key is not None:
+            (OUT / f"{name}.provenance.json").write_text(signed(statement_of(PARTS[name], digest, asked.registry), key))
     # Values of the chart; JSON is YAML.
     (OUT / "values.yaml").write_text(json.dumps(images, indent=1) + "\n")
     return 0

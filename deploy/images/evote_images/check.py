@@ -1,7 +1,8 @@
 """``python -m evote_images.check [PART…]``: each image that was built runs, as nobody, on a root that nobody writes.
 
 It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
-repository's; nginx reads a front's configuration and serves its page.
+repository's; nginx reads a front's configuration and serves its page; each of the operators' programs says how it is
+used.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .oci import EPOCH
 from .parts import PARTS, ROOT, Part, run
 
 _NOBODY: Final = "65532:65532"
+_TOOLS: Final = ("evote", "evote-verify", "evote-witness")
 # In a mount, process and network namespace of its own: the root for reading, what a pod gives for writing.
 _INSIDE: Final = """
 set -eu
@@ -56,6 +58,9 @@ def fault_of(part: Part) -> str | None:
             return f"everybody may write {', '.join(writable[:5])}"
         if part.start.port == 8080:
             return _front_fault(root, part)
+        if not part.start.entrypoint:
+            silent = [name for name in _TOOLS if _run(root, f"/app/bin/{name}", "--help").returncode != 0]
+            return f"{', '.join(silent)} don't start" if silent else None
         told = _run(root, part.start.entrypoint[0], "openapi")
         document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
         return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ class Part:
     packages: tuple[str, ...]
     """Debian's, beside what is essential."""
     start: Start
+    programs: tuple[str, ...] = ()
+    """Our distributions of the lock file; none: a front's files."""
 
 
 _PYTHON_PACKAGES: Final = ("ca-certificates", "libstdc++6", "python3")
@@ -66,7 +69,8 @@ def _service(name: str) -> Part:
     if name == "biometric":
         environment["EVOTE_WEIGHTS_DIR"] = "/weights"
     value = "ledgerAnchor" if name == "ledger-anchor" else name
-    return Part(name, value, _PYTHON_PACKAGES, Start([f"/app/bin/evote-{name}"], ["serve"], environment))
+    start = Start([f"/app/bin/evote-{name}"], ["serve"], environment)
+    return Part(name, value, _PYTHON_PACKAGES, start, (f"evote-{name}",))
 
 
 def _front(name: str) -> Part:
@@ -79,8 +83,15 @@ def _front(name: str) -> Part:
     return Part(name, name, ("nginx-light",), start)
 
 
+def _tools() -> Part:
+    """Of officers and trustees, of auditors, and of who runs a witness; the keys are theirs and in no image."""
+    start = Start((), ["/app/bin/evote", "--help"], {"LANG": "C.UTF-8", "PATH": f"/app/bin:{_PATH}"})
+    return Part("tools", "", _PYTHON_PACKAGES, start, ("evote-cli", "evote-verify", "evote-witness"))
+
+
 PARTS: Final[Mapping[str, Part]] = {
-    part.name: part for part in (*map(_service, _SERVICES), _front("resident"), _front("board"), _front("city"))
+    part.name: part
+    for part in (*map(_service, _SERVICES), _tools(), _front("resident"), _front("board"), _front("city"))
 }
 
 
@@ -88,15 +99,16 @@ def fill(part: Part, stage: Path) -> Mapping[str, Path]:
     """Put the part's own files below ``stage``; each folder by its place in the image."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    return _fill_service(part, stage) if part.name in _SERVICES else _fill_front(part, stage)
+    return _fill_programs(part, stage) if part.programs else _fill_front(part, stage)
 
 
-def _fill_service(part: Part, stage: Path) -> Mapping[str, Path]:
+def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
     app = stage / "app"
     # Its programs find it wherever it is: it is built here and runs at /app.
     run(_UV, "venv", "--quiet", "--relocatable", "--python", _PYTHON, str(app))
     run(
-        *(_UV, "sync", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--no-editable", "--frozen"),
+        *(_UV, "sync", "--quiet", *_asked(part), "--no-dev", "--no-editable", "--frozen"),
+        *(f"--refresh-package={name}" for name in _own_packages()),
         environment={"UV_PROJECT_ENVIRONMENT": str(app), "UV_PYTHON": _PYTHON, "UV_PYTHON_DOWNLOADS": "never"},
     )
     (packages,) = app.glob("lib/python3.*/site-packages")
@@ -116,6 +128,12 @@ def _fill_service(part: Part, stage: Path) -> Mapping[str, Path]:
     return {"app": app, "weights": stage / "weights"}
 
 
+def _own_packages() -> list[str]:
+    """Ours. uv keeps what it built until a pyproject.toml changes: images would get code of days ago."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return sorted(project["tool"]["uv"]["sources"])
+
+
 def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
     site, etc = stage / "site", stage / "etc"
     run("npm", "run", "--prefix", f"web/{part.name}", "--silent", "build")
@@ -133,14 +151,18 @@ def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
 
 def components(part: Part) -> list[Any]:
     """The part's own packages, as CycloneDX has them."""
-    if part.name not in _SERVICES:
+    if not part.programs:
         return list(_npm())
     told = run(
-        *(_UV, "export", "--quiet", "--package", f"evote-{part.name}", "--no-dev", "--frozen"),
+        *(_UV, "export", "--quiet", *_asked(part), "--no-dev", "--frozen"),
         *("--format", "cyclonedx1.5", "--preview-features", "sbom-export"),
     )
     found: list[Any] = json.loads(told)["components"]
     return found
+
+
+def _asked(part: Part) -> list[str]:
+    return [f"--package={name}" for name in part.programs]
 
 
 def _npm() -> Iterator[Any]:

@@ -11,7 +11,7 @@ from evote_tlog.display import visible_lines
 from rich.console import Console
 
 from .nodes.processes import ProcessFailed
-from .referendum import demo, inserting, load, standing
+from .referendum import breaking, demo, inserting, load, standing
 from .referendum.final_anchor import NotAnchored
 
 
@@ -33,6 +33,8 @@ def main() -> int:
     crowd.add_argument("--voters", type=_count, default=300)
     crowd.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
     crowd.add_argument("--out", type=Path, default=Path("load-out"))
+    crowd.add_argument("--phone", type=_share, default=0, help="the share of the voters who come by phone")
+    crowd.add_argument("--faults", default="", help="parts to kill meanwhile, such as 'kafka@30+10 ballot-2@50'")
     crowd.add_argument("options", nargs="*", help="after --: what evote-load is told, such as --profile last-minutes")
     commands.add_parser("status", help="show how each service that `up` started is; 1: one of them isn't well")
     restart = commands.add_parser("restart", help="stop a service that `up` started, if it runs, and start it again")
@@ -57,6 +59,7 @@ def main() -> int:
         ProcessFailed,
         demo.DemoFailed,
         load.LoadFailed,
+        breaking.FaultUnreadable,
         NotAnchored,
         standing.StandingFailed,
         inserting.CardNotInserted,
@@ -78,6 +81,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         load.run_load(
             voters=arguments.voters,
             group=arguments.group,
+            phone=arguments.phone,
+            faults=arguments.faults,
             options=arguments.options,
             output=arguments.out,
             console=console,
@@ -91,6 +96,13 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         standing.stop(console=console)
     return 0
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("a share is between 0 and 1")
+    return share
 
 
 def _count(text: str) -> int:

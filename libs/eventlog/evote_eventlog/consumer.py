@@ -145,7 +145,7 @@ class ProjectionRunner:
             while self._assignment_failure is None:
                 began = monotonic()
                 records = await self._poll(consumer, reader)
-                await self._check_connection()
+                await self._check(consumer)
                 if records <= FEW_RECORDS:
                     await asyncio.sleep(began + ROUND_S - monotonic())
             raise self._assignment_failure
@@ -169,17 +169,38 @@ class ProjectionRunner:
         self._show_lag(consumer)
         return records
 
-    async def _check_connection(self) -> None:
-        """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced.
+    async def _check(self, consumer: AIOKafkaConsumer) -> None:
+        """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced, and the tables.
 
         After an outage of the broker aiokafka's consumer may poll on without ever reaching it again.
 
         Raises:
-            LogUnavailable: it does not answer.
+            LogUnavailable: Kafka does not answer.
         """
         if monotonic() - self._checked_at >= _CHECK_EVERY_S:
             await self._ends()
+            await self._go_back_with_the_tables(consumer)
             self._checked_at = monotonic()
+
+    async def _go_back_with_the_tables(self, consumer: AIOKafkaConsumer) -> None:
+        """A crash of the database may have taken the last commits: the log has them, but may have nothing new.
+
+        Without this the last event of a partition would be missing until the next one comes, and the sequencer waits
+        for the tables before it writes one.
+        """
+        places = dict(self._places)
+        try:
+            stored = await self._stored()
+        except LogUnavailable:
+            return  # looked at again when the database is back
+        for partition, place in places.items():
+            next_offset = stored.get(self._of(partition), 0)
+            if next_offset < place.offset and self._places.get(partition) is place:
+                self._move_back(consumer, partition, next_offset)
+
+    def _move_back(self, consumer: AIOKafkaConsumer, partition: TopicPartition, next_offset: int) -> None:
+        _log.warning("projection-moved-back", projection=self._projection.name, to=next_offset)
+        self._seek(consumer, partition, next_offset)
 
     async def _apply_together(self, places: Mapping[TopicPartition, _Place], batches: Sequence[_Fetched]) -> bool:
         """Apply all of a fetch in one transaction; whether that was possible."""
@@ -201,8 +222,7 @@ class ProjectionRunner:
             try:
                 applied = await self._applier.apply(batch)
             except OffsetMovedBack as moved:
-                _log.warning("projection-moved-back", projection=self._projection.name, to=moved.next_offset)
-                self._seek(consumer, partition, moved.next_offset)
+                self._move_back(consumer, partition, moved.next_offset)
             except OUTAGES as error:
                 _log.warning("projection-retries", projection=self._projection.name, error=repr(error))
                 self._metrics.lag.clear()

@@ -27,6 +27,7 @@ from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess
 from evote_local.testbed import eventually
+from structlog.testing import capture_logs
 
 from .brokers import start_again, until_readable
 
@@ -341,6 +342,24 @@ async def test_a_database_that_lost_its_tables_is_filled_again_by_the_running_se
     assert await rows(pool) == positions(written)
 
 
+async def test_what_the_database_lost_is_applied_again_although_nothing_new_comes(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+) -> None:
+    """The last event of an evening: nobody writes another one for the projection to notice by."""
+    written = [await producer.publish(new_ballot(number), partition=0) for number in range(3)]
+    async with running(kafka, pool):
+        await eventually(level(pool, written))
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute('DELETE FROM applied WHERE "offset" > 0')
+            await connection.execute("UPDATE consumer_offsets SET next_offset = 1")
+        await eventually(level(pool, written))
+    assert await rows(pool) == positions(written)
+
+
 async def test_an_aborted_transaction_is_neither_applied_nor_waited_for(
     kafka: KafkaSettings,
     pool: asyncpg.Pool,
@@ -482,6 +501,41 @@ async def test_the_projection_goes_on_when_the_database_was_killed(
     finally:
         server.kill()
     assert await dead_letters(kafka) == []
+
+
+@pytest.mark.slow
+async def test_a_crash_of_the_database_that_lost_the_last_commits_is_made_good_although_nothing_new_comes(
+    stack_directory: Path,
+    schema: str,
+    kafka: KafkaSettings,
+    producer: EventProducer,
+    running: Running,
+    new_ballot: NewBallot,
+) -> None:
+    server = PostgresServer(stack_directory / "forgetful-postgres", settings={"wal_writer_delay": "10s"})
+    server.start()
+    try:
+        async with asyncpg.create_pool(server.create_database("projection"), min_size=1) as pool:
+            await pool.execute(schema)
+            with capture_logs() as logs:
+                async with running(kafka, pool) as runner:
+                    written = [await producer.publish(new_ballot(number)) for number in range(20)]
+                    await eventually(level(pool, written))
+                    server.kill()
+                    assert not await runner.caught_up()
+                    server.start()
+                    await eventually(lambda: _nothing_is_behind(runner))
+            assert "projection-moved-back" in [entry["event"] for entry in logs], "the crash took nothing"
+            assert await rows(pool) == positions(written)
+    finally:
+        server.kill()
+
+
+async def _nothing_is_behind(runner: ProjectionRunner) -> bool:
+    try:
+        return await runner.lag() == 0
+    except LogUnavailable:
+        return False
 
 
 @pytest.mark.slow

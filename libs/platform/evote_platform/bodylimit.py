@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, Problem
+from .tracing import TRACED, serving
 
 SMALL_BODY_BYTES: Final = 64 * 1024
 """The largest body of a route that declares no other with :class:`BodyUpTo`."""
@@ -87,6 +88,7 @@ class GuardedRoute(APIRoute):
         asked = tuple(_calls(self.dependant))
         guards = dict.fromkeys(call for call in asked if isinstance(call, Guard))
         most = max((call.max_bytes for call in asked if isinstance(call, BodyUpTo)), default=SMALL_BODY_BYTES)
+        route = self.path_format
 
         async def handle_guarded(request: Request) -> Response:
             request.scope[_PASSED_SCOPE_KEY] = {guard: await guard.before_body(request) for guard in guards}
@@ -96,7 +98,11 @@ class GuardedRoute(APIRoute):
                 raise BodyTooLarge(most)
             return await handle(Request(request.scope, bounded(request.receive, most)))
 
-        return handle_guarded
+        async def handle_traced(request: Request) -> Response:
+            with serving(request.scope, request.method, route):
+                return await handle_guarded(request)
+
+        return handle_traced if TRACED in asked else handle_guarded
 
 
 def bounded(receive: Receive, max_bytes: int) -> Receive:

@@ -39,6 +39,7 @@ _AT_ONCE: Final = (
     "evote_event_loop_lag_seconds",
     "evote_ledger_",
     "evote_projection_rebalances",
+    "evote_trace_spans",
     "evote_witness_",
 )
 

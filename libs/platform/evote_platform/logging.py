@@ -18,6 +18,7 @@ _QUIET = {
     "yoyo": logging.WARNING,
     "httpx": logging.WARNING,  # tells each address that is asked, such as a responder's with a certificate's number
     "asyncio": logging.WARNING,
+    "opentelemetry": logging.CRITICAL,  # whether spans arrive is a metric's to say, and tracing's own line
 }
 
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .logging import exception_facts
 from .paths import is_election_uuid
 from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
+from .tracing import served
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 _STREAM = "text/event-stream"
@@ -106,6 +107,7 @@ class RequestObserver:
             seconds = time.perf_counter() - began
             if not is_stream:
                 self._metrics.seconds.labels(_method(scope), _route(scope), str(status)).observe(seconds)
+            served(scope, status, scope.get(PROBLEM_SCOPE_KEY))
             self._record(scope, status, seconds)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:

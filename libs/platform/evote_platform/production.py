@@ -42,6 +42,18 @@ def require_encrypted_front(settings: ServiceSettings) -> None:
         )
 
 
+def require_encrypted_traces(settings: ServiceSettings) -> None:
+    """Raise :class:`CannotStart` when production would send its spans over a wire that others read."""
+    if settings.environment is not Environment.PRODUCTION or settings.traces_endpoint is None:
+        return
+    url = urlsplit(settings.traces_endpoint)
+    if url.scheme != "https" and url.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise CannotStart(
+            "production posts spans over TLS, or to a Collector on the same machine: EVOTE_TRACES_ENDPOINT takes an"
+            " https URL, or an http one of 127.0.0.1 (EVOTE_ENVIRONMENT=test is for places where nobody votes)"
+        )
+
+
 def require_encrypted_database(environment: Environment, name: str, url: SecretStr) -> None:
     """Raise :class:`CannotStart` unless production checks the database's certificate and its name.
 

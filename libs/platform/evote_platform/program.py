@@ -28,6 +28,7 @@ from .problems import ProblemTable
 from .production import (
     require_encrypted_database,
     require_encrypted_front,
+    require_encrypted_traces,
     require_named_proxies,
     require_production_connections,
 )
@@ -35,6 +36,7 @@ from .roles import role_statements
 from .room import require_room
 from .server import serve
 from .settings import CannotStart, MigrationSettings, ServiceSettings
+from .tracing import traces
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 Start = Callable[[Readiness, CollectorRegistry, Clock], AbstractAsyncContextManager[object]]
@@ -73,20 +75,28 @@ class Program(Generic[Settings]):
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
-        return self._app(start, Readiness(), clock, frozenset())
+        return self._app(start, Readiness(), clock)
 
-    def _app(self, start: Start, readiness: Readiness, clock: Clock, front_origins: Set[str]) -> FastAPI:
-        registry = new_registry()
+    def _app(
+        self,
+        start: Start,
+        readiness: Readiness,
+        clock: Clock,
+        front_origins: Set[str] = frozenset(),
+        traces_endpoint: str | None = None,
+    ) -> FastAPI:
+        registry, release = new_registry(), version(f"evote-{self.service}")
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            async with start(readiness, registry, clock) as service:
-                app.state.service = service
-                yield
+            with traces(self.service, release, traces_endpoint, registry):
+                async with start(readiness, registry, clock) as service:
+                    app.state.service = service
+                    yield
 
         return create_app(
             service_name=self.service,
-            version=version(f"evote-{self.service}"),
+            version=release,
             lifespan=lifespan,
             routers=self.routers,
             problems=self.problems,
@@ -103,10 +113,11 @@ class Program(Generic[Settings]):
         settings = self._settings()
         require_named_proxies(settings)
         require_encrypted_front(settings)
+        require_encrypted_traces(settings)
         require_room(settings)
         configure_logging(self.service, settings.log_level)
         start, readiness = self.start(settings), Readiness()
-        app = self._app(start, readiness, utc_now, settings.origins())
+        app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint)
         return serve(app, readiness, settings)
 
     def _migrate(self) -> int:

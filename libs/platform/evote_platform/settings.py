@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +60,21 @@ def _origins(text: str) -> str:
     return text
 
 
+def _endpoint(text: str) -> str:
+    """The whole URL that spans are posted to."""
+    try:
+        url = urlsplit(text)
+        known = url.scheme in ("http", "https") and url.hostname and url.path.strip("/") and url.port != 0
+    except ValueError:
+        known = False
+    if not known or url.username is not None or url.query or url.fragment:
+        raise ValueError(
+            "name the whole URL that the Collector takes OTLP at, such as https://collector:4318/v1/traces, without a"
+            " user, a query or a fragment"
+        )
+    return text
+
+
 class ServiceSettings(BaseSettings):
     """Base of each service's settings; a field ``x`` is read from ``EVOTE_X``."""
 
@@ -108,6 +124,9 @@ class ServiceSettings(BaseSettings):
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)] = 20
     """How long requests in flight may take to end after SIGTERM and ``drain_delay_s``, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces_endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
+    """The URL that this service's spans are posted to (OTLP over HTTP, ``https://…:4318/v1/traces``): a Collector's.
+    Never the same for auth and ballot. Without it there are none."""
 
     def proxies(self) -> list[str]:
         """Whose ``X-Forwarded-For`` is believed."""

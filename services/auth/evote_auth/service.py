@@ -31,7 +31,7 @@ from .domain.faces import FaceKeys
 from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
 from .keys.room import KeyRoom
 from .metrics import ReleaseMetrics, RevocationMetrics
-from .phone.provider import PhoneProvider
+from .phone.provider import PhoneProvider, open_client
 from .projection import AuthProjection
 from .releasing import Releasing
 from .revocation.ocsp import OcspClient, open_http
@@ -99,7 +99,8 @@ async def running(
     kafka, phone = settings.kafka(), settings.phone()
     async with (
         schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
-        open_http() as http,
+        open_http() as responders,
+        open_client() as http,
     ):
         show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
@@ -108,7 +109,7 @@ async def running(
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
-        ocsp = OcspClient(http, settings.ocsp_urls(), secrets.token_bytes)
+        ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
         )

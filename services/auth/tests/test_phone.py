@@ -19,7 +19,7 @@ from evote_device.sealing import SealBroken
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
 from evote_jpki.certificates import parse_certificate
 from evote_jpki.emulator import EmulatedCard
-from evote_local.nodes.phone_provider import PhoneProvider, RegisteredClient, phone_app
+from evote_local.nodes.phone_provider import CardFolder, PhoneProvider, RegisteredClient, phone_app
 from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.people.occasions import DeviceOccasion, LyingService
 from evote_local.testbed import MovableClock
@@ -71,7 +71,7 @@ def account() -> Account:
 
 
 @pytest.fixture
-def provider(account: Account, clock: MovableClock) -> Iterator[Lying]:
+def provider(account: Account, clock: MovableClock, tmp_path: Path) -> Iterator[Lying]:
     port = free_port()
     client = RegisteredClient(
         CLIENT,
@@ -80,7 +80,9 @@ def provider(account: Account, clock: MovableClock) -> Iterator[Lying]:
         RSAKey.import_key(account.decryption.as_dict(private=False)),
     )
     provider = Lying(f"http://{LOOPBACK}:{port}", client, clock)
-    server = uvicorn.Server(uvicorn.Config(phone_app(provider, dict), LOOPBACK, port, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(phone_app(provider, CardFolder(tmp_path)), LOOPBACK, port, log_level="error")
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

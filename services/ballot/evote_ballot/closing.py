@@ -9,6 +9,7 @@ import structlog
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotBoxClosed, Topic
 from evote_eventlog.producer import EventProducer
+from evote_platform.tracing import span
 
 from . import store
 
@@ -42,7 +43,8 @@ class BoxCloser:
                 if not await connection.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('evote-ballot-closing'))"):
                     return
                 for election_uuid, missing in await store.unmarked_elections(connection, partitions):
-                    await self._write_markers(connection, election_uuid, missing, partitions)
+                    with span("close ballot box", {}):
+                        await self._write_markers(connection, election_uuid, missing, partitions)
 
     async def _write_markers(
         self, connection: store.Connection, election_uuid: str, missing: list[int], partitions: int

@@ -25,6 +25,7 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import TRANSIENT
 from evote_platform.clock import Clock, rfc3339
 from evote_platform.logging import exception_facts
+from evote_platform.tracing import asking, span
 from evote_tlog.checkpoint import parse_checkpoint, parse_note
 from pydantic import SecretStr
 
@@ -149,7 +150,8 @@ class Anchoring:
         self._note_newest(newest.size)
         if newest.size > self._on_chain:
             checkpoint = parse_checkpoint(parse_note(newest.note))
-            await self._writer.submit(Anchor(self._origin, checkpoint.size, checkpoint.root))
+            with asking("submit anchor", self._about(checkpoint.size)):
+                await self._writer.submit(Anchor(self._origin, checkpoint.size, checkpoint.root))
 
     async def _follow(self) -> None:
         """Read the blocks that are not final once more: a reorganisation moves anchors, or drops them."""
@@ -187,7 +189,8 @@ class Anchoring:
         size = anchored.anchor.size
         if size <= self._verified or self._announced.get(size) == anchored.block_hash:
             return
-        await self._producer.publish(self._announcement(anchored))
+        with span("announce anchor", self._about(size)):
+            await self._producer.publish(self._announcement(anchored))
         self._announced[size] = anchored.block_hash
 
     async def _verify(self, anchored: AnchoredHead) -> None:
@@ -195,12 +198,16 @@ class Anchoring:
         if size <= self._verified:
             return
         announced = self._announcement(anchored).model_dump(exclude={"block_time", "anchorer"})
-        await self._producer.publish(AnchorVerified.model_validate(announced))
+        with span("announce final anchor", self._about(size)):
+            await self._producer.publish(AnchorVerified.model_validate(announced))
         self._verified = size
         self._metrics.anchors.labels(self._writer.chain).inc()
         while self._waiting and self._waiting[0][0] <= size:
             _, since = self._waiting.popleft()
             self._metrics.delay.labels(self._writer.chain).observe((self._clock() - since).total_seconds())
+
+    def _about(self, size: int) -> dict[str, str | int]:
+        return {"evote.chain": self._writer.chain, "evote.log.size": size}
 
     def _announcement(self, anchored: AnchoredHead) -> CheckpointAnchored:
         return CheckpointAnchored(

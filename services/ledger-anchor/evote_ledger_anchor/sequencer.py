@@ -27,6 +27,7 @@ from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.health import NotReady
+from evote_platform.tracing import Following, following
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.errors import MissingTile
 from evote_tlog.merkle import EMPTY_ROOT, Frontier, leaf_hash
@@ -43,6 +44,7 @@ TRANSACTIONAL_ID: Final = "ledger-sequencer"
 MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
 """How many entries one transaction may carry, while a backlog is worked off."""
 
+_FOLLOWED: Final = frozenset({Topic.ELECTIONS, Topic.TALLY})
 _QUEUED_BATCHES = 4
 _PROJECTION_POLL_S = 0.05
 
@@ -71,6 +73,8 @@ class _Head:
     pending: list[LogEntry] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
     """When what is pending came here, in seconds of the monotonic clock: events tell the minute only."""
+    followed: list[Following] = field(default_factory=list)
+    """Of what officers, trustees and tally did that is pending: never of what voters do."""
 
 
 class Sequencer:
@@ -204,6 +208,8 @@ class Sequencer:
                 )
             )
             head.arrivals.append(time.monotonic())
+            if record.position.topic in _FOLLOWED:
+                head.followed.append(following(record.envelope.id, record.position.topic.value))
 
     def _skip(self, skip: Skip, record: Record) -> None:
         self._metrics.skipped.labels(skip.value).inc()
@@ -220,6 +226,10 @@ class Sequencer:
         self._metrics.size.set(head.frontier.size)
         head.pending.clear()
         head.arrivals.clear()
+        for followed in head.followed:
+            followed.set_attribute("evote.log.size", head.frontier.size)
+            followed.end()
+        head.followed.clear()
 
 
 async def _next_before(arrived: asyncio.Queue[Batch], due: float) -> Batch | None:

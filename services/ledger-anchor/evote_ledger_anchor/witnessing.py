@@ -20,6 +20,7 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import TRANSIENT
 from evote_platform.clock import Clock
 from evote_platform.logging import exception_facts
+from evote_platform.tracing import asking, span
 from evote_tlog.checkpoint import NoteSignature
 from evote_tlog.policy import Policy, verify_policy
 from evote_tlog.proof import consistency_ranges
@@ -138,7 +139,8 @@ class Witnessing:
 
     async def _ask(self, client: WitnessClient, target: StoredCheckpoint, cosigned: _Cosigned) -> None:
         try:
-            signature = await client.cosign(target, self._prove)
+            with asking("ask witness", {"server.address": client.name, "evote.log.size": target.size}):
+                signature = await client.cosign(target, self._prove)
         except WitnessFailed as failed:
             self._failed(client, failed.outcome, failed.reason)
             return
@@ -162,7 +164,8 @@ class Witnessing:
         lines = [given.line for _, given in sorted(cosigned.signatures.items())]
         note = target.note + "".join(lines)
         checkpoint = verify_policy(note, self._policy)  # what is published holds for every reader of this policy
-        await self._producer.publish(CheckpointWitnessed(origin=checkpoint.origin, size=checkpoint.size, note=note))
+        with span("announce cosignatures", {"evote.log.size": target.size}):
+            await self._producer.publish(CheckpointWitnessed(origin=checkpoint.origin, size=checkpoint.size, note=note))
         deadline = time.monotonic() + _PROJECTION_PATIENCE_S
         while time.monotonic() < deadline:
             counted = await newest_counted(self._pool, self._policy)

@@ -14,6 +14,7 @@ import structlog
 from evote_eventlog.events import ElectionEventData
 from evote_platform.clock import Clock
 from evote_platform.processes import WorkerProcesses
+from evote_platform.tracing import span
 
 from . import store
 from .commands import CommandHandler
@@ -57,7 +58,8 @@ class Automation:
             ]
         for draft in drafts:
             if closing_time_has_come(draft, self.clock()):
-                await self.commands.execute(draft.election_uuid, decide)
+                with span("close on time", {}):
+                    await self.commands.execute(draft.election_uuid, decide)
                 _log.info("election closed on time", election_uuid=draft.election_uuid)
 
     async def count_closed_elections(self) -> None:
@@ -77,17 +79,19 @@ class Automation:
                 return
             election = await store.load_election(connection, election_uuid)
             if election.stage is Stage.CLOSED:
-                tally = await encrypted_tally(connection, self.worker, election)
-                if tally is not None:
-                    await self.commands.publish_alone(connection, [tally])
-                    _log.info("encrypted tally computed", election_uuid=election_uuid)
+                with span("compute encrypted tally", {}):
+                    tally = await encrypted_tally(connection, self.worker, election)
+                    if tally is not None:
+                        await self.commands.publish_alone(connection, [tally])
+                        _log.info("encrypted tally computed", election_uuid=election_uuid)
             elif result_is_due(election):
-                result = await self.worker.run(result_of, election)
-                if not result:
-                    _log.warning("no group of trustees gives a result: one lied, more must decrypt")
-                    return
-                await self.commands.publish_alone(connection, result)
-                _log.info("result computed", election_uuid=election_uuid)
+                with span("compute result", {}):
+                    result = await self.worker.run(result_of, election)
+                    if not result:
+                        _log.warning("no group of trustees gives a result: one lied, more must decrypt")
+                        return
+                    await self.commands.publish_alone(connection, result)
+                    _log.info("result computed", election_uuid=election_uuid)
 
 
 async def _for_ever(look: Callable[[], Awaitable[None]]) -> None:

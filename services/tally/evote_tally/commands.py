@@ -9,6 +9,7 @@ lost early and a second replica may publish the same decision: the projection ke
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import asyncpg
 from evote_eventlog.events import ElectionEventData
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import RecordPosition
+from evote_platform.tracing import announced, span
 
 from . import store
 from .domain.election import Election
@@ -96,8 +98,11 @@ class CommandHandler:
         for event in events:
             # A crash behind this leaves a durable decision and an officer without an answer: the command, repeated,
             # finds it done.
+            began_ns = time.time_ns()
             record = await self.producer.publish(event)
-            await self._wait_until_projected(connection, record.position)
+            announced(record.envelope.id, event.topic.value, began_ns)
+            with span("await own projection", {}):
+                await self._wait_until_projected(connection, record.position)
 
     async def _wait_until_projected(self, connection: store.Connection, position: RecordPosition) -> None:
         try:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import httpx
 from evote_platform.clock import Clock
+from evote_platform.tracing import asking
 
 from .domain.preflight import ServiceReport
 
@@ -23,6 +24,14 @@ async def probe_services(
 
 
 async def _probe(client: httpx.AsyncClient, name: str, url: str, clock: Clock) -> ServiceReport:
+    with asking("GET /statusz", {"http.request.method": "GET", "server.address": name}) as asked:
+        report = await _ask(client, name, url, clock)
+        if report.fault is not None:
+            asked.set_attribute("error.type", "not well")
+        return report
+
+
+async def _ask(client: httpx.AsyncClient, name: str, url: str, clock: Clock) -> ServiceReport:
     asked_at = clock()
     try:
         response = await client.get(f"{url}/statusz", timeout=TIMEOUT_S)

@@ -13,9 +13,14 @@ from ...platforms import Shared
 _SHARED = Shared(Path(__file__).parent)
 
 
+def _everything_that_may_be_there(stack: Stack) -> None:
+    stack.offer_phone()
+    stack.collect_traces()
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with _SHARED.started(before_start=Stack.offer_phone) as running:
+    with _SHARED.started(before_start=_everything_that_may_be_there) as running:
         yield running
 
 

@@ -28,9 +28,10 @@ async def _crowd(stack: Stack, directory: Path) -> None:
         await referendum.prepare()
         referendum.issue_cards(lambda: None)
         target, out = directory / "target", directory / "out"
-        write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
+        cards = [voter.card for voter in referendum.voters]
+        write_target(target, target_of(stack, referendum, phone=0.5), cards)
         command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(out)]
-        command += ["--profile", "junk", "--seconds", "3", "--again", "0.5"]
+        command += ["--profile", "junk", "--seconds", "3", "--again", "0.5", "--workers", "2"]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -38,6 +39,8 @@ async def _crowd(stack: Stack, directory: Path) -> None:
         figures = json.loads((out / "figures.json").read_text())
         assert (len(kept), figures["visits"], figures["missing"]) == (9, 9, 0)
         assert figures["waited"]["junk"]["count"] == 90
+        ways = [figures["waited"][f"{way} to credential"]["count"] for way in ("card", "phone")]
+        assert ways == [3, 3]
         assert {name: waited["failures"] for name, waited in figures["waited"].items() if waited["failures"]} == {}
         assert "POST of the ballot" in (out / "report.html").read_text()
         assert await referendum.close_and_count() == meant(kept)

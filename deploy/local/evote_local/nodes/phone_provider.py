@@ -14,7 +14,7 @@ import hashlib
 import html
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -222,8 +222,23 @@ class PhoneProvider:
         self._assertions.add(jti)
 
 
-def phone_app(provider: PhoneProvider, cards: Callable[[], Mapping[str, EmulatedCard]]) -> FastAPI:
-    """The provider over HTTP; ``cards`` are those that can be held to the phone, by a name to choose them by."""
+class CardFolder:
+    """The cards that can be held to the phone: files, which may come and change while this runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        """To choose one by."""
+        return sorted(path.stem for path in self._folder.glob("*.card"))
+
+    def named(self, name: str) -> EmulatedCard | None:
+        """None: there is no such card."""
+        return load_card(self._folder / f"{name}.card") if name in self.names() else None
+
+
+def phone_app(provider: PhoneProvider, cards: CardFolder) -> FastAPI:
+    """The provider over HTTP."""
     app = FastAPI(title=NAME, openapi_url=None)
 
     @app.exception_handler(Refused)
@@ -251,7 +266,8 @@ def phone_app(provider: PhoneProvider, cards: Callable[[], Mapping[str, Emulated
     async def choose(request: Request) -> str:
         provider.check_authorization(dict(request.query_params))
         buttons = "".join(
-            f'<p><button name="card" value="{html.escape(name)}">{html.escape(name)}</button></p>' for name in cards()
+            f'<p><button name="card" value="{html.escape(name)}">{html.escape(name)}</button></p>'
+            for name in cards.names()
         )
         return (
             f'<!doctype html><html lang="ja"><title>{NAME}</title><h1>{NAME}</h1>'
@@ -261,7 +277,7 @@ def phone_app(provider: PhoneProvider, cards: Callable[[], Mapping[str, Emulated
 
     @app.post(f"{OPENID}/auth")
     async def chosen(request: Request, card: Annotated[str, Form()]) -> RedirectResponse:
-        held = cards().get(card)
+        held = cards.named(card)
         if held is None:
             raise HTTPException(404)
         return RedirectResponse(provider.authorize(dict(request.query_params), held), status_code=303)
@@ -289,7 +305,7 @@ def main() -> None:
         RSAKey.import_key(registered["encryption_key"]),
     )
     provider = PhoneProvider(f"http://{LOOPBACK}:{arguments.port}", client, utc_now)
-    app = phone_app(provider, lambda: {path.stem: load_card(path) for path in sorted(arguments.cards.glob("*.card"))})
+    app = phone_app(provider, CardFolder(arguments.cards))
     uvicorn.run(app, host=LOOPBACK, port=arguments.port, log_level="warning")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,15 +51,17 @@ class Fault:
 
 
 class Observed:
-    """A file of looks and faults, a line each; written by one process."""
+    """A file of looks and faults, a line each; written by one process, from any of its threads."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._writing = threading.Lock()
 
     def add(self, what: Seen | Fault) -> None:
         """Write a line, at once."""
-        self._file.write(json.dumps(asdict(what)) + "\n")
-        self._file.flush()
+        with self._writing:
+            self._file.write(json.dumps(asdict(what)) + "\n")
+            self._file.flush()
 
 
 def read_observed(path: Path) -> tuple[list[Seen], list[Fault]]:

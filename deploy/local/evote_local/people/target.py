@@ -12,6 +12,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_tlog.checkpoint import VerifierKey
 
 from .log_lookup import PublicLog
+from .voters import Voter
 
 _FILE, _CARDS, _CREDENTIALS = "target.json", "cards", "credentials.txt"
 POLLS_OPEN = "The crowd begins to come"
@@ -44,10 +45,27 @@ class Target:
     """What a voter may mean: a name, and the choice of each question as the device encrypts it."""
     weights: Sequence[int]
     """How often each of ``choices`` is chosen, in their order."""
+    by_phone: Sequence[int] = ()
+    """Which of the cards, by their place in the order of their files, are held to a phone: the app's stand-in has
+    them, by the names of their files here."""
 
     def log(self) -> PublicLog:
         """The public log; raises ``MalformedNote`` when :attr:`log_key` is no key."""
         return PublicLog(self.log_url, VerifierKey.parse(self.log_key))
+
+
+def card_name(number: int) -> str:
+    """Of a card's file, and of the card at the stand-in of the phone's app."""
+    return f"{number:06d}"
+
+
+def voters_of(target: Target, cards: Sequence[EmulatedCard]) -> list[Voter]:
+    """The people of a target who have cards, each with the way in that is theirs."""
+    phones = set(target.by_phone)
+    return [
+        Voter(number, card, by_phone=card_name(number) if number in phones else None)
+        for number, card in enumerate(cards)
+    ]
 
 
 def write_target(folder: Path, target: Target, cards: Sequence[EmulatedCard], credentials: Sequence[str] = ()) -> None:
@@ -58,7 +76,7 @@ def write_target(folder: Path, target: Target, cards: Sequence[EmulatedCard], cr
     """
     (folder / _CARDS).mkdir(parents=True)
     for number, card in enumerate(cards):
-        save_card(card, folder / _CARDS / f"{number:06d}.json")
+        save_card(card, folder / _CARDS / f"{card_name(number)}.json")
     if credentials:
         secret = folder / _CREDENTIALS
         secret.touch(mode=0o600)

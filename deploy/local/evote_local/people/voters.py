@@ -15,6 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import rfc8785
@@ -39,6 +40,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
+_FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+"""What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
 """A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
@@ -130,6 +133,8 @@ class Voter:
     card: EmulatedCard
     reader: Answering | None = field(default=None, repr=False)
     """Signs with the card in a reader, through the card agent; None: with the emulated card in this process."""
+    by_phone: str | None = None
+    """The card's name at the stand-in of the phone's app, for who holds it to a phone; None: they come by reader."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
     last_number: int = 0
@@ -154,7 +159,7 @@ class PollingDay:
         executor: Executor,
         random: Random,
     ) -> None:
-        """``executor`` runs the encryption, which is the voters' own CPU, apart from the event loop."""
+        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop."""
         self._log = log
         self.election: Election = parse_election(election_json)
         self._election_json = election_json
@@ -169,9 +174,12 @@ class PollingDay:
         """Authenticate by card and receive the private credential (design, trust split: auth)."""
         started = time.perf_counter()
         for _ in range(_ATTEMPTS):
+            occasion = DeviceOccasion(self.election.uuid)  # fresh keys each time
             try:
-                # Fresh keys each time.
-                voter.credential = await self._release(voter, DeviceOccasion(self.election.uuid), client)
+                if voter.by_phone is None:
+                    voter.credential = await self._release(voter, occasion, client)
+                else:
+                    voter.credential = await self._release_by_phone(voter.by_phone, occasion, client)
             except VoterRefused as refused:
                 if refused.slug not in _SPENT_CHALLENGE:
                     raise
@@ -195,10 +203,31 @@ class PollingDay:
         response = await self._retrying(lambda: client.post(f"{base}/releases", json=request))
         return occasion.credential(response.json(), challenge["challenge_id"])
 
+    async def _release_by_phone(self, card: str, occasion: DeviceOccasion, client: httpx.AsyncClient) -> str:
+        """To the app, where a card is held to the phone, and back with a code and all that the page had known."""
+        base = f"{self._auth_url}/elections/{self.election.uuid}"
+        asked = {"device_key": occasion.device_key}
+        visit = (await self._retrying(lambda: client.post(f"{base}/phone-visits", json=asked))).json()
+        occasion.check_challenge(visit)
+        state = occasion.phone_state(visit["challenge_id"])
+        app = httpx.URL(visit["authorization_url"]).copy_merge_params({"state": state})
+        await self._retrying(lambda: client.get(app))
+        sent_back = await client.post(app, data={"card": card})
+        came_back = dict(parse_qsl(urlsplit(sent_back.headers.get("location", "")).fragment))
+        if "code" not in came_back:
+            raise VoterRefused(sent_back.status_code, sent_back.text)
+        returned, challenge_id = DeviceOccasion.of_phone_state(came_back["state"])
+        request = returned.phone_request(challenge_id, came_back["code"])
+        response = await self._retrying(lambda: client.post(f"{base}/phone-releases", json=request))
+        return returned.credential(response.json(), challenge_id)
+
     async def encrypt(self, voter: Voter, choices: list[list[int]]) -> str:
         """A ballot of the voter's, by their own device."""
         if voter.credential is None:
             raise ValueError("a voter encrypts after obtaining the credential")
+        if self.election.compiled is not None:  # it needs no lock of Python's, and a process would cost more than it
+            device = partial(generate_ballot, self.election, voter.credential, choices, secrets.token_bytes)
+            return await asyncio.to_thread(device)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
 
@@ -246,6 +275,10 @@ class PollingDay:
         """What the receipt that was answered is worth, once its signature is checked."""
         await self._check_receipt(receipt, sealed.ballot)
         return Cast(str(receipt["tracker"]), sealed.choice, receipt, sent_at, answered_s, sealed.ballot, sealed.order)
+
+    async def read(self, url: str, client: httpx.AsyncClient) -> httpx.Response:
+        """What anybody may read; asked for again where nobody could serve it."""
+        return await self._retrying(lambda: client.get(url))
 
     async def wait_until_logged(self, cast: Cast, client: httpx.AsyncClient) -> None:
         """Ask for the status until a signed checkpoint covers the ballot; record how long it took."""
@@ -375,6 +408,9 @@ class PollingDay:
         try:
             response = await request
         except httpx.TransportError:
+            self.measured.refused(None)
+            return _ASK_AGAIN_S
+        if response.status_code in _FROM_THE_EDGE:
             self.measured.refused(None)
             return _ASK_AGAIN_S
         if response.is_server_error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from evote_jpki.authority import TestAuthority
+from evote_jpki.cardfile import save_card
 from evote_platform.clock import utc_now
 from rich.console import Console
 
 from ..nodes.processes import name_child
 from ..people.observed import CROWD, Observed
 from ..people.officers import ANSWERS, BLANK
-from ..people.target import Target, write_target
+from ..people.target import POLLS_OPEN, Target, card_name, write_target
 from ..people.voters import open_client
+from ..stack.platform import Platform
 from ..stack.stack import Stack, temporary_directory
+from .breaking import Breaker, Part, Planned, parse_faults
 from .referendum import CHOICES, WEIGHTS, Referendum
 from .verification import verify_from_public_data
 from .watching import Watcher
@@ -33,20 +37,35 @@ class LoadFailed(Exception):
     """The run ended, and something that must hold did not."""
 
 
-def run_load(*, voters: int, group: str, options: Sequence[str], output: Path, console: Console) -> None:
+def run_load(
+    *, voters: int, group: str, phone: float, faults: str, options: Sequence[str], output: Path, console: Console
+) -> None:
     """Hold the referendum; raises :class:`LoadFailed` unless each acknowledged ballot is counted as it was meant.
 
+    The share ``phone`` of the voters come by phone. ``faults`` are what :func:`~.breaking.parse_faults` reads, and
     ``options`` are those of ``evote-load``, whose report is written to ``output``.
     """
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        with Stack(directory, authority, announce=lambda part: console.print(f"  {part}")) as stack:
-            asyncio.run(_hold(stack, directory, voters, group, options, output, console))
+        stack = Stack(directory, authority, announce=lambda part: console.print(f"  {part}"))
+        if phone:
+            stack.offer_phone()
+        with stack:
+            planned = parse_faults(faults, list(parts_of(stack)))
+            asyncio.run(_hold(stack, directory, voters, group, phone, planned, options, output, console))
 
 
 async def _hold(
-    stack: Stack, directory: Path, voters: int, group: str, options: Sequence[str], output: Path, console: Console
+    stack: Stack,
+    directory: Path,
+    voters: int,
+    group: str,
+    phone: float,
+    planned: Sequence[Planned],
+    options: Sequence[str],
+    output: Path,
+    console: Console,
 ) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(
@@ -55,10 +74,15 @@ async def _hold(
         await referendum.prepare()
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         target = directory / "target"
-        write_target(target, target_of(stack, referendum), [voter.card for voter in referendum.voters])
+        cards = [voter.card for voter in referendum.voters]
+        write_target(target, target_of(stack, referendum, phone=phone), cards)
         casts = output / "casts.jsonl"
-        casts.unlink(missing_ok=True)  # an earlier run's must not be held against this count
-        status = await asyncio.to_thread(let_in, stack, target, output, options, look_every_s=_LOOK_EVERY_S)
+        # An earlier run's must not be held against this count, nor its log against this stack's.
+        casts.unlink(missing_ok=True)
+        shutil.rmtree(output / "public-log", ignore_errors=True)
+        status = await asyncio.to_thread(
+            let_in, stack, target, output, options, look_every_s=_LOOK_EVERY_S, planned=planned
+        )
         kept = [json.loads(line) for line in casts.read_text().splitlines()] if casts.exists() else []
         if not kept:
             raise LoadFailed(f"nobody got a receipt; the crowd's run ended with status {status}")
@@ -75,19 +99,57 @@ async def _hold(
         raise LoadFailed(f"the crowd's run ended with status {status}: {output}/report.md")
 
 
-def let_in(stack: Stack, target: Path, output: Path, options: Sequence[str], *, look_every_s: float) -> int:
-    """Run the crowd to its end, and look at the stack's processes meanwhile; the crowd's exit status."""
+def parts_of(stack: Stack) -> Mapping[str, Part]:
+    """What can be broken of a running stack."""
+    services: dict[str, Part] = {service.name: service for service in stack.services}
+    return {"kafka": stack.kafka, "postgres": stack.postgres, **services}
+
+
+def let_in(
+    stack: Stack,
+    target: Path,
+    output: Path,
+    options: Sequence[str],
+    *,
+    look_every_s: float,
+    planned: Sequence[Planned] = (),
+) -> int:
+    """Run the crowd to its end, and look at the stack's processes meanwhile; the crowd's exit status.
+
+    Raises :class:`LoadFailed` when the crowd had gone before all was broken that is ``planned``, and ``ProcessFailed``
+    when a part that was broken doesn't come back.
+    """
     output.mkdir(parents=True, exist_ok=True)
     seen = output / "observed.jsonl"
     command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(output)]
     command += ["--observed", str(seen), *options]
-    with seen.open("w") as file, subprocess.Popen(command) as crowd:  # noqa: S603 - ours
+    with seen.open("w") as file, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:  # noqa: S603
         name_child(crowd.pid, CROWD)
-        with Watcher(stack, Observed(file), look_every_s):
+        observed = Observed(file)
+        breaker = Breaker(planned, parts_of(stack), observed, lambda: _wait_well(stack))
+        with Watcher(stack, observed, look_every_s):
             try:
-                return crowd.wait()
+                _listen(crowd, breaker)
+                status = crowd.wait()
             finally:
                 crowd.terminate()
+                breaker.end()
+    if breaker.left:
+        raise LoadFailed(f"the crowd had gone before this could be broken: {', '.join(map(str, breaker.left))}")
+    return status
+
+
+def _listen(crowd: subprocess.Popen[str], breaker: Breaker) -> None:
+    assert crowd.stdout is not None  # noqa: S101 - a pipe
+    for line in crowd.stdout:
+        print(line, end="", flush=True)
+        if line.rstrip() == POLLS_OPEN:
+            breaker.begin()
+
+
+def _wait_well(stack: Stack) -> None:
+    for service in stack.services:
+        service.wait_well()
 
 
 def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -96,8 +158,16 @@ def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
     return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
 
-def target_of(stack: Stack, referendum: Referendum) -> Target:
-    """What a crowd needs to know of a referendum on a running stack."""
+def target_of(stack: Platform, referendum: Referendum, *, phone: float = 0) -> Target:
+    """What a crowd needs to know of a referendum on a running platform; the share ``phone`` of the voters have phones.
+
+    Their cards are given to the stand-in of the phone's app, which the stack must have for it.
+    """
+    voters = referendum.voters
+    by_phone = [voter.number for voter in voters[: round(phone * len(voters))]]
+    for number in by_phone:
+        assert stack.phone is not None  # noqa: S101 - offered where somebody comes by it
+        save_card(voters[number].card, stack.phone.cards / f"{card_name(number)}.card")
     return Target(
         election=referendum.officers.election_uuid,
         tally_url=stack.tally.url,
@@ -107,4 +177,5 @@ def target_of(stack: Stack, referendum: Referendum) -> Target:
         log_key=stack.identities.log_key.text,
         choices={choice: [plain] for choice, plain in CHOICES.items()},
         weights=WEIGHTS,
+        by_phone=by_phone,
     )

@@ -15,6 +15,7 @@ from evote_eventlog.topics import create_topics
 from evote_jpki.authority import OCSP_PATH, TestAuthority
 
 from ..nodes.kafka import KafkaNode
+from ..nodes.otlp import OtlpReceiver
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
 from ..nodes.processes import ChildProcess, ProcessFailed, Running
@@ -69,6 +70,8 @@ class Stack(Running):
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)
+        self.collectors: OtlpReceiver | None = None
+        """Where the services' spans go, each service's by a way of its own; after :meth:`collect_traces`."""
         self.front = Front(directory / "front", "resident", self.identities.staff)
         """The residents' page; runs after :meth:`open_front`."""
         self.board = Front(directory / "board", "board", self.identities.staff)
@@ -147,6 +150,8 @@ class Stack(Running):
         if self.phone is not None:
             self.announce(f"stand-in of the phone's app on {self.phone.url}")
             self.phone.start()
+        if self.collectors is not None:
+            self.collectors.start()
         self.services = self._define_services()
         for module in dict.fromkeys(service.module for service in self.services):
             self.migrate(next(service for service in self.services if service.module == module))
@@ -160,6 +165,11 @@ class Stack(Running):
         """Before the start: let voters in by a stand-in of マイナアプリ, which comes back to the front."""
         self.phone = PhoneStandIn(self.directory / "phone", f"{self.front.origin}/")
         return self.phone
+
+    def collect_traces(self) -> OtlpReceiver:
+        """Before the start: take the spans of all services, each by a way of its own."""
+        self.collectors = OtlpReceiver()
+        return self.collectors
 
     def open_front(self) -> None:
         """Build and serve the residents' page: some seconds, which a stack without browsers is spared."""
@@ -245,6 +255,8 @@ class Stack(Running):
             self._authority_server.stop()
         if self.phone is not None:
             self.phone.stop()
+        if self.collectors is not None:
+            self.collectors.stop()
         self.vouching.stop()
         self.kafka.stop()
         self.postgres.stop()
@@ -356,6 +368,8 @@ class Stack(Running):
             "EVOTE_FRONT_ORIGINS": f"{self.front.origin},{self.board.origin}",
             **settings,
         }
+        if self.collectors is not None:
+            own["EVOTE_TRACES_ENDPOINT"] = self.collectors.endpoint(_SCHEMAS[module])
         return define_service(name, module, self.directory / "logs", self.kafka, url, own)
 
 

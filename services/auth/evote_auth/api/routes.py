@@ -17,6 +17,7 @@ from evote_platform.clock import rfc3339
 from evote_platform.cross_origin import FrontRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import Problem
+from evote_platform.tracing import TRACED
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
@@ -63,7 +64,7 @@ voters = APIRouter(
 @officers.post(
     "/elections/{election_uuid}/roll",
     openapi_extra=_CSV_BODY,
-    dependencies=[Depends(BodyUpTo(64 * 1024 * 1024))],  # a roll of 200,000 voters fits
+    dependencies=[Depends(TRACED), Depends(BodyUpTo(64 * 1024 * 1024))],  # a roll of 200,000 voters fits
 )
 async def import_roll(
     election_uuid: ElectionUuidPath, request: Request, desk: Desk, act: Annotated[Act, signed_act(acts.IMPORT_ROLL)]
@@ -76,7 +77,7 @@ async def import_roll(
     return RollImported(imported=count, roll_size=count)
 
 
-@officers.post("/elections/{election_uuid}/roll/freeze")
+@officers.post("/elections/{election_uuid}/roll/freeze", dependencies=[Depends(TRACED)])
 async def freeze_roll(
     election_uuid: ElectionUuidPath,
     desk: Desk,

@@ -22,6 +22,7 @@ from . import signing_api
 
 TIMEOUT_S: Final = 5.0
 """For a whole exchange: a voter waits for it."""
+_CONNECTIONS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8)
 _LARGEST_ANSWER: Final = 128 * 1024
 _OPENID: Final = "/realms/main/protocol/openid-connect"
 _SCOPES: Final = "openid sign"
@@ -46,6 +47,11 @@ class PhoneSettings:
     """Signs auth's assertions."""
     decryption_key: RSAKey = field(repr=False)
     """Opens signatures and certificates."""
+
+
+def open_client() -> httpx.AsyncClient:
+    """A client that keeps connections and takes nothing from the environment but what is configured."""
+    return httpx.AsyncClient(timeout=TIMEOUT_S, limits=_CONNECTIONS, trust_env=False)
 
 
 @dataclass(frozen=True)

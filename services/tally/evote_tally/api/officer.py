@@ -14,6 +14,7 @@ from evote_platform.access import Commanded, require_officer
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import ElectionUuidPath
 from evote_platform.problems import MALFORMED_JSON, Problem
+from evote_platform.tracing import TRACED
 from fastapi import APIRouter, Depends
 
 from .. import store
@@ -40,7 +41,7 @@ from .models import (
     StateResponse,
 )
 
-router = APIRouter(tags=["officer"], route_class=GuardedRoute)
+router = APIRouter(tags=["officer"], route_class=GuardedRoute, dependencies=[Depends(TRACED)])
 
 
 @router.post("/elections", status_code=201, dependencies=[Depends(LARGE_BODY)])

@@ -14,6 +14,7 @@ from evote_eventlog.events import ElectionEventData
 from evote_platform.access import limit_address
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.paths import ElectionUuidPath
+from evote_platform.tracing import TRACED
 from fastapi import APIRouter, Depends
 
 from .. import store
@@ -24,7 +25,9 @@ from .access import LARGE_BODY, Service, TrusteePath
 from .models import ConfirmationRequest, MessageRequest, StateResponse
 
 router = APIRouter(
-    tags=["trustee"], route_class=GuardedRoute, dependencies=[Depends(limit_address), Depends(LARGE_BODY)]
+    tags=["trustee"],
+    route_class=GuardedRoute,
+    dependencies=[Depends(TRACED), Depends(limit_address), Depends(LARGE_BODY)],
 )
 StatementKind: TypeAlias = type[MessageStatement | SetupStatement]
 

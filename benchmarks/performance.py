@@ -1,0 +1,200 @@
+"""Writes docs/performance.md from the runs in benchmarks/runs, so that no figure in it is typed by hand.
+
+``make performance`` writes the document; with ``KEEP=load-out/figures.json`` it first takes that run over as what is
+known of its kind. A contract test holds the document to the runs. A run that was written down before runs were kept is
+``recorded``: its text and tables are as they were, and its command prints the figures anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+RUNS: Final = HERE / "runs"
+DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
+_KINDS: Final = ("recorded", "goals", "ratios")
+
+
+class RunUnreadable(Exception):
+    """A file is no run: ``path`` and ``reason``."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How a run was taken."""
+
+    command: str
+    """It prints the figures anew."""
+    date: str
+    commit: str
+    """Of the tree that was measured."""
+    machine: str
+    load: str
+    """What else the machine did."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A section of the document."""
+
+    order: int
+    title: str
+    kind: str
+    taken: Sequence[Taken]
+    content: Any = field(repr=False)
+    """Of a recorded run its blocks, each a paragraph or a table; of others what their command wrote."""
+
+
+def read_runs(folder: Path = RUNS) -> list[Run]:
+    """All runs in the order of the document; raises :class:`RunUnreadable`."""
+    return sorted((read_run(path) for path in folder.glob("*.json")), key=lambda run: run.order)
+
+
+def read_run(path: Path) -> Run:
+    """Raises :class:`RunUnreadable`."""
+    try:
+        said = json.loads(path.read_text())
+        run = Run(**{**said, "taken": [Taken(**taken) for taken in said["taken"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunUnreadable(path, f"it is no run ({error})") from error
+    if run.kind not in _KINDS:
+        raise RunUnreadable(path, f"nothing renders a run of the kind {run.kind!r}, but {', '.join(_KINDS)}")
+    if not run.taken:
+        raise RunUnreadable(path, "it doesn't say by which command, when, and of which commit it was taken")
+    return run
+
+
+def document(runs: Sequence[Run]) -> str:
+    """The whole text."""
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make performance` from the runs in [benchmarks/runs](../benchmarks/runs), which are JSON.",
+        "Each section says by which command it was taken, when, of which commit, on what and beside what. *Written",
+        "down by hand* is what was measured before runs were kept.",
+        "Goals and figures on a busy machine say little of a quiet one: read the load.",
+    ]
+    for run in runs:
+        lines += ["", f"## {run.title}", ""]
+        lines += [line for taken in run.taken for line in _said(run, taken)]
+        lines += _RENDER[run.kind](run.content)
+    return "\n".join(lines) + "\n"
+
+
+def _said(run: Run, taken: Taken) -> Iterator[str]:
+    by = "written down by hand from" if run.kind == "recorded" else "by"
+    yield f"- {taken.date}, commit {taken.commit[:9]}, {by} `{taken.command}`, on {taken.machine}; {taken.load}"
+
+
+def _recorded(blocks: Sequence[Any]) -> Iterator[str]:
+    for block in blocks:
+        yield ""
+        if isinstance(block, str):
+            yield block
+        else:
+            yield from _table(block["columns"], block["rows"])
+
+
+def _goals(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    rows = [
+        [
+            goal["name"],
+            f"{_figure(goal['at_most'])} {goal['unit']}",
+            _figure(goal["figure"]),
+            "met" if goal["met"] else "**missed**",
+        ]
+        for goal in figures["goals"]
+    ]
+    yield from _table(["goal", "at most", "figure", ""], rows)
+    yield ""
+    columns = ["phase", "came/s", "accepted/s", "503", "p50 ms", "p95 ms", "p99 ms", "max ms"]
+    yield from _table(
+        columns,
+        [
+            [
+                phase["name"],
+                _figure(phase["planned"] / phase["seconds"]),
+                _figure(phase["accepted"] / phase["seconds"]),
+                str(phase["unavailable"]),
+                *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
+            ]
+            for phase in figures["phases"]
+        ],
+    )
+
+
+def _ratios(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    rows = [[name, _figure(one["ms"]), f"{one['ratio']:.3g}"] for name, one in figures["figures"].items()]
+    yield from _table(["of one processor", "ms", "of the reference's time"], rows)
+
+
+_RENDER: Final = {"recorded": _recorded, "goals": _goals, "ratios": _ratios}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield _row(columns)
+    yield f"|{'---|' * len(columns)}"
+    for row in rows:
+        yield _row(row)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def keep(path: Path, folder: Path = RUNS) -> Path:
+    """Take a run over that a command has just written; the file among the runs. Raises :class:`RunUnreadable`."""
+    figures = json.loads(path.read_text())
+    kind = "goals" if figures.get("goals") else "ratios" if "figures" in figures else None
+    if kind is None or not figures.get("taken"):
+        raise RunUnreadable(path, "it is neither of make load-goals nor of make bench")
+    run = folder / f"{kind}.json"
+    order, title = _PLACES[kind]
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    taken = {**figures.pop("taken"), "commit": commit}
+    text = json.dumps(
+        {"order": order, "title": title, "kind": kind, "taken": [taken], "content": figures},
+        ensure_ascii=False,
+        indent=2,
+    )
+    run.write_text(text + "\n")
+    return run
+
+
+_PLACES: Final = {
+    "goals": (5, "The goals of the services, in one run"),
+    "ratios": (95, "What is held against the last release"),
+}
+
+
+def main() -> None:
+    """Write the document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, help="figures.json of make load-goals, or bench-out/figures.json")
+    arguments = parser.parse_args()
+    if arguments.keep is not None:
+        print(keep(arguments.keep))
+    DOCUMENT.write_text(document(read_runs()))
+
+
+if __name__ == "__main__":
+    main()

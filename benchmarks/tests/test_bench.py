@@ -1,0 +1,39 @@
+"""Ratios to a reference of the same run: another machine changes none, and a slower piece of work is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..bench import Figure, Slower, figures_of, measure_s, reference, slower_than
+
+
+def named() -> dict[str, object]:
+    return {"hash": lambda: "hash", "sign": lambda: "sign"}
+
+
+def measured(speed: float, times: dict[str, float]):
+    """As a machine would that takes so much time for each piece of work."""
+
+    def measure(work) -> float:
+        return speed * (1.0 if work is reference else times[work()])
+
+    return measure
+
+
+def test_a_machine_that_is_half_as_fast_gives_the_same_ratios() -> None:
+    times = {"hash": 0.5, "sign": 3.0}
+    quick, slow = (figures_of(named(), measured(speed, times), rounds=3) for speed in (1.0, 2.0))
+    assert [figure.ratio for figure in quick.values()] == pytest.approx([0.5, 3.0])
+    assert [figure.ratio for figure in slow.values()] == pytest.approx([0.5, 3.0])
+    assert slow["sign"].ms == pytest.approx(2 * quick["sign"].ms)
+
+
+def test_what_takes_over_15_percent_more_is_slower_and_the_worst_comes_first() -> None:
+    before = {"hash": {"ms": 1, "ratio": 1.0}, "sign": {"ms": 1, "ratio": 1.0}, "read": {"ms": 1, "ratio": 1.0}}
+    now = {"hash": Figure(1, 1.2), "sign": Figure(1, 2.0), "read": Figure(1, 1.14), "new": Figure(1, 99.0)}
+    assert slower_than(before, now) == [Slower("sign", 2.0), Slower("hash", 1.2)]
+
+
+def test_a_piece_of_work_is_repeated_until_the_clock_can_tell() -> None:
+    ticks = iter([0.0, 0.1, 0.21])
+    assert measure_s(lambda: None, lambda: next(ticks)) == pytest.approx(0.105)

@@ -1,0 +1,164 @@
+"""Of what an image was built, signed by whoever built it: SLSA provenance in an in-toto statement in a DSSE envelope.
+
+``python -m evote_images.provenance PUBLIC.pem PROVENANCE IMAGE.tar`` says whether the archive is the one that the key's
+holder built, and of which commit; ``cosign verify-blob-attestation`` and other programs read the same envelope.
+(in-toto Statement v1; SLSA Provenance v1; DSSE v1.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import json
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from .parts import ROOT, Part, run
+
+PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+_PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+_LOCKS: Final = ("uv.lock", "web/package-lock.json", "libs/belenios-core/Cargo.lock")
+_ECDSA: Final = ec.ECDSA(hashes.SHA256())
+
+
+class UnusableKey(Exception):
+    """A file holds no key that signs here."""
+
+
+class NotProven(Exception):
+    """An archive isn't what the signed statement is about, or nobody known signed it."""
+
+
+def read_key(path: Path) -> PrivateKey:
+    """The key that signs: Ed25519, or ECDSA on P-256 as cosign makes them; raises :class:`UnusableKey`."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise UnusableKey(f"{path} holds no private key without a password (PEM): {error}") from error
+    if isinstance(key, ed25519.Ed25519PrivateKey) or _is_p256(key):
+        return key  # type: ignore[return-value]  # by _is_p256
+    raise UnusableKey(f"{path}: the key has to be Ed25519, or of the curve P-256")
+
+
+def statement_of(part: Part, digest: str, registry: str) -> dict[str, Any]:
+    """What is signed: the image, and the commit, the lock files and the parameters that it follows from.
+
+    No time and no machine: the same build has the same statement.
+    """
+    changed = run("git", "status", "--porcelain", "--untracked-files=no").strip() != ""
+    commit = {"gitCommit": run("git", "rev-parse", "HEAD").strip()}
+    locks = [{"uri": f"file:{lock}", "digest": {"sha256": _sha256(ROOT / lock)}} for lock in _LOCKS]
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": f"{registry}/{part.name}", "digest": {"sha256": digest.removeprefix("sha256:")}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "urn:tsukuba-evote:build:make-images:v1",
+                # Whoever built of files that no commit has must not seem to have built of the commit.
+                "externalParameters": {"part": part.name, "registry": registry, "uncommittedChanges": changed},
+                "resolvedDependencies": [{"uri": "git:tsukuba-evote", "digest": commit}, *locks],
+            },
+            "runDetails": {"builder": {"id": "urn:tsukuba-evote:builder:make-images"}},
+        },
+    }
+
+
+def signed(statement: dict[str, Any], key: PrivateKey) -> str:
+    """The envelope, as JSON."""
+    payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
+    message = _encoded(payload)
+    signature = key.sign(message) if isinstance(key, ed25519.Ed25519PrivateKey) else key.sign(message, _ECDSA)
+    envelope = {
+        "payloadType": _PAYLOAD_TYPE,
+        "payload": base64.b64encode(payload).decode(),
+        "signatures": [{"keyid": "", "sig": base64.b64encode(signature).decode()}],
+    }
+    return json.dumps(envelope) + "\n"
+
+
+def verify(envelope: str, key: PublicKey, digest: str) -> dict[str, Any]:
+    """The statement, when the key signed it and it is about the image of this digest; raises :class:`NotProven`."""
+    try:
+        read = json.loads(envelope)
+        payload = base64.b64decode(read["payload"], validate=True)
+        signatures = [base64.b64decode(one["sig"], validate=True) for one in read["signatures"]]
+        kind = read["payloadType"]
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise NotProven("the provenance is no DSSE envelope") from error
+    if kind != _PAYLOAD_TYPE or not any(_holds(key, one, _encoded(payload)) for one in signatures):
+        raise NotProven("the key's holder did not sign this provenance")
+    statement: dict[str, Any] = json.loads(payload)
+    if {"sha256": digest.removeprefix("sha256:")} not in [one["digest"] for one in statement["subject"]]:
+        raise NotProven(f"the provenance is about another image than {digest}")
+    return statement
+
+
+def digest_of(archive: Path) -> str:
+    """The digest by which a registry and the chart's values know an archive that ``make images`` wrote."""
+    with tarfile.open(archive) as image:
+        index = image.extractfile("index.json")
+        if index is None:
+            raise NotProven(f"{archive} is no image")
+        return str(json.loads(index.read())["manifests"][0]["digest"])
+
+
+def _encoded(payload: bytes) -> bytes:
+    """DSSE's pre-authentication encoding."""
+    return b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def _holds(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, message)
+        else:
+            key.verify(signature, message, _ECDSA)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _is_p256(key: object) -> bool:
+    return isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(path.read_bytes())
+    return digest.finalize().hex()
+
+
+def main() -> int:
+    """Verify one image."""
+    arguments = argparse.ArgumentParser(prog="evote_images.provenance", description="Verify an image's provenance.")
+    for name, what in {"key": "PEM of the builder's public key", "provenance": "its file", "image": "archive"}.items():
+        arguments.add_argument(name, type=Path, help=what)
+    asked = arguments.parse_args()
+    try:
+        key = load_pem_public_key(asked.key.read_bytes())
+        if not (isinstance(key, ed25519.Ed25519PublicKey) or _is_p256(key)):
+            raise NotProven(f"{asked.key}: the key has to be Ed25519, or of the curve P-256")
+        digest = digest_of(asked.image)
+        statement = verify(asked.provenance.read_text("utf-8"), key, digest)  # type: ignore[arg-type]  # by _is_p256
+    except (OSError, ValueError, KeyError, tarfile.TarError, NotProven) as error:
+        print(f"evote_images.provenance: {error}", file=sys.stderr)
+        return 1
+    built = statement["predicate"]["buildDefinition"]
+    commit = built["resolvedDependencies"][0]["digest"]["gitCommit"]
+    changed = ", with changes that no commit has" if built["externalParameters"]["uncommittedChanges"] else ""
+    print(f"{digest}: built of {commit}{changed}, as the holder of {asked.key} says")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Who built an image, of what: a signature that other programs read, and that holds for that image alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from evote_images.oci import Start, pack_folders, write_image
+from evote_images.parts import PARTS
+from evote_images.provenance import (
+    NotProven,
+    PrivateKey,
+    UnusableKey,
+    digest_of,
+    read_key,
+    signed,
+    statement_of,
+    verify,
+)
+
+KEYS: dict[str, PrivateKey] = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    "p256": ec.generate_private_key(ec.SECP256R1()),
+}
+DIGEST = "sha256:" + "ab" * 32
+
+
+def pem(key: PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.fixture(params=KEYS)
+def key(request: pytest.FixtureRequest, tmp_path: Path) -> PrivateKey:
+    (tmp_path / "key.pem").write_bytes(pem(KEYS[request.param]))
+    return read_key(tmp_path / "key.pem")
+
+
+def test_what_was_signed_names_image_commit_and_lock_files_and_no_time(key: PrivateKey) -> None:
+    statement = verify(signed(statement_of(PARTS["tools"], DIGEST, "r.example/evote"), key), key.public_key(), DIGEST)
+    assert statement == statement_of(PARTS["tools"], DIGEST, "r.example/evote")
+    assert statement["subject"] == [{"name": "r.example/evote/tools", "digest": {"sha256": "ab" * 32}}]
+    commit, *locks = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert len(commit["digest"]["gitCommit"]) == 40
+    assert {lock["uri"] for lock in locks} >= {"file:uv.lock", "file:web/package-lock.json"}
+
+
+def test_openssl_verifies_the_same_signature(key: PrivateKey, tmp_path: Path) -> None:
+    """A program that we did not write, over DSSE's encoding made by hand."""
+    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
+    payload = base64.b64decode(envelope["payload"])
+    kind = "application/vnd.in-toto+json"
+    (tmp_path / "message").write_bytes(f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload)
+    (tmp_path / "signature").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "public.pem").write_bytes(public)
+    digest = [] if isinstance(key, ed25519.Ed25519PrivateKey) else ["-digest", "sha256"]
+    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "public.pem", "-rawin", *digest]
+    command += ["-in", "message", "-sigfile", "signature"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _other_image(envelope: dict[str, Any]) -> None:
+    payload = json.loads(base64.b64decode(envelope["payload"]))
+    payload["subject"][0]["digest"]["sha256"] = "cd" * 32
+    envelope["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+
+
+def _other_kind(envelope: dict[str, Any]) -> None:
+    envelope["payloadType"] = "application/json"
+
+
+def _nobody(envelope: dict[str, Any]) -> None:
+    envelope["signatures"] = []
+
+
+@pytest.mark.parametrize("change", [_other_image, _other_kind, _nobody])
+def test_a_changed_envelope_proves_nothing(key: PrivateKey, change: Any) -> None:
+    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
+    change(envelope)
+    with pytest.raises(NotProven, match="did not sign"):
+        verify(json.dumps(envelope), key.public_key(), "sha256:" + "cd" * 32)
+
+
+def test_neither_another_key_nor_another_image_is_taken() -> None:
+    mine, other = KEYS["ed25519"], ed25519.Ed25519PrivateKey.generate()
+    envelope = signed(statement_of(PARTS["auth"], DIGEST, "r"), mine)
+    with pytest.raises(NotProven, match="did not sign"):
+        verify(envelope, other.public_key(), DIGEST)
+    with pytest.raises(NotProven, match="another image"):
+        verify(envelope, mine.public_key(), "sha256:" + "cd" * 32)
+    with pytest.raises(NotProven, match="no DSSE envelope"):
+        verify("{}", mine.public_key(), DIGEST)
+
+
+def test_a_key_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
+    place = tmp_path / "key.pem"
+    place.write_bytes(pem(ec.generate_private_key(ec.SECP384R1())))
+    with pytest.raises(UnusableKey, match=r"key\.pem: the key has to be Ed25519, or of the curve P-256"):
+        read_key(place)
+    with pytest.raises(UnusableKey, match="holds no private key"):
+        read_key(tmp_path / "missing.pem")
+
+
+def test_an_operator_checks_an_archive_with_one_command(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/run").write_text("x")
+    layer = pack_folders({"app": tmp_path / "app"}, tmp_path / "layer")
+    image = tmp_path / "auth.tar"
+    digest = write_image(image, "r/auth:1", (layer,), Start(["/app/run"]), {})
+    assert digest_of(image) == digest
+    key = KEYS["ed25519"]
+    (tmp_path / "auth.provenance.json").write_text(signed(statement_of(PARTS["auth"], digest, "r"), key))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "builder.pem").write_bytes(public)
+    command = [sys.executable, "-m", "evote_images.provenance", "builder.pem", "auth.provenance.json", "auth.tar"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert digest in done.stdout and "built of" in done.stdout
+    image.write_bytes(b"")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "evote_images.provenance:" in done.stderr

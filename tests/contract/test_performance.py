@@ -1,0 +1,78 @@
+"""docs/performance.md is what the runs in benchmarks/runs say, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("performance", ROOT / "benchmarks" / "performance.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+performance = _load()
+RUNS = performance.read_runs()
+
+
+def test_the_document_is_written_from_the_runs() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
+    assert text == performance.document(RUNS), "change benchmarks/runs/*.json, and run make performance"
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.title)
+def test_each_run_says_how_it_was_taken(run: object) -> None:
+    for taken in run.taken:  # type: ignore[attr-defined]
+        assert re.fullmatch(r"[0-9a-f]{40}", taken.commit), taken
+        assert re.fullmatch(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", taken.date), taken
+        assert taken.command.startswith(("make ", "python benchmarks/")), taken
+        assert taken.machine and taken.load, taken
+
+
+def _figures(tmp_path: Path, **changes: object) -> Path:
+    taken = {"command": "make load-goals", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
+    post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
+    phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
+    goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
+    path = tmp_path / "figures.json"
+    path.write_text(json.dumps({"taken": taken, "goals": [goal], "phases": [phase], **changes}))
+    return path
+
+
+def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    kept = performance.keep(_figures(tmp_path), runs)
+    text = performance.document(performance.read_runs(runs))
+    assert "| idle stack | 0.3 cores | 0.25 | met |" in text
+    assert "| steady | 50 | 50 | 3 | 20 | 40 | - | 90 |" in text
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert performance.read_run(kept).taken[0].commit == head.strip()
+
+
+@pytest.mark.parametrize("changes", [{"goals": []}, {"taken": None}])
+def test_what_no_command_of_ours_wrote_is_not_kept(changes: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(performance.RunUnreadable):
+        performance.keep(_figures(tmp_path, **changes), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "{}", '{"order": 1, "title": "t", "kind": "guessed", "taken": [], "content": []}']
+)
+def test_a_file_that_is_no_run_is_named(said: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(said)
+    with pytest.raises(performance.RunUnreadable, match=r"run\.json"):
+        performance.read_runs(tmp_path)

@@ -103,7 +103,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -149,6 +149,15 @@ images: $(INSTALLED) ## Build images without a registry, their contents and dige
 
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)
+
+# Takes root. The programs of Kubernetes are built once into the user's cache (15 minutes of one processor); from then on it is up in seconds.
+.PHONY: cluster cluster-down test-cluster
+NODES ?= 1
+cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container engine: make cluster [NODES=2] (docs/runbooks/kubernetes.md)
+	@$(RUN) python -m evote_cluster.main up --nodes $(NODES)
+
+cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups
+	@$(RUN) python -m evote_cluster.main down
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate

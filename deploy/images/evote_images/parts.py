@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,7 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
     run(_UV, "venv", "--quiet", "--relocatable", "--python", _PYTHON, str(app))
     run(
         *(_UV, "sync", "--quiet", *_asked(part), "--no-dev", "--no-editable", "--frozen"),
+        *(f"--refresh-package={name}" for name in _own_packages()),
         environment={"UV_PROJECT_ENVIRONMENT": str(app), "UV_PYTHON": _PYTHON, "UV_PYTHON_DOWNLOADS": "never"},
     )
     (packages,) = app.glob("lib/python3.*/site-packages")
@@ -120,6 +122,12 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
         return {"app": app}
     shutil.copytree(ROOT / ".cache/weights", stage / "weights")
     return {"app": app, "weights": stage / "weights"}
+
+
+def _own_packages() -> list[str]:
+    """Ours. uv keeps what it built until a pyproject.toml changes: images would get code of days ago."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return sorted(project["tool"]["uv"]["sources"])
 
 
 def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:

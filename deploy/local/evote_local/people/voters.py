@@ -40,6 +40,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
+_FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+"""What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
 """A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
@@ -406,6 +408,9 @@ class PollingDay:
         try:
             response = await request
         except httpx.TransportError:
+            self.measured.refused(None)
+            return _ASK_AGAIN_S
+        if response.status_code in _FROM_THE_EDGE:
             self.measured.refused(None)
             return _ASK_AGAIN_S
         if response.is_server_error:

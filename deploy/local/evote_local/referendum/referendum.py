@@ -21,7 +21,7 @@ from ..people.residents import make_residents, roll_csv
 from ..people.trustees import LocalTrustee, confirm_setup, make_keys
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
 from ..stack.identities import OFFICER_PASSWORD
-from ..stack.stack import Stack
+from ..stack.platform import Platform
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3
@@ -44,10 +44,10 @@ class Visit:
 
 
 class Referendum:
-    """One election on a running stack. Steps are called in the order in which they stand here."""
+    """One election on a running platform. Steps are called in the order in which they stand here."""
 
     def __init__(
-        self, stack: Stack, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
+        self, stack: Platform, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
     ) -> None:
         """``seed`` decides the people, their choices and the order of their visits; never a key."""
         self._stack = stack

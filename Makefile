@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
+SIZES ?= 10000 100000
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
@@ -102,7 +103,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -148,6 +149,15 @@ images: $(INSTALLED) ## Build images without a registry, their contents and dige
 
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)
+
+# Takes root. The programs of Kubernetes are built once into the user's cache (15 minutes of one processor); from then on it is up in seconds.
+.PHONY: cluster cluster-down test-cluster
+NODES ?= 1
+cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container engine: make cluster [NODES=2] (docs/runbooks/kubernetes.md)
+	@$(RUN) python -m evote_cluster.main up --nodes $(NODES)
+
+cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups
+	@$(RUN) python -m evote_cluster.main down
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
@@ -203,11 +213,18 @@ bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, se
 bench-board: $(INSTALLED) ## What a reader of the public pages costs the services: make bench-board [SECONDS=60]
 	@$(RUN) python benchmarks/bench_board.py --seconds $(SECONDS)
 
-screens: $(INSTALLED) ## Write each page and state of the voting page and the public pages into docs/screens
+screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
 	@$(RUN) python benchmarks/screens.py docs/screens
 
-bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool: make bench-verify [BALLOTS=300]
-	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS)
+bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
+	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+
+.PHONY: bench-verify-growth belenios-tool
+bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
+	@$(RUN) python benchmarks/bench_verify.py --grow $(SIZES)
+
+belenios-tool: ## Debian 13's belenios-tool, which knows Ed25519, beside this machine's: .cache/belenios-tool/belenios-tool
+	@benchmarks/belenios-tool.sh .cache/belenios-tool
 
 bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
 	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)

@@ -1,8 +1,10 @@
-"""How fast ballots are made and verified, in both groups, beside Debian's belenios-tool where it knows the group.
+"""How fast ballots are made and verified, in both groups, beside programs that others wrote, on the same archives.
 
-``make bench-verify [BALLOTS=300]`` prints a table. Generation is in this process; verification is ``evote-verify`` on
-all cores, of the whole archive and its start included, as an auditor runs it; for Ed25519 also without the compiled
-core. belenios-tool verifies the same file in the same run, on the core that it uses.
+``make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]`` prints a table. Generation is in this process; verification
+is ``evote-verify`` on all cores, of the whole archive and its start included, as an auditor runs it; for Ed25519 also
+without the compiled core. belenios-tool verifies the same file in the same run, on the core that it uses: Debian 12's
+knows BELENIOS-2048 alone, Debian 13's (``make belenios-tool``) Ed25519, too. npm's sirona takes 0.1 s a ballot, and
+gets an archive of its own. ``make bench-verify-growth [SIZES="10000 100000"]`` verifies archives of growing size.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from evote_belenios import native
 from evote_belenios.archive import ArchiveWriter
-from evote_belenios.ballots import generate_ballot, parse_ballot
+from evote_belenios.ballots import generate_ballot
+from evote_belenios.box import BallotFacts, recall_ballots
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.decryption import partial_decryption
 from evote_belenios.election import Question, election_json, new_uuid, parse_election
@@ -33,6 +37,9 @@ from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_js
 from tqdm import tqdm
 
 RANDOM = secrets.token_bytes
+SIRONA = Path(__file__).parents[1] / ".tools/node/node_modules/sirona/dist/cli/sirona.js"
+_CHUNK = 250
+_MOST_OF_SIRONA = 100
 QUESTION = Question("賛成しますか", ("賛成", "反対"), blank=True, min=1, max=1)
 
 
@@ -58,8 +65,16 @@ def cost_of(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def make_archive(group: Group, ballots: int, folder: Path) -> tuple[Path, Cost]:
-    """A whole election of one basic trustee; returns the file and what its ballots took to make."""
+@dataclass(frozen=True)
+class MadeArchive:
+    """A whole election of one basic trustee, and what its ballots took to make."""
+
+    path: Path
+    generation: Cost
+
+
+def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> MadeArchive:
+    """Make ballots, a chunk at a time, and write them as they come: memory holds the voters, not their ballots."""
     key = DecryptionKey.generate(group, RANDOM)
     trustees = trustees_json([public_key_json(key, RANDOM)])
     parsed_trustees = parse_trustees(trustees, group)
@@ -76,49 +91,114 @@ def make_archive(group: Group, ballots: int, folder: Path) -> tuple[Path, Cost]:
     election = parse_election(text)
     private = [generate(group, RANDOM) for _ in range(ballots)]
     public = sorted(public_credential(credential, election.uuid, group) for credential in private)
-    generate_ballot(election, private[0], [[0, 1, 0]], RANDOM)  # makes the tables
-    started, cpu_started = time.perf_counter(), time.process_time()
-    texts = [
-        generate_ballot(election, credential, [[0, 1, 0]], RANDOM)
-        for credential in tqdm(private, desc=f"{group.name}: generating", mininterval=1)
-    ]
-    generation = Cost(time.perf_counter() - started, time.process_time() - cpu_started)
     accumulator = EncryptedTallyAccumulator(election)
-    for ballot in texts:
-        accumulator.add(parse_ballot(election, ballot))
-    tally = accumulator.encrypted_tally_json()
-    decryption = partial_decryption(election, tally, key, RANDOM)
-    path = folder / f"{election.uuid}.bel"
-    with path.open("wb") as file:
+    generate_ballot(election, private[0], [[0, 1, 0]], RANDOM)  # makes the tables
+
+    def make(credentials: Sequence[str]) -> list[str]:
+        return [generate_ballot(election, credential, [[0, 1, 0]], RANDOM) for credential in credentials]
+
+    path, seconds, cpu_seconds = folder / f"{election.uuid}.bel", 0.0, 0.0
+    chunks = [private[start : start + _CHUNK] for start in range(0, ballots, _CHUNK)]
+    with path.open("wb") as file, ThreadPoolExecutor(threads) as pool:
         writer = ArchiveWriter(file, timestamp=int(time.time()))
         writer.setup(text, trustees, dump(public))
-        for ballot in texts:
-            writer.ballot(ballot)
+        for batch in tqdm(list(batched(chunks, threads)), desc=f"{group.name}: generating", mininterval=1):
+            started, cpu_started = time.perf_counter(), time.process_time()
+            made = list(pool.map(make, batch))
+            seconds, cpu_seconds = (
+                seconds + time.perf_counter() - started,
+                cpu_seconds + time.process_time() - cpu_started,
+            )
+            for texts in made:
+                for ballot, facts in zip(texts, recall_ballots(election, texts), strict=True):
+                    assert isinstance(facts, BallotFacts)
+                    writer.ballot(ballot)
+                    accumulator.add_ciphertexts(facts.ciphertexts, 1)
+        tally = accumulator.encrypted_tally_json()
+        decryption = partial_decryption(election, tally, key, RANDOM)
         writer.end_ballots()
         writer.encrypted_tally(tally, accumulator.sized_json())
         writer.partial_decryption(1, decryption)
         writer.result(compute_result(election, parsed_trustees, tally, ballots, {1: decryption}))
         writer.close()
-    return path, generation
+    return MadeArchive(path, Cost(seconds, cpu_seconds))
 
 
-def measure(group: Group, ballots: int) -> None:
-    """Measure one group and print its rows."""
+def batched(chunks: Sequence[Sequence[str]], size: int) -> Iterator[Sequence[Sequence[str]]]:
+    """As many chunks at a time as there are threads."""
+    for start in range(0, len(chunks), size):
+        yield chunks[start : start + size]
+
+
+def beside(group: Group, ballots: int, belenios_tool: str | None) -> None:
+    """Measure one group, ours and others' programs one after the other on one archive, and print its rows."""
+    cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path, generation = make_archive(group, ballots, folder)
-        cores = os.cpu_count() or 1
-        row(group, f"generate ({group.arithmetic}), 1 core", ballots, generation)
-        verify = [str(Path(sys.executable).with_name("evote-verify")), str(path)]
-        row(group, f"evote-verify ({group.arithmetic}), {cores} cores", ballots, cost_of(verify, folder, {}))
+        made = make_archive(group, ballots, Path(name), threads=1)
+        row(group, f"generate ({group.arithmetic}), 1 core", ballots, made.generation)
+        verify = evote_verify(made.path)
+        ours = cost_of(verify, Path(name), {})
+        row(group, f"evote-verify ({group.arithmetic}), {cores} cores", ballots, ours)
         if group.arithmetic != native.REFERENCE:
-            cost = cost_of(verify, folder, {native.SWITCH: "off"})
+            cost = cost_of(verify, Path(name), {native.SWITCH: "off"})
             row(group, f"evote-verify ({native.REFERENCE}), {cores} cores", ballots, cost)
-        tool = shutil.which("belenios-tool")
-        if group is BELENIOS_2048 and tool is not None:
+        if belenios_tool is not None and knows(belenios_tool, group):
             # Its own random source would wait for an entropy daemon.
-            cost = cost_of([tool, "election", "verify"], folder, {"BELENIOS_USE_URANDOM": "1"})
-            row(group, "belenios-tool, 1 core", ballots, cost)
+            environment = {"BELENIOS_USE_URANDOM": "1"}
+            theirs = cost_of([belenios_tool, "election", "verify"], Path(name), environment)
+            row(group, f"belenios-tool {version_of(belenios_tool)}, 1 core", ballots, theirs)
+            compare(group, "belenios-tool", ours, theirs)
+    if group is ED25519 and SIRONA.exists():
+        beside_sirona(min(ballots, _MOST_OF_SIRONA))
+
+
+def beside_sirona(ballots: int) -> None:
+    """On an archive of its own, for it takes 0.1 s a ballot."""
+    with tempfile.TemporaryDirectory() as name:
+        made = make_archive(ED25519, ballots, Path(name), threads=1)
+        ours = cost_of(evote_verify(made.path), Path(name), {})
+        row(ED25519, f"evote-verify, {ballots} ballots", ballots, ours)
+        theirs = cost_of(["node", str(SIRONA), "election", "verify"], Path(name), {})
+        row(ED25519, f"sirona, {ballots} ballots, 1 core", ballots, theirs)
+        compare(ED25519, "sirona", ours, theirs)
+
+
+def grow(sizes: Sequence[int]) -> None:
+    """Verify archives of growing size: what a ballot costs, and what a hundred thousand more of them keep in memory."""
+    first: tuple[int, Cost] | None = None
+    for ballots in sizes:
+        with tempfile.TemporaryDirectory() as name:
+            made = make_archive(ED25519, ballots, Path(name), threads=len(os.sched_getaffinity(0)))
+            cost = cost_of(evote_verify(made.path), Path(name), {})
+        row(ED25519, f"evote-verify, {ballots} ballots", ballots, cost)
+        if first is None:
+            first = ballots, cost
+            continue
+        before, smallest = first
+        ratio = cost.cpu_seconds / ballots / (smallest.cpu_seconds / before)
+        each = ((cost.megabytes or 0) - (smallest.megabytes or 0)) * 1024 / (ballots - before)
+        print(f"{'':<14} a ballot costs {ratio:.2f} times what it does among {before}; {each:.2f} kB kept of each more")
+
+
+def evote_verify(archive: Path) -> list[str]:
+    return [str(Path(sys.executable).with_name("evote-verify")), str(archive)]
+
+
+def version_of(belenios_tool: str) -> str:
+    done = subprocess.run([belenios_tool, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[0]
+
+
+def knows(belenios_tool: str, group: Group) -> bool:
+    """Belenios has Ed25519 since 2.1."""
+    return group is BELENIOS_2048 or not version_of(belenios_tool).startswith(("1.", "2.0"))
+
+
+def compare(group: Group, program: str, ours: Cost, theirs: Cost) -> None:
+    print(
+        f"{group.name:<14} evote-verify is {theirs.seconds / ours.seconds:.1f} times as fast as {program}, "
+        f"and takes 1/{theirs.cpu_seconds / ours.cpu_seconds:.1f} of its processor time"
+    )
 
 
 def row(group: Group, what: str, ballots: int, cost: Cost) -> None:
@@ -134,10 +214,16 @@ def main() -> None:
     """The program's entry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ballots", type=int, default=300)
-    ballots = parser.parse_args().ballots
-    print(f"{ballots} ballots, {os.cpu_count()} cores; processes that wait for one: {os.getloadavg()[0]:.1f}")
+    parser.add_argument("--belenios-tool", default=shutil.which("belenios-tool"), help="one that knows Ed25519: 2.1 on")
+    parser.add_argument("--grow", type=int, nargs="+", metavar="BALLOTS", help="verify archives of these sizes instead")
+    arguments = parser.parse_args()
+    print(f"{len(os.sched_getaffinity(0))} cores; processes that wait for one: {os.getloadavg()[0]:.1f}")
+    if arguments.grow is not None:
+        grow(arguments.grow)
+        return
+    print(f"{arguments.ballots} ballots")
     for group in (ED25519, BELENIOS_2048):
-        measure(group, ballots)
+        beside(group, arguments.ballots, arguments.belenios_tool)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``make screens``: each page and state of both fronts, as a phone shows it, written into docs/screens.
+"""``make screens``: each page and state of both fronts, as a phone shows it, and the wall, into docs/screens.
 
 The whole platform is behind them. Before the camera is Chromium's own moving pattern: no photograph is kept here.
 """
@@ -15,6 +15,7 @@ from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from evote_local.people.voting_page import HeldBallot, VotingPage
+from evote_local.people.wall_page import photograph
 from playwright.sync_api import Route
 from polls import CARD, PHONE, WEIGHTS, Polls, in_a_thread, open_polls
 
@@ -33,6 +34,7 @@ def main() -> None:
         screens.return_from_the_app()
         screens.have_trouble()
         screens.read_in_public()
+        screens.hang_on_the_wall()
         screens.come_too_late()
 
 
@@ -171,6 +173,11 @@ class _Screens:
                     page.button("確かめる").click()
                     page.tab.locator(".steps").wait_for()
                 self._save(page, f"public-{place}")
+
+    def hang_on_the_wall(self) -> None:
+        stack = self._polls.stack
+        stack.open_wall(self._polls.referendum.officers.election_uuid)
+        photograph(self._polls.browser, stack.wall.origin, self._directory)
 
     def come_too_late(self) -> None:
         with self._polls.opened() as page:

@@ -7,11 +7,13 @@ wait before they wake anybody; so it is no part of ``make test``.
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from evote_local.nodes.prometheus import Prometheus
@@ -19,11 +21,12 @@ from evote_local.people.voters import Cast, PollingDay, Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_as_auditor
+from evote_local.stack.databases import DATABASE
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
 from evote_local.testbed import eventually
 
-from .test_faults import _drop_and_replay
+from .test_faults import _drop_and_replay, _replay
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -146,10 +149,52 @@ async def kafkas_volume_is_restored_and_tables_are_made_again(scene: Scene) -> N
     print("\n".join(f"      {line}" for line in (await scene.verify()).splitlines()))
 
 
+async def auths_vault_is_restored_and_says_what_the_backup_has_not(scene: Scene) -> None:
+    """docs/runbooks/incidents.md, "The database is lost", 2: what no replay brings back."""
+    stack, backup = scene.stack, scene.directory / "auth.dump"
+    await asyncio.to_thread(stack.postgres.dump_schema, DATABASE, "auth", backup)
+    before = await _without_evidence(scene)
+    await scene.polls.obtain_credential(scene.referendum.voters[1], scene.client)
+    stack.auth.stop()
+    await _on_database(stack, "DROP SCHEMA auth CASCADE")
+    print("    auth's schema is gone, the vault with it; a backup from before the last release is put back")
+    await asyncio.to_thread(stack.postgres.restore_schema, DATABASE, backup)
+    await asyncio.to_thread(_replay, stack.auth)
+    stack.auth.start()
+    await asyncio.to_thread(stack.auth.wait_ready)
+    lost = await _without_evidence(scene) - before
+    print(f"    the auditor is shown {len(lost)} release without its evidence: the one behind the backup")
+    assert len(lost) == 1
+    await scene.polls.obtain_credential(scene.referendum.voters[0], scene.client)
+    last = await scene.cast(scene.referendum.voters[0])
+    await scene.polls.wait_until_anchored(last, scene.client)
+    assert await _without_evidence(scene) == before | lost
+    print("    a voter whom the vault knew comes in again and casts; evote-verify:")
+    print("\n".join(f"      {line}" for line in (await scene.verify()).splitlines()))
+
+
+async def _without_evidence(scene: Scene) -> set[tuple[int, int]]:
+    """The releases (partition, offset) whose evidence isn't in the vault, as the auditor of record reads them."""
+    stack, uuid = scene.stack, scene.referendum.officers.election_uuid
+    url = f"{stack.auth.url}/elections/{uuid}/releases"
+    answer = await scene.client.get(url, auth=stack.identities.staff.signing("auth"))
+    told = [json.loads(line) for line in answer.text.splitlines()]
+    return {(one["partition"], one["offset"]) for one in told if "sealed" in one and one["sealed"] is None}
+
+
+async def _on_database(stack: Stack, statement: str) -> None:
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (
     kafka_is_lost_and_comes_back,
     the_log_is_lost_and_comes_back,
     kafkas_volume_is_restored_and_tables_are_made_again,
+    auths_vault_is_restored_and_says_what_the_backup_has_not,
 )
 
 

@@ -26,6 +26,8 @@ function page() {
 function wall() {
   must(UUID.test(election), `not an election: ${election}`);
   must(resolver === undefined || RESOLVER.test(resolver), `not a name server: ${resolver}`);
+  const named = origins.filter((origin) => !/^https?:\/\/[0-9.]+(?::|$)/.test(origin));
+  must(named.length === 0 || resolver !== undefined, `without a name server (resolver) nobody finds ${named.join(", ")}`);
   return [
     'set $connect_src "";',
     `set $evote_election "${election}";`,

@@ -19,8 +19,9 @@ from .local_time import local_time
 
 app = typer.Typer(help="状況表示の画面：障害の知らせと、窓口での言い方。", no_args_is_help=True)
 _console = Console()
-_LONGEST: Final = 120
-"""Letters that can be read from the other end of a room."""
+_LONGEST_TEXT: Final = 30
+_LONGEST_HELPDESK: Final = 50
+"""Letters: what is read from the other end of a room, and fits there beside another incident."""
 
 
 class Way(StrEnum):
@@ -63,9 +64,9 @@ File = Annotated[
 
 @app.command()
 def say(
-    text: Annotated[str, typer.Argument(help="起きていること（120 字まで）。", show_default=False)],
+    text: Annotated[str, typer.Argument(help="起きていること（30 字まで）。", show_default=False)],
     file: File,
-    helpdesk: Annotated[str, typer.Option(help="窓口での言い方（120 字まで）。")] = "",
+    helpdesk: Annotated[str, typer.Option(help="窓口での言い方（50 字まで）。")] = "",
     way: Annotated[
         list[Way] | None, typer.Option(help="影響する投票のしかた。くり返せます。", show_default=False)
     ] = None,
@@ -79,8 +80,8 @@ def say(
     told = Announcement(
         number=number,
         at=datetime.now(UTC),
-        text=_line(text, "起きていること"),
-        helpdesk=_line(helpdesk, "窓口での言い方") if helpdesk else "",
+        text=_line(text, "起きていること", _LONGEST_TEXT),
+        helpdesk=_line(helpdesk, "窓口での言い方", _LONGEST_HELPDESK) if helpdesk else "",
         ways=tuple(way or ()),
         effect=effect,
     )
@@ -113,10 +114,10 @@ def show(file: File) -> None:
         )
 
 
-def _line(text: str, what: str) -> str:
+def _line(text: str, what: str, longest: int) -> str:
     line = " ".join(text.split())
-    if not line or len(line) > _LONGEST or visible(line) != line:
-        raise CommandFailed(f"{what}は、1 字以上 {_LONGEST} 字まで、目に見える文字だけで書いてください。")
+    if not line or len(line) > longest or visible(line) != line:
+        raise CommandFailed(f"{what}は、1 字以上 {longest} 字まで、目に見える文字だけで書いてください。")
     return line
 
 

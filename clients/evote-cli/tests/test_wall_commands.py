@@ -34,9 +34,9 @@ def test_an_incident_is_told_and_taken_down(evote, file) -> None:
     assert "何も出ていません" in evote(NOBODY, "wall", "show", "--file", file)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "長" * 121, "見えない\u202e字"])
+@pytest.mark.parametrize("text", ["", "  ", "長" * 31, "見えない\u202e字"])
 def test_what_nobody_could_read_on_a_wall_is_refused_and_changes_nothing(evote, file, text) -> None:
-    with pytest.raises(CommandFailed, match="120"):
+    with pytest.raises(CommandFailed, match="30 字まで"):
         evote(NOBODY, "wall", "say", text, "--file", file)
     assert not file.exists()
 

@@ -125,10 +125,18 @@ def _verified(report: Report, given: Given, log: ReadLog | None) -> Verified:
     if log is not None:
         # What is not public yet was not looked at.
         size = min([log.tree.size, *log.elections.withheld])
-        records = VerifiedLog(log.key.text, size, log.tree.root(size).hex())
+        # A server that withholds again what was verified must not make the auditor forget it: its root held just now.
+        if records is None or records.size < size:
+            records = VerifiedLog(log.key.text, size, log.tree.root(size).hex())
     arithmetic = ", ".join(f"{group}: {who}" for group, who in report.arithmetic.items())
     program = f"evote-verify {report.version}"
+    if before is not None:  # whose word stood for the beginning goes on standing for it
+        program, arithmetic = _both(before.program, program), _both(before.arithmetic, arithmetic)
     return Verified(report.time.isoformat(timespec="seconds"), program, arithmetic, events, records)
+
+
+def _both(before: str, now: str) -> str:
+    return "; ".join(dict.fromkeys(said for said in [*before.split("; "), now] if said))
 
 
 def _front(given: Given) -> Iterator[Finding]:

@@ -90,6 +90,32 @@ def test_what_is_taken_on_the_files_word_is_said_in_every_report(evote_verify, a
     assert not json.loads(evote_verify(archive, "--json").report)["warnings"]
 
 
+def test_whose_word_stands_for_the_beginning_is_still_said_after_another_program_went_on(
+    evote_verify, archive, resume
+) -> None:
+    """An auditor who wants the reference's word must not take the core's for it, nor a new release's for an old's."""
+    assert evote_verify(archive, "--resume", resume).status == 0
+    kept = json.loads(resume.read_text())
+    resume.write_text(json.dumps(kept | {"program": "evote-verify 0.0.1", "arithmetic": "Ed25519: another"}))
+    for _ in range(3):
+        said = evote_verify(archive, "--resume", resume).tie("prefix - verified before")
+        assert "by evote-verify 0.0.1" in said and "Ed25519: another" in said
+    again = json.loads(resume.read_text())
+    assert again["program"] == f"evote-verify 0.0.1; {kept['program']}"
+    assert again["arithmetic"] == f"Ed25519: another; {kept['arithmetic']}"
+
+
+def test_a_file_that_tells_of_fewer_ballots_than_rest_on_it_is_found(evote_verify, archive, resume, work) -> None:
+    assert evote_verify(archive, "--resume", resume).status == 0
+    work.take()
+    edited = json.loads(resume.read_text())
+    edited["archive"]["ballots"] = 0
+    resume.write_text(json.dumps(edited))
+    answer = evote_verify(archive, "--resume", resume)
+    assert answer.status == 1 and "0 ballots were verified before" in answer.tie("prefix - verified before")
+    assert len(work.take()[0]) == 5, "everything was verified anew"
+
+
 def test_a_ballot_that_was_verified_and_is_another_now_is_found(
     evote_verify, held, at_noon, resume, tmp_path, work
 ) -> None:
@@ -159,6 +185,20 @@ def test_what_was_withheld_was_not_verified(evote_verify, held, make, log_key, s
     answer = evote_verify("--log", server.url, "--log-key", log_key.verifier.text, "--resume", resume)
     assert answer.status == 0, answer.report
     assert json.loads(resume.read_text())["log"]["size"] == held.ballot_indexes[0]
+
+
+def test_what_was_verified_is_not_forgotten_when_it_is_withheld_again(
+    evote_verify, held, make, log_key, server, at_noon, given, resume
+) -> None:
+    noon, size = at_noon
+    assert evote_verify(*given(noon)).status == 0
+    records = [b"" if index in held.ballot_indexes else record for index, record in enumerate(held.records[:size])]
+    for path, content in make.files(records, log_key).items():
+        if path.startswith(("tile/entries", "tile/records")):
+            server.files[path] = content
+    options = ["--log", server.url, "--log-key", log_key.verifier.text, "--resume", resume]
+    assert evote_verify(*options).status == 0
+    assert json.loads(resume.read_text())["log"]["size"] == size
 
 
 @pytest.mark.parametrize("what", ["election", "log"])

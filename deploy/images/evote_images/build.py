@@ -13,6 +13,7 @@ import os
 import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +24,7 @@ from .provenance import UnusableKey, read_key, signed, statement_of
 OUT: Final = ROOT / ".cache/images"
 VERSION: Final = "0.1.0"
 _RELEASE: Final = "bookworm"
-# Of each package its program; nobody reads a manual in a container.
-_LEFT_OUT: Final = (
+LEFT_OUT: Final = (
     "usr/share/doc/",
     "usr/share/man/",
     "usr/share/locale/",
@@ -32,13 +32,14 @@ _LEFT_OUT: Final = (
     "var/cache/",
     "var/log/",
 )
+"""Of each package its program stays; nobody reads a manual in a container."""
 _KEPT: Final = "var/lib/dpkg/status"
 
 
 def build(part: Part, registry: str) -> str:
     """Write the part's archive and its list of contents; the image's digest."""
-    root = _root(part.packages)
-    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", _LEFT_OUT)
+    root = make_root(part.packages, OUT)
+    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", LEFT_OUT)
     own = pack_folders(fill(part, OUT / "stage" / part.name), OUT / f"{part.name}.own.tar.gz")
     labels = {
         "org.opencontainers.image.title": f"evote-{part.name}",
@@ -54,15 +55,20 @@ def build(part: Part, registry: str) -> str:
     return digest
 
 
-def _root(packages: tuple[str, ...]) -> Path:
-    """A root with these packages; made once for each choice and day, so that parts of one build stand on the same."""
+def make_root(packages: Sequence[str], into: Path, hooks: Sequence[str] = ()) -> Path:
+    """A root with these packages; made once for each choice and day, so that parts of one build stand on the same.
+
+    Args:
+        hooks: what a shell does to the root (``$1``) before the packages are in it.
+    """
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    asked = hashlib.sha256(f"{_RELEASE} {day} {packages}".encode()).hexdigest()[:16]
-    root = OUT / f"root-{asked}.tar"
+    asked = hashlib.sha256(f"{_RELEASE} {day} {packages} {hooks}".encode()).hexdigest()[:16]
+    root = into / f"root-{asked}.tar"
     if not root.exists():
         new = root.with_suffix(".new.tar")
         run(
             *("mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(packages)}"),
+            *(f"--essential-hook={hook}" for hook in hooks),
             *(_RELEASE, str(new)),
             environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
         )

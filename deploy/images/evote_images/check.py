@@ -18,7 +18,7 @@ from typing import Final
 
 from .build import OUT
 from .oci import EPOCH
-from .parts import PARTS, ROOT, Part
+from .parts import PARTS, ROOT, Part, run
 
 _NOBODY: Final = "65532:65532"
 _TOOLS: Final = ("evote", "evote-verify", "evote-witness")
@@ -35,6 +35,7 @@ ip link set lo up
 # Ended from inside: who is killed outside takes nobody along that has become somebody else.
 exec timeout --kill-after=5 60 chroot --userspec=NOBODY "$root" "$@"
 """.replace("NOBODY", _NOBODY)
+_ORIGIN: Final = "https://ballot.city.example"
 # Beside nginx, in its namespace: what a browser asks first.
 _ASK: Final = """
 /usr/sbin/nginx -e stderr -g 'daemon off;' & server=$!
@@ -56,7 +57,7 @@ def fault_of(part: Part) -> str | None:
         ]:
             return f"everybody may write {', '.join(writable[:5])}"
         if part.start.port == 8080:
-            return _front_fault(root)
+            return _front_fault(root, part)
         if not part.start.entrypoint:
             silent = [name for name in _TOOLS if _run(root, f"/app/bin/{name}", "--help").returncode != 0]
             return f"{', '.join(silent)} don't start" if silent else None
@@ -65,13 +66,16 @@ def fault_of(part: Part) -> str | None:
         return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
 
 
-def _front_fault(root: Path) -> str | None:
+def _front_fault(root: Path, part: Part) -> str | None:
     config = root / "etc/evote-front"
-    (config / "connect-src.conf").write_text('set $connect_src "https://ballot.city.example";\n')
-    (config / "config.json").write_text("{}")
+    # The wall's page asks its own server alone, which asks these.
+    allowed, more = ("", ("log", "tally", "prometheus")) if part.name == "city" else (f" {_ORIGIN}", ())
+    told_front = {"services": dict.fromkeys(("ballot", *more), _ORIGIN), "election": "1" * 14, "resolver": "127.0.0.1"}
+    (config / "config.json").write_text(json.dumps(told_front))
+    (config / "connect-src.conf").write_text(run("node", "web/edge/connect-src.mjs", str(config / "config.json")))
     told = _run(root, "bash", "-c", _ASK)
     head, _, body = told.stdout.partition("\n\n")
-    if " 200 " not in head or "https://ballot.city.example" not in head or "<script" not in body:
+    if " 200 " not in head or f"connect-src 'self'{allowed}" not in head or "<script" not in body:
         return f"it doesn't serve its page: {head} {told.stderr[-2000:]}"
     return None
 

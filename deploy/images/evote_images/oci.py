@@ -132,7 +132,7 @@ def write_image(into: Path, name: str, layers: Sequence[Layer], start: Start, la
     """Write an archive that ``podman load``, ``skopeo`` and ``ctr images import`` take; the manifest's digest.
 
     Args:
-        name: with its tag, such as ``evote/auth:0.1.0``.
+        name: with registry and tag, such as ``registry.example.jp/evote/auth:0.1.0``; an engine calls the image so.
     """
     config = _json(
         {
@@ -175,7 +175,7 @@ def write_image(into: Path, name: str, layers: Sequence[Layer], start: Start, la
                     "size": len(manifest),
                     "platform": {"architecture": "amd64", "os": "linux"},
                     "annotations": {
-                        "io.containerd.image.name": f"docker.io/{name}",
+                        "io.containerd.image.name": name,
                         "org.opencontainers.image.ref.name": name.rpartition(":")[2],
                     },
                 }

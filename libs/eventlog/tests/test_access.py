@@ -10,24 +10,18 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
-from aiokafka.protocol.admin import CreateAclsRequest
-from evote_eventlog.access import SERVICES, WRITERS, grants, manifest
+from evote_eventlog.access import SERVICES, WRITERS, manifest
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotBoxClosed, CheckpointWitnessed, Topic
 from evote_eventlog.kafka import KafkaSettings, KafkaTls
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.reading import consumer_options, stop_consumer
-from evote_eventlog.topics import create_topics
 from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
+from evote_local.nodes.kafka_grants import grant_the_manifest
 from evote_local.nodes.tls import LocalAuthority
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(240)]
-
-# Apache Kafka protocol, "ACLs": resource types, operations, and the literal pattern of an allowed host.
-_RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
-_OPERATIONS = {"read": 3, "write": 4, "describe-configs": 10}
-_LITERAL, _ALLOW = 3, 3
 
 
 class SecuredKafka:
@@ -48,28 +42,6 @@ class SecuredKafka:
         tls = KafkaTls(self._authority.ca_file, identity.certificate_file, identity.key_file)
         return KafkaSettings(self.node.bootstrap_servers, tls=tls)
 
-    async def grant_the_manifest(self) -> None:
-        operator = self.settings("operator")
-        await create_topics(operator)
-        admin = AIOKafkaAdminClient(**operator.client_options())
-        await admin.start()
-        try:
-            client = admin._client
-            for grant in grants():
-                request = CreateAclsRequest(
-                    _RESOURCES[grant.resource],
-                    f"{operator.topic_prefix}{grant.name}",
-                    _LITERAL,
-                    f"User:CN={grant.service}",
-                    "*",
-                    _OPERATIONS[grant.operation],
-                    _ALLOW,
-                )
-                response = await client.send(client.get_random_node(), request)
-                assert [code for code, *_ in response.creation_responses] == [0]
-        finally:
-            await admin.close()
-
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
@@ -81,7 +53,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 
 @pytest.fixture
 async def granted(secured: SecuredKafka) -> AsyncIterator[SecuredKafka]:
-    await secured.grant_the_manifest()
+    await grant_the_manifest(secured.settings("operator"))
     yield secured
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import secrets
 import socket
@@ -82,6 +83,9 @@ def migrate(owner_url: SecretStr, schema: Schema) -> None:
         psycopg.Error: the database is away, or a migration failed; that migration left nothing behind.
     """
     _check_schema(schema.name)
+    # yoyo notes who migrated, after it has. A container's user has no name; tables without a note can't be made again.
+    if not os.environ.get("LOGNAME"):
+        os.environ["LOGNAME"] = f"uid-{os.getuid()}"
     url = owner_url.get_secret_value()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_lock_key(schema.name)])

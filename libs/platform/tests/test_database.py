@@ -51,6 +51,18 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database_url: str
         assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
 
 
+async def test_whoever_has_no_name_on_the_machine_migrates_too(
+    database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    # Removed at the end, also when migrate has set it.
+    monkeypatch.setenv("LOGNAME", "")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    for _ in range(2):
+        await asyncio.to_thread(migrate, SecretStr(database_url), Schema("example", migrations))
+
+
 async def test_a_connection_that_is_given_back_is_clean_and_asks_the_server_nothing(
     database_url: str, migrations: Path
 ) -> None:

@@ -4,13 +4,13 @@ import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 import { type Alarm, type Held, unseen } from "../rules/alarms.ts";
-import { cameAt, judgedAt, oldest } from "../rules/freshness.ts";
+import { cameAt, isOld, judgedAt, oldest } from "../rules/freshness.ts";
 import type { Words } from "../words/index.ts";
 import { timeOf, useAround, useWords } from "./around.ts";
-import { Panel, Shape } from "./panel.tsx";
+import { Mark, Panel, Shape } from "./panel.tsx";
 
 /** As many as fit; how many more there are is said. */
-const SHOWN = { alarms: 4, announcements: 2 };
+const SHOWN = { alarms: 3, announcements: 2 };
 
 function saidOf({ name, labels }: Alarm, words: Words): string {
   if (name.startsWith("notice/")) {
@@ -23,15 +23,22 @@ function saidOf({ name, labels }: Alarm, words: Words): string {
 }
 
 export function Alarms(): VNode {
-  const { reads, held } = useAround();
+  const { reads, held, now } = useAround();
   const words = useWords();
+  const at = oldest(judgedAt(reads), cameAt(reads, "notices"));
+  const known = !isOld(at, now);
   const sorted = held.filter(({ over }) => !over).toSorted((one, other) => one.severity.localeCompare(other.severity));
   const shown = sorted.slice(0, sorted.length > SHOWN.alarms ? SHOWN.alarms - 1 : SHOWN.alarms);
-  const intact = reads.notices?.data.items.length === 0 && !sorted.some(({ name }) => name.startsWith("EvoteTampering"));
+  const intact = known && reads.notices?.data.items.length === 0 && !sorted.some(({ name }) => name.startsWith("EvoteTampering"));
   return (
-    <Panel name="alarms" title={words.alarms.panel} at={oldest(judgedAt(reads), cameAt(reads, "notices"))}>
+    <Panel name="alarms" title={words.alarms.panel} at={at}>
       <ul>
-        {reads.alerts !== undefined && sorted.length === 0 ? (
+        {known ? null : (
+          <li>
+            <Mark of="unknown" />
+          </li>
+        )}
+        {known && reads.alerts !== undefined && sorted.length === 0 ? (
           <li>
             <Shape of="well" />
             <p>{words.alarms.none}</p>
@@ -62,17 +69,22 @@ export function Alarms(): VNode {
 }
 
 export function Announcements(): VNode {
-  const { reads, config } = useAround();
+  const { reads, config, now } = useAround();
   const words = useWords();
   const all = (reads.announcements?.data ?? []).toSorted((one, other) => other.at - one.at);
   const shown = all.slice(0, SHOWN.announcements);
   return (
     <Panel name="announcements" title={words.announcements.panel} at={cameAt(reads, "announcements")}>
-      {reads.announcements !== undefined && all.length === 0 ? (
-        <p>
-          <Shape of="well" />
-          {words.announcements.none}
-        </p>
+      {reads.announcements !== undefined && all.length === 0 && !isOld(reads.announcements.came, now) ? (
+        <>
+          <p>
+            <Shape of="well" />
+            {words.announcements.none}
+          </p>
+          <p class="beside">
+            {words.announcements.call}: <span lang="ja">{config.helpdesk.replaceAll("\n", " ")}</span>
+          </p>
+        </>
       ) : null}
       <ul>
         {shown.map(({ number, at, text, helpdesk, effect }) => (
@@ -92,9 +104,6 @@ export function Announcements(): VNode {
         ))}
         {all.length > shown.length ? <li class="more">{words.alarms.more(all.length - shown.length)}</li> : null}
       </ul>
-      <p class="beside">
-        {words.announcements.call}: <span lang="ja">{config.helpdesk.replaceAll("\n", " ")}</span>
-      </p>
     </Panel>
   );
 }

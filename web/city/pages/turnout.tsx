@@ -18,7 +18,7 @@ export function Close(): VNode {
   const until = election === undefined ? 0 : open ? election.closes_at : election.opens_at;
   return (
     <Panel name="close" title={election === undefined || open ? words.close.panel : words.close.opens} at={cameAt(reads, "election")}>
-      <p class="large">
+      <p class={now < until && election?.closed_at === null ? "large" : "large said"}>
         {election === undefined ? (
           words.noFigure
         ) : election.closed_at !== null ? (

@@ -11,7 +11,7 @@ import { NOTHING_READ, readAll, type Round } from "../read/reads.ts";
 import { acknowledge, type Held, hold, standing, unseen } from "../rules/alarms.ts";
 import { effectOf } from "../rules/effects.ts";
 import { cameAt, isOld, judgedAt, scrapedAt } from "../rules/freshness.ts";
-import { CATALOGUES, type Language } from "../words/index.ts";
+import { CATALOGUES, type Language, type Words } from "../words/index.ts";
 import { Alarms, Announcements, Hold } from "./alarms.tsx";
 import { type Around, AroundContext, clockOf, datedOf } from "./around.ts";
 import { Shape } from "./panel.tsx";
@@ -108,8 +108,10 @@ export function Wall({ language: first, config, outside, tellLanguage }: WallPro
         <Steps />
         <Ways />
         <Queues />
-        <Alarms />
-        <Announcements />
+        <div class="troubles">
+          <Alarms />
+          <Announcements />
+        </div>
       </main>
       <Hold
         acknowledge={() => {
@@ -137,9 +139,14 @@ function Standing({ around: { reads, now, language, config } }: { readonly aroun
   return (
     <p class={`standing${old.length > 0 ? " stopped" : ""}`} role="status">
       <Shape of={old.length > 0 ? "unknown" : "well"} />
-      {old.length > 0 ? words.staleIn(old.join(language === "ja" ? "、" : ", ")) : words.nothingStale}
+      {old.length > 0 ? staleIn(old, words, language) : words.nothingStale}
     </p>
   );
+}
+
+/** One line: each panel says it of itself, too. */
+function staleIn(old: readonly string[], words: Words, language: Language): string {
+  return old.length > 2 ? words.staleMany(old.length) : words.staleIn(old.join(language === "ja" ? "、" : ", "));
 }
 
 /** Silent until somebody wants it. */

@@ -46,8 +46,8 @@ proxy_ssl_verify on;
 proxy_ssl_verify_depth 3;
 proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 `);
-  for (const wrong of [{ election: '"; return 200 "' }, { resolver: "a; b" }, { services: { ...services, log: "http://log/x" } }]) {
-    expect(() => print(wrong)).toThrow();
+  for (const wrong of [{ election: '"; return 200 "' }, { resolver: "a; b" }, {}, { services: { ...services, log: "http://log/x" } }]) {
+    expect(() => print({ resolver: "election" in wrong || "services" in wrong ? "10.96.0.10" : undefined, ...wrong })).toThrow();
   }
 });
 

@@ -108,6 +108,7 @@ test("of ways and steps nothing green is said on old data", async () => {
   await later(600);
   expect(root.querySelectorAll(".panel.old")).toHaveLength(8);
   expect(new Set([...marks("ways"), ...marks("steps")])).toEqual(new Set(["unknown"]));
+  expect(root.querySelector(".well:not(.standing)")).toBeNull();
 });
 
 test("where nothing is heard of biometric, the face alone isn't green", async () => {

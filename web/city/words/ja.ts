@@ -11,6 +11,7 @@ export const ja = {
   staleSince: (time: string) => `更新停止（${time} から）`,
   staleNever: "更新停止（まだ一度も届いていません）",
   staleIn: (places: string) => `更新停止: ${places}。表示は古いままです。`,
+  staleMany: (places: number) => `更新停止: ${places} か所。表示は古いままです。`,
   nothingStale: "すべて更新されています。",
   electionUnknown: "選挙を読み込んでいます",
   unit: { people: "人", ballots: "票", percent: "％", entries: "件" },

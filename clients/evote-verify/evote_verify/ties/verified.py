@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evote_belenios.archive import EventType
 from evote_belenios.errors import ArchiveError
 
 from ..findings import Finding, Outcome, Tie
@@ -14,14 +15,18 @@ def changed_since(earlier: VerifiedEvents, archive: ArchiveFile) -> str | None:
 
     Each event names the one before it and the hash of its content: the last one's hash stands for all of them.
     """
-    events = 0
+    events = ballots = 0
     try:
         for event in archive.events():
             events += 1
-            if events == earlier.events:
-                if event.sha256 == earlier.head:
-                    return None
+            ballots += event.type is EventType.BALLOT
+            if events < earlier.events:
+                continue
+            if event.sha256 != earlier.head:
                 return f"the first {events} events are not those that were verified before, up to {earlier.head}"
+            if ballots != earlier.ballots:  # else the report would tell of too few that nobody verified
+                return f"{earlier.ballots} ballots were verified before in {events} events, which hold {ballots}"
+            return None
     except ArchiveError as error:
         return f"the archive is damaged before event {earlier.events}, up to which it was verified before: {error}"
     return f"{earlier.events} events were verified before, and now there are {events}"

@@ -6,10 +6,13 @@ was not as it must be.
 
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 
 WITHIN_S = 4.0
+SETTLED_WITHIN_S = 20.0
+"""A network learns of a new pod, this one, a moment after it has started; until then it refuses nothing, or all."""
 
 
 def fault_of(kind: str, end: str) -> str | None:
@@ -42,10 +45,13 @@ def _not_well(url: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    wrong = 0
+    wrong, settled = 0, time.monotonic() + SETTLED_WITHIN_S
     for argument in arguments:
         kind, _, end = argument.partition("=")
         fault = fault_of(kind, end)
+        while fault is not None and time.monotonic() < settled:
+            time.sleep(0.5)
+            fault = fault_of(kind, end)
         wrong += fault is not None
         print(
             f"{'as it must be' if fault is None else 'WRONG'}: {argument}{'' if fault is None else f': {fault}'}",

@@ -35,6 +35,9 @@ topologySpreadConstraints:
   - topologyKey: {{ $key }}
     maxSkew: 1
     whenUnsatisfiable: {{ if eq $key "kubernetes.io/hostname" }}{{ $.root.Values.spread }}{{ else }}ScheduleAnyway{{ end }}
+    # A machine that is emptied or gone is none: counted as one without replicas, it would keep those that leave it from
+    # standing anywhere else.
+    nodeTaintsPolicy: Honor
     labelSelector:
       matchLabels:
         {{- include "evote.selector" $ | nindent 8 }}

@@ -32,10 +32,15 @@ class AnvilNode:
         chain_id: int = CHAIN_ID,
         port: int | None = None,
         save_every_s: int = 1,
+        host: str = LOOPBACK,
     ) -> None:
-        """``block_time_s`` is the time between blocks; None: a block for each transaction, at once."""
+        """``block_time_s`` is the time between blocks; None: a block for each transaction, at once.
+
+        ``host`` is this machine's address that others reach it at.
+        """
         self.directory = directory
         self.port = port if port is not None else free_port()
+        self._host = host
         self._block_time_s = block_time_s
         self._chain_id = chain_id
         self._save_every_s = save_every_s
@@ -44,7 +49,7 @@ class AnvilNode:
     @property
     def rpc_url(self) -> str:
         """Where JSON-RPC is spoken."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     @property
     def log_path(self) -> Path:
@@ -61,7 +66,7 @@ class AnvilNode:
         if self.pid is not None:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        command = [str(_binary()), "--host", LOOPBACK, "--port", str(self.port), "--chain-id", str(self._chain_id)]
+        command = [str(_binary()), "--host", self._host, "--port", str(self.port), "--chain-id", str(self._chain_id)]
         command += ["--state", str(self.directory / "state.json"), "--state-interval", str(self._save_every_s)]
         command += ["--preserve-historical-states", "--no-cors"]
         if self._block_time_s is not None:

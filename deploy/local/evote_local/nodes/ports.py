@@ -42,8 +42,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def is_listening(port: int) -> bool:
-    """Whether a connection to the port is accepted at 127.0.0.1."""
+def is_listening(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a connection to the port is accepted at this address of the machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+        return probe.connect_ex((host, port)) == 0

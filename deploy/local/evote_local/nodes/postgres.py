@@ -103,6 +103,18 @@ class PostgresServer:
         """Drop a database, together with the sessions that use it."""
         self._client("dropdb", "--force", "--if-exists", _checked(name))
 
+    def dump_schema(self, database: str, schema: str, into: Path) -> None:
+        """A backup of one schema, with its owner and its grants, as ``pg_dump`` makes it."""
+        self._ask(
+            "pg_dump", f"--dbname={_checked(database)}", f"--schema={schema}", "--format=custom", f"--file={into}"
+        )
+
+    def restore_schema(self, database: str, backup: Path) -> None:
+        """Put back a schema that isn't there, all of it or nothing."""
+        self._ask(
+            "pg_restore", f"--dbname={_checked(database)}", "--exit-on-error", "--single-transaction", str(backup)
+        )
+
     @property
     def _data(self) -> Path:
         return self.directory / "data"
@@ -159,9 +171,12 @@ class PostgresServer:
         return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - Debian's pg_isready
 
     def _client(self, program: str, *arguments: str) -> None:
+        self._ask(program, "--maintenance-db=postgres", *arguments)
+
+    def _ask(self, program: str, *arguments: str) -> None:
         connection = ["-h", LOOPBACK, "-p", str(self.port), "-U", _SUPERUSER, "--no-password"]
         done = subprocess.run(  # noqa: S603 - Debian's client programs
-            [str(self._binaries / program), *connection, "--maintenance-db=postgres", *arguments],
+            [str(self._binaries / program), *connection, *arguments],
             env={"PGPASSWORD": self._password, "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,

@@ -40,6 +40,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 """Answers auth's challenge with a card: what the voter does with it."""
 
 _ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
+_FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+"""What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
 """A release broke off before auth had kept its evidence: the card signs a new challenge."""
 _STATUS_WITHIN_S = 120
@@ -157,7 +159,7 @@ class PollingDay:
         executor: Executor,
         random: Random,
     ) -> None:
-        """``executor`` runs the encryption, which is the voters' own CPU, apart from the event loop."""
+        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop."""
         self._log = log
         self.election: Election = parse_election(election_json)
         self._election_json = election_json
@@ -223,6 +225,9 @@ class PollingDay:
         """A ballot of the voter's, by their own device."""
         if voter.credential is None:
             raise ValueError("a voter encrypts after obtaining the credential")
+        if self.election.compiled is not None:  # it needs no lock of Python's, and a process would cost more than it
+            device = partial(generate_ballot, self.election, voter.credential, choices, secrets.token_bytes)
+            return await asyncio.to_thread(device)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, encrypt, self._election_json, voter.credential, choices)
 
@@ -403,6 +408,9 @@ class PollingDay:
         try:
             response = await request
         except httpx.TransportError:
+            self.measured.refused(None)
+            return _ASK_AGAIN_S
+        if response.status_code in _FROM_THE_EDGE:
             self.measured.refused(None)
             return _ASK_AGAIN_S
         if response.is_server_error:

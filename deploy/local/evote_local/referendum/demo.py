@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import uvloop
 from evote_jpki.authority import TestAuthority
 from evote_platform.clock import utc_now
 from evote_tlog.display import visible, visible_lines
@@ -82,7 +83,7 @@ def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None
         try:
             with stack:
                 times.start_s = time.perf_counter() - began
-                held = asyncio.run(_hold(stack, directory, output, voters, group, times, console))
+                held = uvloop.run(_hold(stack, directory, output, voters, group, times, console))
         finally:
             _keep_logs(directory, output)
     _conclude(held, times, began, output, group, console)
@@ -96,12 +97,12 @@ async def _hold(
             stack, client, directory=directory, group=group, voters=voters, seed=secrets.randbits(32)
         )
         console.rule("準備 / roll, key ceremony, opening")
-        async with asyncio.TaskGroup() as before_voting:
-            if stack.phone is not None:
-                before_voting.create_task(asyncio.to_thread(stack.open_front))  # built while nobody needs it yet
-            await referendum.prepare()
-            with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
-                await asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar))
+        with tqdm(total=voters, desc="cards", unit="card", mininterval=_bar_interval_s()) as bar:
+            async with asyncio.TaskGroup() as before_voting:
+                if stack.phone is not None:
+                    before_voting.create_task(asyncio.to_thread(stack.open_front))  # built while nobody needs it yet
+                before_voting.create_task(asyncio.to_thread(referendum.issue_cards, lambda: _advance(bar)))
+                await referendum.prepare()
         console.rule("投票 / voting")
         with device_pool() as executor, ExitStack() as running:
             seats = _seat_at_readers(referendum, directory / "pcsc", running)

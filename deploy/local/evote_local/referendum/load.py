@@ -23,6 +23,7 @@ from ..people.observed import CROWD, Observed
 from ..people.officers import ANSWERS, BLANK
 from ..people.target import POLLS_OPEN, Target, card_name, write_target
 from ..people.voters import open_client
+from ..stack.platform import Platform
 from ..stack.stack import Stack, temporary_directory
 from .breaking import Breaker, Part, Planned, parse_faults
 from .referendum import CHOICES, WEIGHTS, Referendum
@@ -157,8 +158,8 @@ def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
     return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
 
-def target_of(stack: Stack, referendum: Referendum, *, phone: float = 0) -> Target:
-    """What a crowd needs to know of a referendum on a running stack; the share ``phone`` of the voters have phones.
+def target_of(stack: Platform, referendum: Referendum, *, phone: float = 0) -> Target:
+    """What a crowd needs to know of a referendum on a running platform; the share ``phone`` of the voters have phones.
 
     Their cards are given to the stand-in of the phone's app, which the stack must have for it.
     """

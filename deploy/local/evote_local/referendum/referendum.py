@@ -21,14 +21,15 @@ from ..people.residents import make_residents, roll_csv
 from ..people.trustees import LocalTrustee, confirm_setup, make_keys
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, Answering, Cast, PollingDay, Voter, open_client
 from ..stack.identities import OFFICER_PASSWORD
-from ..stack.stack import Stack
+from ..stack.platform import Platform
 
 THRESHOLD, TRUSTEES = 2, 3
 OVERWRITING_SHARE = 0.3
 _VOTERS_AT_ONCE = 8
 # Making RSA keys for thousands of cards takes minutes: cards of a simulation share a few pairs.
 _CARD_KEY_PAIRS = 20
-_FOLLOWED_SAMPLE = 20
+_FOLLOWED = 200
+"""About so many ballots are asked for until they are anchored; among few voters, one in 20."""
 _WINDOW_HOURS = 12
 CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
 WEIGHTS = (52, 40, 8)
@@ -43,10 +44,10 @@ class Visit:
 
 
 class Referendum:
-    """One election on a running stack. Steps are called in the order in which they stand here."""
+    """One election on a running platform. Steps are called in the order in which they stand here."""
 
     def __init__(
-        self, stack: Stack, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
+        self, stack: Platform, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
     ) -> None:
         """``seed`` decides the people, their choices and the order of their visits; never a key."""
         self._stack = stack
@@ -146,6 +147,7 @@ class Referendum:
     async def vote(self, polls: PollingDay, visits: Sequence[Visit], step: Callable[[], None]) -> None:
         """Let voters in, a few at once, in the planned order; each has a connection of their own."""
         queue = iter(enumerate(visits))
+        one_in = max(20, len(visits) // _FOLLOWED)
         # A voter's second visit starts after the first has ended, or it wouldn't be the later ballot.
         busy = {voter.number: asyncio.Lock() for voter in self.voters}
 
@@ -159,7 +161,7 @@ class Referendum:
                     if visit.voter.credential is None:
                         await polls.obtain_credential(visit.voter, client)
                     cast = await polls.cast(visit.voter, visit.choice, [CHOICES[visit.choice]], client)
-                    if number % _FOLLOWED_SAMPLE == 0:
+                    if number % one_in == 0:
                         booths.create_task(follow(cast))
                         await polls.wait_until_logged(cast, client)
                 step()

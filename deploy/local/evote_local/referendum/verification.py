@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from ..stack.identities import OFFICER_PASSWORD
-from ..stack.stack import Stack
+from ..stack.platform import Platform
 
 Receipt = Mapping[str, object]
 """What a voter was given for a ballot."""
@@ -33,7 +33,7 @@ class Verdict:
     output: str
 
 
-def auditor_options(stack: Stack) -> tuple[str | Path, ...]:
+def auditor_options(stack: Platform) -> tuple[str | Path, ...]:
     """For ``run_evote_verify``: read the stack's log as its auditor of record."""
     return ("--auditor-key", stack.identities.officer_key_files[stack.identities.staff.kato.identifier])
 
@@ -51,7 +51,9 @@ def run_evote_verify(archive: Path, *options: str | Path) -> Verdict:
     return Verdict("evote-verify", done.returncode == 0, done.stdout.strip())
 
 
-async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
+async def verify_from_public_data(
+    stack: Platform, client: httpx.AsyncClient, receipt: Receipt, output: Path
+) -> Verdict:
     """Verify a running stack's archive, log, witnesses and chain, and one voter's receipt, as anybody may.
 
     What it needs is written into ``output`` beside ``archive.bel``, so that the same can be asked again: the keys, the
@@ -60,13 +62,13 @@ async def verify_from_public_data(stack: Stack, client: httpx.AsyncClient, recei
     return await _verify(stack, client, receipt, output, ())
 
 
-async def verify_as_auditor(stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
+async def verify_as_auditor(stack: Platform, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
     """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public."""
     return await _verify(stack, client, receipt, output, auditor_options(stack))
 
 
 async def _verify(
-    stack: Stack, client: httpx.AsyncClient, receipt: Receipt, output: Path, access: Sequence[str | Path]
+    stack: Platform, client: httpx.AsyncClient, receipt: Receipt, output: Path, access: Sequence[str | Path]
 ) -> Verdict:
     receipt_key = (await client.get(f"{stack.ballots[0].url}/receipt-key")).text
     given = {

@@ -15,6 +15,7 @@ from ..fabric.binaries import find_binaries
 from ..fabric.network import FabricNetwork
 from ..fabric.organisations import CITY
 from ..nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from ..nodes.ports import LOOPBACK
 from ..nodes.processes import ProcessFailed
 
 
@@ -35,10 +36,10 @@ class DevelopmentChain(Protocol):
 class EthereumDevelopmentChain:
     """anvil with a block a second, which nothing takes back: an anchor is final when it is in a block."""
 
-    def __init__(self, directory: Path) -> None:
-        """``directory`` takes the chain, its log and the anchorer's key."""
+    def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
+        """``directory`` takes the chain, its log and the anchorer's key; ``host`` is where others reach it."""
         # To write a long chain each second costs five times what it costs to make it.
-        self.node = AnvilNode(directory, block_time_s=1, save_every_s=10)
+        self.node = AnvilNode(directory, block_time_s=1, save_every_s=10, host=host)
         self._key_file = directory / "anchorer-key"
         self._contract: Mapping[str, str] = {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evote_tlog.checkpoint import VerifierKey
 
+from ..nodes.ports import LOOPBACK
 from .chains import DevelopmentChain
 from .witnesses import LocalWitness, define_witnesses, majority_policy
 
@@ -16,12 +17,13 @@ _WITNESSES = 3
 class Vouching:
     """Starts witnesses and chain before ledger-anchor, and stops them after it."""
 
-    def __init__(self, directory: Path, log_key: VerifierKey, chain: DevelopmentChain) -> None:
-        """``directory`` takes keys and states of the witnesses of the log with ``log_key``."""
+    def __init__(self, directory: Path, log_key: VerifierKey, chain: DevelopmentChain, host: str = LOOPBACK) -> None:
+        """``directory`` takes keys and states of the witnesses of the log with ``log_key``, at ``host``."""
         self.chain = chain
         self.witnesses: list[LocalWitness] = []
         self._directory = directory
         self._log_key = log_key
+        self._host = host
 
     @property
     def policy_file(self) -> Path:
@@ -41,7 +43,7 @@ class Vouching:
     def start(self) -> None:
         """Start the chain and the witnesses."""
         self.chain.start()
-        self.witnesses = define_witnesses(self._directory, _WITNESSES, self._log_key)
+        self.witnesses = define_witnesses(self._directory, _WITNESSES, self._log_key, self._host)
         self.policy_file.write_text(majority_policy(self.witnesses, self._log_key))
         for witness in self.witnesses:
             witness.start()

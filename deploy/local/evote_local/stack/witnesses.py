@@ -20,11 +20,15 @@ _QUORUM = "quorum"
 class LocalWitness:
     """One witness on a fixed port: it can be stopped or killed, and started again on the same state."""
 
-    def __init__(self, name: str, directory: Path, log: VerifierKey) -> None:
-        """``directory`` holds its key, its state and its log file; they are made when they are not there."""
+    def __init__(self, name: str, directory: Path, log: VerifierKey, host: str = LOOPBACK) -> None:
+        """``directory`` holds its key, its state and its log file; they are made when they are not there.
+
+        ``host`` is this machine's address that others reach it at.
+        """
         self.name = name
         self.directory = directory
         self.port = free_port()
+        self._host = host
         self._log = log
         self._process: ChildProcess | None = None
         directory.mkdir(parents=True, exist_ok=True)
@@ -33,7 +37,7 @@ class LocalWitness:
     @property
     def url(self) -> str:
         """Its submission prefix, which is also its monitoring prefix."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     @property
     def state_file(self) -> Path:
@@ -47,9 +51,9 @@ class LocalWitness:
 
     def start(self, *, timeout_s: float = 30) -> None:
         """Start it and wait until it takes connections."""
-        command = [*self._program("serve"), "--log", self._log.text, "--host", LOOPBACK, "--port", str(self.port)]
+        command = [*self._program("serve"), "--log", self._log.text, "--host", self._host, "--port", str(self.port)]
         self._process = ChildProcess(self.name, command, log_path=self.log_path)
-        self._process.wait_until(lambda: is_listening(self.port), timeout_s=timeout_s)
+        self._process.wait_until(lambda: is_listening(self.port, self._host), timeout_s=timeout_s)
 
     def stop(self) -> None:
         """Graceful stop; safe to repeat."""
@@ -77,9 +81,10 @@ class LocalWitness:
         return [*program, "--key", str(self.directory / "witness.pem"), "--state", str(self.state_file)]
 
 
-def define_witnesses(directory: Path, count: int, log: VerifierKey) -> list[LocalWitness]:
+def define_witnesses(directory: Path, count: int, log: VerifierKey, host: str = LOOPBACK) -> list[LocalWitness]:
     """``count`` witnesses of one log, not started yet, each in a folder of its own under ``directory``."""
-    return [LocalWitness(f"witness-{number}", directory / f"witness-{number}", log) for number in range(1, count + 1)]
+    names = [f"witness-{number}" for number in range(1, count + 1)]
+    return [LocalWitness(name, directory / name, log, host) for name in names]
 
 
 def majority_policy(witnesses: Sequence[LocalWitness], log: VerifierKey) -> str:

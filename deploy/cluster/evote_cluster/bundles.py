@@ -1,0 +1,189 @@
+"""Images of what stands beside the services in a test cluster: its own programs, Kafka, PostgreSQL and an edge."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from evote_images.build import LEFT_OUT, make_root
+from evote_images.build import OUT as SERVICES
+from evote_images.oci import Layer, Start, pack_archive, pack_folders, write_image
+from evote_images.parts import PARTS
+from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
+
+from .programs import Missing, folder, home
+
+REGISTRY: Final = "evote.local"
+_PATH: Final = {"PATH": "/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_POSTGRES: Final = (
+    # CloudNativePG runs as 26. Here before the package, which takes the user that is there.
+    """echo 'postgres:x:26:' >>"$1/etc/group" """,
+    """echo 'postgres:x:26:26::/var/lib/postgresql:/bin/sh' >>"$1/etc/passwd" """,
+    'mkdir -p "$1/etc/postgresql-common"',
+    'echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"',
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An image in an archive."""
+
+    archive: Path
+    name: str
+    """With registry and tag."""
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        """As the chart names it: by what it is."""
+        return f"{self.name.rpartition(':')[0]}@{self.digest}"
+
+
+def of_cluster() -> Mapping[str, Bundle]:
+    """All but the services' own, made when they aren't there."""
+    made = {
+        name: _program(name, program)
+        for name, program in {
+            "pause": "pause",
+            "coredns": "coredns",
+            "metrics-server": "metrics-server",
+        }.items()
+    }
+    made["kafka"] = _packaged(
+        "kafka", ("openjdk-17-jre-headless",), KAFKA_VERSION, lambda: {"opt/kafka": install_jars(default_cache())}
+    )
+    made["postgresql"] = _packaged("postgresql", ("postgresql-15",), "15", hooks=_POSTGRES)
+    made["edge"] = _packaged("edge", ("nginx-light",), "1")
+    return made
+
+
+def of_services() -> Mapping[str, Bundle]:
+    """What ``make images`` built, by the name in the chart's values; raises :class:`Missing`."""
+    try:
+        values = json.loads((SERVICES / "values.yaml").read_text("utf-8"))
+    except OSError:
+        raise Missing("There are no images of the services: make images, then repeat.") from None
+    found = {}
+    for part in PARTS.values():
+        if part.value in values:
+            image = values[part.value]["image"]
+            repository, digest = image["repository"], image["digest"]
+            archive = SERVICES / f"{part.name}.tar"
+            found[part.value] = Bundle(archive, f"{repository}:{_tag_of(archive)}", digest)
+    return found
+
+
+_NEXT_RELEASE: Final = Path(__file__).parents[3] / "tests/e2e/next_release.py"
+
+
+def next_release(services: Mapping[str, Bundle]) -> Mapping[str, Bundle]:
+    """The services' images with the code of the release after this one, as the tests have it: one more event."""
+    return {
+        value: _follow(bundle, value) if value in ("auth", "ballot", "ledgerAnchor", "tally") else bundle
+        for value, bundle in services.items()
+    }
+
+
+def _follow(bundle: Bundle, value: str) -> Bundle:
+    name = bundle.name.rpartition(":")[0].rpartition("/")[2]
+    module = f"evote_{name.replace('-', '_')}.main"
+    place = home() / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    archive = place / f"next-{name}.tar"
+    called = f"{bundle.name.rpartition(':')[0]}:next"
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        stage = Path(folder)
+        (stage / "own").mkdir()
+        shutil.copy(_NEXT_RELEASE, stage / "own" / "next_release.py")
+        own = pack_folders({"app/next": stage / "own"}, stage / "own.tar.gz")
+        start = next(part.start for part in PARTS.values() if part.value == value)
+        environment = {**start.environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
+        after = Start(["/app/bin/python", "-m", "next_release"], ["serve"], environment)
+        digest = write_image(archive, called, (*_layers_of(bundle.archive, stage), own), after, {})
+    return Bundle(archive, called, digest)
+
+
+def _layers_of(archive: Path, stage: Path) -> list[Layer]:
+    with tarfile.open(archive) as image:
+
+        def unpack(digest: str) -> Path:
+            member = image.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+            assert member is not None  # noqa: S101 - the layout's own
+            path = stage / digest.removeprefix("sha256:")
+            with path.open("wb") as file:
+                shutil.copyfileobj(member, file)
+            return path
+
+        index = image.extractfile("index.json")
+        assert index is not None  # noqa: S101
+        manifest = json.loads(unpack(json.loads(index.read())["manifests"][0]["digest"]).read_text())
+        plain = json.loads(unpack(manifest["config"]["digest"]).read_text())["rootfs"]["diff_ids"]
+        return [
+            Layer(unpack(layer["digest"]), layer["digest"], diff_id, layer["size"])
+            for layer, diff_id in zip(manifest["layers"], plain, strict=True)
+        ]
+
+
+def _tag_of(archive: Path) -> str:
+    """As the archive calls its image."""
+    with tarfile.open(archive) as image:
+        index = image.extractfile("index.json")
+        assert index is not None  # noqa: S101 - the layout's own
+        manifest = json.loads(index.read())["manifests"][0]
+    return str(manifest["annotations"]["org.opencontainers.image.ref.name"])
+
+
+def _program(name: str, program: str) -> Bundle:
+    """An image of one program and nothing else."""
+    binary = folder() / program
+    key = hashlib.sha256(binary.read_bytes()).hexdigest()
+
+    def layers(stage: Path) -> Sequence[Layer]:
+        (stage / "own").mkdir()
+        shutil.copy(binary, stage / "own" / program)
+        return (pack_folders({"bin": stage / "own"}, stage / "own.tar.gz"),)
+
+    return _kept(name, "1", key, layers, Start([f"/bin/{program}"]))
+
+
+def _packaged(
+    name: str,
+    packages: Sequence[str],
+    version: str,
+    beside: Callable[[], Mapping[str, Path]] = dict,
+    *,
+    hooks: Sequence[str] = (),
+) -> Bundle:
+    """An image of Debian's packages, and folders beside them."""
+
+    def layers(stage: Path) -> Sequence[Layer]:
+        base = pack_archive(make_root(packages, stage, hooks), stage / "base.tar.gz", LEFT_OUT)
+        folders = beside()
+        return (base, pack_folders(folders, stage / "own.tar.gz")) if folders else (base,)
+
+    return _kept(name, version, f"{packages} {version} {hooks}", layers, Start(["/bin/sh"], environment=_PATH))
+
+
+def _kept(name: str, version: str, key: str, layers: Callable[[Path], Sequence[Layer]], start: Start) -> Bundle:
+    """The image from the cache, or made into it."""
+    place = home() / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    archive, note = place / f"{name}.tar", place / f"{name}.json"
+    known = json.loads(note.read_text()) if note.exists() and archive.exists() else {}
+    called = f"{REGISTRY}/{name}:{version}"
+    if known.get("key") != key:
+        print(f"Making the image {name}", flush=True)
+        os.umask(0o022)
+        with tempfile.TemporaryDirectory(dir=place) as stage:
+            digest = write_image(archive, called, layers(Path(stage)), start, {})
+        known = {"key": key, "digest": digest}
+        note.write_text(json.dumps(known))
+    return Bundle(archive, called, known["digest"])

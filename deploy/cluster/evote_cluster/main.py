@@ -1,0 +1,50 @@
+"""``python -m evote_cluster.main up|down``: a real Kubernetes on this machine.
+
+Exit status: 0 all is well, 1 something was not as it must be, 2 the machine lacks something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from . import basics, bundles, nodes, programs
+from .programs import Missing
+
+
+def main() -> int:
+    """Do what is asked for; returns the exit status."""
+    arguments = argparse.ArgumentParser(prog="evote_cluster", description=__doc__)
+    arguments.add_argument("act", choices=("up", "down"))
+    arguments.add_argument("--nodes", type=int, choices=(1, 2), default=1)
+    asked = arguments.parse_args()
+    try:
+        if asked.act == "up":
+            _up(asked.nodes)
+        else:
+            nodes.down()
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    except nodes.Refused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _up(count: int) -> None:
+    nodes.require_machine()
+    programs.build()
+    images = bundles.of_cluster()
+    begun = time.monotonic()
+    nodes.up(count)
+    nodes.load(list(images.values()))
+    basics.install(images)
+    print(nodes.kubectl("get", "nodes", "-o", "wide"), end="")
+    print(f"Up in {time.monotonic() - begun:.0f} s. For a shell:")
+    print(f"export KUBECONFIG={nodes.kubeconfig()} PATH={programs.folder()}:$PATH")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+module tool/pause
+
+go 1.26.8

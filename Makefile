@@ -159,6 +159,11 @@ cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container 
 cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups
 	@$(RUN) python -m evote_cluster.main down
 
+# What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge as its people hold it: make test-cluster [VOTERS=300]
+	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
+	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS)
+
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
 

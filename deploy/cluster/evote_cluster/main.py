@@ -1,4 +1,4 @@
-"""``python -m evote_cluster.main up|down``: a real Kubernetes on this machine.
+"""``python -m evote_cluster.main up|down|test``: a real Kubernetes on this machine, and the chart on it.
 
 Exit status: 0 all is well, 1 something was not as it must be, 2 the machine lacks something.
 """
@@ -6,31 +6,49 @@ Exit status: 0 all is well, 1 something was not as it must be, 2 the machine lac
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from . import basics, bundles, nodes, programs
+from .certificates import Authority
 from .programs import Missing
 
 
 def main() -> int:
     """Do what is asked for; returns the exit status."""
     arguments = argparse.ArgumentParser(prog="evote_cluster", description=__doc__)
-    arguments.add_argument("act", choices=("up", "down"))
+    arguments.add_argument("act", choices=("up", "down", "test"))
     arguments.add_argument("--nodes", type=int, choices=(1, 2), default=1)
+    arguments.add_argument("--voters", type=int, default=100)
     asked = arguments.parse_args()
     try:
         if asked.act == "up":
             _up(asked.nodes)
-        else:
+        elif asked.act == "down":
             nodes.down()
+        else:
+            _test(asked.voters)
     except Missing as missing:
         print(missing, file=sys.stderr)
-        return 2
+        return 2 if asked.act == "up" else 1
     except nodes.Refused as refused:
         print(refused, file=sys.stderr)
         return 1
     return 0
+
+
+def _test(voters: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="evote-cluster-") as name:
+        folder = Path(name)
+        authority = Authority("names-ca", folder / "names")
+        # What people's devices have in their stores. Clients read it when they are imported.
+        os.environ["SSL_CERT_FILE"] = str(authority.certificate)
+        from .story import hold
+
+        hold(folder, authority, voters=voters)
 
 
 def _up(count: int) -> None:

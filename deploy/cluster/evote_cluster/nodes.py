@@ -165,15 +165,6 @@ def apply(*resources: dict[str, Any]) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(items))
 
 
-def kill_pod(node: str, uid: str) -> None:
-    """``kill -9`` for all processes of a pod, by the ids in its cgroup; the kubelet starts its containers again."""
-    hierarchy = _CGROUPS if _unified() else _CGROUPS / "pids"
-    for place in (hierarchy / CGROUP / node).rglob(f"*{uid}"):
-        for listed in place.rglob("cgroup.procs"):
-            for process in listed.read_text().split():
-                os.kill(int(process), 9)
-
-
 def _start_node(run: Path, number: int, nodes: int) -> None:
     own = run / f"node{number}"
     for name in ("log", "kubelet", "cni"):

@@ -1,14 +1,63 @@
-"""What of the test cluster needs neither root nor its programs: its certificates, its refusals."""
+"""What of the test cluster needs neither root nor its programs: its values, its certificates, its refusals."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import cast
 
+import jsonschema
 import pytest
+import yaml
 from cryptography import x509
-from evote_cluster import nodes, programs
+from evote_chart.settings import CHART
+from evote_cluster import nodes, programs, release
+from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
 from evote_cluster.programs import BUILDS, Missing
+from evote_cluster.release import People
+from evote_images.parts import PARTS
+from evote_local.stack.chains import EthereumDevelopmentChain
+from evote_local.stack.identities import create_identities
+from evote_local.stack.vouching import Vouching
+
+
+class StoppedChain:
+    """A chain that was there, as ``deploy-contract`` told of it."""
+
+    class node:  # noqa: N801 - an attribute of the real one
+        port = 8545
+
+    settings = {  # noqa: RUF012
+        "EVOTE_ETHEREUM_CHAIN_ID": "31337",
+        "EVOTE_ETHEREUM_CONTRACT": "0x" + "1" * 40,
+        "EVOTE_ETHEREUM_FIRST_BLOCK": "1",
+    }
+
+
+def merged(under: object, over: object) -> object:
+    """As Helm lays values over a chart's own."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return {**under, **{key: merged(under.get(key), value) for key, value in over.items()}}
+    return over
+
+
+def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path) -> None:
+    identities = create_identities(tmp_path / "keys")
+    chain = cast(EthereumDevelopmentChain, StoppedChain())
+    (tmp_path / "witnesses").mkdir()
+    (tmp_path / "witnesses/policy").write_text("log\nquorum none\n")
+    vouching = Vouching(tmp_path / "witnesses", identities.log_key, chain)
+    people = People(identities, None, vouching, chain)  # type: ignore[arg-type]
+    images = {
+        part.value: Bundle(Path("none"), f"evote.local/{part.name}:1", f"sha256:{'a' * 64}") for part in PARTS.values()
+    }
+    chosen = merged(yaml.safe_load((CHART / "values.yaml").read_text()), release.values(images, people))
+    jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
+    assert isinstance(chosen, dict)
+    # No guard is got round: Kafka and PostgreSQL are spoken to by TLS, as at a city.
+    assert chosen["kafka"]["external"]["authentication"] == "mtls"
+    assert chosen["postgresql"]["external"]["main"]["plaintext"] is False
 
 
 def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(tmp_path: Path) -> None:

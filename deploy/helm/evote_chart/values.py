@@ -143,9 +143,9 @@ class Autoscaling(_Values):
 class BallotAutoscaling(Autoscaling):
     """Ballots are verified by processors, and wait where there are too few."""
 
-    verifications_waiting: Annotated[int, Field(ge=1)] | None = None
-    """Checks that wait at a replica (``evote_ballot_verifications_waiting``), at which there is one more; it takes an
-    adapter for metrics of one's own."""
+    casts_waiting: Annotated[int, Field(ge=1)] | None = None
+    """Casts that wait for their turn at a replica (``evote_ballot_casts_waiting``), at which there is one more; it
+    takes an adapter for metrics of one's own."""
 
 
 class _Service(_Values):

@@ -103,11 +103,11 @@ spec:
       resource:
         name: cpu
         target: {type: Utilization, averageUtilization: {{ .cpuPercent }}}
-    {{- if .verificationsWaiting }}
+    {{- if .castsWaiting }}
     - type: Pods
       pods:
-        metric: {name: evote_ballot_verifications_waiting}
-        target: {type: AverageValue, averageValue: {{ .verificationsWaiting | quote }}}
+        metric: {name: evote_ballot_casts_waiting}
+        target: {type: AverageValue, averageValue: {{ .castsWaiting | quote }}}
     {{- end }}
   behavior:
     scaleUp:

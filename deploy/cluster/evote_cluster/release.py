@@ -1,0 +1,234 @@
+"""The chart's release on the test cluster: its Secrets, its values, and Helm."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from evote_chart.settings import CHART
+from evote_jpki.authority import TestAuthority
+from evote_local.nodes.kafka import KAFKA_VERSION
+from evote_local.stack.chains import EthereumDevelopmentChain
+from evote_local.stack.identities import LOG_ORIGIN, Identities
+from evote_local.stack.vouching import Vouching
+
+from . import edge, nodes, servers
+from .basics import named
+from .bundles import Bundle
+from .programs import Missing, folder
+from .servers import Servers
+
+NAMESPACE: Final = "evote"
+RELEASE: Final = "evote"
+HOSTS: Final = {
+    key: f"{name}.evote-cluster.test"
+    for key, name in {
+        **{"vote": "vote", "board": "board", "auth": "auth", "biometric": "face"},
+        **{"ballot": "ballot", "log": "log", "tally": "tally"},
+    }.items()
+}
+SCHEMAS: Final = {"auth": "auth", "ballot": "ballot", "ledger-anchor": "ledger", "tally": "tally"}
+# The crowd comes from one address.
+_PER_ADDRESS: Final = 1_000_000
+_SMALL: Final = {"cpu": "50m", "memory": "192Mi", "memoryLimit": "1Gi"}
+
+
+@dataclass(frozen=True)
+class People:
+    """Who commands the platform, who issues cards, and who vouches for the log: all outside of the cluster."""
+
+    identities: Identities
+    authority: TestAuthority
+    vouching: Vouching
+    chain: EthereumDevelopmentChain
+
+
+def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundle | None = None) -> dict[str, Any]:
+    """What a city writes: two replicas of what there may be several of, a test authority's TLS everywhere."""
+    own_settings: dict[str, Any] = {
+        "auth": {"addressRequestsPerMinute": _PER_ADDRESS},
+        "ballot": {"addressRequestsPerMinute": _PER_ADDRESS, "workers": 1},
+        "tally": {"addressRequestsPerMinute": _PER_ADDRESS},
+        "ledgerAnchor": _chain_settings(people.chain),
+    }
+    found: dict[str, Any] = {
+        "environment": "test",
+        "drainDelayS": 3,
+        "trustedProxies": "10.244.0.0/16",
+        "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
+        "edge": {"kind": "none"},
+        "network": {"edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}]},
+        "city": {"authority": "模擬市選挙管理委員会", "helpdesk": "模擬市選挙管理委員会\n電話 000-000-0000"},
+        "publicKeys": {
+            "receipt": base64.b64encode(people.identities.receipt_key.public_bytes_raw()).decode(),
+            "log": people.identities.log_key.text,
+        },
+        "witnessPolicy": people.vouching.policy_file.read_text(),
+        "biometric": {"enabled": False, "image": {"repository": "evote.local/none", "digest": f"sha256:{'0' * 64}"}},
+        "kafka": {
+            "version": KAFKA_VERSION,
+            "mode": "external",
+            "brokers": 1,
+            "external": {
+                "bootstrap": f"{servers.KAFKA}:{servers.KAFKA_PORT}",
+                "authentication": "mtls",
+                "peers": [_server("kafka")],
+                "ports": [servers.KAFKA_PORT],
+            },
+        },
+        "postgresql": _postgresql(cloudnativepg),
+    }
+    for name, settings in own_settings.items():
+        found[name] = {"replicas": 2, "image": _image(images[name]), "resources": _SMALL, "settings": settings}
+    for name in ("resident", "board"):
+        found[name] = {"replicas": 1, "image": _image(images[name])}
+    found["auth"]["auditorPublicKey"] = people.identities.auditor_public_key
+    found["auth"]["authoritiesVolume"] = {"configMap": {"name": "authorities"}}
+    found["ballot"] |= {"resources": {**_SMALL, "cpu": "250m"}, "autoscaling": {"max": 3, "cpuPercent": 95}}
+    found["ledgerAnchor"] |= {"logOrigin": LOG_ORIGIN, "egress": [_outside(people)]}
+    return found
+
+
+def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
+    """Of the chain, as ``deploy-contract`` printed it."""
+    told = chain.settings
+    return {
+        "witnessIntervalS": 0.1,
+        "ethereumChainId": int(told["EVOTE_ETHEREUM_CHAIN_ID"]),
+        "ethereumContract": told["EVOTE_ETHEREUM_CONTRACT"],
+        "ethereumFirstBlock": int(told["EVOTE_ETHEREUM_FIRST_BLOCK"]),
+        "ethereumFinalityDepth": 0,
+        "ethereumIntervalS": 0.25,
+        "ethereumPollS": 0.25,
+    }
+
+
+def prepare(own: Servers, people: People, *, cloudnativepg: bool = False) -> None:
+    """The namespace, in which only what is restricted runs, and what the chart expects in it."""
+    space = named("Namespace", NAMESPACE, None)
+    space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
+    nodes.apply(space)
+    authorities = {
+        "ca-bundle.pem": people.authority.ca_bundle_pem().decode(),
+        "crl.pem": people.authority.crl_pem().decode(),
+    }
+    keys = people.identities
+    ledger = {
+        "log-key.pem": keys.log_key_file.read_text(),
+        "ethereum-rpc-urls": people.chain.settings["EVOTE_ETHEREUM_RPC_URLS"],
+        "ethereum-key": Path(people.chain.settings["EVOTE_ETHEREUM_KEY_FILE"]).read_text(),
+    }
+    authority = {"ca.crt": own.authority.certificate.read_text()}
+    secrets: dict[str, dict[str, str]] = {
+        "auth-keys": {"master-key": keys.master_key_file.read_text()},
+        "ballot-keys": {"receipt-key.pem": keys.receipt_key_file.read_text()},
+        "ledger-anchor-keys": ledger,
+        "metrics-token": {"token": keys.staff.scraper_token},
+        "kafka-ca": authority,
+        **({} if cloudnativepg else {"database-ca": authority}),
+        **{f"{service}-kafka": own.identity(service) for service in servers.kafka_users()},
+    }
+    resources = [named("Secret", f"{RELEASE}-{name}", NAMESPACE, stringData=data) for name, data in secrets.items()]
+    for service, schema in SCHEMAS.items():
+        for suffix, role in (("", f"evote_{schema}"), ("-owner", f"evote_{schema}_owner")):
+            data = {"username": role, "password": own.passwords[role]}
+            name = f"{RELEASE}-{service}-database{suffix}"
+            resources.append(named("Secret", name, NAMESPACE, type="kubernetes.io/basic-auth", stringData=data))
+    roster = {"roster.json": keys.roster_file.read_text()}
+    nodes.apply(
+        *resources,
+        named("ConfigMap", f"{RELEASE}-roster", NAMESPACE, data=roster),
+        named("ConfigMap", "authorities", NAMESPACE, data=authorities),
+    )
+
+
+def helm(*words: str, timeout_s: float = 900) -> str:
+    """What Helm prints; raises :class:`Missing` with what it said."""
+    home = nodes.run_folder() / "helm"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [str(folder() / "helm"), *words],
+        env={
+            **os.environ,
+            "KUBECONFIG": str(nodes.kubeconfig()),
+            **dict.fromkeys(("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), str(home)),
+        },
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Missing(f"helm {words[0]} failed:\n{(done.stdout + done.stderr)[-6000:]}")
+    return done.stdout
+
+
+def install(chosen: Mapping[str, Any], *, upgrade: bool = False) -> None:
+    """Install the chart, or upgrade it, with these values; return when every pod is ready."""
+    file = nodes.run_folder() / "values.json"
+    file.write_text(json.dumps(chosen, indent=1, ensure_ascii=False))
+    act = "upgrade" if upgrade else "install"
+    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(file), "--wait", "--timeout", "6m")
+    wait_ready()
+
+
+def wait_ready() -> None:
+    """Return when every pod of the release that should be there is, and no other is left."""
+
+    def settled() -> bool:
+        words = ("get", "deployments,statefulsets", "-n", NAMESPACE, "-o", "json")
+        for one in json.loads(nodes.kubectl(*words))["items"]:
+            told, wanted = one["status"], one["spec"]["replicas"]
+            seen = told.get("observedGeneration") == one["metadata"]["generation"]
+            counts = {told.get(name, 0) for name in ("replicas", "readyReplicas", "updatedReplicas")}
+            if not seen or counts != {wanted}:
+                return False
+        return True
+
+    nodes.until(settled, "all pods of the release are ready", 300)
+
+
+def helm_test() -> Sequence[str]:
+    """What ``helm test`` found, line by line; raises :class:`Missing` when something was not as it must be."""
+    begun = time.monotonic()
+    told = helm("test", RELEASE, "--namespace", NAMESPACE, "--logs", "--timeout", "5m")
+    lines = [line for line in told.splitlines() if line.startswith(("as it must be", "WRONG"))]
+    if not lines:
+        raise Missing(f"helm test said nothing:\n{told[-3000:]}")
+    return [*lines, f"{len(lines)} connections tried in {time.monotonic() - begun:.0f} s"]
+
+
+def _image(bundle: Bundle) -> dict[str, str]:
+    repository, _, digest = bundle.reference.partition("@")
+    return {"repository": repository, "digest": digest}
+
+
+def _server(name: str) -> dict[str, Any]:
+    return {"namespaceLabels": {"kubernetes.io/metadata.name": servers.NAMESPACE}, "podLabels": {"app": name}}
+
+
+def _postgresql(cloudnativepg: Bundle | None) -> dict[str, Any]:
+    if cloudnativepg is None:
+        place = {"host": servers.POSTGRESQL, "peers": [_server("postgresql")]}
+        return {"mode": "external", "external": {"main": place}}
+    return {
+        "mode": "cloudnativepg",
+        "cloudnativepg": {
+            "image": _image(cloudnativepg),
+            "instances": 2,
+            "storage": {"size": "1Gi"},
+            "resources": {"cpu": "100m", "memory": "256Mi", "memoryLimit": "1Gi"},
+        },
+    }
+
+
+def _outside(people: People) -> dict[str, Any]:
+    """Witnesses and chain, as ledger-anchor reaches them."""
+    ports = [people.chain.node.port, *(witness.port for witness in people.vouching.witnesses)]
+    return {"cidr": f"{nodes.OUTSIDE}/32", "ports": ports}

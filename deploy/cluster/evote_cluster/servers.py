@@ -1,0 +1,222 @@
+"""Kafka and PostgreSQL as servers of a city's own: one of each, in a namespace apart, with TLS of a test authority."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from evote_chart.settings import CHART
+from evote_eventlog.access import SERVICES
+
+from . import nodes
+from .basics import POD_SECURITY, Resource, container, named
+from .bundles import Bundle
+from .certificates import Authority
+from .programs import Missing
+
+NAMESPACE: Final = "servers"
+KAFKA: Final = f"kafka-0.kafka.{NAMESPACE}.svc.cluster.local"
+KAFKA_PORT: Final = 9093
+POSTGRESQL: Final = f"postgresql.{NAMESPACE}.svc.cluster.local"
+_PROPERTIES: Final = f"""\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@localhost:9094
+listeners=SSL://:{KAFKA_PORT},CONTROLLER://localhost:9094
+advertised.listeners=SSL://{KAFKA}:{KAFKA_PORT}
+listener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=SSL
+ssl.keystore.type=PEM
+ssl.keystore.location=/tls/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=/tls/ca.crt
+ssl.client.auth=required
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+# The controller's listener is the pod's own loopback: nobody else comes without a certificate.
+super.users=User:ANONYMOUS;User:CN=broker;User:CN=operator
+log.dirs=/data/log
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+message.max.bytes=4194304
+replica.fetch.max.bytes=4194304
+log.cleaner.dedupe.buffer.size=8388608
+"""
+_JAVA: Final = (
+    "java -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError"
+    " -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '/opt/kafka/*'"
+)
+_KAFKA: Final = (
+    f"{_JAVA} kafka.tools.StorageTool format --ignore-formatted --feature transaction.version=1"
+    " --cluster-id=evoteclusterforatest00 --config /config/server.properties"
+    f" && exec {_JAVA} kafka.Kafka /config/server.properties"
+)
+_POSTGRESQL: Final = """
+set -e
+export PGDATA=/data/pg
+if [ ! -s $PGDATA/PG_VERSION ]; then
+  initdb --username=operator --auth=scram-sha-256 --pwfile=/secret/password --encoding=UTF8 --locale=C.UTF-8
+  echo 'hostssl all all all scram-sha-256' >>$PGDATA/pg_hba.conf
+fi
+exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp -c jit=off -c max_connections=100 \
+  -c ssl=on -c ssl_cert_file=/tls/tls.crt -c ssl_key_file=/tls/tls.key
+"""
+
+
+class Servers:
+    """Their authority, and what the services get of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority("servers-ca", folder)
+        self.passwords = {
+            f"evote_{schema}{role}": secrets.token_hex(24)
+            for schema in ("auth", "ballot", "ledger", "tally")
+            for role in ("", "_owner")
+        }
+        self._operators_password = secrets.token_hex(24)
+
+    def start(self, images: Mapping[str, Bundle], *, postgresql: bool = True) -> None:
+        """Start them, and return when they take connections; PostgreSQL has its roles then."""
+        nodes.apply(named("Namespace", NAMESPACE, None))
+        nodes.apply(*self._kafka(images["kafka"]), *(self._postgresql(images["postgresql"]) if postgresql else ()))
+        if postgresql:
+            self._wait("postgresql")
+            self._make_roles()
+        self._wait("kafka")
+
+    def identity(self, service: str) -> dict[str, str]:
+        """Of a service for Kafka: certificate and key."""
+        certificate, key = self.authority.issue(service, service)
+        return {"tls.crt": certificate.read_text(), "tls.key": key.read_text()}
+
+    def sql(self, statements: str, database: str = "evote") -> str:
+        """As PostgreSQL's administrator."""
+        command = ["env", f"PGPASSWORD={self._operators_password}", "psql", "-h", "/tmp", "-U", "operator"]  # noqa: S108
+        options = ["-d", database, "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-"]
+        words = ("-n", NAMESPACE, "exec", "-i", "postgresql-0", "--", *command, *options)
+        return nodes.kubectl(*words, stdin=statements)
+
+    def _wait(self, name: str) -> None:
+        nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
+
+    def _make_roles(self) -> None:
+        self.sql("CREATE DATABASE evote", database="postgres")
+        self.sql((CHART / "files/roles.sql").read_text("utf-8"))
+        for role, password in self.passwords.items():
+            self.sql(f"ALTER ROLE {role} PASSWORD '{password}'")
+
+    def _kafka(self, image: Bundle) -> list[Resource]:
+        certificate, key = self.authority.issue("broker", "broker", ends=[KAFKA, f"kafka.{NAMESPACE}"])
+        tls = {
+            "broker.pem": key.read_text() + certificate.read_text(),
+            "ca.crt": self.authority.certificate.read_text(),
+        }
+        pod = {
+            "containers": [
+                container(
+                    "kafka",
+                    image,
+                    command=["sh", "-c", _KAFKA],
+                    readinessProbe={"tcpSocket": {"port": KAFKA_PORT}, "periodSeconds": 1, "failureThreshold": 30},
+                    resources={"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
+                    volumeMounts=_mounts("data", "config", "tls", "tmp"),
+                )
+            ],
+            "volumes": [
+                {"name": "config", "configMap": {"name": "kafka"}},
+                {"name": "tls", "secret": {"secretName": "kafka-tls"}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        }
+        return [
+            named("ConfigMap", "kafka", NAMESPACE, data={"server.properties": _PROPERTIES}),
+            named("Secret", "kafka-tls", NAMESPACE, stringData=tls),
+            *_stateful("kafka", KAFKA_PORT, pod, 65532, headless=True),
+        ]
+
+    def _postgresql(self, image: Bundle) -> list[Resource]:
+        certificate, key = self.authority.issue("postgresql", "postgresql", ends=[POSTGRESQL])
+        tls = {"tls.crt": certificate.read_text(), "tls.key": key.read_text()}
+        asks = ["pg_isready", "-q", "-h", "127.0.0.1"]
+        ready = {"exec": {"command": asks}, "periodSeconds": 1, "failureThreshold": 30}
+        pod = {
+            "containers": [
+                container(
+                    "postgresql",
+                    image,
+                    command=["sh", "-c", _POSTGRESQL],
+                    readinessProbe=ready,
+                    resources={"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+                    volumeMounts=[
+                        *_mounts("data", "secret", "tls", "tmp"),
+                        {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - the pod's own
+                    ],
+                )
+            ],
+            "volumes": [
+                {"name": "secret", "secret": {"secretName": "postgresql", "defaultMode": 0o440}},
+                {"name": "tls", "secret": {"secretName": "postgresql-tls", "defaultMode": 0o440}},
+                {"name": "tmp", "emptyDir": {}},
+                {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+            ],
+        }
+        return [
+            named("Secret", "postgresql", NAMESPACE, stringData={"password": self._operators_password}),
+            named("Secret", "postgresql-tls", NAMESPACE, stringData=tls),
+            *_stateful("postgresql", 5432, pod, 26, headless=False),
+        ]
+
+
+def kafka_address() -> str:
+    """Of the broker's pod, for an administrator outside."""
+    found = nodes.kubectl("-n", NAMESPACE, "get", "pod", "kafka-0", "-o", "jsonpath={.status.podIP}")
+    if not found:
+        raise Missing("Kafka's pod has no address")
+    return found
+
+
+def kafka_users() -> tuple[str, ...]:
+    """The services that have a certificate."""
+    return tuple(service for service in SERVICES if service != "biometric")
+
+
+def _mounts(*names: str) -> list[Resource]:
+    return [{"name": name, "mountPath": f"/{name}"} for name in names]
+
+
+def _stateful(name: str, port: int, pod: Resource, user: int, *, headless: bool) -> list[Resource]:
+    labels = {"app": name}
+    security = {**POD_SECURITY, "runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    spec = {
+        "serviceName": name,
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "securityContext": security,
+                # A city's own servers stand elsewhere: no test empties their machine.
+                "nodeSelector": {"kubernetes.io/hostname": "node1"},
+                **pod,
+            },
+        },
+        "volumeClaimTemplates": [claim],
+    }
+    service: Resource = {"selector": labels, "ports": [{"port": port}]}
+    if headless:
+        service |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    return [
+        named("StatefulSet", name, NAMESPACE, "apps/v1", spec=spec),
+        named("Service", name, NAMESPACE, spec=service),
+    ]

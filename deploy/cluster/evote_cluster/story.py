@@ -1,0 +1,138 @@
+"""A referendum on the chart's release: officers, trustees and voters come through the edge from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from evote_belenios.archive import read_ballots
+from evote_belenios.ballots import tracker_of
+from evote_local.people.voters import open_client
+from evote_local.referendum.devices import device_pool
+from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.verification import verify_from_public_data
+
+from . import basics, bundles, desk, edge, nodes, probes, programs, release
+from .certificates import Authority
+from .desk import Deployment
+from .programs import Missing
+from .servers import Servers
+
+_SEED = 44
+
+
+def say(text: str) -> None:
+    """One line, with the time since this program began."""
+    print(f"[{time.monotonic() - _BEGUN:5.0f} s] {text}", flush=True)
+
+
+_BEGUN = time.monotonic()
+
+
+def hold(folder: Path, names: Authority, *, voters: int) -> None:
+    """Everything, on a cluster of two nodes that is taken away afterwards; :class:`Missing` at what is wrong."""
+    nodes.require_machine()
+    programs.build()
+    images, services = bundles.of_cluster(), bundles.of_services()
+    with cluster(2):
+        nodes.load([*images.values(), *services.values()])
+        say("the images are on both nodes")
+        basics.install(images)
+        desk.enter(folder)
+        own = Servers(folder / "servers")
+        own.start(images)
+        asyncio.run(desk.grant(own))
+        say("Kafka with TLS, topics and grants; PostgreSQL with TLS and roles")
+        people = desk.people(folder)
+        try:
+            this = release.values(services, people)
+            release.prepare(own, people)
+            release.install(this)
+            say("the chart is installed, all pods are ready")
+            print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
+            _open_the_edge(images, names)
+            for line in (*release.helm_test(), *probes.probe(), *_fronts()):
+                say(line)
+            asyncio.run(_referendum(Deployment(people), folder, voters))
+            for line in (*release.helm_test(), *probes.probe()):
+                say(line)
+        finally:
+            people.vouching.stop()
+
+
+@contextmanager
+def cluster(count: int) -> Iterator[None]:
+    """Up, and taken away whatever happens."""
+    nodes.up(count)
+    try:
+        say(f"{count} nodes are ready")
+        yield
+    finally:
+        nodes.down()
+        say("the cluster is gone")
+
+
+def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority) -> None:
+    behind = {"vote": "resident", "log": "ledger-anchor"}
+    hosts = {
+        key: (name, f"{release.RELEASE}-{behind.get(key, key)}.{release.NAMESPACE}")
+        for key, name in release.HOSTS.items()
+        if key != "biometric"
+    }
+    edge.install(images["edge"], hosts, names)
+    desk.learn_the_citys_names()
+
+
+def _fronts() -> Iterator[str]:
+    """The pages and their configuration, as a browser gets them."""
+
+    async def ask(url: str) -> str:
+        async with open_client() as client:
+            answer = await client.get(url)
+            answer.raise_for_status()
+            return answer.text
+
+    for key in ("vote", "board"):
+        page = asyncio.run(ask(f"https://{release.HOSTS[key]}/"))
+        config = json.loads(asyncio.run(ask(f"https://{release.HOSTS[key]}/config.json")))
+        if "<script" not in page or config["services"]["ballot"] != f"https://{release.HOSTS['ballot']}":
+            raise Missing(f"{key} doesn't serve its page and the city's configuration")
+        yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
+
+
+async def _referendum(platform: Deployment, folder: Path, voters: int) -> None:
+    async with open_client(timeout_s=120) as client:
+        referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
+        await referendum.prepare()
+        say(f"key ceremony held, roll of {voters} frozen, election {referendum.officers.election_uuid} open")
+        await asyncio.to_thread(referendum.issue_cards, lambda: None)
+        with device_pool() as executor:
+            polls = await referendum.open_polls(executor)
+            await referendum.vote(polls, referendum.plan_visits(), lambda: None)
+        casts = [cast for voter in referendum.voters for cast in voter.casts]
+        say(f"{len(casts)} ballots were acknowledged")
+        counts = await referendum.close_and_count()
+        say(f"closed, counted and certified: {counts}")
+        archive = folder / "archive.bel"
+        await referendum.officers.download_archive(archive)
+        _compare(archive, [cast.tracker for cast in casts])
+        if counts != (wanted := referendum.expected_result()):
+            raise Missing(f"the count is {counts}, and people meant {wanted}")
+        say("every acknowledged ballot is in the archive, and the count is what people meant")
+        verdict = await verify_from_public_data(platform, client, casts[-1].receipt, folder)
+    print(verdict.output, flush=True)
+    if not verdict.accepted:
+        raise Missing("evote-verify refuses the archive")
+    say("evote-verify accepts the archive with the log, its witnesses and the chain")
+
+
+def _compare(archive: Path, receipts: Sequence[str]) -> None:
+    archived = Counter(tracker_of(text) for text in read_ballots(archive))
+    if archived != (acknowledged := Counter(receipts)):
+        lost, others = acknowledged - archived, archived - acknowledged
+        raise Missing(f"acknowledged and not in the archive: {sorted(lost)}; not acknowledged: {sorted(others)}")

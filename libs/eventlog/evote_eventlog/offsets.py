@@ -33,13 +33,18 @@ async def stored_offsets(connection: asyncpg.Connection, projection: str) -> dic
 async def lock_offsets(
     connection: asyncpg.Connection, projection: str, partitions: Collection[LogPartition]
 ) -> dict[LogPartition, int]:
-    """The next offset to apply of each; no other replica can apply these partitions before the transaction ends."""
+    """The next offset to apply of each; no other replica can apply these partitions before the transaction ends.
+
+    That transaction waits for no disk when it commits, unless a projection wishes it to. A crash of the server may lose
+    the last of them, whole and in their order: then the offsets are those of before, too, and the log has what is to be
+    applied again.
+    """
     topics = [partition.topic.value for partition in partitions]
     numbers = [partition.partition for partition in partitions]
     while True:
         rows = await connection.fetch(
             # In one order everywhere, or two replicas could wait for each other.
-            "SELECT topic, partition, next_offset FROM consumer_offsets"
+            "SELECT topic, partition, next_offset, set_config('synchronous_commit', 'off', true) FROM consumer_offsets"
             " WHERE projection = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))"
             " ORDER BY topic, partition FOR UPDATE",
             projection,
@@ -60,16 +65,11 @@ async def lock_offsets(
 async def store_offsets(
     connection: asyncpg.Connection, projection: str, next_offsets: Mapping[LogPartition, int]
 ) -> None:
-    """Note that everything before these offsets is applied.
-
-    The transaction that this is in waits for no disk when it commits. A crash of the server may lose the last of them,
-    whole and in their order: then the offsets are those of before, too, and the log has what is to be applied again.
-    """
+    """Note that everything before these offsets is applied."""
     await connection.execute(
         "UPDATE consumer_offsets AS o SET next_offset = new.next_offset"
         " FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS new (topic, partition, next_offset)"
-        " WHERE o.projection = $1 AND o.topic = new.topic AND o.partition = new.partition"
-        " RETURNING set_config('synchronous_commit', 'off', true)",
+        " WHERE o.projection = $1 AND o.topic = new.topic AND o.partition = new.partition",
         projection,
         [partition.topic.value for partition in next_offsets],
         [partition.partition for partition in next_offsets],

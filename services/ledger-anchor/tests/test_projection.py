@@ -7,6 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import CheckpointSigned
+from evote_eventlog.offsets import lock_offsets
+from evote_eventlog.record import LogPartition
 from evote_ledger_anchor.store import newest_checkpoint, next_offsets, sequenced
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier
@@ -73,6 +75,21 @@ async def test_many_records_at_once_leave_the_rows_of_one_after_the_other(
         async with pool.acquire() as connection, connection.transaction():
             await log.projection.apply_all(connection, batch)
     assert await dump(pool) == expected
+
+
+async def test_a_crash_of_the_database_never_shortens_the_log_that_was_served(
+    log: Any, events: Any, pool: asyncpg.Pool
+) -> None:
+    records = [log.record(events.ballot(number)) for number in range(2)]
+    batches = [records, await log.checkpoints(records)]
+    waited = []
+    for batch in batches:
+        async with pool.acquire() as connection, connection.transaction():
+            topic, number, _ = batch[0].position
+            await lock_offsets(connection, log.projection.name, [LogPartition(topic, number)])
+            await log.projection.apply_all(connection, batch)
+            waited.append(await connection.fetchval("SHOW synchronous_commit"))
+    assert waited == ["off", "on"]
 
 
 async def test_events_about_a_voter_are_not_stored(log: Any, events: Any, pool: asyncpg.Pool) -> None:

@@ -81,6 +81,57 @@ def of_services() -> Mapping[str, Bundle]:
     return found
 
 
+_NEXT_RELEASE: Final = Path(__file__).parents[3] / "tests/e2e/next_release.py"
+
+
+def next_release(services: Mapping[str, Bundle]) -> Mapping[str, Bundle]:
+    """The services' images with the code of the release after this one, as the tests have it: one more event."""
+    return {
+        value: _follow(bundle, value) if value in ("auth", "ballot", "ledgerAnchor", "tally") else bundle
+        for value, bundle in services.items()
+    }
+
+
+def _follow(bundle: Bundle, value: str) -> Bundle:
+    name = bundle.name.rpartition(":")[0].rpartition("/")[2]
+    module = f"evote_{name.replace('-', '_')}.main"
+    place = home() / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    archive = place / f"next-{name}.tar"
+    called = f"{bundle.name.rpartition(':')[0]}:next"
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        stage = Path(folder)
+        (stage / "own").mkdir()
+        shutil.copy(_NEXT_RELEASE, stage / "own" / "next_release.py")
+        own = pack_folders({"app/next": stage / "own"}, stage / "own.tar.gz")
+        start = next(part.start for part in PARTS.values() if part.value == value)
+        environment = {**start.environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
+        after = Start(["/app/bin/python", "-m", "next_release"], ["serve"], environment)
+        digest = write_image(archive, called, (*_layers_of(bundle.archive, stage), own), after, {})
+    return Bundle(archive, called, digest)
+
+
+def _layers_of(archive: Path, stage: Path) -> list[Layer]:
+    with tarfile.open(archive) as image:
+
+        def unpack(digest: str) -> Path:
+            member = image.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+            assert member is not None  # noqa: S101 - the layout's own
+            path = stage / digest.removeprefix("sha256:")
+            with path.open("wb") as file:
+                shutil.copyfileobj(member, file)
+            return path
+
+        index = image.extractfile("index.json")
+        assert index is not None  # noqa: S101
+        manifest = json.loads(unpack(json.loads(index.read())["manifests"][0]["digest"]).read_text())
+        plain = json.loads(unpack(manifest["config"]["digest"]).read_text())["rootfs"]["diff_ids"]
+        return [
+            Layer(unpack(layer["digest"]), layer["digest"], diff_id, layer["size"])
+            for layer, diff_id in zip(manifest["layers"], plain, strict=True)
+        ]
+
+
 def _tag_of(archive: Path) -> str:
     """As the archive calls its image."""
     with tarfile.open(archive) as image:

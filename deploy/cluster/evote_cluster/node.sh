@@ -7,6 +7,12 @@ IP=10.250.0.$((I + 2)) API=10.250.0.2 P=$R/pki D=$R/node$I
 PATH=$B:/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate /
 mount -t proc proc /proc
+# What its programs write at places of the whole machine goes with it: sockets, networks' names, links to logs, folders of plugins.
+mount -t tmpfs none /run
+for place in /var /usr/libexec; do
+  mkdir -p "/run/own$place/upper" "/run/own$place/work"
+  mount -t overlay none -o "lowerdir=$place,upperdir=/run/own$place/upper,workdir=/run/own$place/work" "$place"
+done
 hostname "node$I"
 ip link set lo up
 for _ in $(seq 100); do ip link show eth0 >/dev/null 2>&1 && break; sleep 0.05; done

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -45,6 +46,11 @@ _NEEDED: Final = {
 }
 """Programs, and Debian's packages that they are in."""
 _PLUGINS: Final = Path("/usr/lib/cni")
+_WRITTEN: Final = (
+    *("/etc", "/opt", "/run", "/run/netns", "/run/lock", "/tmp", "/usr/libexec"),  # noqa: S108 - looked at
+    *("/var/lib", "/var/log", "/var/run/netns", "/sys/class/net", "/dev/shm"),  # noqa: S108
+)
+_MARKS: Final = re.compile(r"/(evote-cluster(?!-)|evc|cni|kube|containerd|containers$|runc|pods$|netns$|xtables)")
 
 
 class Refused(Exception):
@@ -129,6 +135,16 @@ def down() -> None:
     _clear(run)
 
 
+def traces() -> set[str]:
+    """What of any cluster this machine has: places that the programs of one write to, mounts, links, cgroups."""
+    shared = [path for place in _WRITTEN for path in Path(place).glob("*")]
+    own = [hierarchy / CGROUP for hierarchy in _hierarchies()]
+    found = {str(path) for path in (*shared, *own) if path.exists() and _MARKS.search(str(path))}
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    found.update(place for place in mounts if place.startswith(str(run_folder())))
+    return found
+
+
 def load(images: Iterable[Bundle]) -> None:
     """Bring images to each node, and call each by what it is, as it would be called after a registry had given it."""
     for number in numbers():
@@ -163,6 +179,15 @@ def apply(*resources: dict[str, Any]) -> None:
     """Make the resources as they stand here."""
     items = {"apiVersion": "v1", "kind": "List", "items": list(resources)}
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(items))
+
+
+def kill_pod(node: str, uid: str) -> None:
+    """``kill -9`` for all processes of a pod, by the ids in its cgroup; the kubelet starts its containers again."""
+    hierarchy = _CGROUPS if _unified() else _CGROUPS / "pids"
+    for place in (hierarchy / CGROUP / node).rglob(f"*{uid}"):
+        for listed in place.rglob("cgroup.procs"):
+            for process in listed.read_text().split():
+                os.kill(int(process), 9)
 
 
 def _start_node(run: Path, number: int, nodes: int) -> None:
@@ -226,12 +251,12 @@ def _clear(run: Path) -> None:
 
 
 def _hierarchies() -> Iterator[Path]:
-    """Where cgroups are made: version 1 has a hierarchy for each controller, version 2 one for all."""
+    """Where cgroups are made: version 1 has a hierarchy for each controller, version 2 one for all; some have both."""
     if _unified():
         yield _CGROUPS
         return
     for path in _CGROUPS.iterdir():
-        if path.is_dir() and not path.is_symlink() and path.name != "unified":
+        if path.is_dir() and not path.is_symlink():
             yield path
 
 

@@ -1,4 +1,4 @@
-"""A referendum on the chart's release: officers, trustees and voters come through the edge from outside."""
+"""A referendum on the chart's release: people come through the edge from outside, while parts are lost and replaced."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from evote_local.referendum.verification import verify_from_public_data
 from . import basics, bundles, desk, edge, nodes, probes, programs, release
 from .certificates import Authority
 from .desk import Deployment
+from .faults import Fault, all_faults, timed
 from .programs import Missing
 from .servers import Servers
 
 _SEED = 44
+_BETWEEN_VOTERS_S = 2
+"""People come all the while that something happens, and not all in its first seconds."""
 
 
 def say(text: str) -> None:
@@ -39,8 +42,9 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
     nodes.require_machine()
     programs.build()
     images, services = bundles.of_cluster(), bundles.of_services()
+    following = bundles.next_release(services)
     with cluster(2):
-        nodes.load([*images.values(), *services.values()])
+        nodes.load([*images.values(), *services.values(), *following.values()])
         say("the images are on both nodes")
         basics.install(images)
         desk.enter(folder)
@@ -58,7 +62,9 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
             _open_the_edge(images, names)
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
-            asyncio.run(_referendum(Deployment(people), folder, voters))
+            token = people.identities.staff.scraper_token
+            faults = all_faults(this, release.values(following, people), token, emptied=2)
+            asyncio.run(_referendum(Deployment(people), folder, voters, faults))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)
         finally:
@@ -67,14 +73,20 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
 
 @contextmanager
 def cluster(count: int) -> Iterator[None]:
-    """Up, and taken away whatever happens."""
+    """Up, and taken away without a trace, whatever happens."""
+    before = nodes.traces()
     nodes.up(count)
     try:
         say(f"{count} nodes are ready")
         yield
     finally:
         nodes.down()
-        say("the cluster is gone")
+        if left := sorted(nodes.traces() - before):
+            say(f"the cluster left {left}")
+        else:
+            say("the cluster is gone without a trace")
+    if left:
+        raise Missing(f"the cluster left {left}")
 
 
 def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority) -> None:
@@ -105,7 +117,7 @@ def _fronts() -> Iterator[str]:
         yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
 
 
-async def _referendum(platform: Deployment, folder: Path, voters: int) -> None:
+async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault]) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
         await referendum.prepare()
@@ -113,7 +125,20 @@ async def _referendum(platform: Deployment, folder: Path, voters: int) -> None:
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
-            await referendum.vote(polls, referendum.plan_visits(), lambda: None)
+            visits = referendum.plan_visits()
+            for number, fault in enumerate(faults):
+                share = visits[: len(visits) // (len(faults) - number)]
+                happening = asyncio.create_task(asyncio.to_thread(timed, fault))
+                voted = 0
+                while voted < len(share) and not happening.done():
+                    await referendum.vote(polls, [share[voted]], lambda: None)
+                    voted += 1
+                    await asyncio.wait({happening}, timeout=_BETWEEN_VOTERS_S)
+                say(f"{await happening}; {voted} voted meanwhile")
+                if voted == 0:
+                    raise Missing("nobody was left to vote: there have to be more voters")
+                visits = visits[voted:]
+            await referendum.vote(polls, visits, lambda: None)
         casts = [cast for voter in referendum.voters for cast in voter.casts]
         say(f"{len(casts)} ballots were acknowledged")
         counts = await referendum.close_and_count()

@@ -1,0 +1,208 @@
+"""What happens while people vote: replicas and a machine are lost, releases replaced, replicas added and taken."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from . import nodes
+from .programs import Missing
+from .release import NAMESPACE, RELEASE, helm, install, wait_ready
+
+_LEADING: Final = """
+import os, sys, urllib.request
+request = urllib.request.Request("http://127.0.0.1:8001/metrics", headers={"Authorization": "Bearer " + sys.argv[1]})
+with urllib.request.urlopen(request, timeout=5) as answer:
+    for line in answer.read().decode().splitlines():
+        if line.startswith("evote_ledger_leading"):
+            print(line.split()[-1])
+"""
+
+
+_AT_ONCE: Final = 1
+_NEVER: Final = 100_000
+"""Percent of the processors that a replica asks for."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that happens, by what is printed of it."""
+
+    name: str
+    happen: Callable[[], str]
+    """It returns when all is well again; what there is to tell."""
+
+
+def all_faults(
+    this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str, *, emptied: int | None
+) -> Sequence[Fault]:
+    """In the order in which they happen.
+
+    Args:
+        this: the values of the release that runs.
+        following: those of the next one.
+        emptied: the node that is drained; None: there is one node only.
+    """
+    found = [
+        Fault("a replica of ballot is killed", lose_a_ballot),
+        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
+        Fault("upgrade to the next release", lambda: upgrade(following)),
+        Fault("rollback", lambda: roll_back(this)),
+        Fault("more replicas of ballot by load, and fewer", scale),
+    ]
+    if emptied is not None:
+        found.insert(2, Fault(f"node{emptied} is drained", lambda: drain(emptied)))
+    return found
+
+
+def lose_a_ballot() -> str:
+    """Without notice, as a machine that stops."""
+    name = pods("ballot")[0]
+    kill(name)
+    wait_ready()
+    return name
+
+
+def lose_the_leader(scraper_token: str) -> str:
+    """Another replica sequences from then on."""
+    name = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads", 60)
+    kill(name)
+    after = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads again", 120)
+    wait_ready()
+    return f"{name}, then {after} leads"
+
+
+def leader(scraper_token: str) -> str | None:
+    """Of ledger-anchor; None while nobody leads, or nobody can be asked."""
+    for name in pods("ledger-anchor"):
+        try:
+            told = nodes.kubectl(
+                *("-n", NAMESPACE, "exec", name, "-c", "ledger-anchor"), "--", "python", "-c", _LEADING, scraper_token
+            )
+        except nodes.Refused:
+            continue
+        if told.strip() == "1.0":
+            return name
+    return None
+
+
+def drain(number: int) -> str:
+    """As before work on a machine; the budgets for disruption hold back what would be too much at once."""
+    node = f"node{number}"
+    words = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
+    nodes.kubectl("drain", node, *words, timeout_s=260)
+    # ledger-anchor's monitor remembers on a disk of that machine: its second replica waits there. All others moved.
+    for name in ("auth", "ballot", "tally"):
+        nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{RELEASE}-{name}", "--timeout=120s")
+    left = [one for one in _pods() if one["spec"].get("nodeName") == node and not _of_daemon(one)]
+    if left:
+        raise Missing(f"{node} was drained, and still holds {[one['metadata']['name'] for one in left]}")
+    nodes.kubectl("uncordon", node)
+    wait_ready()
+    return "auth, ballot and tally moved"
+
+
+def upgrade(following: Mapping[str, Any]) -> str:
+    """Each service's migration runs first, then replicas are replaced one by one."""
+    install(following, upgrade=True)
+    return _images_that_run()
+
+
+def roll_back(this: Mapping[str, Any]) -> str:
+    """The way back from the next release, whose tables stay."""
+    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "6m")
+    wait_ready()
+    told = _images_that_run()
+    if this["ballot"]["image"]["digest"][:19] not in told:
+        raise Missing(f"after the rollback {told} run")
+    return told
+
+
+def scale() -> str:
+    """By the autoscaler and what metrics-server measures.
+
+    The thresholds are moved, and not the load; and nobody waits here for the half hour of calm that the chart asks for.
+    """
+    horizontal = f"{RELEASE}-ballot"
+    floor, most = (int(_autoscaler("spec", name)) for name in ("minReplicas", "maxReplicas"))
+
+    def replicas() -> int:
+        return int(_autoscaler("status", "desiredReplicas") or 0)
+
+    _aim(horizontal, _NEVER)
+    nodes.until(lambda: replicas() == floor, "there are as few replicas of ballot as there may be", 180)
+    _aim(horizontal, _AT_ONCE)
+    nodes.until(lambda: replicas() == most, "there are more replicas of ballot", 180)
+    wait_ready()
+    _aim(horizontal, _NEVER)
+    nodes.until(lambda: replicas() == floor, "there are fewer replicas of ballot again", 180)
+    wait_ready()
+    return f"{floor} to {most} to {floor}"
+
+
+def pods(service: str) -> list[str]:
+    """Of a service, those that run."""
+    of_service = {"app.kubernetes.io/instance": RELEASE, "app.kubernetes.io/name": service}
+    return [
+        one["metadata"]["name"]
+        for one in _pods()
+        if of_service.items() <= one["metadata"]["labels"].items()
+        and one["status"]["phase"] == "Running"
+        and "deletionTimestamp" not in one["metadata"]
+    ]
+
+
+def kill(name: str) -> None:
+    """End the container's processes at once, nobody asked: no preStop, no SIGTERM."""
+    pod = _pod(name)
+    started = _starts(pod)
+    nodes.kill_pod(pod["spec"]["nodeName"], pod["metadata"]["uid"])
+    nodes.until(lambda: _starts(_pod(name)) > started, f"{name} starts again", 120)
+
+
+def _aim(horizontal: str, percent: int) -> None:
+    aim = {"type": "Utilization", "averageUtilization": percent}
+    calm = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}]}
+    patch = {
+        "spec": {
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}],
+            "behavior": {"scaleDown": calm},
+        }
+    }
+    nodes.kubectl("-n", NAMESPACE, "patch", "hpa", horizontal, "--type=merge", "-p", json.dumps(patch))
+
+
+def _autoscaler(part: str, name: str) -> str:
+    return nodes.kubectl("-n", NAMESPACE, "get", "hpa", f"{RELEASE}-ballot", "-o", f"jsonpath={{.{part}.{name}}}")
+
+
+def _pods() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
+    return found
+
+
+def _pod(name: str) -> dict[str, Any]:
+    return next(one for one in _pods() if one["metadata"]["name"] == name)
+
+
+def _starts(pod: Mapping[str, Any]) -> int:
+    return sum(one["restartCount"] for one in pod["status"]["containerStatuses"])
+
+
+def _of_daemon(pod: Mapping[str, Any]) -> bool:
+    return any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", ()))
+
+
+def _images_that_run() -> str:
+    images = {one["spec"]["containers"][0]["image"] for one in _pods() if one["metadata"]["name"] in pods("ballot")}
+    return ", ".join(sorted(image.rpartition("@")[2][:19] for image in images))
+
+
+def timed(fault: Fault) -> str:
+    """Let it happen; one line of it."""
+    begun = time.monotonic()
+    told = fault.happen()
+    return f"{fault.name}: {told} ({time.monotonic() - begun:.0f} s)"

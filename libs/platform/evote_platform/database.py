@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import re
 import secrets
 import socket
@@ -26,6 +25,7 @@ import structlog
 import yoyo
 from psycopg import sql
 from pydantic import SecretStr
+from yoyo import internalmigrations
 
 from .health import Check
 
@@ -80,22 +80,26 @@ def migrate(owner_url: SecretStr, schema: Schema) -> None:
         owner_url: of the schema's owner.
 
     Raises:
-        psycopg.Error: the database is away, or a migration failed; that migration left nothing behind.
+        psycopg.Error: the database is away, or a migration failed; that one left nothing behind, and may be repeated.
     """
     _check_schema(schema.name)
-    # yoyo notes who migrated, after it has. A container's user has no name; tables without a note can't be made again.
-    if not os.environ.get("LOGNAME"):
-        os.environ["LOGNAME"] = f"uid-{os.getuid()}"
     url = owner_url.get_secret_value()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_lock_key(schema.name)])
         # Looked for first: an owner who may not create schemas may not say IF NOT EXISTS either.
         if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", [schema.name]).fetchone() is None:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema.name)))
-        # Not yoyo's own lock: it is a row, which stays for ever when its owner is killed.
         backend = yoyo.get_backend(_yoyo_url(url, schema.name))
         try:
-            backend.apply_migrations(backend.to_apply(yoyo.read_migrations(str(schema.migrations))))
+            # Not under yoyo's own lock: it is a row, which stays for ever when its owner is killed.
+            if internalmigrations.needs_upgrading(backend):
+                internalmigrations.upgrade(backend)
+            for migration in backend.to_apply(yoyo.read_migrations(str(schema.migrations))):
+                # yoyo notes a migration after it has committed it: who is killed between finds tables that can't be
+                # made again.
+                with backend.transaction():
+                    migration.process_steps(backend, "apply")
+                    backend.mark_one(migration, log=False)
         finally:
             backend.connection.close()
 

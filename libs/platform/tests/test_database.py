@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import psycopg
 import pytest
+from evote_local.testbed import eventually
 from evote_platform.database import Schema, database_check, migrate, open_pool
 from evote_platform.process_metrics import show_pool
 from prometheus_client import CollectorRegistry
@@ -51,13 +52,37 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database_url: str
         assert [row["id"] for row in await pool.fetch("SELECT id FROM thing")] == [1]
 
 
+async def test_who_is_cut_off_before_a_migration_is_noted_may_repeat_it(database_url: str, migrations: Path) -> None:
+    url, schema = SecretStr(database_url), Schema("example", migrations)
+    await asyncio.to_thread(migrate, url, schema)
+    (migrations / "0003-third.sql").write_text("CREATE TABLE later (id bigint PRIMARY KEY);\n")
+    async with await open_pool(url, "example") as pool, pool.acquire() as other:
+
+        async def cut_off() -> bool:
+            return bool(
+                await pool.fetchval(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                    " WHERE NOT granted AND relation = '_yoyo_migration'::regclass"
+                )
+            )
+
+        async with other.transaction():
+            # Notes can be read, and not be written.
+            await other.execute("LOCK TABLE _yoyo_migration IN SHARE MODE")
+            attempt = asyncio.create_task(asyncio.to_thread(migrate, url, schema))
+            await eventually(cut_off)
+            with pytest.raises(psycopg.Error):
+                await attempt
+        assert await pool.fetchval("SELECT to_regclass('later')") is None
+        await asyncio.to_thread(migrate, url, schema)
+        assert await pool.fetchval("SELECT count(*) FROM later") == 0
+
+
 async def test_whoever_has_no_name_on_the_machine_migrates_too(
     database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    # Removed at the end, also when migrate has set it.
-    monkeypatch.setenv("LOGNAME", "")
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
     for _ in range(2):
         await asyncio.to_thread(migrate, SecretStr(database_url), Schema("example", migrations))

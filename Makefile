@@ -78,14 +78,14 @@ down: $(INSTALLED) ## Stop what `make up` started
 	@exec $(RUN) evote-local down
 
 # Each stops, breaks or replaces parts of a platform of its own, and waits for what it does about that.
-FAULTS := tests/chaos tests/e2e/test_two_releases.py
+FAULT_TESTS := tests/chaos tests/e2e/test_two_releases.py
 
 test: $(INSTALLED) ## Lint, isolated imports, the web front, unit, contract, integration and end-to-end tests
 	@$(MAKE) --no-print-directory --output-sync --jobs 2 lint isolation web-lint web-test
-	@$(PYTEST) $(addprefix --ignore ,$(FAULTS))
+	@$(PYTEST) $(addprefix --ignore ,$(FAULT_TESTS))
 
 test-faults: $(INSTALLED) ## Parts of a running platform fail, lie and are replaced by the next release
-	@$(PYTEST) $(FAULTS)
+	@$(PYTEST) $(FAULT_TESTS)
 
 # Without FABRIC_BIN, or the programs on the path, only the stand-in's tests run; pytest says what it skipped and why.
 test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric FABRIC_BIN=(the bin folder of a Fabric 3 release)

@@ -21,6 +21,8 @@ from .program_words import Unfit, shape_of, words_of
 
 _TARGET = re.compile(r"^([a-z-]+):.*##", re.MULTILINE)
 _VARIABLE = re.compile(r"\$[({]([A-Z_]+)[)}]")
+_TOLD = re.compile(r"## .*$", re.MULTILINE)
+_SET = re.compile(r"^([A-Z_]+) := ", re.MULTILINE)
 _SETTING = re.compile(r"EVOTE_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_]*…|_)")
 _SETTINGS = (
     AuthSettings,
@@ -69,6 +71,14 @@ def test_every_setting_that_a_document_names_is_one_that_a_program_reads() -> No
 def test_a_command_line_that_rotted_is_found(text: str) -> None:
     (command,) = commands_of("x.md", text)
     assert fault_of(command) is not None
+
+
+def test_what_a_target_may_be_given_is_empty_without_it_or_has_a_default() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    given = {name for told in _TOLD.findall(makefile) for name in re.findall(r"([A-Z_]+)=", told)}
+    assert {"FAULTS", "TARGET", "VOTERS"} <= given
+    # ``:=`` is of the Makefile itself: a target that takes the same name would be given that unasked.
+    assert not given & set(_SET.findall(makefile))
 
 
 @pytest.mark.parametrize(

@@ -156,11 +156,11 @@ NODES ?= 1
 cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container engine: make cluster [NODES=2] (docs/runbooks/kubernetes.md)
 	@$(RUN) python -m evote_cluster.main up --nodes $(NODES)
 
-cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups
+cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups, what it wrote to the machine's own folders
 	@$(RUN) python -m evote_cluster.main down
 
 # What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge as its people hold it: make test-cluster [VOTERS=300]
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change: make test-cluster [VOTERS=300]
 	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
 	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS)
 

@@ -36,26 +36,22 @@ class Fault:
     """It returns when all is well again; what there is to tell."""
 
 
-def all_faults(
-    this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str, *, emptied: int | None
-) -> Sequence[Fault]:
+def all_faults(this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str) -> Sequence[Fault]:
     """In the order in which they happen.
 
     Args:
         this: the values of the release that runs.
         following: those of the next one.
-        emptied: the node that is drained; None: there is one node only.
     """
-    found = [
+    return [
         Fault("a replica of ballot is killed", lose_a_ballot),
         Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
+        # People come through the edge of the first.
+        Fault("node2 is drained", lambda: drain("node2")),
         Fault("upgrade to the next release", lambda: upgrade(following)),
         Fault("rollback", lambda: roll_back(this)),
         Fault("more replicas of ballot by load, and fewer", scale),
     ]
-    if emptied is not None:
-        found.insert(2, Fault(f"node{emptied} is drained", lambda: drain(emptied)))
-    return found
 
 
 def lose_a_ballot() -> str:
@@ -89,9 +85,8 @@ def leader(scraper_token: str) -> str | None:
     return None
 
 
-def drain(number: int) -> str:
+def drain(node: str) -> str:
     """As before work on a machine; the budgets for disruption hold back what would be too much at once."""
-    node = f"node{number}"
     words = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
     nodes.kubectl("drain", node, *words, timeout_s=260)
     # ledger-anchor's monitor remembers on a disk of that machine: its second replica waits there. All others moved.

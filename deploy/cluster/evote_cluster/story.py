@@ -63,7 +63,7 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
             token = people.identities.staff.scraper_token
-            faults = all_faults(this, release.values(following, people), token, emptied=2)
+            faults = all_faults(this, release.values(following, people), token)
             asyncio.run(_referendum(Deployment(people), folder, voters, faults))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)

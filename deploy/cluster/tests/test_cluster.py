@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import cast
 
@@ -11,11 +13,12 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import nodes, programs, release
+from evote_cluster import bundles, nodes, programs, release
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
 from evote_cluster.programs import BUILDS, Missing
 from evote_cluster.release import People
+from evote_images.oci import pack_folders, write_image
 from evote_images.parts import PARTS
 from evote_local.stack.chains import EthereumDevelopmentChain
 from evote_local.stack.identities import create_identities
@@ -69,6 +72,38 @@ def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(t
     assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1"]
     read.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.read_bytes()))
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/own.py").write_text("print()\n")
+    layer = pack_folders({"app": tmp_path / "app"}, tmp_path / "app.tar.gz")
+    archive, name = tmp_path / "ballot.tar", "registry.example/evote/ballot:1"
+    this = Bundle(archive, name, write_image(archive, name, [layer], PARTS["ballot"].start, {}))
+    front = Bundle(tmp_path / "board.tar", "registry.example/evote/board:1", f"sha256:{'a' * 64}")
+
+    following = bundles.next_release({"ballot": this, "board": front})
+
+    assert following["board"] == front
+    after = following["ballot"]
+    assert after.digest != this.digest
+    assert after.reference.startswith("registry.example/evote/ballot@sha256:")
+    with tarfile.open(after.archive) as image:
+
+        def blob(digest: str) -> bytes:
+            member = image.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+            assert member is not None
+            return member.read()
+
+        manifest = json.loads(blob(after.digest))
+        first, second = (one["digest"] for one in manifest["layers"])
+        config = json.loads(blob(manifest["config"]["digest"]))["config"]
+        with tarfile.open(fileobj=io.BytesIO(blob(second))) as added:
+            assert "app/next/next_release.py" in added.getnames()
+    assert first == layer.digest
+    assert config["Entrypoint"] == ["/app/bin/python", "-m", "next_release"]
+    assert {"NEXT_RELEASE_OF=evote_ballot.main", "PYTHONPATH=/app/next"} < set(config["Env"])
 
 
 def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ IP=10.250.0.$((I + 2)) API=10.250.0.2 P=$R/pki D=$R/node$I
 PATH=$B:/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate /
 mount -t proc proc /proc
-# What its programs write at places of the whole machine goes with it: sockets, networks' names, links to logs, folders of plugins.
+# What its programs write at places of the whole machine goes with it: sockets, networks' names, links to logs, folders of plugins
+# (nodes.py has the places too, as _COVERED).
 mount -t tmpfs none /run
 for place in /var /usr/libexec; do
   mkdir -p "/run/own$place/upper" "/run/own$place/work"

@@ -46,6 +46,8 @@ _NEEDED: Final = {
 }
 """Programs, and Debian's packages that they are in."""
 _PLUGINS: Final = Path("/usr/lib/cni")
+_COVERED: Final = ("/run", "/var", "/usr/libexec")
+"""As in node.sh."""
 _WRITTEN: Final = (
     *("/etc", "/opt", "/run", "/run/netns", "/run/lock", "/tmp", "/usr/libexec"),  # noqa: S108 - looked at
     *("/var/lib", "/var/log", "/var/run/netns", "/sys/class/net", "/dev/shm"),  # noqa: S108
@@ -93,6 +95,8 @@ def require_machine() -> None:
     if packages:
         wanted = " ".join(sorted(packages))
         raise Missing(f"Install from Debian, then repeat: apt-get install --no-install-recommends {wanted}")
+    if any(run_folder().resolve().is_relative_to(place) for place in _COVERED):
+        raise Missing(f"{run_folder()} is in a folder that nodes get a layer over: set XDG_CACHE_HOME to another one.")
     hierarchies = list(_hierarchies()) if _CGROUPS.is_dir() else []
     if not hierarchies or not all(os.access(place, os.W_OK) for place in hierarchies):
         raise Missing(

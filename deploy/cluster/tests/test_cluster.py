@@ -112,6 +112,15 @@ def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
         nodes.require_machine()
 
 
+def test_a_cache_that_nodes_would_cover_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: name)
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: True)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/lib/builder/cache")
+    with pytest.raises(Missing, match="XDG_CACHE_HOME"):
+        nodes.require_machine()
+
+
 def test_programs_that_are_missing_are_named_by_debians_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)

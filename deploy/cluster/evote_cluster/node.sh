@@ -7,9 +7,12 @@ IP=10.250.0.$((I + 2)) API=10.250.0.2 P=$R/pki D=$R/node$I
 PATH=$B:/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate /
 mount -t proc proc /proc
-# What its programs write at places of the whole machine goes with it: sockets, networks' names, links to logs, folders of plugins
+# What its programs write at places of the whole machine goes with it: sockets, networks' names, links to logs, folders of plugins,
+# an exec's settings when it is killed. A cache may be in /tmp: that isn't covered
 # (nodes.py has the places too, as _COVERED).
 mount -t tmpfs none /run
+mkdir /run/tmp
+export TMPDIR=/run/tmp
 for place in /var /usr/libexec; do
   mkdir -p "/run/own$place/upper" "/run/own$place/work"
   mount -t overlay none -o "lowerdir=$place,upperdir=/run/own$place/upper,workdir=/run/own$place/work" "$place"

@@ -3,7 +3,7 @@
  * withholds ballots, and two releases side by side.
  *
  * check.py says in which sizes it is searched, and which guards are taken out (-DNAME). A line that stands for code of the platform ends in a
- * mark, such as @load_history: docs/model.md says for each what the code is, and what the model leaves out.
+ * mark, such as @look_at: docs/model.md says for each what the code is, and what the model leaves out.
  */
 
 /* ------------------------------------------------------------------------------------------------------------------------------- sizes */
@@ -201,7 +201,7 @@ inline history(r, p, tables, memory) {
   read_on(p, BEGAN(r, p), memory)
 #else
   f_newer = true; /* whichever replica projected them could read them */
-  read_on(p, 0, tables); /* @load_history */
+  read_on(p, 0, tables); /* @look_at */
   f_newer = IS_NEWER(r);
   read_on(p, tables, memory) /* @ReadBack.records_since */
 #endif
@@ -725,7 +725,7 @@ inline count() {
 inline compare() {
   agreed_on = 0; k = 0;
   do
-  :: k < PARTITIONS -> nothing_read(true); read_on(k, 0, end_of[k]); agreed_on = agreed_on | f_seen; k++ /* @_apply_ballot */
+  :: k < PARTITIONS -> nothing_read(true); read_on(k, 0, end_of[k]); agreed_on = agreed_on | f_seen; k++ /* @_apply_ballots */
   :: else -> break
   od;
   all_readers_agree = agreed_on == archived;

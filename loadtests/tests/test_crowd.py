@@ -45,6 +45,9 @@ class Booth:
         self.done.append("release")
         voter.credential = "credential"
 
+    async def read(self, _url: str, _client: object) -> None:
+        """Pages that are looked at: nothing that this test is about."""
+
     async def encrypt(self, _voter: Voter, _choices: object) -> str:
         self.done.append("encrypt")
         return f"ballot {self.done.count('encrypt')}"

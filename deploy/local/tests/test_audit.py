@@ -142,6 +142,10 @@ def test_a_vulnerable_crate_is_named_and_a_database_out_of_reach_has_found_nothi
     assert status([silent]) == status([cargo([], count=0)]) == NOT_ANSWERED
 
 
+CLUSTER = ("coredns", "etcd", "kube-router", "kubernetes", "metrics-server")
+"""What `make cluster` is made of."""
+
+
 def test_every_lock_file_is_one_that_is_asked_about() -> None:
     """The only other locks are of Go programs that tests alone run."""
     assert lock_files("uv.lock")
@@ -153,6 +157,7 @@ def test_every_lock_file_is_one_that_is_asked_about() -> None:
         "helm",
         "helm-unittest",
         "kubeconform",
+        *CLUSTER,
         "schemas",
         "sloth",
     }

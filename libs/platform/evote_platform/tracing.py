@@ -1,4 +1,4 @@
-"""Spans of what officers, trustees and the services themselves do; never of what a voter does (ADR 46).
+"""Spans of what officers, trustees and the services themselves do; never of what a voter does (ADR 44).
 
 What is traced says so: a route with :data:`TRACED`, and code that opens a :func:`span`. Nothing is taken from a request
 or from a record: a trace goes from one service to another by the id of the event between them, which both know

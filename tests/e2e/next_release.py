@@ -1,6 +1,6 @@
-"""The next release of any service: this one's code, with one more version of the ballot's event, and who writes it.
+"""The next release of any program: this one's code, with one more version of the ballot's event, and who writes it.
 
-As a program it is the service whose module ``NEXT_RELEASE_OF`` names.
+It is the program whose module ``NEXT_RELEASE_OF`` names.
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from evote_eventlog import events
+
+if TYPE_CHECKING:
+    from evote_belenios.jsontext import Fields
+    from evote_verify.reading import records
 
 
 class NextBallotAccepted(events.BallotAccepted):
@@ -27,6 +31,14 @@ class NextBallotAccepted(events.BallotAccepted):
 NextBallotAccepted.__name__ = events.BallotAccepted.__name__
 
 
+def next_releases_ballot(data: Fields) -> records.Event:
+    """As whoever reads the public log takes it."""
+    from evote_verify.reading import records  # no service's image has it
+
+    data.text("channel")
+    return records._PARSERS["ballots.BallotAccepted.v2"](data)
+
+
 def main() -> None:
     """Declare the version, as the next release's sources would; then let the service's own code run."""
     # Before anything else of the event log is imported: who reads and who writes is decided from this list.
@@ -37,6 +49,10 @@ def main() -> None:
         from evote_ballot.domain import cast
 
         cast.BallotAccepted = NextBallotAccepted
+    if service.startswith("evote_cli."):
+        from evote_verify.reading import records
+
+        records._PARSERS["ballots.BallotAccepted.v3"] = next_releases_ballot
     importlib.import_module(service).main()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import subprocess
 import sys
 from collections import Counter
@@ -12,12 +13,12 @@ import httpx
 import pytest
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
-from evote_belenios.jsontext import Fields
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
+from evote_local.people import trustees
 from evote_local.people.voters import open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
@@ -28,6 +29,7 @@ from evote_verify.reading import records
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
+HERE = Path(__file__).parent
 VOTERS = 20
 THIS, NEXT = "jp.tsukuba.evote.ballots.BallotAccepted.v2", "jp.tsukuba.evote.ballots.BallotAccepted.v3"
 
@@ -44,16 +46,11 @@ class Fleet:
             module, environment = self._of_this[service.name]
             environment = {**environment, "EVOTE_EVENTS_RELEASE": str(events_release)}
             if next_release:
-                environment |= {"NEXT_RELEASE_OF": module, "PYTHONPATH": str(Path(__file__).parent)}
+                environment |= {"NEXT_RELEASE_OF": module, "PYTHONPATH": str(HERE)}
             service.stop()
             service.module, service.environment = "next_release" if next_release else module, environment
             service.start()
             service.wait_ready()
-
-
-def next_releases_ballot(data: Fields) -> records.Event:
-    data.text("channel")
-    return records._PARSERS["ballots.BallotAccepted.v2"](data)
 
 
 async def ballots_in_the_log(kafka: KafkaSettings) -> Counter[str]:
@@ -123,7 +120,12 @@ async def _upgrade(stack: Stack, directory: Path, monkeypatch: pytest.MonkeyPatc
             await some_vote()
             assert not visits
             # Trustees' and auditors' programs are readers too.
-            monkeypatch.setitem(records._PARSERS, "ballots.BallotAccepted.v3", next_releases_ballot)
+            monkeypatch.syspath_prepend(HERE)
+            read = importlib.import_module("next_release").next_releases_ballot
+            monkeypatch.setitem(records._PARSERS, "ballots.BallotAccepted.v3", read)
+            monkeypatch.setattr(trustees, "PROGRAM", "next_release")
+            monkeypatch.setenv("NEXT_RELEASE_OF", "evote_cli.main")
+            monkeypatch.setenv("PYTHONPATH", str(HERE))
             assert await referendum.close_and_count() == referendum.expected_result()
             await referendum.officers.download_archive(directory / "final.bel")
     archived = [tracker_of(text) for text in read_ballots(directory / "final.bel")]

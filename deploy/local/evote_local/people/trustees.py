@@ -23,6 +23,8 @@ from evote_cli.trustee import STEPS, ceremony_code, sign_step
 from evote_officers.signing import Officer
 from evote_statements.keys import key_text
 
+PROGRAM = "evote_cli.main"
+"""The module of the trustees' program."""
 _LOGGED_WITHIN_S = 60
 _POLL_S = 0.2
 Done = TypeVar("Done")
@@ -94,7 +96,7 @@ class LocalTrustee:
             "--auditor-key": auditor_file,
             "--out": out,
         }
-        command = [sys.executable, "-m", "evote_cli.main", "trustee", "decrypt"]
+        command = [sys.executable, "-m", PROGRAM, "trustee", "decrypt"]
         command += [str(word) for option in options.items() for word in option]
         environment = {**os.environ, "EVOTE_OFFICER_PASSWORD": password}
 

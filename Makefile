@@ -93,7 +93,8 @@ test-fabric: $(INSTALLED) ## Anchors on a real Fabric network: make test-fabric 
 
 # Unit and contract tests. Left out are those that need another program (stack, pcsc, fabric), for what it costs to run them
 # six times: their own clock is moved through the services' Clock. Slow ones are the same rules with more examples, or the
-# face models; and the two libraries know no clock, which `make lint` holds them to.
+# face models; and the two libraries know no clock, which `make lint` holds them to. test_tracing.py skips itself: libfaketime
+# doesn't carry a thread's waiting with a limit.
 OTHER_DAY := $(PYTEST) -m "not stack and not pcsc and not fabric and not slow" --ignore libs/belenios --ignore libs/tlog
 
 test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in other time zones: make test-other-days [DAYS=+400days ZONES=]

@@ -103,6 +103,12 @@ def test_every_resource_is_one_that_its_schema_takes(profile: str, more: tuple[s
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_example_of_a_collector_beside_the_release_is_one_that_its_schemas_take() -> None:
+    example = (ROOT / "deploy/monitoring/collector/kubernetes.example.yaml").read_text("utf-8")
+    done = kubeconform(tuple(yaml.safe_load_all(example)))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_member_that_no_schema_knows_is_found() -> None:
     (first, *_) = of_kind(rendered("city-240k"), "Cluster").values()
     wrong = {**first, "spec": {**first["spec"], "instence": 3}}

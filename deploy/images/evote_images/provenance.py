@@ -26,7 +26,12 @@ from .parts import ROOT, Part, run
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-_LOCKS: Final = ("uv.lock", "web/package-lock.json", "libs/belenios-core/Cargo.lock")
+_LOCKS: Final = (
+    "uv.lock",
+    "web/package-lock.json",
+    "libs/belenios-core/Cargo.lock",
+    "deploy/monitoring/collector/go.sum",
+)
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 
 

@@ -151,6 +151,15 @@ images: $(INSTALLED) ## Build images without a registry, their contents and dige
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)
 
+.PHONY: cosign
+# Of the Go module proxy, pinned by go.sum; minutes of one processor. Tests try it where it is.
+.tools/cosign: deploy/images/cosign/go.mod deploy/images/cosign/go.sum
+	@command -v go >/dev/null || { echo "make cosign builds cosign: install Go 1.26 or newer" >&2; exit 1; }
+	@cd deploy/images/cosign && CGO_ENABLED=0 nice go build -p 1 -trimpath -buildvcs=false -ldflags='-s -w' -o $(CURDIR)/.tools/ tool
+
+cosign: $(INSTALLED) .tools/cosign ## Build cosign into .tools, and let it verify what `make images KEY=` signs
+	@$(RUN) pytest -q -n 0 deploy/images/tests/test_provenance.py
+
 # Takes root. The programs of Kubernetes are built once into the user's cache (15 minutes of one processor); from then on it is up in seconds.
 .PHONY: cluster cluster-down test-cluster
 NODES ?= 1

@@ -154,6 +154,7 @@ def test_every_lock_file_is_one_that_is_asked_about() -> None:
     others = [path for name in ("go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
     assert {path.parent.name for path in others} == {
         "collector",
+        "cosign",
         "torchwood",
         "helm",
         "helm-unittest",

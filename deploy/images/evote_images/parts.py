@@ -80,8 +80,8 @@ def _front(name: str) -> Part:
         ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"], (), {"PATH": _PATH}, port=8080, stop_signal="SIGQUIT"
     )
     if name == "city":
-        # It hangs in the city's network, apart from the release, and asks over TLS.
-        return Part(name, "", ("ca-certificates", "nginx-light"), start)
+        # It asks, and may have to by TLS.
+        return Part(name, "wall", ("ca-certificates", "nginx-light"), start)
     return Part(name, name, ("nginx-light",), start)
 
 

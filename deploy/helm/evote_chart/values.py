@@ -22,6 +22,7 @@ Replicas = Annotated[int, Field(ge=1, le=100)]
 PoolSize = Annotated[int, Field(ge=2, le=100)]
 Quantity = Annotated[str | int, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 Labels = dict[str, str]
+KeyLine = Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
 Key32 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
 
@@ -260,6 +261,15 @@ class Previous(_Values):
     rates: tuple[Rate, ...]
 
 
+class WallOfficers(_Values):
+    """Who may say something on the wall (``evote wall``), as on the roster."""
+
+    deployment: Name
+    """The roster's."""
+    persons: Annotated[dict[Name, Annotated[tuple[KeyLine, ...], Field(min_length=1)]], Field(min_length=1)]
+    """The lines of each election officer's keys, by identifier."""
+
+
 class WallEdge(_Values):
     """What leads the city's own network to the wall; of the kind of ``edge``."""
 
@@ -283,6 +293,7 @@ class Wall(_Values):
     resources: Resources
     election: Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,64}$")] | None = None
     """The UUID of the election that it shows."""
+    officers: WallOfficers | None = None
     ways: tuple[Literal["card", "phone", "face", "station"], ...]
     """The ways in that this election offers."""
     previous: Previous | None = None

@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
-import ipaddress
 import json
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from evote_local.nodes.collector import CONFIG, PROGRAM, Collector
 from evote_local.nodes.otlp import Exported, OtlpReceiver
-from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
-from evote_local.nodes.processes import ChildProcess
 from evote_local.testbed import eventually
 from evote_platform.tracing import ALLOWED_ATTRIBUTES, announced, asking, following, span, traces
 from google.protobuf.descriptor import FieldDescriptor
@@ -35,10 +28,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client import CollectorRegistry
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / ".tools/evote-collector"
-CONFIG = ROOT / "deploy/monitoring/collector/otelcol.yaml"
-PIPELINES = {"auth": "[evote-auth]", "ballot": "[evote-ballot]"}
+from ..collected import as_passed, whole
+
+PIPELINES = ("auth", "ballot")
 SECRET = "secret of a voter"
 # As a client that is instrumented would tell of itself, and whoever wants to be found again behind the Collector.
 FROM_OUTSIDE = {
@@ -54,38 +46,6 @@ pytestmark = [
 ]
 
 
-class Collector:
-    """One pipeline's."""
-
-    def __init__(self, pipeline: str, folder: Path, behind: OtlpReceiver) -> None:
-        self.port = free_port()
-        self.certificate, key = _certified(folder)
-        self._process = ChildProcess(
-            f"collector-{pipeline}",
-            [str(PROGRAM), "--config", str(CONFIG)],
-            log_path=folder / f"{pipeline}.log",
-            environment={
-                "LISTEN": f"{LOOPBACK}:{self.port}",
-                "CERTIFICATE_FILE": str(self.certificate),
-                "KEY_FILE": str(key),
-                "SERVICES": PIPELINES[pipeline],
-                "TRACES_BACKEND": behind.endpoint(pipeline).removesuffix("/v1/traces"),
-            },
-        )
-        self._process.wait_until(lambda: is_listening(self.port), timeout_s=60)
-
-    @property
-    def endpoint(self) -> str:
-        return f"https://{LOOPBACK}:{self.port}/v1/traces"
-
-    def post(self, body: bytes, kind: str = "application/x-protobuf") -> httpx.Response:
-        with httpx.Client(verify=ssl.create_default_context(cafile=str(self.certificate))) as client:
-            return client.post(self.endpoint, content=body, headers={"Content-Type": kind, **FROM_OUTSIDE})
-
-    def stop(self) -> None:
-        self._process.stop()
-
-
 @pytest.fixture(scope="module")
 def behind() -> Iterator[OtlpReceiver]:
     with OtlpReceiver() as receiver:
@@ -94,14 +54,13 @@ def behind() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture(scope="module")
 def collectors(behind: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Collector]]:
-    running: dict[str, Collector] = {}
-    try:
-        for pipeline in PIPELINES:
-            running[pipeline] = Collector(pipeline, tmp_path_factory.mktemp(pipeline), behind)
-        yield running
-    finally:
-        for collector in running.values():
-            collector.stop()
+    with ExitStack() as running:
+        yield {
+            pipeline: running.enter_context(
+                Collector(tmp_path_factory.mktemp(pipeline), [f"evote-{pipeline}"], behind.endpoint(pipeline))
+            )
+            for pipeline in PIPELINES
+        }
 
 
 @pytest.fixture
@@ -129,16 +88,10 @@ def test_what_a_service_exports_passes_whole(
     (straight,) = _arrived(behind, "straight", _names_its_last_span)
     assert {pair.key for one in _spans(straight) for pair in one.attributes} <= ALLOWED_ATTRIBUTES
     before = len(_of(behind, "auth"))
-    assert auth.post(straight.body).status_code == 200
+    assert post(auth, straight.body).status_code == 200
     until(lambda: len(_of(behind, "auth")) > before)
     passed = _of(behind, "auth")[before].request
-    expected = straight.request
-    for of_resource in expected.resource_spans:
-        for of_scope in of_resource.scope_spans:
-            of_scope.scope.Clear()
-            for one in of_scope.spans:
-                one.attributes.sort(key=lambda pair: pair.key)
-    assert _bytes(passed) == _bytes(expected)
+    assert whole(passed) == whole(as_passed(straight.request))
 
 
 @pytest.mark.parametrize("kind", ["application/x-protobuf", "application/json"])
@@ -163,7 +116,7 @@ def test_whatever_else_otlp_can_carry_does_not_arrive(kind: str, auth: Collector
     # A member of tomorrow's OTLP, number 99, of which today's program knows nothing.
     unknown = b"\x9a\x06" + bytes([len(SECRET)]) + SECRET.encode()
     body = said + unknown if kind.endswith("protobuf") else _as_json(forged)
-    assert auth.post(body, kind).status_code == 200
+    assert post(auth, body, kind).status_code == 200
     until(lambda: len(_of(behind, "auth")) > before)
     (arrived,) = _of(behind, "auth")[before:]
 
@@ -187,7 +140,7 @@ def test_whatever_else_otlp_can_carry_does_not_arrive(kind: str, auth: Collector
         of_scope = of_resource.scope_spans.add()
         of_scope.scope.Clear()
         of_scope.spans.extend([span] * 4)
-    assert _bytes(arrived.request) == _bytes(expected)
+    assert whole(arrived.request) == whole(expected)
     assert b"secret" not in arrived.body
     assert arrived.headers.keys() <= {
         *("host", "user-agent", "content-length", "content-type", "content-encoding", "accept-encoding")
@@ -208,7 +161,7 @@ def test_an_allowed_attribute_is_no_bag_for_others_and_a_name_no_number(auth: Co
         for number, bag in enumerate(bags)
     ]
     spans.append(Span(name="x" * 129, attributes=[_pair("evote.problem", "not-found")]))
-    assert auth.post(_request("evote-auth", *spans)).status_code == 200
+    assert post(auth, _request("evote-auth", *spans)).status_code == 200
     (arrived,) = _arrived(behind, "auth", lambda one: b"(not a name)" in one.body)
     assert [one.name for one in _spans(arrived)] == ["(not a name)"] * 6
     assert [list(one.attributes) for one in _spans(arrived)] == [[]] * 5 + [[_pair("evote.problem", "not-found")]]
@@ -221,8 +174,8 @@ def test_spans_that_were_sent_to_the_other_pipeline_are_not_where_its_spans_are_
     for service in ("evote-ballot", "evote-auth", "", "evote-auth, evote-ballot"):
         both.MergeFromString(_request(service, Span(name=f"of {service}")))
     for collector in collectors.values():
-        assert collector.post(_request("evote-tally", Span(name="of evote-tally"))).status_code == 200
-        assert collector.post(both.SerializeToString()).status_code == 200
+        assert post(collector, _request("evote-tally", Span(name="of evote-tally"))).status_code == 200
+        assert post(collector, both.SerializeToString()).status_code == 200
     for pipeline in PIPELINES:
         (arrived,) = _arrived(behind, pipeline, lambda one: b"of evote" in one.body)
         assert [one.name for one in _spans(arrived)] == [f"of evote-{pipeline}"]
@@ -230,10 +183,11 @@ def test_spans_that_were_sent_to_the_other_pipeline_are_not_where_its_spans_are_
 
 def test_a_collector_takes_traces_alone_and_over_tls_alone(auth: Collector) -> None:
     context = ssl.create_default_context(cafile=str(auth.certificate))
+    origin = auth.endpoint.removesuffix("/v1/traces")
     with httpx.Client(verify=context) as client:
         for other in ("logs", "metrics", "v1development/profiles"):
-            assert client.post(f"https://{LOOPBACK}:{auth.port}/v1/{other}", content=b"").status_code == 404
-    assert httpx.post(f"http://{LOOPBACK}:{auth.port}/v1/traces", content=b"").status_code == 400
+            assert client.post(f"{origin}/v1/{other}", content=b"").status_code == 404
+    assert httpx.post(auth.endpoint.replace("https", "http"), content=b"").status_code == 400
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with httpx.Client(verify=context) as client, pytest.raises(httpx.ConnectError):
         client.post(auth.endpoint, content=b"")
@@ -247,6 +201,11 @@ def test_a_collector_that_would_take_nothing_says_what_is_missing(services: str)
     done = subprocess.run(command, env=surroundings | files, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "services: name those whose spans this Collector takes" in done.stderr
+
+
+def post(collector: Collector, body: bytes, kind: str = "application/x-protobuf") -> httpx.Response:
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(collector.certificate))) as client:
+        return client.post(collector.endpoint, content=body, headers={"Content-Type": kind, **FROM_OUTSIDE})
 
 
 def _export(endpoint: str) -> None:
@@ -301,17 +260,6 @@ def _pair(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
-def _bytes(request: ExportTraceServiceRequest) -> bytes:
-    """All of it, with what the program that reads it doesn't know."""
-    for of_resource in request.resource_spans:
-        of_resource.resource.SetInParent()
-        for of_scope in of_resource.scope_spans:
-            of_scope.scope.SetInParent()
-            for one in of_scope.spans:
-                one.status.SetInParent()
-    return request.SerializeToString(deterministic=True)
-
-
 def _fill(message: Message, depth: int = 0) -> None:
     """Say the secret in each member that there is, of each that repeats twice."""
     for member in message.DESCRIPTOR.fields:
@@ -351,24 +299,3 @@ def _as_json(request: ExportTraceServiceRequest) -> bytes:
         return [hexadecimal(one) for one in node] if isinstance(node, list) else node
 
     return json.dumps(hexadecimal(MessageToDict(request, use_integers_for_enums=True))).encode()
-
-
-def _certified(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "collector")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))]), critical=False)
-        .sign(key, SHA256())
-    )
-    places = folder / "certificate.pem", folder / "key.pem"
-    places[0].write_bytes(certificate.public_bytes(Encoding.PEM))
-    places[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return places

@@ -79,8 +79,8 @@ def parse_order(value: Json, group: Group) -> OrderStatement:
     return OrderStatement(number, signature)
 
 
-# What was signed stays signed: a ballot service asks of each ballot, of its record, and of what it projects. Refusals are
-# not kept.
+# What was signed stays signed: a ballot service asks of each ballot, of its record, and of what it projects.
+# Refusals are not kept.
 @lru_cache(maxsize=256)
 def verify_order(statement: OrderStatement, *, election_uuid: str, tracker: str, credential: str) -> None:
     """The public ``credential`` signed this number for this ballot; raises ``OrderError`` (``order-signature``).

@@ -80,17 +80,23 @@ async def fetch_batches(
         OffsetOutOfRangeError: the partition begins behind ``offset``, or ends before it.
         KafkaError: Kafka is away.
     """
-    (found,) = (await fetch_from(consumer, {partition: offset}, max_bytes)).values()
+    (found,) = (await fetch_from(consumer, {partition: offset}, max_bytes=max_bytes, wait_ms=_WAIT_MS)).values()
     return found()
 
 
 async def fetch_from(
-    consumer: AIOKafkaConsumer, places: Mapping[TopicPartition, int], max_bytes: int = _FETCH_BYTES
+    consumer: AIOKafkaConsumer,
+    places: Mapping[TopicPartition, int],
+    *,
+    max_bytes: int = _FETCH_BYTES,
+    wait_ms: int = 0,
 ) -> Mapping[TopicPartition, Found]:
     """As :func:`fetch_batches` of each partition, by one request to each leader.
 
-    A leader answers as soon as it has anything of any of them, or after a tenth of a second. What is found is read, and
-    what is wrong with a partition raised, when it is called.
+    What is found is read, and what is wrong with a partition raised, when it is called.
+
+    Args:
+        wait_ms: how long each leader waits for something while it has nothing of any of its partitions.
 
     Raises:
         KafkaError: Kafka is away.
@@ -105,7 +111,9 @@ async def fetch_from(
         by_leader[leader].append(partition)
     answers = await asyncio.gather(
         *(
-            client.send(leader, _request({partition: places[partition] for partition in partitions}, max_bytes))
+            client.send(
+                leader, _request({partition: places[partition] for partition in partitions}, max_bytes, wait_ms)
+            )
             for leader, partitions in by_leader.items()
         )
     )
@@ -117,11 +125,11 @@ async def fetch_from(
     }
 
 
-def _request(places: Mapping[TopicPartition, int], max_bytes: int) -> FetchRequest:
+def _request(places: Mapping[TopicPartition, int], max_bytes: int, wait_ms: int) -> FetchRequest:
     topics: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for partition, offset in places.items():
         topics[partition.topic].append((partition.partition, offset, max_bytes))
-    return FetchRequest(_WAIT_MS, 1, max_bytes, _READ_COMMITTED, list(topics.items()))
+    return FetchRequest(wait_ms, 1, max_bytes, _READ_COMMITTED, list(topics.items()))
 
 
 def _read_answer(partition: TopicPartition, version: int, code: int, _: int, *answer: Any) -> Sequence[RawBatch]:

@@ -57,7 +57,7 @@ class LogReader:
         return batches
 
     async def look(self, places: Places) -> list[tuple[TopicPartition, Batch]]:
-        """As :meth:`next_batches`, by one request to each leader, which waits for a tenth of a second at the longest.
+        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing.
 
         For a consumer that nothing is assigned to: it fetches nothing by itself, and no look waits behind that.
         """
@@ -95,8 +95,8 @@ class LogReader:
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
                 if end >= place and [message.offset for message in messages] == list(range(place, end)):
                     return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
-            found = (await fetch_from(self._consumer, {partition: place}))[partition]
-            batch = await self._read(partition, place, found)
+            found = await fetch_from(self._consumer, {partition: place})
+            batch = await self._read(partition, place, found[partition])
             self._consumer.seek(partition, place if batch is None else batch.end)
         except IllegalStateError:
             return None  # revoked meanwhile; the next owner starts where this one was

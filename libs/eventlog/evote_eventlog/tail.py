@@ -104,7 +104,7 @@ class EventTail:
     @asynccontextmanager
     async def looks(self, start: Mapping[LogPartition, int]) -> AsyncIterator[Callable[[], Awaitable[Sequence[Batch]]]]:
         """For who knows when there is something to see: each call of what is given looks once, from where the last one
-        ended, and sees all that was acknowledged before it. Where there is nothing it waits, for a tenth of a second.
+        ended, and sees what was acknowledged before it, some megabytes at a time. It waits for nothing.
 
         Raises:
             LogUnavailable: Kafka is away at the start, or failed; also of a look.

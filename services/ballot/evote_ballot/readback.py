@@ -33,6 +33,7 @@ _READ_BACK_WITHIN_S = 5.0
 _RECONNECT_S = 0.5
 _UNASKED_S = 0.1
 """How long the log is not looked at while nobody waits for a record."""
+_AGAIN_S = 0.01
 _SLOW_AFTER_S = 3.0
 _PRUNE_EVERY_S = 30.0
 
@@ -146,8 +147,11 @@ class ReadBack:
             while True:
                 await self._wanted()
                 looking = list(self._looking)
-                for batch in await look():
+                batches = await look()
+                for batch in batches:
                     self._take(batch)
+                if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
+                    await asyncio.sleep(_AGAIN_S)
                 for looked in looking:
                     if not looked.done():
                         looked.set_result(None)

@@ -31,8 +31,7 @@ from .metrics import CountingMetrics
 from .store import LogDisagrees, LoggedCast, Verdict
 
 BALLOTS_AT_ONCE = 16
-_LOOK_EVERY_S = 1.0
-"""A checkpoint comes once a second, and with it what there is to examine."""
+_LOOK_EVERY_S = 0.5
 _LOOK_AGAIN_AFTER_FAULT_S = 2.0
 
 _log = structlog.get_logger(__name__)

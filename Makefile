@@ -151,6 +151,15 @@ images: $(INSTALLED) ## Build images without a registry, their contents and dige
 images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
 	@$(RUN) python -m evote_images.check $(PARTS)
 
+.PHONY: cosign
+# Of the Go module proxy, pinned by go.sum; minutes of one processor. Tests try it where it is.
+.tools/cosign: deploy/images/cosign/go.mod deploy/images/cosign/go.sum
+	@command -v go >/dev/null || { echo "make cosign builds cosign: install Go 1.26 or newer" >&2; exit 1; }
+	@cd deploy/images/cosign && CGO_ENABLED=0 nice go build -p 1 -trimpath -buildvcs=false -ldflags='-s -w' -o $(CURDIR)/.tools/ tool
+
+cosign: $(INSTALLED) .tools/cosign ## Build cosign into .tools, and let it verify what `make images KEY=` signs
+	@$(RUN) pytest -q -n 0 deploy/images/tests/test_provenance.py
+
 # Takes root. The programs of Kubernetes are built once into the user's cache (15 minutes of one processor); from then on it is up in seconds.
 .PHONY: cluster cluster-down test-cluster
 NODES ?= 1
@@ -183,6 +192,17 @@ metrics: $(INSTALLED) ## Write docs/metrics.md from the code
 alerts: $(INSTALLED) .tools/sloth ## Write the SLOs' rules from deploy/monitoring/slos.yml, and try every alert
 	@$(RUN) python tests/contract/slo_rules.py
 	@$(RUN) pytest -q tests/contract/test_alerts.py tests/contract/test_watched.py
+
+.PHONY: collector collector-check
+# The Go module proxy again, pinned by go.sum: a minute. `make test` tries it where it is.
+.tools/evote-collector: $(addprefix deploy/monitoring/collector/,go.mod go.sum main.go allowed/allowed.go)
+	@command -v go >/dev/null || { echo "make collector builds an OpenTelemetry Collector: install Go 1.26 or newer" >&2; exit 1; }
+	@cd deploy/monitoring/collector && CGO_ENABLED=0 go build -p 2 -trimpath -buildvcs=false -ldflags='-s -w' -o $(CURDIR)/$@ .
+
+collector: .tools/evote-collector ## Build the OpenTelemetry Collector of deploy/monitoring into .tools
+
+collector-check: $(INSTALLED) .tools/evote-collector ## Run it with the configuration that is shipped, and compare what arrives behind it (docs/adr/0050-collector.md)
+	@$(RUN) pytest -q -n 0 tests/contract/test_traced.py tests/integration/test_collector.py
 
 .PHONY: drill
 drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)

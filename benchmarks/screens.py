@@ -20,7 +20,7 @@ from playwright.sync_api import Route
 from polls import CARD, PHONE, WEIGHTS, Polls, in_a_thread, open_polls
 
 _IN_LINE: Final = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Line/15.10.1"
-_PUBLIC: Final = ("ballot", "board", "turnout", "result", "status", "intended")
+_PUBLIC: Final = ("ballot", "board", "turnout", "result", "status", "intended", "accessibility")
 
 
 def main() -> None:
@@ -211,7 +211,7 @@ class _Screens:
         uuid = self._polls.referendum.officers.election_uuid
         with self._tab() as page:
             page.open(f"{self._polls.stack.board.origin}/?election={uuid}&page={place}")
-            if place not in ("ballot", "intended"):
+            if place not in ("ballot", "intended", "accessibility"):
                 page.tab.get_by_text("この画面は自動で新しくなります。").wait_for()
             yield page
 

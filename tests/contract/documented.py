@@ -38,6 +38,7 @@ OTHERS = frozenset(
     {
         "apt-get",
         "belenios-tool",
+        "cosign",
         "cp",
         "curl",
         "export",

@@ -10,13 +10,14 @@ import yaml
 from evote_auth.main import PROGRAM as AUTH
 from evote_ballot.main import PROGRAM as BALLOT
 from evote_biometric.main import PROGRAM as BIOMETRIC
+from evote_eventlog.topics import Topic
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.bodylimit import GuardedRoute
 from evote_platform.cross_origin import FrontRoute
 from evote_platform.tracing import ALLOWED_ATTRIBUTES, TRACED
 from evote_tally.main import PROGRAM as TALLY
 
-COLLECTOR = Path(__file__).parents[2] / "deploy/monitoring/collector/otelcol.yaml"
+COLLECTOR = Path(__file__).parents[2] / "deploy/monitoring/collector"
 PROGRAMS = {program.service: program for program in (AUTH, BALLOT, BIOMETRIC, LEDGER_ANCHOR, TALLY)}
 OF_ALL_VOTERS = {("auth", "/elections/{election_uuid}/roll"), ("auth", "/elections/{election_uuid}/roll/freeze")}
 
@@ -48,9 +49,22 @@ def test_all_commands_of_officers_to_tally_are_traced() -> None:
 
 
 def test_the_collector_passes_what_a_span_may_say_and_nothing_else() -> None:
-    written = yaml.safe_load(COLLECTOR.read_text("utf-8"))
-    passing = written["processors"]["transform/allowed"]["trace_statements"]
-    said = [statement for group in passing for statement in group["statements"]]
-    of_spans = next(statement for statement in said if statement.startswith("keep_keys(span.attributes"))
-    assert set(re.findall(r'"([^"]+)"', of_spans)) == ALLOWED_ATTRIBUTES
-    assert written["service"]["pipelines"]["traces"]["processors"].index("transform/allowed") >= 0
+    written = yaml.safe_load((COLLECTOR / "otelcol.yaml").read_text("utf-8"))
+    assert set(written["processors"]["allowed"]["attributes"]) == ALLOWED_ATTRIBUTES
+    assert set(written["service"]["pipelines"]) == {"traces"}
+    assert written["service"]["pipelines"]["traces"]["processors"][-1] == "allowed"
+
+
+def test_the_example_for_kubernetes_says_all_that_the_collectors_configuration_asks() -> None:
+    asked = set(re.findall(r"\$\{env:([A-Z_]+)\}", (COLLECTOR / "otelcol.yaml").read_text("utf-8")))
+    deployment, *_ = yaml.safe_load_all((COLLECTOR / "kubernetes.example.yaml").read_text("utf-8"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {one["name"] for one in container["env"]} == asked
+
+
+def test_no_span_has_a_name_that_the_collector_takes_for_a_number_of_somebody() -> None:
+    names = {f"{route.methods} {route.path}" for _, route in traced()} | {f"publish {topic.value}" for topic in Topic}
+    assert not [name for name in names if re.search("[0-9]", name)]
+    assert max(map(len, names)) <= int(
+        re.findall(r"const longest = (\d+)", (COLLECTOR / "allowed/allowed.go").read_text())[0]
+    )

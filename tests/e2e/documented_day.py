@@ -402,8 +402,10 @@ class DocumentedTown:
 
     def staff_tell_of_an_incident(self) -> None:
         """On the wall, and take it down again."""
-        for command in ("say", "show", "over"):
-            self.done("docs/runbooks/incidents.ja.md", f"evote wall {command}")
+        incidents = "docs/runbooks/incidents.ja.md"
+        self.done(incidents, "evote wall say", self.sato, typed="y\n")
+        self.done(incidents, "evote wall show")
+        self.done(incidents, "evote wall over", self.suzuki, typed="y\n")
 
 
 def _heard_by(trustee: int, code: CeremonyCode) -> str:

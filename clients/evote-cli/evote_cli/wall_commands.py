@@ -1,7 +1,11 @@
-"""``evote wall …``: what the city's staff say of an incident on the wall: a file that its server serves."""
+"""``evote wall …``: what the city's staff say of an incident on the wall: a file that its server serves.
+
+An officer signs all lines that stand there together, for one election; the wall's page checks it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,12 +14,18 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from evote_officers.acts import ANNOUNCE
+from evote_officers.commands import OfficerCommand
+from evote_statements.signed import StatementRefused, claimed_statement
 from evote_tlog.display import visible
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from rich.console import Console
 
-from .errors import CommandFailed
+from .commanding import Commanded, OfficerKey, Password, sign_alone
+from .errors import CommandFailed, NotApproved
 from .local_time import local_time
+from .officer_key import read_officer_key
+from .options import ElectionUuid, Yes
 
 app = typer.Typer(help="状況表示の画面：障害の知らせと、窓口での言い方。", no_args_is_help=True)
 _console = Console()
@@ -41,7 +51,7 @@ class Effect(StrEnum):
 
 
 class Announcement(BaseModel):
-    """One line on the wall (web/city/read/reads.ts reads it)."""
+    """One line on the wall (web/city/read/announcements.ts reads it)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +63,17 @@ class Announcement(BaseModel):
     effect: Effect
 
 
+class SignedAnnouncements(BaseModel):
+    """The file: the exact text of the list, and one officer's statement that commands it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    announcements: str
+    statements: tuple[str]
+
+
 _LIST: Final = TypeAdapter(tuple[Announcement, ...])
+_TO_BEGIN_ANEW: Final = "消して、出しておく知らせを evote wall say でもう一度出してください。"
 File = Annotated[
     Path,
     typer.Option(
@@ -64,8 +84,11 @@ File = Annotated[
 
 @app.command()
 def say(
+    election: ElectionUuid,
     text: Annotated[str, typer.Argument(help="起きていること（30 字まで）。", show_default=False)],
     file: File,
+    officer_key: OfficerKey,
+    password: Password,
     helpdesk: Annotated[str, typer.Option(help="窓口での言い方（50 字まで）。")] = "",
     way: Annotated[
         list[Way] | None, typer.Option(help="影響する投票のしかた。くり返せます。", show_default=False)
@@ -73,9 +96,10 @@ def say(
     effect: Annotated[
         Effect, typer.Option(help="止まっている（stops）か、遅れ・一部の不具合（slows）か。")
     ] = Effect.SLOWS,
+    yes: Yes = False,
 ) -> None:
-    """障害の知らせを画面に出す。十数秒で出ます。"""
-    said = _read(file)
+    """障害の知らせに署名して画面に出す。十数秒で出ます。"""
+    said = _read(file, election)
     number = max((one.number for one in said), default=0) + 1
     told = Announcement(
         number=number,
@@ -85,25 +109,35 @@ def say(
         ways=tuple(way or ()),
         effect=effect,
     )
-    _write(file, (*said, told))
-    _console.print(f"{number} 番として出しました。直ったら: evote wall over {number}", markup=False)
+    _sign(file, election, (*said, told), officer_key, password, yes)
+    _console.print(f"{number} 番として出しました。直ったら: evote wall over {election} {number}", markup=False)
 
 
 @app.command()
-def over(number: Annotated[int, typer.Argument(help="知らせの番号。", show_default=False)], file: File) -> None:
-    """直った知らせを画面から下ろす。"""
-    said = _read(file)
+def over(
+    election: ElectionUuid,
+    number: Annotated[int, typer.Argument(help="知らせの番号。", show_default=False)],
+    file: File,
+    officer_key: OfficerKey,
+    password: Password,
+    yes: Yes = False,
+) -> None:
+    """直った知らせを画面から下ろす。残りの知らせに署名しなおします。"""
+    said = _read(file, election)
     left = tuple(one for one in said if one.number != number)
     if left == said:
         raise CommandFailed(f"{number} 番の知らせは出ていません。evote wall show で番号を確かめてください。")
-    _write(file, left)
+    _sign(file, election, left, officer_key, password, yes)
     _console.print(f"{number} 番を下ろしました。", markup=False)
 
 
 @app.command()
-def show(file: File) -> None:
-    """いま画面に出ている知らせ。"""
-    said = _read(file)
+def show(election: ElectionUuid, file: File) -> None:
+    """いま画面に出ている知らせ（署名を確かめるのは画面です）。"""
+    _list(_read(file, election))
+
+
+def _list(said: Sequence[Announcement]) -> None:
     if not said:
         _console.print("何も出ていません。")
     for one in said:
@@ -121,24 +155,38 @@ def _line(text: str, what: str, longest: int) -> str:
     return line
 
 
-def _read(file: Path) -> tuple[Announcement, ...]:
+def _read(file: Path, election: str) -> tuple[Announcement, ...]:
     try:
-        return _LIST.validate_json(file.read_bytes())
+        signed = SignedAnnouncements.model_validate_json(file.read_bytes())
+        said = _LIST.validate_json(signed.announcements)
+        (statement,) = signed.statements
+        command = claimed_statement(OfficerCommand, statement)
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise CommandFailed(f"{file} を読めません: {error.strerror}") from error
-    except ValidationError as error:
-        raise CommandFailed(
-            f"{file} は知らせのファイルとして読めません。消すと、何も出ていない状態になります。"
-        ) from error
+    except (ValidationError, StatementRefused) as error:
+        raise CommandFailed(f"{file} は知らせのファイルとして読めません。{_TO_BEGIN_ANEW}") from error
+    expected = (ANNOUNCE.path_of(election), hashlib.sha256(signed.announcements.encode()).hexdigest())
+    if (command.path, command.body_sha256) != expected:
+        raise CommandFailed(f"{file} は別の選挙のものか、署名のあとで書きかえられています。{_TO_BEGIN_ANEW}")
+    return said
 
 
-def _write(file: Path, said: Sequence[Announcement]) -> None:
+def _sign(file: Path, election: str, said: Sequence[Announcement], key: Path, password: str, yes: bool) -> None:
+    """Whose signature the old file has is not known here: who signs vouches for every line, and is shown every line."""
+    _list(said)
+    if not yes and not typer.confirm("この内容を画面に出すことに署名しますか"):
+        raise NotApproved("署名しませんでした。画面は変わっていません。")
+    text = json.dumps(_LIST.dump_python(tuple(said), mode="json"), ensure_ascii=False)
+    request = Commanded(ANNOUNCE, {"election_uuid": election}, text.encode())
+    signed = SignedAnnouncements(
+        announcements=text, statements=sign_alone(request, read_officer_key(key, password), "状況表示の画面への知らせ")
+    )
     draft = file.with_name(f"{file.name}.part")
     try:
         # Whole or not at all: the wall reads it at any moment.
-        draft.write_text(json.dumps(_LIST.dump_python(tuple(said), mode="json"), ensure_ascii=False, indent=1), "utf-8")
+        draft.write_text(signed.model_dump_json(), "utf-8")
         draft.replace(file)
     except OSError as error:
         raise CommandFailed(f"{file} に書けません: {error.strerror}") from error

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from evote_cli.errors import CommandFailed
+from evote_cli.errors import CommandFailed, NotApproved
+from evote_officers.acts import ANNOUNCE
+from evote_officers.commands import verify_signatures
 
-from .at_keyboard import answering
+from .at_keyboard import ROSTER, UUID, answering
 
 NOBODY = answering(500, {})
 
@@ -18,34 +20,68 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "announcements.json"
 
 
+def at(file: Path, *more: str) -> tuple[str | Path, ...]:
+    return ("--file", file, *more)
+
+
+def lines(file: Path) -> list[dict[str, object]]:
+    """What stands there, if it is what an officer of the roster signed for this election."""
+    signed = json.loads(file.read_text())
+    given = verify_signatures(signed["statements"], ANNOUNCE, ROSTER).about(signed["announcements"].encode())
+    assert given.command.path == f"/elections/{UUID}/announcements.json"
+    assert (given.command.service, given.command.method, given.names) == ("front", "PUT", "sato")
+    said: list[dict[str, object]] = json.loads(signed["announcements"])
+    return said
+
+
 def test_an_incident_is_told_and_taken_down(evote, file) -> None:
-    options = ("--helpdesk", "隣の投票所を\n案内", "--way", "station", "--effect", "stops", "--file", file)
-    assert "evote wall over 1" in evote(NOBODY, "wall", "say", "並木の投票所の回線が切れています", *options)
-    evote(NOBODY, "wall", "say", "顔の確認が混んでいます", "--way", "face", "--file", file)
-    first, second = json.loads(file.read_text())
+    options = ("--helpdesk", "隣の投票所を\n案内", "--way", "station", "--effect", "stops")
+    told = evote(NOBODY, "wall", "say", UUID, "並木の投票所の回線が切れています", *options, *at(file), typed="y\n")
+    assert "隣の投票所を 案内" in told and f"evote wall over {UUID} 1" in told
+    evote(NOBODY, "wall", "say", UUID, "顔の確認が混んでいます", "--way", "face", *at(file, "--yes"))
+    first, second = lines(file)
     assert (first["text"], first["helpdesk"]) == ("並木の投票所の回線が切れています", "隣の投票所を 案内")
     assert (first["ways"], first["effect"], second["effect"]) == (["station"], "stops", "slows")
-    shown = evote(NOBODY, "wall", "show", "--file", file)
+    shown = evote(NOBODY, "wall", "show", UUID, *at(file))
     assert "並木の投票所" in shown and "日本時間" in shown
-    evote(NOBODY, "wall", "over", "1", "--file", file)
-    assert [one["number"] for one in json.loads(file.read_text())] == [2]
-    evote(NOBODY, "wall", "over", "2", "--file", file)
-    assert json.loads(file.read_text()) == []
-    assert "何も出ていません" in evote(NOBODY, "wall", "show", "--file", file)
+    evote(NOBODY, "wall", "over", UUID, "1", *at(file, "--yes"))
+    assert [one["number"] for one in lines(file)] == [2]
+    evote(NOBODY, "wall", "over", UUID, "2", *at(file, "--yes"))
+    assert lines(file) == []
+    assert "何も出ていません" in evote(NOBODY, "wall", "show", UUID, *at(file))
+
+
+def test_who_signs_is_shown_every_line_and_may_say_no(evote, file) -> None:
+    evote(NOBODY, "wall", "say", UUID, "並木の投票所の回線が切れています", *at(file, "--yes"))
+    before = file.read_bytes()
+    with pytest.raises(NotApproved, match="画面は変わっていません"):
+        evote(NOBODY, "wall", "say", UUID, "顔の確認が混んでいます", *at(file), typed="n\n")
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("text", ["", "  ", "長" * 31, "見えない\u202e字"])
 def test_what_nobody_could_read_on_a_wall_is_refused_and_changes_nothing(evote, file, text) -> None:
     with pytest.raises(CommandFailed, match="30 字まで"):
-        evote(NOBODY, "wall", "say", text, "--file", file)
+        evote(NOBODY, "wall", "say", UUID, text, *at(file, "--yes"))
     assert not file.exists()
+
+
+def test_a_line_that_was_slipped_in_isn_t_signed_along_and_neither_are_those_of_another_election(evote, file) -> None:
+    evote(NOBODY, "wall", "say", UUID, "並木の投票所の回線が切れています", *at(file, "--yes"))
+    signed = json.loads(file.read_text())
+    with pytest.raises(CommandFailed, match="別の選挙のものか、署名のあとで書きかえられています"):
+        evote(NOBODY, "wall", "say", "An0therE1ection", "x", *at(file, "--yes"))
+    file.write_text(json.dumps(signed | {"announcements": signed["announcements"].replace("並木", "全部")}))
+    with pytest.raises(CommandFailed, match="別の選挙のものか、署名のあとで書きかえられています"):
+        evote(NOBODY, "wall", "over", UUID, "1", *at(file, "--yes"))
 
 
 def test_a_number_that_is_not_there_and_a_file_that_is_none_are_told(evote, file) -> None:
     with pytest.raises(CommandFailed, match="7 番の知らせは出ていません"):
-        evote(NOBODY, "wall", "over", "7", "--file", file)
-    file.write_text('[{"number": 1}]')
-    with pytest.raises(CommandFailed, match="知らせのファイルとして読めません"):
-        evote(NOBODY, "wall", "show", "--file", file)
+        evote(NOBODY, "wall", "over", UUID, "7", *at(file, "--yes"))
+    for other in ('[{"number": 1}]', '{"announcements": "[]", "statements": ["{}"]}'):
+        file.write_text(other)
+        with pytest.raises(CommandFailed, match="知らせのファイルとして読めません"):
+            evote(NOBODY, "wall", "show", UUID, *at(file))
     with pytest.raises(CommandFailed, match="書けません"):
-        evote(NOBODY, "wall", "say", "x", "--file", file.parent / "nowhere" / file.name)
+        evote(NOBODY, "wall", "say", UUID, "x", *at(file.parent / "nowhere" / file.name, "--yes"))

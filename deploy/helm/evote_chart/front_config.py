@@ -1,4 +1,4 @@
-"""``python -m evote_chart.front_config resident|board OUT VALUES…`` writes the ``config.json`` that a front will serve.
+"""``python -m evote_chart.front_config FRONT OUT VALUES…`` writes the ``config.json`` that a front will serve.
 
 Officers sign its bytes (``evote front sign --config``), so it is taken out of what Helm makes and never written anew.
 """
@@ -15,7 +15,7 @@ import yaml
 
 from .settings import CHART
 
-FRONTS: Final = ("resident", "board")
+FRONTS: Final = ("resident", "board", "wall")
 
 
 def main() -> int:
@@ -24,12 +24,15 @@ def main() -> int:
     arguments.add_argument("front", choices=FRONTS)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("values", nargs="+", type=Path, help="as for helm install, in the same order")
+    arguments.add_argument("--release", default="evote", help="as for helm install (evote)")
+    arguments.add_argument("--namespace", default="evote", help="as for helm install (evote); the wall's names hold it")
     asked = arguments.parse_args()
     given = [word for file in asked.values for word in ("--values", str(file))]
     template = f"templates/{asked.front}/{asked.front}.yaml"
+    words = ("template", asked.release, str(CHART), "--namespace", asked.namespace, "--show-only", template)
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own Helm
-            ["helm", "template", "evote", str(CHART), "--show-only", template, *given],  # noqa: S607
+            ["helm", *words, *given],  # noqa: S607
             capture_output=True,
             text=True,
             check=False,

@@ -22,6 +22,7 @@ Replicas = Annotated[int, Field(ge=1, le=100)]
 PoolSize = Annotated[int, Field(ge=2, le=100)]
 Quantity = Annotated[str | int, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 Labels = dict[str, str]
+KeyLine = Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
 Key32 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
 
@@ -68,6 +69,8 @@ class Hosts(_Values):
     log: Host
     """ledger-anchor: the public log."""
     tally: Host
+    wall: Host | None = None
+    """The city's wall, with ``wall.enabled``: a name that the city's own network knows."""
 
 
 class Peer(_Values):
@@ -237,6 +240,72 @@ class Board(_Values):
 class Resident(Board):
     phone_app: Origin | None = None
     """The origin of the phone's app's provider, with ``auth.settings.phoneBaseUrl``."""
+
+
+class Rate(_Values):
+    """A line of the turnout table of the election before."""
+
+    day: Annotated[int, Field(ge=1)]
+    """Of voting; the first is 1."""
+    time: Annotated[str, Field(pattern=r"^\d{2}:\d{2}$")]
+    rate: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{2}$")]
+    """In percent, such as ``12.34``."""
+
+
+class Previous(_Values):
+    """The election before, with which the wall compares."""
+
+    name: Annotated[str, Field(min_length=1)]
+    final: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{2}$")]
+    """In percent."""
+    rates: tuple[Rate, ...]
+
+
+class WallOfficers(_Values):
+    """Who may say something on the wall (``evote wall``), as on the roster."""
+
+    deployment: Name
+    """The roster's."""
+    persons: Annotated[dict[Name, Annotated[tuple[KeyLine, ...], Field(min_length=1)]], Field(min_length=1)]
+    """The lines of each election officer's keys, by identifier."""
+
+
+class WallEdge(_Values):
+    """What leads the city's own network to the wall; of the kind of ``edge``."""
+
+    class_name: str
+    """The GatewayClass or IngressClass; no voter's network should reach what it serves."""
+    annotations: Labels
+    """For its Gateway, or its Ingress."""
+    peers: Peers | None = None
+    """Its pods or addresses, for the policy."""
+
+
+class Wall(_Values):
+    """The city's wall on the voting day (ADR 43): one screen with turnout, the log's progress, ways in and alarms."""
+
+    enabled: bool
+    image: Image | None = None
+    """Of the part ``city``."""
+    replicas: Replicas
+    manifest: str
+    """The signed list of what is served (``evote front sign``); empty: none yet."""
+    resources: Resources
+    election: Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{14,64}$")] | None = None
+    """The UUID of the election that it shows."""
+    officers: WallOfficers | None = None
+    ways: tuple[Literal["card", "phone", "face", "station"], ...]
+    """The ways in that this election offers."""
+    previous: Previous | None = None
+    edge: WallEdge
+    prometheus: Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?$")] | None = None
+    """The origin of Prometheus' HTTP API, by its whole name in the cluster."""
+    prometheus_port: Port
+    """At which Prometheus' pods (``network.monitoring``) answer, for the policy."""
+    resolver: Annotated[str, Field(pattern=r"^[a-z0-9.:-]+$")]
+    """The cluster's name server, an address or its whole name: the wall asks it again and again."""
+    cluster_domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
+    """What names in the cluster end with."""
 
 
 class City(_Values):
@@ -416,5 +485,6 @@ class Values(_Values):
     tally: Tally
     resident: Resident
     board: Board
+    wall: Wall
     kafka: Kafka
     postgresql: Postgres

@@ -103,6 +103,12 @@ def test_every_resource_is_one_that_its_schema_takes(profile: str, more: tuple[s
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_example_of_a_collector_beside_the_release_is_one_that_its_schemas_take() -> None:
+    example = (ROOT / "deploy/monitoring/collector/kubernetes.example.yaml").read_text("utf-8")
+    done = kubeconform(tuple(yaml.safe_load_all(example)))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_member_that_no_schema_knows_is_found() -> None:
     (first, *_) = of_kind(rendered("city-240k"), "Cluster").values()
     wrong = {**first, "spec": {**first["spec"], "instence": 3}}
@@ -175,7 +181,11 @@ def test_each_setting_that_is_a_value_comes_to_its_service_as_it_is(
 ) -> None:
     keys = {service: "ledgerAnchor" if service == "ledger-anchor" else service for service in SETTINGS}
     wanted = {
-        service: {name: SAMPLES.get(name, field.default) for name, field in left_to_the_city(service).items()}
+        service: {
+            # A Collector for each: one for auth and ballot would be refused.
+            **{name: SAMPLES.get(name, field.default) for name, field in left_to_the_city(service).items()},
+            "traces_endpoint": f"https://collector-{service}.example:4318/v1/traces",
+        }
         for service in SETTINGS
     }
     values: dict[str, Any] = {
@@ -295,6 +305,7 @@ def test_the_owner_of_a_schema_is_known_to_its_migration_alone() -> None:
 # Who stands outside of the release, by labels of namespace and pod; addresses by themselves.
 OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "edge": ({"kubernetes.io/metadata.name": "envoy-gateway-system"}, {"app": "envoy"}),
+    "edge inside": ({"kubernetes.io/metadata.name": "envoy-gateway-inside"}, {"app": "envoy"}),
     "prometheus": ({"kubernetes.io/metadata.name": "monitoring"}, {"app.kubernetes.io/name": "prometheus"}),
     "names": ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}),
     "operator": ({"kubernetes.io/metadata.name": "cnpg-system"}, {"app.kubernetes.io/name": "cloudnative-pg"}),
@@ -309,7 +320,7 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "postgresql": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg"}),
     "postgresql-biometric": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg-biometric"}),
 }
-PORTS = (53, 80, 443, 5432, 8000, 8001, 8080, 9093, 9187)
+PORTS = (53, 80, 443, 5432, 8000, 8001, 8080, 9090, 9093, 9187)
 
 
 def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
@@ -374,6 +385,9 @@ def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
         expected |= {("tally", service, 8001)} if service != "tally" else set()
     for front in ("resident", "board"):
         expected.add(("edge", front, 8080))
+    # The wall, from inside alone; it asks what the public may ask, and Prometheus.
+    expected |= {("edge inside", "wall", 8080), ("wall", "names", 53), ("wall", "prometheus", 9090)}
+    expected |= {("wall", asked, 8000) for asked in ("ballot", "ledger-anchor", "tally")}
     for database in ("postgresql", "postgresql-biometric"):
         expected |= {("operator", database, 8000), ("prometheus", database, 9187)}
     assert arrows(rendered("city-240k")) == expected
@@ -403,9 +417,16 @@ def test_a_policy_that_is_missing_or_too_wide_is_found() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_service_of_a_profile_reaches_another_ones_door(profile: str) -> None:
-    services = set(SERVICES) | {"resident", "board"}
+    services = set(SERVICES) | {"resident", "board", "wall"}
     inner = [arrow for arrow in arrows(rendered(profile)) if arrow[0] in services and arrow[1] in services]
-    assert {(source, port) for source, _, port in inner} == {("tally", 8001)}
+    assert {(source, port) for source, _, port in inner} == {("tally", 8001), ("wall", 8000)}
+
+
+def test_without_a_wall_there_is_nothing_of_it_and_nobody_has_its_arrows() -> None:
+    resources = rendered("city-240k", "--set", "wall.enabled=false,hosts.wall=null")
+    assert not [one for one in resources if "wall" in one["metadata"]["name"]]
+    with_it = arrows(rendered("city-240k"))
+    assert arrows(resources) == {arrow for arrow in with_it if "wall" not in arrow[:2]}
 
 
 # --- the edge and the fronts ---
@@ -416,13 +437,16 @@ def test_each_name_has_a_certificate_of_its_own_and_leads_to_one_service(kind: s
     resources = rendered("city-240k", "--set", f"edge.kind={kind}")
     leads: dict[str, str] = {}
     if kind == "gateway":
-        (gateway,) = of_kind(resources, "Gateway").values()
-        listeners = {one["name"]: one for one in gateway["spec"]["listeners"]}
+        listeners = {
+            (name, one["name"]): one
+            for name, gateway in of_kind(resources, "Gateway").items()
+            for one in gateway["spec"]["listeners"]
+        }
         certificates = [one["tls"]["certificateRefs"][0]["name"] for one in listeners.values()]
         for route in of_kind(resources, "HTTPRoute").values():
             (name,) = route["spec"]["hostnames"]
             (parent,) = route["spec"]["parentRefs"]
-            assert listeners[parent["sectionName"]]["hostname"] == name
+            assert listeners[parent["name"], parent["sectionName"]]["hostname"] == name
             leads[name] = route["spec"]["rules"][0]["backendRefs"][0]["name"]
     else:
         certificates = []
@@ -439,13 +463,40 @@ def test_each_name_has_a_certificate_of_its_own_and_leads_to_one_service(kind: s
         "ballot.city.example": "evote-ballot",
         "log.city.example": "evote-ledger-anchor",
         "tally.city.example": "evote-tally",
+        "wall.city.example": "evote-wall",
     }
     assert len(set(certificates)) == len(leads)
 
 
-@pytest.mark.parametrize("front", ["resident", "board"])
-def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(front: str, tmp_path: Path) -> None:
-    made = of_kind(rendered("city-240k"), "ConfigMap")[f"evote-{front}"]["data"]
+def test_the_wall_is_led_to_by_an_edge_of_its_own_that_leads_nowhere_else() -> None:
+    resources = rendered("city-240k")
+    gateways = of_kind(resources, "Gateway")
+    assert [one["name"] for one in gateways["evote-wall-edge"]["spec"]["listeners"]] == ["wall"]
+    assert "wall" not in {one["name"] for one in gateways["evote-edge"]["spec"]["listeners"]}
+    classes = {name: gateway["spec"]["gatewayClassName"] for name, gateway in gateways.items()}
+    assert classes == {"evote-edge": "envoy", "evote-wall-edge": "envoy-inside"}
+    ingresses = of_kind(rendered("city-240k", "--set", "edge.kind=ingress"), "Ingress")
+    inside = {name for name, one in ingresses.items() if one["spec"]["ingressClassName"] == "envoy-inside"}
+    assert inside == {"evote-wall"}
+
+
+def test_what_staff_say_is_a_folder_of_the_wall_that_may_be_missing() -> None:
+    spec = pods(rendered("city-240k"))["wall"]["spec"]
+    (said,) = [one for one in spec["volumes"] if one["name"] == "announcements"]
+    assert said["configMap"] == {"name": "evote-wall-announcements", "optional": True}
+    (mounted,) = [one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "announcements"]
+    # Of a file alone the kubelet would never bring a newer one.
+    assert mounted == {"name": "announcements", "mountPath": "/etc/evote-front/announcements", "readOnly": True}
+
+
+@pytest.mark.parametrize("prometheus", ["http://prometheus:9090", "https://prometheus.city.example"])
+@pytest.mark.parametrize("front", ["resident", "board", "wall"])
+def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(
+    front: str, prometheus: str, tmp_path: Path
+) -> None:
+    made = of_kind(rendered("city-240k", "--set", f"wall.prometheus={prometheus}"), "ConfigMap")[f"evote-{front}"][
+        "data"
+    ]
     config = tmp_path / "config.json"
     config.write_text(made["config.json"], "utf-8")
     done = subprocess.run(
@@ -454,7 +505,7 @@ def test_the_fronts_policy_is_the_one_that_is_made_of_its_configuration(front: s
     assert made["connect-src.conf"] == done.stdout
 
 
-@pytest.mark.parametrize("front", ["resident", "board"])
+@pytest.mark.parametrize("front", ["resident", "board", "wall"])
 def test_officers_sign_the_very_bytes_that_the_front_serves(front: str, tmp_path: Path) -> None:
     """The chart makes ``config.json``, officers sign the file that ``evote_chart.front_config`` takes out of it, and a
     browser gets what the ConfigMap holds: one text."""
@@ -570,7 +621,7 @@ def _target(place: str) -> tuple[str, int]:
     return name.removesuffix("-management"), 8000 if port == "80" else int(port)
 
 
-@pytest.mark.parametrize("front", ["resident", "board"])
+@pytest.mark.parametrize("front", ["resident", "board", "wall"])
 def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path: Path) -> None:
     signed = tmp_path / "manifest.json"
     signed.write_text('{"statements": ["…"],\n "files": {}}\n')

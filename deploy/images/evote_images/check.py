@@ -2,7 +2,7 @@
 
 It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
 repository's; nginx reads a front's configuration and serves its page; each of the operators' programs says how it is
-used.
+used, and the Collector takes its configuration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 
 from .build import OUT
 from .oci import EPOCH
-from .parts import PARTS, ROOT, Part, run
+from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, Part, run
 
 _NOBODY: Final = "65532:65532"
 _TOOLS: Final = ("evote", "evote-verify", "evote-witness")
@@ -35,6 +35,10 @@ ip link set lo up
 # Ended from inside: who is killed outside takes nobody along that has become somebody else.
 exec timeout --kill-after=5 60 chroot --userspec=NOBODY "$root" "$@"
 """.replace("NOBODY", _NOBODY)
+_FOR_A_COLLECTOR: Final = (
+    *("SERVICES=[evote-auth]", "LISTEN=127.0.0.1:4318", "TRACES_BACKEND=http://127.0.0.1"),
+    *("CERTIFICATE_FILE=/tls.crt", "KEY_FILE=/tls.key"),
+)
 _ORIGIN: Final = "https://ballot.city.example"
 # Beside nginx, in its namespace: what a browser asks first.
 _ASK: Final = """
@@ -58,6 +62,11 @@ def fault_of(part: Part) -> str | None:
             return f"everybody may write {', '.join(writable[:5])}"
         if part.start.port == 8080:
             return _front_fault(root, part)
+        if part.name == "collector":
+            told = _run(
+                root, "env", *_FOR_A_COLLECTOR, f"/app/bin/{COLLECTOR}", "validate", "--config", COLLECTOR_CONFIG
+            )
+            return None if told.returncode == 0 else f"it doesn't take its configuration: {told.stderr[-2000:]}"
         if not part.start.entrypoint:
             silent = [name for name in _TOOLS if _run(root, f"/app/bin/{name}", "--help").returncode != 0]
             return f"{', '.join(silent)} don't start" if silent else None

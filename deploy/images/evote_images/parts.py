@@ -1,4 +1,4 @@
-"""What each image holds: a service in its own environment, a front's files, or the operators' programs."""
+"""What each image holds: a service in its own environment, a front's files, programs of operators or the Collector."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _UV: Final = str(ROOT / ".tools/bin/uv")
 _PYTHON: Final = "/usr/bin/python3"
 """Debian 12's own, here as in the image: an environment is of one Python."""
 _CORE: Final = ROOT / ".cache/belenios-core/release/libevote_belenios_core.so"
+COLLECTOR: Final = "evote-collector"
+COLLECTOR_CONFIG: Final = "/etc/evote-collector/otelcol.yaml"
 _NGINX: Final = """\
 # Of an image whose root nobody writes: all that nginx writes is in /run and /tmp.
 worker_processes auto;
@@ -56,7 +58,7 @@ class Part:
     """Debian's, beside what is essential."""
     start: Start
     programs: tuple[str, ...] = ()
-    """Our distributions of the lock file; none: a front's files."""
+    """Our distributions of the lock file; none: a front's files, or the Collector."""
 
 
 _PYTHON_PACKAGES: Final = ("ca-certificates", "libstdc++6", "python3")
@@ -78,8 +80,8 @@ def _front(name: str) -> Part:
         ["/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;"], (), {"PATH": _PATH}, port=8080, stop_signal="SIGQUIT"
     )
     if name == "city":
-        # It hangs in the city's network, apart from the release, and asks over TLS.
-        return Part(name, "", ("ca-certificates", "nginx-light"), start)
+        # It asks, and may have to by TLS.
+        return Part(name, "wall", ("ca-certificates", "nginx-light"), start)
     return Part(name, name, ("nginx-light",), start)
 
 
@@ -89,9 +91,18 @@ def _tools() -> Part:
     return Part("tools", "", _PYTHON_PACKAGES, start, ("evote-cli", "evote-verify", "evote-witness"))
 
 
+def _collector() -> Part:
+    """Of who runs the stores of traces, beside the release (docs/runbooks/traces.md)."""
+    start = Start([f"/app/bin/{COLLECTOR}"], ["--config", COLLECTOR_CONFIG], {"PATH": _PATH}, port=4318)
+    return Part("collector", "", ("ca-certificates",), start)
+
+
 PARTS: Final[Mapping[str, Part]] = {
     part.name: part
-    for part in (*map(_service, _SERVICES), _tools(), _front("resident"), _front("board"), _front("city"))
+    for part in (
+        *map(_service, _SERVICES),
+        *(_tools(), _front("resident"), _front("board"), _front("city"), _collector()),
+    )
 }
 
 
@@ -99,7 +110,9 @@ def fill(part: Part, stage: Path) -> Mapping[str, Path]:
     """Put the part's own files below ``stage``; each folder by its place in the image."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    return _fill_programs(part, stage) if part.programs else _fill_front(part, stage)
+    if part.programs:
+        return _fill_programs(part, stage)
+    return _fill_collector(stage) if part.name == "collector" else _fill_front(part, stage)
 
 
 def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
@@ -149,8 +162,19 @@ def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
     return {"srv/resident": site, "etc": etc}
 
 
+def _fill_collector(stage: Path) -> Mapping[str, Path]:
+    run("make", "--silent", "collector")
+    for place in ("app/bin", "etc/evote-collector"):
+        (stage / place).mkdir(parents=True)
+    shutil.copy(ROOT / ".tools" / COLLECTOR, stage / "app/bin")
+    shutil.copy(ROOT / "deploy/monitoring/collector/otelcol.yaml", stage / COLLECTOR_CONFIG.lstrip("/"))
+    return {"app": stage / "app", "etc": stage / "etc"}
+
+
 def components(part: Part) -> list[Any]:
     """The part's own packages, as CycloneDX has them."""
+    if part.name == "collector":
+        return list(_go(ROOT / ".tools" / COLLECTOR))
     if not part.programs:
         return list(_npm())
     told = run(
@@ -163,6 +187,16 @@ def components(part: Part) -> list[Any]:
 
 def _asked(part: Part) -> list[str]:
     return [f"--package={name}" for name in part.programs]
+
+
+def _go(program: Path) -> Iterator[Any]:
+    """The modules of which a program was linked, as it says itself; Go's own library among them."""
+    head, *lines = run("go", "version", "-m", str(program)).splitlines()
+    modules = [("std", head.rpartition(": go")[2])]
+    modules += [(words[1], words[2]) for words in map(str.split, lines) if words[:1] == ["dep"]]
+    for name, version in modules:
+        purl = f"pkg:golang/{name}@{version}"
+        yield {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
 
 
 def _npm() -> Iterator[Any]:

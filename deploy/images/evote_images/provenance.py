@@ -1,8 +1,8 @@
 """Of what an image was built, signed by whoever built it: SLSA provenance in an in-toto statement in a DSSE envelope.
 
 ``python -m evote_images.provenance PUBLIC.pem PROVENANCE IMAGE.tar`` says whether the archive is the one that the key's
-holder built, and of which commit; ``cosign verify-blob-attestation`` and other programs read the same envelope.
-(in-toto Statement v1; SLSA Provenance v1; DSSE v1.)
+holder built, and of which commit; ``cosign verify-blob-attestation`` verifies the same file.
+(in-toto Statement v1; SLSA Provenance v1; DSSE v1, in a Sigstore bundle v0.3.)
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from .parts import ROOT, Part, run
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-_LOCKS: Final = ("uv.lock", "web/package-lock.json", "libs/belenios-core/Cargo.lock")
+_BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
+"""What cosign 3 reads; of the envelope alone it makes nothing."""
+_LOCKS: Final = (
+    "uv.lock",
+    "web/package-lock.json",
+    "libs/belenios-core/Cargo.lock",
+    "deploy/monitoring/collector/go.sum",
+)
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 
 
@@ -74,7 +81,7 @@ def statement_of(part: Part, digest: str, registry: str) -> dict[str, Any]:
 
 
 def signed(statement: dict[str, Any], key: PrivateKey) -> str:
-    """The envelope, as JSON."""
+    """The bundle with the envelope, as JSON."""
     payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
     message = _encoded(payload)
     signature = key.sign(message) if isinstance(key, ed25519.Ed25519PrivateKey) else key.sign(message, _ECDSA)
@@ -83,18 +90,19 @@ def signed(statement: dict[str, Any], key: PrivateKey) -> str:
         "payload": base64.b64encode(payload).decode(),
         "signatures": [{"keyid": "", "sig": base64.b64encode(signature).decode()}],
     }
-    return json.dumps(envelope) + "\n"
+    material = {"publicKey": {"hint": ""}}
+    return json.dumps({"mediaType": _BUNDLE, "verificationMaterial": material, "dsseEnvelope": envelope}) + "\n"
 
 
-def verify(envelope: str, key: PublicKey, digest: str) -> dict[str, Any]:
+def verify(bundle: str, key: PublicKey, digest: str) -> dict[str, Any]:
     """The statement, when the key signed it and it is about the image of this digest; raises :class:`NotProven`."""
     try:
-        read = json.loads(envelope)
+        read = json.loads(bundle)["dsseEnvelope"]
         payload = base64.b64decode(read["payload"], validate=True)
         signatures = [base64.b64decode(one["sig"], validate=True) for one in read["signatures"]]
         kind = read["payloadType"]
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise NotProven("the provenance is no DSSE envelope") from error
+        raise NotProven("the provenance is no bundle with a DSSE envelope") from error
     if kind != _PAYLOAD_TYPE or not any(_holds(key, one, _encoded(payload)) for one in signatures):
         raise NotProven("the key's holder did not sign this provenance")
     statement: dict[str, Any] = json.loads(payload)

@@ -93,7 +93,7 @@ def test_an_image_names_what_it_holds_by_digest_and_starts_as_nobody(tmp_path: P
 def test_every_image_of_the_chart_is_a_part_that_starts_as_its_containerfile_says() -> None:
     root = Path(__file__).parents[3]
     services = {"auth", "biometric", "ballot", "ledger-anchor", "tally"}
-    assert set(PARTS) == services | {"tools", "resident", "board", "city"}
+    assert set(PARTS) == services | {"tools", "resident", "board", "city", "collector"}
     for name in services:
         part = PARTS[name]
         recipe = (root / "services" / name / "Containerfile").read_text()

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from evote_images.oci import Start, pack_folders, write_image
-from evote_images.parts import PARTS
+from evote_images.parts import PARTS, ROOT
 from evote_images.provenance import (
     NotProven,
     PrivateKey,
@@ -30,6 +30,7 @@ KEYS: dict[str, PrivateKey] = {
     "p256": ec.generate_private_key(ec.SECP256R1()),
 }
 DIGEST = "sha256:" + "ab" * 32
+COSIGN = ROOT / ".tools/cosign"
 
 
 def pem(key: PrivateKey) -> bytes:
@@ -53,7 +54,7 @@ def test_what_was_signed_names_image_commit_and_lock_files_and_no_time(key: Priv
 
 def test_openssl_verifies_the_same_signature(key: PrivateKey, tmp_path: Path) -> None:
     """A program that we did not write, over DSSE's encoding made by hand."""
-    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
+    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))["dsseEnvelope"]
     payload = base64.b64decode(envelope["payload"])
     kind = "application/vnd.in-toto+json"
     (tmp_path / "message").write_bytes(f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload)
@@ -81,12 +82,39 @@ def _nobody(envelope: dict[str, Any]) -> None:
     envelope["signatures"] = []
 
 
+def cosign(folder: Path, key: PrivateKey, bundle: str, digest: str) -> subprocess.CompletedProcess[str]:
+    """By cosign, which gets no answer from anybody."""
+    (folder / "builder.pem").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (folder / "provenance.json").write_text(bundle)
+    command = [str(COSIGN), "verify-blob-attestation", "--bundle", "provenance.json", "--key", "builder.pem"]
+    command += ["--type", "slsaprovenance1", "--insecure-ignore-tlog"]
+    command += ["--digest", digest.removeprefix("sha256:"), "--digestAlg", "sha256"]
+    nobody = {"HTTPS_PROXY": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1", "HOME": str(folder)}
+    return subprocess.run(command, cwd=folder, env=nobody, capture_output=True, text=True, timeout=50, check=False)
+
+
+@pytest.mark.skipif(not COSIGN.exists(), reason="make cosign builds cosign")
+def test_cosign_verifies_what_was_signed_and_neither_another_key_nor_image_nor_text(
+    key: PrivateKey, tmp_path: Path
+) -> None:
+    bundle = signed(statement_of(PARTS["auth"], DIGEST, "r"), key)
+    assert "Verified OK" in cosign(tmp_path, key, bundle, DIGEST).stderr
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    assert cosign(tmp_path, stranger, bundle, DIGEST).returncode == 1
+    assert cosign(tmp_path, key, bundle, "sha256:" + "cd" * 32).returncode == 1
+    for change in (_other_image, _other_kind, _nobody):
+        changed = json.loads(bundle)
+        change(changed["dsseEnvelope"])
+        assert cosign(tmp_path, key, json.dumps(changed), "sha256:" + "cd" * 32).returncode == 1
+        assert cosign(tmp_path, key, json.dumps(changed), DIGEST).returncode == 1
+
+
 @pytest.mark.parametrize("change", [_other_image, _other_kind, _nobody])
 def test_a_changed_envelope_proves_nothing(key: PrivateKey, change: Any) -> None:
-    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
-    change(envelope)
+    bundle = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
+    change(bundle["dsseEnvelope"])
     with pytest.raises(NotProven, match="did not sign"):
-        verify(json.dumps(envelope), key.public_key(), "sha256:" + "cd" * 32)
+        verify(json.dumps(bundle), key.public_key(), "sha256:" + "cd" * 32)
 
 
 def test_neither_another_key_nor_another_image_is_taken() -> None:
@@ -96,7 +124,7 @@ def test_neither_another_key_nor_another_image_is_taken() -> None:
         verify(envelope, other.public_key(), DIGEST)
     with pytest.raises(NotProven, match="another image"):
         verify(envelope, mine.public_key(), "sha256:" + "cd" * 32)
-    with pytest.raises(NotProven, match="no DSSE envelope"):
+    with pytest.raises(NotProven, match="no bundle with a DSSE envelope"):
         verify("{}", mine.public_key(), DIGEST)
 
 

@@ -147,12 +147,14 @@ CLUSTER = ("coredns", "etcd", "kube-router", "kubernetes", "metrics-server")
 
 
 def test_every_lock_file_is_one_that_is_asked_about() -> None:
-    """The only other locks are of Go programs that tests alone run."""
+    """The other locks are of Go programs that tests alone run, and of the Collector, whose image lists its modules."""
     assert lock_files("uv.lock")
     assert lock_files("package-lock.json")
     assert [path.parent.name for path in lock_files("Cargo.lock")] == ["belenios-core"]
     others = [path for name in ("go.sum", "yarn.lock", "pnpm-lock.yaml") for path in lock_files(name)]
     assert {path.parent.name for path in others} == {
+        "collector",
+        "cosign",
         "torchwood",
         "helm",
         "helm-unittest",

@@ -74,6 +74,8 @@ REISSUE_TEMPLATE: Final = Act(
 )
 # No service carries it out: whoever serves the page serves the signed list beside it (evote-verify --front).
 PUBLISH_FRONT: Final = Act("front", "PUT", "/manifest.json", _OFFICER, 2, "投票ページ・公開ページとして配る内容の承認")
+# Neither this: the wall's page checks it. One person has to be able to, at night.
+ANNOUNCE: Final = Act("front", "PUT", f"{_ELECTION}/announcements.json", _OFFICER, 1, "状況表示の画面への知らせ")
 
 ACTS: Final = (
     DRAFT,
@@ -93,6 +95,7 @@ ACTS: Final = (
     UNBLOCK_CARD,
     REISSUE_TEMPLATE,
     PUBLISH_FRONT,
+    ANNOUNCE,
 )
 
 

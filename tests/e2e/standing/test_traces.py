@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from evote_eventlog.events import Topic
 from evote_eventlog.reading import consumer_options
+from evote_local.nodes.collector import PROGRAM, Collector
 from evote_local.nodes.otlp import OtlpReceiver
 from evote_local.people import voters
 from evote_local.people.voters import open_client
@@ -26,9 +29,13 @@ from evote_local.testbed import eventually
 from evote_platform.tracing import ALLOWED_ATTRIBUTES
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from ...collected import as_passed, whole
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 PIPELINES = ("auth", "biometric", "ballot", "ledger", "tally")
+COLLECTORS = {"auth": ("auth",), "ballot": ("ballot",), "others": ("biometric", "ledger-anchor", "tally")}
+"""What the runbook has: which services each Collector takes."""
 CARRYING = ("traceparent", "tracestate", "baggage")
 
 
@@ -81,6 +88,44 @@ def test_no_span_of_a_referendum_tells_of_a_voter_or_joins_auth_and_ballot(held:
         # So even the number of spans, and when they came, is the same whoever votes.
         began, ended = held.voting
         assert not [span.name for span in exported[pipeline] if began <= span.start_time_unix_nano <= ended]
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="make collector builds the Collector")
+def test_all_that_services_exported_gets_through_the_collector_of_their_pipeline_and_through_no_other(
+    held: Held, tmp_path: Path
+) -> None:
+    with ExitStack() as running:
+        behind = running.enter_context(OtlpReceiver())
+        for pipeline, services in COLLECTORS.items():
+            (tmp_path / pipeline).mkdir()
+            names = [f"evote-{service}" for service in services]
+            collector = Collector(tmp_path / pipeline, names, behind.endpoint(pipeline))
+            running.enter_context(collector)
+            client = running.enter_context(
+                httpx.Client(verify=ssl.create_default_context(cafile=str(collector.certificate)))
+            )
+            for exported in list(held.receiver.exported):
+                headers = {"Content-Type": "application/x-protobuf"}
+                assert client.post(collector.endpoint, content=exported.body, headers=headers).status_code == 200
+        # In any order: a Collector sends on by several connections.
+        sent = {
+            pipeline: sorted(
+                whole(as_passed(one.request))
+                for one in held.receiver.exported
+                if one.pipeline in {service.removesuffix("-anchor") for service in services}
+            )
+            for pipeline, services in COLLECTORS.items()
+        }
+        asyncio.run(eventually(lambda: _as_many(behind, sum(map(len, sent.values())))))
+    arrived = {
+        pipeline: sorted(whole(one.request) for one in behind.exported if one.pipeline == pipeline)
+        for pipeline in COLLECTORS
+    }
+    assert arrived == sent
+
+
+async def _as_many(behind: OtlpReceiver, expected: int) -> bool:
+    return len(behind.exported) >= expected
 
 
 def test_neither_an_answer_to_a_voter_nor_a_record_carries_a_trace(stack: Stack, held: Held) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from evote_cli.officer_key import write_officer_key
+from evote_local.people.staff import DEPLOYMENT, Staff, StaffMember
 from evote_local.people.voters import open_client
 from evote_local.people.voting_page import VotingPage, open_browser
 from evote_local.people.wall_page import ACKNOWLEDGE, HD, STATES, UHD, answered, hang
@@ -84,16 +87,30 @@ def test_the_wall_shows_the_vote_as_it_goes_and_asks_its_own_server_alone(
     expect(tab.locator(".ways .mark.well")).to_have_count(2, timeout=_SOON_MS)
     expect(tab.locator(".steps .mark.well")).to_have_count(4)
     expect(tab.get_by_text("改ざんの知らせはありません")).to_be_visible()
-    draft = tmp_path / "announcements.json"
-    told = ("wall", "say", "並木の投票所の回線が切れています", "--way", "phone", "--file")
-    for file in (draft, stack.wall.announcements):
-        subprocess.run([sys.executable, "-m", "evote_cli.main", *told, str(file)], check=True, timeout=60)
+    sato, stranger = stack.identities.staff.sato, Staff().sato
+    _say(stack, tab, tmp_path, sato, "並木の投票所の回線が切れています")
     expect(tab.get_by_text("並木の投票所の回線が切れています")).to_be_visible(timeout=_SOON_MS)
     expect(tab.locator(".ways .mark.slows")).to_have_count(1)
+    # Of the same name, with a key that isn't on the roster.
+    _say(stack, tab, tmp_path, stranger, "投票は中止です")
+    expect(tab.get_by_text("職員の署名を確かめられない知らせ")).to_be_visible(timeout=_SOON_MS)
+    expect(tab.get_by_text("投票は中止です")).to_have_count(0)
+    expect(tab.get_by_text("並木の投票所の回線が切れています")).to_be_visible()
     assert {sent.method for sent in page.network.sent} == {"GET"}
     assert all(sent.url.startswith(f"{wall}/") for sent in page.network.sent), "nobody else is asked"
     assert page.faults == []
     tab.context.close()
+
+
+def _say(stack: Stack, tab: Page, folder: Path, who: StaffMember, text: str) -> None:
+    key = folder / "officer.key"
+    key.unlink(missing_ok=True)
+    write_officer_key(key, DEPLOYMENT, who.identifier, who.key, "p")
+    election = tab.evaluate("fetch('/config.json').then((answer) => answer.json()).then(({election}) => election)")
+    file = str(stack.wall.announcements)
+    told = ("wall", "say", election, text, "--way", "phone", "--file", file, "--yes")
+    own = {**os.environ, "EVOTE_OFFICER_KEY": str(key), "EVOTE_OFFICER_PASSWORD": "p"}
+    subprocess.run([sys.executable, "-m", "evote_cli.main", *told], env=own, check=True, timeout=60)
 
 
 def test_whoever_sits_at_the_wall_can_ask_nothing_else(wall: str) -> None:

@@ -3,6 +3,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { NOTHING_SAID } from "../read/announcements.ts";
 import { type Alarm, type Held, unseen } from "../rules/alarms.ts";
 import { cameAt, isOld, judgedAt, oldest } from "../rules/freshness.ts";
 import type { Words } from "../words/index.ts";
@@ -71,11 +72,12 @@ export function Alarms(): VNode {
 export function Announcements(): VNode {
   const { reads, config, now } = useAround();
   const words = useWords();
-  const all = (reads.announcements?.data ?? []).toSorted((one, other) => other.at - one.at);
+  const { said, doubtful } = reads.announcements?.data ?? NOTHING_SAID;
+  const all = said.toSorted((one, other) => other.at - one.at);
   const shown = all.slice(0, SHOWN.announcements);
   return (
     <Panel name="announcements" title={words.announcements.panel} at={cameAt(reads, "announcements")}>
-      {reads.announcements !== undefined && all.length === 0 && !isOld(reads.announcements.came, now) ? (
+      {reads.announcements !== undefined && all.length === 0 && !doubtful && !isOld(reads.announcements.came, now) ? (
         <>
           <p>
             <Shape of="well" />
@@ -87,6 +89,12 @@ export function Announcements(): VNode {
         </>
       ) : null}
       <ul>
+        {doubtful ? (
+          <li>
+            <Shape of="unknown" />
+            <p>{words.announcements.doubtful}</p>
+          </li>
+        ) : null}
         {shown.map(({ number, at, text, helpdesk, effect }) => (
           <li key={number}>
             <Shape of={effect} />

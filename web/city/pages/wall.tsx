@@ -50,7 +50,7 @@ export function Wall({ language: first, config, outside, tellLanguage }: WallPro
   useEffect(() => {
     const left = new AbortController();
     const look = async () => {
-      round.current = await readAll(round.current, outside.fetch, outside.clock);
+      round.current = await readAll(round.current, config, outside.fetch, outside.clock);
       return round.current;
     };
     void poll(look, EVERY_S, outside.seen, outside.pause, left.signal, (read) => {
@@ -74,7 +74,7 @@ export function Wall({ language: first, config, outside, tellLanguage }: WallPro
   const effects = useMemo(
     () => [
       ...(reads.alerts?.data ?? []).map(({ labels }) => effectOf(labels)),
-      ...(reads.announcements?.data ?? []).map(({ effect, ways }) => ({ effect, on: ways })),
+      ...(reads.announcements?.data.said ?? []).map(({ effect, ways }) => ({ effect, on: ways })),
     ],
     [reads],
   );

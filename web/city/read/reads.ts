@@ -3,6 +3,8 @@
 import { Away } from "@tsukuba-evote/shared/read";
 import * as v from "valibot";
 
+import { type Announcements, heard, NOTHING_SAID, SignedText, type Speakers } from "./announcements.ts";
+
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** Milliseconds since 1970. */
 const Instant = v.pipe(
@@ -21,18 +23,6 @@ const Vector = v.pipe(
   v.transform(({ data }) => data.result),
 );
 
-const Announcements = v.array(
-  v.object({
-    number: Count,
-    at: Instant,
-    text: v.string(),
-    /** What the helpdesk says to who calls; empty: nothing of its own. */
-    helpdesk: v.string(),
-    ways: v.array(v.picklist(["card", "phone", "face", "station"])),
-    effect: v.picklist(["stops", "slows"]),
-  }),
-);
-
 /** Of each answer what is shown of it. */
 export const ANSWERS = {
   election: v.object({ name: v.string(), opens_at: Instant, closes_at: Instant, opened_at: v.nullable(Instant), closed_at: v.nullable(Instant) }),
@@ -44,7 +34,7 @@ export const ANSWERS = {
     chains: v.array(v.object({ chain: v.string(), ledger: v.string(), verified_size: Count })),
   }),
   notices: v.object({ items: v.array(v.object({ finding: v.string(), kind: v.string(), raised_at: Instant })) }),
-  announcements: Announcements,
+  announcements: SignedText,
   alerts: Vector,
   "judged-at": Vector,
   "scraped-at": Vector,
@@ -58,8 +48,8 @@ export const ANSWERS = {
 
 export type Name = keyof typeof ANSWERS;
 export const NAMES = Object.keys(ANSWERS) as readonly Name[];
-export type Answer<Of extends Name> = v.InferOutput<(typeof ANSWERS)[Of]>;
-export type Announcement = Answer<"announcements">[number];
+/** Of what staff say only what an officer signed is kept. */
+export type Answer<Of extends Name> = Of extends "announcements" ? Announcements : v.InferOutput<(typeof ANSWERS)[Of]>;
 
 /** The newest answer of each name, and when it came: milliseconds since 1970, by the server's clock. */
 export type Reads = { readonly [Of in Name]?: { readonly data: Answer<Of>; readonly came: number } };
@@ -74,8 +64,9 @@ export const NOTHING_READ: Round = { reads: {}, ahead: 0 };
 const WITHIN_MS = 8_000;
 
 /** Asks everything once. What gets no answer stays as it was, and grows old. */
-export async function readAll(before: Round, fetch: typeof globalThis.fetch, clock: () => number): Promise<Round> {
-  const answers = await Promise.all(NAMES.map((name) => ask(name, fetch).catch(nothing)));
+export async function readAll(before: Round, speakers: Speakers, fetch: typeof globalThis.fetch, clock: () => number): Promise<Round> {
+  const spoken = before.reads.announcements?.data ?? NOTHING_SAID;
+  const answers = await Promise.all(NAMES.map((name) => ask(name, fetch, spoken, speakers).catch(nothing)));
   const told = answers.flatMap((answer) => (answer === null || Number.isNaN(answer.date) ? [] : [answer.date]));
   const ahead = told.length === 0 ? before.ahead : Math.max(...told) - clock();
   const came = clock() + ahead;
@@ -87,12 +78,19 @@ export async function readAll(before: Round, fetch: typeof globalThis.fetch, clo
   return { reads: { ...before.reads, ...Object.fromEntries(read) }, ahead: Math.abs(ahead - before.ahead) < 2_000 ? before.ahead : ahead };
 }
 
-async function ask(name: Name, fetch: typeof globalThis.fetch): Promise<{ readonly data: unknown; readonly date: number }> {
+async function ask(
+  name: Name,
+  fetch: typeof globalThis.fetch,
+  spoken: Announcements,
+  speakers: Speakers,
+): Promise<{ readonly data: unknown; readonly date: number }> {
   const response = await fetch(`/read/${name}`, { cache: "no-store", signal: AbortSignal.timeout(WITHIN_MS) });
   if (!response.ok) {
     throw new Away();
   }
-  return { data: v.parse(ANSWERS[name], await response.json()), date: Date.parse(response.headers.get("date") ?? "") };
+  const answer: unknown = await response.json();
+  const data = name === "announcements" ? heard(v.parse(SignedText, answer), spoken, speakers) : v.parse(ANSWERS[name], answer);
+  return { data, date: Date.parse(response.headers.get("date") ?? "") };
 }
 
 /** A lost connection, a proxy's page, an answer of another shape: all the same to who looks at the wall, it doesn't get newer. */

@@ -1,5 +1,9 @@
 /** Pretend answers of a wall's own server for tests, in memory, and what a wall has outside of it. */
 
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+
 import type { Config } from "../app/config.ts";
 import type { Outside } from "../pages/wall.tsx";
 import type { Name } from "../read/reads.ts";
@@ -17,11 +21,36 @@ export function firing(alertname: string, severity: "page" | "ticket" | "none", 
 }
 
 export const WATCHDOG = firing("EvoteWatchdog", "none");
+const SATO = utf8ToBytes("the key of Sato, who is invented");
+const ELECTION = "HwBwmsoQRdJk6o";
 export const CONFIG: Config = {
+  election: ELECTION,
+  officers: { deployment: "local", persons: new Map([["sato", [ed25519.getPublicKey(SATO)]]]) },
   helpdesk: "選挙管理委員会 029-000-0000",
   ways: ["card", "phone", "face", "station"],
   previous: { name: "令和4年", rates: [{ day: 1, time: "10:00", rate: "5.12" }, { day: 1, time: "12:00", rate: "14.90" }], final: "37.50" },
 };
+
+/** The file as `evote wall` writes it; `change` is what somebody else does to the statement before it is signed. */
+export function spoken(said: readonly object[], time: string, change: object = {}, key = SATO) {
+  const announcements = JSON.stringify(said);
+  const statement = {
+    body_sha256: bytesToHex(sha256(utf8ToBytes(announcements))),
+    deployment: "local",
+    kind: "tsukuba-evote officer command v1",
+    method: "PUT",
+    nonce: "00112233445566778899aabbccddeeff",
+    path: `/elections/${ELECTION}/announcements.json`,
+    person: "sato",
+    reason: "知らせ",
+    service: "front",
+    time,
+    ...change,
+  };
+  const names = Object.keys(statement).toSorted() as (keyof typeof statement)[];
+  const signature = btoa(String.fromCharCode(...ed25519.sign(utf8ToBytes(JSON.stringify(statement, names)), key)));
+  return { announcements, statements: [JSON.stringify({ ...statement, signature })] };
+}
 
 export class PretendServer {
   now = NOW;

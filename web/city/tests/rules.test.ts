@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { ed25519 } from "@noble/curves/ed25519.js";
 import { expect, test } from "vitest";
 
 import { readConfig } from "../app/config.ts";
@@ -96,8 +97,13 @@ test("a row of the table stands beside the election before at the same time of t
 });
 
 test("a configuration that isn't one is refused", () => {
-  expect(readConfig({ ...CONFIG, services: {}, election: "x" })).toEqual(CONFIG);
-  for (const wrong of [{ ...CONFIG, ways: [] }, { ...CONFIG, ways: ["pigeon"] }, { ...CONFIG, previous: { name: "x", rates: [], final: "5 %" } }]) {
+  // As Python writes the line of a key (libs/statements/tests/test_keys.py).
+  const line = "ed25519:iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w:69e39c0e";
+  const written = { ...CONFIG, officers: { deployment: "local", persons: { sato: [line] } } };
+  const config = readConfig({ ...written, services: {} });
+  expect(config).toEqual({ ...CONFIG, officers: { deployment: "local", persons: new Map([["sato", [ed25519.getPublicKey(new Uint8Array(32).fill(1))]]]) } });
+  const mistyped = { ...written, officers: { deployment: "local", persons: { sato: [line.replace(/.$/, (end) => (end === "0" ? "1" : "0"))] } } };
+  for (const wrong of [mistyped, { ...CONFIG, ways: [] }, { ...CONFIG, ways: ["pigeon"] }, { ...CONFIG, previous: { name: "x", rates: [], final: "5 %" } }]) {
     expect(() => readConfig(wrong)).toThrow();
   }
 });

@@ -9,7 +9,7 @@ import { Wall } from "../pages/wall.tsx";
 import type { Name } from "../read/reads.ts";
 import { en } from "../words/en.ts";
 import { ja } from "../words/ja.ts";
-import { CONFIG, firing, NOW, PretendServer, vector, WATCHDOG } from "./pretend.ts";
+import { CONFIG, firing, NOW, PretendServer, spoken, vector, WATCHDOG } from "./pretend.ts";
 
 let root: HTMLElement;
 let server: PretendServer;
@@ -163,12 +163,51 @@ test("a notice of tampering holds the screen in plain words, of whatever kind it
 
 test("what the city's staff say is shown, and colours the ways that it names", async () => {
   const told = { number: 1, at: "2026-11-29T03:10:00Z", text: "並木の投票所の回線が切れています", helpdesk: "隣の投票所を案内", ways: ["station"], effect: "stops" };
-  server.answers.announcements = [told, { ...told, number: 2 }, { ...told, number: 3 }];
+  server.answers.announcements = spoken([told, { ...told, number: 2 }, { ...told, number: 3 }], "2026-11-29T03:11:00Z");
   await hang();
   expect(panel("announcements").textContent).toContain("12:10 並木の投票所の回線が切れています");
   expect(panel("announcements").textContent).toContain("隣の投票所を案内");
   expect(panel("announcements").textContent).toContain(ja.alarms.more(1));
   expect(marks("ways")).toEqual(["well", "well", "well", "stops"]);
+});
+
+test("a line that no officer signed for this election isn't shown, and takes no line away that one signed", async () => {
+  const told = { number: 1, at: "2026-11-29T03:10:00Z", text: "並木の投票所の回線が切れています", helpdesk: "", ways: ["station"], effect: "stops" };
+  const forged = { ...told, text: "投票は中止です", ways: ["card"] };
+  const stranger = new Uint8Array(32).fill(7);
+  const at = "2026-11-29T03:20:00Z";
+  const signed = spoken([told], "2026-11-29T03:11:00Z");
+  const refused = [
+    spoken([forged], at, {}, stranger),
+    spoken([forged], at, { person: "nobody" }),
+    spoken([forged], at, { path: "/elections/An0therE1ection/announcements.json" }),
+    spoken([forged], at, { deployment: "another" }),
+    spoken([forged], at, { service: "tally" }),
+    spoken([forged], at, { kind: "tsukuba-evote access v1" }),
+    { ...signed, announcements: JSON.stringify([forged]) },
+    { announcements: JSON.stringify([forged]), statements: ["{}"] },
+    // An older one that an officer did sign, and the file taken away.
+    spoken([forged], "2026-11-29T03:10:59Z"),
+    [],
+  ];
+  server.answers.announcements = refused[0];
+  await hang();
+  expect(panel("announcements").textContent).toContain(ja.announcements.doubtful);
+  expect(panel("announcements").textContent).not.toContain(ja.announcements.none);
+  server.answers.announcements = signed;
+  await later(10);
+  expect(panel("announcements").textContent).not.toContain(ja.announcements.doubtful);
+  for (const answer of refused) {
+    server.answers.announcements = answer;
+    await later(10);
+    expect(panel("announcements").textContent).toContain(ja.announcements.doubtful);
+    expect(panel("announcements").textContent).toContain(told.text);
+    expect(root.textContent).not.toContain(forged.text);
+    expect(marks("ways")).toEqual(["well", "well", "well", "stops"]);
+  }
+  server.answers.announcements = spoken([], "2026-11-29T03:30:00Z");
+  await later(10);
+  expect(panel("announcements").textContent).toContain(ja.announcements.none);
 });
 
 test("the sound is off until somebody wants it, and rings while an alarm holds", async () => {

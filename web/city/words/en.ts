@@ -95,6 +95,7 @@ export const en: Words = {
   announcements: {
     panel: "Incidents and what the helpdesk says",
     none: "No incident to tell",
+    doubtful: "Somebody put up a line that no officer's signature holds for. It isn't shown. Tell the operators",
     helpdesk: "The helpdesk says",
     call: "Help for residents",
   },

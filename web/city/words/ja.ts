@@ -93,6 +93,7 @@ export const ja = {
   announcements: {
     panel: "障害と窓口の案内",
     none: "知らせる障害はありません",
+    doubtful: "職員の署名を確かめられない知らせが置かれました。出していません。運用担当に連絡してください",
     helpdesk: "窓口での言い方",
     call: "お問い合わせ",
   },

@@ -1,4 +1,5 @@
-{{/* One of the two fronts: static files, and the two files of the city beside them. Arguments: root, service, config. */}}
+{{/* A front: static files, and the files of the city beside them. Arguments: root, service, config; of the wall, which asks others by its
+own server, also connect (what nginx takes of config), peers (its own edge), egress and announcements (the ConfigMap that staff write). */}}
 {{- define "evote.front" -}}
 {{- $own := index .root.Values .service -}}
 apiVersion: v1
@@ -18,9 +19,10 @@ data:
   # What two officers signed of all that is served; auditors compare it.
   manifest.json: {{ . | quote }}
   {{- end }}
-  # Whom the page may talk to, as web/edge/connect-src.mjs makes it of config.json; the card agent is on the voter's own PC.
+  # Whom the page (of the wall: its server) may talk to, as web/edge/connect-src.mjs makes it of config.json; the card agent is on the voter's
+  # own PC.
   connect-src.conf: |
-    set $connect_src "{{ include "evote.connectSources" .config.services }}";
+    {{- .connect | default (include "evote.connectSources" .config.services) | nindent 4 }}
 ---
 apiVersion: v1
 kind: Service
@@ -87,6 +89,10 @@ spec:
             {{- if $own.manifest }}
             - {name: config, mountPath: /etc/evote-front/manifest.json, subPath: manifest.json, readOnly: true}
             {{- end }}
+            {{- if .announcements }}
+            # A folder: so it is renewed when staff say something else.
+            - {name: announcements, mountPath: /etc/evote-front/announcements, readOnly: true}
+            {{- end }}
             # All that nginx writes: its number, and bodies that are larger than its memory for them.
             - {name: scratch, mountPath: /run, subPath: run}
             - {name: scratch, mountPath: /var/cache/nginx, subPath: cache}
@@ -94,6 +100,10 @@ spec:
       volumes:
         - name: config
           configMap: {name: {{ include "evote.name" . }}}
+        {{- with .announcements }}
+        - name: announcements
+          configMap: {name: {{ . }}, optional: true}
+        {{- end }}
         - name: scratch
           emptyDir: {sizeLimit: 64Mi}
 ---
@@ -108,13 +118,17 @@ spec:
     matchLabels:
       {{- include "evote.selector" . | nindent 6 }}
 ---
-# Files, and nothing else: the front speaks to nobody.
+# Files, and nothing else: a front speaks to nobody, but for the wall.
 {{ include "evote.policyHead" . }}
   policyTypes: [Ingress, Egress]
   ingress:
     - from:
-        {{- include "evote.peers" .root.Values.network.edge | nindent 8 }}
+        {{- include "evote.peers" (.peers | default .root.Values.network.edge) | nindent 8 }}
       {{- include "evote.ports" (list 8080) | nindent 6 }}
+  {{- with .egress }}
+  egress:
+    {{- . | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{/* In the order of config.json, which is that of the names. */}}
@@ -122,5 +136,5 @@ spec:
 {{- $origins := list -}}
 {{- range $name, $origin := . }}{{ $origins = append $origins $origin }}{{ end -}}
 {{- if .auth }}{{ $origins = append $origins "http://127.0.0.1:*" }}{{ end -}}
-{{ join " " $origins }}
+set $connect_src "{{ join " " $origins }}";
 {{- end }}

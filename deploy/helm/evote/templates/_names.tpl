@@ -56,6 +56,21 @@ log: ledger-anchor
 tally: tally
 {{- end }}
 
+{{/* The edges: that of everybody, and the wall's, which is the city's own network's. Each with its hosts. */}}
+{{- define "evote.edges" -}}
+edge:
+  className: {{ .Values.edge.className | quote }}
+  annotations: {{ .Values.edge.annotations | toJson }}
+  hosts:
+    {{- include "evote.hosts" . | nindent 4 }}
+{{- if .Values.wall.enabled }}
+wall-edge:
+  className: {{ .Values.wall.edge.className | quote }}
+  annotations: {{ .Values.wall.edge.annotations | toJson }}
+  hosts: {wall: wall}
+{{- end }}
+{{- end }}
+
 {{- define "evote.origin" -}}
 https://{{ .name }}
 {{- end }}

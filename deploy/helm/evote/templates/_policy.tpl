@@ -70,7 +70,8 @@ spec:
 {{- end }}
 
 {{/* The arrows that all five services have: the edge to them, monitoring and tally to the management port; from them to names, their
-database and Kafka; and what a city's values name besides. No service has an arrow to another one's public port. */}}
+database and Kafka; and what a city's values name besides. No service has an arrow to another one's public port; the wall has to those of
+whom it asks what the public may ask. */}}
 {{- define "evote.servicePolicy" -}}
 {{- $own := index .root.Values (include "evote.key" .service) -}}
 {{ include "evote.policyHead" . }}
@@ -78,6 +79,9 @@ database and Kafka; and what a city's values name besides. No service has an arr
   ingress:
     - from:
         {{- include "evote.peers" .root.Values.network.edge | nindent 8 }}
+        {{- if and .root.Values.wall.enabled (has .service (list "ballot" "ledger-anchor" "tally")) }}
+        {{- include "evote.own" (merge (dict "service" "wall") .) | nindent 8 }}
+        {{- end }}
       {{- include "evote.ports" (list 8000) | nindent 6 }}
     - from:
         {{- include "evote.peers" .root.Values.network.monitoring | nindent 8 }}

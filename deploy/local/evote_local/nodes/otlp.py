@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -27,6 +27,8 @@ class Exported:
 
     pipeline: str
     body: bytes
+    headers: Mapping[str, str]
+    """Of the request, by their names in small letters."""
 
     @property
     def request(self) -> ExportTraceServiceRequest:
@@ -54,7 +56,8 @@ class OtlpReceiver(Running):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-                exported.append(Exported(self.path.removesuffix(_PATH).strip("/"), body))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                exported.append(Exported(self.path.removesuffix(_PATH).strip("/"), body, headers))
                 answer = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/x-protobuf")

@@ -84,6 +84,14 @@ class Staff:
         draft.replace(path)
         return path
 
+    def speakers(self) -> dict[str, object]:
+        """Who may say something on the city's wall, as its configuration has it."""
+        officers = self.holding(Role.ELECTION_OFFICER)
+        return {
+            "deployment": DEPLOYMENT,
+            "persons": {one.identifier: [key_text(one.key.public_key())] for one in officers},
+        }
+
     def command(self, act: Act, path: str, body: bytes, now: datetime) -> list[str]:
         """The statements of as many persons as an act takes."""
         first, *others = self.holding(act.role)[: act.persons]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from evote_officers.acts import ANNOUNCE
 from playwright.sync_api import Browser, Page, Route, ViewportSize
+
+from .staff import Staff
 
 NOW: Final = datetime(2026, 11, 29, 5, 32, 18, tzinfo=UTC)
 """14:32 in Japan, on the day."""
@@ -80,6 +83,17 @@ _SPOKEN: Final = {
 }
 
 
+_STAFF: Final = Staff()
+_ELECTION: Final = "HwBwmsoQRdJk6o"
+
+
+def _signed(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """As ``evote wall`` writes it."""
+    text = json.dumps(said, ensure_ascii=False)
+    path = ANNOUNCE.path_of(_ELECTION)
+    return {"announcements": text, "statements": _STAFF.command(ANNOUNCE, path, text.encode(), NOW)}
+
+
 def vector(*series: Labelled) -> dict[str, Any]:
     """An instant vector, as Prometheus answers it."""
     result = [{"metric": dict(labels), "value": [NOW.timestamp(), str(value)]} for labels, value in series]
@@ -103,7 +117,7 @@ def _alarm(answers: Answers) -> None:
 
 def _told(answers: Answers) -> None:
     _alarm(answers)
-    answers["announcements"] = [_SPOKEN]
+    answers["announcements"] = _signed([_SPOKEN])
 
 
 def _much(answers: Answers) -> None:
@@ -118,7 +132,7 @@ def _much(answers: Answers) -> None:
         *(_firing(name, "ticket") for name in ("EvoteFaceWorkersAway", "EvoteBoardSlow", "EvoteAnchoredLateEthereum")),
     )
     long = {**_SPOKEN, "text": "並" * 30, "helpdesk": "隣" * 50}
-    answers["announcements"] = [{**long, "number": number} for number in range(5)]
+    answers["announcements"] = _signed([{**long, "number": number} for number in range(5)])
     answers["election"]["name"] = "つくば市長選挙及びつくば市議会議員一般選挙並びに住民投票（模擬）"
 
 
@@ -188,7 +202,8 @@ def hang(tab: Page, origin: str, answers: Answers) -> None:
 
     def configure(route: Route) -> None:
         config = json.loads(route.fetch().body())
-        route.fulfill(json={**config, "ways": ["card", "phone", "face", "station"], "previous": PREVIOUS})
+        day = {"election": _ELECTION, "officers": _STAFF.speakers(), "previous": PREVIOUS}
+        route.fulfill(json={**config, **day, "ways": ["card", "phone", "face", "station"]})
 
     tab.route("**/read/*", answer)
     tab.route("**/config.json", configure)

@@ -77,6 +77,8 @@ class WallConfig:
     election: str
     services: Mapping[str, str]
     """The origins of ``ballot``, ``log``, ``tally`` and ``prometheus``."""
+    officers: Mapping[str, Any]
+    """Who may say something there: the deployment's name, and each officer's keys, as on the roster."""
     ways: Sequence[str]
     previous: Mapping[str, Any] | None
     """The election before; None: none to compare with."""

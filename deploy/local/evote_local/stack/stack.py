@@ -236,6 +236,7 @@ class Stack(Running):
                     "tally": self.tally.url,
                     "prometheus": self.prometheus.url,
                 },
+                officers=self.identities.staff.speakers(),
                 ways=["card", *([] if self.phone is None else ["phone"]), *([] if self.weights is None else ["face"])],
                 previous=None,
             )

@@ -177,6 +177,9 @@ class Log:
     async def wait_for(self, _: object) -> None:
         return None
 
+    async def catch_up(self) -> None:
+        return None
+
     async def check_signatures(self, election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
         return verification._check_signatures(election_json, cast)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from .credentials import secret_exponent
@@ -78,6 +79,9 @@ def parse_order(value: Json, group: Group) -> OrderStatement:
     return OrderStatement(number, signature)
 
 
+# What was signed stays signed: a ballot service asks of each ballot, of its record, and of what it projects.
+# Refusals are not kept.
+@lru_cache(maxsize=256)
 def verify_order(statement: OrderStatement, *, election_uuid: str, tracker: str, credential: str) -> None:
     """The public ``credential`` signed this number for this ballot; raises ``OrderError`` (``order-signature``).
 

@@ -8,10 +8,13 @@ Source: Apache Kafka, "Message Format" (record batch, magic 2) and "Protocol: Fe
 
 from __future__ import annotations
 
+import asyncio
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.codec import gzip_decode
@@ -61,6 +64,10 @@ class RawBatch:
     """Whether compaction took records out of it, so that nobody knows which are where."""
 
 
+Found: TypeAlias = Callable[[], Sequence[RawBatch]]
+"""What a leader gave of a partition; raises what is wrong with it."""
+
+
 async def fetch_batches(
     consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, max_bytes: int = _FETCH_BYTES
 ) -> Sequence[RawBatch]:
@@ -73,20 +80,64 @@ async def fetch_batches(
         OffsetOutOfRangeError: the partition begins behind ``offset``, or ends before it.
         KafkaError: Kafka is away.
     """
+    (found,) = (await fetch_from(consumer, {partition: offset}, max_bytes=max_bytes, wait_ms=_WAIT_MS)).values()
+    return found()
+
+
+async def fetch_from(
+    consumer: AIOKafkaConsumer,
+    places: Mapping[TopicPartition, int],
+    *,
+    max_bytes: int = _FETCH_BYTES,
+    wait_ms: int = 0,
+) -> Mapping[TopicPartition, Found]:
+    """As :func:`fetch_batches` of each partition, by one request to each leader.
+
+    What is found is read, and what is wrong with a partition raised, when it is called.
+
+    Args:
+        wait_ms: how long each leader waits for something while it has nothing of any of its partitions.
+
+    Raises:
+        KafkaError: Kafka is away.
+    """
     client = consumer._client
-    leader = client.cluster.leader_for_partition(partition)
-    if leader in (None, -1):
-        await client.force_metadata_update()
-        raise LeaderNotAvailableError(partition)
-    places = [(partition.topic, [(partition.partition, offset, max_bytes)])]
-    response = await client.send(leader, FetchRequest(_WAIT_MS, 1, max_bytes, _READ_COMMITTED, places))
-    [(_, [(_, code, _, *answer)])] = response.topics
-    if for_code(code) is OffsetOutOfRangeError:
-        raise OffsetOutOfRangeError({partition: offset})
+    by_leader: defaultdict[int, list[TopicPartition]] = defaultdict(list)
+    for partition in places:
+        leader = client.cluster.leader_for_partition(partition)
+        if leader in (None, -1):
+            await client.force_metadata_update()
+            raise LeaderNotAvailableError(partition)
+        by_leader[leader].append(partition)
+    answers = await asyncio.gather(
+        *(
+            client.send(
+                leader, _request({partition: places[partition] for partition in partitions}, max_bytes, wait_ms)
+            )
+            for leader, partitions in by_leader.items()
+        )
+    )
+    return {
+        TopicPartition(topic, number): partial(_read_answer, TopicPartition(topic, number), answer.API_VERSION, *rest)
+        for answer in answers
+        for topic, partitions in answer.topics
+        for number, *rest in partitions
+    }
+
+
+def _request(places: Mapping[TopicPartition, int], max_bytes: int, wait_ms: int) -> FetchRequest:
+    topics: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for partition, offset in places.items():
+        topics[partition.topic].append((partition.partition, offset, max_bytes))
+    return FetchRequest(wait_ms, 1, max_bytes, _READ_COMMITTED, list(topics.items()))
+
+
+def _read_answer(partition: TopicPartition, version: int, code: int, _: int, *answer: Any) -> Sequence[RawBatch]:
     if code:
-        raise for_code(code)(partition)
+        error = for_code(code)
+        raise error({partition: answer}) if error is OffsetOutOfRangeError else error(partition)
     # Versions 4 to 10 end with (aborted transactions, batches); from 11 on the preferred replica stands between them.
-    aborted = answer[2] if response.API_VERSION >= 11 else answer[-2]
+    aborted = answer[2] if version >= 11 else answer[-2]
     batches: list[RawBatch] = []
     try:
         for batch in parse_batches(answer[-1] or b"", aborted or []):

@@ -28,8 +28,8 @@ TOLERATED_LAG = 1000
 
 _POLL_MS = 250
 ROUND_S: Final = 0.1
-"""After a round of few records the next one begins no sooner behind its beginning: what comes meanwhile shares a fetch
-and a transaction."""
+UNHURRIED_S: Final = 0.25
+"""A round where nobody waits for the tables: what must be known at once is known otherwise."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -63,12 +63,20 @@ class ProjectionRunner:
         projection: Projection,
         producer: EventProducer,
         metrics: ProjectionMetrics,
+        *,
+        round_s: float = ROUND_S,
     ) -> None:
-        """``producer`` writes the dead letters; ``pool`` reaches the schema with ``consumer_offsets``."""
+        """``producer`` writes the dead letters; ``pool`` reaches the schema with ``consumer_offsets``.
+
+        Args:
+            round_s: after a round of few records the next one begins no sooner behind its beginning, in seconds: what
+                comes meanwhile shares a fetch and a transaction.
+        """
         self._kafka = kafka
         self._pool = pool
         self._projection = projection
         self._metrics = metrics
+        self._round_s = round_s
         self._applier = BatchApplier(
             pool, projection, lambda poison: publish_dead_letter(producer, projection.name, poison)
         )
@@ -139,6 +147,8 @@ class ProjectionRunner:
         try:
             await consumer.start()
             self._consumer = consumer
+            # Or it would fetch on between the rounds, for each record of a partition that has none waiting yet.
+            consumer._fetcher._prefetch_backoff = self._round_s
             if self._target is None:
                 self._target = await self._ends()
             reader = LogReader(self._kafka, consumer)
@@ -147,7 +157,7 @@ class ProjectionRunner:
                 records = await self._poll(consumer, reader)
                 await self._check(consumer)
                 if records <= FEW_RECORDS:
-                    await asyncio.sleep(began + ROUND_S - monotonic())
+                    await asyncio.sleep(began + self._round_s - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
-from .batches import BrokenBatch, RawRecord, fetch_batches
+from .batches import BrokenBatch, Found, RawRecord, fetch_from
 from .errors import LogGap, LogTruncated, ReaderStopped, UnknownEvent
 from .events import Topic
 from .kafka import KafkaSettings
@@ -56,6 +56,22 @@ class LogReader:
             raise self._stop
         return batches
 
+    async def look(self, places: Places) -> list[tuple[TopicPartition, Batch]]:
+        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing.
+
+        For a consumer that nothing is assigned to: it fetches nothing by itself, and no look waits behind that.
+        """
+        if self._stop is not None:
+            raise self._stop
+        found = await fetch_from(self._consumer, places)
+        read = [
+            (partition, await self._read(partition, place, found[partition])) for partition, place in places.items()
+        ]
+        batches = [(partition, batch) for partition, batch in read if batch is not None]
+        if self._stop is not None and not batches:
+            raise self._stop
+        return batches
+
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
         """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
         try:
@@ -79,15 +95,16 @@ class LogReader:
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
                 if end >= place and [message.offset for message in messages] == list(range(place, end)):
                     return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
-            batch = await self._look_at_batches(partition, place)
+            found = await fetch_from(self._consumer, {partition: place})
+            batch = await self._read(partition, place, found[partition])
             self._consumer.seek(partition, place if batch is None else batch.end)
         except IllegalStateError:
             return None  # revoked meanwhile; the next owner starts where this one was
         return batch
 
-    async def _look_at_batches(self, partition: TopicPartition, place: int) -> Batch | None:
+    async def _read(self, partition: TopicPartition, place: int, found: Found) -> Batch | None:
         try:
-            raw = await fetch_batches(self._consumer, partition, place)
+            raw = found()
         except OffsetOutOfRangeError:
             self._stop = await self._why_out_of_range(partition, place)
             return None

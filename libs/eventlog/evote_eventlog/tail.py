@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from time import monotonic
 from typing import Literal
@@ -100,6 +100,28 @@ class EventTail:
                         yield Batch(batch.partition, begin, limit, within)
                 if records <= FEW_RECORDS:
                     await asyncio.sleep(began + self._round_s - monotonic())
+
+    @asynccontextmanager
+    async def looks(self, start: Mapping[LogPartition, int]) -> AsyncIterator[Callable[[], Awaitable[Sequence[Batch]]]]:
+        """For who knows when there is something to see: each call of what is given looks once, from where the last one
+        ended, and sees what was acknowledged before it, some megabytes at a time. It waits for nothing.
+
+        Raises:
+            LogUnavailable: Kafka is away at the start, or failed; also of a look.
+            ReaderStopped: of a look, as :meth:`read`.
+        """
+        async with self._consumer() as (consumer, partitions):
+            for topic in self._topics:
+                consumer._client.add_topic(self._kafka.topic_name(topic))  # or their leaders would be asked for once
+            places = {kafka_partition(self._kafka, partition): start.get(partition, 0) for partition in partitions}
+            reader = LogReader(self._kafka, consumer)
+
+            async def look() -> Sequence[Batch]:
+                found = await reader.look(places)
+                places.update((partition, batch.end) for partition, batch in found)
+                return [batch for _, batch in found]
+
+            yield look
 
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:

@@ -62,6 +62,14 @@ async def test_a_reader_from_the_beginning_misses_the_deleted_head(beheaded: Kaf
     assert_names_the_head(gap.value)
 
 
+async def test_a_look_misses_the_deleted_head_too(beheaded: KafkaSettings) -> None:
+    async with EventTail(beheaded, [Topic.BALLOTS]).looks({}) as look:
+        for _ in range(2):
+            with pytest.raises(LogGap) as gap:
+                await look()
+            assert_names_the_head(gap.value)
+
+
 async def test_a_replay_refuses_a_log_without_its_head_and_empties_nothing(
     beheaded: KafkaSettings, pool: asyncpg.Pool, projection: Projection
 ) -> None:

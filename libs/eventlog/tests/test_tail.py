@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from operator import attrgetter
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -15,9 +16,11 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
 from evote_eventlog.tail import EventTail
 from evote_local.nodes.ports import free_port
+from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
 
+_position = attrgetter("position")
 NewBallot = Callable[..., BallotAccepted]
 
 
@@ -54,6 +57,47 @@ async def test_a_reader_without_an_end_sees_records_as_they_come(
         second = await producer.publish(new_close())
         seen.append(await anext(records))
     assert seen == [first, second]
+
+
+async def test_a_look_sees_all_that_was_acknowledged_before_it_from_where_the_last_one_ended(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    written = [await producer.publish(new_ballot(number), partition=number % 3) for number in range(9)]
+    start = {LogPartition(Topic.BALLOTS, 0): 2}
+    async with EventTail(kafka, [Topic.BALLOTS]).looks(start) as look:
+        seen = [record for batch in await look() for record in batch.records]
+        expected = [record for record in written if record.position.offset >= 2 or record.position.partition > 0]
+        assert sorted(seen, key=_position) == sorted(expected, key=_position)
+        assert await look() == []
+        for number in range(10, 14):
+            last = await producer.publish(new_ballot(number), partition=number % 3)
+            assert [record for batch in await look() for record in batch.records] == [last]
+
+
+async def test_a_look_passes_transactions_by_and_says_how_far_it_has_come(
+    kafka: KafkaSettings, new_close: Callable[[], ElectionClosed]
+) -> None:
+    """A transaction's marker, and one that was aborted, take offsets without a record."""
+    options = {"bootstrap_servers": kafka.bootstrap_servers, "transactional_id": "a-look"}
+    async with (
+        AIOKafkaProducer(**options) as raw,
+        EventTail(kafka, [Topic.TALLY]).looks({}) as look,
+    ):
+        for outcome in (raw.abort_transaction, raw.commit_transaction):
+            await raw.begin_transaction()
+            await raw.send_and_wait(kafka.topic_name(Topic.TALLY), b"junk", key=b"k")
+            await outcome()
+        places: list[int] = []
+        offsets: list[int] = []
+
+        async def at_the_end() -> bool:
+            for batch in await look():
+                places.append(batch.end)
+                offsets.extend(record.position.offset for record in batch.records)
+            return bool(places) and places[-1] == 4
+
+        await eventually(at_the_end)
+    assert offsets == [2]
 
 
 async def test_poison_is_shown_with_its_position_and_value(kafka: KafkaSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ _KEEP_ALIVE_S = 75
 """Longer than proxies keep idle connections (nginx and the clouds' balancers: 60 s): the proxy has to close first, or a
 request that is under way meets a closed connection."""
 _TICK_S = 0.1
+_COLLECT_EVERY = 10_000
+"""So many containers more than were freed make the collector look (Python's own: 700). What it is for, cycles, comes
+with errors and closed connections, a few to a request, and thousands of them are a few megabytes."""
 
 
 class _DrainingServer(uvicorn.Server):
@@ -26,6 +30,14 @@ class _DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._readiness = readiness
         self._drain_delay_s = drain_delay_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector
+        # would walk through again and again while it serves.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_EVERY)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._readiness.leave()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import suppress
 from time import monotonic
 
 import structlog
@@ -31,6 +31,9 @@ from .domain.receipt import Acceptance
 
 _READ_BACK_WITHIN_S = 5.0
 _RECONNECT_S = 0.5
+_UNASKED_S = 0.1
+"""How long the log is not looked at while nobody waits for a record."""
+_AGAIN_S = 0.01
 _SLOW_AFTER_S = 3.0
 _PRUNE_EVERY_S = 30.0
 
@@ -55,6 +58,9 @@ class ReadBack:
         self._credentials: dict[tuple[str, str], str] = {}
         self._markers: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._waiting: dict[asyncio.Future[None], tuple[LogPartition, int, float]] = {}
+        self._looking: set[asyncio.Future[None]] = set()
+        """Who waits for a look that begins now or later."""
+        self._asked = asyncio.Event()
 
     async def run(self) -> None:
         """Follow the log for ever; outages are waited out and reading goes on where it was."""
@@ -78,6 +84,7 @@ class ReadBack:
             return
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[passed] = (partition, position.offset, monotonic())
+        self._asked.set()
         try:
             async with asyncio.timeout(_READ_BACK_WITHIN_S):
                 await passed
@@ -85,6 +92,22 @@ class ReadBack:
             raise LogUnavailable("the record was not read back in time") from error
         finally:
             del self._waiting[passed]
+
+    async def catch_up(self) -> None:
+        """Return when the log was looked at once more; ``LogUnavailable`` after five seconds.
+
+        What another replica has just taken in is known then, too.
+        """
+        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looking.add(looked)
+        self._asked.set()
+        try:
+            async with asyncio.timeout(_READ_BACK_WITHIN_S):
+                await looked
+        except TimeoutError as error:
+            raise LogUnavailable("the log was not looked at in time") from error
+        finally:
+            self._looking.discard(looked)
 
     def records_since(
         self, election_uuid: str, credential: str, projected: Mapping[LogPartition, int]
@@ -120,12 +143,30 @@ class ReadBack:
 
     async def _follow(self) -> None:
         pruned_at = monotonic()
-        async with aclosing(self._tail.batches(dict(self._next))) as batches:
-            async for batch in batches:
-                self._take(batch)
+        async with self._tail.looks(self._next) as look:
+            while True:
+                await self._wanted()
+                looking = list(self._looking)
+                batches = await look()
+                for batch in batches:
+                    self._take(batch)
+                if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
+                    await asyncio.sleep(_AGAIN_S)
+                for looked in looking:
+                    if not looked.done():
+                        looked.set_result(None)
                 if monotonic() - pruned_at > _PRUNE_EVERY_S:
                     self._prune(await self._stored_offsets())
                     pruned_at = monotonic()
+
+    async def _wanted(self) -> None:
+        """Until somebody waits: a look for each record of every replica would be for nobody. Now and then without."""
+        self._asked.clear()
+        if self._waiting or self._looking:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_UNASKED_S):
+                await self._asked.wait()
 
     def _take(self, batch: Batch) -> None:
         for record in batch.records:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.offsets import stored_offsets
@@ -79,7 +79,7 @@ async def running(
     async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         projection = BallotProjection()
-        runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry))
+        runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry), round_s=UNHURRIED_S)
         read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
         reads = Reads(pool)
         verifier = BallotVerifier(settings.workers)

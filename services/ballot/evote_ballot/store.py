@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Literal
 
@@ -35,8 +35,13 @@ class OpenElection:
 
     @property
     def stage(self) -> Stage:
-        """The close counts, not the hour: until it is in the log a ballot may still be taken."""
-        return Stage.CLOSED if self.window.closed else Stage.UNTIL_THE_CLOSE
+        """How far it is."""
+        return stage_of(self.window)
+
+
+def stage_of(window: Window) -> Stage:
+    """The close counts, not the hour: until it is in the log a ballot may still be taken."""
+    return Stage.CLOSED if window.closed else Stage.UNTIL_THE_CLOSE
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class AnchoredAt:
     size: int
     transaction: str
     block: int
+
+
+_ANCHOR: Final = tuple(field.name for field in fields(AnchoredAt))
 
 
 @dataclass(frozen=True)
@@ -145,18 +153,6 @@ async def has_credential(connection: Connection, election_uuid: str, credential:
             credential,
         )
     )
-
-
-async def find_acceptance(connection: Connection, election_uuid: str, tracker: str) -> Acceptance | None:
-    """The record by which a ballot was admitted."""
-    row = await connection.fetchrow(
-        "SELECT partition, log_offset, accepted_at FROM ballots WHERE election_uuid = $1 AND tracker = $2",
-        election_uuid,
-        tracker,
-    )
-    if row is None:
-        return None
-    return Acceptance(election_uuid, tracker, row["partition"], row["log_offset"], row["accepted_at"])
 
 
 @dataclass(frozen=True)
@@ -285,50 +281,64 @@ async def reserve_ciphertexts(connection: Connection, election_uuid: str, tracke
     return bool(row["closed"])
 
 
-async def find_standing(connection: Connection, election_uuid: str, tracker: str) -> Standing | None:
-    """Where the ballot of a tracker stands, by what has been projected."""
-    acceptance = await find_acceptance(connection, election_uuid, tracker)
-    if acceptance is None:
-        return None
-    row = await connection.fetchrow(
-        "SELECT e.log_index, e.checkpoint_size, b.credential, b.record FROM ballots b"
-        " JOIN log_entries e USING (partition, log_offset) WHERE b.election_uuid = $1 AND b.tracker = $2",
-        election_uuid,
-        tracker,
+_STANDING: Final = """
+SELECT e.opens_at, e.closes_at,
+       EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,
+       b.partition, b.log_offset, b.accepted_at, b.record, l.log_index, l.checkpoint_size,
+       last.tracker AS last_tracker, last.log_index AS last_index,
+       (SELECT min(size) FROM witnessed_sizes WHERE size > l.log_index) AS witnessed_size,
+       a.chain, a.ledger, a.size, a.transaction, a.block
+FROM elections AS e
+LEFT JOIN ballots AS b ON b.election_uuid = $1 AND b.tracker = $2
+LEFT JOIN log_entries AS l ON l.partition = b.partition AND l.log_offset = b.log_offset
+LEFT JOIN LATERAL (
+    SELECT o.tracker, ol.log_index FROM ballots AS o JOIN log_entries AS ol USING (partition, log_offset)
+    WHERE o.election_uuid = $1 AND o.credential = b.credential ORDER BY ol.log_index DESC LIMIT 1
+) AS last ON true
+LEFT JOIN LATERAL (
+    WITH RECURSIVE contracts AS (
+        (SELECT ledger FROM verified_anchors ORDER BY ledger LIMIT 1) UNION ALL
+        SELECT (SELECT ledger FROM verified_anchors AS v WHERE v.ledger > c.ledger ORDER BY ledger LIMIT 1)
+        FROM contracts AS c WHERE c.ledger IS NOT NULL
     )
-    if row is None:
-        return Standing(acceptance)
-    last = await connection.fetchrow(
-        "SELECT b.tracker, e.log_index FROM ballots b JOIN log_entries e USING (partition, log_offset)"
-        " WHERE b.election_uuid = $1 AND b.credential = $2 ORDER BY e.log_index DESC LIMIT 1",
-        election_uuid,
-        row["credential"],
-    )
-    superseded_by = last["tracker"] if last is not None and last["log_index"] > row["log_index"] else None
-    size = row["log_index"] + 1
-    return Standing(
+    SELECT found.* FROM contracts CROSS JOIN LATERAL (
+        SELECT chain, ledger, size, transaction, block FROM verified_anchors
+        WHERE ledger = contracts.ledger AND size > l.log_index ORDER BY size LIMIT 1
+    ) AS found
+) AS a ON true
+WHERE e.election_uuid = $1
+ORDER BY a.ledger
+"""
+"""One statement, which sees one moment without a transaction around it: a row for each contract that has an anchor, and
+one without any. Of the anchors, one lookup in the index for each contract: a busy chain has an anchor every second, and
+every voter asks."""
+
+
+async def find_standing(connection: Connection, election_uuid: str, tracker: str) -> tuple[Stage, Standing | None]:
+    """How far the election is, and where the ballot of a tracker stands, by what has been projected.
+
+    Raises ``UnknownElection``.
+    """
+    rows = await connection.fetch(_STANDING, election_uuid, tracker)
+    if not rows:
+        raise UnknownElection(election_uuid)
+    facts = rows[0]
+    stage = stage_of(Window(facts["opens_at"], facts["closes_at"], facts["closed"]))
+    if facts["partition"] is None:
+        return stage, None
+    acceptance = Acceptance(election_uuid, tracker, facts["partition"], facts["log_offset"], facts["accepted_at"])
+    if facts["log_index"] is None:
+        return stage, Standing(acceptance)
+    anchors = [{name: row[name] for name in _ANCHOR} for row in rows if row["ledger"] is not None]
+    return stage, Standing(
         acceptance,
-        row["log_index"],
-        leaf_hash(row["record"]) if row["record"] else None,
-        row["checkpoint_size"],
-        await connection.fetchval("SELECT min(size) FROM witnessed_sizes WHERE size >= $1", size),
-        await _anchors_covering(connection, size),
-        superseded_by,
+        facts["log_index"],
+        leaf_hash(facts["record"]) if facts["record"] else None,
+        facts["checkpoint_size"],
+        facts["witnessed_size"],
+        tuple(AnchoredAt(**anchor) for anchor in anchors),
+        facts["last_tracker"] if facts["last_index"] > facts["log_index"] else None,
     )
-
-
-async def _anchors_covering(connection: Connection, size: int) -> tuple[AnchoredAt, ...]:
-    """One lookup in the index for each contract: a busy chain has an anchor every second, and every voter asks."""
-    rows = await connection.fetch(
-        "WITH RECURSIVE contracts AS ("
-        " (SELECT ledger FROM verified_anchors ORDER BY ledger LIMIT 1) UNION ALL"
-        " SELECT (SELECT ledger FROM verified_anchors v WHERE v.ledger > c.ledger ORDER BY ledger LIMIT 1)"
-        " FROM contracts c WHERE c.ledger IS NOT NULL)"
-        " SELECT found.* FROM contracts CROSS JOIN LATERAL (SELECT chain, ledger, size, transaction, block"
-        "  FROM verified_anchors WHERE ledger = contracts.ledger AND size >= $1 ORDER BY size LIMIT 1) found",
-        size,
-    )
-    return tuple(AnchoredAt(**row) for row in rows)
 
 
 async def ballot_text(connection: Connection, election_uuid: str, tracker: str) -> str | None:

@@ -180,3 +180,40 @@ async def test_a_body_that_comes_slowly_holds_no_turn(crowded: Any) -> None:
     assert not answer.done()
     rest.set()
     assert (await answer).status_code == 201
+
+
+@pytest.mark.stack
+async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once(crowded: Any) -> None:
+    place = crowded
+    door = place.service.door = Watch().door(1)
+    gone, sent, body = asyncio.Event(), list[Any](), place.new_cast(0).encode()
+    told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Any:
+        for message in told:
+            return message
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "query_string": b"",
+        "headers": [],
+    }
+    scope |= {"path": f"{place.base}/ballots", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+    async with door.turn():
+        leaver = asyncio.create_task(place.client._transport.app(scope, receive, send))
+        await eventually(lambda: _is(door.waiting == 1))
+        gone.set()
+        # The one turn is still taken, and the door's clock stands still.
+        await leaver
+        assert door.waiting == 0
+    assert (await place.post(place.new_cast(1))).status_code == 201
+    recorded = await place.services.records(place.election.uuid, BallotAccepted)
+    assert len(recorded) == 1, "nobody waited for the other one"

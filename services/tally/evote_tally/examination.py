@@ -31,7 +31,7 @@ from .metrics import CountingMetrics
 from .store import LogDisagrees, LoggedCast, Verdict
 
 BALLOTS_AT_ONCE = 16
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.5
 _LOOK_AGAIN_AFTER_FAULT_S = 2.0
 
 _log = structlog.get_logger(__name__)

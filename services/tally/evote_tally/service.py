@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
@@ -72,7 +72,9 @@ async def running(
     ):
         show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
-        runner = ProjectionRunner(kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry))
+        runner = ProjectionRunner(
+            kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry), round_s=UNHURRIED_S
+        )
         worker = WorkerProcesses(1)
         commands = CommandHandler(pool, producer)
         automation = Automation(pool, commands, worker, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Annotated
@@ -30,6 +31,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from .. import store
 from ..domain.by_hour import by_hour
+from ..domain.receipt import TakenIn
 from ..domain.refusals import Abandoned, Overloaded, UnknownTracker
 from ..intake import CheckedCast
 from ..service import BallotService
@@ -93,9 +95,15 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
     """
     started = perf_counter()
     body = await request.body()
-    async with service.door.turn():
+    async with AsyncExitStack() as held:
+
+        async def checked() -> CheckedCast | TakenIn:
+            await held.enter_async_context(service.door.turn())
+            return await service.intake.check(election_uuid, body)
+
         try:
-            taken_in = await unless_gone(request, service.intake.check(election_uuid, body))
+            # Who goes away gives a turn back, or their place in the queue for one.
+            taken_in = await unless_gone(request, checked())
         except ClientGone:
             raise Abandoned from None
         if isinstance(taken_in, CheckedCast):
@@ -149,14 +157,10 @@ async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
 )
 async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Status:
     """How far a ballot is; never a state before it is reached."""
-    async with service.reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        stage = (await store.load_election(connection, election_uuid)).stage
-        standing = await store.find_standing(connection, election_uuid, tracker)
-        credential = service.read_back.credential_of(election_uuid, tracker)
-        if standing is None and credential is not None:
-            look = await store.look_at(connection, election_uuid, credential)
-            accepted = look.history(service.read_back).accepted(tracker)
-            standing = None if accepted is None else Standing(accepted)
+    async with service.reads.acquire() as connection:
+        stage, standing = await store.find_standing(connection, election_uuid, tracker)
+    if standing is None:
+        standing = await _read_standing(service, election_uuid, tracker)
     if standing is None:
         raise UnknownTracker
     linked = is_readable(Matter.SUCCESSION, stage, reader)
@@ -173,6 +177,20 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         anchors=[AnchorOfBallot(**asdict(anchor)) for anchor in standing.anchors],
         superseded_by=standing.superseded_by if linked else None,
     )
+
+
+async def _read_standing(service: BallotService, election_uuid: str, tracker: str) -> Standing | None:
+    """Of a ballot that the tables don't have yet: by what the reader has seen."""
+    credential = service.read_back.credential_of(election_uuid, tracker)
+    if credential is None:
+        await service.read_back.catch_up()  # another replica may have taken it in just now
+        credential = service.read_back.credential_of(election_uuid, tracker)
+    if credential is None:
+        return None
+    async with service.reads.acquire() as connection:
+        look = await store.look_at(connection, election_uuid, credential)
+    accepted = look.history(service.read_back).accepted(tracker)
+    return None if accepted is None else Standing(accepted)
 
 
 @router.post("/elections/{election_uuid}/own-ballots/challenges", status_code=201)

@@ -40,6 +40,8 @@ process.stdout.write(`location = /read/announcements {
   include /etc/evote-front/headers.conf;
   add_header Cache-Control "no-store" always;
   default_type application/json;
+  # Nothing announced is no error, six times a minute.
+  log_not_found off;
   alias /etc/evote-front/announcements/announcements.json;
   error_page 404 = @none-announced;
 }

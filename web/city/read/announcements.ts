@@ -55,15 +55,20 @@ export function heard(
   { election, officers }: Speakers,
   now: number,
 ): Announcements {
+  // Nothing, or an older one that an officer did sign: another replica of the server hasn't the newest yet.
+  const staying = { ...before, doubtful: false };
   if (!("announcements" in answer)) {
-    return before.signedAt === 0 ? NOTHING_SAID : { ...before, doubtful: true };
+    return staying;
   }
   const { announcements: body, statements } = answer;
   const request = { service: "front", method: "PUT", path: `/elections/${election}/announcements.json`, body };
   try {
     const signedAt = checkCommand(statements[0], request, officers);
-    return signedAt < before.signedAt || signedAt > now + SKEW_MS
-      ? { ...before, doubtful: true }
+    if (signedAt > now + SKEW_MS) {
+      return { ...before, doubtful: true };
+    }
+    return signedAt < before.signedAt
+      ? staying
       : { said: v.parse(v.pipe(v.string(), v.parseJson(), Said), body), signedAt, doubtful: false };
   } catch (error) {
     if (error instanceof CheckFailed) {

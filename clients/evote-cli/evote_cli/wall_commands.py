@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 from evote_officers.acts import ANNOUNCE
-from evote_officers.commands import OfficerCommand
+from evote_officers.commands import CLOCK_SKEW, OfficerCommand
 from evote_statements.signed import StatementRefused, claimed_statement
 from evote_tlog.display import visible
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -167,6 +167,11 @@ def _read(file: Path, election: str) -> tuple[Announcement, ...]:
         raise CommandFailed(f"{file} を読めません: {error.strerror}") from error
     except (ValidationError, StatementRefused) as error:
         raise CommandFailed(f"{file} は知らせのファイルとして読めません。{_TO_BEGIN_ANEW}") from error
+    if command.time > datetime.now(UTC) + CLOCK_SKEW:
+        raise CommandFailed(
+            f"{file} の署名の時刻（{local_time(command.time)}）が、この端末の時計より先です。時計を確かめてください。"
+            f"時計が合っているなら、その署名は画面に出ていません。{_TO_BEGIN_ANEW}"
+        )
     expected = (ANNOUNCE.path_of(election), hashlib.sha256(signed.announcements.encode()).hexdigest())
     if (command.path, command.body_sha256) != expected:
         raise CommandFailed(f"{file} は別の選挙のものか、署名のあとで書きかえられています。{_TO_BEGIN_ANEW}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from evote_cli.errors import CommandFailed, NotApproved
 from evote_officers.acts import ANNOUNCE
 from evote_officers.commands import verify_signatures
+from evote_officers.signing import Officer
+from evote_platform.clock import utc_now
 
-from .at_keyboard import ROSTER, UUID, answering
+from .at_keyboard import KEYS, ROSTER, UUID, answering
 
 NOBODY = answering(500, {})
 
@@ -74,6 +78,16 @@ def test_a_line_that_was_slipped_in_isn_t_signed_along_and_neither_are_those_of_
     file.write_text(json.dumps(signed | {"announcements": signed["announcements"].replace("並木", "全部")}))
     with pytest.raises(CommandFailed, match="別の選挙のものか、署名のあとで書きかえられています"):
         evote(NOBODY, "wall", "over", UUID, "1", *at(file, "--yes"))
+
+
+def test_what_was_signed_by_a_clock_that_is_ahead_is_told_and_not_signed_along(evote, file) -> None:
+    officer = Officer("test", "sato", KEYS["sato"])
+    ahead = utc_now() + timedelta(hours=1)
+    path = ANNOUNCE.path_of(UUID)
+    statement = officer.command(ANNOUNCE, path, b"[]", reason="x", now=ahead, random=secrets.token_bytes)
+    file.write_text(json.dumps({"announcements": "[]", "statements": [statement]}))
+    with pytest.raises(CommandFailed, match="この端末の時計より先です"):
+        evote(NOBODY, "wall", "say", UUID, "x", *at(file, "--yes"))
 
 
 def test_a_number_that_is_not_there_and_a_file_that_is_none_are_told(evote, file) -> None:

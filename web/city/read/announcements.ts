@@ -40,11 +40,21 @@ export interface Speakers {
   readonly officers: Officers;
 }
 
+/** How far an officer's clock may be ahead. What is signed from further on would outlast all that is signed today. */
+const SKEW_MS = 60_000;
+
 /**
  * What is shown after this answer. Whoever writes the file without an officer's key puts no line on the wall, takes none away, and brings
  * back none that this wall has seen taken away.
+ *
+ * @param now by the server's clock, in milliseconds since 1970.
  */
-export function heard(answer: v.InferOutput<typeof SignedText>, before: Announcements, { election, officers }: Speakers): Announcements {
+export function heard(
+  answer: v.InferOutput<typeof SignedText>,
+  before: Announcements,
+  { election, officers }: Speakers,
+  now: number,
+): Announcements {
   if (!("announcements" in answer)) {
     return before.signedAt === 0 ? NOTHING_SAID : { ...before, doubtful: true };
   }
@@ -52,7 +62,9 @@ export function heard(answer: v.InferOutput<typeof SignedText>, before: Announce
   const request = { service: "front", method: "PUT", path: `/elections/${election}/announcements.json`, body };
   try {
     const signedAt = checkCommand(statements[0], request, officers);
-    return signedAt < before.signedAt ? { ...before, doubtful: true } : { said: v.parse(v.pipe(v.string(), v.parseJson(), Said), body), signedAt, doubtful: false };
+    return signedAt < before.signedAt || signedAt > now + SKEW_MS
+      ? { ...before, doubtful: true }
+      : { said: v.parse(v.pipe(v.string(), v.parseJson(), Said), body), signedAt, doubtful: false };
   } catch (error) {
     if (error instanceof CheckFailed) {
       return { ...before, doubtful: true };

@@ -66,7 +66,9 @@ const WITHIN_MS = 8_000;
 /** Asks everything once. What gets no answer stays as it was, and grows old. */
 export async function readAll(before: Round, speakers: Speakers, fetch: typeof globalThis.fetch, clock: () => number): Promise<Round> {
   const spoken = before.reads.announcements?.data ?? NOTHING_SAID;
-  const answers = await Promise.all(NAMES.map((name) => ask(name, fetch, spoken, speakers).catch(nothing)));
+  const hear = (answer: unknown, date: number) =>
+    heard(v.parse(SignedText, answer), spoken, speakers, Number.isNaN(date) ? clock() + before.ahead : date);
+  const answers = await Promise.all(NAMES.map((name) => ask(name, fetch, hear).catch(nothing)));
   const told = answers.flatMap((answer) => (answer === null || Number.isNaN(answer.date) ? [] : [answer.date]));
   const ahead = told.length === 0 ? before.ahead : Math.max(...told) - clock();
   const came = clock() + ahead;
@@ -81,16 +83,15 @@ export async function readAll(before: Round, speakers: Speakers, fetch: typeof g
 async function ask(
   name: Name,
   fetch: typeof globalThis.fetch,
-  spoken: Announcements,
-  speakers: Speakers,
+  hear: (answer: unknown, date: number) => Announcements,
 ): Promise<{ readonly data: unknown; readonly date: number }> {
   const response = await fetch(`/read/${name}`, { cache: "no-store", signal: AbortSignal.timeout(WITHIN_MS) });
   if (!response.ok) {
     throw new Away();
   }
   const answer: unknown = await response.json();
-  const data = name === "announcements" ? heard(v.parse(SignedText, answer), spoken, speakers) : v.parse(ANSWERS[name], answer);
-  return { data, date: Date.parse(response.headers.get("date") ?? "") };
+  const date = Date.parse(response.headers.get("date") ?? "");
+  return { data: name === "announcements" ? hear(answer, date) : v.parse(ANSWERS[name], answer), date };
 }
 
 /** A lost connection, a proxy's page, an answer of another shape: all the same to who looks at the wall, it doesn't get newer. */

@@ -186,7 +186,8 @@ test("a line that no officer signed for this election isn't shown, and takes no 
     spoken([forged], at, { kind: "tsukuba-evote access v1" }),
     { ...signed, announcements: JSON.stringify([forged]) },
     { announcements: JSON.stringify([forged]), statements: ["{}"] },
-    // An older one that an officer did sign, and the file taken away.
+    // What an officer did sign: with a clock that is hours ahead; before what is shown; and the file taken away.
+    spoken([forged], "2026-11-29T09:00:00Z"),
     spoken([forged], "2026-11-29T03:10:59Z"),
     [],
   ];

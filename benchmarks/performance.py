@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms
+
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
 DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
@@ -132,6 +134,23 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
             ]
             for phase in figures["phases"]
         ],
+    )
+    yield ""
+    phases = {phase["name"]: phase for phase in figures["phases"]}
+    idle = phases[IDLE]
+    release, ballot = (
+        each_process_ms(
+            phases[name]["cpu_by_process_s"],
+            phases[name]["counted_s"],
+            idle["cpu_by_process_s"],
+            idle["counted_s"],
+            phases[name][things],
+        )
+        for name, things in ((RELEASES, "released"), (STEADY, "accepted"))
+    )
+    yield from _table(
+        ["ms of a processor, beyond the idle stack", "a release", "a ballot"],
+        [[name, f"{release[name]:.2f}", f"{ballot[name]:.2f}"] for name in ballot],
     )
 
 

@@ -6,6 +6,7 @@ that must be borne, and at one that needn't be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -104,6 +105,37 @@ def _each_ms(phase: PhaseFigures, things: int, idle_cores: float) -> float:
     if not things:
         return float("nan")
     return (phase.cpu_s - idle_cores * phase.counted_s) / things * 1000
+
+
+def each_process_ms(
+    spent: Mapping[str, float], seconds: float, idle: Mapping[str, float], idle_seconds: float, things: int
+) -> Mapping[str, float]:
+    """What one thing took of each of the city's processes beyond what it spends when nobody comes; the most first.
+
+    Args:
+        spent: seconds of a processor, by process, in so many ``seconds`` in which so many ``things`` came.
+        idle: the same in ``idle_seconds`` in which nobody came.
+    """
+    beyond = {
+        name: (used - idle.get(name, 0.0) / idle_seconds * seconds) / things * 1000
+        for name, used in spent.items()
+        if is_the_citys(name) and things
+    }
+    return dict(sorted(beyond.items(), key=lambda found: -found[1]))
+
+
+def costs_table(figures: Figures) -> Iterator[str]:
+    """What a release and a ballot took, by process, as a Markdown table."""
+    phases = {phase.name: phase for phase in figures.phases}
+    idle, releases, steady = (phases[name] for name in (IDLE, RELEASES, STEADY))
+    release, ballot = (
+        each_process_ms(phase.cpu_by_process_s, phase.counted_s, idle.cpu_by_process_s, idle.counted_s, things)
+        for phase, things in ((releases, releases.released), (steady, steady.accepted))
+    )
+    yield "| ms of a processor, beyond the idle stack | a release | a ballot |"
+    yield "|---|---|---|"
+    for name in ballot:
+        yield f"| {name} | {release.get(name, math.nan):.2f} | {ballot[name]:.2f} |"
 
 
 def grown(phase: PhaseFigures) -> Sequence[tuple[str, float, float]]:

@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -103,7 +103,7 @@ def _report(
         *([] if arguments.goals else goals_missed(run, figures)),
     ]
     said = [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]
-    lines = [*table(figures, baseline), *(["", *goals.table(reached)] if reached else []), "", *said]
+    lines = [*table(figures, baseline), *_goals_lines(figures, reached), "", *said]
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     save(figures, out / "figures.json", goals=[{**asdict(goal), "met": goal.met} for goal in reached], faults=faults)
@@ -114,6 +114,10 @@ def _report(
     (out / "report.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 1 if faults or (arguments.strict and missed) else 0
+
+
+def _goals_lines(figures: Figures, reached: Sequence[goals.Goal]) -> list[str]:
+    return ["", *goals.table(reached), "", *goals.costs_table(figures)] if reached else []
 
 
 def _observed(path: Path) -> tuple[list[Seen], list[Fault]]:

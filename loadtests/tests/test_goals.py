@@ -15,6 +15,7 @@ from evote_loadtests.goals import (
     RUNS,
     STEADY,
     Goal,
+    each_process_ms,
     goals_of,
     grown,
     people_of,
@@ -67,6 +68,15 @@ def test_a_ballot_and_a_release_cost_what_is_spent_beyond_the_idle_stack_and_the
 )
 def test_each_goal_can_be_missed(changed: dict[str, PhaseFigures], missed: str) -> None:
     assert not reached(**changed)[missed].met
+
+
+def test_what_a_ballot_takes_of_each_process_adds_up_to_what_it_takes() -> None:
+    idle = {"tally": 1.0, "ballot-1": 2.0, CROWD: 5.0}
+    spent = {"tally": 12.0, "ballot-1": 44.0, CROWD: 99.0, "anvil": 9.0, "auth": 0.5}
+    each = each_process_ms(spent, 100, idle, 50, 1000)
+    assert list(each) == ["ballot-1", "tally", "auth"], "the most first; of the city's alone"
+    assert each == pytest.approx({"ballot-1": 40.0, "tally": 10.0, "auth": 0.5})
+    assert each_process_ms(spent, 100, idle, 50, 0) == {}
 
 
 def test_what_was_not_measured_meets_no_goal() -> None:

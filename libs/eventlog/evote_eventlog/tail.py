@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from time import monotonic
-from typing import Literal
+from typing import Literal, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -29,6 +29,13 @@ from .record import Batch, LogPartition, PoisonRecord, Record
 
 Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""
+
+
+class Look(Protocol):
+    """Looks once at some partitions of the log, or at all."""
+
+    async def __call__(self, at: Collection[LogPartition] = ...) -> Sequence[Batch]: ...
+
 
 _POLL_MS = 200
 
@@ -102,7 +109,7 @@ class EventTail:
                     await asyncio.sleep(began + self._round_s - monotonic())
 
     @asynccontextmanager
-    async def looks(self, start: Mapping[LogPartition, int]) -> AsyncIterator[Callable[[], Awaitable[Sequence[Batch]]]]:
+    async def looks(self, start: Mapping[LogPartition, int]) -> AsyncIterator[Look]:
         """For who knows when there is something to see: each call of what is given looks once, from where the last one
         ended, and sees what was acknowledged before it, some megabytes at a time. It waits for nothing.
 
@@ -116,8 +123,9 @@ class EventTail:
             places = {kafka_partition(self._kafka, partition): start.get(partition, 0) for partition in partitions}
             reader = LogReader(self._kafka, consumer)
 
-            async def look() -> Sequence[Batch]:
-                found = await reader.look(places)
+            async def look(at: Collection[LogPartition] = partitions) -> Sequence[Batch]:
+                asked = {kafka_partition(self._kafka, partition) for partition in at}
+                found = await reader.look({partition: places[partition] for partition in asked})
                 places.update((partition, batch.end) for partition, batch in found)
                 return [batch for _, batch in found]
 

@@ -72,6 +72,9 @@ async def test_a_look_sees_all_that_was_acknowledged_before_it_from_where_the_la
         for number in range(10, 14):
             last = await producer.publish(new_ballot(number), partition=number % 3)
             assert [record for batch in await look() for record in batch.records] == [last]
+        first, second = [await producer.publish(new_ballot(number), partition=number) for number in (1, 2)]
+        assert [batch.records for batch in await look({LogPartition(Topic.BALLOTS, 2)})] == [[second]]
+        assert [batch.records for batch in await look()] == [[first]]
 
 
 async def test_a_look_passes_transactions_by_and_says_how_far_it_has_come(

@@ -22,11 +22,14 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """
     working = asyncio.ensure_future(work)
     going = asyncio.ensure_future(_gone(request))
+    going.add_done_callback(lambda _: working.cancel())
     try:
-        await asyncio.wait({working, going}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return working.result()
+        return await working
+    except asyncio.CancelledError:
+        request_cancelled = (current := asyncio.current_task()) is not None and current.cancelling()
+        if request_cancelled or going.cancelled() or not going.done():
+            raise
+        raise ClientGone from None
     finally:
         # Also when this request itself is cancelled: nothing must go on behind its back.
         working.cancel()

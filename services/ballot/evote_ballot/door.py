@@ -58,6 +58,17 @@ class Door:
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn and hold it while the block runs; raises ``Overloaded`` when it does not come in time."""
         self.require_room()  # many may have passed the door together, and brought their bodies since
+        if self._turns.locked():
+            await self._wait()
+        else:
+            await self._turns.acquire()  # at once
+        try:
+            yield
+        finally:
+            self._turns.release()
+            self._note_end()
+
+    async def _wait(self) -> None:
         waiter = object()
         self._since[waiter] = self._monotonic()
         try:
@@ -67,11 +78,6 @@ class Door:
             raise self._overloaded() from None
         finally:
             del self._since[waiter]
-        try:
-            yield
-        finally:
-            self._turns.release()
-            self._note_end()
 
     def _expected_s(self) -> float:
         """How long one who comes now would wait: at least as long as the first has waited, who is still there."""

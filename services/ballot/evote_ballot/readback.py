@@ -142,30 +142,37 @@ class ReadBack:
             raise NotReady("records are not read back")
 
     async def _follow(self) -> None:
-        pruned_at = monotonic()
+        pruned_at, looked_at = monotonic(), float("-inf")
         async with self._tail.looks(self._next) as look:
             while True:
-                await self._wanted()
-                looking = list(self._looking)
-                batches = await look()
+                await self._asked_for(looked_at + _UNASKED_S)
+                looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
+                if looking or monotonic() - looked_at >= _UNASKED_S:
+                    looked_at = monotonic()
+                    batches = await look()
+                else:
+                    batches = await look(asked)
                 for batch in batches:
                     self._take(batch)
-                if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
-                    await asyncio.sleep(_AGAIN_S)
                 for looked in looking:
                     if not looked.done():
                         looked.set_result(None)
+                if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
+                    await asyncio.sleep(_AGAIN_S)
                 if monotonic() - pruned_at > _PRUNE_EVERY_S:
                     self._prune(await self._stored_offsets())
                     pruned_at = monotonic()
 
-    async def _wanted(self) -> None:
-        """Until somebody waits: a look for each record of every replica would be for nobody. Now and then without."""
+    async def _asked_for(self, at_last: float) -> None:
+        """Until somebody waits, or it is time for a look at all that the other replicas took in.
+
+        A look for each record of every replica would be for nobody.
+        """
         self._asked.clear()
         if self._waiting or self._looking:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(_UNASKED_S):
+            async with asyncio.timeout(at_last - monotonic()):
                 await self._asked.wait()
 
     def _take(self, batch: Batch) -> None:

@@ -9,10 +9,8 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Final
 
 from .ports import LOOPBACK, free_port, is_listening
 from .processes import ChildProcess, ProcessFailed
@@ -70,16 +68,13 @@ _JVM_FLAGS = (
     "-Xms128m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # starts in half the time; a short-lived broker never needs C2
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
 )
-SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1",)
-"""It starts in two thirds of the time, and never comes to what the JVM's better compiler would make of it."""
-LASTING: Final = ()
-"""As a deployment's broker runs: for one that serves for long, and whose processor time is looked at."""
 
 
 class KafkaNode:
@@ -92,7 +87,6 @@ class KafkaNode:
         port: int | None = None,
         cache: Path | None = None,
         authority: LocalAuthority | None = None,
-        jvm: Sequence[str] = SHORT_LIVED,
     ) -> None:
         """``directory`` holds data, settings and log; ``cache`` the jars (default: the user's cache).
 
@@ -100,7 +94,6 @@ class KafkaNode:
         was granted; ``CN=operator`` may do everything.
         """
         self._authority = authority
-        self._jvm = jvm
         self.directory = directory
         self.port = port if port is not None else free_port()
         self._controller_port = free_port()
@@ -133,7 +126,7 @@ class KafkaNode:
             self._format(class_path, properties)
         self._process = ChildProcess(
             "Kafka",
-            [_java(), *_JVM_FLAGS, *self._jvm, self._classes, "-cp", class_path, "kafka.Kafka", str(properties)],
+            [_java(), *_JVM_FLAGS, self._classes, "-cp", class_path, "kafka.Kafka", str(properties)],
             log_path=self.log_path,
         )
         self._process.wait_until(lambda: is_listening(self.port), timeout_s=timeout_s)
@@ -173,16 +166,7 @@ class KafkaNode:
 
     def _format(self, class_path: str, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [
-            _java(),
-            *_JVM_FLAGS,
-            *SHORT_LIVED,
-            self._classes,
-            "-cp",
-            class_path,
-            "kafka.tools.StorageTool",
-            "format",
-        ]
+        command = [_java(), *_JVM_FLAGS, self._classes, "-cp", class_path, "kafka.tools.StorageTool", "format"]
         command += [
             "--feature",
             "transaction.version=1",

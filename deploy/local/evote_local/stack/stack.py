@@ -14,7 +14,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
 from evote_jpki.authority import OCSP_PATH, TestAuthority
 
-from ..nodes.kafka import LASTING, KafkaNode
+from ..nodes.kafka import KafkaNode
 from ..nodes.otlp import OtlpReceiver
 from ..nodes.ports import LOOPBACK, free_port, is_listening
 from ..nodes.postgres import PostgresServer
@@ -66,7 +66,7 @@ class Stack(Running):
         """Of マイナアプリ's provider; after :meth:`offer_phone`."""
         self.announce = announce
         self.identities: Identities = create_identities(directory / "keys")
-        self.kafka = KafkaNode(directory / "kafka", jvm=LASTING)
+        self.kafka = KafkaNode(directory / "kafka")
         self.postgres = PostgresServer(directory / "postgres")
         self.chain = EthereumDevelopmentChain(directory / "anvil")
         self.vouching = Vouching(directory / "witnesses", self.identities.log_key, self.chain)

@@ -11,14 +11,20 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.codec import gzip_decode
-from aiokafka.errors import LeaderNotAvailableError, OffsetOutOfRangeError, UnsupportedCodecError, for_code
+from aiokafka.errors import (
+    LeaderNotAvailableError,
+    OffsetOutOfRangeError,
+    RequestTimedOutError,
+    UnsupportedCodecError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.util import calc_crc32c
 
@@ -31,6 +37,7 @@ _MARKER, _ABORT = struct.Struct(">hh"), 0  # a control record's key: version and
 _READ_COMMITTED = 1
 _WAIT_MS = 100
 _FETCH_BYTES: Final = 4 * 1024 * 1024
+_ANSWERS_WITHIN_S: Final = 10.0
 
 AbortedTransactions = Collection[tuple[int, int]]
 """The producer id and the first offset of each aborted transaction that a fetch touches."""
@@ -90,39 +97,56 @@ async def fetch_from(
     *,
     max_bytes: int = _FETCH_BYTES,
     wait_ms: int = 0,
+    within_s: float = _ANSWERS_WITHIN_S,
 ) -> Mapping[TopicPartition, Found]:
     """As :func:`fetch_batches` of each partition, by one request to each leader.
 
-    What is found is read, and what is wrong with a partition raised, when it is called.
+    What is found is read, and what is wrong with a partition raised, when it is called. A partition whose leader does
+    not answer is left out, unless none does: one broker that is away keeps nobody from what the others have.
 
     Args:
         wait_ms: how long each leader waits for something while it has nothing of any of its partitions.
+        within_s: how long a leader may take for its answer.
 
     Raises:
         KafkaError: Kafka is away.
     """
     client = consumer._client
-    by_leader: defaultdict[int, list[TopicPartition]] = defaultdict(list)
-    for partition in places:
+    by_leader: defaultdict[int, dict[TopicPartition, int]] = defaultdict(dict)
+    faults: list[BaseException] = []
+    for partition, offset in places.items():
         leader = client.cluster.leader_for_partition(partition)
         if leader in (None, -1):
-            await client.force_metadata_update()
-            raise LeaderNotAvailableError(partition)
-        by_leader[leader].append(partition)
-    answers = await asyncio.gather(
-        *(
-            client.send(
-                leader, _request({partition: places[partition] for partition in partitions}, max_bytes, wait_ms)
-            )
-            for leader, partitions in by_leader.items()
-        )
-    )
-    return {
-        TopicPartition(topic, number): partial(_read_answer, TopicPartition(topic, number), answer.API_VERSION, *rest)
-        for answer in answers
-        for topic, partitions in answer.topics
-        for number, *rest in partitions
-    }
+            faults.append(LeaderNotAvailableError(partition))
+        else:
+            by_leader[leader][partition] = offset
+    asked = [
+        _answer(client.send(leader, _request(theirs, max_bytes, wait_ms)), within_s)
+        for leader, theirs in by_leader.items()
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    faults += [answer for answer in answers if isinstance(answer, BaseException)]
+    found: dict[TopicPartition, Found] = {}
+    for answer in answers:
+        if not isinstance(answer, BaseException):
+            for topic, partitions in answer.topics:
+                for number, *rest in partitions:
+                    partition = TopicPartition(topic, number)
+                    found[partition] = partial(_read_answer, partition, answer.API_VERSION, *rest)
+    if faults:
+        looking = client.force_metadata_update()
+        if not found:
+            await looking
+            raise faults[0]
+    return found
+
+
+async def _answer(sending: Awaitable[Any], within_s: float) -> Any:
+    try:
+        async with asyncio.timeout(within_s):
+            return await sending
+    except TimeoutError:
+        raise RequestTimedOutError from None
 
 
 def _request(places: Mapping[TopicPartition, int], max_bytes: int, wait_ms: int) -> FetchRequest:

@@ -18,6 +18,8 @@ from .record import Batch, LogPartition, PoisonRecord, Record, RecordPosition, r
 
 _STOP_TIMEOUT_S = 5.0
 _BATCH_RECORDS = 2000
+_LOOKED_WITHIN_S = 2.0
+"""A broker that stands still holds a look up for no longer, and with it what the others have."""
 
 FEW_RECORDS: Final = 500
 """Who fetched so few is not behind, and may let more come together before the next fetch."""
@@ -57,16 +59,23 @@ class LogReader:
         return batches
 
     async def look(self, places: Places) -> list[tuple[TopicPartition, Batch]]:
-        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing.
+        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing. What a
+        leader can't tell now is left to the next look, unless none can.
 
         For a consumer that nothing is assigned to: it fetches nothing by itself, and no look waits behind that.
         """
         if self._stop is not None:
             raise self._stop
-        found = await fetch_from(self._consumer, places)
-        read = [
-            (partition, await self._read(partition, place, found[partition])) for partition, place in places.items()
-        ]
+        found, read, missed = await fetch_from(self._consumer, places, within_s=_LOOKED_WITHIN_S), [], None
+        for partition, answer in found.items():
+            try:
+                read.append((partition, await self._read(partition, places[partition], answer)))
+            except KafkaError as error:
+                missed = error
+        if missed is not None:
+            if not read:
+                raise missed
+            self._consumer._client.force_metadata_update()  # the partition has another leader by now
         batches = [(partition, batch) for partition, batch in read if batch is not None]
         if self._stop is not None and not batches:
             raise self._stop

@@ -9,6 +9,9 @@ from operator import attrgetter
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
+from evote_eventlog import reading
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -75,6 +78,53 @@ async def test_a_look_sees_all_that_was_acknowledged_before_it_from_where_the_la
         first, second = [await producer.publish(new_ballot(number), partition=number) for number in (1, 2)]
         assert [batch.records for batch in await look({LogPartition(Topic.BALLOTS, 2)})] == [[second]]
         assert [batch.records for batch in await look()] == [[first]]
+
+
+async def test_a_leader_that_is_away_keeps_nobody_from_what_the_others_have(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [await producer.publish(new_ballot(number), partition=number) for number in range(3)]
+    leader, away = ClusterMetadata.leader_for_partition, {1}
+    monkeypatch.setattr(
+        ClusterMetadata,
+        "leader_for_partition",
+        lambda cluster, partition: 99 if partition.partition in away else leader(cluster, partition),
+    )
+
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        seen = [record for batch in await look() for record in batch.records]
+        assert sorted(seen, key=_position) == [written[0], written[2]]
+        away.clear()
+        assert [record for batch in await look() for record in batch.records] == [written[1]]
+    away.update(range(3))
+    with pytest.raises(LogUnavailable):
+        async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+            await look()
+
+
+async def test_a_leader_that_stands_still_holds_nobody_up_for_long(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [await producer.publish(new_ballot(number), partition=number) for number in range(3)]
+    leader, send, silent = ClusterMetadata.leader_for_partition, AIOKafkaClient.send, 99
+
+    async def sent(client: AIOKafkaClient, node: int, request: object, **options: object) -> object:
+        if node == silent:
+            await asyncio.get_running_loop().create_future()
+        return await send(client, node, request, **options)
+
+    monkeypatch.setattr(reading, "_LOOKED_WITHIN_S", 1.0)
+    monkeypatch.setattr(AIOKafkaClient, "send", sent)
+    monkeypatch.setattr(
+        ClusterMetadata,
+        "leader_for_partition",
+        lambda cluster, partition: silent if partition.partition == 0 else leader(cluster, partition),
+    )
+    async with asyncio.timeout(30), EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        seen: list[Record | PoisonRecord] = []
+        while len(seen) < 2:  # the others may be slow on a busy machine, too
+            seen += [record for batch in await look() for record in batch.records]
+    assert sorted(seen, key=_position) == written[1:]
 
 
 async def test_a_look_passes_transactions_by_and_says_how_far_it_has_come(

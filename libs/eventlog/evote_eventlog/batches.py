@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.codec import gzip_decode
 from aiokafka.errors import (
+    KafkaError,
     LeaderNotAvailableError,
     OffsetOutOfRangeError,
     RequestTimedOutError,
@@ -133,6 +134,9 @@ async def fetch_from(
                 for number, *rest in partitions:
                     partition = TopicPartition(topic, number)
                     found[partition] = partial(_read_answer, partition, answer.API_VERSION, *rest)
+    for fault in faults:
+        if not isinstance(fault, KafkaError):
+            raise fault
     if faults:
         looking = client.force_metadata_update()
         if not found:

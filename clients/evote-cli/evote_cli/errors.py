@@ -223,12 +223,17 @@ class LogRefused(CommandFailed):
         self.reason = reason
 
 
-class LogUnreachable(CommandFailed):
-    """The public log could not be read."""
+class LogBehind(LogRefused):
+    """What was read of the public log isn't enough to rely upon; the log as it is in a moment may be."""
 
-    def __init__(self, reason: str) -> None:
+
+class LogUnreachable(CommandFailed):
+    """The public log could not be read; ``passing``: whoever serves it may do so in a moment."""
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
         super().__init__(f"公開ログを読めません。あとでもう一度試してください: {visible(reason)}")
         self.reason = reason
+        self.passing = passing
 
 
 class ArchiveRejected(CommandFailed):

@@ -19,10 +19,12 @@ from evote_verify.reading.checkpoints import LogBroken
 from evote_verify.reading.sources import FolderSource, HttpSource, LogSource, SourceUnavailable
 from evote_verify.reading.witnessed import NotWitnessed, WitnessedLog, read_witnessed
 
-from .errors import LogRefused, LogUnreachable, PolicyUnreadable
+from .errors import LogBehind, LogRefused, LogUnreachable, PolicyUnreadable
 from .keyfile import CeremonyRecord, SeenCheckpoint
 
 Progress = Callable[[int, int], None]
+_WITHIN_S, _AGAIN_S = 30.0, 1.0
+_ON_SERVER = ("http://", "https://")
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,60 @@ def read_log(place: str, policy: str, progress: Progress, auditor: Officer | Non
 
     Raises:
         PolicyUnreadable: the policy is none, or names not exactly one log and a quorum of witnesses.
-        LogRefused: the log breaks its own rules, or too few witnesses saw it.
+        LogRefused: the log breaks its own rules, or (``LogBehind``) too few witnesses saw it.
         LogUnreachable: not all of it could be read.
     """
     try:
         with _source(place, auditor) as source:
             witnessed = read_witnessed(source, _parse(policy), progress)
     except NotWitnessed as error:
-        raise LogRefused(f"証人の署名が足りません（{error.reason}）") from error
+        raise LogBehind(f"証人の署名が足りません（{error.reason}）") from error
     except LogBroken as error:
         raise LogRefused(f"ログが署名と合いません（{error.reason}）") from error
     except Unusable as error:
         raise PolicyUnreadable(error.reason) from error
     except SourceUnavailable as error:
-        raise LogUnreachable(error.reason) from error
+        raise LogUnreachable(error.reason, passing=error.passing) from error
     if witnessed.elections.faults:
         raise LogRefused(f"ログに規則に反する記録があります（{'; '.join(witnessed.elections.faults)}）")
     return LogView(policy, witnessed)
+
+
+def read_log_when_ready(
+    place: str,
+    policy: str,
+    record: CeremonyRecord | None,
+    progress: Progress,
+    auditor: Officer | None,
+    tell: Callable[[str], None],
+) -> LogView:
+    """Read a log, and a server's again for half a minute where it can't be relied upon yet.
+
+    A replica may start again, or be behind the one that was read before. What no later answer can mend (a log that
+    breaks its rules, or is another than was seen) is refused at once, and no answer is relied upon that wouldn't
+    have been as the first one.
+
+    Args:
+        record: what this trustee saw before, if anything.
+        tell: called with what was wrong, before each further try.
+
+    Raises:
+        PolicyUnreadable, LogRefused, LogUnreachable: as :func:`read_log`, or older than what was seen.
+    """
+    deadline = time.monotonic() + _WITHIN_S
+    while True:
+        try:
+            view = read_log(place, policy, progress, auditor)
+            if record is not None and record.witness_policy == policy:
+                check_seen(record, view)
+        except (LogBehind, LogUnreachable) as error:
+            lasting = isinstance(error, LogUnreachable) and not error.passing
+            if lasting or not place.startswith(_ON_SERVER) or time.monotonic() > deadline:
+                raise
+            tell(error.reason)
+        else:
+            return view
+        time.sleep(_AGAIN_S)
 
 
 def check_seen(record: CeremonyRecord, view: LogView) -> None:
@@ -74,7 +113,7 @@ def check_seen(record: CeremonyRecord, view: LogView) -> None:
     if earlier is None:
         return
     if earlier.size > view.witnessed.checkpoint.size:
-        raise LogRefused(
+        raise LogBehind(
             f"前に見たログ（{earlier.size} 件）より古いログです（{view.witnessed.checkpoint.size} 件）。"
             "古い写しなら、取り直してください"
         )
@@ -84,7 +123,7 @@ def check_seen(record: CeremonyRecord, view: LogView) -> None:
 
 @contextmanager
 def _source(place: str, auditor: Officer | None) -> Iterator[LogSource]:
-    if not place.startswith(("http://", "https://")):
+    if not place.startswith(_ON_SERVER):
         yield FolderSource(Path(place))
         return
     access = None if auditor is None else AuditorAccess(auditor, LOG_SERVICE, place, lambda: datetime.now(UTC))

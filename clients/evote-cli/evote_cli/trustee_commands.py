@@ -14,6 +14,7 @@ import typer
 from evote_belenios.channel import TrusteeSecret
 from evote_officers.signing import Officer
 from evote_statements.keys import key_text
+from evote_tlog.display import visible
 from rich.console import Console
 from rich.progress import Progress
 
@@ -21,8 +22,8 @@ from .client import ServiceClient
 from .decryption import archive_to_decrypt, election_of, partial_decryption
 from .dialogue import AtKeyboard, FromArguments
 from .errors import AnotherKeyOnPaper, CommandFailed, NotApproved, PolicyUnreadable
-from .keyfile import RecordKeeper, create_key_file, identity_of, read_key_file, write_new_key
-from .log_view import LogView, read_log
+from .keyfile import CeremonyRecord, RecordKeeper, create_key_file, identity_of, read_key_file, write_new_key
+from .log_view import LogView, read_log_when_ready
 from .log_view import Progress as OnProgress
 from .message import STEP_NAMES, Message, read_message
 from .options import AuditorKey, AuditorPassword, ElectionUuid, Url, auditor_of
@@ -179,7 +180,7 @@ def restore_record(
     """失った儀式の記録を、鍵と公開ログから作り直す。"""
     keeper = RecordKeeper(key_file)
     auditor = auditor_of(auditor_key, password)
-    view = _read_log(log, _policy_text(witness_policy, keeper, election), auditor)
+    view = _read_log(log, _policy_text(witness_policy, keeper, election), None, auditor)
     restored = restored_record(read_key_file(key_file), keeper, view, election)
     _console.print(
         "警告：二つ目の集計を復号しないための記憶が、ここから新しく始まります。\n"
@@ -213,7 +214,9 @@ def decrypt(
     keeper = RecordKeeper(key_file)
     auditor = auditor_of(auditor_key, password)
     with archive_to_decrypt(archive) as file:
-        view = _read_log(log, _policy_text(witness_policy, keeper, election_of(file)), auditor)
+        election = election_of(file)
+        policy = _policy_text(witness_policy, keeper, election)
+        view = _read_log(log, policy, keeper.find(election), auditor)
         with _progress("アーカイブの検証") as progress:
             message = partial_decryption(
                 read_key_file(key_file), keeper, file, view, secrets.token_bytes, processes=processes, progress=progress
@@ -247,7 +250,7 @@ def _secret_on_paper() -> TrusteeSecret:
 
 def _sign(election: str, key_file: Path, log: str, witness_policy: Path | None, person: Person) -> Message:
     keeper = RecordKeeper(key_file)
-    view = _read_log(log, _policy_text(witness_policy, keeper, election))
+    view = _read_log(log, _policy_text(witness_policy, keeper, election), keeper.find(election))
     return sign_step(read_key_file(key_file), keeper, view, election, person, secrets.token_bytes)
 
 
@@ -269,9 +272,13 @@ def _policy_text(witness_policy: Path | None, keeper: RecordKeeper, election: st
     return record.witness_policy
 
 
-def _read_log(log: str, policy: str, auditor: Officer | None = None) -> LogView:
+def _read_log(log: str, policy: str, record: CeremonyRecord | None, auditor: Officer | None = None) -> LogView:
+    def tell(reason: str) -> None:
+        text = f"公開ログがまだ使えないので、少し待ってもう一度読みます（{visible(reason)}）"
+        _console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     with _progress("公開ログの検証") as progress:
-        return read_log(log, policy, progress, auditor)
+        return read_log_when_ready(log, policy, record, progress, auditor, tell)
 
 
 def _person(code: str | None, yes: bool) -> Person:

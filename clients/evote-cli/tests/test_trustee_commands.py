@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
 import httpx
 import pytest
 from evote_ceremony.messages import Step
 from evote_cli.errors import (
     CommandFailed,
+    LogRefused,
+    LogUnreachable,
     MessageUnreadable,
     NotApproved,
     PolicyUnreadable,
@@ -20,6 +27,7 @@ from evote_cli.message import CONFIRMATION, STEP_NAMES
 from evote_cli.trustee import STEPS
 from evote_statements.keys import key_text
 from evote_tally.domain.ceremony import waiting_for_confirmation
+from evote_verify.reading.sources import WITNESSED, FolderSource, NotServed
 
 from .at_keyboard import (
     UUID,
@@ -151,3 +159,101 @@ def test_an_unreachable_server_is_told(evote) -> None:
 
     with pytest.raises(ServerUnreachable, match="接続できません"):
         evote(httpx.MockTransport(fail), "election", "show", UUID)
+
+
+class ServedLog:
+    """A log's folder on a server that answers ``refusals`` first, wherever it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.refusals: list[int] = []
+        self.asked: list[str] = []
+        self.when_asked_again: Callable[[], object] = lambda: None
+        """What happens before the cosigned checkpoint is given a second time."""
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(handler) -> None:  # noqa: N805 - the library's name; self is the server here
+                path = handler.path.removeprefix("/")
+                if path == WITNESSED and path in self.asked:
+                    self.when_asked_again()
+                self.asked.append(path)
+                status, content = 200, b""
+                try:
+                    content = FolderSource(folder).read(path)
+                except NotServed:
+                    status = 404
+                if self.refusals:
+                    status, content = self.refusals.pop(0), b""
+                handler.send_response(status)
+                handler.send_header("Content-Length", str(len(content)))
+                handler.end_headers()
+                handler.wfile.write(content)
+
+            def log_message(handler, *_: object) -> None:  # noqa: N805
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> ServedLog:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class TestLogOfServer:
+    """What a moment mends is waited for, by the officer's program itself; anything else is refused at once."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch) -> None:
+        monkeypatch.setattr("evote_verify.reading.sources._FIRST_WAIT_S", 0.01)
+        monkeypatch.setattr("evote_cli.log_view._AGAIN_S", 0.01)
+
+    @pytest.fixture
+    def served(self, held) -> Iterator[ServedLog]:
+        with ServedLog(held.election.log.folder) as log:
+            yield log
+
+    def step(self, held, served, policy_file) -> tuple[object, ...]:
+        out = policy_file.with_name("message.json")
+        key = held.trustees[0].path
+        options = ("--key-file", key, "--log", served.url, "--witness-policy", policy_file, "--out", out)
+        return ("trustee", "sign-step", UUID, *options)
+
+    @pytest.mark.parametrize(("status", "times"), [(503, 9), (404, 3)])
+    def test_is_asked_again_when_it_refuses_for_a_moment(
+        self, evote, held, served, policy_file, status: int, times: int
+    ) -> None:
+        served.refusals = [status] * times
+        printed = evote(answering(500, {}), *self.step(held, served, policy_file))
+        assert "もう一度読みます" in printed and "書き出しました" in printed
+        assert served.refusals == []
+
+    def test_is_asked_again_when_a_replica_is_behind(self, evote, held, served, policy_file) -> None:
+        election = held.election
+        election.hold_ceremony(held.trustees, until=Step.COMMITMENT)
+        code = held.trustees[1].code(election.view())
+        held.trustees[0].sign(election.view(), code)
+        election.log.publish(election.records[:-1])
+        served.when_asked_again = lambda: election.log.publish(election.records)
+        printed = evote(answering(500, {}), *self.step(held, served, policy_file), "--code", code)
+        assert "より古い" in printed and "書き出しました" in printed
+
+    def test_is_not_asked_again_when_no_later_answer_can_mend_it(self, evote, held, served, policy_file) -> None:
+        held.election.log.publish([*held.election.records, b"{}"])
+        with pytest.raises(LogRefused, match="規則に反する"):
+            evote(answering(500, {}), *self.step(held, served, policy_file))
+        served.refusals, asked = [403], len(served.asked)
+        with pytest.raises(LogUnreachable, match="403"):
+            evote(answering(500, {}), *self.step(held, served, policy_file))
+        assert len(served.asked) == asked + 1
+
+    def test_is_given_up_in_the_end(self, evote, held, served, policy_file, monkeypatch) -> None:
+        monkeypatch.setattr("evote_cli.log_view._WITHIN_S", 0.0)
+        served.refusals = [404] * 1000
+        with pytest.raises(LogRefused, match="証人の署名が足りません"):
+            evote(answering(500, {}), *self.step(held, served, policy_file))

@@ -42,11 +42,12 @@ class NotServed(Exception):
 
 
 class SourceUnavailable(Exception):
-    """The log could not be read, and trying again later may help. Field: ``reason``."""
+    """The log could not be read. Fields: ``reason``; ``passing``: whoever serves it may do so in a moment."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.passing = passing
 
 
 class LogSource(Protocol):
@@ -76,7 +77,7 @@ class HttpSource:
 
     def read(self, path: str) -> bytes:
         """Ask up to four times: records may be a moment behind their checkpoint."""
-        reason = ""
+        reason, passing = "", True
         for attempt in range(_TRIES):
             if attempt:
                 self._sleep(_FIRST_WAIT_S * 2**attempt)
@@ -89,13 +90,14 @@ class HttpSource:
                     if response.status_code in (404, 410):
                         raise NotServed(path)
                     reason = f"{self.place}/{path} answered {response.status_code}"
-                    if response.status_code < 500 and response.status_code != 429:
+                    passing = response.status_code >= 500 or response.status_code == 429
+                    if not passing:
                         break
             except httpx.HTTPError as error:
                 reason = f"{self.place}/{path}: {type(error).__name__} {error}".strip()
             except httpx.InvalidURL as error:
                 raise SourceUnavailable(f"{self.place} is not a URL: {error}") from error
-        raise SourceUnavailable(reason)
+        raise SourceUnavailable(reason, passing=passing)
 
     def _body(self, response: httpx.Response, path: str) -> bytes:
         content = bytearray()

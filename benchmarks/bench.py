@@ -38,9 +38,10 @@ from evote_tlog.merkle import Frontier, leaf_hash
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from evote_local.referendum.taken import taken_by
+
 from benchmarks.bench_verify import make_archive
 from benchmarks.performance import RUNS
-from benchmarks.taken import taken_by
 
 Work = Callable[[], object]
 BASELINE: Final = RUNS / "ratios.json"

@@ -31,7 +31,7 @@ from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.taken import taken_by
+from evote_local.referendum.taken import taken_by
 
 LOOK_EVERY_S = 5.0
 """A look takes a tenth of a second of a processor."""

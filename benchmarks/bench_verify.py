@@ -10,6 +10,7 @@ gets an archive of its own. ``make bench-verify-growth [SIZES="10000 100000"]`` 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import shutil
@@ -19,8 +20,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from evote_belenios import native
 from evote_belenios.archive import ArchiveWriter
@@ -34,12 +36,16 @@ from evote_belenios.jsontext import dump
 from evote_belenios.result import compute_result
 from evote_belenios.tally import EncryptedTallyAccumulator
 from evote_belenios.trustees import DecryptionKey, parse_trustees, public_key_json, trustees_json
+from evote_local.referendum.taken import taken_by
 from tqdm import tqdm
 
 RANDOM = secrets.token_bytes
 SIRONA = Path(__file__).parents[1] / ".tools/node/node_modules/sirona/dist/cli/sirona.js"
 _CHUNK = 250
 _MOST_OF_SIRONA = 100
+OUT = Path("bench-out")
+ROWS: list[dict[str, Any]] = []
+"""What was printed, for the run's JSON."""
 QUESTION = Question("賛成しますか", ("賛成", "反対"), blank=True, min=1, max=1)
 
 
@@ -202,6 +208,7 @@ def compare(group: Group, program: str, ours: Cost, theirs: Cost) -> None:
 
 
 def row(group: Group, what: str, ballots: int, cost: Cost) -> None:
+    ROWS.append({"group": group.name, "what": what, "ballots": ballots, **asdict(cost)})
     each, memory = 1000 / ballots, "" if cost.megabytes is None else f"{cost.megabytes:6.0f} MB"
     print(
         f"{group.name:<14} {what:<48} {ballots / cost.seconds:7.0f} ballots/s "
@@ -219,11 +226,25 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores; processes that wait for one: {os.getloadavg()[0]:.1f}")
     if arguments.grow is not None:
+        taken = taken_by(f'make bench-verify-growth SIZES="{" ".join(map(str, arguments.grow))}"')
         grow(arguments.grow)
+        write("verification-growth", taken)
         return
+    taken = taken_by(f"make bench-verify BALLOTS={arguments.ballots}")
     print(f"{arguments.ballots} ballots")
     for group in (ED25519, BELENIOS_2048):
         beside(group, arguments.ballots, arguments.belenios_tool)
+    write("verification", taken)
+
+
+def write(name: str, taken: Mapping[str, str]) -> None:
+    """What ``make performance KEEP=`` takes over."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.json"
+    path.write_text(
+        json.dumps({"taken": taken, "verification": name, "rows": ROWS}, ensure_ascii=False, indent=2) + "\n"
+    )
+    print(path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
 DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
-_KINDS: Final = ("recorded", "goals", "ratios")
+_KINDS: Final = ("recorded", "goals", "ratios", "referendum", "verification")
 
 
 class RunUnreadable(Exception):
@@ -160,7 +160,62 @@ def _ratios(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(["of one processor", "ms", "of the reference's time"], rows)
 
 
-_RENDER: Final = {"recorded": _recorded, "goals": _goals, "ratios": _ratios}
+def _referendum(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    took = [
+        ("ballots POST", figures["cast"]),
+        ("cast to signed checkpoint", figures["logged"]),
+        ("cast to anchored", figures["anchored"]),
+        ("card to credential", figures["release"]),
+    ]
+    yield from _table(
+        ["", "p50 ms", "p95 ms", "p99 ms", "max ms", "how many"],
+        [
+            [name, *(_figure(one[f"{at}_ms"]) for at in ("p50", "p95", "p99", "max")), f"{one['count']:,}"]
+            for name, one in took
+            if one is not None
+        ],
+    )
+    yield ""
+    yield from _table(
+        ["", "seconds"],
+        [
+            [
+                f"voting, {figures['ballots_cast']:,} ballots of {figures['voters']:,} voters",
+                _figure(figures["voting_s"]),
+            ],
+            ["close to result: two trustees each verify the whole archive", _figure(figures["close_to_result_s"])],
+            ["`evote-verify` of archive, log, witnesses, chain and a receipt", _figure(figures["verify_s"])],
+            ["whole run, from nothing", _figure(figures["wall_s"])],
+        ],
+    )
+
+
+def _verification(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield from _table(
+        ["group", "", "ballots", "ms a ballot", "ms of a processor a ballot", "MB"],
+        [
+            [
+                row["group"],
+                row["what"],
+                f"{row['ballots']:,}",
+                _figure(row["seconds"] / row["ballots"] * 1000),
+                _figure(row["cpu_seconds"] / row["ballots"] * 1000),
+                _figure(row["megabytes"]),
+            ]
+            for row in figures["rows"]
+        ],
+    )
+
+
+_RENDER: Final = {
+    "recorded": _recorded,
+    "goals": _goals,
+    "ratios": _ratios,
+    "referendum": _referendum,
+    "verification": _verification,
+}
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -181,11 +236,11 @@ def _figure(value: float | None) -> str:
 def keep(path: Path, folder: Path = RUNS) -> Path:
     """Take a run over that a command has just written; the file among the runs. Raises :class:`RunUnreadable`."""
     figures = json.loads(path.read_text())
-    kind = "goals" if figures.get("goals") else "ratios" if "figures" in figures else None
+    kind, name = _kind_and_name(figures)
     if kind is None or not figures.get("taken"):
-        raise RunUnreadable(path, "it is neither of make load-goals nor of make bench")
-    run = folder / f"{kind}.json"
-    order, title = _PLACES[kind]
+        raise RunUnreadable(path, "it is of no command whose runs are kept")
+    run = folder / f"{name}.json"
+    order, title = _PLACES[name]
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -199,8 +254,23 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
     return run
 
 
+def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
+    if figures.get("goals"):
+        return "goals", "goals"
+    if "figures" in figures:
+        return "ratios", "ratios"
+    if "verify_s" in figures:
+        return "referendum", "referendum-large"
+    if (name := figures.get("verification")) in _PLACES:
+        return "verification", str(name)
+    return None, ""
+
+
 _PLACES: Final = {
     "goals": (5, "The goals of the services, in one run"),
+    "referendum-large": (8, "A whole referendum of many"),
+    "verification": (39, "Verification beside other programs"),
+    "verification-growth": (41, "Verification of archives of growing size"),
     "ratios": (95, "What is held against the last release"),
 }
 
@@ -208,7 +278,9 @@ _PLACES: Final = {
 def main() -> None:
     """Write the document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", type=Path, help="figures.json of make load-goals, or bench-out/figures.json")
+    parser.add_argument(
+        "--keep", type=Path, help="what a command wrote: load-out/figures.json, demo-out/figures.json, bench-out/….json"
+    )
     arguments = parser.parse_args()
     if arguments.keep is not None:
         print(keep(arguments.keep))

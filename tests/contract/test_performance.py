@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,30 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert performance.read_run(kept).taken[0].commit == head.strip()
+
+
+@pytest.mark.parametrize(
+    ("figures", "line"),
+    [
+        (
+            {"verification": "verification", "rows": [{"group": "Ed25519", "what": "evote-verify", "ballots": 1000}]},
+            "| Ed25519 | evote-verify | 1,000 | 0.5 | 0.75 | 61 |",
+        ),
+        (
+            {"verify_s": 9.1, "wall_s": 315.7, "voting_s": 258.8, "close_to_result_s": 14.4, "ballots_cast": 12999},
+            "| voting, 12,999 ballots of 10,000 voters | 259 |",
+        ),
+    ],
+    ids=["verification", "demo"],
+)
+def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any], line: str, tmp_path: Path) -> None:
+    for row in figures.get("rows", ()):
+        row |= {"seconds": 0.5, "cpu_seconds": 0.75, "megabytes": 61.0}
+    post = {"count": 3, "p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": 50.0, "max_ms": 90.0}
+    figures = {**figures, "voters": 10000, "cast": post, "logged": post, "anchored": post, "release": None}
+    performance.keep(_figures(tmp_path, **{"goals": [], **figures}), runs := tmp_path)
+    (tmp_path / "figures.json").unlink()
+    assert line in performance.document(performance.read_runs(runs))
 
 
 @pytest.mark.parametrize("changes", [{"goals": []}, {"taken": None}])

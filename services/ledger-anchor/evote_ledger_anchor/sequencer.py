@@ -31,8 +31,10 @@ from evote_platform.tracing import Following, following
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.errors import MissingTile
 from evote_tlog.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from evote_tlog.policy import Policy
 from pydantic import SecretStr
 
+from .continuation import LogRolledBack, require_continuation
 from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
 from .leadership import keep_leading
 from .metrics import SequencerMetrics
@@ -90,8 +92,12 @@ class Sequencer:
         key: SigningKey,
         metrics: SequencerMetrics,
         batch_interval_s: float,
+        policy: Policy | None = None,
     ) -> None:
-        """``pool`` reaches the schema of :class:`LedgerProjection`, which some replica must be running."""
+        """``pool`` reaches the schema of :class:`LedgerProjection`, which some replica must be running.
+
+        ``policy`` names the witnesses that are asked before a tenure; every one has a URL.
+        """
         self._kafka = kafka
         self._database_url = database_url
         self._pool = pool
@@ -99,6 +105,7 @@ class Sequencer:
         self._key = key
         self._metrics = metrics
         self._batch_interval_s = batch_interval_s
+        self._policy = policy
         self._trouble: str | None = "starting"
 
     async def run(self) -> None:
@@ -107,7 +114,7 @@ class Sequencer:
         Raises:
             ReaderStopped: at an event of a newer release, or a gap; another replica may lead then.
         """
-        passing = (Fenced, TablesDisagree, MissingTile)
+        passing = (Fenced, TablesDisagree, MissingTile, LogRolledBack)
         try:
             await keep_leading(self._database_url, "sequencer", self._lead, passing, self._report)
         except ReaderStopped as stopped:
@@ -136,6 +143,8 @@ class Sequencer:
         await self._wait_for_projection()
         head, start = await self._load()
         await self._check_head(head.frontier)
+        if self._policy is not None:
+            await require_continuation(self._policy, self._pool, self._key)
         _log.info("sequencing", size=head.frontier.size)
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)

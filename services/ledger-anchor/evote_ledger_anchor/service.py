@@ -150,6 +150,7 @@ def _sequencer(means: _Means) -> Sequencer:
         key=means.key,
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
+        policy=means.policy,
     )
 
 

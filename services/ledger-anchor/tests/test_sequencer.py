@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from evote_eventlog import envelope
@@ -25,13 +27,16 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
-from evote_ledger_anchor.store import newest_size
+from evote_ledger_anchor.store import StoredCheckpoint, newest_size
+from evote_ledger_anchor.witness_client import WitnessClient
 from evote_local.faults import WRITES, BrokenWrite, Fault, break_write, breaking, every_fault
+from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
 from evote_local.testbed import eventually
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
-from evote_tlog.checkpoint import SigningKey
+from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
+from evote_tlog.policy import Policy, parse_policy
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -80,7 +85,7 @@ class Stack:
     def writer(self) -> TransactionalProducer:
         return TransactionalProducer(self.kafka, "ledger-anchor", utc_now, TRANSACTIONAL_ID)
 
-    def sequencer(self, writer: Any) -> Sequencer:
+    def sequencer(self, writer: Any, policy: Policy | None = None) -> Sequencer:
         return Sequencer(
             kafka=self.kafka,
             database_url=SecretStr(self.database_url),
@@ -89,6 +94,7 @@ class Stack:
             key=self.key,
             metrics=SequencerMetrics(CollectorRegistry()),
             batch_interval_s=0.05,
+            policy=policy,
         )
 
     @asynccontextmanager
@@ -426,3 +432,74 @@ async def test_a_leader_signs_nothing_over_tables_that_were_changed(stack: Stack
 
 async def _started(writer: FaultyWriter, times: int) -> bool:
     return writer.starts >= times
+
+
+@pytest.fixture
+def witnesses(tmp_path: Path, key: SigningKey) -> Iterator[list[LocalWitness]]:
+    started = define_witnesses(tmp_path, 3, key.verifier)
+    for witness in started:
+        witness.start()
+    yield started
+    for witness in started:
+        witness.stop()
+
+
+async def _cosign_more(policy: Policy, witness: LocalWitness, key: SigningKey) -> None:
+    """The witness has seen the log at a size that it hasn't any more here."""
+    frontier = Frontier()
+    for number in range(9):
+        frontier.append(leaf_hash(b"lost %d" % number))
+    newest = StoredCheckpoint(9, key.sign(Checkpoint(key.verifier.name, 9, frontier.root())))
+    member = next(member for member in policy.witnesses if member.name == witness.name)
+
+    async def nothing_before(first: int, second: int) -> Sequence[bytes]:
+        return ()
+
+    async with httpx.AsyncClient() as http:
+        await WitnessClient(member, http).cosign(newest, nothing_before)
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["an empty log", "an older copy"])
+async def test_a_log_that_is_shorter_than_a_quorum_of_witnesses_saw_is_not_gone_on_with(
+    stack: Stack, events: Any, witnesses: list[LocalWitness], before: int
+) -> None:
+    """Volumes of an earlier time were put back: a second history would be signed at sizes that are cosigned."""
+    policy = parse_policy(majority_policy(witnesses, stack.key.verifier))
+    for number in range(before):
+        await stack.publish(events.ballot(number))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await eventually(lambda: _at_least(stack, before))
+    for witness in witnesses[:2]:
+        await _cosign_more(policy, witness, stack.key)
+    await stack.publish(events.ballot(before))
+    writer = FaultyWriter(stack.writer(), [])
+    sequencer = stack.sequencer(writer, policy)
+    async with stack.running(stack.projection(), sequencer):
+        await eventually(lambda: _started(writer, 3))  # it has tried twice, and given up
+        await eventually(lambda: _says(sequencer, "LogRolledBack"))
+        assert await stack.logged() == before
+        # Who is away says nothing, and one witness alone can hold nobody up.
+        witnesses[0].stop()
+        await eventually(lambda: _at_least(stack, before + 1))
+    assert len(await stack.log_of_kafka()) == before + 1
+
+
+async def _says(sequencer: Sequencer, trouble: str) -> bool:
+    try:
+        await sequencer.check()
+    except NotReady as said:
+        return trouble in str(said)
+    return False
+
+
+async def test_a_log_that_witnesses_have_seen_less_of_goes_on(
+    stack: Stack, events: Any, witnesses: list[LocalWitness]
+) -> None:
+    policy = parse_policy(majority_policy(witnesses, stack.key.verifier))
+    for number in range(3):
+        await stack.publish(events.ballot(number))
+    for size in (3, 4):  # new to the witnesses, then one behind
+        async with stack.running(stack.projection(), stack.sequencer(stack.writer(), policy)):
+            await eventually(lambda size=size: _at_least(stack, size))
+        await stack.publish(events.ballot(size))
+    await stack.check_log(stack.published[:4])

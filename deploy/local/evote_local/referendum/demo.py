@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from .devices import device_pool
 from .final_anchor import FinalAnchor, anchor_text, final_anchor
 from .referendum import Referendum
 from .report import Figures, chart, figures_table, write_report
+from .taken import taken_by
 from .verification import GROUPS_OF_BELENIOS_TOOL, Verdict, run_belenios_tool, verify_from_public_data
 
 _VOTERS_AT_READERS = 12
@@ -71,6 +72,7 @@ class _Held:
 def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None:
     """Hold the referendum; raises :class:`DemoFailed` unless the count is exact and all verifiers agree."""
     began = time.perf_counter()
+    taken = taken_by(f"make demo VOTERS={voters} GROUP={group}")
     times = _Times()
     _empty(output)
     with temporary_directory() as name:
@@ -86,7 +88,7 @@ def run_demo(*, voters: int, group: str, output: Path, console: Console) -> None
                 held = uvloop.run(_hold(stack, directory, output, voters, group, times, console))
         finally:
             _keep_logs(directory, output)
-    _conclude(held, times, began, output, group, console)
+    _conclude(held, times, began, taken, output, group, console)
 
 
 async def _hold(
@@ -174,7 +176,15 @@ def _advance(bar: tqdm[NoReturn]) -> None:
     bar.update()
 
 
-def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str, console: Console) -> None:
+def _conclude(
+    held: _Held,
+    times: _Times,
+    began: float,
+    taken: Mapping[str, str],
+    output: Path,
+    group: str,
+    console: Console,
+) -> None:
     referendum, measured, counts = held.referendum, held.measured, held.counts
     verdicts = [held.verdict]
     if group in GROUPS_OF_BELENIOS_TOOL:
@@ -203,7 +213,8 @@ def _conclude(held: _Held, times: _Times, began: float, output: Path, group: str
         wall_s=time.perf_counter() - began,
     )
     said = printed(verdicts)
-    write_report(output, figures=figures, results=f"{results}\n\n{anchor_text(held.anchor)}", verification=said)
+    results_text = f"{results}\n\n{anchor_text(held.anchor)}"
+    write_report(output, taken=taken, figures=figures, results=results_text, verification=said)
     console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.rule("結果 / result")
     console.print(results, markup=False, highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,12 +77,14 @@ def figures_table(figures: Figures) -> str:
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
 
 
-def write_report(directory: Path, *, figures: Figures, results: str, verification: str) -> None:
+def write_report(
+    directory: Path, *, taken: Mapping[str, str], figures: Figures, results: str, verification: str
+) -> None:
     """Write ``report.txt`` for people and ``figures.json`` for programs."""
     (directory / "report.txt").write_text(
         f"{results}\n\nMeasured by the client of this run\n{figures_table(figures)}\n\n{verification}\n"
     )
-    (directory / "figures.json").write_text(json.dumps(asdict(figures), indent=2) + "\n")
+    (directory / "figures.json").write_text(json.dumps({"taken": taken, **asdict(figures)}, indent=2) + "\n")
 
 
 def _percentiles(found: Percentiles | None) -> str:

@@ -54,6 +54,7 @@ def main() -> int:
     else:
         people = len(cards)
         plan = plan_of(arguments.profile, people, arguments.again, arguments.seconds, random)
+    _say(f"{people} people get ready{', each with credential and ballot' if arguments.beforehand else ''}")
     environment, run = _vote(arguments, plan, people)
     planned_s = plan.phases[-1].begins_s + plan.phases[-1].seconds
     profile = "goals" if arguments.goals else arguments.profile

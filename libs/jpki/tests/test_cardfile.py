@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 from evote_jpki.card import JpkiCard, PinLocked, WrongPin
 from evote_jpki.cardfile import CardFileDamaged, load_card, save_card
 from evote_jpki.emulator import EmulatedCard
@@ -85,6 +96,26 @@ def test_a_card_that_cannot_exist_is_refused(card: EmulatedCard, tmp_path: Path,
     path.write_text(json.dumps(slots))
     with pytest.raises(CardFileDamaged):
         load_card(path)
+
+
+def test_the_primes_of_a_key_are_not_tested_again(card: EmulatedCard, tmp_path: Path) -> None:
+    """A crowd's thousand cards would take a minute to read: whoever spoils a key gets signatures that nobody takes."""
+    path = tmp_path / "card.json"
+    save_card(card, path)
+    slots = json.loads(path.read_text())
+    whole = card.slots[0].key.private_numbers()
+    p, q, e = whole.p, whole.q, whole.public_numbers.e
+    d = whole.d + 2
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), whole.iqmp, rsa.RSAPublicNumbers(e, p * q))
+    spoilt = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    der = spoilt.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(ValueError, match="key"):
+        load_der_private_key(der, None)
+    slots[0]["key"] = base64.b64encode(der).decode()
+    path.write_text(json.dumps(slots))
+    signature = load_card(path).slots[0].key.sign(b"text", PKCS1v15(), SHA256())
+    with pytest.raises(InvalidSignature):
+        whole.public_numbers.public_key().verify(signature, b"text", PKCS1v15(), SHA256())
 
 
 def test_power_lost_between_the_counting_and_the_comparison_costs_a_try(card: EmulatedCard, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load 
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 # A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.
-load-goals: $(INSTALLED) ## The goals of idle, release, cast, overload and memory, held against one run: make load-goals [TIME=short] [BASELINE=figures.json] [STRICT=1]
+load-goals: $(INSTALLED) ## The goals of idle, release, cast, overload and memory, held against one run: make load-goals [TIME=short, or flood: 400 ballots a second] [BASELINE=figures.json] [STRICT=1]
 	@exec $(RUN) python benchmarks/bench_goals.py --time $(TIME) --out load-out -- --workers $(WORKERS) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)

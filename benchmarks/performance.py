@@ -256,7 +256,8 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
 
 def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if figures.get("goals"):
-        return "goals", "goals"
+        name = _GOALS.get((figures.get("taken") or {}).get("command"))
+        return (None, "") if name is None else ("goals", name)
     if "figures" in figures:
         return "ratios", "ratios"
     if "verify_s" in figures:
@@ -266,8 +267,11 @@ def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     return None, ""
 
 
+_GOALS: Final = {"make load-goals": "goals", "make load-goals TIME=flood": "goals-flood"}
+"""By the command; a trial says nothing of the goals, and must not take their place."""
 _PLACES: Final = {
     "goals": (5, "The goals of the services, in one run"),
+    "goals-flood": (6, "400 ballots a second, which two cores can't take"),
     "referendum-large": (8, "A whole referendum of many"),
     "verification": (39, "Verification beside other programs"),
     "verification-growth": (41, "Verification of archives of growing size"),

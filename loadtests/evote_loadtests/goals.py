@@ -40,6 +40,7 @@ class Rate:
 Run = Mapping[str, Rate]
 RUNS: Final[Mapping[str, Run]] = {
     "full": {IDLE: Rate(0, 60), RELEASES: Rate(10, 20, 10), STEADY: Rate(50, 600, 15), CROWDED: Rate(150, 60, 5)},
+    "flood": {IDLE: Rate(0, 15), RELEASES: Rate(10, 5, 5), STEADY: Rate(50, 30, 8), CROWDED: Rate(400, 30, 10)},
     "short": {IDLE: Rate(0, 15), RELEASES: Rate(10, 5, 5), STEADY: Rate(50, 30, 8), CROWDED: Rate(150, 10, 5)},
 }
 

@@ -93,6 +93,16 @@ def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any
     assert line in performance.document(performance.read_runs(runs))
 
 
+def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None:
+    def taken(command: str) -> dict[str, str]:
+        return {"command": command, "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
+
+    flood = performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=flood")), tmp_path)
+    assert flood.name == "goals-flood.json"
+    with pytest.raises(performance.RunUnreadable):
+        performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=short")), tmp_path)
+
+
 @pytest.mark.parametrize("changes", [{"goals": []}, {"taken": None}])
 def test_what_no_command_of_ours_wrote_is_not_kept(changes: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(performance.RunUnreadable):

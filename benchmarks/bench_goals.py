@@ -70,7 +70,9 @@ async def credentials_of(stack: Stack, election: str, voter_ids: Sequence[str]) 
 def main() -> int:
     """Returns the crowd's exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--time", choices=sorted(RUNS), default="full", help="short: a trial; flood: far more than is borne")
+    parser.add_argument(
+        "--time", choices=sorted(RUNS), default="full", help="short: a trial; flood: far more than is borne"
+    )
     parser.add_argument("--out", type=Path, default=Path("load-out"))
     parser.add_argument("options", nargs="*", help="after --: what evote-load is told besides")
     arguments = parser.parse_args()

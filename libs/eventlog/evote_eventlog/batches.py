@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.codec import gzip_decode
+from aiokafka.conn import CloseReason
 from aiokafka.errors import (
     KafkaError,
     LeaderNotAvailableError,
@@ -39,6 +42,8 @@ _READ_COMMITTED = 1
 _WAIT_MS = 100
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _ANSWERS_WITHIN_S: Final = 10.0
+
+_log = structlog.get_logger(__name__)
 
 AbortedTransactions = Collection[tuple[int, int]]
 """The producer id and the first offset of each aborted transaction that a fetch touches."""
@@ -122,8 +127,7 @@ async def fetch_from(
         else:
             by_leader[leader][partition] = offset
     asked = [
-        _answer(client.send(leader, _request(theirs, max_bytes, wait_ms)), within_s)
-        for leader, theirs in by_leader.items()
+        _answer(client, leader, _request(theirs, max_bytes, wait_ms), within_s) for leader, theirs in by_leader.items()
     ]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     faults += [answer for answer in answers if isinstance(answer, BaseException)]
@@ -145,11 +149,17 @@ async def fetch_from(
     return found
 
 
-async def _answer(sending: Awaitable[Any], within_s: float) -> Any:
+async def _answer(client: AIOKafkaClient, leader: int, request: FetchRequest, within_s: float) -> Any:
     try:
         async with asyncio.timeout(within_s):
-            return await sending
+            return await client.send(leader, request)
     except TimeoutError:
+        _log.warning("leader-does-not-answer", leader=leader, within_s=within_s)
+        # As aiokafka does after a patience of its own, which is longer: a connection that died without a word (a node
+        # that is gone, a broker that moved) would be asked again until the kernel gives it up.
+        connection = client._conns.get((leader, ConnectionGroup.DEFAULT))
+        if connection is not None:
+            connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
         raise RequestTimedOutError from None
 
 

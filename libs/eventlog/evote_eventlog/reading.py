@@ -71,6 +71,8 @@ class LogReader:
             try:
                 read.append((partition, await self._read(partition, places[partition], answer)))
             except KafkaError as error:
+                if not error.retriable:
+                    raise  # the next look would find it again, and the partition stand still without a word
                 missed = error
         if missed is not None:
             if not read:

@@ -11,13 +11,14 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.structs import BrokerMetadata
 from evote_eventlog import reading
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
-from evote_eventlog.tail import EventTail
+from evote_eventlog.tail import EventTail, Look
 from evote_local.nodes.ports import free_port
 from evote_local.testbed import eventually
 
@@ -125,6 +126,56 @@ async def test_a_leader_that_stands_still_holds_nobody_up_for_long(
         while len(seen) < 2:  # the others may be slow on a busy machine, too
             seen += [record for batch in await look() for record in batch.records]
     assert sorted(seen, key=_position) == written[1:]
+
+
+async def test_a_connection_that_died_without_a_word_is_given_up(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node is lost, or a broker moves: nobody ends the connection, and new ones reach the broker."""
+    broker, dead = kafka.bootstrap_servers.split(":"), asyncio.Event()
+    connections = 0
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        dies = connections == 1
+        there, back = await asyncio.open_connection(broker[0], int(broker[1]))
+
+        async def pump(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                if not (dies and dead.is_set()):
+                    to.write(data)
+            to.close()
+
+        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+
+    leader, known, moved = ClusterMetadata.leader_for_partition, ClusterMetadata.broker_metadata, 99
+    async with await asyncio.start_server(passed_on, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(
+            ClusterMetadata,
+            "leader_for_partition",
+            lambda cluster, partition: moved if partition.partition == 0 else leader(cluster, partition),
+        )
+        monkeypatch.setattr(
+            ClusterMetadata,
+            "broker_metadata",
+            lambda cluster, node: (
+                BrokerMetadata(moved, "127.0.0.1", port, None) if node == moved else known(cluster, node)
+            ),
+        )
+        async with asyncio.timeout(50), EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+            await look()  # by the first connection; the producer has the second one
+            first = await producer.publish(new_ballot(0), partition=0)
+            await eventually(lambda: _shows(look, first))
+            dead.set()
+            second = await producer.publish(new_ballot(1), partition=0)
+            await eventually(lambda: _shows(look, second))
+        assert connections == 3
+
+
+async def _shows(look: Look, record: Record) -> bool:
+    return record in [shown for batch in await look() for shown in batch.records]
 
 
 async def test_a_look_passes_transactions_by_and_says_how_far_it_has_come(

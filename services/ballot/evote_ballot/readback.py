@@ -96,7 +96,7 @@ class ReadBack:
     async def catch_up(self) -> None:
         """Return when the log was looked at once more; ``LogUnavailable`` after five seconds.
 
-        What another replica has just taken in is known then, too.
+        What another replica has just taken in is known then, too, if its partition's leader answered.
         """
         looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._looking.add(looked)

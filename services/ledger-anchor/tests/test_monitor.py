@@ -164,3 +164,23 @@ async def test_a_memory_that_was_changed_is_refused(system: System, events: Any)
     system.state_file.write_text("{")
     with pytest.raises(UnusableMonitorState):
         system.new_monitor()
+
+
+async def test_what_is_remembered_is_said_at_the_start_and_that_nothing_is(
+    system: System, events: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert system.state_file is not None
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(2)
+    assert "monitor-without-memory" in capsys.readouterr().out, "it was the first start"
+    system.new_monitor()
+    async with system.running():
+        await system.completed_passes(1)
+    said = capsys.readouterr().out
+    assert "monitor-remembers" in said and f"size={BALLOTS}" in said
+    system.state_file.unlink()
+    system.new_monitor()
+    async with system.running():
+        await system.completed_passes(1)
+    assert "monitor-without-memory" in capsys.readouterr().out, "somebody took it away"

@@ -103,11 +103,20 @@ class Monitor:
             raise
 
     async def _lead(self) -> None:
+        self._say_what_is_remembered()
         self._metrics.leading.set(1)
         try:
             await self._passes()
         finally:
             self._metrics.leading.set(0)
+
+    def _say_what_is_remembered(self) -> None:
+        """An operator has to see a memory that is gone, or that is a copy of long ago: a rollback hides behind it."""
+        remembered = None if self._memory.note is None else self._notes.open(self._memory.note)
+        if remembered is None:
+            _log.warning("monitor-without-memory", state_file=str(self._state_file))
+        else:
+            _log.info("monitor-remembers", size=remembered.size, intact_at=self._memory.intact_at)
 
     async def _passes(self) -> None:
         while True:

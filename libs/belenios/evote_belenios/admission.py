@@ -80,8 +80,8 @@ class RecordedCast(Protocol):
 class Admissions:
     """The ballots of one election that were admitted so far; :meth:`admit` decides about the next record.
 
-    It grows by 32 bytes a ballot and a number a credential. A reader that keeps them in a database gives what it
-    holds about the record's credential and tracker.
+    It grows by a digest a ballot and a number a credential, some 300 bytes. A reader that keeps them in a database
+    gives what it holds about the record's credential and tracker.
     """
 
     digests: set[bytes] = field(default_factory=set)

@@ -17,7 +17,7 @@ class UnusableMonitorState(Exception):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path} is not the monitor's memory ({reason}): find out who changed it; "
-            "keep it aside, and the monitor begins without a memory; an older copy would hide what happened since"
+            "keep it aside and start again, without a memory; an older copy would hide what happened since"
         )
         self.path = path
         self.reason = reason

@@ -194,6 +194,20 @@ def kill_pod(node: str, uid: str) -> None:
                 os.kill(int(process), 9)
 
 
+def stop(node: str) -> None:
+    """Of a machine whose power fails: all processes, memory and network are gone, the disk stays."""
+    own = run_folder() / node
+    _end(int((own / "pid").read_text()))
+    shutil.rmtree(own / "containerd-state", ignore_errors=True)
+
+
+def start_again(node: str) -> None:
+    """After :func:`stop`; its kubelet finds on the disk what was there. Return when the node is ready."""
+    listed = numbers()
+    _start_node(run_folder(), int(node.removeprefix("node")), len(listed))
+    until(lambda: _ready_nodes() == len(listed), f"{node} is ready again", 180)
+
+
 def _start_node(run: Path, number: int, nodes: int) -> None:
     own = run / f"node{number}"
     for name in ("log", "kubelet", "cni"):

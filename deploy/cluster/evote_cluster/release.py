@@ -21,7 +21,7 @@ from evote_local.stack.vouching import Vouching
 
 from . import edge, nodes, servers
 from .basics import named
-from .bundles import Bundle
+from .bundles import POSTGRESQL_MAJOR, Bundle
 from .programs import Missing, folder
 from .servers import Servers
 
@@ -220,8 +220,7 @@ def _postgresql(cloudnativepg: Bundle | None) -> dict[str, Any]:
     return {
         "mode": "cloudnativepg",
         "cloudnativepg": {
-            "image": _image(cloudnativepg),
-            "instances": 2,
+            "image": {**_image(cloudnativepg), "major": POSTGRESQL_MAJOR},
             "storage": {"size": "1Gi"},
             "resources": {"cpu": "100m", "memory": "256Mi", "memoryLimit": "1Gi"},
         },

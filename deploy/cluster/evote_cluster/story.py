@@ -18,6 +18,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_from_public_data
 
 from . import basics, bundles, desk, edge, nodes, probes, programs, release
+from . import cloudnativepg as cnpg
 from .certificates import Authority
 from .desk import Deployment
 from .faults import Fault, all_faults, timed
@@ -37,25 +38,40 @@ def say(text: str) -> None:
 _BEGUN = time.monotonic()
 
 
-def hold(folder: Path, names: Authority, *, voters: int) -> None:
-    """Everything, on a cluster of two nodes that is taken away afterwards; :class:`Missing` at what is wrong."""
+def hold(folder: Path, names: Authority, *, voters: int, cloudnativepg: bool) -> None:
+    """Everything, on a cluster that is taken away afterwards; :class:`Missing` at what is wrong.
+
+    Args:
+        cloudnativepg: three nodes, on which PostgreSQL is the chart's own, and is lost. Otherwise two, on which it is a
+            server of the city's own; there replicas, a node and releases change.
+    """
     nodes.require_machine()
     programs.build()
-    images, services = bundles.of_cluster(), bundles.of_services()
-    following = bundles.next_release(services)
-    with cluster(2):
+    images, services = dict(bundles.of_cluster()), bundles.of_services()
+    following: Mapping[str, bundles.Bundle] = {}
+    if cloudnativepg:
+        programs.build([programs.CLOUDNATIVEPG])
+        images["cloudnative-pg"] = bundles.of_operator()
+    else:
+        following = bundles.next_release(services)
+    with cluster(3 if cloudnativepg else 2):
         nodes.load([*images.values(), *services.values(), *following.values()])
-        say("the images are on both nodes")
+        say("the images are on all nodes")
         basics.install(images)
         desk.enter(folder)
         own = Servers(folder / "servers")
-        own.start(images)
+        own.start(images, postgresql=not cloudnativepg)
         asyncio.run(desk.grant(own))
-        say("Kafka with TLS, topics and grants; PostgreSQL with TLS and roles")
+        say("Kafka has TLS, topics and grants")
+        operand = None
+        if cloudnativepg:
+            cnpg.install(images["cloudnative-pg"])
+            operand = images["postgresql"]
+            say("CloudNativePG's operator runs")
         people = desk.people(folder)
         try:
-            this = release.values(services, people)
-            release.prepare(own, people)
+            this = release.values(services, people, cloudnativepg=operand)
+            release.prepare(own, people, cloudnativepg=cloudnativepg)
             release.install(this)
             say("the chart is installed, all pods are ready")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
@@ -63,7 +79,7 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
             token = people.identities.staff.scraper_token
-            faults = all_faults(this, release.values(following, people), token)
+            faults = cnpg.faults() if cloudnativepg else all_faults(this, release.values(following, people), token)
             asyncio.run(_referendum(Deployment(people), folder, voters, faults))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)

@@ -57,7 +57,8 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
         part.value: Bundle(Path("none"), f"evote.local/{part.name}:1", f"sha256:{'a' * 64}") for part in PARTS.values()
     }
     own = release.values(images, people, cloudnativepg=operand)
-    chosen = merged(yaml.safe_load((CHART / "values.yaml").read_text()), own)
+    profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
+    chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
     assert isinstance(chosen, dict)
     # No guard is got round: Kafka and PostgreSQL are spoken to by TLS, as at a city.

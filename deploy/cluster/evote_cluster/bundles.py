@@ -93,10 +93,12 @@ def of_services() -> Mapping[str, Bundle]:
 
 
 _NEXT_RELEASE: Final = Path(__file__).parents[3] / "tests/e2e/next_release.py"
+_NEXT_TABLES: Final = _NEXT_RELEASE.with_suffix(".sql")
 
 
 def next_release(services: Mapping[str, Bundle]) -> Mapping[str, Bundle]:
-    """The services' images with the code of the release after this one, as the tests have it: one more event."""
+    """The services' images with the code of the release after this one, as the tests have it: one more event, and of
+    ballot one more migration."""
     return {
         value: _follow(bundle, value) if value in ("auth", "ballot", "ledgerAnchor", "tally") else bundle
         for value, bundle in services.items()
@@ -114,11 +116,17 @@ def _follow(bundle: Bundle, value: str) -> Bundle:
         stage = Path(folder)
         (stage / "own").mkdir()
         shutil.copy(_NEXT_RELEASE, stage / "own" / "next_release.py")
-        own = pack_folders({"app/next": stage / "own"}, stage / "own.tar.gz")
+        layers = _layers_of(bundle.archive, stage)
+        folders = {"app/next": stage / "own"}
+        if value == "ballot":
+            (stage / "tables").mkdir()
+            shutil.copy(_NEXT_TABLES, stage / "tables" / f"9999_{_NEXT_TABLES.name}")
+            folders[_find_folder(layers, "evote_ballot/migrations")] = stage / "tables"
+        own = pack_folders(folders, stage / "own.tar.gz")
         start = next(part.start for part in PARTS.values() if part.value == value)
         environment = {**start.environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
         after = Start(["/app/bin/python", "-m", "next_release"], ["serve"], environment)
-        digest = write_image(archive, called, (*_layers_of(bundle.archive, stage), own), after, {})
+        digest = write_image(archive, called, (*layers, own), after, {})
     return Bundle(archive, called, digest)
 
 
@@ -141,6 +149,16 @@ def _layers_of(archive: Path, stage: Path) -> list[Layer]:
             Layer(unpack(layer["digest"]), layer["digest"], diff_id, layer["size"])
             for layer, diff_id in zip(manifest["layers"], plain, strict=True)
         ]
+
+
+def _find_folder(layers: Sequence[Layer], ending: str) -> str:
+    """Where an image has a folder, by the end of its name."""
+    for layer in layers:
+        with tarfile.open(layer.path) as files:
+            for name in files.getnames():
+                if name.endswith(f"/{ending}"):
+                    return name
+    raise Missing(f"the image has no folder {ending}")
 
 
 def _tag_of(archive: Path) -> str:

@@ -27,6 +27,9 @@ _NEVER: Final = 100_000
 """Percent of the processors that a replica asks for."""
 
 
+_NEXT_MIGRATION: Final = "9999_next_release"
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that happens, by what is printed of it."""
@@ -36,10 +39,13 @@ class Fault:
     """It returns when all is well again; what there is to tell."""
 
 
-def all_faults(this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str) -> Sequence[Fault]:
+def all_faults(
+    own: servers.Servers, this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str
+) -> Sequence[Fault]:
     """In the order in which they happen.
 
     Args:
+        own: the city's, with the tables that a release changes.
         this: the values of the release that runs.
         following: those of the next one.
     """
@@ -50,7 +56,7 @@ def all_faults(this: Mapping[str, Any], following: Mapping[str, Any], scraper_to
         Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
-        Fault("upgrade to the next release", lambda: upgrade(following)),
+        Fault("upgrade to the next release", lambda: upgrade(following, own)),
         Fault("rollback", lambda: roll_back(this)),
         Fault("more replicas of ballot by load, and fewer", scale),
     ]
@@ -111,10 +117,12 @@ def drain(node: str) -> str:
     return "auth, ballot and tally moved"
 
 
-def upgrade(following: Mapping[str, Any]) -> str:
-    """Each service's migration runs first, then replicas are replaced one by one."""
+def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
+    """Each service's migration runs first, ballot's changes a table; then replicas are replaced one by one."""
     install(following, upgrade=True)
-    return _images_that_run()
+    if own.sql("SELECT migration_id FROM ballot._yoyo_migration ORDER BY 1 DESC LIMIT 1").strip() != _NEXT_MIGRATION:
+        raise Missing("the next release's migration did not run")
+    return f"{_images_that_run()}, with a column more in ballot's table"
 
 
 def roll_back(this: Mapping[str, Any]) -> str:

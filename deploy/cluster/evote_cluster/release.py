@@ -176,7 +176,7 @@ def install(chosen: Mapping[str, Any], *, upgrade: bool = False) -> None:
     file.write_text(json.dumps(chosen, indent=1, ensure_ascii=False))
     act = "upgrade" if upgrade else "install"
     files = ("--values", str(PROFILE), "--values", str(file))
-    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, *files, "--wait", "--timeout", "6m")
+    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, *files, "--wait", "--timeout", "10m")
     wait_ready()
 
 

@@ -84,8 +84,9 @@ def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(t
 
 def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/own.py").write_text("print()\n")
+    migrations = "app/lib/python3.11/site-packages/evote_ballot/migrations"
+    (tmp_path / migrations).mkdir(parents=True)
+    (tmp_path / migrations / "0001_first.sql").write_text("SELECT 1;\n")
     layer = pack_folders({"app": tmp_path / "app"}, tmp_path / "app.tar.gz")
     archive, name = tmp_path / "ballot.tar", "registry.example/evote/ballot:1"
     this = Bundle(archive, name, write_image(archive, name, [layer], PARTS["ballot"].start, {}))
@@ -108,7 +109,7 @@ def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest
         first, second = (one["digest"] for one in manifest["layers"])
         config = json.loads(blob(manifest["config"]["digest"]))["config"]
         with tarfile.open(fileobj=io.BytesIO(blob(second))) as added:
-            assert "app/next/next_release.py" in added.getnames()
+            assert {"app/next/next_release.py", f"{migrations}/9999_next_release.sql"} < set(added.getnames())
     assert first == layer.digest
     assert config["Entrypoint"] == ["/app/bin/python", "-m", "next_release"]
     assert {"NEXT_RELEASE_OF=evote_ballot.main", "PYTHONPATH=/app/next"} < set(config["Env"])

@@ -198,6 +198,9 @@ def stop(node: str) -> None:
     """Of a machine whose power fails: all processes, memory and network are gone, the disk stays."""
     own = run_folder() / node
     _end(int((own / "pid").read_text()))
+    # The kernel takes networks away a moment later.
+    interface = Path(f"/sys/class/net/evc{node.removeprefix('node')}")
+    until(lambda: not interface.exists(), f"{node}'s network is gone", 60)
     shutil.rmtree(own / "containerd-state", ignore_errors=True)
 
 

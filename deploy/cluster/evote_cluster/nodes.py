@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -150,17 +151,24 @@ def traces() -> set[str]:
 
 
 def load(images: Iterable[Bundle]) -> None:
-    """Bring images to each node, and call each by what it is, as it would be called after a registry had given it."""
-    for number in numbers():
-        loaded = run_folder() / f"node{number}/loaded"
-        loaded.mkdir(exist_ok=True)
-        for image in images:
-            stamp = loaded / image.digest.removeprefix("sha256:")
-            if stamp.exists():
-                continue
-            _ctr(number, "images", "import", str(image.archive))
-            _ctr(number, "images", "tag", "--force", image.name, image.reference)
-            stamp.touch()
+    """Bring images to each node, to all at once, and call each by what it is, as it would be called after a registry
+    had given it."""
+    wanted = list(images)
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(_load, number, wanted) for number in numbers()]:
+            done.result()
+
+
+def _load(number: int, images: Sequence[Bundle]) -> None:
+    loaded = run_folder() / f"node{number}/loaded"
+    loaded.mkdir(exist_ok=True)
+    for image in images:
+        stamp = loaded / image.digest.removeprefix("sha256:")
+        if stamp.exists():
+            continue
+        _ctr(number, "images", "import", str(image.archive))
+        _ctr(number, "images", "tag", "--force", image.name, image.reference)
+        stamp.touch()
 
 
 def kubectl(*words: str, stdin: str | None = None, timeout_s: float = 300) -> str:

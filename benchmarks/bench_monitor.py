@@ -60,7 +60,7 @@ def ballot(number: int) -> BallotAccepted:
 
 
 async def fill(producer: EventProducer, key: SigningKey, frontier: Frontier, entries: int, each: int) -> None:
-    """Ballots up to a number, and over every few of them a checkpoint with its witnesses and anchor, as on a slow day."""
+    """Ballots up to a number; over every few of them a checkpoint with witnesses and anchor, as on a slow day."""
     for start in tqdm(range(frontier.size, entries, 500), desc="publishing", unit="×500"):
         numbers = range(start, min(start + 500, entries))
         records = await asyncio.gather(*(producer.publish(ballot(number)) for number in numbers))
@@ -169,8 +169,9 @@ async def measure(kafka: KafkaSettings, url: SecretStr, arguments: argparse.Name
     growth = large - small
     print(
         f"an entry, from {small} to {large} with a checkpoint each {arguments.entries_each}: "
-        f"{(more.peak - less.peak) / growth:.0f} bytes at the peak of a pass, {(more.kept - less.kept) / growth:.0f} kept "
-        f"between passes, {(more.resident - less.resident) / growth:.0f} of the process"
+        f"{(more.peak - less.peak) / growth:.0f} bytes at the peak of a pass, "
+        f"{(more.kept - less.kept) / growth:.0f} kept between passes, "
+        f"{(more.resident - less.resident) / growth:.0f} of the process"
     )
 
 

@@ -20,6 +20,7 @@ PROFILE ?= constant
 AGAIN ?= 0.033
 WORKERS ?= 1
 PHONE ?= 0
+FACE ?= 0
 TIME ?= full
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
@@ -57,8 +58,9 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
-	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --faults '$(FAULTS)' --out load-out --) \
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FACE=0.1 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
+	@$(if $(filter-out 0,$(FACE)),$(RUN) python benchmarks/poses.py .cache/poses)
+	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --face $(FACE) --faults '$(FAULTS)' --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 # A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.

@@ -16,7 +16,7 @@ from evote_local.people.observed import Fault, Seen, is_the_citys
 
 from .arrivals import Phase, Plan
 from .client import Outcome
-from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, Sample
+from .crowd import ANCHORED, CAST, LOGGED, VISIT, WAYS, Sample
 from .rush import UNANSWERED
 
 _LATE_S: Final = 1.0
@@ -49,7 +49,7 @@ class PhaseFigures:
     accepted: int
     """Ballots that have a receipt."""
     released: int
-    """Credentials."""
+    """Credentials, by whichever way in."""
     unavailable: int
     """Answers of 503."""
     unanswered: int
@@ -164,7 +164,7 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
         counted_s=counted - begun,
         planned=planned,
         accepted=served[CAST],
-        released=served[RELEASE],
+        released=sum(served[way] for way in WAYS),
         unavailable=unavailable,
         unanswered=unanswered,
         broken=sum(refused.values()) - unavailable - unanswered,

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import numpy as np
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,6 +32,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_tlog.merkle import leaf_hash
 
+from .face import FaceWay
 from .log_lookup import KnownBallot, PublicLog
 from .occasions import DeviceOccasion, LyingService
 
@@ -42,8 +44,10 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 _ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
 _FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 """What stands before the services lost the replica that it had asked: nobody answered."""
-_SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
-"""A release broke off before auth had kept its evidence: the card signs a new challenge."""
+_SPENT = ("challenge-replayed", "challenge-expired", "order-used")
+"""A release broke off before auth had kept its evidence, or a verdict was lost on its way: all begins anew."""
+_JUDGED_WITHIN_S = 120
+"""Pictures wait for those of others, and take a processor for seconds."""
 _STATUS_WITHIN_S = 120
 _LOOK_AGAIN_S = 0.5
 _PLAIN_HTTP = ssl.create_default_context()
@@ -135,6 +139,10 @@ class Voter:
     """Signs with the card in a reader, through the card agent; None: with the emulated card in this process."""
     by_phone: str | None = None
     """The card's name at the stand-in of the phone's app, for who holds it to a phone; None: they come by reader."""
+    code: str | None = field(default=None, repr=False)
+    """The voting code of the letter, for who comes by code and face; None: they come by card."""
+    judged_s: float | None = None
+    """From sending the pictures of the face to the verdict, once there is one."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
     last_number: int = 0
@@ -158,9 +166,14 @@ class PollingDay:
         log: PublicLog,
         executor: Executor,
         random: Random,
+        face: FaceWay | None = None,
     ) -> None:
-        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop."""
+        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop.
+
+        ``face`` is needed where somebody comes by code and face.
+        """
         self._log = log
+        self._face = face
         self.election: Election = parse_election(election_json)
         self._election_json = election_json
         self._auth_url = auth_url
@@ -171,20 +184,22 @@ class PollingDay:
         self.measured = Measurements()
 
     async def obtain_credential(self, voter: Voter, client: httpx.AsyncClient) -> str:
-        """Authenticate by card and receive the private credential (design, trust split: auth)."""
+        """Authenticate by the voter's way in and receive the private credential (design, trust split: auth)."""
         started = time.perf_counter()
         for _ in range(_ATTEMPTS):
             occasion = DeviceOccasion(self.election.uuid)  # fresh keys each time
             try:
-                if voter.by_phone is None:
-                    voter.credential = await self._release(voter, occasion, client)
-                else:
+                if voter.code is not None:
+                    voter.credential = await self._release_by_face(voter, voter.code, occasion, client)
+                elif voter.by_phone is not None:
                     voter.credential = await self._release_by_phone(voter.by_phone, occasion, client)
+                else:
+                    voter.credential = await self._release(voter, occasion, client)
             except VoterRefused as refused:
-                if refused.slug not in _SPENT_CHALLENGE:
+                if refused.slug not in _SPENT:
                     raise
             else:
-                if voter.reader is None:
+                if voter.reader is None and voter.code is None:
                     self.measured.release_s.append(time.perf_counter() - started)
                 return voter.credential
         raise TimeoutError(f"no credential after {_ATTEMPTS} attempts")
@@ -220,6 +235,48 @@ class PollingDay:
         request = returned.phone_request(challenge_id, came_back["code"])
         response = await self._retrying(lambda: client.post(f"{base}/phone-releases", json=request))
         return returned.credential(response.json(), challenge_id)
+
+    async def _release_by_face(
+        self, voter: Voter, code: str, occasion: DeviceOccasion, client: httpx.AsyncClient
+    ) -> str:
+        """auth's order for the code, biometric's verdict on the face, and auth's release for the verdict."""
+        if self._face is None:
+            raise ValueError("somebody comes by code and face, and these polls know no way in by face")
+        base = f"{self._auth_url}/elections/{self.election.uuid}"
+        asked = occasion.order_request(code, self._face.code_key)
+        order = str((await self._retrying(lambda: client.post(f"{base}/face-orders", json=asked))).json()["order"])
+        occasion.check_order(order)
+        verdict = await self._show_face(self._face, voter, order, client)
+        order_id = str(json.loads(order)["order_id"])
+        request = occasion.face_request(order_id, verdict)
+        response = await self._retrying(lambda: client.post(f"{base}/face-releases", json=request))
+        return occasion.credential(response.json(), order_id)
+
+    async def _show_face(self, face: FaceWay, voter: Voter, order: str, client: httpx.AsyncClient) -> str:
+        """Do before the camera what biometric asks for, until there is a verdict.
+
+        Pictures that nobody could look at are taken anew: a verification takes one burst, and its attempt is given
+        back.
+        """
+        verifications = f"{face.biometric_url}/verifications"
+        for _ in range(_ATTEMPTS):
+            begun = (await self._retrying(lambda: client.post(verifications, json={"order": order}))).json()
+            burst = await asyncio.to_thread(face.poses.burst, begun["actions"], np.random.default_rng())
+            await asyncio.sleep(burst.seconds)
+            sent_at = time.perf_counter()
+            answer = await self._attempt(
+                client.post(
+                    f"{verifications}/{begun['verification_id']}/frames",
+                    data={"nonce": begun["nonce"], "timestamps": ",".join(map(str, burst.times_ms))},
+                    files=[("frames", ("frame.jpg", frame, "image/jpeg")) for frame in burst.frames],
+                    timeout=_JUDGED_WITHIN_S,
+                )
+            )
+            if isinstance(answer, httpx.Response):
+                voter.judged_s = time.perf_counter() - sent_at
+                return str(answer.json()["verdict"])
+            await asyncio.sleep(answer)
+        raise TimeoutError(f"no verdict after {_ATTEMPTS} attempts")
 
     async def encrypt(self, voter: Voter, choices: list[list[int]]) -> str:
         """A ballot of the voter's, by their own device."""

@@ -57,6 +57,8 @@ class Sample:
     """It went wrong because no service could serve it: an answer from 500 on, or none."""
     at: float = field(default_factory=time.perf_counter)
     """When it had come, or gone wrong."""
+    attempt: int = 0
+    """Of a ballot that got its receipt: at which attempt."""
 
     @classmethod
     def of_fault(cls, name: str, seconds: float, fault: Exception) -> Sample:
@@ -129,7 +131,7 @@ class Crowd:
         async with self._busy.setdefault(voter.number, asyncio.Lock()), open_client() as client:
             try:
                 cast = await self._vote(voter, client)
-                self.tell(Sample(VISIT, time.perf_counter() - planned))
+                self.tell(Sample(VISIT, time.perf_counter() - planned, attempt=cast.attempts))
                 if number % _FOLLOWED == 0:
                     await self._follow(cast, client)
             except Exception as fault:  # whatever went wrong is a figure of the report, and the others vote on
@@ -157,7 +159,7 @@ class Crowd:
         choice, ballot = at_hand
         cast = await self.polls.cast_ballot(voter, choice, ballot, client)
         self.kept.append(Kept(voter.number, choice, cast.receipt))
-        self.tell(Sample(CAST, cast.answered_s))
+        self.tell(Sample(CAST, cast.answered_s, attempt=cast.attempts))
         return cast
 
     def _choose(self) -> tuple[str, list[list[int]]]:

@@ -13,7 +13,7 @@ from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.face import Poses
 from evote_local.people.target import write_target
 from evote_local.people.voters import open_client
-from evote_local.referendum.load import meant, send_letters, target_of
+from evote_local.referendum.load import send_letters, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 
@@ -47,10 +47,11 @@ async def _crowd(stack: Stack, weights: Path, directory: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
         kept = [json.loads(line) for line in (out / "casts.jsonl").read_text().splitlines()]
-        waited = json.loads((out / "figures.json").read_text())["waited"]
+        figures = json.loads((out / "figures.json").read_text())
+        waited = figures["waited"]
         ways = [waited[f"{way} to credential"]["count"] for way in ("card", "phone", "code and face")]
         assert (len(kept), ways) == (4, [1, 1, 2])
         assert waited["pictures to verdict"]["count"] == 2
         assert waited["pictures to verdict"]["p50_ms"] < waited["code and face to credential"]["p50_ms"]
         assert {name: one["failures"] for name, one in waited.items() if one["failures"]} == {}
-        assert await referendum.close_and_count() == meant(kept)
+        assert figures["missing"] == 0

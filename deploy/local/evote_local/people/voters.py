@@ -112,6 +112,8 @@ class Cast:
     """From then to the receipt, in seconds."""
     ballot: str = field(repr=False)
     order: OrderStatement = field(repr=False)
+    attempts: int = 1
+    """How often it was posted until there was a receipt."""
 
     def known(self, credential: str) -> KnownBallot:
         """What the device keeps: with the receipt it finds the ballot in the log. ``credential`` is the public one."""
@@ -305,7 +307,7 @@ class PollingDay:
             await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()
         try:
-            response, order = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
         except VoterRefused as refused:
             if refused.slug != "older-than-your-last-ballot":
                 raise
@@ -314,12 +316,12 @@ class PollingDay:
             if last == tracker_of(ballot):
                 raise LyingService("the ballot that is not taken stands already") from None
             await self._find_in_log(voter, last, client)
-            response, order = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
         answered_s = time.perf_counter() - started
         self.measured.cast_s.append(answered_s)
         receipt = response.json()
         await self._check_receipt(receipt, ballot)
-        cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order)
+        cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order, attempts)
         voter.casts.append(cast)
         return cast
 
@@ -378,10 +380,17 @@ class PollingDay:
 
     async def _post(
         self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient
-    ) -> tuple[httpx.Response, OrderStatement]:
+    ) -> tuple[httpx.Response, OrderStatement, int]:
+        """The receipt's answer, the order statement that was sent, and how often it was."""
         order = _sign(self.election, credential, ballot, voter.last_number + 1)
-        body = _body(ballot, order)
-        return await self._retrying(lambda: self._send(body, client)), order
+        body, attempts = _body(ballot, order), 0
+
+        async def send() -> httpx.Response:
+            nonlocal attempts
+            attempts += 1
+            return await self._send(body, client)
+
+        return await self._retrying(send), order, attempts
 
     async def _send(self, body: str, client: httpx.AsyncClient) -> httpx.Response:
         """One try, at any replica."""

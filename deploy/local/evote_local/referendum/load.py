@@ -54,8 +54,8 @@ def run_load(
 ) -> None:
     """Hold the referendum; raises :class:`LoadFailed` unless each acknowledged ballot is counted as it was meant.
 
-    The share ``phone`` of the voters come by phone, and ``face`` by code and face: biometric runs for them, and pictures
-    of each pose are in the folder ``poses``.
+    The share ``phone`` of the voters come by phone, and ``face`` by code and face: for them biometric runs, and
+    pictures of each pose are in the folder ``poses``.
     ``faults`` are what :func:`~.breaking.parse_faults` reads, and ``options`` are those of ``evote-load``, whose report
     is written to ``output``.
     """

@@ -19,7 +19,7 @@ from evote_local.stack.stack import Stack
 
 from .puppets import puppet_of
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_who_comes_by_code_and_face_votes_beside_the_others_and_is_told_apart_in_the_figures(
@@ -30,15 +30,15 @@ def test_who_comes_by_code_and_face_votes_beside_the_others_and_is_told_apart_in
 
 async def _crowd(stack: Stack, weights: Path, directory: Path) -> None:
     async with open_client(timeout_s=60) as client:
-        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=4, seed=20261129)
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=3, seed=20261129)
         await referendum.prepare()
         referendum.issue_cards(lambda: None)
         poses = await asyncio.to_thread(lambda: Poses.of(puppet_of(fetch_photographs() / "obama/1.jpg", weights)))
         biometric_url = stack.biometric.url
-        letters = await send_letters(referendum, 0.5, poses, biometric_url)
+        letters = await send_letters(referendum, 0.34, poses, biometric_url)
         target, out = directory / "target", directory / "out"
         cards = [voter.card for voter in referendum.voters]
-        whole = target_of(stack, referendum, phone=0.25, biometric_url=biometric_url)
+        whole = target_of(stack, referendum, phone=0.34, biometric_url=biometric_url)
         write_target(target, whole, cards, letters=letters)
         command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(out)]
         done = await asyncio.to_thread(
@@ -50,8 +50,8 @@ async def _crowd(stack: Stack, weights: Path, directory: Path) -> None:
         figures = json.loads((out / "figures.json").read_text())
         waited = figures["waited"]
         ways = [waited[f"{way} to credential"]["count"] for way in ("card", "phone", "code and face")]
-        assert (len(kept), ways) == (4, [1, 1, 2])
-        assert waited["pictures to verdict"]["count"] == 2
+        assert (len(kept), ways) == (3, [1, 1, 1])
+        assert waited["pictures to verdict"]["count"] == 1
         assert waited["pictures to verdict"]["p50_ms"] < waited["code and face to credential"]["p50_ms"]
         assert {name: one["failures"] for name, one in waited.items() if one["failures"]} == {}
         assert figures["missing"] == 0

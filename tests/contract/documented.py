@@ -21,6 +21,7 @@ OURS = frozenset(
     {
         "evote",
         "evote-auth",
+        "evote-backup",
         "evote-ballot",
         "evote-biometric",
         "evote-card-agent",

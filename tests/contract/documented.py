@@ -37,6 +37,7 @@ OURS = frozenset(
 )
 OTHERS = frozenset(
     {
+        "age",
         "apt-get",
         "belenios-tool",
         "cosign",
@@ -57,6 +58,7 @@ OTHERS = frozenset(
         "sha256sum",
         "skopeo",
         "sudo",
+        "tar",
         "tr",
         "uvx",
         ".tools/bin/uv",

@@ -14,15 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import pyrage
 from pyrage import x25519
 
 from .errors import CannotOpen, Damaged, ProgramFailed, ProgramMissing, UnusableKey
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 Recipient = x25519.Recipient
 Identity = x25519.Identity
@@ -71,7 +68,7 @@ class _Hashed(io.BufferedIOBase):
         self.size = 0
         self._file = file
 
-    def write(self, piece: Buffer, /) -> int:
+    def write(self, piece: Any, /) -> int:
         self.sha256.update(piece)
         written = self._file.write(piece)
         self.size += written

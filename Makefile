@@ -31,7 +31,7 @@ RUN := .tools/bin/uv run --frozen --no-sync
 PYTEST := $(RUN) pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
-CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
+CLIENTS := evote-cli evote-verify evote-card-agent evote-witness evote-backup
 
 .PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 

@@ -5,12 +5,16 @@
 Starts Kafka, PostgreSQL, ledger-anchor, three witnesses and a development chain of its own: anvil with one-second
 blocks, or with --fabric a Fabric network (FABRIC_BIN names a release's programs). A ballot's time begins with its
 record in Kafka, which is when a voter gets the receipt; every end is the time of the event that says so.
+
+What each program costs is counted while nobody casts, and while the ballots come. Two paces tell what a second under
+load costs from what a ballot does.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -26,6 +30,7 @@ from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.nodes.processes import uses_of_children
 from evote_local.people.latencies import Percentiles, percentiles
 from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
 from evote_local.stack.identities import LOG_ORIGIN, create_identities
@@ -38,6 +43,7 @@ from pydantic import SecretStr
 from tqdm import tqdm
 
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
+SETTLE_S, IDLE_S = 5, 10
 
 
 @dataclass
@@ -98,9 +104,32 @@ async def read_ledger(kafka: KafkaSettings, seen: Seen) -> None:
                 seen.anchored.append((anchored.size, at))
 
 
+def used() -> dict[str, float]:
+    """Seconds of a processor that each program has taken so far."""
+    return {use.name: use.cpu_s for use in uses_of_children()}
+
+
+def print_costs(idle: dict[str, float], casting: dict[str, float], seconds: float, ballots: int) -> None:
+    """``idle``: seconds of a processor in :data:`IDLE_S`; ``casting``: in so many seconds with so many ballots."""
+    print(f"  {'processor time of':<36} {'idle, ms/s':>10} {'casting, ms/s':>14} {'ms a ballot':>12}")
+    for program in sorted(casting):
+        at_rest, busy = idle.get(program, 0.0) / IDLE_S * 1000, casting[program] * 1000
+        print(f"  {program:<36} {at_rest:>10.1f} {busy / seconds:>14.1f} {busy / ballots:>12.2f}")
+    print(f"  load of the machine {os.getloadavg()[0]:.1f}")
+
+
+def between(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    return {program: after[program] - before.get(program, 0.0) for program in after}
+
+
 async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
     seen = Seen()
+    await asyncio.sleep(SETTLE_S)
+    at_rest = used()
+    await asyncio.sleep(IDLE_S)
+    began, before = time.monotonic(), used()
     seen.cast_s = await cast(kafka, arguments.pace, arguments.seconds)
+    took_s, after = time.monotonic() - began, used()
     while not seen.anchored or seen.anchored[-1][0] < len(seen.cast_s):
         await asyncio.sleep(1)
         await read_ledger(kafka, seen)
@@ -114,6 +143,7 @@ async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
             f"max {found.max_ms:5.0f} ms"
         )
     print(f"  checkpoints {len(seen.signed)}, anchors {len(seen.anchored)}")
+    print_costs(between(at_rest, before), between(before, after), took_s, len(seen.cast_s))
 
 
 def run(directory: Path, arguments: argparse.Namespace) -> None:
@@ -144,6 +174,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> None:
             {
                 "EVOTE_LOG_KEY_FILE": str(identities.log_key_file),
                 "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                "EVOTE_ROSTER_FILE": str(identities.roster_file),
                 **vouching.settings,
             },
         )

@@ -13,7 +13,6 @@ from math import nan
 from typing import Final
 
 import asyncpg
-import httpx
 import structlog
 from evote_eventlog.events import CheckpointWitnessed
 from evote_eventlog.producer import EventProducer
@@ -30,7 +29,7 @@ from .leadership import keep_leading
 from .metrics import WitnessMetrics
 from .store import StoredCheckpoint, newest_checkpoint, newest_counted, range_hashes
 from .wakes import woken
-from .witness_client import Outcome, Prove, WitnessClient, WitnessFailed
+from .witness_client import Outcome, Prove, WitnessClient, WitnessFailed, open_http
 
 GRACE_S: Final = 0.2
 """How long witnesses beyond the quorum may still add their cosignatures: some readers trust just them."""
@@ -81,7 +80,7 @@ class Witnessing:
 
     async def _lead(self) -> None:
         try:
-            async with httpx.AsyncClient() as http:
+            async with open_http() as http:
                 await self._rounds([WitnessClient(witness, http) for witness in self._policy.witnesses])
         finally:
             await _cancel(self._busy.values())

@@ -20,6 +20,7 @@ PROFILE ?= constant
 AGAIN ?= 0.033
 WORKERS ?= 1
 PHONE ?= 0
+FACE ?= 0
 TIME ?= full
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
@@ -30,7 +31,7 @@ RUN := .tools/bin/uv run --frozen --no-sync
 PYTEST := $(RUN) pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
-CLIENTS := evote-cli evote-verify evote-card-agent evote-witness
+CLIENTS := evote-cli evote-verify evote-card-agent evote-witness evote-backup
 
 .PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
@@ -57,8 +58,9 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
-	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --faults '$(FAULTS)' --out load-out --) \
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FACE=0.1 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
+	@$(if $(filter-out 0,$(FACE)),$(RUN) python benchmarks/poses.py .cache/poses)
+	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --face $(FACE) --faults '$(FAULTS)' --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 # A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.

@@ -128,7 +128,8 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
             [
                 phase["name"],
                 _figure(phase["planned"] / phase["seconds"]),
-                _figure(phase["accepted"] / phase["seconds"]),
+                # Not in runs in which nobody came again.
+                _figure(phase.get("accepted_per_s", phase["accepted"] / phase["seconds"])),
                 str(phase["unavailable"]),
                 *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
             ]
@@ -136,6 +137,20 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
         ],
     )
     yield ""
+    if "through" in figures:
+        yield from _table(
+            ["receipt at attempt", "ballots", "from the first arrival, p50 s", "p95 s", "max s"],
+            [
+                [
+                    str(one["first"]) if one["first"] == one["last"] else f"{one['first']} to {one['last']}",
+                    f"{one['visits']['count']:,}",
+                    *(_figure(one["visits"][f"{at}_ms"] / 1000) for at in ("p50", "p95", "max")),
+                ]
+                for one in figures["through"]
+            ]
+            + [["gave up", f"{figures['gave_up']:,}", "-", "-", "-"]],
+        )
+        yield ""
     phases = {phase["name"]: phase for phase in figures["phases"]}
     idle = phases[IDLE]
     release, ballot = (

@@ -47,12 +47,23 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     taken = {"command": "make load-goals", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
     post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
+    phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
+    through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
     path = tmp_path / "figures.json"
     path.write_text(
-        json.dumps({"taken": taken, "goals": [goal], "phases": [idle, {**phase, "name": "releases"}, phase], **changes})
+        json.dumps(
+            {
+                "taken": taken,
+                "goals": [goal],
+                "phases": [idle, {**phase, "name": "releases"}, phase],
+                "through": through,
+                "gave_up": 3,
+                **changes,
+            }
+        )
     )
     return path
 
@@ -63,7 +74,8 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     kept = performance.keep(_figures(tmp_path), runs)
     text = performance.document(performance.read_runs(runs))
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
-    assert "| steady | 50 | 50 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert performance.read_run(kept).taken[0].commit == head.strip()

@@ -80,8 +80,8 @@ async def release(voter: Voter, desk: CardDesk, slot: int, auth: str, page: http
         parts[NOTICED].append(present - put_in)
         lap = Lap(parts)
         occasion = DeviceOccasion(auth.rsplit("/", 1)[-1])
-        asked = {"device_key": occasion.device_key}
-        challenge = (await page.post(f"{auth}/challenges", json=asked)).raise_for_status().json()
+        key = {"device_key": occasion.device_key}
+        challenge = (await page.post(f"{auth}/challenges", json=key)).raise_for_status().json()
         occasion.check_challenge(challenge)
         lap.add("auth: challenge", time.perf_counter())
         chip.commands.clear()

@@ -45,6 +45,7 @@ def pictures() -> list[bytes]:
     contents = []
     for path in sorted(fetch_photographs().glob("[!c]*/*.jpg")):
         pixels = cv2.imread(str(path))
+        assert pixels is not None, f"{path} is no picture"
         scale = min(1.0, WEBCAM_SIDE / max(pixels.shape[:2]))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         contents.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())

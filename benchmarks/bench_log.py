@@ -162,6 +162,7 @@ async def projected(pool: asyncpg.Pool) -> Progress:
         " coalesce((SELECT sum(next_offset) FROM consumer_offsets WHERE topic = $1), 0)::bigint AS ballots",
         Topic.BALLOTS.value,
     )
+    assert row is not None
     return row["entries"], row["ballots"]
 
 

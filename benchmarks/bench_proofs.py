@@ -15,7 +15,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,7 +213,7 @@ async def takeover(pool: asyncpg.Pool) -> None:
     rules_began = time.perf_counter()
     rules = await sequenced(pool)
     ended = time.perf_counter()
-    assert sum(map(len, rules.ballots.values())) == size
+    assert sum(len(admitted.digests) for admitted in rules.ballots.values()) == size
     print(
         f"| takeover | {ended - began:.2f} s, of it offsets {rules_began - offsets_began:.3f} s"
         f" | {resident_mb() - before:.0f} MB kept for the digests of all ballots |"
@@ -245,8 +245,7 @@ def main() -> None:
         server = PostgresServer(directory / "postgres")
         try:
             server.start()
-            work: Awaitable[None] = measure(SecretStr(server.create_database("bench")), sorted(set(arguments.sizes)))
-            uvloop.run(work)
+            uvloop.run(measure(SecretStr(server.create_database("bench")), sorted(set(arguments.sizes))))
         finally:
             server.kill()
 

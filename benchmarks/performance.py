@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -224,7 +224,7 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
     )
 
 
-_RENDER: Final = {
+_RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {
     "recorded": _recorded,
     "goals": _goals,
     "ratios": _ratios,
@@ -271,7 +271,7 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
 
 def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if figures.get("goals"):
-        name = _GOALS.get((figures.get("taken") or {}).get("command"))
+        name = _GOALS.get((figures.get("taken") or {}).get("command", ""))
         return (None, "") if name is None else ("goals", name)
     if "figures" in figures:
         return "ratios", "ratios"

@@ -1,10 +1,13 @@
 """How soon a ballot is covered by a checkpoint, by witnesses, and by a chain: percentiles at a steady pace.
 
-    python benchmarks/bench_anchor.py [--pace 50] [--seconds 60] [--fabric]
+    python -m benchmarks.bench_anchor [--pace 50] [--seconds 60] [--fabric]
 
 Starts Kafka, PostgreSQL, ledger-anchor, three witnesses and a development chain of its own: anvil with one-second
 blocks, or with --fabric a Fabric network (FABRIC_BIN names a release's programs). A ballot's time begins with its
 record in Kafka, which is when a voter gets the receipt; every end is the time of the event that says so.
+
+What each program costs is counted while nobody casts, and while the ballots come. Two paces tell what a second under
+load costs from what a ballot does.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.nodes.processes import uses_of_children
 from evote_local.people.latencies import Percentiles, percentiles
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
 from evote_local.stack.identities import LOG_ORIGIN, create_identities
 from evote_local.stack.service import define_service
@@ -37,7 +42,11 @@ from evote_platform.database import migrate
 from pydantic import SecretStr
 from tqdm import tqdm
 
+from benchmarks.performance import Row
+from benchmarks.tables import PERCENTILES, Table, percentile_cells, tell
+
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
+SETTLE_S, IDLE_S = 5, 10
 
 
 @dataclass
@@ -98,22 +107,49 @@ async def read_ledger(kafka: KafkaSettings, seen: Seen) -> None:
                 seen.anchored.append((anchored.size, at))
 
 
+def used() -> dict[str, float]:
+    """Seconds of a processor that each program has taken so far."""
+    return {use.name: use.cpu_s for use in uses_of_children()}
+
+
+def costs(idle: dict[str, float], casting: dict[str, float], seconds: float, ballots: int) -> Table:
+    """``idle``: seconds of a processor in :data:`IDLE_S`; ``casting``: in so many seconds with so many ballots."""
+    rows: list[Row] = [
+        [program, idle.get(program, 0.0) / IDLE_S * 1000, spent / seconds * 1000, spent / ballots * 1000]
+        for program, spent in sorted(casting.items())
+    ]
+    return Table(["processor time of", "idle, ms/s", "casting, ms/s", "ms a ballot"], rows)
+
+
+def between(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    return {program: after[program] - before.get(program, 0.0) for program in after}
+
+
 async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
+    chain_asked = " FABRIC_BIN=bin" if arguments.fabric else ""
+    taken = taken_by(f"make bench-anchor SECONDS={arguments.seconds}{chain_asked}")
     seen = Seen()
+    await asyncio.sleep(SETTLE_S)
+    at_rest = used()
+    await asyncio.sleep(IDLE_S)
+    began, before = time.monotonic(), used()
     seen.cast_s = await cast(kafka, arguments.pace, arguments.seconds)
+    took_s, after = time.monotonic() - began, used()
     while not seen.anchored or seen.anchored[-1][0] < len(seen.cast_s):
         await asyncio.sleep(1)
         await read_ledger(kafka, seen)
     chain = "Fabric" if arguments.fabric else "anvil, one-second blocks"
     rows = [("signed checkpoint", seen.signed), ("witnessed", seen.witnessed), (f"anchored ({chain})", seen.anchored)]
-    print(f"{len(seen.cast_s)} ballots at {arguments.pace}/s; from the ballot's record to")
-    for name, covering in rows:
-        found = seen.delays(covering)
-        print(
-            f"  {name:<36} p50 {found.p50_ms:5.0f} ms, p95 {found.p95_ms:5.0f} ms, p99 {found.p99_ms:5.0f} ms, "
-            f"max {found.max_ms:5.0f} ms"
-        )
-    print(f"  checkpoints {len(seen.signed)}, anchors {len(seen.anchored)}")
+    tell(
+        "anchor-fabric" if arguments.fabric else "anchor",
+        taken,
+        f"{len(seen.cast_s):,} ballots at {arguments.pace} a second, from a ballot's record in Kafka (which is when "
+        "the voter gets the receipt) to the event that says that it is covered. Three witnesses, of which two must "
+        f"cosign; {len(seen.signed):,} checkpoints, {len(seen.anchored):,} anchors. Nobody votes meanwhile, and no "
+        "other service runs.",
+        Table(["", *PERCENTILES], [[name, *percentile_cells(seen.delays(covering))] for name, covering in rows]),
+        costs(between(at_rest, before), between(before, after), took_s, len(seen.cast_s)),
+    )
 
 
 def run(directory: Path, arguments: argparse.Namespace) -> None:
@@ -144,6 +180,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> None:
             {
                 "EVOTE_LOG_KEY_FILE": str(identities.log_key_file),
                 "EVOTE_LOG_ORIGIN": LOG_ORIGIN,
+                "EVOTE_ROSTER_FILE": str(identities.roster_file),
                 **vouching.settings,
             },
         )

@@ -21,6 +21,7 @@ OURS = frozenset(
     {
         "evote",
         "evote-auth",
+        "evote-backup",
         "evote-ballot",
         "evote-biometric",
         "evote-card-agent",
@@ -36,6 +37,7 @@ OURS = frozenset(
 )
 OTHERS = frozenset(
     {
+        "age",
         "apt-get",
         "belenios-tool",
         "cosign",
@@ -56,6 +58,7 @@ OTHERS = frozenset(
         "sha256sum",
         "skopeo",
         "sudo",
+        "tar",
         "tr",
         "uvx",
         ".tools/bin/uv",

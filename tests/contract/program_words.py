@@ -16,6 +16,7 @@ from typer.core import TyperGroup, TyperOption
 
 _ARGPARSE = {
     "evote-auth": "evote_auth.main",
+    "evote-backup": "evote_backup.main",
     "evote-ballot": "evote_ballot.main",
     "evote-biometric": "evote_biometric.main",
     "evote-card-agent": "evote_card_agent.main",

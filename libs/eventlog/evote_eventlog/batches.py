@@ -210,6 +210,60 @@ def parse_batches(data: bytes, aborted: AbortedTransactions) -> Iterator[RawBatc
         at = end
 
 
+class SeenMarkers:
+    """Where transactions' markers stand in what a consumer fetches: it goes on behind them, as behind what was lost.
+
+    They are taken from the broker's own answers, as these pass: no offset is a marker's because one is missed there.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        """``consumer`` is started; what it fetches from here on is looked at."""
+        self._seen: Mapping[TopicPartition, set[int]] = {}
+        client = consumer._client
+        send = client.send
+
+        async def send_and_look(node: Any, request: Any, **options: Any) -> Any:
+            answer = await send(node, request, **options)
+            if isinstance(request, FetchRequest):
+                self._look(answer)
+            return answer
+
+        client.send = send_and_look
+
+    def expect(self, places: Mapping[TopicPartition, int]) -> None:
+        """From these places on they are asked for; what is remembered of others is forgotten."""
+        self._seen = {
+            partition: {offset for offset in self._seen.get(partition, ()) if offset >= place}
+            for partition, place in places.items()
+        }
+
+    def between(self, partition: TopicPartition, start: int, end: int) -> Collection[int]:
+        """The offsets of the markers that were seen from ``start`` up to before ``end``."""
+        return {offset for offset in self._seen.get(partition, ()) if start <= offset < end}
+
+    def _look(self, answer: Any) -> None:
+        for topic, partitions in answer.topics:
+            for number, code, *rest in partitions:
+                seen = self._seen.get(TopicPartition(topic, number))
+                if seen is not None and not code:
+                    seen.update(markers_in(rest[-1] or b""))
+
+
+def markers_in(data: bytes) -> Iterator[int]:
+    """The offset of each transaction's marker in what Kafka answered, up to what is damaged or cut off."""
+    at = 0
+    while len(data) - at >= _HEADER.size:
+        header = _BatchHeader(*_HEADER.unpack_from(data, at))
+        end = at + _LENGTH_FROM + header.length
+        if header.length < _HEADER.size - _LENGTH_FROM or end > len(data) or header.magic != 2:
+            return
+        if header.attributes & _CONTROL and header.last_offset_delta == 0:
+            if calc_crc32c(data[at + _CHECKED_FROM : end]) != header.crc:
+                return
+            yield header.base_offset
+        at = end
+
+
 @dataclass(frozen=True)
 class _BatchHeader:
     base_offset: int

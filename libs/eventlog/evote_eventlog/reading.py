@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
-from .batches import BrokenBatch, Found, RawRecord, fetch_from
+from .batches import BrokenBatch, Found, RawRecord, SeenMarkers, fetch_from
 from .errors import LogGap, LogTruncated, ReaderStopped, UnknownEvent
 from .events import Topic
 from .kafka import KafkaSettings
@@ -32,15 +32,18 @@ class LogReader:
     """Reads on from given places, and passes no offset without knowing what stands there.
 
     A consumer of Kafka goes on behind whatever it can't see: records that were deleted, by a person or by a topic's
-    settings, look to it like a transaction's marker. Where the offsets that it gives are not one after the other, the
-    batches themselves are looked at (:mod:`.batches`).
+    settings, look to it like a transaction's marker. Where the offsets that it gives are not one after the other, but
+    for markers that came with them, the batches themselves are looked at (:mod:`.batches`).
     """
 
     def __init__(self, kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> None:
         """``consumer`` is started, and assigned to what is read."""
         self._kafka = kafka
         self._consumer = consumer
+        self._markers = SeenMarkers(consumer)
         self._stop: ReaderStopped | None = None
+        self.missed: frozenset[TopicPartition] = frozenset()
+        """What the last look left to the next one."""
 
     async def next_batches(self, places: Places, *, timeout_ms: int) -> list[tuple[TopicPartition, Batch]]:
         """What comes next: for each partition at most one batch, which begins at its place.
@@ -51,6 +54,7 @@ class LogReader:
         """
         if self._stop is not None:
             raise self._stop
+        self._markers.expect(places)
         fetched = await self._fetch(timeout_ms)
         found = [(partition, await self._next(partition, place, fetched)) for partition, place in places.items()]
         batches = [(partition, batch) for partition, batch in found if batch is not None]
@@ -78,6 +82,7 @@ class LogReader:
             if not read:
                 raise missed
             self._consumer._client.force_metadata_update()  # the partition has another leader by now
+        self.missed = frozenset(places.keys() - {partition for partition, _ in read})
         batches = [(partition, batch) for partition, batch in read if batch is not None]
         if self._stop is not None and not batches:
             raise self._stop
@@ -104,7 +109,7 @@ class LogReader:
             if fetched is not None:
                 messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
-                if end >= place and [message.offset for message in messages] == list(range(place, end)):
+                if end >= place and self._nothing_missing(partition, place, end, messages):
                     return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
             found = await fetch_from(self._consumer, {partition: place})
             batch = await self._read(partition, place, found[partition])
@@ -112,6 +117,14 @@ class LogReader:
         except IllegalStateError:
             return None  # revoked meanwhile; the next owner starts where this one was
         return batch
+
+    def _nothing_missing(
+        self, partition: TopicPartition, place: int, end: int, messages: Sequence[ConsumerRecord]
+    ) -> bool:
+        markers = self._markers.between(partition, place, end)
+        return len(messages) + len(markers) == end - place and [message.offset for message in messages] == [
+            offset for offset in range(place, end) if offset not in markers
+        ]
 
     async def _read(self, partition: TopicPartition, place: int, found: Found) -> Batch | None:
         try:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from eth_account import Account
+from eth_keys.backends import NativeECCBackend
+from evote_anchors.anchor import Anchor
+from evote_anchors.ethereum.contract import anchor_data
 from evote_anchors.ethereum.key import UnusableKey, load_key
+from web3.types import Nonce, TxParams, Wei
 
 SECRET = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 ADDRESS = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
@@ -61,3 +67,27 @@ def test_a_key_does_not_print(tmp_path: Path) -> None:
     key = load_key(write(tmp_path, "key", SECRET))
     assert SECRET not in f"{key!r} {key} {key:}"
     assert ADDRESS in repr(key)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="eth-keys has no compiled arithmetic for this Python")
+def test_signing_is_left_to_compiled_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """eth-keys falls back to Python without a word: ten times slower, and its time tells of the key."""
+
+    def in_python(*_: object) -> NoReturn:
+        raise AssertionError("computed in Python")
+
+    for operation in ("ecdsa_sign", "private_key_to_public_key"):
+        monkeypatch.setattr(NativeECCBackend, operation, in_python)
+    transaction: TxParams = {
+        "type": 2,
+        "chainId": 31337,
+        "nonce": Nonce(0),
+        "to": load_key(write(tmp_path, "key", SECRET)).address,
+        "value": Wei(0),
+        "gas": 150_000,
+        "maxFeePerGas": Wei(1),
+        "maxPriorityFeePerGas": Wei(1),
+        "data": anchor_data(Anchor("log.example", 1, bytes(32))),
+    }
+    raw = load_key(write(tmp_path, "key", SECRET)).sign(transaction)
+    assert Account.recover_transaction(raw) == ADDRESS

@@ -1,0 +1,89 @@
+"""A set is put back into empty places: a new folder, and a schema that has nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from .checking import check_set, require_kept
+from .errors import BackupRefused, NotEmpty, OtherSet, ProgramFailed
+from .making import sync_folder
+from .manifest import DRAFT, Manifest, SealedFile, VaultSchema, fingerprint
+from .sealing import Identity, open_into, run
+
+_PSQL: Final = ("psql", "--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
+# The empty name is libpq's default, PGDATABASE's or a service file's; without the option pg_restore connects to none.
+_PG_RESTORE: Final = ("pg_restore", "--no-password", "--exit-on-error", "--single-transaction", "--dbname=")
+
+
+def restore_set(folder: Path, identity: Identity, noted: str, into: Path | None, today: date) -> Manifest:
+    """Put back all of a set: folders below ``into``, which this makes, and schemas into libpq's database.
+
+    Everything is read and opened once before anything is written.
+
+    Args:
+        noted: the fingerprint that was noted when the set was made.
+
+    Raises:
+        NotEmpty: something is there.
+        BackupRefused: what :func:`check_set` raises; another set than the noted one; one behind its end.
+        OSError: a folder can't be written.
+    """
+    found = fingerprint(folder)
+    if found != noted:
+        raise OtherSet(folder, found)
+    manifest = check_set(folder, identity)
+    require_kept(folder, manifest, today)
+    vaults = [(file, file.holds) for file in manifest.files if isinstance(file.holds, VaultSchema)]
+    folders = [file for file in manifest.files if not isinstance(file.holds, VaultSchema)]
+    if (into is None) != (not folders):
+        raise BackupRefused(
+            "name a new folder with --into: this set holds folders"
+            if folders
+            else "this set holds no folder for --into"
+        )
+    if into is None:
+        _restore_vaults(folder, vaults, identity)
+        return manifest
+    if into.exists():
+        raise NotEmpty(str(into))
+    draft = into.with_name(f"{into.name}{DRAFT}")
+    draft.mkdir(mode=0o700)
+    try:
+        for file in folders:
+            _unpack(folder / file.file, draft / file.name, identity)
+        os.sync()
+        _restore_vaults(folder, vaults, identity)
+        draft.rename(into)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(into.parent)
+    return manifest
+
+
+def _unpack(sealed: Path, place: Path, identity: Identity) -> None:
+    place.mkdir()
+    # Root gives each file back to whom it belonged, by number; others own what they unpack.
+    open_into(
+        ("tar", "--extract", "--gzip", "--preserve-permissions", "--numeric-owner", f"--directory={place}"),
+        sealed,
+        identity,
+    )
+
+
+def _restore_vaults(folder: Path, vaults: Sequence[tuple[SealedFile, VaultSchema]], identity: Identity) -> None:
+    for file, holds in vaults:
+        try:
+            # Without CASCADE: the server itself refuses while the schema has anything. What `roles` made goes.
+            run((*_PSQL, f"--command=DROP SCHEMA IF EXISTS {holds.vault}"))
+        except ProgramFailed as error:
+            if "other objects depend on it" in error.said:
+                raise NotEmpty(f"something in the schema {holds.vault}") from error
+            raise
+        # All of it or nothing.
+        open_into(_PG_RESTORE, folder / file.file, identity)

@@ -20,6 +20,7 @@ import time
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import (
@@ -81,7 +82,7 @@ async def fill(producer: EventProducer, key: SigningKey, frontier: Frontier, ent
 
 def vouched(signed: CheckpointSigned) -> list[EventData]:
     """What witnesses and a chain add to a checkpoint."""
-    where = {
+    where: dict[str, Any] = {
         "origin": signed.origin,
         "chain": "ethereum",
         "ledger": "eip155:1:0x" + "0" * 40,

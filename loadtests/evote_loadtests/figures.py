@@ -267,7 +267,7 @@ def goals_missed(run: Run, figures: Figures) -> Iterator[str]:
 
 def save(figures: Figures, path: Path, **beside: object) -> None:
     """Write the figures as JSON, for ``BASELINE=`` and for whoever reads them."""
-    text = json.dumps({**_plain(asdict(figures)), **beside}, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(_plain({**asdict(figures), **beside}), ensure_ascii=False, indent=2, allow_nan=False)
     path.write_text(text + "\n")
 
 

@@ -174,8 +174,10 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:
     alone = figures(run_of())
     assert math.isnan(alone.phases[0].cpu_s)
-    save(alone, tmp_path / "figures.json", goals=[])
-    assert json.loads((tmp_path / "figures.json").read_text())["phases"][0]["post"]["p95_ms"] is None
+    save(alone, tmp_path / "figures.json", goals=[{"name": "idle stack", "figure": math.nan}])
+    saved = json.loads((tmp_path / "figures.json").read_text())
+    assert saved["phases"][0]["post"]["p95_ms"] is None
+    assert saved["goals"] == [{"name": "idle stack", "figure": None}]
 
 
 def test_the_page_has_every_plot_and_loads_nothing() -> None:

@@ -92,8 +92,15 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
             {"verify_s": 9.1, "wall_s": 315.7, "voting_s": 258.8, "close_to_result_s": 14.4, "ballots_cast": 12999},
             "| voting, 12,999 ballots of 10,000 voters | 259 |",
         ),
+        (
+            {
+                "bench": "log",
+                "blocks": ["Of 3 KB.", {"columns": ["", "entries/s"], "rows": [["both", 7347.2], ["-", None]]}],
+            },
+            "Of 3 KB.\n\n|  | entries/s |".replace("|  |", "| |") + "\n|---|---|\n| both | 7,347 |\n| - | - |",
+        ),
     ],
-    ids=["verification", "demo"],
+    ids=["verification", "demo", "tables"],
 )
 def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any], line: str, tmp_path: Path) -> None:
     for row in figures.get("rows", ()):
@@ -103,6 +110,17 @@ def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any
     performance.keep(_figures(tmp_path, **{"goals": [], **figures}), runs := tmp_path)
     (tmp_path / "figures.json").unlink()
     assert line in performance.document(performance.read_runs(runs))
+
+
+@pytest.mark.parametrize(
+    ("voters", "group", "name"),
+    [(300, "Ed25519", "referendum"), (40, "BELENIOS-2048", "referendum-2048"), (10_000, "Ed25519", "referendum-large")],
+)
+def test_a_small_demo_does_not_take_the_place_of_a_large_one(
+    voters: int, group: str, name: str, tmp_path: Path
+) -> None:
+    figures = {"goals": [], "verify_s": 9.1, "voters": voters, "group": group}
+    assert performance.keep(_figures(tmp_path, **figures), tmp_path).stem == name
 
 
 def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None:

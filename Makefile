@@ -172,9 +172,9 @@ cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started:
 	@$(RUN) python -m evote_cluster.main down
 
 # What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change: make test-cluster [VOTERS=300]
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary and its machine are lost: make test-cluster [VOTERS=300] [CNPG=1]
 	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
-	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS)
+	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) $(if $(CNPG),--cloudnativepg)
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_as_auditor
+from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 
@@ -87,8 +89,8 @@ class Operator:
     def _monitor_memory(self) -> Path:
         return Path(self.stack.ledger_anchor.environment["EVOTE_MONITOR_STATE_FILE"])
 
-    async def put_back(self, backup: tuple[Path, str], name: str) -> None:
-        """docs/runbooks/backup.md, "Put a platform back", all but the services' start."""
+    async def put_back(self, backup: tuple[Path, str], name: str, services: Sequence[Service]) -> None:
+        """docs/runbooks/backup.md, "Put a platform back", all but the start of these services."""
         folder, fingerprint = backup
         self.stack.postgres.start()
         await asyncio.to_thread(self.stack.create_schemas)
@@ -102,7 +104,7 @@ class Operator:
         (place / "kafka-1").rename(self._kafka)
         (place / "keys-1").rename(self._keys)
         self.stack.kafka.start()
-        programs = {service.module: service for service in self.stack.services}
+        programs = {service.module: service for service in services}
         for service in programs.values():
             self.stack.migrate(service)
             _replay(service)
@@ -175,13 +177,15 @@ class Scene:
 
         print("\n  everything is lost; the older backup is put back")
         self.operator.lose_everything()
-        await self.operator.put_back(older, "from-older")
+        # ledger-anchor is asked first, and alone.
+        stack = self.operator.stack
+        await self.operator.put_back(older, "from-older", [stack.ledger_anchor])
         await self._nobody_signs()
 
         print("\n  the newest backup is found; what is there is taken away, and that one is put back")
         self.operator.stop_everything()
         self.operator.lose_everything()
-        await self.operator.put_back(newest, "from-newest")
+        await self.operator.put_back(newest, "from-newest", stack.services)
         self.operator.start_services()
 
         print("\n  people go on: one votes for the third time, one for the first")

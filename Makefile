@@ -20,6 +20,7 @@ PROFILE ?= constant
 AGAIN ?= 0.033
 WORKERS ?= 1
 PHONE ?= 0
+FACE ?= 0
 TIME ?= full
 DAYS ?= +1day +400days +10years 2028-02-29
 ZONES ?= Asia/Tokyo America/Los_Angeles
@@ -57,13 +58,14 @@ demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROU
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)
 
 # load-out/ gets the report; a ballot that is acknowledged and not counted as it was meant is status 1.
-load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
-	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --faults '$(FAULTS)' --out load-out --) \
+load: $(INSTALLED) ## A crowd votes at a fresh stack or a deployment: make load [PROFILE=constant VOTERS=300 SECONDS=60 AGAIN=0.033 BEFOREHAND=1 PHONE=0.3 FACE=0.1 FAULTS="kafka@20+10 ballot-2@40"] [TARGET=folder] [WORKERS=1] [BASELINE=figures.json] [STRICT=1]
+	@$(if $(filter-out 0,$(FACE)),$(RUN) python -m benchmarks.poses .cache/poses)
+	@exec $(RUN) $(if $(TARGET),evote-load --target $(TARGET) --out load-out,evote-local load --voters $(VOTERS) --group $(GROUP) --phone $(PHONE) --face $(FACE) --faults '$(FAULTS)' --out load-out --) \
 	  --profile $(PROFILE) --seconds $(SECONDS) --again $(AGAIN) --workers $(WORKERS) $(if $(BEFOREHAND),--beforehand) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 # A quiet machine of two cores is meant. TIME=short tries it out in a minute and says nothing of the goals.
 load-goals: $(INSTALLED) ## The goals of idle, release, cast, overload and memory, held against one run: make load-goals [TIME=short, or flood: 400 ballots a second] [BASELINE=figures.json] [STRICT=1]
-	@exec $(RUN) python benchmarks/bench_goals.py --time $(TIME) --out load-out -- --workers $(WORKERS) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
+	@exec $(RUN) python -m benchmarks.bench_goals --time $(TIME) --out load-out -- --workers $(WORKERS) $(if $(BASELINE),--baseline $(BASELINE)) $(if $(STRICT),--strict)
 
 up: $(INSTALLED) ## Start everything with an open referendum and keep it running: make up [PHOTO=you.jpg] (your face, to vote by code)
 	@exec $(RUN) evote-local up --voters $(VOTERS) --group $(GROUP) $(if $(PHOTO),--photo $(PHOTO))
@@ -104,7 +106,7 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
-	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests)
+	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests benchmarks)
 	@$(RUN) lint-imports
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
@@ -120,7 +122,7 @@ web-test: $(WEB) ## The web front's own tests (what it and Python agree on: libs
 	@npm run --prefix web --silent test
 
 structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: make structure [TREE=another checkout]
-	@$(RUN) python benchmarks/structure.py $(if $(TREE),--tree $(TREE))
+	@$(RUN) python -m benchmarks.structure $(if $(TREE),--tree $(TREE))
 
 format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
@@ -170,9 +172,9 @@ cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started:
 	@$(RUN) python -m evote_cluster.main down
 
 # What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change: make test-cluster [VOTERS=300]
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary and its machine are lost: make test-cluster [VOTERS=300] [CNPG=1]
 	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
-	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS)
+	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) $(if $(CNPG),--cloudnativepg)
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
@@ -224,70 +226,70 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 
 .PHONY: bench performance
 bench: $(INSTALLED) ## What became slower than in the last release, as ratios to a reference of the same run: make bench [STRICT=1]
-	@$(RUN) python benchmarks/bench.py $(if $(STRICT),--strict)
+	@$(RUN) python -m benchmarks.bench $(if $(STRICT),--strict)
 
-performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json]
-	@$(RUN) python benchmarks/performance.py $(if $(KEEP),--keep $(KEEP))
+performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json, or what demo and bench-… wrote]
+	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP))
 
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
 	@node .cache/bench-web.mjs
 
 bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
-	@$(RUN) python benchmarks/bench_front.py
+	@$(RUN) python -m benchmarks.bench_front
 
 bench-board: $(INSTALLED) ## What a reader of the public pages costs the services: make bench-board [SECONDS=60]
-	@$(RUN) python benchmarks/bench_board.py --seconds $(SECONDS)
+	@$(RUN) python -m benchmarks.bench_board --seconds $(SECONDS)
 
 screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
-	@$(RUN) python benchmarks/screens.py docs/screens
+	@$(RUN) python -m benchmarks.screens docs/screens
 
 bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
-	@$(RUN) python benchmarks/bench_verify.py --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+	@$(RUN) python -m benchmarks.bench_verify --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
 
 .PHONY: bench-verify-growth belenios-tool
 bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
-	@$(RUN) python benchmarks/bench_verify.py --grow $(SIZES)
+	@$(RUN) python -m benchmarks.bench_verify --grow $(SIZES)
 
 belenios-tool: ## Debian 13's belenios-tool, which knows Ed25519, beside this machine's: .cache/belenios-tool/belenios-tool
 	@benchmarks/belenios-tool.sh .cache/belenios-tool
 
 bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesses and chain: make bench-anchor [SECONDS=60] [FABRIC_BIN=folder]
-	@$(RUN) python benchmarks/bench_anchor.py --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)
+	@$(RUN) python -m benchmarks.bench_anchor --seconds $(SECONDS) $(if $(FABRIC_BIN),--fabric)
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
-	@$(RUN) python benchmarks/bench_card_path.py --releases $(RELEASES)
+	@$(RUN) python -m benchmarks.bench_card_path --releases $(RELEASES)
 
 bench-idle: RELEASES := 200
 bench-idle: $(INSTALLED) ## Processor time by program: of a core while nobody comes, and for a release: make bench-idle [SECONDS=60] [RELEASES=200]
-	@$(RUN) python benchmarks/bench_idle.py --seconds $(SECONDS) --releases $(RELEASES)
+	@$(RUN) python -m benchmarks.bench_idle --seconds $(SECONDS) --releases $(RELEASES)
 
 bench-keys: $(INSTALLED) ## Credentials a second from a key in a token and in a file: make bench-keys [CREDENTIALS=5000]
-	@$(RUN) python benchmarks/bench_credential_keys.py --credentials $(CREDENTIALS)
+	@$(RUN) python -m benchmarks.bench_credential_keys --credentials $(CREDENTIALS)
 
 bench-gas: $(INSTALLED) ## What anchors cost on Ethereum: make bench-gas [RATE=50, ballots a second]
-	@$(RUN) python benchmarks/bench_ethereum_gas.py --rate $(RATE)
+	@$(RUN) python -m benchmarks.bench_ethereum_gas --rate $(RATE)
 
 eval-face: $(INSTALLED) ## Error rates of face verification into docs/biometrics.md: make eval-face [DATA=a folder for each person]
-	@$(RUN) python benchmarks/eval_face.py $(if $(DATA),--data $(DATA))
+	@$(RUN) python -m benchmarks.eval_face $(if $(DATA),--data $(DATA))
 
 eval-copies: $(INSTALLED) ## How copies of frames are told from new ones, into docs/biometrics/copies.md
-	@$(RUN) python benchmarks/eval_copies.py
+	@$(RUN) python -m benchmarks.eval_copies
 
 bench-face-counting: $(INSTALLED) ## How long the counting of error rates takes, without reading faces: make bench-face-counting [FACES=5000]
-	@$(RUN) python benchmarks/bench_face_counting.py --faces $(FACES)
+	@$(RUN) python -m benchmarks.bench_face_counting --faces $(FACES)
 
 bench-face: $(INSTALLED) ## Latency, throughput, memory and start of the face models: make bench-face [READS=40]
-	@$(RUN) python benchmarks/bench_face.py --reads $(READS)
+	@$(RUN) python -m benchmarks.bench_face --reads $(READS)
 
 bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two workers: make bench-face-http [VERIFICATIONS=20]
-	@$(RUN) python benchmarks/bench_face_http.py --verifications $(VERIFICATIONS)
+	@$(RUN) python -m benchmarks.bench_face_http --verifications $(VERIFICATIONS)
 
 bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
-	@$(RUN) python benchmarks/bench_log.py --entries $(ENTRIES)
+	@$(RUN) python -m benchmarks.bench_log --entries $(ENTRIES)
 
 bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
-	@$(RUN) python benchmarks/bench_proofs.py --sizes $(SIZES)
+	@$(RUN) python -m benchmarks.bench_proofs --sizes $(SIZES)
 
 bench-fabric: $(INSTALLED) ## Time until an anchor is on Fabric: make bench-fabric FABRIC_BIN=(as for test-fabric) [SUBMITS=50]
-	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) python benchmarks/bench_fabric_anchor.py --submits $(SUBMITS)
+	@FABRIC_BIN=$(FABRIC_BIN) $(RUN) python -m benchmarks.bench_fabric_anchor --submits $(SUBMITS)

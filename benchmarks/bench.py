@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,13 +33,11 @@ from evote_belenios.archive import read_ballots
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.groups import BELENIOS_2048, ED25519
 from evote_belenios.order import sign_order, verify_order
+from evote_local.referendum.taken import taken_by
 from evote_local.testbed import begun_cast
 from evote_tlog.checkpoint import Checkpoint, SigningKey, open_checkpoint
 from evote_tlog.merkle import Frontier, leaf_hash
 from tqdm import tqdm
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from evote_local.referendum.taken import taken_by
 
 from benchmarks.bench_verify import make_archive
 from benchmarks.performance import RUNS
@@ -87,6 +86,10 @@ _MODULUS, _EXPONENT = 2**2048 - 1942289, 2**512 - 38117
 _SIGNING = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
+def _count(archive: Path) -> int:
+    return sum(1 for _ in read_ballots(archive))
+
+
 def works(folder: Path) -> Iterator[tuple[str, Work]]:
     """Each figure's name, and its work for one of what it names."""
     for group, few in ((ED25519, 100), (BELENIOS_2048, 40)):
@@ -96,11 +99,11 @@ def works(folder: Path) -> Iterator[tuple[str, Work]]:
         if group is ED25519 and native.arithmetic() != "Python":
             yield f"the same by the Python reference, {group.name}", _program(command, {native.SWITCH: "off"})
         ballots = list(read_ballots(path))
-        yield f"reading {few} ballots of an archive, {group.name}", lambda path=path: sum(1 for _ in read_ballots(path))
+        yield f"reading {few} ballots of an archive, {group.name}", partial(_count, path)
         credential = generate(group, secrets.token_bytes)
         yield (
             f"a public credential, {group.name}",
-            lambda credential=credential, group=group: public_credential(credential, ELECTION, group),
+            partial(public_credential, credential, ELECTION, group),
         )
         yield (
             f"an order signed and verified, {group.name}",

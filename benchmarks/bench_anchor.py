@@ -1,6 +1,6 @@
 """How soon a ballot is covered by a checkpoint, by witnesses, and by a chain: percentiles at a steady pace.
 
-    python benchmarks/bench_anchor.py [--pace 50] [--seconds 60] [--fabric]
+    python -m benchmarks.bench_anchor [--pace 50] [--seconds 60] [--fabric]
 
 Starts Kafka, PostgreSQL, ledger-anchor, three witnesses and a development chain of its own: anvil with one-second
 blocks, or with --fabric a Fabric network (FABRIC_BIN names a release's programs). A ballot's time begins with its
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -32,6 +31,7 @@ from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import uses_of_children
 from evote_local.people.latencies import Percentiles, percentiles
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.chains import DevelopmentChain, EthereumDevelopmentChain, FabricDevelopmentChain
 from evote_local.stack.identities import LOG_ORIGIN, create_identities
 from evote_local.stack.service import define_service
@@ -41,6 +41,9 @@ from evote_platform.clock import utc_now
 from evote_platform.database import migrate
 from pydantic import SecretStr
 from tqdm import tqdm
+
+from benchmarks.performance import Row
+from benchmarks.tables import PERCENTILES, Table, percentile_cells, tell
 
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
 SETTLE_S, IDLE_S = 5, 10
@@ -109,13 +112,13 @@ def used() -> dict[str, float]:
     return {use.name: use.cpu_s for use in uses_of_children()}
 
 
-def print_costs(idle: dict[str, float], casting: dict[str, float], seconds: float, ballots: int) -> None:
+def costs(idle: dict[str, float], casting: dict[str, float], seconds: float, ballots: int) -> Table:
     """``idle``: seconds of a processor in :data:`IDLE_S`; ``casting``: in so many seconds with so many ballots."""
-    print(f"  {'processor time of':<36} {'idle, ms/s':>10} {'casting, ms/s':>14} {'ms a ballot':>12}")
-    for program in sorted(casting):
-        at_rest, busy = idle.get(program, 0.0) / IDLE_S * 1000, casting[program] * 1000
-        print(f"  {program:<36} {at_rest:>10.1f} {busy / seconds:>14.1f} {busy / ballots:>12.2f}")
-    print(f"  load of the machine {os.getloadavg()[0]:.1f}")
+    rows: list[Row] = [
+        [program, idle.get(program, 0.0) / IDLE_S * 1000, spent / seconds * 1000, spent / ballots * 1000]
+        for program, spent in sorted(casting.items())
+    ]
+    return Table(["processor time of", "idle, ms/s", "casting, ms/s", "ms a ballot"], rows)
 
 
 def between(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
@@ -123,6 +126,8 @@ def between(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
 
 
 async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
+    chain_asked = " FABRIC_BIN=bin" if arguments.fabric else ""
+    taken = taken_by(f"make bench-anchor SECONDS={arguments.seconds}{chain_asked}")
     seen = Seen()
     await asyncio.sleep(SETTLE_S)
     at_rest = used()
@@ -135,15 +140,16 @@ async def measure(kafka: KafkaSettings, arguments: argparse.Namespace) -> None:
         await read_ledger(kafka, seen)
     chain = "Fabric" if arguments.fabric else "anvil, one-second blocks"
     rows = [("signed checkpoint", seen.signed), ("witnessed", seen.witnessed), (f"anchored ({chain})", seen.anchored)]
-    print(f"{len(seen.cast_s)} ballots at {arguments.pace}/s; from the ballot's record to")
-    for name, covering in rows:
-        found = seen.delays(covering)
-        print(
-            f"  {name:<36} p50 {found.p50_ms:5.0f} ms, p95 {found.p95_ms:5.0f} ms, p99 {found.p99_ms:5.0f} ms, "
-            f"max {found.max_ms:5.0f} ms"
-        )
-    print(f"  checkpoints {len(seen.signed)}, anchors {len(seen.anchored)}")
-    print_costs(between(at_rest, before), between(before, after), took_s, len(seen.cast_s))
+    tell(
+        "anchor-fabric" if arguments.fabric else "anchor",
+        taken,
+        f"{len(seen.cast_s):,} ballots at {arguments.pace} a second, from a ballot's record in Kafka (which is when "
+        "the voter gets the receipt) to the event that says that it is covered. Three witnesses, of which two must "
+        f"cosign; {len(seen.signed):,} checkpoints, {len(seen.anchored):,} anchors. Nobody votes meanwhile, and no "
+        "other service runs.",
+        Table(["", *PERCENTILES], [[name, *percentile_cells(seen.delays(covering))] for name, covering in rows]),
+        costs(between(at_rest, before), between(before, after), took_s, len(seen.cast_s)),
+    )
 
 
 def run(directory: Path, arguments: argparse.Namespace) -> None:

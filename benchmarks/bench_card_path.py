@@ -26,10 +26,13 @@ from evote_local.people.latencies import percentiles
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, Voter, open_client
 from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from tqdm import tqdm
+
+from benchmarks.tables import PERCENTILES, Table, percentile_cells, tell
 
 _CHANGE_S = 0.6  # pcscd looks every 0.4 s whether there is a card
 _KINDS = {0xA4: "selections", 0xB0: "certificate reads", 0x20: "PIN checks and counters", 0x2A: "first signature"}
@@ -80,8 +83,8 @@ async def release(voter: Voter, desk: CardDesk, slot: int, auth: str, page: http
         parts[NOTICED].append(present - put_in)
         lap = Lap(parts)
         occasion = DeviceOccasion(auth.rsplit("/", 1)[-1])
-        asked = {"device_key": occasion.device_key}
-        challenge = (await page.post(f"{auth}/challenges", json=asked)).raise_for_status().json()
+        key = {"device_key": occasion.device_key}
+        challenge = (await page.post(f"{auth}/challenges", json=key)).raise_for_status().json()
         occasion.check_challenge(challenge)
         lap.add("auth: challenge", time.perf_counter())
         chip.commands.clear()
@@ -141,23 +144,29 @@ def running_desk(directory: Path, uuid: str) -> Iterator[tuple[CardDesk, int]]:
         yield desk, daemon.slots[0]
 
 
-def print_table(parts: Parts) -> None:
-    """Percentiles of each part, in milliseconds, in the order in which they happen."""
-    print(f"\n{'':<46}{'p50 ms':>9}{'p95 ms':>9}{'n':>6}")
+def table(parts: Parts) -> Table:
+    """Percentiles of each part, in the order in which they happen."""
     rest = [part for part in parts if part not in (NOTICED, TOTAL)]
-    for part in (NOTICED, *rest, TOTAL):
-        found = percentiles(parts[part])
-        print(f"{part:<46}{found.p50_ms:>9.1f}{found.p95_ms:>9.1f}{found.count:>6}")
+    rows = [[part, *percentile_cells(percentiles(parts[part]))] for part in (NOTICED, *rest, TOTAL)]
+    return Table(["", *PERCENTILES], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--releases", type=int, default=40)
     arguments = parser.parse_args()
+    taken = taken_by(f"make bench-card RELEASES={arguments.releases}")
     with temporary_directory() as name:
         directory = Path(name)
         with Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print) as stack:
-            print_table(asyncio.run(measure(stack, directory, arguments.releases)))
+            parts = asyncio.run(measure(stack, directory, arguments.releases))
+    tell(
+        "card",
+        taken,
+        "One resident after the other at a virtual reader, through pcscd and the card agent, with the whole stack on "
+        "the same cores. The chip is emulated, and its reader has no radio: a card's own time comes on top.",
+        table(parts),
+    )
 
 
 if __name__ == "__main__":

@@ -21,12 +21,16 @@ from evote_auth.keys.store import FileKeys, KeyStore
 from evote_auth.keys.token import TokenDesk, TokenKeys, TokenSettings
 from evote_belenios.groups import ED25519
 from evote_local.nodes.softhsm import SoftToken
+from evote_local.referendum.taken import taken_by
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 ELECTION = "4yP2vbZnkbxpPG"
 
 
-async def measure(name: str, store: KeyStore, credentials: int) -> None:
-    """Print one line: alone, as a release derives it, and all, as a freeze does."""
+async def measure(name: str, store: KeyStore, credentials: int) -> Row:
+    """One line: alone, as a release derives it, and all, as a freeze does."""
     room = KeyRoom(store)
     refs = [secrets.token_hex(16) for _ in range(credentials)]
     alone = []
@@ -38,7 +42,7 @@ async def measure(name: str, store: KeyStore, credentials: int) -> None:
     await room.private_credentials(ED25519, ELECTION, refs)
     took = time.perf_counter() - begun
     room.close()
-    print(f"| {name} | {1000 * statistics.median(alone):.2f} ms | {credentials / took:,.0f} |")
+    return [name, 1000 * statistics.median(alone), credentials / took]
 
 
 def main() -> None:
@@ -46,16 +50,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--credentials", type=int, default=5000)
     credentials = parser.parse_args().credentials
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print("| key in | one credential, median | credentials a second |\n|---|---|---|")
+    taken = taken_by(f"make bench-keys CREDENTIALS={credentials}")
     with tempfile.TemporaryDirectory() as folder:
         token = SoftToken(Path(folder) / "softhsm")
         os.environ.update(token.environment)  # before the library is loaded, which reads it once
         settings = TokenSettings(token.module, token.label, token.pin_file)
         with closing(TokenDesk(settings)) as desk:
             desk.make(ELECTION)
-        asyncio.run(measure("a token (SoftHSM)", TokenKeys(settings), credentials))
-    asyncio.run(measure("a file", FileKeys(secrets.token_bytes(32)), credentials))
+        rows = [asyncio.run(measure("a token (SoftHSM)", TokenKeys(settings), credentials))]
+    rows.append(asyncio.run(measure("a file", FileKeys(secrets.token_bytes(32)), credentials)))
+    tell("keys", taken, Table(["key in", "one credential, median ms", "credentials a second"], rows))
 
 
 if __name__ == "__main__":

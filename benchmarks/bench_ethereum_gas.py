@@ -11,7 +11,6 @@ import asyncio
 import math
 import secrets
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +25,10 @@ from evote_anchors.ethereum.fees import FeePolicy
 from evote_anchors.ethereum.key import AnchorerKey
 from evote_anchors.ethereum.writer import EthereumWriter, SendingPolicy
 from evote_local.nodes.anvil import CHAIN_ID, DEVELOPMENT_KEY, AnvilNode
+from evote_local.referendum.taken import taken_by
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 ORIGIN = "vote.city.example/log"
 FEES = FeePolicy(cap_wei=100 * 10**9, priority_wei=10**9)
@@ -55,24 +58,23 @@ async def gas_of(node: AnvilNode, anchors: Sequence[AnchoredHead]) -> int:
         return int((await client.post(node.rpc_url, json=body)).json()["result"]["gasUsed"], 16)
 
 
-def report(deployment: int, used: list[int], rate: float, intervals_s: list[float]) -> str:
+def tables(deployment: int, used: list[int], rate: float, intervals_s: list[float]) -> tuple[Table, Table]:
+    """What each transaction takes, and what a city pays for anchors so often."""
     later = used[1:]
     median = statistics.median(later)
-    lines = [
-        f"deployment                 {deployment:>12,} gas",
-        f"first anchor of a log      {used[0]:>12,} gas",
-        f"each later anchor          {median:>12,.0f} gas (median of {len(later)}; {min(later):,} to {max(later):,})",
-        "",
-        f"{BALLOTS:,} ballots at {rate:g} ballots/s, one anchor every",
+    each: list[Row] = [
+        ["deployment", deployment],
+        ["a log's first anchor", used[0]],
+        ["each later one, median", median],
     ]
+    rows: list[Row] = []
     for interval_s in intervals_s:
         anchors = math.ceil(BALLOTS / rate / interval_s)
         gas = used[0] + (anchors - 1) * median
-        lines.append(
-            f"{interval_s:>8g} s {anchors:>8,} anchors {gas:>14,.0f} gas {gas / BALLOTS:>8,.0f} gas a ballot"
-            f" {gas * 10 / 10**9:>8.4f} ETH at 10 gwei"
-        )
-    return "\n".join(lines)
+        rows.append([f"{interval_s:g} s", anchors, gas, gas / BALLOTS, gas * 10 / 10**9])
+    return Table(["", "gas"], each), Table(
+        ["an anchor every", "anchors", "gas", "gas a ballot", "ETH at 10 gwei"], rows
+    )
 
 
 def main() -> None:
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--intervals", type=float, nargs="+", default=[1, 12, 60, 600], help="seconds between anchors")
     parser.add_argument("--anchors", type=int, default=21, help="how many to measure")
     options = parser.parse_args()
+    taken = taken_by(f"make bench-gas RATE={options.rate:g}")
     with tempfile.TemporaryDirectory(prefix="tsukuba-evote-gas-") as name:
         node = AnvilNode(Path(name))
         node.start()
@@ -88,7 +91,9 @@ def main() -> None:
             deployment, used = asyncio.run(measure(node, options.anchors))
         finally:
             node.kill()
-    sys.stdout.write(report(deployment, used, options.rate, options.intervals) + "\n")
+    each, intervals = tables(deployment, used, options.rate, options.intervals)
+    what = f"{BALLOTS:,} ballots at {options.rate:g} a second ([what it costs](runbooks/anchoring.md#what-it-costs)):"
+    tell("gas", taken, each, what, intervals)
 
 
 if __name__ == "__main__":

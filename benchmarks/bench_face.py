@@ -25,6 +25,10 @@ from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import install_weights
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.latencies import percentiles
+from evote_local.referendum.taken import taken_by
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 WEBCAM_SIDE = 1280
 """Longest side of what a resident's browser sends."""
@@ -45,6 +49,7 @@ def pictures() -> list[bytes]:
     contents = []
     for path in sorted(fetch_photographs().glob("[!c]*/*.jpg")):
         pixels = cv2.imread(str(path))
+        assert pixels is not None, f"{path} is no picture"
         scale = min(1.0, WEBCAM_SIDE / max(pixels.shape[:2]))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         contents.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
@@ -70,22 +75,21 @@ def work(weights: Path, contents: list[bytes], reads: int) -> Work:
     return Work(start_s, peak_mib, decode_s, read_s)
 
 
-def print_workers(weights: Path, contents: list[bytes], reads: int) -> None:
-    print(f"\n| workers | start s | peak MiB each | decode p50/p95 ms | read p50/p95 ms | reads/s |\n|{'---|' * 6}")
+def workers(weights: Path, contents: list[bytes], reads: int) -> Table:
+    rows: list[Row] = []
     for count in (1, 2):
         with multiprocessing.get_context("spawn").Pool(count) as pool:
             done = pool.starmap(work, [(weights, contents, reads)] * count, chunksize=1)
         decode, read = (percentiles([s for one in done for s in getattr(one, part)]) for part in ("decode_s", "read_s"))
         rate = sum(reads / (sum(one.decode_s) + sum(one.read_s)) for one in done)
-        print(
-            f"| {count} | {max(one.start_s for one in done):.1f} | {max(one.peak_mib for one in done):.0f} | "
-            f"{decode.p50_ms:.0f} / {decode.p95_ms:.0f} | {read.p50_ms:.0f} / {read.p95_ms:.0f} | {rate:.1f} |"
-        )
+        start_s, peak_mib = max(one.start_s for one in done), max(one.peak_mib for one in done)
+        rows.append([count, start_s, peak_mib, decode.p50_ms, decode.p95_ms, read.p50_ms, read.p95_ms, rate])
+    columns = ["workers", "start s", "peak MiB each", "decode p50 ms", "p95", "read p50 ms", "p95", "reads/s"]
+    return Table(columns, rows)
 
 
-def print_detection(photographs: list[Picture]) -> None:
-    detector = dlib.get_frontal_face_detector()
-    print(f"\n| longest side | faces found | p50 ms | smallest face it finds, share of the side |\n|{'---|' * 4}")
+def detection(photographs: list[Picture]) -> Table:
+    detector, rows = dlib.get_frontal_face_detector(), list[Row]()
     for side in (320, 480, 640, 800, 1200, 1600):
         found, seconds = 0, []
         for picture in photographs:
@@ -94,10 +98,11 @@ def print_detection(photographs: list[Picture]) -> None:
             small = cv2.resize(picture.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             found += len(detector(small, 0))
             seconds.append(time.perf_counter() - begun)
-        print(f"| {side} | {found} | {percentiles(seconds).p50_ms:.0f} | {80 / side:.0%} |")
+        rows.append([str(side), found, percentiles(seconds).p50_ms, f"{80 / side:.0%}"])
+    return Table(["longest side", "faces found", "p50 ms", "smallest face it finds, share of the side"], rows)
 
 
-def print_alignment(weights: Path, people: list[tuple[str, Picture]], engine: FaceEngine) -> None:
+def alignment(people: list[tuple[str, Picture]], engine: FaceEngine) -> Table:
     from deepface import DeepFace
 
     def whole(picture: Picture) -> np.ndarray:
@@ -112,7 +117,7 @@ def print_alignment(weights: Path, people: list[tuple[str, Picture]], engine: Fa
         ),
         "deepface's dlib backend does all of it": whole,
     }
-    print(f"\n| aligned by | same person, largest | different, smallest | ratio | p50 ms |\n|{'---|' * 5}")
+    rows: list[Row] = []
     for name, read in ways.items():
         templates, seconds = [], []
         for person, picture in people:
@@ -122,25 +127,28 @@ def print_alignment(weights: Path, people: list[tuple[str, Picture]], engine: Fa
             templates.append((person, template / np.linalg.norm(template)))
         same = [1 - a[1] @ b[1] for a, b in combinations(templates, 2) if a[0] == b[0]]
         other = [1 - a[1] @ b[1] for a, b in combinations(templates, 2) if a[0] != b[0]]
-        print(
-            f"| {name} | {max(same):.3f} | {min(other):.3f} | {min(other) / max(same):.1f} | "
-            f"{percentiles(seconds).p50_ms:.0f} |"
-        )
+        rows.append([name, max(same), min(other), min(other) / max(same), percentiles(seconds).p50_ms])
+    return Table(["aligned by", "same person, largest", "different, smallest", "ratio", "p50 ms"], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reads", type=int, default=40)
     arguments = parser.parse_args()
+    taken = taken_by(f"make bench-face READS={arguments.reads}")
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name)
         install_weights(weights)
-        print_workers(weights, pictures(), arguments.reads)
+        first = workers(weights, pictures(), arguments.reads)
         with Decoder(Limits()) as decoder:
             paths = sorted(fetch_photographs().rglob("*.jpg"))
             read = [(path.parent.name, decoder.decode(path.read_bytes())) for path in paths]
-        print_detection([picture for _, picture in read])
-        print_alignment(weights, [one for one in read if one[0] != "crowds"], FaceEngine(weights))
+        sides = detection([picture for _, picture in read])
+        aligned = alignment([one for one in read if one[0] != "crowds"], FaceEngine(weights))
+    what = (
+        "Portraits of at most 1,280 pixels. A read: detection, landmarks, pose, eyes, cover, passive check, template."
+    )
+    tell("face-models", taken, what, first, sides, aligned)
 
 
 if __name__ == "__main__":

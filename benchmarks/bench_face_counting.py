@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from faces.conditions import CONDITIONS, PRESENTATIONS
-from faces.evaluation import PLAIN
-from faces.plots import plot_det, plot_distances
-from faces.report import THRESHOLD, Measured, render
-from faces.synthetic import synthetic_evaluation
+from benchmarks.faces.conditions import CONDITIONS, PRESENTATIONS
+from benchmarks.faces.evaluation import PLAIN
+from benchmarks.faces.plots import plot_det, plot_distances
+from benchmarks.faces.report import THRESHOLD, Measured, render
+from benchmarks.faces.synthetic import synthetic_evaluation
 
 
 def main() -> None:

@@ -29,10 +29,14 @@ from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.latencies import percentiles
 from evote_local.people.occasions import DeviceOccasion
 from evote_local.people.puppet import Gesture, Puppet, encode
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from evote_statements.signed import sign_statement
+
+from benchmarks.performance import Cell, Row
+from benchmarks.tables import PERCENTILES, Table, percentile_cells, tell
 
 WEIGHTS = Path(".cache/weights")
 GESTURES = {
@@ -105,7 +109,7 @@ def _grain(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.add(pixels, noise.astype(np.uint8)), np.uint8)
 
 
-async def _measure(stack: Stack, service: Service, workers: int, verifications: int) -> None:
+async def _measure(stack: Stack, service: Service, workers: int, verifications: int) -> list[Row]:
     began = time.perf_counter()
     service.start()
     service.wait_ready(120)
@@ -116,11 +120,12 @@ async def _measure(stack: Stack, service: Service, workers: int, verifications: 
         together: list[float] = []
         for _ in range(verifications // 2):
             together += await asyncio.gather(*(resident.verify(client) for resident in residents))
-    memory = f"{_memory_mb(service)} MB with its processes"
-    print(f"{workers} worker(s): start to ready {start_s:.1f} s; {memory}", flush=True)
-    print(f"  one resident after the other: {percentiles(alone)}", flush=True)
-    print(f"  {workers} at a time: {percentiles(together)}", flush=True)
+    began_with: list[Cell] = [str(workers), start_s, _memory_mb(service)]
     service.stop()
+    return [
+        [*began_with, "one after the other", *percentile_cells(percentiles(alone))],
+        [*began_with, f"{workers} at a time", *percentile_cells(percentiles(together))],
+    ]
 
 
 def _memory_mb(service: Service) -> int:
@@ -141,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--verifications", type=int, default=20)
     verifications: int = parser.parse_args().verifications
+    taken, rows = taken_by(f"make bench-face-http VERIFICATIONS={verifications}"), list[Row]()
     with temporary_directory() as name:
         authority = TestAuthority(utc_now, secrets.token_bytes)
         with Stack(Path(name), authority, announce=lambda _: None, weights=WEIGHTS) as stack:
@@ -148,7 +154,16 @@ def main() -> None:
             for workers in (1, 2):
                 environment = {**stack.biometric.environment, "EVOTE_WORKERS": str(workers)}
                 service = dataclasses.replace(stack.biometric, environment=environment)
-                asyncio.run(_measure(stack, service, workers, verifications))
+                rows += asyncio.run(_measure(stack, service, workers, verifications))
+    what = (
+        "A burst of 8 to 12 frames (640 × 800 pixels), from sending it to the signed verdict, beside the whole stack."
+    )
+    tell(
+        "face-http",
+        taken,
+        what,
+        Table(["workers", "start to ready s", "MB with all processes", "", *PERCENTILES], rows),
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from evote_local.people.officers import ANSWERS
 from evote_local.people.puppet import Puppet
 from evote_local.people.voting_page import VotingPage
 from playwright.sync_api import Browser, ConsoleMessage
-from polls import CARD, PHONE, WEIGHTS, Polls, open_polls
+
+from benchmarks.polls import CARD, PHONE, WEIGHTS, Polls, open_polls
 
 _ROOT: Final = Path(__file__).parents[1]
 # Lighthouse's "slow 4G" and a phone four times slower than this machine.

@@ -27,11 +27,9 @@ from evote_local.people.target import write_target
 from evote_local.people.voters import open_client
 from evote_local.referendum.load import let_in, target_of
 from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.stack import Stack
 from evote_platform.clock import utc_now
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from evote_local.referendum.taken import taken_by
 
 LOOK_EVERY_S = 5.0
 """A look takes a tenth of a second of a processor."""

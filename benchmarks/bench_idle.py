@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -21,9 +20,13 @@ from evote_local.nodes.processes import uses_of_children
 from evote_local.people.observed import is_the_citys
 from evote_local.people.voters import PollingDay, Voter, open_client
 from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from tqdm import tqdm
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 _SETTLE_S = 15
 """After the opening: what anchors and witnesses still do of it is not what idling costs."""
@@ -87,27 +90,23 @@ async def _let_in(polls: PollingDay, voters: Sequence[Voter]) -> None:
             counters.create_task(counter())
 
 
-def print_table(idle: Spell, busy: Spell, releases: int) -> None:
+def table(idle: Spell, busy: Spell, releases: int) -> Table:
     """Per program: the share of a core while nobody comes, and what a release adds to that."""
     shares = {program: used / idle.seconds for program, used in idle.used.items()}
     added = {
         program: (used - shares.get(program, 0.0) * busy.seconds) / releases * 1000
         for program, used in busy.used.items()
     }
-    print(f"\n{'':<34}{'of a core, idle':>16}{'ms a release':>14}")
     own = sorted(program for program in added if is_the_citys(program))
     others = sorted(program for program in added if not is_the_citys(program))
-    for program in own:
-        print(f"{program:<34}{shares.get(program, 0):>16.3f}{added[program]:>14.1f}")
-    print(f"{'the platform':<34}{_sum(shares, own):>16.3f}{_sum(added, own):>14.1f}")
-    for program in others:
-        print(f"{program:<34}{shares.get(program, 0):>16.3f}{added[program]:>14.1f}")
     every = [*own, *others]
-    print(f"{'everything':<34}{_sum(shares, every):>16.3f}{_sum(added, every):>14.1f}")
-    print(
-        f"{idle.seconds:.0f} s idle; {releases} releases, {_AT_ONCE} at once, {releases / busy.seconds:.1f} a second;"
-        f" load of the machine {os.getloadavg()[0]:.1f}"
-    )
+
+    def row(name: str, programs: Sequence[str]) -> Row:
+        return [name, _sum(shares, programs), _sum(added, programs)]
+
+    rows = [*(row(one, [one]) for one in own), row("**the platform**", own)]
+    rows += [*(row(one, [one]) for one in others), row("everything", every)]
+    return Table(["", "of a core, idle", "ms of a processor a release"], rows)
 
 
 def _sum(figures: Mapping[str, float], programs: Sequence[str]) -> float:
@@ -119,13 +118,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--releases", type=int, default=200)
     arguments = parser.parse_args()
+    taken = taken_by(f"make bench-idle SECONDS={arguments.seconds} RELEASES={arguments.releases}")
     with temporary_directory() as name:
         directory = Path(name)
         stack = Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print)
         stack.offer_phone()
         with stack:
             idle, busy = asyncio.run(measure(stack, directory, arguments.seconds, arguments.releases))
-        print_table(idle, busy, arguments.releases)
+    tell(
+        "idle",
+        taken,
+        f"{idle.seconds:.0f} s in which nobody came; then {arguments.releases} releases by card, {_AT_ONCE} at once, "
+        f"{arguments.releases / busy.seconds:.1f} a second.",
+        table(idle, busy, arguments.releases),
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import resource
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,7 +25,10 @@ from typing import Any
 import asyncpg
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_belenios.admission import read_order
+from evote_belenios.order import verify_order
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
@@ -40,6 +44,7 @@ from evote_ledger_anchor.service import SCHEMA
 from evote_ledger_anchor.store import newest_size
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.referendum.taken import taken_by
 from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
@@ -48,8 +53,12 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from tqdm import tqdm
 
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
+
 KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 BATCH_INTERVAL_S = 0.25
+_SHARED = 2000
 Work = Callable[[], Coroutine[Any, Any, None]]
 Progress = tuple[int, ...]
 """How many entries each part of the work has done."""
@@ -83,11 +92,40 @@ def ballot(number: int) -> BallotAccepted:
     return begun_cast(number, rest=REST)
 
 
+def shares() -> list[Row]:
+    """What two parts of the work take for an entry, by themselves, in microseconds of a processor."""
+    ballots = [ballot(number) for number in range(_SHARED)]
+    values = [encode(Envelope.wrap(cast, id=cast.tracker, source="bench", time=utc_now())) for cast in ballots]
+
+    def order(cast: BallotAccepted) -> None:
+        verify_order(
+            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
+        )
+
+    def each_us(work: Callable[[], object]) -> float:
+        before = time.process_time()
+        work()
+        return (time.process_time() - before) / _SHARED * 1e6
+
+    return [
+        [
+            "a record read, by the sequencer and by the projection each",
+            each_us(lambda: [decode(one) for one in values]),
+        ],
+        [
+            "the voter's order statement verified, by the sequencer",
+            each_us(lambda: deque(map(order, ballots), maxlen=0)),
+        ],
+    ]
+
+
 class Bench:
     """One Kafka and one PostgreSQL; each part of the log in topics and a database of its own."""
 
     def __init__(self, node: KafkaNode, server: PostgresServer, entries: int) -> None:
         self._node, self._server, self._entries = node, server, entries
+        self.rows: list[Row] = []
+        """Of the table: what was measured so far."""
 
     @asynccontextmanager
     async def fresh(self, name: str) -> AsyncIterator[tuple[KafkaSettings, EventProducer]]:
@@ -129,11 +167,8 @@ class Bench:
         while min(await progress()) < self._entries:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.02)
         seconds, busy = time.perf_counter() - began, time.process_time() - cpu
-        print(
-            f"{part}: {self._entries / seconds:,.0f} entries/s ({seconds:.2f} s, "
-            f"{busy / seconds:.0%} of a core in this process)",
-            flush=True,
-        )
+        print(f"{part}: {self._entries / seconds:,.0f} entries/s", flush=True)
+        self.rows.append([part, self._entries / seconds, busy / seconds, busy / self._entries * 1e6])
 
 
 def sequencer(kafka: KafkaSettings, url: SecretStr, pool: asyncpg.Pool, metrics: SequencerMetrics) -> Sequencer:
@@ -162,6 +197,7 @@ async def projected(pool: asyncpg.Pool) -> Progress:
         " coalesce((SELECT sum(next_offset) FROM consumer_offsets WHERE topic = $1), 0)::bigint AS ballots",
         Topic.BALLOTS.value,
     )
+    assert row is not None
     return row["entries"], row["ballots"]
 
 
@@ -180,7 +216,7 @@ async def apart(bench: Bench) -> None:
             await bench.measure("projection alone", partial(projected, pool))
 
 
-async def together(bench: Bench, pace: int, seconds: int, entries: int) -> None:
+async def together(bench: Bench, pace: int, seconds: int, entries: int) -> Row:
     """Both in one process, as the service runs them, and then a steady pace."""
     async with bench.fresh("together") as (kafka, producer), bench.database("together") as (url, pool):
         works = (
@@ -189,10 +225,10 @@ async def together(bench: Bench, pace: int, seconds: int, entries: int) -> None:
         )
         async with bench.running(*works):
             await bench.measure("both in one process", partial(projected, pool))
-            await steady(kafka, producer, pool, range(entries, entries + pace * seconds), pace)
+            return await steady(kafka, producer, pool, range(entries, entries + pace * seconds), pace)
 
 
-async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Pool, numbers: range, pace: int) -> None:
+async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Pool, numbers: range, pace: int) -> Row:
     """From when a ballot was written to when the checkpoint over it was."""
     published: dict[tuple[int, int], float] = {}
 
@@ -210,7 +246,7 @@ async def steady(kafka: KafkaSettings, producer: EventProducer, pool: asyncpg.Po
     moments = await covered(kafka)
     delays = sorted(moments[place] - at for place, at in published.items())
     cut = statistics.quantiles(delays, n=100)
-    print(f"{pace} ballots/s: cast to checkpoint p50 {cut[49]:.3f} s, p99 {cut[98]:.3f} s, at most {delays[-1]:.3f} s")
+    return [f"{pace} ballots a second, cast to checkpoint", *(s * 1000 for s in (cut[49], cut[98], delays[-1]))]
 
 
 async def covered(kafka: KafkaSettings) -> dict[tuple[int, int], float]:
@@ -234,6 +270,7 @@ def parse_arguments() -> Any:
 
 def main() -> None:
     arguments = parse_arguments()
+    taken = taken_by(f"make bench-log ENTRIES={arguments.entries}")
     with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:
         directory = Path(folder)
         directory.chmod(0o755)  # PostgreSQL's unprivileged user has to enter
@@ -244,15 +281,25 @@ def main() -> None:
             print(f"{os.cpu_count()} cores; {arguments.entries:,} ballots; Kafka and PostgreSQL on the same machine")
             bench = Bench(node, server, arguments.entries)
 
-            async def run() -> None:
+            async def run() -> Row:
                 await apart(bench)
-                await together(bench, arguments.pace, arguments.seconds, arguments.entries)
+                return await together(bench, arguments.pace, arguments.seconds, arguments.entries)
 
-            uvloop.run(run())  # as the service does
+            paced = uvloop.run(run())  # as the service does
         finally:
             server.kill()
             node.kill()
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tell(
+        "log",
+        taken,
+        f"{arguments.entries:,} ballots of 3 KB, each with the voter's signed order statement, which the sequencer "
+        "verifies, from Kafka's records to committed `CheckpointSigned` events and tables. Kafka and PostgreSQL share "
+        f"the cores. This process took {peak_mb:,.0f} MB at most.",
+        Table(["", "entries/s", "of a core, in this process", "µs of it an entry"], bench.rows),
+        Table(["of it, by itself", "µs of a processor an entry"], shares()),
+        Table(["", "p50 ms", "p99 ms", "max ms"], [paced]),
+    )
 
 
 if __name__ == "__main__":

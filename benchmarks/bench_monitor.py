@@ -1,8 +1,11 @@
-"""How long one pass of the monitor takes, and how long it keeps other tasks waiting.
+"""How long one pass of the monitor takes, how long it keeps other tasks waiting, and what memory it takes for an entry.
 
-    python benchmarks/bench_monitor.py [--entries 10000] [--entries-each 5]
+    python benchmarks/bench_monitor.py [--entries 2500] [--entries-each 5]
 
-Starts a Kafka and a PostgreSQL of its own in a temporary folder, and fills them with a log.
+Starts a Kafka and a PostgreSQL of its own in a temporary folder, and fills them with a log, then with four times as
+much. Memory is counted at both sizes, so that what an entry takes is the difference: what does not grow cancels.
+At the peak and kept: the sizes of Python's objects (tracemalloc). Of the process: what the system gives it, which
+is more by what the allocators hold back.
 """
 
 from __future__ import annotations
@@ -10,12 +13,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
+import re
 import tempfile
 import time
+import tracemalloc
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from evote_eventlog.events import BallotAccepted, LogEntry
+from evote_eventlog.events import (
+    AnchorVerified,
+    BallotAccepted,
+    CheckpointAnchored,
+    CheckpointSigned,
+    CheckpointWitnessed,
+    EventData,
+    LogEntry,
+)
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay
@@ -36,6 +52,7 @@ from pydantic import SecretStr
 from tqdm import tqdm
 
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
+BLOCK_TIME = "2026-11-25T00:00:00.000Z"
 _BLINK_S = 0.005
 
 
@@ -43,10 +60,9 @@ def ballot(number: int) -> BallotAccepted:
     return begun_cast(number, rest=f'"padding":"{"x" * BALLOT_BYTES}"')
 
 
-async def fill(producer: EventProducer, key: SigningKey, entries: int, each: int) -> None:
-    """Ballots, and a checkpoint over every few of them, as on a day when they come slowly."""
-    frontier = Frontier()
-    for start in tqdm(range(0, entries, 500), desc="publishing", unit="×500"):
+async def fill(producer: EventProducer, key: SigningKey, frontier: Frontier, entries: int, each: int) -> None:
+    """Ballots up to a number; over every few of them a checkpoint with witnesses and anchor, as on a slow day."""
+    for start in tqdm(range(frontier.size, entries, 500), desc="publishing", unit="×500"):
         numbers = range(start, min(start + 500, entries))
         records = await asyncio.gather(*(producer.publish(ballot(number)) for number in numbers))
         log = [
@@ -59,8 +75,28 @@ async def fill(producer: EventProducer, key: SigningKey, entries: int, each: int
             for record in sorted(records, key=lambda record: record.position)
         ]
         for at in range(0, len(log), each):
-            for event in sign_checkpoints(frontier, log[at : at + each], key):
-                await producer.publish(event)
+            for signed in sign_checkpoints(frontier, log[at : at + each], key):
+                for event in (signed, *vouched(signed)):
+                    await producer.publish(event)
+
+
+def vouched(signed: CheckpointSigned) -> list[EventData]:
+    """What witnesses and a chain add to a checkpoint."""
+    where: dict[str, Any] = {
+        "origin": signed.origin,
+        "chain": "ethereum",
+        "ledger": "eip155:1:0x" + "0" * 40,
+        "size": signed.size,
+        "root": signed.root,
+        "transaction": "0x" + signed.root,
+        "block": signed.size,
+        "block_hash": "0x" + signed.root,
+    }
+    return [
+        CheckpointWitnessed(origin=signed.origin, size=signed.size, note=signed.note),
+        CheckpointAnchored(**where, block_time=BLOCK_TIME, anchorer="0x" + "0" * 40),
+        AnchorVerified(**where),
+    ]
 
 
 async def longest_wait(waits: list[float]) -> None:
@@ -71,34 +107,78 @@ async def longest_wait(waits: list[float]) -> None:
         waits.append(time.perf_counter() - before - _BLINK_S)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes: of objects that came with a first pass at its peak, of those that stay, and of the process."""
+
+    peak: int
+    kept: int
+    resident: int
+
+
+async def timed(passes: Passes, name: str) -> None:
+    waits: list[float] = []
+    blinking = asyncio.create_task(longest_wait(waits))
+    began, cpu = time.perf_counter(), time.process_time()
+    report = await passes.run(None)
+    seconds, busy = time.perf_counter() - began, time.process_time() - cpu
+    blinking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await blinking
+    print(
+        f"{name} over {report.size} entries: {seconds:.2f} s, {busy:.2f} s of a core, "
+        f"other tasks waited {max(waits) * 1000:.0f} ms at most, {len(report.findings)} findings"
+    )
+
+
+async def weighed(passes: Passes) -> Memory:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        await passes.run(None)
+        gc.collect()
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return Memory(peak, kept, resident_bytes())
+
+
+def resident_bytes() -> int:
+    """What this process alone holds."""
+    found = re.search(r"^Private_Dirty:\s+(\d+) kB$", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
 async def measure(kafka: KafkaSettings, url: SecretStr, arguments: argparse.Namespace) -> None:
     await asyncio.to_thread(migrate, url, SCHEMA)
     key = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
     producer = EventProducer(kafka, "bench", utc_now)
     await producer.start()
+    frontier = Frontier()
+    seen: list[tuple[int, Memory]] = []
     async with await open_pool(url, "ledger") as pool:
-        await fill(producer, key, arguments.entries, arguments.entries_each)
-        await replay(kafka, pool, LedgerProjection(key.verifier), lambda done, total: None)
-        passes = Passes(kafka, pool, Notes(key.verifier), [])
-        for name in ("first pass", "later pass"):
-            waits: list[float] = []
-            blinking = asyncio.create_task(longest_wait(waits))
-            began, cpu = time.perf_counter(), time.process_time()
-            report = await passes.run(None)
-            seconds, busy = time.perf_counter() - began, time.process_time() - cpu
-            blinking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await blinking
-            print(
-                f"{name} over {report.size} entries: {seconds:.2f} s, {busy:.2f} s of a core, "
-                f"other tasks waited {max(waits) * 1000:.0f} ms at most, {len(report.findings)} findings"
-            )
+        for entries in (arguments.entries, 4 * arguments.entries):
+            await fill(producer, key, frontier, entries, arguments.entries_each)
+            await replay(kafka, pool, LedgerProjection(key.verifier), lambda done, total: None)
+            passes = Passes(kafka, pool, Notes(key.verifier), [])
+            await timed(passes, "first pass")
+            await timed(passes, "later pass")
+            seen.append((entries, await weighed(Passes(kafka, pool, Notes(key.verifier), []))))
     await producer.stop()
+    (small, less), (large, more) = seen
+    growth = large - small
+    print(
+        f"an entry, from {small} to {large} with a checkpoint each {arguments.entries_each}: "
+        f"{(more.peak - less.peak) / growth:.0f} bytes at the peak of a pass, "
+        f"{(more.kept - less.kept) / growth:.0f} kept between passes, "
+        f"{(more.resident - less.resident) / growth:.0f} of the process"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--entries", type=int, default=10_000)
+    parser.add_argument("--entries", type=int, default=2500, help="of the smaller log")
     parser.add_argument("--entries-each", type=int, default=5, help="how many a checkpoint covers")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:

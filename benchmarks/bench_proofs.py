@@ -15,7 +15,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from evote_ledger_anchor.service import SCHEMA, SERVICE, LedgerService
 from evote_ledger_anchor.store import newest_size, next_offsets, read_tiles, sequenced
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.people.staff import Staff
+from evote_local.referendum.taken import taken_by
 from evote_local.testbed import running_app
 from evote_platform.access import Access
 from evote_platform.clock import utc_now
@@ -50,12 +51,18 @@ from evote_tlog.tiles import Tile, TileTree
 from pydantic import SecretStr
 from tqdm import tqdm
 
+from benchmarks.tables import Table, tell
+
 KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STEP = 2048
 PARTITIONS = 6
 SAMPLES = 300
 REQUESTS = 200
 RANDOM = random.Random(1)
+
+
+Found = dict[str, float]
+"""What was found at one size, by its name."""
 
 
 def leaf(index: int) -> bytes:
@@ -98,7 +105,7 @@ class CountingSource:
         return self._log.read(tile)
 
 
-def proofs(log: Log) -> None:
+def proofs(log: Log) -> Found:
     """Make and verify proofs from tiles in memory, none of them read before."""
     size, root = log.size, tree_head(TileTree(log.size, log.read), log.size)
     made: dict[str, list[tuple[int, int, float, float]]] = {"inclusion": [], "consistency": []}
@@ -116,13 +123,15 @@ def proofs(log: Log) -> None:
         middle = time.perf_counter()
         verify_consistency(at, size, proof, first_root, root)
         made["consistency"].append((len(proof), source.reads, middle - began, time.perf_counter() - middle))
+    found: Found = {}
     for kind, samples in made.items():
         hashes, reads, making, verifying = (sorted(column) for column in zip(*samples, strict=True))
-        print(
-            f"| {kind} proof | {statistics.mean(hashes):.1f}, at most {hashes[-1]} hashes = {hashes[-1] * 32} bytes"
-            f" | {statistics.mean(reads):.1f} tiles | made in {statistics.median(making) * 1e6:.0f} µs"
-            f" | verified in {statistics.median(verifying) * 1e6:.0f} µs |"
-        )
+        found[f"{kind} proof, hashes at most"] = hashes[-1]
+        found[f"{kind} proof, hashes on average"] = statistics.mean(hashes)
+        found[f"{kind} proof, tiles read on average"] = statistics.mean(reads)
+        found[f"{kind} proof made, median µs"] = statistics.median(making) * 1e6
+        found[f"{kind} proof verified, median µs"] = statistics.median(verifying) * 1e6
+    return found
 
 
 async def store(pool: asyncpg.Pool, log: Log) -> None:
@@ -183,8 +192,9 @@ def requests(size: int) -> dict[str, Callable[[int], str]]:
     }
 
 
-async def endpoints(pool: asyncpg.Pool, size: int) -> None:
+async def endpoints(pool: asyncpg.Pool, size: int) -> Found:
     """One request after the other."""
+    found: Found = {}
     async with client(pool) as http:
         for name, url in requests(size).items():
             seconds = []
@@ -194,7 +204,8 @@ async def endpoints(pool: asyncpg.Pool, size: int) -> None:
                 seconds.append(time.perf_counter() - began)
                 assert response.status_code == (404 if "unknown" in name else 200), response.text
             cut = statistics.quantiles(seconds, n=100)
-            print(f"| GET {name} | p50 {cut[49] * 1e3:.1f} ms | p99 {cut[98] * 1e3:.1f} ms |")
+            found[f"GET {name}, p50 ms"], found[f"GET {name}, p99 ms"] = cut[49] * 1e3, cut[98] * 1e3
+    return found
 
 
 def resident_mb() -> float:
@@ -203,34 +214,32 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def takeover(pool: asyncpg.Pool) -> None:
+async def takeover(pool: asyncpg.Pool) -> Found:
     """What a new leader reads before its first checkpoint."""
     before, began = resident_mb(), time.perf_counter()
     size = await newest_size(pool)
     frontier_of(size, await read_tiles(pool, partial_tiles(size)))
-    offsets_began = time.perf_counter()
     await next_offsets(pool)
-    rules_began = time.perf_counter()
     rules = await sequenced(pool)
     ended = time.perf_counter()
-    assert sum(map(len, rules.ballots.values())) == size
-    print(
-        f"| takeover | {ended - began:.2f} s, of it offsets {rules_began - offsets_began:.3f} s"
-        f" | {resident_mb() - before:.0f} MB kept for the digests of all ballots |"
-    )
+    assert sum(len(admitted.digests) for admitted in rules.ballots.values()) == size
+    return {
+        "a new leader reads the log, s": ended - began,
+        "and keeps of all ballots, MB": resident_mb() - before,
+    }
 
 
-async def measure(url: SecretStr, sizes: Sequence[int]) -> None:
-    log = Log()
+async def measure(url: SecretStr, sizes: Sequence[int]) -> Table:
+    log, columns = Log(), list[Found]()
     await asyncio.to_thread(migrate, url, SCHEMA)
     async with schema_pool(url, SCHEMA) as pool:
         for size in sizes:
             log.extend(size)
             await store(pool, log)
-            print(f"\n{size:,} entries")
-            proofs(log)
-            await endpoints(pool, size)
-            await takeover(pool)
+            columns.append({**proofs(log), **await endpoints(pool, size), **await takeover(pool)})
+    return Table(
+        ["entries", *(f"{size:,}" for size in sizes)], [[name, *(c[name] for c in columns)] for name in columns[0]]
+    )
 
 
 def main() -> None:
@@ -238,17 +247,18 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     arguments = parser.parse_args()
     configure_logging("bench", "WARNING")
-    print(f"{os.cpu_count()} cores, PostgreSQL on the same machine")
+    taken = taken_by(f'make bench-proofs SIZES="{" ".join(map(str, arguments.sizes))}"')
     with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:
         directory = Path(folder)
         directory.chmod(0o755)  # PostgreSQL's unprivileged user has to enter
         server = PostgresServer(directory / "postgres")
         try:
             server.start()
-            work: Awaitable[None] = measure(SecretStr(server.create_database("bench")), sorted(set(arguments.sizes)))
-            uvloop.run(work)
+            table = uvloop.run(measure(SecretStr(server.create_database("bench")), sorted(set(arguments.sizes))))
         finally:
             server.kill()
+    what = "Records of 100 bytes; HTTP over PostgreSQL, in one process. A proof has 32 bytes a hash."
+    tell("proofs", taken, what, table)
 
 
 if __name__ == "__main__":

@@ -217,11 +217,24 @@ def row(group: Group, what: str, ballots: int, cost: Cost) -> None:
     sys.stdout.flush()
 
 
+def _program(name: str) -> str | None:
+    """Its whole path, for it is run elsewhere; None: none was asked for, and none is there."""
+    found = shutil.which(name)
+    if found is None and name != "belenios-tool":
+        raise argparse.ArgumentTypeError(f"there is no program {name}: make belenios-tool puts one into .cache")
+    return None if found is None else str(Path(found).resolve())
+
+
 def main() -> None:
     """The program's entry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ballots", type=int, default=300)
-    parser.add_argument("--belenios-tool", default=shutil.which("belenios-tool"), help="one that knows Ed25519: 2.1 on")
+    parser.add_argument(
+        "--belenios-tool",
+        type=_program,
+        default="belenios-tool",
+        help="one that knows Ed25519: 2.1 on (make belenios-tool)",
+    )
     parser.add_argument("--grow", type=int, nargs="+", metavar="BALLOTS", help="verify archives of these sizes instead")
     arguments = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores; processes that wait for one: {os.getloadavg()[0]:.1f}")
@@ -230,10 +243,12 @@ def main() -> None:
         grow(arguments.grow)
         write("verification-growth", taken)
         return
-    taken = taken_by(f"make bench-verify BALLOTS={arguments.ballots}")
+    tool: str | None = arguments.belenios_tool
+    version = "" if tool is None else f" BELENIOS_TOOL=(version {version_of(tool)})"
+    taken = taken_by(f"make bench-verify BALLOTS={arguments.ballots}{version}")
     print(f"{arguments.ballots} ballots")
     for group in (ED25519, BELENIOS_2048):
-        beside(group, arguments.ballots, arguments.belenios_tool)
+        beside(group, arguments.ballots, tool)
     write("verification", taken)
 
 

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from evote_biometric.engine.finding import FaceFinder
-from faces.copies import measure, measured_bursts
-from faces.copies_report import render_copies
+
+from benchmarks.faces.copies import measure, measured_bursts
+from benchmarks.faces.copies_report import render_copies
 
 
 def main() -> None:

@@ -16,14 +16,15 @@ from pathlib import Path
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.finding import FaceFinder
 from evote_local.nodes.photographs import DATABASE_OF_FACES, PACKAGES, fetch_photographs
-from faces.conditions import CONDITIONS, PRESENTATIONS, Change
-from faces.data import load, photograph_files
-from faces.database_of_faces import fetch_database_of_faces
-from faces.evaluation import PLAIN, Evaluation, evaluate
-from faces.plots import plot_det, plot_distances
-from faces.readings import KeptReadings, models_sha256
-from faces.report import DATABASE_LIMITS, THRESHOLD, Measured, render
 from tqdm import tqdm
+
+from benchmarks.faces.conditions import CONDITIONS, PRESENTATIONS, Change
+from benchmarks.faces.data import load, photograph_files
+from benchmarks.faces.database_of_faces import fetch_database_of_faces
+from benchmarks.faces.evaluation import PLAIN, Evaluation, evaluate
+from benchmarks.faces.plots import plot_det, plot_distances
+from benchmarks.faces.readings import KeptReadings, models_sha256
+from benchmarks.faces.report import DATABASE_LIMITS, THRESHOLD, Measured, render
 
 
 def main() -> None:

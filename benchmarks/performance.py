@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,9 @@ from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
 DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
-_KINDS: Final = ("recorded", "goals", "ratios", "referendum", "verification")
+_KINDS: Final = ("recorded", "goals", "ratios", "referendum", "tables", "verification")
+Cell = str | float | None
+Row = Sequence[Cell]
 
 
 class RunUnreadable(Exception):
@@ -108,6 +110,23 @@ def _recorded(blocks: Sequence[Any]) -> Iterator[str]:
             yield from _table(block["columns"], block["rows"])
 
 
+def _tables(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield from markdown(figures["blocks"])
+
+
+def markdown(blocks: Sequence[Any]) -> Iterator[str]:
+    """Paragraphs and tables as a benchmark writes them; numbers get as many digits as say something."""
+    for number, block in enumerate(blocks):
+        if number:
+            yield ""
+        if isinstance(block, str):
+            yield block
+        else:
+            rows = [[cell if isinstance(cell, str) else _figure(cell) for cell in row] for row in block["rows"]]
+            yield from _table(block["columns"], rows)
+
+
 def _goals(figures: dict[str, Any]) -> Iterator[str]:
     yield ""
     rows = [
@@ -128,7 +147,8 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
             [
                 phase["name"],
                 _figure(phase["planned"] / phase["seconds"]),
-                _figure(phase["accepted"] / phase["seconds"]),
+                # Not in runs in which nobody came again.
+                _figure(phase.get("accepted_per_s", phase["accepted"] / phase["seconds"])),
                 str(phase["unavailable"]),
                 *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
             ]
@@ -136,6 +156,20 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
         ],
     )
     yield ""
+    if "through" in figures:
+        yield from _table(
+            ["receipt at attempt", "ballots", "from the first arrival, p50 s", "p95 s", "max s"],
+            [
+                [
+                    str(one["first"]) if one["first"] == one["last"] else f"{one['first']} to {one['last']}",
+                    f"{one['visits']['count']:,}",
+                    *(_figure(one["visits"][f"{at}_ms"] / 1000) for at in ("p50", "p95", "max")),
+                ]
+                for one in figures["through"]
+            ]
+            + [["gave up", f"{figures['gave_up']:,}", "-", "-", "-"]],
+        )
+        yield ""
     phases = {phase["name"]: phase for phase in figures["phases"]}
     idle = phases[IDLE]
     release, ballot = (
@@ -209,11 +243,12 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
     )
 
 
-_RENDER: Final = {
+_RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {
     "recorded": _recorded,
     "goals": _goals,
     "ratios": _ratios,
     "referendum": _referendum,
+    "tables": _tables,
     "verification": _verification,
 }
 
@@ -240,7 +275,7 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
     if kind is None or not figures.get("taken"):
         raise RunUnreadable(path, "it is of no command whose runs are kept")
     run = folder / f"{name}.json"
-    order, title = _PLACES[name]
+    order, title = PLACES[name]
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -256,23 +291,44 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
 
 def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if figures.get("goals"):
-        name = _GOALS.get((figures.get("taken") or {}).get("command"))
+        name = _GOALS.get((figures.get("taken") or {}).get("command", ""))
         return (None, "") if name is None else ("goals", name)
     if "figures" in figures:
         return "ratios", "ratios"
     if "verify_s" in figures:
-        return "referendum", "referendum-large"
-    if (name := figures.get("verification")) in _PLACES:
+        return "referendum", _size_of(figures)
+    if (name := figures.get("bench")) in PLACES:
+        return "tables", str(name)
+    if (name := figures.get("verification")) in PLACES:
         return "verification", str(name)
     return None, ""
 
 
+def _size_of(figures: dict[str, Any]) -> str:
+    if figures["voters"] >= _MANY:
+        return "referendum-large"
+    return "referendum" if figures["group"] == "Ed25519" else "referendum-2048"
+
+
+_MANY: Final = 5000
 _GOALS: Final = {"make load-goals": "goals", "make load-goals TIME=flood": "goals-flood"}
 """By the command; a trial says nothing of the goals, and must not take their place."""
-_PLACES: Final = {
+PLACES: Final = {
     "goals": (5, "The goals of the services, in one run"),
     "goals-flood": (6, "400 ballots a second, which two cores can't take"),
     "referendum-large": (8, "A whole referendum of many"),
+    "referendum": (10, "A whole referendum"),
+    "referendum-2048": (12, "A whole referendum, BELENIOS-2048"),
+    "card": (50, "From the card to the credential"),
+    "idle": (52, "What the idle stack and a release cost, by program"),
+    "keys": (54, "Credentials of an election's key"),
+    "face-models": (60, "The face models"),
+    "face-http": (62, "Faces over HTTP"),
+    "log": (70, "The public log: entries a second"),
+    "proofs": (72, "The public log as it grows"),
+    "anchor": (80, "From a ballot to a chain"),
+    "anchor-fabric": (81, "From a ballot to Fabric"),
+    "gas": (84, "What anchors cost on Ethereum"),
     "verification": (39, "Verification beside other programs"),
     "verification-growth": (41, "Verification of archives of growing size"),
     "ratios": (95, "What is held against the last release"),

@@ -17,7 +17,8 @@ from evote_local.people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from evote_local.people.voting_page import HeldBallot, VotingPage
 from evote_local.people.wall_page import photograph
 from playwright.sync_api import Route
-from polls import CARD, PHONE, WEIGHTS, Polls, in_a_thread, open_polls
+
+from benchmarks.polls import CARD, PHONE, WEIGHTS, Polls, in_a_thread, open_polls
 
 _IN_LINE: Final = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Line/15.10.1"
 _PUBLIC: Final = ("ballot", "board", "turnout", "result", "status", "intended", "accessibility")

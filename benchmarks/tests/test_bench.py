@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ..bench import Figure, Slower, figures_of, measure_s, reference, slower_than, works
+from ..bench import Figure, Slower, Work, figures_of, measure_s, reference, slower_than, works
 
 
-def named() -> dict[str, object]:
+def named() -> dict[str, Work]:
     return {"hash": lambda: "hash", "sign": lambda: "sign"}
 
 
-def measured(speed: float, times: dict[str, float]):
+def measured(speed: float, times: dict[str, float]) -> Callable[[Work], float]:
     """As a machine would that takes so much time for each piece of work."""
 
-    def measure(work) -> float:
-        return speed * (1.0 if work is reference else times[work()])
+    def measure(work: Work) -> float:
+        return speed * (1.0 if work is reference else times[str(work())])
 
     return measure
 

@@ -6,13 +6,14 @@ import io
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import matplotlib as mpl
 from evote_local.people.latencies import percentiles
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, WITNESSED
+from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, WAYS, WITNESSED
 from .figures import Run
 from .rush import REFUSED
 
@@ -25,8 +26,9 @@ def charts_of(run: Run) -> Iterator[tuple[str, str]]:
     """Each plot: its title and its SVG. What nobody looked at has none."""
     time = _Time(run)
     yield "POST of the ballot", time.draw("ms", lambda axes: _percentiles(axes, time, CAST))
-    if any(sample.name == RELEASE for sample in run.samples):
-        yield "Card to credential", time.draw("ms", lambda axes: _percentiles(axes, time, RELEASE))
+    for way in WAYS:
+        if any(sample.name == way for sample in run.samples):
+            yield way.capitalize(), time.draw("ms", partial(_percentiles, time=time, name=way))
     yield "How many a second", time.draw("a second", lambda axes: _throughput(axes, time))
     yield "From a cast to each state (median of those followed)", time.draw("s", lambda axes: _states(axes, time))
     if run.seen:

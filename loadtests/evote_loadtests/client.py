@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evote_local.people.target import Target, read_credentials, read_target, voters_of
+from evote_local.people.target import Letters, Target, face_way, read_credentials, read_letters, read_target, voters_of
 from evote_local.people.voters import Refusal, Voter
 
 from .arrivals import Plan
@@ -91,11 +91,12 @@ def live(share: Share, pipe: Connection) -> None:
 
 async def _day(share: Share, pipe: Connection) -> Outcome:
     target, cards = read_target(share.folder)
+    letters = read_letters(share.folder)
     random = Random()  # noqa: S311 - simulated people, no secrets
     samples: list[Sample] = []
     async with AsyncExitStack() as day:
         devices = day.enter_context(_devices(share.clients))
-        comers = await _gather(share, target, voters_of(target, cards), devices, samples, day)
+        comers = await _gather(share, target, voters_of(target, cards, letters), letters, devices, samples, day)
         pipe.send(Ready())
         started: float = await asyncio.to_thread(pipe.recv)
         teller = asyncio.create_task(_tell(samples, pipe))
@@ -113,12 +114,14 @@ async def _gather(
     share: Share,
     target: Target,
     voters: Sequence[Voter],
+    letters: Letters | None,
     devices: Executor,
     samples: list[Sample],
     day: AsyncExitStack,
 ) -> Comers:
     random = Random()  # noqa: S311 - simulated people, no secrets
-    polls = await open_polls(target, devices, random)
+    face = None if letters is None else face_way(share.folder, target, letters)
+    polls = await open_polls(target, devices, random, face)
     if not share.rush:
         crowd = Crowd(target, polls, voters, random, samples.append)
         if share.beforehand:

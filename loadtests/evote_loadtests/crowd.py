@@ -14,13 +14,16 @@ from random import Random
 from typing import Any, Final, Protocol
 
 import httpx
+from evote_local.people.face import FaceWay
 from evote_local.people.target import Target
 from evote_local.people.voters import Cast, PollingDay, Voter, VoterRefused, open_client
 
-LOOK, RELEASE, BY_PHONE, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
+LOOK, RELEASE, BY_PHONE, BY_FACE, JUDGED, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
     "look at the election",
     "card to credential",
     "phone to credential",
+    "code and face to credential",
+    "pictures to verdict",
     "POST of the ballot to its receipt",
     "cast to logged",
     "cast to witnessed",
@@ -30,6 +33,9 @@ LOOK, RELEASE, BY_PHONE, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, JUNK
     "junk",
     "arrival to receipt",
 )
+WAYS: Final = (RELEASE, BY_PHONE, BY_FACE)
+"""The ways in, each to a credential. By face the time before the camera is in it; what the services take for the
+pictures is in :data:`JUDGED`."""
 _FOLLOWED: Final = 10
 """One visit of so many is followed until its ballot is anchored, and reads the board and the turnout."""
 _PREPARING: Final = 8
@@ -51,6 +57,8 @@ class Sample:
     """It went wrong because no service could serve it: an answer from 500 on, or none."""
     at: float = field(default_factory=time.perf_counter)
     """When it had come, or gone wrong."""
+    attempt: int = 0
+    """Of a ballot that got its receipt: at which attempt."""
 
     @classmethod
     def of_fault(cls, name: str, seconds: float, fault: Exception) -> Sample:
@@ -123,7 +131,7 @@ class Crowd:
         async with self._busy.setdefault(voter.number, asyncio.Lock()), open_client() as client:
             try:
                 cast = await self._vote(voter, client)
-                self.tell(Sample(VISIT, time.perf_counter() - planned))
+                self.tell(Sample(VISIT, time.perf_counter() - planned, attempt=cast.attempts))
                 if number % _FOLLOWED == 0:
                     await self._follow(cast, client)
             except Exception as fault:  # whatever went wrong is a figure of the report, and the others vote on
@@ -143,14 +151,15 @@ class Crowd:
                 LOOK, self.polls.read(f"{self.target.tally_url}/elections/{self.target.election}", client)
             )
             if voter.credential is None:
-                way = RELEASE if voter.by_phone is None else BY_PHONE
-                await self._timed(way, self.polls.obtain_credential(voter, client))
+                await self._timed(_way_of(voter), self.polls.obtain_credential(voter, client))
+                if voter.judged_s is not None:
+                    self.tell(Sample(JUDGED, voter.judged_s))
             choice, choices = self._choose()
             at_hand = choice, await self.polls.encrypt(voter, choices)
         choice, ballot = at_hand
         cast = await self.polls.cast_ballot(voter, choice, ballot, client)
         self.kept.append(Kept(voter.number, choice, cast.receipt))
-        self.tell(Sample(CAST, cast.answered_s))
+        self.tell(Sample(CAST, cast.answered_s, attempt=cast.attempts))
         return cast
 
     def _choose(self) -> tuple[str, list[list[int]]]:
@@ -171,6 +180,12 @@ class Crowd:
         started = time.perf_counter()
         await waiting
         self.tell(Sample(name, time.perf_counter() - started))
+
+
+def _way_of(voter: Voter) -> str:
+    if voter.code is not None:
+        return BY_FACE
+    return RELEASE if voter.by_phone is None else BY_PHONE
 
 
 async def throw_junk(target: Target, random: Random, tell: Callable[[Sample], None]) -> None:
@@ -194,8 +209,10 @@ def choose(target: Target, random: Random) -> tuple[str, list[list[int]]]:
     return choice, [list(question) for question in target.choices[choice]]
 
 
-async def open_polls(target: Target, executor: Executor, random: Random) -> PollingDay:
+async def open_polls(target: Target, executor: Executor, random: Random, face: FaceWay | None) -> PollingDay:
     """What every voter's device knows of the election; ``executor`` encrypts, which is the voters' own work.
+
+    ``face`` is for those who come by code and face.
 
     Raises ``httpx.HTTPError`` when the election's text can't be had.
     """
@@ -208,6 +225,7 @@ async def open_polls(target: Target, executor: Executor, random: Random) -> Poll
         log=target.log(),
         executor=executor,
         random=random,
+        face=face,
     )
 
 

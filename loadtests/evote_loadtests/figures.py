@@ -16,11 +16,13 @@ from evote_local.people.observed import Fault, Seen, is_the_citys
 
 from .arrivals import Phase, Plan
 from .client import Outcome
-from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, Sample
-from .rush import UNANSWERED
+from .crowd import ANCHORED, CAST, LOGGED, VISIT, WAYS, Sample
+from .rush import GAVE_UP, UNANSWERED
 
 _LATE_S: Final = 1.0
 """A client that is so late with an arrival measures itself."""
+_ATTEMPTS: Final = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 60))
+"""Told together."""
 GOALS: Final[Mapping[tuple[str, float], float]] = {(CAST, 0.99): 1.0, (LOGGED, 0.99): 5.0, (ANCHORED, 0.99): 300.0}
 """What a share of all must be under, in seconds."""
 
@@ -47,16 +49,20 @@ class PhaseFigures:
     """With the time after it in which what has come is worked off."""
     planned: int
     accepted: int
-    """Ballots that have a receipt."""
+    """Ballots that have a receipt, of whoever came, or came again, until the queues are empty."""
+    accepted_per_s: float
+    """While people came for the first time."""
+    accepted_at_once: int
+    """At the first attempt."""
     released: int
-    """Credentials."""
+    """Credentials, by whichever way in."""
     unavailable: int
     """Answers of 503."""
     unanswered: int
     broken: int
     """Answers from 500 on, other than 503."""
     unclean: int
-    """Who was neither served nor told 503."""
+    """Attempts that were neither served nor told 503."""
     post: Waited
     cpu_by_process_s: Mapping[str, float]
     memory_mb: Mapping[str, Sequence[float]]
@@ -78,6 +84,16 @@ class PhaseFigures:
 
 
 @dataclass(frozen=True)
+class Through:
+    """Ballots that got their receipt at one of some attempts."""
+
+    first: int
+    last: int
+    visits: Waited
+    """From the first arrival to the receipt."""
+
+
+@dataclass(frozen=True)
 class Figures:
     """One run. ``waited`` by the thing that was waited for."""
 
@@ -92,6 +108,9 @@ class Figures:
     latest_arrival_s: float
     missing: int
     waited: Mapping[str, Waited]
+    through: Sequence[Through]
+    gave_up: int
+    """Who had been told to come again too often."""
     phases: Sequence[PhaseFigures]
     injected: Sequence[str]
     """Parts that were broken on purpose."""
@@ -128,6 +147,8 @@ def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figure
         latest_arrival_s=outcome.latest_s,
         missing=len(outcome.missing),
         waited={name: _waited([one for one in run.samples if one.name == name]) for name in names},
+        through=list(_through(run.samples)),
+        gave_up=sum(sample.name == GAVE_UP for sample in run.samples),
         phases=[_phase(phase, run) for phase in run.plan.phases],
         injected=[fault.name for fault in run.injected],
     )
@@ -142,6 +163,13 @@ def _waited(samples: Sequence[Sample]) -> Waited:
     return Waited(len(samples), failures, found.p50_ms, found.p95_ms, found.p99_ms, found.max_ms)
 
 
+def _through(samples: Sequence[Sample]) -> Iterator[Through]:
+    for first, last in _ATTEMPTS:
+        found = [one for one in samples if one.name == VISIT and first <= one.attempt <= last]
+        if found:
+            yield Through(first, last, _waited(found))
+
+
 def _phase(phase: Phase, run: Run) -> PhaseFigures:
     begun = run.outcome.started + phase.begins_s
     ended = begun + phase.seconds
@@ -154,6 +182,7 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
     planned = sum(phase.begins_s <= at < phase.begins_s + phase.seconds for at in run.plan.visits.values())
     samples = [sample for sample in run.samples if within(sample.at)]
     served = Counter(sample.name for sample in samples if sample.fault is None)
+    casts = [sample for sample in samples if sample.name == CAST and sample.fault is None]
     refused = Counter(refusal.status for refusal in run.outcome.refusals if within(refusal.at))
     unavailable, unanswered = refused[HTTPStatus.SERVICE_UNAVAILABLE], refused[None]
     failed = sum(sample.name == VISIT and sample.fault is not None for sample in samples)
@@ -163,8 +192,10 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
         seconds=phase.seconds,
         counted_s=counted - begun,
         planned=planned,
-        accepted=served[CAST],
-        released=served[RELEASE],
+        accepted=len(casts),
+        accepted_per_s=sum(sample.at < ended for sample in casts) / phase.seconds,
+        accepted_at_once=sum(sample.attempt == 1 for sample in casts),
+        released=sum(served[way] for way in WAYS),
         unavailable=unavailable,
         unanswered=unanswered,
         broken=sum(refused.values()) - unavailable - unanswered,
@@ -236,7 +267,7 @@ def goals_missed(run: Run, figures: Figures) -> Iterator[str]:
 
 def save(figures: Figures, path: Path, **beside: object) -> None:
     """Write the figures as JSON, for ``BASELINE=`` and for whoever reads them."""
-    text = json.dumps({**_plain(asdict(figures)), **beside}, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(_plain({**asdict(figures), **beside}), ensure_ascii=False, indent=2, allow_nan=False)
     path.write_text(text + "\n")
 
 
@@ -263,11 +294,13 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
     yield f"| {columns} |"
     yield f"|{'---|' * 10}"
     for phase in figures.phases:
-        counts = f"{phase.unavailable} ({phase.unavailable / max(1, phase.planned):.1%}) | {phase.unanswered}"
+        counts = f"{phase.unavailable} | {phase.unanswered}"
         post = " | ".join(_number(value) for value in (phase.post.p50_ms, phase.post.p95_ms, phase.post.p99_ms))
-        rates = f"{phase.planned_per_s:.1f} | {phase.accepted / phase.seconds:.1f}"
+        rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
         cores = "-" if math.isnan(phase.cores) else f"{phase.cores:.2f}"
         yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
+    yield ""
+    yield from _through_table(figures)
     yield ""
     yield "| waited for | count | failed | p50 ms | p95 ms | p99 ms | max ms |" + (
         " p95 : before |" if baseline else ""
@@ -277,6 +310,16 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         times = map(_number, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))
         row = [str(waited.count), str(waited.failures), *times]
         yield f"| {name} | " + " | ".join(row) + " |" + _ratio(name, waited, baseline)
+
+
+def _through_table(figures: Figures) -> Iterator[str]:
+    yield "| receipt at attempt | ballots | from the first arrival, p50 s | p95 s | p99 s | max s |"
+    yield f"|{'---|' * 6}"
+    for one in figures.through:
+        attempts = f"{one.first}" if one.first == one.last else f"{one.first} to {one.last}"
+        waited = (one.visits.p50_ms, one.visits.p95_ms, one.visits.p99_ms, one.visits.max_ms)
+        yield f"| {attempts} | {one.visits.count} | " + " | ".join(f"{ms / 1000:.1f}" for ms in waited) + " |"
+    yield f"| gave up | {figures.gave_up} | | | | |"
 
 
 def _number(value: float) -> str:

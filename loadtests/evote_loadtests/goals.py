@@ -88,7 +88,7 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
     yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
     rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
     yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
-    yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "ballots")
+    yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "attempts")
     yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
     for name, grown_mb, before_mb in grown(steady):
         yield Goal(f"memory of {name} grows no more", max(_FLAT_MB, before_mb * _FLAT_SHARE), grown_mb, "MB")
@@ -98,7 +98,7 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
 def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
     yield Goal(f"{rate}: POST of the ballot, p95", 60, phase.post.p95_ms, "ms")
     yield Goal(f"{rate}: POST of the ballot, p99", 150, phase.post.p99_ms, "ms")
-    yield Goal(f"{rate}: not accepted", 0, phase.planned - phase.accepted, "ballots")
+    yield Goal(f"{rate}: not accepted at once", 0, phase.planned - phase.accepted_at_once, "ballots")
 
 
 def _each_ms(phase: PhaseFigures, things: int, idle_cores: float) -> float:

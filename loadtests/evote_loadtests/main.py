@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from evote_local.people.observed import Fault, Seen, read_observed
-from evote_local.people.target import TargetUnreadable, read_credentials, read_target
+from evote_local.people.target import TargetUnreadable, face_way, read_credentials, read_letters, read_target
 from locust.env import Environment
 from locust.html import get_html_report
 
@@ -40,7 +40,9 @@ def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _, cards = read_target(arguments.target)
+        target, cards = read_target(arguments.target)
+        if (letters := read_letters(arguments.target)) is not None:
+            face_way(arguments.target, target, letters)
         if arguments.goals:
             _need_people(arguments.target, len(cards), goals.RUNS[arguments.goals])
         baseline = json.loads(arguments.baseline.read_text()) if arguments.baseline else None

@@ -1,6 +1,7 @@
-"""People of whom each does one thing, once: fetch a credential, or post a ballot that was made beforehand.
+"""People of whom each does one thing: fetch a credential, or post a ballot that was made beforehand.
 
-What is measured so is the services': one try is one request, whatever it is answered.
+What is measured so is the services': one attempt is one request, whatever it is answered. Who is told to come again
+does, as the voting page does it: after as long as Retry-After says, which the service itself spreads.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from .crowd import ANCHORED, CAST, LOGGED, LOGGED_WITHIN_S, RELEASE, VISIT, WITN
 REFUSED: Final = "POST of the ballot to its 503"
 """Told to come again, and when."""
 UNANSWERED: Final = "POST of the ballot, no answer"
+GAVE_UP: Final = "arrival to giving up"
+ATTEMPTS: Final = 20
+"""So often somebody posts a ballot before they give up; the page never does, and a run has to end."""
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 2.0, 30.0
+"""Without any answer the waits double: web/resident/vote/casting.ts."""
 _FOLLOWED: Final = 100
 """One ballot of so many is followed until it is anchored: who asks for a status costs the services too."""
 _JSON: Final = {"Content-Type": "application/json"}
@@ -51,9 +57,9 @@ class Rush:
         try:
             if number < len(self.voters):
                 await self._fetch(self.voters[number])
+                self.tell(Sample(VISIT, time.perf_counter() - planned))
             else:
-                await self._post(number)
-            self.tell(Sample(VISIT, time.perf_counter() - planned))
+                await self._vote(number, planned)
         except Exception as fault:  # whatever went wrong is a figure of the report, and the others come all the same
             self.tell(Sample.of_fault(VISIT, time.perf_counter() - planned, fault))
 
@@ -69,36 +75,55 @@ class Rush:
             await self.polls.obtain_credential(voter, client)
         self.tell(Sample(RELEASE, time.perf_counter() - started))
 
-    async def _post(self, number: int) -> None:
-        sealed = self.sealed[number]
-        started = time.perf_counter()
-        try:
-            receipt = await self._try(sealed)
-        except (aiohttp.ClientError, TimeoutError):
-            self.polls.measured.refused(None)
-            self.tell(Sample(UNANSWERED, time.perf_counter() - started))
-            return
-        answered_s = time.perf_counter() - started
-        if receipt is None:
-            self.tell(Sample(REFUSED, answered_s))
-            return
+    async def _vote(self, number: int, planned: float) -> None:
+        """The same bytes until there is a receipt, or for :data:`ATTEMPTS` times."""
+        sealed, backoff_s = self.sealed[number], _FIRST_BACKOFF_S
+        for attempt in range(1, ATTEMPTS + 1):
+            started = time.perf_counter()
+            try:
+                answer = await self._try(sealed)
+            except (aiohttp.ClientError, TimeoutError):
+                self.polls.measured.refused(None)
+                self.tell(Sample(UNANSWERED, time.perf_counter() - started))
+                wait_s, backoff_s = backoff_s, min(backoff_s * 2, _LONGEST_BACKOFF_S)
+            else:
+                answered_s = time.perf_counter() - started
+                if isinstance(answer, dict):
+                    await self._keep(number, sealed, answer, started, answered_s, attempt)
+                    self.tell(Sample(VISIT, time.perf_counter() - planned, attempt=attempt))
+                    return
+                self.tell(Sample(REFUSED, answered_s))
+                wait_s, backoff_s = answer, _FIRST_BACKOFF_S
+            if attempt < ATTEMPTS:
+                await asyncio.sleep(wait_s)
+        self.tell(Sample(GAVE_UP, time.perf_counter() - planned))
+
+    async def _keep(
+        self,
+        number: int,
+        sealed: Sealed,
+        receipt: dict[str, object],
+        started: float,
+        answered_s: float,
+        attempt: int,
+    ) -> None:
         cast = await self.polls.keep(sealed, receipt, started, answered_s)
         self.kept.append(Kept(number, cast.choice, cast.receipt))
         self._casts[cast.tracker] = cast
-        self.tell(Sample(CAST, cast.answered_s))
+        self.tell(Sample(CAST, cast.answered_s, attempt=attempt))
         if number % _FOLLOWED == 0:
             following = asyncio.create_task(self._follow(cast))
             self._followed.add(following)
             following.add_done_callback(self._followed.discard)
 
-    async def _try(self, sealed: Sealed) -> dict[str, object] | None:
-        """One request: the receipt; None for a 503 that says when to come again."""
+    async def _try(self, sealed: Sealed) -> dict[str, object] | float:
+        """One request: the receipt; or, of a 503 that says when to come again, in how many seconds."""
         async with self.session.post(self.polls.any_box(), data=sealed.body.encode(), headers=_JSON) as answer:
             text = await answer.text()
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.polls.measured.refused(answer.status)
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and "Retry-After" in answer.headers:
-            return None
+            return float(answer.headers["Retry-After"])
         if not answer.ok:
             raise VoterRefused(answer.status, text)
         receipt: dict[str, object] = json.loads(text)

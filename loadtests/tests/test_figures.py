@@ -13,7 +13,7 @@ from evote_loadtests.client import Outcome
 from evote_loadtests.crowd import CAST, LOGGED, VISIT, Kept, Sample
 from evote_loadtests.figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
 from evote_loadtests.report import page
-from evote_loadtests.rush import UNANSWERED
+from evote_loadtests.rush import GAVE_UP, UNANSWERED
 from evote_local.people.observed import CROWD, Fault, Seen, Used
 from evote_local.people.voters import Refusal
 
@@ -124,6 +124,29 @@ def test_beside_an_earlier_run_stands_the_ratio() -> None:
     assert next(line for line in lines if LOGGED in line).endswith("| - |")
 
 
+def test_figures_tell_at_which_attempt_ballots_got_through_since_when_and_who_gave_up() -> None:
+    samples = [
+        *(Sample(VISIT, seconds, at=STARTED + 1, attempt=1) for seconds in (0.1, 0.3)),
+        *(Sample(VISIT, seconds, at=STARTED + 9, attempt=attempt) for attempt, seconds in ((4, 12.0), (5, 20.0))),
+        Sample(VISIT, 0.5, at=STARTED + 1),  # who fetched a credential casts nothing
+        *waits(GAVE_UP, [90.0]),
+    ]
+    told = figures(run_of(samples))
+    through = [(one.first, one.last, one.visits.count, one.visits.max_ms) for one in told.through]
+    assert through == [(1, 1, 2, pytest.approx(300)), (4, 5, 2, pytest.approx(20_000))]
+    assert told.gave_up == 1
+    lines = list(table(told, None))
+    assert "| 4 to 5 | 2 | 12.0 | 20.0 | 20.0 | 20.0 |" in lines
+    assert "| gave up | 1 | | | | |" in lines
+
+
+def test_who_comes_again_after_a_phase_is_accepted_in_it_and_not_at_its_pace() -> None:
+    casts = [Sample(CAST, 0.1, at=STARTED + at, attempt=attempt) for at, attempt in ((5, 1), (9, 2), (40, 3))]
+    (phase,) = figures(run_of(casts, phases=[Phase("flood", 0, 10)])).phases
+    assert (phase.accepted, phase.accepted_at_once) == (3, 1)
+    assert phase.accepted_per_s == pytest.approx(0.2)
+
+
 def looks(*, every_s: float, cores: float, until_s: float) -> list[Seen]:
     """The services use ``cores``, and the crowd as much again."""
     moments = [STARTED + number * every_s for number in range(round(until_s / every_s) + 1)]
@@ -151,8 +174,10 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:
     alone = figures(run_of())
     assert math.isnan(alone.phases[0].cpu_s)
-    save(alone, tmp_path / "figures.json", goals=[])
-    assert json.loads((tmp_path / "figures.json").read_text())["phases"][0]["post"]["p95_ms"] is None
+    save(alone, tmp_path / "figures.json", goals=[{"name": "idle stack", "figure": math.nan}])
+    saved = json.loads((tmp_path / "figures.json").read_text())
+    assert saved["phases"][0]["post"]["p95_ms"] is None
+    assert saved["goals"] == [{"name": "idle stack", "figure": None}]
 
 
 def test_the_page_has_every_plot_and_loads_nothing() -> None:

@@ -30,7 +30,7 @@ FLAT = {"tally": [100.0] * 8, CROWD: [10.0 * number for number in range(8)]}
 def phase(name: str, **changes: object) -> PhaseFigures:
     """Ten cores' seconds in a hundred seconds, so that an idle stack takes a tenth of a core."""
     fast = Waited(100, 0, 10, 20, 30, 40)
-    usual = PhaseFigures(name, 80, 100, 4000, 4000, 200, 0, 0, 0, 0, fast, {"tally": 10.0, CROWD: 99.0}, FLAT)
+    usual = PhaseFigures(name, 80, 100, 4000, 4000, 50, 4000, 200, 0, 0, 0, 0, fast, {"tally": 10.0, CROWD: 99.0}, FLAT)
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
@@ -42,7 +42,7 @@ def reached(**changes: PhaseFigures) -> dict[str, Goal]:
         CROWDED: phase(CROWDED, accepted=2000, unavailable=2000),
     }
     phases = list({**usual, **changes}.values())
-    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, phases, [])
+    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], 0, phases, [])
     return {goal.name: goal for goal in goals_of(figures)}
 
 
@@ -60,7 +60,7 @@ def test_a_ballot_and_a_release_cost_what_is_spent_beyond_the_idle_stack_and_the
         ({IDLE: phase(IDLE, cpu_by_process_s={"tally": 31.0})}, "idle stack"),
         ({STEADY: phase(STEADY, cpu_by_process_s={"tally": 40.0})}, "a ballot, all processes"),
         ({STEADY: phase(STEADY, post=Waited(1, 0, 1, 61, 61, 61))}, "50/s for 80 s: POST of the ballot, p95"),
-        ({STEADY: phase(STEADY, accepted=3999)}, "50/s for 80 s: not accepted"),
+        ({STEADY: phase(STEADY, accepted_at_once=3999)}, "50/s for 80 s: not accepted at once"),
         ({CROWDED: phase(CROWDED, post=Waited(1, 0, 1, 1, 2001, 1))}, "50/s for 80 s: accepted, p99"),
         ({CROWDED: phase(CROWDED, unclean=1)}, "50/s for 80 s: neither accepted nor a clean 503"),
         ({STEADY: phase(STEADY, memory_mb={"tally": [50.0] * 4 + [80.0] * 4})}, "memory of tally grows no more"),

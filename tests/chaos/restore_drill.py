@@ -236,6 +236,8 @@ class Scene:
         assert len(lines) > already
         for line in lines[already : already + 3]:
             print(f"    its log: {line['event']} {line['witness']}: {line['reason']}")
+        # What is there is served, whoever leads.
+        await asyncio.to_thread(log.wait_ready)
         (first, second, _) = self.referendum.voters
         size = (await self.client.get(f"{log.url}/coverage")).json()["size"]
         missing = [

@@ -10,10 +10,8 @@ from evote_ballot.main import PROGRAM as BALLOT
 from evote_biometric.main import PROGRAM as BIOMETRIC
 from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.access import Commanded, limit_address
-from evote_platform.bodylimit import BodyUpTo, Guard
+from evote_platform.bodylimit import Beforehand, BodyUpTo, Guard, GuardedRoute
 from evote_tally.main import PROGRAM as TALLY
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
 PROGRAMS = (AUTH, BALLOT, BIOMETRIC, LEDGER_ANCHOR, TALLY)
 MEBIBYTE = 1024 * 1024
@@ -29,18 +27,12 @@ LARGE = {
 """Of all routes that take more than 64 KiB."""
 
 
-def calls(dependant: Dependant) -> Iterator[object]:
-    for inner in dependant.dependencies:
-        yield inner.call
-        yield from calls(inner)
-
-
-def routes() -> Iterator[tuple[APIRoute, list[object]]]:
+def routes() -> Iterator[tuple[GuardedRoute, tuple[object, ...]]]:
     for program in PROGRAMS:
         for router in program.routers:
             for route in router.routes:
-                assert isinstance(route, APIRoute)
-                yield route, list(calls(route.dependant))
+                assert isinstance(route, GuardedRoute)
+                yield route, route.asked
 
 
 def test_only_these_routes_take_large_bodies() -> None:
@@ -51,7 +43,8 @@ def test_only_these_routes_take_large_bodies() -> None:
 def test_every_officers_command_and_every_limited_voter_is_asked_before_the_body() -> None:
     commands = [call for _, asked in routes() for call in asked if isinstance(call, Commanded)]
     assert commands and all(isinstance(call, Guard) for call in commands)
-    assert isinstance(limit_address, Guard)
+    assert isinstance(limit_address, Guard) and isinstance(limit_address, Beforehand)
+    assert limit_address in next(asked for route, asked in routes() if route.path.endswith("/own-ballots"))
 
 
 def test_no_request_waits_for_a_thread_that_only_passes_something_on() -> None:

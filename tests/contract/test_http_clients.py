@@ -21,5 +21,5 @@ def test_whoever_asks_by_httpx_in_an_event_loop_brings_sniffio() -> None:
             project = tomllib.loads((program / "pyproject.toml").read_text("utf-8"))["project"]
             if not any(line.startswith("sniffio") for line in project["dependencies"]):
                 without.add(program.name)
-    assert {"auth", "ledger-anchor", "tally", "local"} <= asking
+    assert {"auth", "tally", "local"} <= asking
     assert not without

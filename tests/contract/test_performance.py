@@ -47,12 +47,23 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     taken = {"command": "make load-goals", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
     post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
+    phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
+    through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
     path = tmp_path / "figures.json"
     path.write_text(
-        json.dumps({"taken": taken, "goals": [goal], "phases": [idle, {**phase, "name": "releases"}, phase], **changes})
+        json.dumps(
+            {
+                "taken": taken,
+                "goals": [goal],
+                "phases": [idle, {**phase, "name": "releases"}, phase],
+                "through": through,
+                "gave_up": 3,
+                **changes,
+            }
+        )
     )
     return path
 
@@ -63,7 +74,8 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     kept = performance.keep(_figures(tmp_path), runs)
     text = performance.document(performance.read_runs(runs))
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
-    assert "| steady | 50 | 50 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert performance.read_run(kept).taken[0].commit == head.strip()
@@ -80,8 +92,15 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
             {"verify_s": 9.1, "wall_s": 315.7, "voting_s": 258.8, "close_to_result_s": 14.4, "ballots_cast": 12999},
             "| voting, 12,999 ballots of 10,000 voters | 259 |",
         ),
+        (
+            {
+                "bench": "log",
+                "blocks": ["Of 3 KB.", {"columns": ["", "entries/s"], "rows": [["both", 7347.2], ["-", None]]}],
+            },
+            "Of 3 KB.\n\n|  | entries/s |".replace("|  |", "| |") + "\n|---|---|\n| both | 7,347 |\n| - | - |",
+        ),
     ],
-    ids=["verification", "demo"],
+    ids=["verification", "demo", "tables"],
 )
 def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any], line: str, tmp_path: Path) -> None:
     for row in figures.get("rows", ()):
@@ -91,6 +110,17 @@ def test_what_the_demo_and_the_verification_wrote_is_kept(figures: dict[str, Any
     performance.keep(_figures(tmp_path, **{"goals": [], **figures}), runs := tmp_path)
     (tmp_path / "figures.json").unlink()
     assert line in performance.document(performance.read_runs(runs))
+
+
+@pytest.mark.parametrize(
+    ("voters", "group", "name"),
+    [(300, "Ed25519", "referendum"), (40, "BELENIOS-2048", "referendum-2048"), (10_000, "Ed25519", "referendum-large")],
+)
+def test_a_small_demo_does_not_take_the_place_of_a_large_one(
+    voters: int, group: str, name: str, tmp_path: Path
+) -> None:
+    figures = {"goals": [], "verify_s": 9.1, "voters": voters, "group": group}
+    assert performance.keep(_figures(tmp_path, **figures), tmp_path).stem == name
 
 
 def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None:

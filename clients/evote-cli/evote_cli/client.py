@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +21,7 @@ from .commanding import Commanded
 from .errors import FieldFault, ServerRefused, ServerUnreachable
 
 TIMEOUT_S = 60.0
+_AGAIN_WITHIN_S = 30.0
 _PIECE_BYTES = 64 * 1024
 
 
@@ -71,9 +74,24 @@ class ServiceClient:
         """Send a command whose answer is an exact text; empty when there is no answer but success."""
         return self._command(request, statements).text
 
-    def put(self, path: str, body: object) -> dict[str, Any]:
-        """Send a message; ``body`` is written as JSON."""
-        return self._document(self._send("PUT", path, json=body))
+    def put(self, path: str, body: object, tell: Callable[[str], None]) -> dict[str, Any]:
+        """Send a message; ``body`` is written as JSON.
+
+        It may be sent again, and is, for half a minute, where the server says by 503 that it can't take it now, and
+        when to come again (RFC 9110, section 10.2.3). ``tell`` is called with its reason before each wait.
+        """
+        gives_up_at = time.monotonic() + _AGAIN_WITHIN_S
+        while True:
+            try:
+                return self._document(self._send("PUT", path, json=body))
+            except ServerRefused as refused:
+                wait_s = refused.again_in_s
+                if refused.status != HTTPStatus.SERVICE_UNAVAILABLE or wait_s is None:
+                    raise
+                if time.monotonic() + wait_s > gives_up_at:
+                    raise
+                tell(refused.title)
+            time.sleep(wait_s)
 
     def download(self, path: str, target: Path, reader: Reader | None = None) -> int:
         """Stream a file to disk and return its size; an incomplete download leaves no file."""
@@ -135,9 +153,17 @@ def _refusal(response: httpx.Response) -> ServerRefused:
         problem = response.json()
         slug = str(problem["type"]).rsplit(":", 1)[-1]
         detail = str(problem.get("detail", ""))
-        return ServerRefused(response.status_code, slug, str(problem["title"]), detail, _faults(problem))
+        title, faults, again_in_s = str(problem["title"]), _faults(problem), _again_in_s(response)
+        return ServerRefused(response.status_code, slug, title, detail, faults, again_in_s)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ServerRefused(response.status_code, "unknown", response.reason_phrase, "")
+        again_in_s = _again_in_s(response)
+        return ServerRefused(response.status_code, "unknown", response.reason_phrase, "", again_in_s=again_in_s)
+
+
+def _again_in_s(response: httpx.Response) -> float | None:
+    """``Retry-After`` in seconds; the services send no dates."""
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isascii() and said.isdigit() else None
 
 
 def _faults(problem: dict[str, Any]) -> list[FieldFault]:

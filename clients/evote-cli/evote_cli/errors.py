@@ -332,16 +332,29 @@ class FieldFault:
 
 
 class ServerRefused(CommandFailed):
-    """The server answered with a problem document; ``faults`` are its ``errors``."""
+    """The server answered with a problem document; ``faults`` are its ``errors``.
 
-    def __init__(self, status: int, slug: str, title: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
+    ``again_in_s``: in how many seconds to ask again, where it said so.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        faults: Sequence[FieldFault] = (),
+        again_in_s: float | None = None,
+    ) -> None:
         # Faults are listed below, so a detail that says where in the document they are is of no use here.
         told = [visible(detail)] if not faults else ["直すところ:", *(f"  {fault}" for fault in faults)]
         head = f"サーバーが受け付けませんでした（{status} {visible(slug)}）: {visible(title)}"
         super().__init__(head + (" " if not faults else "\n") + "\n".join(told))
         self.status = status
         self.slug = slug
+        self.title = title
         self.faults = tuple(faults)
+        self.again_in_s = again_in_s
 
 
 class ServerUnreachable(CommandFailed):

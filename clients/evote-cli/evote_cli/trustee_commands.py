@@ -289,7 +289,11 @@ def _person(code: str | None, yes: bool) -> Person:
 
 
 def _submit(client: ServiceClient, message: Message) -> None:
-    client.put(message.path, message.body)
+    def tell(reason: str) -> None:
+        text = f"サーバーが今は受け取れないので、少し待ってもう一度送ります（{visible(reason)}）"
+        _console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    client.put(message.path, message.body, tell)
     _console.print(f"{STEP_NAMES[message.step]}を送りました。")
 
 

@@ -161,6 +161,46 @@ def test_an_unreachable_server_is_told(evote) -> None:
         evote(httpx.MockTransport(fail), "election", "show", UUID)
 
 
+class Busy(httpx.BaseTransport):
+    """A tally that takes nothing for the first ``times``, and then what it is sent."""
+
+    def __init__(self, behind: httpx.BaseTransport, times: int, headers: dict[str, str], status: int = 503) -> None:
+        self.behind, self.times, self.headers, self.status = behind, times, headers, status
+        self.sent: list[bytes] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.read())
+        if len(self.sent) > self.times:
+            return self.behind.handle_request(request)
+        problem = {"type": "urn:tsukuba-evote:problem:election-busy", "title": "この選挙の別の操作を実行中です"}
+        return httpx.Response(self.status, json=problem, headers=self.headers)
+
+
+class TestMessageToBusyServer:
+    """The same message goes again when the server says when to come; any other refusal is told at once."""
+
+    @pytest.fixture
+    def step(self, held, policy_file) -> tuple[object, ...]:
+        options = ("--log", held.election.log.folder, "--witness-policy", policy_file)
+        return ("trustee", "run", UUID, "--key-file", held.trustees[0].path, *options)
+
+    def test_goes_again_when_it_is_told_when_to(self, evote, held, step) -> None:
+        busy = Busy(held.election.transport(), 3, {"Retry-After": "0"})
+        printed = evote(busy, *step)
+        assert printed.count("もう一度送ります（この選挙の別の操作を実行中です）") == 3
+        assert "を送りました" in printed
+        assert len(busy.sent) == 4 and len(set(busy.sent)) == 1
+
+    @pytest.mark.parametrize(
+        ("status", "headers"), [(503, {}), (503, {"Retry-After": "3600"}), (409, {"Retry-After": "0"})]
+    )
+    def test_is_not_sent_again_otherwise(self, evote, held, step, status: int, headers: dict[str, str]) -> None:
+        busy = Busy(held.election.transport(), 3, headers, status)
+        with pytest.raises(ServerRefused, match="election-busy"):
+            evote(busy, *step)
+        assert len(busy.sent) == 1
+
+
 class ServedLog:
     """A log's folder on a server that answers ``refusals`` first, wherever it is asked."""
 

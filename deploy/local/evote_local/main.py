@@ -34,6 +34,10 @@ def main() -> int:
     crowd.add_argument("--group", choices=("Ed25519", "BELENIOS-2048"), default="Ed25519")
     crowd.add_argument("--out", type=Path, default=Path("load-out"))
     crowd.add_argument("--phone", type=_share, default=0, help="the share of the voters who come by phone")
+    crowd.add_argument("--face", type=_share, default=0, help="the share of the voters who come by code and face")
+    crowd.add_argument(
+        "--poses", type=Path, default=Path(".cache/poses"), help="with --face: whose, a PNG of each pose (make load)"
+    )
     crowd.add_argument("--faults", default="", help="parts to kill meanwhile, such as 'kafka@30+10 ballot-2@50'")
     crowd.add_argument("options", nargs="*", help="after --: what evote-load is told, such as --profile last-minutes")
     commands.add_parser("status", help="show how each service that `up` started is; 1: one of them isn't well")
@@ -45,6 +49,8 @@ def main() -> int:
     card.add_argument("--host", default=inserting.READER_HOST)
     card.add_argument("--port", type=int, default=inserting.READER_PORT)
     arguments = parser.parse_args()
+    if arguments.command == "load" and arguments.phone + arguments.face > 1:
+        parser.error("the shares of --phone and --face are more than all together")
     # A shell that starts us in the background has SIGINT ignored, and Python leaves it so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM unwinds like Ctrl-C, so that everything that was started is stopped.
@@ -82,6 +88,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             voters=arguments.voters,
             group=arguments.group,
             phone=arguments.phone,
+            face=arguments.face,
+            poses=arguments.poses,
             faults=arguments.faults,
             options=arguments.options,
             output=arguments.out,

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 ChainName = Literal["ethereum", "fabric"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Anchor:
     """The head of a log as a chain holds it: all that ever leaves."""
 
@@ -20,7 +20,7 @@ class Anchor:
     """32 bytes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AnchoredHead:
     """An anchor in a block of a chain.
 
@@ -41,7 +41,7 @@ class AnchoredHead:
     anchorer: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChainHead:
     """How far a chain is: its newest block, and the newest that no reorganisation will take back.
 

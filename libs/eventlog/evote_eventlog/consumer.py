@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias, cast
@@ -65,18 +65,21 @@ class ProjectionRunner:
         metrics: ProjectionMetrics,
         *,
         round_s: float = ROUND_S,
+        on_applied: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         """``producer`` writes the dead letters; ``pool`` reaches the schema with ``consumer_offsets``.
 
         Args:
             round_s: after a round of few records the next one begins no sooner behind its beginning, in seconds: what
                 comes meanwhile shares a fetch and a transaction.
+            on_applied: hears of which CloudEvents types this replica has applied events, once the tables show them.
         """
         self._kafka = kafka
         self._pool = pool
         self._projection = projection
         self._metrics = metrics
         self._round_s = round_s
+        self._on_applied = on_applied
         self._applier = BatchApplier(
             pool, projection, lambda poison: publish_dead_letter(producer, projection.name, poison)
         )
@@ -312,6 +315,7 @@ class ProjectionRunner:
             self._metrics.applied.labels(name, event_type).inc(count)
         self._metrics.dead_letters.labels(name).inc(applied.poison)
         self._metrics.applied_now(name)
+        self._on_applied(applied.events)
 
     def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
         lag = {topic.value: 0 for topic in self._projection.topics}

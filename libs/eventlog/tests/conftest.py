@@ -115,10 +115,14 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 def make_runner(
-    kafka: KafkaSettings, pool: asyncpg.Pool, producer: EventProducer, projection: object | None = None
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    projection: object | None = None,
+    **options: object,
 ) -> ProjectionRunner:
     metrics = ProjectionMetrics(CollectorRegistry())
-    return ProjectionRunner(kafka, pool, projection or BallotsProjection(), producer, metrics)
+    return ProjectionRunner(kafka, pool, projection or BallotsProjection(), producer, metrics, **options)
 
 
 @asynccontextmanager

@@ -87,6 +87,32 @@ async def test_events_written_before_and_after_the_start_are_applied_once(
     assert await rows(pool) == positions(written)
 
 
+@pytest.mark.parametrize("tracker", [None, "poison"], ids=["together", "one by one"])
+async def test_who_waits_for_an_event_hears_of_it_when_the_tables_show_it(
+    tracker: str | None,
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    new_ballot: NewBallot,
+) -> None:
+    heard: asyncio.Queue[set[str]] = asyncio.Queue()
+    runner = new_runner(kafka, pool, producer, on_applied=lambda types: heard.put_nowait(set(types)))
+    running = asyncio.create_task(runner.run())
+    try:
+        for number in range(3):
+            if tracker is not None:
+                await producer.publish(new_ballot(number, tracker=tracker), partition=0)
+            await producer.publish(new_ballot(number), partition=0)
+            async with asyncio.timeout(60):
+                while BallotAccepted.type_name() not in await heard.get():
+                    pass
+            assert len(await rows(pool)) == number + 1
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
 async def test_replicas_that_come_and_go_apply_each_event_once(
     kafka: KafkaSettings,
     pool: asyncpg.Pool,

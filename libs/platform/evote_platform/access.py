@@ -32,7 +32,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPBase
 
-from .bodylimit import passed
+from .bodylimit import Beforehand, passed
 from .clock import Clock
 from .problems import RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
 from .ratelimit import TokenBucket, address_key
@@ -230,7 +230,7 @@ async def require_scraper(request: Request, _: Annotated[object, Security(SCRAPE
 
 
 @dataclass(frozen=True)
-class AddressLimit:
+class AddressLimit(Beforehand):
     """Answers 429 when an address asks too often; for the endpoints of a service that :class:`LimitsAddresses`.
 
     A shared address (a family, a town hall) slows down and is never locked out. Behind a proxy the address is what
@@ -243,9 +243,6 @@ class AddressLimit:
         wait_s = service.address_limit.take(address_key(request.client.host if request.client else ""))
         if wait_s:
             raise Problem(RATE_LIMITED, retry_after_s=wait_s)
-
-    async def __call__(self) -> None:
-        """Nothing is left to do behind the body."""
 
 
 limit_address: Final = AddressLimit()

@@ -7,12 +7,13 @@ parse megabytes only to be refused. A :class:`GuardedRoute` asks those of them t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
@@ -64,14 +65,21 @@ class Guard(Protocol):
         """Raise a problem, or give what the dependency needs later from :func:`passed`."""
 
 
+class Beforehand:
+    """A dependency with which a :class:`GuardedRoute` is done before the body: FastAPI never hears of it.
+
+    FastAPI's way to a dependency costs a request more than what most of them do.
+    """
+
+    async def __call__(self) -> None:
+        """For ``Depends``, which wants something to call."""
+
+
 @dataclass(frozen=True)
-class BodyUpTo:
+class BodyUpTo(Beforehand):
     """A dependency that declares how large the bodies of its routes may be, for ``Depends(BodyUpTo(…))``."""
 
     max_bytes: int
-
-    async def __call__(self) -> None:
-        """Nothing is left to do: the route has read it off."""
 
 
 def passed(request: Request, guard: Guard) -> Any:
@@ -82,10 +90,23 @@ def passed(request: Request, guard: Guard) -> Any:
 class GuardedRoute(APIRoute):
     """A route that asks its guards before it reads a byte of the body, and bounds the body."""
 
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, dependencies: Sequence[Depends] | None = None, **options: Any
+    ) -> None:
+        """As FastAPI makes it, without the dependencies that are :class:`Beforehand`."""
+        declared = dependencies or ()
+        self._beforehand = [each.dependency for each in declared if isinstance(each.dependency, Beforehand)]
+        left = [each for each in declared if not isinstance(each.dependency, Beforehand)]
+        super().__init__(path, endpoint, dependencies=left, **options)
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """All that is asked of a request, in its order: before the body, and by FastAPI."""
+        return (*self._beforehand, *_calls(self.dependant))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, behind the guards."""
-        handle = super().get_route_handler()
-        asked = tuple(_calls(self.dependant))
+        handle, asked = super().get_route_handler(), self.asked
         guards = dict.fromkeys(call for call in asked if isinstance(call, Guard))
         most = max((call.max_bytes for call in asked if isinstance(call, BodyUpTo)), default=SMALL_BODY_BYTES)
         route = self.path_format

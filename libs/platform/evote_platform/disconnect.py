@@ -20,21 +20,28 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
     The request's body must have been read: what comes after it can only be the disconnection.
     """
-    working = asyncio.ensure_future(work)
+    working, gone = asyncio.current_task(), False
+    assert working is not None, "a coroutine runs in a task"  # noqa: S101
+
+    def stop(_: object) -> None:
+        nonlocal gone
+        gone = True
+        working.cancel()
+
     going = asyncio.ensure_future(_gone(request))
-    going.add_done_callback(lambda _: working.cancel())
+    going.add_done_callback(stop)
     try:
-        return await working
+        return await work
     except asyncio.CancelledError:
-        request_cancelled = (current := asyncio.current_task()) is not None and current.cancelling()
-        if request_cancelled or going.cancelled() or not going.done():
-            raise
-        raise ClientGone from None
+        # As asyncio.timeout does: our own cancellation is taken back, and one of the whole request goes on.
+        if gone and not working.uncancel():
+            raise ClientGone from None
+        raise
     finally:
         # Also when this request itself is cancelled: nothing must go on behind its back.
-        working.cancel()
+        going.remove_done_callback(stop)
         going.cancel()
-        await asyncio.gather(working, going, return_exceptions=True)
+        await asyncio.wait([going])
 
 
 async def _gone(request: Request) -> None:

@@ -32,6 +32,7 @@ from pydantic import SecretStr
 from .leadership import keep_leading
 from .metrics import AnchoringMetrics
 from .store import Connection, StoredCheckpoint, checkpoint_root, newest_size, open_anchors
+from .wakes import woken
 
 NewestCounted = Callable[[Connection], Awaitable[StoredCheckpoint | None]]
 """The largest checkpoint that counts: as the witness policy says."""
@@ -73,17 +74,21 @@ class Anchoring:
         writer: AnchorWriter,
         origin: str,
         newest_counted: NewestCounted,
+        wake: asyncio.Event,
         pace: Pace,
         clock: Clock,
         metrics: AnchoringMetrics,
     ) -> None:
-        """``pool`` reaches the schema of :class:`evote_ledger_anchor.projection.LedgerProjection`."""
+        """``pool`` reaches the schema of :class:`evote_ledger_anchor.projection.LedgerProjection`; ``wake`` is set when
+        it shows another checkpoint that counts.
+        """
         self._database_url = database_url
         self._pool = pool
         self._producer = producer
         self._writer = writer
         self._origin = origin
         self._newest_counted = newest_counted
+        self._wake = wake
         self._pace = pace
         self._clock = clock
         self._metrics = metrics
@@ -105,14 +110,21 @@ class Anchoring:
         await self._recall()
         try:
             async with asyncio.TaskGroup() as work:
-                work.create_task(self._repeat(self._send, self._pace.interval_s))
-                work.create_task(self._repeat(self._follow, self._pace.poll_s))
+                work.create_task(self._repeat(self._send, self._until_the_next))
+                work.create_task(self._repeat(self._follow, self._until_the_next_look))
         finally:
             self._metrics.up.labels(self._writer.chain).set(0)
             for shown in (self._metrics.verified_size, self._metrics.lag_entries, self._metrics.lag):
                 shown.remove(self._writer.chain)  # the replica that leads shows them
 
-    async def _repeat(self, step: Callable[[], Awaitable[None]], pause_s: float) -> NoReturn:
+    async def _until_the_next(self) -> None:
+        await asyncio.sleep(self._pace.interval_s)
+        await woken(self._wake)
+
+    async def _until_the_next_look(self) -> None:
+        await asyncio.sleep(self._pace.poll_s)
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]], pause: Callable[[], Awaitable[None]]) -> NoReturn:
         """The chain's faults end a step and nothing else, so that the lag shows while it is down."""
         while True:
             try:
@@ -127,7 +139,7 @@ class Anchoring:
                 self._note_trouble(f"unreadable: {type(error).__name__}")
                 _log.error("anchoring-failed", chain=self._writer.chain, **exception_facts(error))
                 await asyncio.sleep(_RETRY_S)
-            await asyncio.sleep(pause_s)
+            await pause()
 
     def _note_trouble(self, trouble: str) -> None:
         self._metrics.up.labels(self._writer.chain).set(0)
@@ -162,7 +174,13 @@ class Anchoring:
         if head.block >= self._first_block:
             found = await self._writer.anchors(self._origin, self._first_block, head.block)
         ours = [anchored for anchored in found if await self._is_ours(anchored)]
+        # The largest of a block covers the others, and each announcement is two events for every reader of the log. But
+        # what was announced in another block must not stay announced there.
+        largest = {anchored.block: anchored.anchor.size for anchored in ours}
         for anchored in ours:
+            size = anchored.anchor.size
+            if size != largest[anchored.block] and size not in self._announced:
+                continue
             await self._announce(anchored)
             if anchored.block <= head.final_block:
                 await self._verify(anchored)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
-import httpx
 import structlog
 from evote_eventlog.projection import TRANSIENT
 from evote_platform.logging import exception_facts
@@ -22,7 +21,7 @@ from evote_tlog.policy import NO_QUORUM, Policy
 from evote_tlog.proof import consistency_ranges
 
 from .store import StoredCheckpoint, newest_checkpoint, range_hashes
-from .witness_client import Outcome, WitnessClient, WitnessFailed
+from .witness_client import Outcome, WitnessClient, WitnessFailed, open_http
 
 PATIENCE_S: Final = 2.0
 """How long a new leader waits for witnesses: nobody can vote to the end while there is none."""
@@ -71,7 +70,7 @@ async def require_continuation(policy: Policy, pool: asyncpg.Pool, key: SigningK
             _log.error("witness-not-understood", witness=client.name, **exception_facts(error))
         return False
 
-    async with httpx.AsyncClient() as http, asyncio.TaskGroup() as group:
+    async with open_http() as http, asyncio.TaskGroup() as group:
         asked = {
             group.create_task(is_ahead(WitnessClient(witness, http))): witness.name for witness in policy.witnesses
         }

@@ -124,6 +124,16 @@ class MonitorMetrics:
             "evote_ledger_monitor_last_pass_duration_seconds", "How long that pass took.", registry=registry
         )
         self.entries = Gauge("evote_ledger_monitor_entries", "Entries that it checked.", registry=registry)
+        self.remembered = Gauge(
+            "evote_ledger_monitor_remembered_entries",
+            "Size of the newest checkpoint that the monitor remembers, over restarts too; 0: none.",
+            registry=registry,
+        )
+        self.intact = Gauge(
+            "evote_ledger_monitor_intact_pass_timestamp_seconds",
+            "When the newest pass of this replica began that found nothing, in seconds since 1970; 0: none yet.",
+            registry=registry,
+        )
         self.failures = Counter(
             "evote_ledger_monitor_failures",
             "Passes that were not completed, by what kept them.",

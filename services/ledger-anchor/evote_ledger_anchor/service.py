@@ -12,6 +12,7 @@ from evote_anchors.anchor import ChainName
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
+from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
@@ -39,6 +40,7 @@ from .projection import LedgerProjection
 from .sequencer import TRANSACTIONAL_ID, Sequencer
 from .settings import LedgerSettings
 from .store import Connection, StoredCheckpoint, newest_counted
+from .wakes import Wakes
 from .witnessing import Witnessing
 
 SERVICE = "ledger-anchor"
@@ -75,6 +77,7 @@ class _Means:
     producer: EventProducer
     publishes: PublishMetrics
     chains: Sequence[OpenChain]
+    wakes: Wakes
     registry: CollectorRegistry
     clock: Clock
 
@@ -103,9 +106,14 @@ async def running(
         show_pool(pool, registry)
         publishes = PublishMetrics(registry)
         producer = EventProducer(settings.kafka(), SERVICE, clock, metrics=publishes)
-        means = _Means(settings, key, policy, pool, producer, publishes, chains, registry, clock)
+        means = _Means(settings, key, policy, pool, producer, publishes, chains, Wakes(), registry, clock)
         runner = ProjectionRunner(
-            settings.kafka(), pool, LedgerProjection(key.verifier), producer, ProjectionMetrics(registry)
+            settings.kafka(),
+            pool,
+            LedgerProjection(key.verifier),
+            producer,
+            ProjectionMetrics(registry),
+            on_applied=means.wakes.applied,
         )
         sequencer, monitor = _sequencer(means), _monitor(means)
         readiness.watch("database", database_check(pool))
@@ -163,6 +171,7 @@ def _witnessing(means: _Means, policy: Policy) -> Witnessing:
         clock=means.clock,
         metrics=WitnessMetrics(means.registry),
         interval_s=means.settings.witness_interval_s,
+        wake=means.wakes.at(CheckpointSigned, CheckpointWitnessed),
     )
 
 
@@ -180,6 +189,7 @@ def _anchorings(means: _Means) -> list[Anchoring]:
             writer=chain.writer,
             origin=means.key.verifier.name,
             newest_counted=counted,
+            wake=means.wakes.at(CheckpointSigned if means.policy is None else CheckpointWitnessed),
             pace=chain.pace,
             clock=means.clock,
             metrics=metrics,

@@ -13,7 +13,6 @@ from math import nan
 from typing import Final
 
 import asyncpg
-import httpx
 import structlog
 from evote_eventlog.events import CheckpointWitnessed
 from evote_eventlog.producer import EventProducer
@@ -29,12 +28,12 @@ from pydantic import SecretStr
 from .leadership import keep_leading
 from .metrics import WitnessMetrics
 from .store import StoredCheckpoint, newest_checkpoint, newest_counted, range_hashes
-from .witness_client import Outcome, WitnessClient, WitnessFailed
+from .wakes import woken
+from .witness_client import Outcome, Prove, WitnessClient, WitnessFailed, open_http
 
 GRACE_S: Final = 0.2
 """How long witnesses beyond the quorum may still add their cosignatures: some readers trust just them."""
 
-_PROJECTION_POLL_S = 0.02
 _PROJECTION_PATIENCE_S = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -53,8 +52,15 @@ class Witnessing:
         clock: Clock,
         metrics: WitnessMetrics,
         interval_s: float,
+        wake: asyncio.Event,
     ) -> None:
-        """``policy``: every witness has a URL. ``interval_s``: seconds from one round of questions to the next."""
+        """Nothing is asked yet.
+
+        Args:
+            policy: every witness has a URL.
+            interval_s: seconds from one round of questions to the next, at least.
+            wake: set when the tables show another checkpoint, or that one counts.
+        """
         self._database_url = database_url
         self._pool = pool
         self._producer = producer
@@ -62,6 +68,7 @@ class Witnessing:
         self._clock = clock
         self._metrics = metrics
         self._interval_s = interval_s
+        self._wake = wake
         self._busy: dict[str, asyncio.Task[None]] = {}
         """Who has been asked and has not answered, by name."""
         for witness in policy.witnesses:
@@ -73,7 +80,7 @@ class Witnessing:
 
     async def _lead(self) -> None:
         try:
-            async with httpx.AsyncClient() as http:
+            async with open_http() as http:
                 await self._rounds([WitnessClient(witness, http) for witness in self._policy.witnesses])
         finally:
             await _cancel(self._busy.values())
@@ -92,6 +99,7 @@ class Witnessing:
                 # An answer may be made to break whoever reads it: that must not stop the sequencer beside this task.
                 _log.error("witnessing-failed", **exception_facts(error))
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await woken(self._wake)
 
     async def _round(self, clients: Sequence[WitnessClient], cosigned: _Cosigned) -> _Cosigned:
         """Ask for the newest checkpoint; returns the cosignatures so far, which are not asked for again."""
@@ -101,7 +109,7 @@ class Witnessing:
         counted = await newest_counted(self._pool, self._policy)
         lag = target.size - (counted.size if counted else 0)
         self._metrics.lag.set(lag)
-        if lag <= 0:
+        if lag <= 0 or cosigned.said(target):
             return cosigned
         if cosigned.size != target.size:
             cosigned = _Cosigned(target.size)
@@ -140,7 +148,7 @@ class Witnessing:
     async def _ask(self, client: WitnessClient, target: StoredCheckpoint, cosigned: _Cosigned) -> None:
         try:
             with asking("ask witness", {"server.address": client.name, "evote.log.size": target.size}):
-                signature = await client.cosign(target, self._prove)
+                signature = await client.cosign(target, self._proving(cosigned))
         except WitnessFailed as failed:
             self._failed(client, failed.outcome, failed.reason)
             return
@@ -156,24 +164,26 @@ class Witnessing:
         log = _log.error if grave else _log.warning
         log("witness-failed", witness=client.name, outcome=outcome.value, reason=reason)
 
-    async def _prove(self, first: int, second: int) -> Sequence[bytes]:
-        return await range_hashes(self._pool, consistency_ranges(first, second), second)
+    def _proving(self, cosigned: _Cosigned) -> Prove:
+        """Witnesses that cosigned the same size need the same proof: it is made once."""
+
+        async def prove(first: int, second: int) -> Sequence[bytes]:
+            async with cosigned.proving:
+                if (first, second) not in cosigned.proofs:
+                    ranges = consistency_ranges(first, second)
+                    cosigned.proofs[first, second] = await range_hashes(self._pool, ranges, second)
+            return cosigned.proofs[first, second]
+
+        return prove
 
     async def _publish(self, target: StoredCheckpoint, cosigned: _Cosigned) -> None:
-        """Say that the checkpoint counts, and wait until the tables say so too, lest it be asked for again."""
+        """Say that the checkpoint counts."""
         lines = [given.line for _, given in sorted(cosigned.signatures.items())]
         note = target.note + "".join(lines)
         checkpoint = verify_policy(note, self._policy)  # what is published holds for every reader of this policy
         with span("announce cosignatures", {"evote.log.size": target.size}):
             await self._producer.publish(CheckpointWitnessed(origin=checkpoint.origin, size=checkpoint.size, note=note))
-        deadline = time.monotonic() + _PROJECTION_PATIENCE_S
-        while time.monotonic() < deadline:
-            counted = await newest_counted(self._pool, self._policy)
-            if counted is not None and counted.size >= target.size:
-                newest = await newest_checkpoint(self._pool)
-                self._metrics.lag.set(newest.size - counted.size if newest else 0)
-                return
-            await asyncio.sleep(_PROJECTION_POLL_S)
+        cosigned.said_at = time.monotonic()
 
 
 class _Cosigned:
@@ -182,6 +192,16 @@ class _Cosigned:
     def __init__(self, size: int = 0) -> None:
         self.size = size
         self.signatures: dict[str, NoteSignature] = {}
+        self.proofs: dict[tuple[int, int], Sequence[bytes]] = {}
+        self.proving = asyncio.Lock()
+        self.said_at: float | None = None
+        """When the log was told, in seconds of the monotonic clock."""
+
+    def said(self, target: StoredCheckpoint) -> bool:
+        """Whether it need not be said (again) that this checkpoint counts: the tables will show it any moment."""
+        if self.said_at is None or self.size != target.size:
+            return False
+        return time.monotonic() < self.said_at + _PROJECTION_PATIENCE_S
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

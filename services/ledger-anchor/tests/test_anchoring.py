@@ -15,6 +15,7 @@ import pytest
 from evote_anchors.anchor import Anchor, ChainHead
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import EventData
+from evote_ledger_anchor import wakes
 from evote_ledger_anchor.anchoring import Anchoring, Pace
 from evote_ledger_anchor.metrics import AnchoringMetrics
 from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
@@ -25,6 +26,7 @@ from pydantic import SecretStr
 
 from .fake_chain import FakeMiningChain
 
+NEVER_S = 1e6
 WORKS, LOST, LANDED = None, Fault.LOST, Fault.LANDED
 
 
@@ -49,11 +51,13 @@ class Place:
         self.registry = CollectorRegistry()
         self._metrics = AnchoringMetrics(self.registry)
         self._url = SecretStr(database_url)
+        self.wake = asyncio.Event()
         self._ballots = 0
 
     async def grow(self) -> int:
         self._ballots += 1
         await self.log.append([self.events.ballot(self._ballots)])
+        self.wake.set()
         return self._ballots
 
     @asynccontextmanager
@@ -65,6 +69,7 @@ class Place:
             writer=self.chain,
             origin=self.log.key.verifier.name,
             newest_counted=newest_checkpoint,
+            wake=self.wake,
             pace=Pace(interval_s=0.01, poll_s=0.01, first_block=0),
             clock=lambda: datetime.now(UTC),
             metrics=self._metrics,
@@ -110,6 +115,38 @@ async def test_the_newest_checkpoint_is_anchored_and_verified(place: Place) -> N
     anchored = [anchor for _, anchors in place.chain.blocks for anchor in anchors]
     origin = place.log.key.verifier.name
     assert anchored == [Anchor(origin, size, await checkpoint_root(place.log.pool, size)) for size in (1, 2, 3)]
+
+
+async def test_a_checkpoint_is_sent_when_it_is_projected_and_not_at_the_next_look(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakes, "LOOK_AGAIN_S", NEVER_S)
+    async with place.anchoring():
+        for _ in range(3):
+            size = await place.grow()
+            await eventually(lambda size=size: place.verified(size))
+
+
+async def test_a_checkpoint_that_another_replica_projected_is_found(place: Place) -> None:
+    async with place.anchoring():
+        await place.grow()
+        await eventually(lambda: place.verified(1))
+        await place.log.append([place.events.ballot(2)])
+        await eventually(lambda: place.verified(2))
+
+
+async def test_of_the_anchors_in_one_block_the_largest_is_announced(place: Place) -> None:
+    """It covers the others, and each announcement is two events that every reader of the log reads."""
+    place.chain.mining = False
+    async with place.anchoring():
+        for waiting in (1, 2):
+            await place.grow()
+            await eventually(lambda waiting=waiting: _async(len(place.chain.mempool) == waiting))
+        place.chain.mine()
+        await eventually(lambda: place.verified(2))
+        assert await place.rows() == [(2, True)]
+        assert place.metric("evote_anchor_lag_entries") == 0
+    assert place.chain.sizes() == [1, 2]
 
 
 async def test_checkpoints_that_come_while_the_chain_is_down_share_one_anchor(place: Place) -> None:
@@ -168,6 +205,24 @@ async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_blo
         await eventually(lambda: place.verified(size))
     block = await place.log.pool.fetchval("SELECT block FROM anchors")
     assert block == next(number for number, (_, anchors) in enumerate(place.chain.blocks) if anchors)
+
+
+async def test_an_anchor_that_a_reorganisation_moves_beside_a_larger_one_is_announced_there(place: Place) -> None:
+    place.chain.finality_depth = 2
+    async with place.anchoring():
+        await place.grow()
+        await eventually(lambda: _is(place, [(1, False)]))
+        place.chain.mining = False
+        await place.grow()
+        await eventually(lambda: _async(bool(place.chain.mempool)))
+        first, second = place.chain.submitted[0], place.chain.submitted[-1]
+        del place.chain.blocks[-1]
+        place.chain.mempool.clear()
+        place.chain.mine(first, second)
+        place.chain.mine()
+        place.chain.mine()
+        await eventually(lambda: place.verified(2))
+    assert await place.rows() == [(1, True), (2, True)]
 
 
 @pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])

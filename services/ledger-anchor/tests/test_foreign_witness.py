@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from evote_ledger_anchor.store import StoredCheckpoint, checkpoint_note, range_hashes
-from evote_ledger_anchor.witness_client import Outcome, WitnessClient, WitnessFailed
+from evote_ledger_anchor.witness_client import Outcome, WitnessClient, WitnessFailed, open_http
 from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
 from evote_local.nodes.processes import ChildProcess
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
@@ -78,7 +77,7 @@ async def test_a_witness_of_another_implementation_cosigns_our_log_and_only_one_
     async def prove(first: int, second: int) -> Sequence[bytes]:
         return await range_hashes(log.pool, consistency_ranges(first, second), second)
 
-    async with httpx.AsyncClient() as http:
+    async with open_http() as http:
         client = WitnessClient(witness, http)
         size = 0
         for growth in (1, 2, 300):

@@ -179,9 +179,17 @@ async def test_what_is_remembered_is_said_at_the_start_and_that_nothing_is(
         await system.completed_passes(1)
     said = capsys.readouterr().out
     assert "monitor-remembers" in said and f"size={BALLOTS}" in said
+    assert system.metric("evote_ledger_monitor_intact_pass_timestamp_seconds") > 0
     # Elsewhere, and not taken away: the last save of the monitor before may still be under way.
     system.state_file = system.state_file.with_name("gone.json")
     system.new_monitor()
     async with system.running():
         await system.completed_passes(1)
-    assert "monitor-without-memory" in capsys.readouterr().out, "it is gone"
+    said = capsys.readouterr().out
+    assert "monitor-without-memory" in said and "gone.json" in said
+    system.state_file = None
+    system.new_monitor()
+    async with system.running():
+        await system.completed_passes(1)
+    said = capsys.readouterr().out
+    assert "monitor-without-memory" in said and "EVOTE_MONITOR_STATE_FILE is not set" in said

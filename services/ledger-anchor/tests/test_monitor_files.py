@@ -198,6 +198,46 @@ async def test_kafka_and_database_both_put_back_are_found_by_what_the_monitor_re
     assert forked.where == f"the monitor's memory, size {BALLOTS + 5}"
 
 
+async def test_an_older_copy_of_the_memory_hides_what_was_put_back_and_is_seen_by_its_size(
+    own_system: System, own_node: KafkaNode, events: Any, tmp_path: Path
+) -> None:
+    """Whoever puts back Kafka, the database and the memory together is found by witnesses, chains and metrics alone."""
+    system, copy, old_memory = own_system, tmp_path / "copy", tmp_path / "old.json"
+    assert system.state_file is not None
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(2)
+
+    def keep(data: Path) -> None:
+        shutil.copytree(data, copy)
+        shutil.copy(str(system.state_file), old_memory)
+
+    await restart(system, own_node, keep)
+    async with system.running():
+        await system.cast(events, range(BALLOTS, BALLOTS + 5))
+        await system.completed_passes(2)
+        assert system.metric("evote_ledger_monitor_remembered_entries") == BALLOTS + 5
+
+    # An older memory alone hides nothing: the log that is there continues it, and it is at the log's end in one pass.
+    shutil.copy(old_memory, system.state_file)
+    system.new_monitor()
+    async with system.running():
+        await system.completed_passes(2)
+        assert system.metric("evote_ledger_monitor_remembered_entries") == BALLOTS + 5
+
+    def put_back(data: Path) -> None:
+        shutil.rmtree(data)
+        shutil.copytree(copy, data)
+        shutil.copy(old_memory, str(system.state_file))
+
+    await restart(system, own_node, put_back)
+    await replay(system.kafka, system.pool, LedgerProjection(system.key.verifier), lambda done, total: None)
+    async with system.running():
+        await system.completed_passes(2)
+        assert system.metric("evote_ledger_monitor_remembered_entries") == BALLOTS, "less than it was"
+    assert await system.findings() == []
+
+
 async def _roll_kafka_back(system: System, node: KafkaNode, events: Any, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     async with system.running():

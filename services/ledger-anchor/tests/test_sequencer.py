@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from evote_eventlog import envelope
@@ -28,7 +27,7 @@ from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import StoredCheckpoint, newest_size
-from evote_ledger_anchor.witness_client import WitnessClient
+from evote_ledger_anchor.witness_client import WitnessClient, open_http
 from evote_local.faults import WRITES, BrokenWrite, Fault, break_write, breaking, every_fault
 from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
 from evote_local.testbed import eventually
@@ -455,7 +454,7 @@ async def _cosign_more(policy: Policy, witness: LocalWitness, key: SigningKey) -
     async def nothing_before(first: int, second: int) -> Sequence[bytes]:
         return ()
 
-    async with httpx.AsyncClient() as http:
+    async with open_http() as http:
         await WitnessClient(member, http).cosign(newest, nothing_before)
 
 

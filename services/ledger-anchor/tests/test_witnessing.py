@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.events import CheckpointWitnessed, EventData
-from evote_ledger_anchor import witness_client
+from evote_ledger_anchor import wakes, witness_client, witnessing
 from evote_ledger_anchor.metrics import WitnessMetrics
 from evote_ledger_anchor.settings import LedgerSettings, UnusableWitnessPolicy
-from evote_ledger_anchor.store import checkpoint_note, newest_counted, newest_size
+from evote_ledger_anchor.store import checkpoint_note, newest_counted, newest_size, range_hashes
 from evote_ledger_anchor.witness_client import Backoff
 from evote_ledger_anchor.witnessing import Witnessing
 from evote_local.nodes.ports import LOOPBACK
@@ -36,6 +36,7 @@ from evote_tlog.policy import (
     parse_policy,
     verify_policy,
 )
+from evote_tlog.proof import Range
 from evote_tlog.witness import AddCheckpoint, format_add_checkpoint, parse_add_checkpoint
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -66,6 +67,7 @@ class Asking:
     def __init__(self, log: Any, database_url: str, policy: Policy) -> None:
         self.pool, self.policy, self.publisher = log.pool, policy, Publisher(log)
         self.registry = CollectorRegistry()
+        self.wake = asyncio.Event()
         self.task = Witnessing(
             database_url=SecretStr(database_url),
             pool=log.pool,
@@ -74,6 +76,7 @@ class Asking:
             clock=utc_now,
             metrics=WitnessMetrics(self.registry),
             interval_s=INTERVAL_S,
+            wake=self.wake,
         )
 
     @asynccontextmanager
@@ -134,11 +137,35 @@ async def test_a_checkpoint_counts_when_the_witnesses_have_cosigned_it(
         shown = (await client.get("/checkpoint/witnessed")).text
         assert verify_policy(shown, policy).size == 15
         assert await asking.cosigned_by() == {"witness-1", "witness-2", "witness-3"}
-        assert asking.lag() == 0
+
+        async def no_lag() -> bool:
+            return asking.lag() == 0
+
+        await eventually(no_lag)
         assert [event.size for event in asking.publisher.events] == [3, 6, 9, 12, 15]
         assert asking.registry.get_sample_value(
             "evote_witness_last_success_timestamp_seconds", {"witness": "witness-1"}
         )
+
+
+async def test_the_witnesses_are_asked_when_a_checkpoint_is_projected_and_given_one_proof(
+    log: Any, events: Any, database_url: str, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakes, "LOOK_AGAIN_S", 1e6)
+    proved: list[tuple[tuple[Range, ...], int]] = []
+
+    async def noted(pool: asyncpg.Pool, ranges: Sequence[Range], size: int) -> list[bytes]:
+        proved.append((tuple(ranges), size))
+        return await range_hashes(pool, ranges, size)
+
+    monkeypatch.setattr(witnessing, "range_hashes", noted)
+    async with Asking(log, database_url, policy).running() as asking:
+        for number in range(4):
+            await log.append([events.ballot(number)])
+            asking.wake.set()
+            await eventually(asking.counts)
+    assert {size for _, size in proved} == {2, 3, 4}
+    assert len(proved) == len(set(proved)), "one for each witness"
 
 
 async def test_a_quorum_is_enough_while_a_witness_is_down(

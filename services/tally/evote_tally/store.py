@@ -381,17 +381,14 @@ async def casts_to_examine(
 
 async def store_verdicts(connection: Connection, election_uuid: str, verdicts: Sequence[Verdict]) -> None:
     """Note what was found."""
-    await connection.executemany(
-        "INSERT INTO examined VALUES ($1, $2, $3, $4)",
-        [
-            (
-                verdict.log_index,
-                election_uuid,
-                None if verdict.ciphertexts is None else b"".join(verdict.ciphertexts),
-                verdict.passed_over,
-            )
-            for verdict in verdicts
-        ],
+    await connection.execute(
+        "INSERT INTO examined (log_index, election_uuid, ciphertexts, passed_over)"
+        " SELECT log_index, $1, ciphertexts, passed_over"
+        " FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS found (log_index, ciphertexts, passed_over)",
+        election_uuid,
+        [verdict.log_index for verdict in verdicts],
+        [None if verdict.ciphertexts is None else b"".join(verdict.ciphertexts) for verdict in verdicts],
+        [verdict.passed_over for verdict in verdicts],
     )
 
 

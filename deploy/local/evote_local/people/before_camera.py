@@ -12,14 +12,15 @@ from typing import Final
 
 from playwright.sync_api import BrowserContext
 
-from .puppet import Gesture, Puppet, encode
+from .face import GESTURES
+from .puppet import Puppet, encode
 
 _POSES: Final = {
-    "まっすぐカメラを見てください。": Gesture(),
-    "顔をゆっくり左に向けてください。": Gesture(yaw_deg=24),
-    "顔をゆっくり右に向けてください。": Gesture(yaw_deg=-24),
-    "顔をゆっくり上に向けてください。": Gesture(pitch_deg=20),
-    "目を一秒ほど閉じてください。": Gesture(eyes_closed=0.9),
+    "まっすぐカメラを見てください。": "straight",
+    "顔をゆっくり左に向けてください。": "turn-left",
+    "顔をゆっくり右に向けてください。": "turn-right",
+    "顔をゆっくり上に向けてください。": "look-up",
+    "目を一秒ほど閉じてください。": "blink",
 }
 """By the words that the page shows in Japanese."""
 
@@ -56,5 +57,7 @@ def sit_before(context: BrowserContext, puppet: Puppet) -> None:
 
     The page's `cameras` are those that were opened, so that a test sees whether they are off again.
     """
-    pictures = {words: base64.b64encode(encode(puppet.frame(gesture))).decode() for words, gesture in _POSES.items()}
+    pictures = {
+        words: base64.b64encode(encode(puppet.frame(GESTURES[pose]))).decode() for words, pose in _POSES.items()
+    }
     context.add_init_script(_CAMERA.replace("POSES", json.dumps(pictures)))

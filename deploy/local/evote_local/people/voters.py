@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import numpy as np
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,6 +32,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_tlog.merkle import leaf_hash
 
+from .face import FaceWay
 from .log_lookup import KnownBallot, PublicLog
 from .occasions import DeviceOccasion, LyingService
 
@@ -42,8 +44,10 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 _ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
 _FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 """What stands before the services lost the replica that it had asked: nobody answered."""
-_SPENT_CHALLENGE = ("challenge-replayed", "challenge-expired")
-"""A release broke off before auth had kept its evidence: the card signs a new challenge."""
+_SPENT = ("challenge-replayed", "challenge-expired", "order-used")
+"""A release broke off before auth had kept its evidence, or a verdict was lost on its way: all begins anew."""
+_JUDGED_WITHIN_S = 120
+"""Pictures wait for those of others, and take a processor for seconds."""
 _STATUS_WITHIN_S = 120
 _LOOK_AGAIN_S = 0.5
 _PLAIN_HTTP = ssl.create_default_context()
@@ -108,6 +112,8 @@ class Cast:
     """From then to the receipt, in seconds."""
     ballot: str = field(repr=False)
     order: OrderStatement = field(repr=False)
+    attempts: int = 1
+    """How often it was posted until there was a receipt."""
 
     def known(self, credential: str) -> KnownBallot:
         """What the device keeps: with the receipt it finds the ballot in the log. ``credential`` is the public one."""
@@ -135,6 +141,10 @@ class Voter:
     """Signs with the card in a reader, through the card agent; None: with the emulated card in this process."""
     by_phone: str | None = None
     """The card's name at the stand-in of the phone's app, for who holds it to a phone; None: they come by reader."""
+    code: str | None = field(default=None, repr=False)
+    """The voting code of the letter, for who comes by code and face; None: they come by card."""
+    judged_s: float | None = None
+    """From sending the pictures of the face to the verdict, once there is one."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
     last_number: int = 0
@@ -158,9 +168,14 @@ class PollingDay:
         log: PublicLog,
         executor: Executor,
         random: Random,
+        face: FaceWay | None = None,
     ) -> None:
-        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop."""
+        """``executor`` runs the encryption where it isn't compiled: the voters' own CPU, apart from the event loop.
+
+        ``face`` is needed where somebody comes by code and face.
+        """
         self._log = log
+        self._face = face
         self.election: Election = parse_election(election_json)
         self._election_json = election_json
         self._auth_url = auth_url
@@ -171,20 +186,22 @@ class PollingDay:
         self.measured = Measurements()
 
     async def obtain_credential(self, voter: Voter, client: httpx.AsyncClient) -> str:
-        """Authenticate by card and receive the private credential (design, trust split: auth)."""
+        """Authenticate by the voter's way in and receive the private credential (design, trust split: auth)."""
         started = time.perf_counter()
         for _ in range(_ATTEMPTS):
             occasion = DeviceOccasion(self.election.uuid)  # fresh keys each time
             try:
-                if voter.by_phone is None:
-                    voter.credential = await self._release(voter, occasion, client)
-                else:
+                if voter.code is not None:
+                    voter.credential = await self._release_by_face(voter, voter.code, occasion, client)
+                elif voter.by_phone is not None:
                     voter.credential = await self._release_by_phone(voter.by_phone, occasion, client)
+                else:
+                    voter.credential = await self._release(voter, occasion, client)
             except VoterRefused as refused:
-                if refused.slug not in _SPENT_CHALLENGE:
+                if refused.slug not in _SPENT:
                     raise
             else:
-                if voter.reader is None:
+                if voter.reader is None and voter.code is None:
                     self.measured.release_s.append(time.perf_counter() - started)
                 return voter.credential
         raise TimeoutError(f"no credential after {_ATTEMPTS} attempts")
@@ -221,6 +238,48 @@ class PollingDay:
         response = await self._retrying(lambda: client.post(f"{base}/phone-releases", json=request))
         return returned.credential(response.json(), challenge_id)
 
+    async def _release_by_face(
+        self, voter: Voter, code: str, occasion: DeviceOccasion, client: httpx.AsyncClient
+    ) -> str:
+        """auth's order for the code, biometric's verdict on the face, and auth's release for the verdict."""
+        if self._face is None:
+            raise ValueError("somebody comes by code and face, and these polls know no way in by face")
+        base = f"{self._auth_url}/elections/{self.election.uuid}"
+        asked = occasion.order_request(code, self._face.code_key)
+        order = str((await self._retrying(lambda: client.post(f"{base}/face-orders", json=asked))).json()["order"])
+        occasion.check_order(order)
+        verdict = await self._show_face(self._face, voter, order, client)
+        order_id = str(json.loads(order)["order_id"])
+        request = occasion.face_request(order_id, verdict)
+        response = await self._retrying(lambda: client.post(f"{base}/face-releases", json=request))
+        return occasion.credential(response.json(), order_id)
+
+    async def _show_face(self, face: FaceWay, voter: Voter, order: str, client: httpx.AsyncClient) -> str:
+        """Do before the camera what biometric asks for, until there is a verdict.
+
+        Pictures that nobody could look at are taken anew: a verification takes one burst, and its attempt is given
+        back.
+        """
+        verifications = f"{face.biometric_url}/verifications"
+        for _ in range(_ATTEMPTS):
+            begun = (await self._retrying(lambda: client.post(verifications, json={"order": order}))).json()
+            burst = await asyncio.to_thread(face.poses.burst, begun["actions"], np.random.default_rng())
+            await asyncio.sleep(burst.seconds)
+            sent_at = time.perf_counter()
+            answer = await self._attempt(
+                client.post(
+                    f"{verifications}/{begun['verification_id']}/frames",
+                    data={"nonce": begun["nonce"], "timestamps": ",".join(map(str, burst.times_ms))},
+                    files=[("frames", ("frame.jpg", frame, "image/jpeg")) for frame in burst.frames],
+                    timeout=_JUDGED_WITHIN_S,
+                )
+            )
+            if isinstance(answer, httpx.Response):
+                voter.judged_s = time.perf_counter() - sent_at
+                return str(answer.json()["verdict"])
+            await asyncio.sleep(answer)
+        raise TimeoutError(f"no verdict after {_ATTEMPTS} attempts")
+
     async def encrypt(self, voter: Voter, choices: list[list[int]]) -> str:
         """A ballot of the voter's, by their own device."""
         if voter.credential is None:
@@ -248,7 +307,7 @@ class PollingDay:
             await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()
         try:
-            response, order = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
         except VoterRefused as refused:
             if refused.slug != "older-than-your-last-ballot":
                 raise
@@ -257,12 +316,12 @@ class PollingDay:
             if last == tracker_of(ballot):
                 raise LyingService("the ballot that is not taken stands already") from None
             await self._find_in_log(voter, last, client)
-            response, order = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
         answered_s = time.perf_counter() - started
         self.measured.cast_s.append(answered_s)
         receipt = response.json()
         await self._check_receipt(receipt, ballot)
-        cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order)
+        cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order, attempts)
         voter.casts.append(cast)
         return cast
 
@@ -321,10 +380,17 @@ class PollingDay:
 
     async def _post(
         self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient
-    ) -> tuple[httpx.Response, OrderStatement]:
+    ) -> tuple[httpx.Response, OrderStatement, int]:
+        """The receipt's answer, the order statement that was sent, and how often it was."""
         order = _sign(self.election, credential, ballot, voter.last_number + 1)
-        body = _body(ballot, order)
-        return await self._retrying(lambda: self._send(body, client)), order
+        body, attempts = _body(ballot, order), 0
+
+        async def send() -> httpx.Response:
+            nonlocal attempts
+            attempts += 1
+            return await self._send(body, client)
+
+        return await self._retrying(send), order, attempts
 
     async def _send(self, body: str, client: httpx.AsyncClient) -> httpx.Response:
         """One try, at any replica."""

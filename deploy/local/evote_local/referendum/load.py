@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import secrets
 import shutil
@@ -19,11 +20,13 @@ from evote_platform.clock import utc_now
 from rich.console import Console
 
 from ..nodes.processes import name_child
+from ..people.face import Poses, PosesUnreadable
 from ..people.observed import CROWD, Observed
 from ..people.officers import ANSWERS, BLANK
-from ..people.target import POLLS_OPEN, Target, card_name, write_target
+from ..people.target import POLLS_OPEN, Letters, Target, card_name, write_target
 from ..people.voters import open_client
 from ..stack.platform import Platform
+from ..stack.stack import WEIGHTS as FACE_MODELS
 from ..stack.stack import Stack, temporary_directory
 from .breaking import Breaker, Part, Planned, parse_faults
 from .referendum import CHOICES, WEIGHTS, Referendum
@@ -38,22 +41,41 @@ class LoadFailed(Exception):
 
 
 def run_load(
-    *, voters: int, group: str, phone: float, faults: str, options: Sequence[str], output: Path, console: Console
+    *,
+    voters: int,
+    group: str,
+    phone: float,
+    face: float,
+    poses: Path,
+    faults: str,
+    options: Sequence[str],
+    output: Path,
+    console: Console,
 ) -> None:
     """Hold the referendum; raises :class:`LoadFailed` unless each acknowledged ballot is counted as it was meant.
 
-    The share ``phone`` of the voters come by phone. ``faults`` are what :func:`~.breaking.parse_faults` reads, and
-    ``options`` are those of ``evote-load``, whose report is written to ``output``.
+    The share ``phone`` of the voters come by phone, and ``face`` by code and face: for them biometric runs, and
+    pictures of each pose are in the folder ``poses``.
+    ``faults`` are what :func:`~.breaking.parse_faults` reads, and ``options`` are those of ``evote-load``, whose report
+    is written to ``output``.
     """
+    before_camera = _read_poses(poses) if face else None
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        stack = Stack(directory, authority, announce=lambda part: console.print(f"  {part}"))
+        stack = Stack(
+            directory,
+            authority,
+            announce=lambda part: console.print(f"  {part}"),
+            weights=FACE_MODELS if before_camera else None,
+        )
         if phone:
             stack.offer_phone()
         with stack:
             planned = parse_faults(faults, list(parts_of(stack)))
-            asyncio.run(_hold(stack, directory, voters, group, phone, planned, options, output, console))
+            asyncio.run(
+                _hold(stack, directory, voters, group, phone, face, before_camera, planned, options, output, console)
+            )
 
 
 async def _hold(
@@ -62,6 +84,8 @@ async def _hold(
     voters: int,
     group: str,
     phone: float,
+    face: float,
+    before_camera: Poses | None,
     planned: Sequence[Planned],
     options: Sequence[str],
     output: Path,
@@ -75,7 +99,14 @@ async def _hold(
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         target = directory / "target"
         cards = [voter.card for voter in referendum.voters]
-        write_target(target, target_of(stack, referendum, phone=phone), cards)
+        letters, biometric_url = None, ""
+        if before_camera is not None:
+            console.print("  faces are enrolled and letters sent")
+            biometric_url = stack.biometric.url
+            letters = await send_letters(referendum, face, before_camera, biometric_url)
+        write_target(
+            target, target_of(stack, referendum, phone=phone, biometric_url=biometric_url), cards, letters=letters
+        )
         casts = output / "casts.jsonl"
         # An earlier run's must not be held against this count, nor its log against this stack's.
         casts.unlink(missing_ok=True)
@@ -158,7 +189,20 @@ def meant(kept: Sequence[Mapping[str, Any]]) -> list[int]:
     return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
 
-def target_of(stack: Platform, referendum: Referendum, *, phone: float = 0) -> Target:
+async def send_letters(referendum: Referendum, share: float, poses: Poses, biometric_url: str) -> Letters:
+    """Enrol the share of the voters, the last ones, as whoever is in ``poses``, and send them their codes."""
+    await referendum.send_letters(round(share * len(referendum.voters)), poses.photograph(), biometric_url)
+    return Letters({voter.number: voter.code for voter in referendum.voters if voter.code is not None}, poses)
+
+
+def _read_poses(folder: Path) -> Poses:
+    try:
+        return Poses.read(folder)
+    except PosesUnreadable as error:
+        raise LoadFailed(f"nobody can come by face: {error}") from None
+
+
+def target_of(stack: Platform, referendum: Referendum, *, phone: float = 0, biometric_url: str = "") -> Target:
     """What a crowd needs to know of a referendum on a running platform; the share ``phone`` of the voters have phones.
 
     Their cards are given to the stand-in of the phone's app, which the stack must have for it.
@@ -178,4 +222,6 @@ def target_of(stack: Platform, referendum: Referendum, *, phone: float = 0) -> T
         choices={choice: [plain] for choice, plain in CHOICES.items()},
         weights=WEIGHTS,
         by_phone=by_phone,
+        biometric_url=biometric_url,
+        code_key=base64.b64encode(stack.identities.voting_code_key.public_bytes_raw()).decode(),
     )

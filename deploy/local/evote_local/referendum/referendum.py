@@ -105,6 +105,19 @@ class Referendum:
             self.voters.append(Voter(number, card))
             step()
 
+    async def send_letters(self, count: int, photograph: bytes, biometric_url: str) -> None:
+        """Let the last ``count`` voters come by code and face.
+
+        At the counter ``photograph`` is enrolled as the face of each: the simulation knows one. Then the letters with
+        their codes are sent.
+        """
+        late = self.voters[len(self.voters) - count :]
+        for voter in late:
+            await self.officers.enrol_face(self.voter_id(voter.number), photograph, biometric_url)
+        codes = await self.officers.voting_codes()
+        for voter in late:
+            voter.code = codes[self.voter_id(voter.number)]
+
     def name_of(self, voter: int) -> str:
         """As it stands on the roll and on the voter's card."""
         return self._residents[voter].name

@@ -30,7 +30,7 @@ from ..nodes.processes import log_tail
 from ..people.officers import StepRefused
 from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, open_client
 from ..stack.identities import OFFICER_PASSWORD
-from ..stack.stack import Stack, temporary_directory
+from ..stack.stack import WEIGHTS, Stack, temporary_directory
 from .attendant import Attendant, Orders
 from .devices import device_pool
 from .referendum import Referendum
@@ -39,8 +39,6 @@ STATE = Path(".cache") / "standing"
 _PID, _LOG, _ADDRESSES, _SERVICES = STATE / "pid", STATE / "log", STATE / "addresses.json", STATE / "services.json"
 _SETTINGS = STATE / "settings.sh"
 _CARD = "card.json"
-_WEIGHTS = Path(".cache") / "weights"
-"""Of the face models, where `make install` puts them."""
 _START_WAIT_S, _STOP_WAIT_S = 600, 60
 _LOOK_EVERY_S = 0.5
 
@@ -91,7 +89,7 @@ def stand(*, voters: int, group: str, photo: Path | None, console: Console) -> N
     with temporary_directory() as name:
         directory = Path(name)
         authority = TestAuthority(utc_now, secrets.token_bytes)
-        stack = Stack(directory, authority, announce=console.print, weights=None if photo is None else _WEIGHTS)
+        stack = Stack(directory, authority, announce=console.print, weights=None if photo is None else WEIGHTS)
         phone = stack.offer_phone()
         with stack, ExitStack() as running:
             referendum = asyncio.run(_open_and_vote(stack, directory, voters, group))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
@@ -41,6 +42,9 @@ _SCHEMAS = {
 
 _RULES = Path(__file__).parents[4] / "deploy/monitoring/rules"
 _HELPDESK = "つくば市選挙管理委員会（模擬）\n電話 029-000-0000（平日 9 時から 17 時まで）"
+
+WEIGHTS: Final = Path(".cache") / "weights"
+"""Of the face models, where `make install` puts them."""
 
 # The simulated voters all come from 127.0.0.1: as many requests a minute as the machine can answer.
 _REQUESTS_PER_ADDRESS = "1000000"

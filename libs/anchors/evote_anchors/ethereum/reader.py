@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from eth_typing import BlockNumber
+from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
-from web3.types import FilterParams, LogReceipt
+from web3.types import BlockData, FilterParams, LogReceipt, TxData
 
 from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import ChainUnavailable
@@ -117,24 +118,33 @@ class EthereumReader:
         return search
 
     async def _complete(self, origin: str, logs: Sequence[LogReceipt]) -> list[AnchoredHead]:
-        slots = asyncio.Semaphore(_CALLS_AT_ONCE)
-
-        async def one(log: LogReceipt) -> AnchoredHead:
-            async with slots:
-                return await self._complete_one(origin, log)
-
-        return list(await asyncio.gather(*map(one, logs)))
-
-    async def _complete_one(self, origin: str, log: LogReceipt) -> AnchoredHead:
         """Block and transaction are asked for by hash: a reorganisation meanwhile can't mix two histories."""
-        block = await self._ask(lambda web3: web3.eth.get_block(log["blockHash"]))
-        transaction = await self._ask(lambda web3: web3.eth.get_transaction(log["transactionHash"]))
-        size, root = read_anchored(log["data"])
-        return AnchoredHead(
-            anchor=Anchor(origin, size, root),
-            transaction=log["transactionHash"].to_0x_hex(),
-            block=log["blockNumber"],
-            block_hash=log["blockHash"].to_0x_hex(),
-            block_time=datetime.fromtimestamp(block["timestamp"], UTC),
-            anchorer=transaction["from"],
+        blocks = await self._each([log["blockHash"] for log in logs], lambda web3, block: web3.eth.get_block(block))
+        transactions = await self._each(
+            [log["transactionHash"] for log in logs], lambda web3, transaction: web3.eth.get_transaction(transaction)
         )
+        return [_anchored(origin, log, blocks[log["blockHash"]], transactions[log["transactionHash"]]) for log in logs]
+
+    async def _each(
+        self, hashes: Iterable[HexBytes], what: Callable[[Web3, HexBytes], Awaitable[T]]
+    ) -> dict[HexBytes, T]:
+        """What a node says of each, asked once: several anchors share a block."""
+        slots, distinct = asyncio.Semaphore(_CALLS_AT_ONCE), list(dict.fromkeys(hashes))
+
+        async def one(wanted: HexBytes) -> T:
+            async with slots:
+                return await self._ask(lambda web3: what(web3, wanted))
+
+        return dict(zip(distinct, await asyncio.gather(*map(one, distinct)), strict=True))
+
+
+def _anchored(origin: str, log: LogReceipt, block: BlockData, transaction: TxData) -> AnchoredHead:
+    size, root = read_anchored(log["data"])
+    return AnchoredHead(
+        anchor=Anchor(origin, size, root),
+        transaction=log["transactionHash"].to_0x_hex(),
+        block=log["blockNumber"],
+        block_hash=log["blockHash"].to_0x_hex(),
+        block_time=datetime.fromtimestamp(block["timestamp"], UTC),
+        anchorer=transaction["from"],
+    )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
-from evote_platform.bodylimit import BodyUpTo
+from evote_platform.bodylimit import Beforehand, BodyUpTo
 from evote_platform.caching import public_for
 from evote_platform.clock import rfc3339
 from evote_platform.cross_origin import FrontRoute
@@ -66,7 +66,7 @@ ReaderOf = Annotated[Reader, Depends(reader_of)]
 
 
 @dataclass(frozen=True)
-class Turn:
+class Turn(Beforehand):
     """Turns a cast away before a byte of its body is read, when it would wait too long."""
 
     async def before_body(self, request: Request) -> None:
@@ -74,18 +74,16 @@ class Turn:
         service: BallotService = await running_service(request)
         service.door.require_room()
 
-    async def __call__(self) -> None:
-        """Nothing is left to do behind the body."""
-
 
 @router.post(
     "/elections/{election_uuid}/ballots",
     status_code=201,
+    response_model=Receipt,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
     dependencies=[Depends(Turn()), Depends(limit_address), Depends(BodyUpTo(_MOST_CAST_BYTES))],
 )
-async def cast(election_uuid: ElectionUuidPath, request: Request, response: Response, service: Service) -> Receipt:
+async def cast(election_uuid: ElectionUuidPath, request: Request, service: Service) -> Response:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
 
     A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
@@ -109,9 +107,9 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, response: Resp
         if isinstance(taken_in, CheckedCast):
             # From here on it goes through, also when the client is gone: it may be durable already.
             taken_in = await service.intake.record(taken_in)
-    response.status_code = 201 if taken_in.is_new else 200
     service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
-    return Receipt.of(taken_in.receipt)
+    receipt = Receipt.of(taken_in.receipt).model_dump_json()
+    return Response(receipt, status_code=201 if taken_in.is_new else 200, media_type="application/json")
 
 
 @router.get("/elections/{election_uuid}/ballots", openapi_extra=OPTIONAL_ACCESS, dependencies=[Depends(_LIVE)])
@@ -183,7 +181,7 @@ async def _read_standing(service: BallotService, election_uuid: str, tracker: st
     """Of a ballot that the tables don't have yet: by what the reader has seen."""
     credential = service.read_back.credential_of(election_uuid, tracker)
     if credential is None:
-        await service.read_back.catch_up()  # another replica may have taken it in just now
+        await service.read_back.look_with_others()  # another replica may have taken it in just now
         credential = service.read_back.credential_of(election_uuid, tracker)
     if credential is None:
         return None

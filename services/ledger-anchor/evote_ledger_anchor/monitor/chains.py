@@ -9,11 +9,10 @@ from typing import Final
 import structlog
 from evote_anchors.anchor import Anchor, AnchoredHead, AnchorReader, ChainHead
 from evote_anchors.errors import ChainError, ChainUnavailable
-from evote_eventlog.events import AnchorVerified
 from evote_platform.logging import exception_facts
 
 from .domain import NOTHING, Finding
-from .signed_log import SignedLog
+from .signed_log import SignedLog, VerifiedAnchor
 
 READ_ALL_EVERY: Final = 20
 """In between, a pass asks a chain only for the blocks that have become final since the last."""
@@ -88,7 +87,8 @@ class ChainWatch:
             return None
         self._forged = None
         anchors = [*known, *read]
-        vanished = [old for old in self._final if old.block <= head.block and old not in anchors]
+        there = set(anchors)
+        vanished = [old for old in self._final if old.block <= head.block and old not in there]
         self._passes += 1
         if anew or head.final_block >= self._final_block:
             beyond = [old for old in self._final if old.block > head.block]
@@ -142,7 +142,7 @@ def judge_anchors(reading: ChainReading, log: SignedLog, lost: Mapping[int, byte
     return findings
 
 
-def judge_verified(reading: ChainReading, verified: Iterable[AnchorVerified]) -> list[Finding]:
+def judge_verified(reading: ChainReading, verified: Iterable[VerifiedAnchor]) -> list[Finding]:
     """An anchor that was final once must stay in its block."""
     findings = []
     there = {(held.anchor.size, held.anchor.root.hex(), held.block, held.block_hash) for held in reading.anchors}
@@ -159,7 +159,7 @@ def judge_verified(reading: ChainReading, verified: Iterable[AnchorVerified]) ->
     return findings
 
 
-def find_oddity(reading: ChainReading, verified: Iterable[AnchorVerified]) -> tuple[str, str] | None:
+def find_oddity(reading: ChainReading, verified: Iterable[VerifiedAnchor]) -> tuple[str, str] | None:
     """How the chain contradicts itself, as expected and found: that may also be one of its nodes lagging behind."""
     final = [held.anchor.size for held in reading.anchors if held.block <= reading.head.final_block]
     largest = max([*final, *(event.size for event in verified)], default=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
-from typing import Final, NamedTuple
+from itertools import pairwise, takewhile, zip_longest
+from typing import Final, NamedTuple, TypeVar
 
 from evote_eventlog.events import TamperingKind
 from evote_tlog.merkle import HASH_BYTES
@@ -19,6 +19,8 @@ NOTHING: Final = "nothing"
 Place = tuple[str, int, int]
 """Topic, partition and offset of a record."""
 
+K = TypeVar("K")
+V = TypeVar("V")
 _MAX_TEXT = 500  # of the event's fields
 
 
@@ -83,7 +85,7 @@ def compare_entries(signed: Sequence[Entry], held: Mapping[int, Entry], source: 
     the first of them: a table that is cut off grows its gap with the log, and is still one finding.
     """
     wrong = [index for index, entry in enumerate(signed) if held.get(index) != entry]
-    extra = [index for index in sorted(held) if not 0 <= index < len(signed)]
+    extra = sorted(index for index in held if not 0 <= index < len(signed))
     if not wrong and not extra:
         return []
     index_of = {entry.place: index for index, entry in enumerate(signed)}
@@ -125,16 +127,23 @@ def check_order(signed: Iterable[Entry], source: str) -> list[Finding]:
     return findings
 
 
-def compare_records(wanted: Mapping[int, Numbered], held: Mapping[int, bytes], source: str) -> list[Finding]:
+def compare_records(
+    wanted: Mapping[int, Numbered], held: Mapping[int, bytes], source: str, before: int
+) -> list[Finding]:
     """Compare the leaves of one partition's records, by offset, with those that were signed.
 
-    ``held`` may have more than is wanted: not every record is in the log.
+    Args:
+        wanted: those that are in the log; its offsets ascend.
+        held: may have more than is wanted, since not every record is in the log.
+        source: how findings name the partition.
+        before: what stands at this offset, or behind it, isn't judged.
     """
-    wrong = [(at, offset) for at, offset in enumerate(sorted(wanted)) if held.get(offset) != wanted[offset].leaf]
+    expected = takewhile(lambda offset: offset < before, wanted)
+    wrong = [(at, offset) for at, offset in enumerate(expected) if held.get(offset) != wanted[offset].leaf]
     if not wrong:
         return []
     offset_of = {leaf: offset for offset, leaf in held.items()}
-    signed_leaves = {record.leaf for record in wanted.values()}
+    signed_leaves = {wanted[offset].leaf for offset in wanted if offset < before}
     differences = []
     for at, offset in wrong:
         index, leaf = wanted[offset]
@@ -153,12 +162,17 @@ def compare_records(wanted: Mapping[int, Numbered], held: Mapping[int, bytes], s
 def compare_rows(wanted: Mapping[str, str], held: Mapping[str, str], source: str) -> list[Finding]:
     """Compare the rows of a table, by a name of each, with what the log says that they hold."""
     findings = []
-    for name in sorted(wanted.keys() | held.keys()):
-        if wanted.get(name) != held.get(name):
-            kind: TamperingKind = "entry-changed" if name in held else "entry-dropped"
-            expected, found = wanted.get(name, NOTHING), held.get(name, NOTHING)
-            findings.append(Finding(kind, f"{source}, {name}", expected, found, source))
+    for name in sorted(differing(wanted, held)):
+        kind: TamperingKind = "entry-changed" if name in held else "entry-dropped"
+        expected, found = wanted.get(name, NOTHING), held.get(name, NOTHING)
+        findings.append(Finding(kind, f"{source}, {name}", expected, found, source))
     return findings
+
+
+def differing(wanted: Mapping[K, V], held: Mapping[K, V]) -> Iterator[K]:
+    """The keys of what one of two has and the other hasn't, or has otherwise."""
+    yield from (key for key in wanted if key not in held or wanted[key] != held[key])
+    yield from (key for key in held if key not in wanted)
 
 
 def compare_tiles(

@@ -42,11 +42,11 @@ class KafkaLog:
             existing = []
         if partition not in existing:
             return Span(0, 0)
-        assigned = kafka_partition(self._kafka, partition)
-        self._consumer.assign([assigned])
-        begins = await self._consumer.beginning_offsets([assigned])
-        ends = await self._consumer.end_offsets([assigned])
-        return Span(begins[assigned], ends[assigned])
+        # Never assigned: an assigned consumer fetches ahead by itself, megabytes of each partition that nobody takes.
+        asked = kafka_partition(self._kafka, partition)
+        begins = await self._consumer.beginning_offsets([asked])
+        ends = await self._consumer.end_offsets([asked])
+        return Span(begins[asked], ends[asked])
 
     async def records(self, partition: LogPartition, span: Span) -> AsyncIterator[Sequence[RawRecord]]:
         """The committed records within the span, in a few at a time.
@@ -55,10 +55,10 @@ class KafkaLog:
             BrokenBatch: nothing behind it can be read.
             LogUnavailable: Kafka stopped answering.
         """
-        assigned = kafka_partition(self._kafka, partition)
+        asked = kafka_partition(self._kafka, partition)
         position, moved_at = span.begin, monotonic()
         while position < span.end:
-            batches = await fetch_batches(self._consumer, assigned, position, _FETCH_BYTES)
+            batches = await fetch_batches(self._consumer, asked, position, _FETCH_BYTES)
             records = [record for batch in batches for record in batch.records]
             within = [record for record in records if position <= record.offset < span.end]
             if within:

@@ -12,6 +12,7 @@ from evote_eventlog.record import LogPartition, Record
 from evote_tlog.merkle import leaf_hash
 
 from ..domain import Sequenced
+from .columns import ByNumber, Hashes
 from .domain import Finding, Numbered, compare_records
 from .kafka_log import KafkaLog, Span
 
@@ -33,19 +34,18 @@ class PartitionCheck:
         name = partition_name(place)
         span = await kafka_log.current_span(place)
         findings: list[Finding] = []
-        held: dict[int, bytes] = {}
+        held = ByNumber(Hashes())
         readable = span.end
         try:
             async for messages in kafka_log.records(place, span):
                 for message in messages:
-                    held[message.offset] = leaf_hash(message.value or b"")
+                    held.put(message.offset, leaf_hash(message.value or b""))
         except BrokenBatch as corrupt:
             readable = corrupt.offset
             where = f"{name} offset {readable}"
             findings.append(Finding("entry-changed", where, "records of the log", CORRUPT, name))
         findings += _rolled_back(wanted, span, name)
-        within = {offset: record for offset, record in wanted.items() if offset < readable}
-        findings += await asyncio.to_thread(compare_records, within, held, name)
+        findings += await asyncio.to_thread(compare_records, wanted, held, name, readable)
         if not findings:
             findings += await self._omitted(kafka_log, place, span, wanted, held)
         return findings

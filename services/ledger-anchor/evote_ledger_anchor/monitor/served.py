@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
-from ..domain import grow
-from ..store import StoredAnchor
-from .domain import Finding, Numbered, compare_entries, compare_records, compare_rows, compare_tiles
+from .columns import ByNumber, First, Listed, Tiles
+from .domain import Entry, Finding, Numbered, compare_entries, compare_records, compare_rows, compare_tiles, differing
 from .signed_log import SIGNED, Claim, SignedLog, judge_claims
-from .tables import PartitionName, ServedLog
+from .tables import PartitionName, ServedLog, StandingAnchor
 
 ENTRIES: Final = "PostgreSQL ledger.entries"
 RECORDS: Final = "PostgreSQL ledger.records"
@@ -38,11 +38,11 @@ class Comparable:
     whole: bool
 
 
-def wanted_records(log: SignedLog) -> dict[PartitionName, dict[int, Numbered]]:
+def wanted_records(log: SignedLog) -> dict[PartitionName, ByNumber[Numbered]]:
     """What the log says of each partition's records, by offset."""
-    wanted: dict[PartitionName, dict[int, Numbered]] = defaultdict(dict)
+    wanted: dict[PartitionName, ByNumber[Numbered]] = defaultdict(lambda: ByNumber(Listed(log.entries)))
     for index, entry in enumerate(log.entries):
-        wanted[entry.topic, entry.partition][entry.offset] = Numbered(index, entry.leaf)
+        wanted[entry.topic, entry.partition].put(entry.offset, Numbered(index, entry.leaf))
     return wanted
 
 
@@ -51,18 +51,17 @@ def compare_tables(
 ) -> list[Finding]:
     """Every difference between the tables and what the log says that they hold."""
     size, whole = comparable.size, comparable.whole
-    entries, tiles = served.entries, served.tiles
-    leaves = [entry.leaf for entry in log.entries[:size]]
-    wanted_tiles = grow(0, {}, leaves)
+    entries: Mapping[int, Entry] = served.entries
+    tiles, wanted_tiles = served.tiles, Tiles(log.entries, size)
     if not whole:
         entries = {index: entry for index, entry in entries.items() if index < size}
         tiles = {place: tiles[place][: len(content)] for place, content in wanted_tiles.items() if place in tiles}
     return [
-        *compare_entries(log.entries[:size], entries, ENTRIES),
+        *compare_entries(First(log.entries, size), entries, ENTRIES),
         *compare_tiles(wanted_tiles, tiles, TILES),
         *_records(served, wanted),
         *_checkpoints(log, served, size),
-        *compare_rows(log.rows.witnessed, _known(served.witnessed, log.rows.witnessed, whole), WITNESSED),
+        *_witnessed(log, served, whole),
         *_anchors(log, served, whole),
         *compare_rows(log.rows.notices, _known(served.notices, log.rows.notices, whole), NOTICES),
     ]
@@ -75,27 +74,39 @@ def _known(held: Mapping[str, str], wanted: Mapping[str, str], whole: bool) -> M
 def _records(served: ServedLog, wanted: Mapping[PartitionName, Mapping[int, Numbered]]) -> list[Finding]:
     findings = []
     for name, records in wanted.items():
-        # What is not projected yet is on its way.
-        projected = {at: record for at, record in records.items() if at < served.projected_to.get(name, 0)}
-        held = served.records.get(name, {})
+        projected_to = served.projected_to.get(name, 0)  # what isn't projected yet is on its way
+        held: Mapping[int, bytes] = served.records.get(name, {})
         source = f"{RECORDS} {name[0]}/{name[1]}"
-        findings += compare_records(projected, held, source)
+        findings += compare_records(records, held, source, projected_to)
         for offset in served.mislabelled.get(name, ()):
-            if offset in projected and held[offset] == projected[offset].leaf:
-                where = f"{source} offset {offset} (log index {projected[offset].log_index})"
+            if offset < projected_to and offset in records and held[offset] == records[offset].leaf:
+                where = f"{source} offset {offset} (log index {records[offset].log_index})"
                 findings.append(Finding("entry-changed", where, "the labels of its record", "other labels", source))
     return findings
 
 
 def _checkpoints(log: SignedLog, served: ServedLog, size: int) -> list[Finding]:
     """Rows that Kafka has no checkpoint for are claims: what bridges a gap in Kafka has some."""
-    wanted = {f"size {at}": _signed(root) for at, root in log.roots.items() if at <= size}
-    held = {f"size {at}": _signed(root) for at, root in served.checkpoints.items()}
-    known = {name: text for name, text in held.items() if name in wanted}
+    roots, held = log.roots, served.checkpoints
+    wrong = {at for at in differing(roots, held) if at in roots and at <= size}
+    wanted = {f"size {at}": _signed(roots[at]) for at in wrong}
+    known = {f"size {at}": _signed(held[at]) for at in wrong if at in held}
     known |= {f"size {at}": _UNSIGNED for at in served.unsigned}
-    claims = [Claim(at, root, CHECKPOINTS, SIGNED, CHECKPOINTS) for at, root in served.checkpoints.items()]
-    claims += [Claim(head.size, head.root, CHECKPOINTS, SIGNED, CHECKPOINTS) for head in served.signed_elsewhere]
+    signed = ((at, held[at]) for at in differing(held, roots) if at in held)
+    heads = chain(signed, ((head.size, head.root) for head in served.signed_elsewhere))
+    claims = (Claim(*head, CHECKPOINTS, SIGNED, CHECKPOINTS) for head in heads)
     return [*compare_rows(wanted, known, CHECKPOINTS), *judge_claims(log, claims)]
+
+
+def _witnessed(log: SignedLog, served: ServedLog, whole: bool) -> list[Finding]:
+    wanted, held = log.rows.witnessed, served.witnessed
+    wrong = [at for at in differing(wanted, held) if whole or at in wanted]
+    said, served_notes = ({f"size {at}": _note_text(rows[at]) for at in wrong if at in rows} for rows in (wanted, held))
+    return compare_rows(said, served_notes, WITNESSED)
+
+
+def _note_text(sha256: bytes) -> str:
+    return f"a note with the SHA-256 {sha256.hex()}"
 
 
 def _signed(root: bytes) -> str:
@@ -104,21 +115,25 @@ def _signed(root: bytes) -> str:
 
 def _anchors(log: SignedLog, served: ServedLog, whole: bool) -> list[Finding]:
     """Which of several announcements stands is the projection's business; that each was made is not."""
-    rows = {(row.ledger, row.size): row for row in served.anchors}
-    wanted = {
-        f"{contract} size {size}": f"root {event.root} in block {event.block} ({event.block_hash}), verified"
-        for (contract, size), event in log.rows.verified.items()
+    announced = log.rows.announced
+    wanted = {place: StandingAnchor(anchor, None) for place, anchor in log.rows.verified.items()}
+    unexplained = {
+        place: row
+        for place, row in served.anchors.items()
+        if place in wanted or (whole and row.announcement not in announced.get(place, ()))
     }
-    held = {f"{contract} size {size}": _row_text(row) for (contract, size), row in rows.items()}
-    announced = {
-        f"{row.ledger} size {row.size}"
-        for row in served.anchors
-        if not row.verified and (row.ledger, row.size, row.transaction, row.block_hash) in log.rows.announced
-    }
-    unexplained = {name: text for name, text in held.items() if name in wanted or (whole and name not in announced)}
-    return compare_rows(wanted, unexplained, ANCHORS)
+    wrong = list(differing(wanted, unexplained))
+    said, held = (
+        {
+            f"{contract} size {size}": _anchor_text(rows[contract, size])
+            for contract, size in wrong
+            if (contract, size) in rows
+        }
+        for rows in (wanted, unexplained)
+    )
+    return compare_rows(said, held, ANCHORS)
 
 
-def _row_text(row: StoredAnchor) -> str:
-    state = "verified" if row.verified else "not verified"
-    return f"root {row.root.hex()} in block {row.block} ({row.block_hash}), {state}"
+def _anchor_text(row: StandingAnchor) -> str:
+    anchor, state = row.anchor, "verified" if row.announcement is None else "not verified"
+    return f"root {anchor.root} in block {anchor.block} ({anchor.block_hash}), {state}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Final
+from typing import Final, NamedTuple
 
 from evote_eventlog.events import (
     AnchorVerified,
@@ -16,9 +18,10 @@ from evote_eventlog.events import (
 )
 from evote_eventlog.record import PoisonRecord, Record
 from evote_tlog.checkpoint import Checkpoint
-from evote_tlog.merkle import Frontier
+from evote_tlog.merkle import HASH_BYTES, Frontier
 
 from ..domain import SOURCE_TOPICS
+from .columns import ByNumber, Entries, Hashes
 from .domain import NOTHING, Entry, Finding
 from .notes import Notes
 
@@ -43,17 +46,32 @@ class Claim:
     source: str
 
 
+AnchorPlace = tuple[str, int]
+"""Anchor contract and size."""
+
+
+class VerifiedAnchor(NamedTuple):
+    """What the log says of an anchor that was final; the fields are those of the event."""
+
+    ledger: str
+    size: int
+    root: str
+    block: int
+    block_hash: str
+
+
 @dataclass
 class ProjectedRows:
     """The rows that the tables beside the log must hold, by a name of each, and their content in words."""
 
     size: int = 0
     """Of the log itself."""
-    witnessed: dict[str, str] = field(default_factory=dict)
-    announced: set[tuple[str, int, str, str]] = field(default_factory=set)
-    """Anchors that the table may hold: anchor contract, size, transaction, block hash."""
-    verified: dict[tuple[str, int], AnchorVerified] = field(default_factory=dict)
-    """Anchors that it must hold, by anchor contract and size."""
+    witnessed: ByNumber[bytes] = field(default_factory=lambda: ByNumber(Hashes()))
+    """SHA-256 of the note by size."""
+    announced: dict[AnchorPlace, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """Anchors that the table may hold, where it needn't hold a verified one: transaction and block hash."""
+    verified: dict[AnchorPlace, VerifiedAnchor] = field(default_factory=dict)
+    """Anchors that it must hold."""
     notices: dict[str, str] = field(default_factory=dict)
 
 
@@ -72,19 +90,20 @@ class SignedLog:
         self._damaged: int | None = None
         self._forged: dict[int, Claim] = {}
         self._frontier = Frontier()
-        self.entries: list[Entry] = []
+        self.entries = Entries()
         self.note: str | None = None
         """Of the newest checkpoint that continues the log."""
-        self.roots: dict[int, bytes] = {}
+        self.roots = ByNumber(Hashes())
         """Of every size of a checkpoint that continues the log."""
         self.blind = False
         """Whether the log goes on behind a gap that nothing bridges."""
         self.raised: set[str] = set()
         """The ids of the findings that are published already."""
-        self.verified: list[AnchorVerified] = []
+        self.verified: list[VerifiedAnchor] = []
         self._contradictions: list[Claim] = []
-        self._standing: dict[tuple[str, int], CheckpointAnchored] = {}
-        self._settled: dict[tuple[str, int], CheckpointAnchored] = {}
+        self._standing: dict[AnchorPlace, VerifiedAnchor] = {}
+        """As it will be when the block that was announced last is final."""
+        self._settled: dict[AnchorPlace, VerifiedAnchor] = {}
         self.rows = ProjectedRows()
         self.findings: list[Finding] = []
 
@@ -131,7 +150,8 @@ class SignedLog:
     def _fill(self, size: int, root: bytes, following: Sequence[Entry] = ()) -> bool:
         """Append the projection's entries up to ``size``, if they and ``following`` lead to a root that is signed."""
         gap = [self._served.get(index) for index in range(self.size, size)]
-        known = [entry for entry in gap if entry is not None]
+        # Two leaves of other widths can have the hash of two that were signed.
+        known = [entry for entry in gap if entry is not None and len(entry.leaf) == HASH_BYTES]
         frontier = self._frontier.copy()
         for entry in known:
             frontier.append(entry.leaf)
@@ -141,8 +161,12 @@ class SignedLog:
         if len(known) != len(gap) or reached.root() != root:
             return False
         self._frontier = frontier
-        self.entries += known
+        self._append(known)
         return True
+
+    def _append(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.entries.append(entry)
 
     def _explain_gap(self, expected: str, found: str) -> None:
         """A checkpoint that must have been here is not: a record was damaged, or is gone."""
@@ -188,13 +212,13 @@ class SignedLog:
             frontier.append(entry.leaf)
         if (frontier.size, frontier.root()) == (head.size, head.root):
             self._frontier = frontier
-            self.entries += entries
+            self._append(entries)
         else:
             expected, found = (f"entries that lead to root {root.hex()}" for root in (head.root, frontier.root()))
             self.findings.append(Finding("entry-changed", where, expected, found, SOURCE))
             self.blind = not self._fill(head.size, head.root)
         if not self.blind:
-            self.roots[head.size] = head.root
+            self.roots.put(head.size, head.root)
             self.note = event.note
             self._damaged = None
 
@@ -202,20 +226,20 @@ class SignedLog:
         checkpoint = self._notes.open(event.note)
         stated = (event.origin, event.size, self.roots.get(event.size))
         if checkpoint is not None and (checkpoint.origin, checkpoint.size, checkpoint.root) == stated:
-            self.rows.witnessed[f"size {event.size}"] = event.note
+            self.rows.witnessed.put(event.size, note_hash(event.note))
 
     def _notice(self, event: TamperingDetected) -> None:
         text = notice_text(event.kind, event.where, event.expected, event.found, event.intact_at)
         self.rows.notices.setdefault(f"finding {event.finding}", text)
 
     def _announced(self, event: CheckpointAnchored, projected: bool) -> None:
-        place = event.ledger, event.size
+        place = intern(event.ledger), event.size
         if self.roots.get(event.size) != bytes.fromhex(event.root):
             return
-        if projected:
-            self.rows.announced.add((*place, event.transaction, event.block_hash))
+        if projected and place not in self.rows.verified:
+            self.rows.announced[place].add((event.transaction, event.block_hash))
         if place not in self._settled:
-            self._standing[place] = event
+            self._standing[place] = VerifiedAnchor(*place, event.root, event.block, event.block_hash)
 
     def _verified(self, event: AnchorVerified, projected: bool) -> None:
         """As the projection: of several announcements the last stands, until the block of one is final."""
@@ -223,15 +247,21 @@ class SignedLog:
         standing = self._settled.get(place) or self._standing.get(place)
         if standing is None or (standing.root, standing.block_hash) != (event.root, event.block_hash):
             return
-        self._settled[place] = standing
-        self.verified.append(event)
+        verified = self._settled[place] = standing._replace(block=event.block)
+        self.verified.append(verified)
         if projected:
-            self.rows.verified[place] = event
+            self.rows.verified[place] = verified
+            self.rows.announced.pop(place, None)
         self._standing = {
             other: announced
             for other, announced in self._standing.items()
-            if other != place and (other[0] != event.ledger or announced.block >= event.block)
+            if other != place and (announced.ledger != event.ledger or announced.block >= event.block)
         }
+
+
+def note_hash(note: str) -> bytes:
+    """SHA-256: enough of a note to compare it by."""
+    return hashlib.sha256(note.encode()).digest()
 
 
 def notice_text(kind: str, where: str, expected: str, found: str, intact_at: str | None) -> str:

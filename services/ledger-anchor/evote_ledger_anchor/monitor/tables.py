@@ -7,25 +7,37 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import asyncpg
 from evote_tlog.checkpoint import Checkpoint
 
 from ..domain import Label
 from ..projection import LedgerProjection
-from ..store import Connection, StoredAnchor
+from ..store import Connection
+from .columns import ByNumber, Entries, Hashes
 from .domain import Entry
-from .labels import Labels
+from .labels import BLOCK_RECORDS, Block, LabelledRecord, Labels
 from .notes import Notes
-from .signed_log import notice_text
+from .signed_log import AnchorPlace, VerifiedAnchor, note_hash, notice_text
 
 _ROWS_AT_ONCE: Final = 500
-_RECORDS_AT_ONCE: Final = 100
 
 
 PartitionName = tuple[str, int]
 """A topic as the rows name it, which may be none that exists, and the partition."""
+
+
+class StandingAnchor(NamedTuple):
+    """A row of ``anchors``."""
+
+    anchor: VerifiedAnchor
+    announcement: tuple[str, str] | None
+    """Transaction and block hash; None: it is verified."""
+
+
+def _hashes() -> ByNumber[bytes]:
+    return ByNumber(Hashes())
 
 
 @dataclass
@@ -34,21 +46,22 @@ class ServedLog:
 
     projected_to: dict[PartitionName, int]
     """The offsets before which every record is applied."""
-    entries: dict[int, Entry] = field(default_factory=dict)
-    records: dict[PartitionName, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    entries: ByNumber[Entry] = field(default_factory=lambda: ByNumber(Entries()))
+    records: dict[PartitionName, ByNumber[bytes]] = field(default_factory=lambda: defaultdict(_hashes))
     """Leaf hashes, made of the stored records, by offset."""
     mislabelled: dict[PartitionName, list[int]] = field(default_factory=lambda: defaultdict(list))
     """Offsets of the records whose other columns don't follow from them."""
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """Contents by level and index."""
-    checkpoints: dict[int, bytes] = field(default_factory=dict)
+    checkpoints: ByNumber[bytes] = field(default_factory=_hashes)
     """Root by size, of the rows whose note the log's key signed for them."""
     unsigned: list[int] = field(default_factory=list)
     """Sizes of the rows whose note says something else."""
     signed_elsewhere: list[Checkpoint] = field(default_factory=list)
     """What those notes say that the log's key signed none the less."""
-    witnessed: dict[str, str] = field(default_factory=dict)
-    anchors: list[StoredAnchor] = field(default_factory=list)
+    witnessed: ByNumber[bytes] = field(default_factory=_hashes)
+    """SHA-256 of the note by size."""
+    anchors: dict[AnchorPlace, StandingAnchor] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,48 +77,72 @@ async def read_tables(pool: asyncpg.Pool, notes: Notes, labels: Labels) -> Serve
         served = ServedLog({(row["topic"], row["partition"]): row["next_offset"] for row in rows})
         await _read_entries(connection, served)
         await _read_records(connection, served, labels)
-        async for row in _rows(connection, "SELECT level, tile_index, hashes FROM tiles", _ROWS_AT_ONCE):
+        async for row in _rows(connection, "SELECT level, tile_index, hashes FROM tiles"):
             served.tiles[row["level"], row["tile_index"]] = row["hashes"]
         await _read_heads(connection, served, notes)
-        served.anchors = [StoredAnchor(**row) for row in await connection.fetch("SELECT * FROM anchors")]
+        await _read_anchors(connection, served)
         await _read_notices(connection, served)
     return served
 
 
 async def _read_entries(connection: Connection, served: ServedLog) -> None:
-    query = "SELECT log_index, topic, partition, record_offset, leaf_hash FROM entries"
-    async for row in _rows(connection, query, _ROWS_AT_ONCE):
-        served.entries[row[0]] = Entry(intern(row[1]), row[2], row[3], row[4])
+    query = "SELECT log_index, topic, partition, record_offset, leaf_hash FROM entries ORDER BY log_index"
+    async for row in _rows(connection, query):
+        served.entries.put(row[0], Entry(*row[1:]))
 
 
 async def _read_records(connection: Connection, served: ServedLog, labels: Labels) -> None:
     columns = ", ".join(Label._fields)
-    query = f"SELECT topic, partition, record_offset, value, {columns} FROM records"  # noqa: S608 - constants
-    async for rows in _chunks(connection, query, _RECORDS_AT_ONCE):
-        await asyncio.to_thread(_take_records, rows, served, labels)
+    query = (
+        f"SELECT topic, partition, record_offset, value, {columns} FROM records"  # noqa: S608 - constants
+        " ORDER BY topic, partition, record_offset"
+    )
+    block: list[asyncpg.Record] = []
+    async for row in _rows(connection, query, BLOCK_RECORDS):
+        if block and _block_of(row) != _block_of(block[0]):
+            await asyncio.to_thread(_take_block, block, served, labels)
+            block.clear()
+        block.append(row)
+    if block:
+        await asyncio.to_thread(_take_block, block, served, labels)
 
 
-def _take_records(rows: Sequence[asyncpg.Record], served: ServedLog, labels: Labels) -> None:
-    for row in rows:
-        partition = row["topic"], row["partition"]
-        label = Label(*(row[column] for column in Label._fields))
-        leaf, right = labels.leaf(row["value"], row["partition"], label)
-        served.records[partition][row["record_offset"]] = leaf
-        if not right:
-            served.mislabelled[partition].append(row["record_offset"])
+def _block_of(row: asyncpg.Record) -> Block:
+    return row["topic"], row["partition"], row["record_offset"] // BLOCK_RECORDS
+
+
+def _take_block(rows: Sequence[asyncpg.Record], served: ServedLog, labels: Labels) -> None:
+    block = _block_of(rows[0])
+    records = [
+        LabelledRecord(row["record_offset"], row["value"], Label(*(row[column] for column in Label._fields)))
+        for row in rows
+    ]
+    wrong = labels.wrong(block, records)
+    partition = block[:2]
+    for record in records:
+        served.records[partition].put(record.offset, record.leaf)
+    if wrong:
+        served.mislabelled[partition] += wrong
 
 
 async def _read_heads(connection: Connection, served: ServedLog, notes: Notes) -> None:
-    async for row in _rows(connection, "SELECT size, root, note FROM checkpoints", _ROWS_AT_ONCE):
+    async for row in _rows(connection, "SELECT size, root, note FROM checkpoints ORDER BY size"):
         signed = notes.open(row["note"])
         if signed == Checkpoint(notes.key.name, row["size"], row["root"]):
-            served.checkpoints[row["size"]] = row["root"]
+            served.checkpoints.put(row["size"], row["root"])
             continue
         served.unsigned.append(row["size"])
         if signed is not None:
             served.signed_elsewhere.append(signed)
-    async for row in _rows(connection, "SELECT size, note FROM witnessed", _ROWS_AT_ONCE):
-        served.witnessed[f"size {row['size']}"] = row["note"]
+    async for row in _rows(connection, "SELECT size, note FROM witnessed ORDER BY size"):
+        served.witnessed.put(row["size"], note_hash(row["note"]))
+
+
+async def _read_anchors(connection: Connection, served: ServedLog) -> None:
+    query = "SELECT ledger, size, root, block, block_hash, transaction, verified FROM anchors"
+    async for ledger, size, root, block, block_hash, transaction, verified in _rows(connection, query):
+        anchor = VerifiedAnchor(intern(ledger), size, root.hex(), block, block_hash)
+        served.anchors[anchor[:2]] = StandingAnchor(anchor, None if verified else (transaction, block_hash))
 
 
 async def _read_notices(connection: Connection, served: ServedLog) -> None:
@@ -114,14 +151,9 @@ async def _read_notices(connection: Connection, served: ServedLog) -> None:
         served.notices[f"finding {row[0].hex()}"] = notice_text(*row[1:])
 
 
-async def _rows(connection: Connection, query: str, at_once: int) -> AsyncIterator[asyncpg.Record]:
-    async for rows in _chunks(connection, query, at_once):
-        for row in rows:
-            yield row
-
-
-async def _chunks(connection: Connection, query: str, at_once: int) -> AsyncIterator[Sequence[asyncpg.Record]]:
-    """The rows of a query, a few at a time: in short commands, so that a large table does not time out."""
+async def _rows(connection: Connection, query: str, at_once: int = _ROWS_AT_ONCE) -> AsyncIterator[asyncpg.Record]:
+    """The rows of a query, fetched a few at a time: in short commands, so that a large table does not time out."""
     cursor = await cast(asyncpg.Connection, connection).cursor(query)
     while rows := await cursor.fetch(at_once):
-        yield rows
+        for row in rows:
+            yield row

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
+from math import nan
 from pathlib import Path
 from typing import Final, get_args
 
@@ -109,14 +110,23 @@ class Monitor:
             await self._passes()
         finally:
             self._metrics.leading.set(0)
+            self._metrics.remembered.set(nan)  # the replica that leads shows its own
 
     def _say_what_is_remembered(self) -> None:
         """An operator has to see a memory that is gone, or that is a copy of long ago: a rollback hides behind it."""
-        remembered = None if self._memory.note is None else self._notes.open(self._memory.note)
-        if remembered is None:
-            _log.warning("monitor-without-memory", state_file=str(self._state_file))
+        size = self._remembered_size()
+        self._metrics.remembered.set(size)
+        if size:
+            _log.info("monitor-remembers", size=size, intact_at=self._memory.intact_at)
+        elif self._state_file is None:
+            _log.warning("monitor-without-memory", reason="EVOTE_MONITOR_STATE_FILE is not set")
         else:
-            _log.info("monitor-remembers", size=remembered.size, intact_at=self._memory.intact_at)
+            reason = "no checkpoint was ever saved there, or the file is gone"
+            _log.warning("monitor-without-memory", reason=reason, state_file=str(self._state_file))
+
+    def _remembered_size(self) -> int:
+        remembered = None if self._memory.note is None else self._notes.open(self._memory.note)
+        return 0 if remembered is None else remembered.size
 
     async def _passes(self) -> None:
         while True:
@@ -178,6 +188,9 @@ class Monitor:
         self._metrics.last_pass.set(began)
         self._metrics.seconds.set(seconds)
         self._metrics.entries.set(report.size)
+        self._metrics.remembered.set(self._remembered_size())
+        if not report.findings:
+            self._metrics.intact.set(began)
         kinds = Counter(finding.kind for finding in report.findings)
         for kind in get_args(TamperingKind):
             self._metrics.standing.labels(kind).set(kinds[kind])

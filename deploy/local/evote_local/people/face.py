@@ -1,0 +1,123 @@
+"""Somebody who comes by voting code and face: pictures of each pose, and the burst that the voting page takes.
+
+Pictures of each pose are made beforehand, of the puppet or with a camera, so that a crowd costs its client little. In a
+burst they come as biometric asks for them, with the noise of a camera: no two frames are the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Self
+
+import cv2
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from .puppet import Gesture, Pixels, Puppet, encode
+
+STRAIGHT: Final = "straight"
+GESTURES: Final[Mapping[str, Gesture]] = MappingProxyType(
+    {
+        STRAIGHT: Gesture(),
+        "turn-left": Gesture(yaw_deg=24),
+        "turn-right": Gesture(yaw_deg=-24),
+        "look-up": Gesture(pitch_deg=20),
+        "blink": Gesture(eyes_closed=0.9),
+    }
+)
+"""What the puppet does for each pose: looking straight ahead, and biometric's actions by their names."""
+
+# When the page takes pictures, in milliseconds after the words that ask for a pose: web/resident/ways/burst.ts, to
+# which a test holds them.
+STRAIGHT_MS: Final = (1500, 1950)
+MOVED_MS: Final = (1500, 1950, 2400)
+BLINK_MS: Final = (600, 1100, 1600, 2100)
+
+
+class PosesUnreadable(Exception):
+    """A folder lacks a pose's picture: ``path`` and ``reason``."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; there must be a PNG of each pose: {', '.join(GESTURES)}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What is sent for one verification."""
+
+    frames: Sequence[bytes] = field(repr=False)
+    """JPEG files, in order."""
+    times_ms: Sequence[int]
+    """Of each frame, since the first."""
+    seconds: float
+    """From the first words to the last picture."""
+
+
+@dataclass(frozen=True)
+class Poses:
+    """One person's pictures, one of each pose in :data:`GESTURES`."""
+
+    pictures: Mapping[str, Pixels] = field(repr=False)
+
+    @classmethod
+    def of(cls, puppet: Puppet) -> Self:
+        """Drawn by a puppet."""
+        return cls({pose: puppet.frame(gesture) for pose, gesture in GESTURES.items()})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """A PNG of each pose, as :meth:`write` leaves them; raises :class:`PosesUnreadable`."""
+        return cls({pose: _read(folder / f"{pose}.png") for pose in GESTURES})
+
+    def write(self, folder: Path) -> None:
+        """A PNG of each pose; the folder is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for pose, pixels in self.pictures.items():
+            cv2.imwrite(str(folder / f"{pose}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+
+    def photograph(self) -> bytes:
+        """For the enrolment: a JPEG file that looks straight ahead."""
+        return encode(self.pictures[STRAIGHT])
+
+    def burst(self, actions: Sequence[str], random: np.random.Generator) -> Burst:
+        """As the page takes it: straight ahead before and behind each action."""
+        frames, moments, begun = list[bytes](), list[int](), 0
+        for pose in (STRAIGHT, *(pose for action in actions for pose in (action, STRAIGHT))):
+            after_words = _moments(pose)
+            moments += [begun + moment for moment in after_words]
+            frames += [encode(_grain(self.pictures[pose], random)) for _ in after_words]
+            begun = moments[-1]
+        return Burst(frames, [moment - moments[0] for moment in moments], begun / 1000)
+
+
+@dataclass(frozen=True)
+class FaceWay:
+    """What the devices of those who come by code and face know, and who sits before their cameras."""
+
+    biometric_url: str
+    code_key: X25519PublicKey
+    """auth's, to which codes are sealed."""
+    poses: Poses
+
+
+def _moments(pose: str) -> tuple[int, ...]:
+    if pose == STRAIGHT:
+        return STRAIGHT_MS
+    return BLINK_MS if pose == "blink" else MOVED_MS
+
+
+def _grain(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    noise = np.frombuffer(random.bytes(pixels.size), np.uint8).reshape(pixels.shape) & 1
+    return np.asarray(cv2.add(pixels, noise), np.uint8)
+
+
+def _read(path: Path) -> Pixels:
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    if pixels is None:
+        raise PosesUnreadable(path, "no picture can be read there")
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,0 +1,85 @@
+"""Who is told to come again does, with the same bytes and when they were told to; nobody for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from evote_loadtests.crowd import CAST, VISIT, Sample
+from evote_loadtests.rush import ATTEMPTS, GAVE_UP, REFUSED, UNANSWERED, Rush, open_session
+from evote_local.people.voters import Cast, Measurements, Sealed
+
+ORDER: Any = None
+SEALED = Sealed("賛成", "ballot", ORDER, "the body")
+NUMBER = 7
+"""Of a visit that nobody follows."""
+
+
+class Polls:
+    """Where the ballot is posted; a receipt is believed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.measured = Measurements()
+
+    def any_box(self) -> str:
+        return self.url
+
+    async def keep(self, sealed: Sealed, receipt: dict[str, object], sent_at: float, answered_s: float) -> Cast:
+        return Cast(str(receipt["tracker"]), sealed.choice, receipt, sent_at, answered_s, sealed.ballot, sealed.order)
+
+
+@asynccontextmanager
+async def box(answers: Sequence[int], bodies: list[str]) -> AsyncIterator[str]:
+    """Answers so, one after the other, and the last for ever; 0: hangs up."""
+
+    async def post(request: web.Request) -> web.Response:
+        bodies.append(await request.text())
+        status = answers[min(len(bodies), len(answers)) - 1]
+        if status == 0:
+            assert request.transport is not None
+            request.transport.abort()
+        if status == 503:
+            return web.Response(status=503, headers={"Retry-After": "0"})
+        return web.json_response({"tracker": "tracker"}, status=201)
+
+    app = web.Application()
+    app.router.add_post("/", post)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
+
+
+async def visit(answers: Sequence[int]) -> tuple[list[Sample], list[str], Rush]:
+    samples, bodies = list[Sample](), list[str]()
+    async with box(answers, bodies) as url, open_session() as session:
+        polls: Any = Polls(url)
+        rush = Rush(polls, [], {NUMBER: SEALED}, session, samples.append)
+        await rush.visit(NUMBER, time.perf_counter())
+    return samples, bodies, rush
+
+
+async def test_who_is_told_to_come_again_posts_the_same_bytes_until_there_is_a_receipt() -> None:
+    samples, bodies, rush = await visit([503, 503, 201])
+    assert bodies == [SEALED.body] * 3
+    assert [(sample.name, sample.attempt) for sample in samples] == [(REFUSED, 0), (REFUSED, 0), (CAST, 3), (VISIT, 3)]
+    assert [kept.tracker for kept in rush.kept] == ["tracker"]
+    assert [refusal.status for refusal in rush.polls.measured.refusals] == [503, 503]
+
+
+async def test_who_gets_no_answer_comes_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evote_loadtests.rush._FIRST_BACKOFF_S", 0.0)
+    samples, bodies, _ = await visit([0, 201])
+    assert bodies == [SEALED.body] * 2
+    assert [(sample.name, sample.attempt) for sample in samples] == [(UNANSWERED, 0), (CAST, 2), (VISIT, 2)]
+
+
+async def test_who_is_never_let_in_gives_up_and_has_no_receipt() -> None:
+    samples, bodies, rush = await visit([503])
+    assert len(bodies) == ATTEMPTS
+    assert [sample.name for sample in samples] == [REFUSED] * ATTEMPTS + [GAVE_UP]
+    assert rush.kept == []

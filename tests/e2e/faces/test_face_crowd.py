@@ -1,0 +1,57 @@
+"""A crowd of the load tests of whom some come by code and face, at the real services, with the real models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from evote_local.nodes.photographs import fetch_photographs
+from evote_local.people.face import Poses
+from evote_local.people.target import write_target
+from evote_local.people.voters import open_client
+from evote_local.referendum.load import send_letters, target_of
+from evote_local.referendum.referendum import Referendum
+from evote_local.stack.stack import Stack
+
+from .puppets import puppet_of
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_who_comes_by_code_and_face_votes_beside_the_others_and_is_told_apart_in_the_figures(
+    stack: Stack, weights: Path, tmp_path: Path
+) -> None:
+    asyncio.run(_crowd(stack, weights, tmp_path))
+
+
+async def _crowd(stack: Stack, weights: Path, directory: Path) -> None:
+    async with open_client(timeout_s=60) as client:
+        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=3, seed=20261129)
+        await referendum.prepare()
+        referendum.issue_cards(lambda: None)
+        poses = await asyncio.to_thread(lambda: Poses.of(puppet_of(fetch_photographs() / "obama/1.jpg", weights)))
+        biometric_url = stack.biometric.url
+        letters = await send_letters(referendum, 0.34, poses, biometric_url)
+        target, out = directory / "target", directory / "out"
+        cards = [voter.card for voter in referendum.voters]
+        whole = target_of(stack, referendum, phone=0.34, biometric_url=biometric_url)
+        write_target(target, whole, cards, letters=letters)
+        command = [sys.executable, "-m", "evote_loadtests.main", "--target", str(target), "--out", str(out)]
+        done = await asyncio.to_thread(
+            subprocess.run, [*command, "--seconds", "3", "--again", "0"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+        kept = [json.loads(line) for line in (out / "casts.jsonl").read_text().splitlines()]
+        figures = json.loads((out / "figures.json").read_text())
+        waited = figures["waited"]
+        ways = [waited[f"{way} to credential"]["count"] for way in ("card", "phone", "code and face")]
+        assert (len(kept), ways) == (3, [1, 1, 1])
+        assert waited["pictures to verdict"]["count"] == 1
+        assert waited["pictures to verdict"]["p50_ms"] < waited["code and face to credential"]["p50_ms"]
+        assert {name: one["failures"] for name, one in waited.items() if one["failures"]} == {}
+        assert figures["missing"] == 0

@@ -25,6 +25,7 @@ from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady
+from evote_platform.outages import is_outage
 
 from .domain.history import CastRecord
 from .domain.receipt import Acceptance
@@ -79,6 +80,11 @@ class ReadBack:
                 await self._follow()
             except LogUnavailable as error:
                 _log.warning("read-back-interrupted", reason=error.reason)
+            except Exception as error:
+                # The tables' places: PostgreSQL has another primary in a moment, and memory has all until then.
+                if not is_outage(error):
+                    raise
+                _log.warning("read-back-interrupted", reason=type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
     async def wait_for(self, position: RecordPosition) -> None:

@@ -208,7 +208,7 @@ collector-check: $(INSTALLED) .tools/evote-collector ## Run it with the configur
 
 .PHONY: drill
 drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)
-	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py
+	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py tests/chaos/restore_drill.py
 
 .PHONY: dashboards
 dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py

@@ -172,9 +172,9 @@ cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started:
 	@$(RUN) python -m evote_cluster.main down
 
 # What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change: make test-cluster [VOTERS=300]
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary and its machine are lost: make test-cluster [VOTERS=300] [CNPG=1]
 	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
-	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS)
+	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) $(if $(CNPG),--cloudnativepg)
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
@@ -208,7 +208,7 @@ collector-check: $(INSTALLED) .tools/evote-collector ## Run it with the configur
 
 .PHONY: drill
 drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)
-	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py
+	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py tests/chaos/restore_drill.py
 
 .PHONY: dashboards
 dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py

@@ -15,6 +15,7 @@ import resource
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,7 +25,10 @@ from typing import Any
 import asyncpg
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_belenios.admission import read_order
+from evote_belenios.order import verify_order
 from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.envelope import Envelope, decode, encode
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.metrics import ProjectionMetrics
@@ -54,6 +58,7 @@ from benchmarks.tables import Table, tell
 
 KEY = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 BATCH_INTERVAL_S = 0.25
+_SHARED = 2000
 Work = Callable[[], Coroutine[Any, Any, None]]
 Progress = tuple[int, ...]
 """How many entries each part of the work has done."""
@@ -85,6 +90,33 @@ REST = ballot_rest()
 def ballot(number: int) -> BallotAccepted:
     """The event of one voter's ballot."""
     return begun_cast(number, rest=REST)
+
+
+def shares() -> list[Row]:
+    """What two parts of the work take for an entry, by themselves, in microseconds of a processor."""
+    ballots = [ballot(number) for number in range(_SHARED)]
+    values = [encode(Envelope.wrap(cast, id=cast.tracker, source="bench", time=utc_now())) for cast in ballots]
+
+    def order(cast: BallotAccepted) -> None:
+        verify_order(
+            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
+        )
+
+    def each_us(work: Callable[[], object]) -> float:
+        before = time.process_time()
+        work()
+        return (time.process_time() - before) / _SHARED * 1e6
+
+    return [
+        [
+            "a record read, by the sequencer and by the projection each",
+            each_us(lambda: [decode(one) for one in values]),
+        ],
+        [
+            "the voter's order statement verified, by the sequencer",
+            each_us(lambda: deque(map(order, ballots), maxlen=0)),
+        ],
+    ]
 
 
 class Bench:
@@ -265,6 +297,7 @@ def main() -> None:
         "verifies, from Kafka's records to committed `CheckpointSigned` events and tables. Kafka and PostgreSQL share "
         f"the cores. This process took {peak_mb:,.0f} MB at most.",
         Table(["", "entries/s", "of a core, in this process", "µs of it an entry"], bench.rows),
+        Table(["of it, by itself", "µs of a processor an entry"], shares()),
         Table(["", "p50 ms", "p99 ms", "max ms"], [paced]),
     )
 

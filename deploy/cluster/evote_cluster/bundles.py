@@ -22,7 +22,10 @@ from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
 from .programs import Missing, folder, home
 
 REGISTRY: Final = "evote.local"
-_PATH: Final = {"PATH": "/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+POSTGRESQL_MAJOR: Final = 15
+"""Debian's."""
+_POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
+_PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _POSTGRES: Final = (
     # CloudNativePG runs as 26. Here before the package, which takes the user that is there.
     """echo 'postgres:x:26:' >>"$1/etc/group" """,
@@ -60,9 +63,17 @@ def of_cluster() -> Mapping[str, Bundle]:
     made["kafka"] = _packaged(
         "kafka", ("openjdk-17-jre-headless",), KAFKA_VERSION, lambda: {"opt/kafka": install_jars(default_cache())}
     )
-    made["postgresql"] = _packaged("postgresql", ("postgresql-15",), "15", hooks=_POSTGRES)
+    made["postgresql"] = _packaged(
+        "postgresql", (f"postgresql-{POSTGRESQL_MAJOR}",), str(POSTGRESQL_MAJOR), hooks=_POSTGRES
+    )
     made["edge"] = _packaged("edge", ("nginx-light",), "1")
     return made
+
+
+def of_operator() -> Bundle:
+    """CloudNativePG's, as its own image has it: ``/manager``, which it copies to the instances by its architecture."""
+    at = "operator/manager_amd64"
+    return _program("cloudnative-pg", "cnpg-manager", at, {"manager": at})
 
 
 def of_services() -> Mapping[str, Bundle]:
@@ -82,10 +93,12 @@ def of_services() -> Mapping[str, Bundle]:
 
 
 _NEXT_RELEASE: Final = Path(__file__).parents[3] / "tests/e2e/next_release.py"
+_NEXT_TABLES: Final = _NEXT_RELEASE.with_suffix(".sql")
 
 
 def next_release(services: Mapping[str, Bundle]) -> Mapping[str, Bundle]:
-    """The services' images with the code of the release after this one, as the tests have it: one more event."""
+    """The services' images with the code of the release after this one, as the tests have it: one more event, and of
+    ballot one more migration."""
     return {
         value: _follow(bundle, value) if value in ("auth", "ballot", "ledgerAnchor", "tally") else bundle
         for value, bundle in services.items()
@@ -103,11 +116,17 @@ def _follow(bundle: Bundle, value: str) -> Bundle:
         stage = Path(folder)
         (stage / "own").mkdir()
         shutil.copy(_NEXT_RELEASE, stage / "own" / "next_release.py")
-        own = pack_folders({"app/next": stage / "own"}, stage / "own.tar.gz")
+        layers = _layers_of(bundle.archive, stage)
+        folders = {"app/next": stage / "own"}
+        if value == "ballot":
+            (stage / "tables").mkdir()
+            shutil.copy(_NEXT_TABLES, stage / "tables" / f"9999_{_NEXT_TABLES.name}")
+            folders[_find_folder(layers, "evote_ballot/migrations")] = stage / "tables"
+        own = pack_folders(folders, stage / "own.tar.gz")
         start = next(part.start for part in PARTS.values() if part.value == value)
         environment = {**start.environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
         after = Start(["/app/bin/python", "-m", "next_release"], ["serve"], environment)
-        digest = write_image(archive, called, (*_layers_of(bundle.archive, stage), own), after, {})
+        digest = write_image(archive, called, (*layers, own), after, {})
     return Bundle(archive, called, digest)
 
 
@@ -132,6 +151,16 @@ def _layers_of(archive: Path, stage: Path) -> list[Layer]:
         ]
 
 
+def _find_folder(layers: Sequence[Layer], ending: str) -> str:
+    """Where an image has a folder, by the end of its name."""
+    for layer in layers:
+        with tarfile.open(layer.path) as files:
+            for name in files.getnames():
+                if name.endswith(f"/{ending}"):
+                    return name
+    raise Missing(f"the image has no folder {ending}")
+
+
 def _tag_of(archive: Path) -> str:
     """As the archive calls its image."""
     with tarfile.open(archive) as image:
@@ -141,17 +170,26 @@ def _tag_of(archive: Path) -> str:
     return str(manifest["annotations"]["org.opencontainers.image.ref.name"])
 
 
-def _program(name: str, program: str) -> Bundle:
-    """An image of one program and nothing else."""
+def _program(name: str, program: str, at: str = "", links: Mapping[str, str] | None = None) -> Bundle:
+    """An image of one program and nothing else.
+
+    Args:
+        at: where it is in the image; ``bin`` and its name if nothing is said.
+        links: by their names at the root what they lead to.
+    """
     binary = folder() / program
-    key = hashlib.sha256(binary.read_bytes()).hexdigest()
+    at = at or f"bin/{program}"
+    key = hashlib.sha256(f"{at} {links}".encode() + binary.read_bytes()).hexdigest()
 
     def layers(stage: Path) -> Sequence[Layer]:
-        (stage / "own").mkdir()
-        shutil.copy(binary, stage / "own" / program)
-        return (pack_folders({"bin": stage / "own"}, stage / "own.tar.gz"),)
+        own = stage / "own" / at
+        own.parent.mkdir(parents=True)
+        shutil.copy(binary, own)
+        for link, target in (links or {}).items():
+            (stage / "own" / link).symlink_to(target)
+        return (pack_folders({".": stage / "own"}, stage / "own.tar.gz"),)
 
-    return _kept(name, "1", key, layers, Start([f"/bin/{program}"]))
+    return _kept(name, "1", key, layers, Start([f"/{at}"]))
 
 
 def _packaged(

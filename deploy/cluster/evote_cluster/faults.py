@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import nodes
+from . import nodes, servers
 from .programs import Missing
 from .release import NAMESPACE, RELEASE, helm, install, wait_ready
 
@@ -27,6 +27,9 @@ _NEVER: Final = 100_000
 """Percent of the processors that a replica asks for."""
 
 
+_NEXT_MIGRATION: Final = "9999_next_release"
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that happens, by what is printed of it."""
@@ -36,19 +39,24 @@ class Fault:
     """It returns when all is well again; what there is to tell."""
 
 
-def all_faults(this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str) -> Sequence[Fault]:
+def all_faults(
+    own: servers.Servers, this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str
+) -> Sequence[Fault]:
     """In the order in which they happen.
 
     Args:
+        own: the city's, with the tables that a release changes.
         this: the values of the release that runs.
         following: those of the next one.
     """
     return [
         Fault("a replica of ballot is killed", lose_a_ballot),
         Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
+        Fault("Kafka is killed", lambda: lose_a_server("kafka")),
+        Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
-        Fault("upgrade to the next release", lambda: upgrade(following)),
+        Fault("upgrade to the next release", lambda: upgrade(following, own)),
         Fault("rollback", lambda: roll_back(this)),
         Fault("more replicas of ballot by load, and fewer", scale),
     ]
@@ -60,6 +68,15 @@ def lose_a_ballot() -> str:
     kill(name)
     wait_ready()
     return name
+
+
+def lose_a_server(name: str) -> str:
+    """Kafka or PostgreSQL, of which there is one each: nobody votes until it is back, over what it had written."""
+    pod = f"{name}-0"
+    kill(pod, servers.NAMESPACE)
+    servers.wait(name)
+    wait_ready()
+    return pod
 
 
 def lose_the_leader(scraper_token: str) -> str:
@@ -100,10 +117,12 @@ def drain(node: str) -> str:
     return "auth, ballot and tally moved"
 
 
-def upgrade(following: Mapping[str, Any]) -> str:
-    """Each service's migration runs first, then replicas are replaced one by one."""
+def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
+    """Each service's migration runs first, ballot's changes a table; then replicas are replaced one by one."""
     install(following, upgrade=True)
-    return _images_that_run()
+    if own.sql("SELECT migration_id FROM ballot._yoyo_migration ORDER BY 1 DESC LIMIT 1").strip() != _NEXT_MIGRATION:
+        raise Missing("the next release's migration did not run")
+    return f"{_images_that_run()}, with a column more in ballot's table"
 
 
 def roll_back(this: Mapping[str, Any]) -> str:
@@ -150,12 +169,12 @@ def pods(service: str) -> list[str]:
     ]
 
 
-def kill(name: str) -> None:
+def kill(name: str, namespace: str = NAMESPACE) -> None:
     """End the container's processes at once, nobody asked: no preStop, no SIGTERM."""
-    pod = _pod(name)
+    pod = _pod(name, namespace)
     started = _starts(pod)
     nodes.kill_pod(pod["spec"]["nodeName"], pod["metadata"]["uid"])
-    nodes.until(lambda: _starts(_pod(name)) > started, f"{name} starts again", 120)
+    nodes.until(lambda: _starts(_pod(name, namespace)) > started, f"{name} starts again", 120)
 
 
 def _aim(horizontal: str, percent: int) -> None:
@@ -174,13 +193,13 @@ def _autoscaler(part: str, name: str) -> str:
     return nodes.kubectl("-n", NAMESPACE, "get", "hpa", f"{RELEASE}-ballot", "-o", f"jsonpath={{.{part}.{name}}}")
 
 
-def _pods() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
+def _pods(namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(nodes.kubectl("-n", namespace, "get", "pods", "-o", "json"))["items"]
     return found
 
 
-def _pod(name: str) -> dict[str, Any]:
-    return next(one for one in _pods() if one["metadata"]["name"] == name)
+def _pod(name: str, namespace: str) -> dict[str, Any]:
+    return next(one for one in _pods(namespace) if one["metadata"]["name"] == name)
 
 
 def _starts(pod: Mapping[str, Any]) -> int:

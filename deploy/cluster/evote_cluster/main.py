@@ -23,6 +23,7 @@ def main() -> int:
     arguments.add_argument("act", choices=("up", "down", "test"))
     arguments.add_argument("--nodes", type=int, choices=(1, 2), default=1)
     arguments.add_argument("--voters", type=int, default=100)
+    arguments.add_argument("--cloudnativepg", action="store_true", help="PostgreSQL by its operator, and it is lost")
     asked = arguments.parse_args()
     try:
         if asked.act == "up":
@@ -30,7 +31,7 @@ def main() -> int:
         elif asked.act == "down":
             nodes.down()
         else:
-            _test(asked.voters)
+            _test(asked.voters, asked.cloudnativepg)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2 if asked.act == "up" else 1
@@ -40,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def _test(voters: int) -> None:
+def _test(voters: int, cloudnativepg: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="evote-cluster-") as name:
         folder = Path(name)
         authority = Authority("names-ca", folder / "names")
@@ -48,7 +49,7 @@ def _test(voters: int) -> None:
         os.environ["SSL_CERT_FILE"] = str(authority.certificate)
         from .story import hold
 
-        hold(folder, authority, voters=voters)
+        hold(folder, authority, voters=voters, cloudnativepg=cloudnativepg)
 
 
 def _up(count: int) -> None:

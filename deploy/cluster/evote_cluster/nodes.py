@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -150,17 +151,24 @@ def traces() -> set[str]:
 
 
 def load(images: Iterable[Bundle]) -> None:
-    """Bring images to each node, and call each by what it is, as it would be called after a registry had given it."""
-    for number in numbers():
-        loaded = run_folder() / f"node{number}/loaded"
-        loaded.mkdir(exist_ok=True)
-        for image in images:
-            stamp = loaded / image.digest.removeprefix("sha256:")
-            if stamp.exists():
-                continue
-            _ctr(number, "images", "import", str(image.archive))
-            _ctr(number, "images", "tag", "--force", image.name, image.reference)
-            stamp.touch()
+    """Bring images to each node, to all at once, and call each by what it is, as it would be called after a registry
+    had given it."""
+    wanted = list(images)
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(_load, number, wanted) for number in numbers()]:
+            done.result()
+
+
+def _load(number: int, images: Sequence[Bundle]) -> None:
+    loaded = run_folder() / f"node{number}/loaded"
+    loaded.mkdir(exist_ok=True)
+    for image in images:
+        stamp = loaded / image.digest.removeprefix("sha256:")
+        if stamp.exists():
+            continue
+        _ctr(number, "images", "import", str(image.archive))
+        _ctr(number, "images", "tag", "--force", image.name, image.reference)
+        stamp.touch()
 
 
 def kubectl(*words: str, stdin: str | None = None, timeout_s: float = 300) -> str:
@@ -192,6 +200,23 @@ def kill_pod(node: str, uid: str) -> None:
         for listed in place.rglob("cgroup.procs"):
             for process in listed.read_text().split():
                 os.kill(int(process), 9)
+
+
+def stop(node: str) -> None:
+    """Of a machine whose power fails: all processes, memory and network are gone, the disk stays."""
+    own = run_folder() / node
+    _end(int((own / "pid").read_text()))
+    # The kernel takes networks away a moment later.
+    interface = Path(f"/sys/class/net/evc{node.removeprefix('node')}")
+    until(lambda: not interface.exists(), f"{node}'s network is gone", 60)
+    shutil.rmtree(own / "containerd-state", ignore_errors=True)
+
+
+def start_again(node: str) -> None:
+    """After :func:`stop`; its kubelet finds on the disk what was there. Return when the node is ready."""
+    listed = numbers()
+    _start_node(run_folder(), int(node.removeprefix("node")), len(listed))
+    until(lambda: _ready_nodes() == len(listed), f"{node} is ready again", 180)
 
 
 def _start_node(run: Path, number: int, nodes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,8 @@ BUILDS: Final = (
     Build("pause", ("pause",)),
     Build("helm", ("helm",), below=Path(__file__).parents[2] / "helm/tools"),
 )
+CLOUDNATIVEPG: Final = Build("cloudnative-pg", ("cnpg-manager",), renamed={"manager": "cnpg-manager"})
+"""Of a cluster that PostgreSQL's operator runs in; others do without its minutes."""
 
 
 def home() -> Path:
@@ -88,6 +91,16 @@ def build(builds: Sequence[Build] = BUILDS) -> Path:
         _compile(one)
         built_of.write_bytes(pinned)
     return folder()
+
+
+def sources(one: Build, module: str) -> tuple[str, Path]:
+    """The version of a module that the build is pinned to, and the folder that Go has it in."""
+    words = ["go", "mod", "download", "-json", module]
+    done = subprocess.run(words, cwd=one.sources, capture_output=True, text=True, check=False)  # noqa: S603 - Go's
+    if done.returncode != 0:
+        raise Missing(f"Go has no sources of {module}: {(done.stdout + done.stderr)[-2000:]}")
+    told = json.loads(done.stdout)
+    return told["Version"], Path(told["Dir"])
 
 
 def _is_there(program: str) -> bool:

@@ -21,12 +21,13 @@ from evote_local.stack.vouching import Vouching
 
 from . import edge, nodes, servers
 from .basics import named
-from .bundles import Bundle
+from .bundles import POSTGRESQL_MAJOR, Bundle
 from .programs import Missing, folder
 from .servers import Servers
 
 NAMESPACE: Final = "evote"
 RELEASE: Final = "evote"
+PROFILE: Final = CHART / "values-referendum-10k.yaml"
 HOSTS: Final = {
     key: f"{name}.evote-cluster.test"
     for key, name in {
@@ -51,7 +52,7 @@ class People:
 
 
 def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundle | None = None) -> dict[str, Any]:
-    """What a city writes: two replicas of what there may be several of, a test authority's TLS everywhere."""
+    """What a city writes over a profile: two replicas of all that may be several, a test authority's TLS everywhere."""
     own_settings: dict[str, Any] = {
         "auth": {"addressRequestsPerMinute": _PER_ADDRESS},
         "ballot": {"addressRequestsPerMinute": _PER_ADDRESS, "workers": 1},
@@ -170,11 +171,12 @@ def helm(*words: str, timeout_s: float = 900) -> str:
 
 
 def install(chosen: Mapping[str, Any], *, upgrade: bool = False) -> None:
-    """Install the chart, or upgrade it, with these values; return when every pod is ready."""
+    """Install the chart, or upgrade it, with these values over a profile's; return when every pod is ready."""
     file = nodes.run_folder() / "values.json"
     file.write_text(json.dumps(chosen, indent=1, ensure_ascii=False))
     act = "upgrade" if upgrade else "install"
-    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(file), "--wait", "--timeout", "6m")
+    files = ("--values", str(PROFILE), "--values", str(file))
+    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, *files, "--wait", "--timeout", "10m")
     wait_ready()
 
 
@@ -219,12 +221,8 @@ def _postgresql(cloudnativepg: Bundle | None) -> dict[str, Any]:
         return {"mode": "external", "external": {"main": place}}
     return {
         "mode": "cloudnativepg",
-        "cloudnativepg": {
-            "image": _image(cloudnativepg),
-            "instances": 2,
-            "storage": {"size": "1Gi"},
-            "resources": {"cpu": "100m", "memory": "256Mi", "memoryLimit": "1Gi"},
-        },
+        # All else as the profile has it.
+        "cloudnativepg": {"image": {**_image(cloudnativepg), "major": POSTGRESQL_MAJOR}},
     }
 
 

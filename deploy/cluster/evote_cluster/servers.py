@@ -86,9 +86,9 @@ class Servers:
         nodes.apply(named("Namespace", NAMESPACE, None))
         nodes.apply(*self._kafka(images["kafka"]), *(self._postgresql(images["postgresql"]) if postgresql else ()))
         if postgresql:
-            self._wait("postgresql")
+            wait("postgresql")
             self._make_roles()
-        self._wait("kafka")
+        wait("kafka")
 
     def identity(self, service: str) -> dict[str, str]:
         """Of a service for Kafka: certificate and key."""
@@ -101,9 +101,6 @@ class Servers:
         options = ["-d", database, "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-"]
         words = ("-n", NAMESPACE, "exec", "-i", "postgresql-0", "--", *command, *options)
         return nodes.kubectl(*words, stdin=statements)
-
-    def _wait(self, name: str) -> None:
-        nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
 
     def _make_roles(self) -> None:
         self.sql("CREATE DATABASE evote", database="postgres")
@@ -171,6 +168,11 @@ class Servers:
             named("Secret", "postgresql-tls", NAMESPACE, stringData=tls),
             *_stateful("postgresql", 5432, pod, 26, headless=False),
         ]
+
+
+def wait(name: str) -> None:
+    """Return when ``kafka`` or ``postgresql`` takes connections."""
+    nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
 
 
 def kafka_address() -> str:

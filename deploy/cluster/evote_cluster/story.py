@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
-from evote_local.people.voters import open_client
+from evote_local.people.target import Target, write_target
+from evote_local.people.voters import Voter, open_client
 from evote_local.referendum.devices import device_pool
+from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_from_public_data
 
 from . import basics, bundles, desk, edge, nodes, probes, programs, release
+from . import cloudnativepg as cnpg
 from .certificates import Authority
 from .desk import Deployment
 from .faults import Fault, all_faults, timed
@@ -25,6 +31,7 @@ from .programs import Missing
 from .servers import Servers
 
 _SEED = 44
+_CROWD_S = 30
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
 
@@ -37,25 +44,40 @@ def say(text: str) -> None:
 _BEGUN = time.monotonic()
 
 
-def hold(folder: Path, names: Authority, *, voters: int) -> None:
-    """Everything, on a cluster of two nodes that is taken away afterwards; :class:`Missing` at what is wrong."""
+def hold(folder: Path, names: Authority, *, voters: int, cloudnativepg: bool) -> None:
+    """Everything, on a cluster that is taken away afterwards; :class:`Missing` at what is wrong.
+
+    Args:
+        cloudnativepg: three nodes, on which PostgreSQL is the chart's own, and is lost. Otherwise two, on which it is a
+            server of the city's own; there replicas, a node and releases change.
+    """
     nodes.require_machine()
     programs.build()
-    images, services = bundles.of_cluster(), bundles.of_services()
-    following = bundles.next_release(services)
-    with cluster(2):
+    images, services = dict(bundles.of_cluster()), bundles.of_services()
+    following: Mapping[str, bundles.Bundle] = {}
+    if cloudnativepg:
+        programs.build([programs.CLOUDNATIVEPG])
+        images["cloudnative-pg"] = bundles.of_operator()
+    else:
+        following = bundles.next_release(services)
+    with cluster(3 if cloudnativepg else 2):
         nodes.load([*images.values(), *services.values(), *following.values()])
-        say("the images are on both nodes")
+        say("the images are on all nodes")
         basics.install(images)
         desk.enter(folder)
         own = Servers(folder / "servers")
-        own.start(images)
+        own.start(images, postgresql=not cloudnativepg)
         asyncio.run(desk.grant(own))
-        say("Kafka with TLS, topics and grants; PostgreSQL with TLS and roles")
+        say("Kafka has TLS, topics and grants")
+        operand = None
+        if cloudnativepg:
+            cnpg.install(images["cloudnative-pg"])
+            operand = images["postgresql"]
+            say("CloudNativePG's operator runs")
         people = desk.people(folder)
         try:
-            this = release.values(services, people)
-            release.prepare(own, people)
+            this = release.values(services, people, cloudnativepg=operand)
+            release.prepare(own, people, cloudnativepg=cloudnativepg)
             release.install(this)
             say("the chart is installed, all pods are ready")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
@@ -63,8 +85,10 @@ def hold(folder: Path, names: Authority, *, voters: int) -> None:
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
             token = people.identities.staff.scraper_token
-            faults = all_faults(this, release.values(following, people), token)
-            asyncio.run(_referendum(Deployment(people), folder, voters, faults))
+            faults = cnpg.faults() if cloudnativepg else all_faults(own, this, release.values(following, people), token)
+            # Of the voters a third come as a crowd, when all else has happened.
+            crowd = 0 if cloudnativepg else voters // 3
+            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd=crowd))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)
         finally:
@@ -117,7 +141,7 @@ def _fronts() -> Iterator[str]:
         yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
 
 
-async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault]) -> None:
+async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], *, crowd: int) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
         await referendum.prepare()
@@ -125,7 +149,8 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
-            visits = referendum.plan_visits()
+            comers = referendum.voters[voters - crowd :]
+            visits = [visit for visit in referendum.plan_visits() if visit.voter.number < voters - crowd]
             for number, fault in enumerate(faults):
                 share = visits[: len(visits) // (len(faults) - number)]
                 happening = asyncio.create_task(asyncio.to_thread(timed, fault))
@@ -140,13 +165,14 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
                 visits = visits[voted:]
             await referendum.vote(polls, visits, lambda: None)
         casts = [cast for voter in referendum.voters for cast in voter.casts]
-        say(f"{len(casts)} ballots were acknowledged")
+        kept = await asyncio.to_thread(_come_at_once, target_of(platform, referendum), comers, folder) if crowd else []
+        say(f"{len(casts) + len(kept)} ballots were acknowledged")
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
         archive = folder / "archive.bel"
         await referendum.officers.download_archive(archive)
-        _compare(archive, [cast.tracker for cast in casts])
-        if counts != (wanted := referendum.expected_result()):
+        _compare(archive, [*(cast.tracker for cast in casts), *(cast["receipt"]["tracker"] for cast in kept)])
+        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
         verdict = await verify_from_public_data(platform, client, casts[-1].receipt, folder)
@@ -154,6 +180,19 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
     if not verdict.accepted:
         raise Missing("evote-verify refuses the archive")
     say("evote-verify accepts the archive with the log, its witnesses and the chain")
+
+
+def _come_at_once(target: Target, comers: Sequence[Voter], folder: Path) -> Sequence[Mapping[str, Any]]:
+    """A crowd by the load tests' own program; the casts that it has receipts for."""
+    write_target(folder / "target", target, [voter.card for voter in comers])
+    words = ["--target", str(folder / "target"), "--out", str(folder / "crowd"), "--seconds", str(_CROWD_S)]
+    done = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-m", "evote_loadtests.main", *words], capture_output=True, text=True, check=False
+    )
+    print(done.stdout, end="", flush=True)
+    if done.returncode != 0:
+        raise Missing(f"the crowd's program ended with status {done.returncode}:\n{done.stderr[-4000:]}")
+    return [json.loads(line) for line in (folder / "crowd/casts.jsonl").read_text().splitlines()]
 
 
 def _compare(archive: Path, receipts: Sequence[str]) -> None:

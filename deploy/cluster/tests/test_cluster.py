@@ -16,7 +16,7 @@ from evote_chart.settings import CHART
 from evote_cluster import bundles, nodes, programs, release
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
-from evote_cluster.programs import BUILDS, Missing
+from evote_cluster.programs import BUILDS, CLOUDNATIVEPG, Missing
 from evote_cluster.release import People
 from evote_images.oci import pack_folders, write_image
 from evote_images.parts import PARTS
@@ -45,7 +45,8 @@ def merged(under: object, over: object) -> object:
     return over
 
 
-def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("operand", [None, Bundle(Path("none"), "evote.local/postgresql:15", f"sha256:{'b' * 64}")])
+def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None) -> None:
     identities = create_identities(tmp_path / "keys")
     chain = cast(EthereumDevelopmentChain, StoppedChain())
     (tmp_path / "witnesses").mkdir()
@@ -55,12 +56,19 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path) -> No
     images = {
         part.value: Bundle(Path("none"), f"evote.local/{part.name}:1", f"sha256:{'a' * 64}") for part in PARTS.values()
     }
-    chosen = merged(yaml.safe_load((CHART / "values.yaml").read_text()), release.values(images, people))
+    own = release.values(images, people, cloudnativepg=operand)
+    profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
+    chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
     assert isinstance(chosen, dict)
     # No guard is got round: Kafka and PostgreSQL are spoken to by TLS, as at a city.
     assert chosen["kafka"]["external"]["authentication"] == "mtls"
     assert chosen["postgresql"]["external"]["main"]["plaintext"] is False
+    if operand:
+        assert chosen["postgresql"]["mode"] == "cloudnativepg"
+        # As many as a city gets that doesn't say, each on a machine of its own.
+        assert "instances" not in own["postgresql"]["cloudnativepg"]
+        assert "spread" not in own
 
 
 def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(tmp_path: Path) -> None:
@@ -76,8 +84,9 @@ def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(t
 
 def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/own.py").write_text("print()\n")
+    migrations = "app/lib/python3.11/site-packages/evote_ballot/migrations"
+    (tmp_path / migrations).mkdir(parents=True)
+    (tmp_path / migrations / "0001_first.sql").write_text("SELECT 1;\n")
     layer = pack_folders({"app": tmp_path / "app"}, tmp_path / "app.tar.gz")
     archive, name = tmp_path / "ballot.tar", "registry.example/evote/ballot:1"
     this = Bundle(archive, name, write_image(archive, name, [layer], PARTS["ballot"].start, {}))
@@ -100,7 +109,7 @@ def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest
         first, second = (one["digest"] for one in manifest["layers"])
         config = json.loads(blob(manifest["config"]["digest"]))["config"]
         with tarfile.open(fileobj=io.BytesIO(blob(second))) as added:
-            assert "app/next/next_release.py" in added.getnames()
+            assert {"app/next/next_release.py", f"{migrations}/9999_next_release.sql"} < set(added.getnames())
     assert first == layer.digest
     assert config["Entrypoint"] == ["/app/bin/python", "-m", "next_release"]
     assert {"NEXT_RELEASE_OF=evote_ballot.main", "PYTHONPATH=/app/next"} < set(config["Env"])
@@ -137,7 +146,25 @@ def test_without_go_nothing_is_built_and_the_message_says_what_to_install(
         programs.build()
 
 
+def test_the_operators_image_has_its_program_where_instances_get_it_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    programs.folder().mkdir(parents=True)
+    (programs.folder() / "cnpg-manager").write_bytes(b"a program")
+    (programs.folder() / "cnpg-manager").chmod(0o755)
+    with tarfile.open(bundles.of_operator().archive) as image:
+        blobs = [image.extractfile(name) for name in image.getnames() if name.startswith("blobs/sha256/")]
+        packed = [blob.read() for blob in blobs if blob]
+    (layer,) = (blob for blob in packed if blob.startswith(b"\x1f\x8b"))
+    with tarfile.open(fileobj=io.BytesIO(layer)) as root:
+        # The operator's release starts /manager, and the instances' init containers copy it from there.
+        link, program = root.getmember("./manager"), root.getmember("./operator/manager_amd64")
+    assert (link.issym(), link.linkname) == (True, "operator/manager_amd64")
+    assert (program.isfile(), program.mode) == (True, 0o755)
+
+
 def test_every_program_is_pinned() -> None:
-    for build in BUILDS:
+    for build in (*BUILDS, CLOUDNATIVEPG):
         assert (build.sources / "go.mod").exists()
         assert build.module == "pause" or (build.sources / "go.sum").exists()

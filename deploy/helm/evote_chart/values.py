@@ -35,6 +35,13 @@ class Image(_Values):
     """Of the image that was built and checked."""
 
 
+class PostgresImage(Image):
+    """An image of PostgreSQL for CloudNativePG, with its release: the operator takes none by its digest alone."""
+
+    major: Annotated[int, Field(ge=14, le=99)]
+    """PostgreSQL's release in it, such as 15. The operator reads it in the tag, which the digest stands behind."""
+
+
 class Resources(_Values):
     """What a replica asks of its machine. No limit on processor time: it would slow a replica down beside idle
     processors."""
@@ -369,7 +376,7 @@ class ObjectStore(_Values):
 class CloudNativePG(_Values):
     """A cluster for the services, and one apart for biometric."""
 
-    image: Image | None = None
+    image: PostgresImage | None = None
     """PostgreSQL's image."""
     instances: Annotated[int, Field(ge=1, le=9)]
     """Each commit waits for a standby."""

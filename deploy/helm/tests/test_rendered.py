@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -578,9 +579,12 @@ def test_a_commit_of_the_databases_is_on_two_machines() -> None:
             "method": "any",
             "number": 1,
             "dataDurability": "required",
+            "failoverQuorum": True,
         }
         assert cluster["spec"]["postgresql"]["pg_hba"] == ["hostnossl all all all reject"]
         assert cluster["spec"]["plugins"][0]["isWALArchiver"] is True
+        # The operator's webhook refuses an image without a tag that it reads a release in.
+        assert re.fullmatch(r"registry\.city\.example/[a-z/-]+:15@sha256:[0-9a-f]{64}", cluster["spec"]["imageName"])
 
 
 # --- helm test ---

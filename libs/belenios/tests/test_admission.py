@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gc
 import secrets
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -195,3 +197,23 @@ def _election(group: Group, new_election: NewElection) -> Election:
 
 def _digest(cast: Recorded) -> bytes:
     return base64.b64decode(cast.tracker + "=")
+
+
+def test_an_admitted_ballot_takes_no_more_memory_than_is_said() -> None:
+    """A leader of the log holds all of them; counted at one size and at three times it, with credentials of Ed25519."""
+    assert (_bytes_of(3 * 4096) - _bytes_of(4096)) / (2 * 4096) < 300
+
+
+def _bytes_of(size: int) -> int:
+    order = Order(1, Signature("1", "1"))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        admissions = Admissions()
+        for number in range(size):
+            admissions.readmit(Recorded("", f"{number:064x}", "", f"{number}", order))
+        gc.collect()
+        assert len(admissions.digests) == size
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()

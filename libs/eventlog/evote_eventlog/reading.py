@@ -42,6 +42,8 @@ class LogReader:
         self._consumer = consumer
         self._markers = SeenMarkers(consumer)
         self._stop: ReaderStopped | None = None
+        self.missed: frozenset[TopicPartition] = frozenset()
+        """What the last look left to the next one."""
 
     async def next_batches(self, places: Places, *, timeout_ms: int) -> list[tuple[TopicPartition, Batch]]:
         """What comes next: for each partition at most one batch, which begins at its place.
@@ -80,6 +82,7 @@ class LogReader:
             if not read:
                 raise missed
             self._consumer._client.force_metadata_update()  # the partition has another leader by now
+        self.missed = frozenset(places.keys() - {partition for partition, _ in read})
         batches = [(partition, batch) for partition, batch in read if batch is not None]
         if self._stop is not None and not batches:
             raise self._stop

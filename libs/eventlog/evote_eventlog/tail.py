@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -31,10 +31,29 @@ Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""
 
 
-class Look(Protocol):
-    """Looks once at some partitions of the log, or at all."""
+class Look:
+    """Each call looks once at some partitions of the log, or at all: from where the last look at them ended."""
 
-    async def __call__(self, at: Collection[LogPartition] = ...) -> Sequence[Batch]: ...
+    def __init__(self, kafka: KafkaSettings, reader: LogReader, places: dict[TopicPartition, int]) -> None:
+        self._kafka = kafka
+        self._reader = reader
+        self._places = places
+
+    @property
+    def missed(self) -> Collection[LogPartition]:
+        """Those of the last look whose leader could not tell: what they have is not known yet."""
+        return [log_partition(self._kafka, partition) for partition in self._reader.missed]
+
+    async def __call__(self, at: Collection[LogPartition] | None = None) -> Sequence[Batch]:
+        """What has come; of a partition that came into being since, from its beginning."""
+        if at is not None:
+            asked = [kafka_partition(self._kafka, partition) for partition in at]
+            places = {partition: self._places.setdefault(partition, 0) for partition in asked}
+        else:
+            places = dict(self._places)
+        found = await self._reader.look(places)
+        self._places.update((partition, batch.end) for partition, batch in found)
+        return [batch for _, batch in found]
 
 
 _POLL_MS = 200
@@ -121,15 +140,7 @@ class EventTail:
             for topic in self._topics:
                 consumer._client.add_topic(self._kafka.topic_name(topic))  # or their leaders would be asked for once
             places = {kafka_partition(self._kafka, partition): start.get(partition, 0) for partition in partitions}
-            reader = LogReader(self._kafka, consumer)
-
-            async def look(at: Collection[LogPartition] = partitions) -> Sequence[Batch]:
-                asked = {kafka_partition(self._kafka, partition) for partition in at}
-                found = await reader.look({partition: places[partition] for partition in asked})
-                places.update((partition, batch.end) for partition, batch in found)
-                return [batch for _, batch in found]
-
-            yield look
+            yield Look(self._kafka, LogReader(self._kafka, consumer), places)
 
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:

@@ -9,8 +9,10 @@ from operator import attrgetter
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import KafkaError
 from aiokafka.structs import BrokerMetadata
 from evote_eventlog import reading
 from evote_eventlog.errors import LogUnavailable
@@ -21,6 +23,7 @@ from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosi
 from evote_eventlog.tail import EventTail, Look
 from evote_local.nodes.ports import free_port
 from evote_local.testbed import eventually
+from evote_platform.clock import utc_now
 
 pytestmark = pytest.mark.stack
 
@@ -95,12 +98,49 @@ async def test_a_leader_that_is_away_keeps_nobody_from_what_the_others_have(
     async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
         seen = [record for batch in await look() for record in batch.records]
         assert sorted(seen, key=_position) == [written[0], written[2]]
+        assert look.missed == [LogPartition(Topic.BALLOTS, 1)]
         away.clear()
         assert [record for batch in await look() for record in batch.records] == [written[1]]
+        assert look.missed == []
     away.update(range(3))
     with pytest.raises(LogUnavailable):
         async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
             await look()
+
+
+async def test_a_partition_that_came_into_being_since_is_looked_at_from_its_beginning(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    """Nobody may add one, for keys would move; who does must not end the readers."""
+    count = await producer.partition_count(Topic.BALLOTS)
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        await look()
+        admin = AIOKafkaAdminClient(**kafka.client_options())
+        await admin.start()
+        try:
+            await admin.create_partitions({kafka.topic_name(Topic.BALLOTS): NewPartitions(count + 1)})
+        finally:
+            await admin.close()
+        later = EventProducer(kafka, "test", utc_now)
+
+        async def knows_it() -> bool:
+            return await later.partition_count(Topic.BALLOTS) == count + 1
+
+        await later.start()
+        try:
+            await eventually(knows_it)
+            written = await later.publish(new_ballot(1), partition=count)
+        finally:
+            await later.stop()
+
+        async def is_shown() -> bool:
+            try:
+                found = await look([LogPartition(Topic.BALLOTS, count)])
+            except KafkaError:  # its leader is not known yet
+                return False
+            return [record for batch in found for record in batch.records] == [written]
+
+        await eventually(is_shown)
 
 
 async def test_a_leader_that_stands_still_holds_nobody_up_for_long(

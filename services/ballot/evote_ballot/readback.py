@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -25,11 +25,14 @@ from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
 from evote_eventlog.tail import EventTail
 from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady
+from evote_platform.outages import is_outage
 
 from .domain.history import CastRecord
 from .domain.receipt import Acceptance
 
 _READ_BACK_WITHIN_S = 5.0
+_LOOKED_WITHIN_S = 3.0
+"""How long who only asks waits for a look that is due within :data:`_UNASKED_S`: longer than a leader may take."""
 _RECONNECT_S = 0.5
 _UNASKED_S = 0.1
 """How long the log is not looked at while nobody waits for a record."""
@@ -60,6 +63,8 @@ class ReadBack:
         self._waiting: dict[asyncio.Future[None], tuple[LogPartition, int, float]] = {}
         self._looking: set[asyncio.Future[None]] = set()
         """Who waits for a look that begins now or later."""
+        self._patient: set[asyncio.Future[None]] = set()
+        """Who waits for the next look at all partitions, and makes it come no sooner."""
         self._asked = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,6 +80,11 @@ class ReadBack:
                 await self._follow()
             except LogUnavailable as error:
                 _log.warning("read-back-interrupted", reason=error.reason)
+            except Exception as error:
+                # The tables' places: PostgreSQL has another primary in a moment, and memory has all until then.
+                if not is_outage(error):
+                    raise
+                _log.warning("read-back-interrupted", reason=type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
     async def wait_for(self, position: RecordPosition) -> None:
@@ -98,16 +108,27 @@ class ReadBack:
 
         What another replica has just taken in is known then, too, if its partition's leader answered.
         """
-        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._looking.add(looked)
         self._asked.set()
+        await self._looked(self._looking, _READ_BACK_WITHIN_S)
+
+    async def look_with_others(self) -> None:
+        """Return when the log's next look at all partitions has come to its end; it comes no sooner for this.
+
+        So nobody who asks, however often, makes this replica or Kafka work. ``LogUnavailable`` when a partition's
+        leader did not answer, or Kafka didn't: what another replica has just taken in isn't known then.
+        """
+        await self._looked(self._patient, _LOOKED_WITHIN_S)
+
+    async def _looked(self, waiting: set[asyncio.Future[None]], within_s: float) -> None:
+        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.add(looked)
         try:
-            async with asyncio.timeout(_READ_BACK_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 await looked
         except TimeoutError as error:
             raise LogUnavailable("the log was not looked at in time") from error
         finally:
-            self._looking.discard(looked)
+            waiting.discard(looked)
 
     def records_since(
         self, election_uuid: str, credential: str, projected: Mapping[LogPartition, int]
@@ -147,16 +168,16 @@ class ReadBack:
             while True:
                 await self._asked_for(looked_at + _UNASKED_S)
                 looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
+                patient: list[asyncio.Future[None]] = []
                 if looking or monotonic() - looked_at >= _UNASKED_S:
-                    looked_at = monotonic()
+                    looked_at, patient = monotonic(), list(self._patient)
                     batches = await look()
                 else:
                     batches = await look(asked)
                 for batch in batches:
                     self._take(batch)
-                for looked in looking:
-                    if not looked.done():
-                        looked.set_result(None)
+                _end(looking)
+                _end(patient, LogUnavailable("a partition's leader does not answer") if look.missed else None)
                 if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
                     await asyncio.sleep(_AGAIN_S)
                 if monotonic() - pruned_at > _PRUNE_EVERY_S:
@@ -205,6 +226,14 @@ class ReadBack:
                     self._credentials.setdefault((election_uuid, accepted.tracker), credential)
         self._records = kept
         self._begin.update(forget)
+
+
+def _end(waiting: Iterable[asyncio.Future[None]], failure: LogUnavailable | None = None) -> None:
+    for looked in waiting:
+        if not looked.done() and failure is not None:
+            looked.set_exception(failure)
+        elif not looked.done():
+            looked.set_result(None)
 
 
 def cast_record(record: Record, cast: BallotAccepted) -> CastRecord:

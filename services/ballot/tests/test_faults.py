@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from evote_ballot import readback
 from evote_ballot.settings import BallotSettings
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_eventlog.kafka import KafkaSettings
@@ -57,3 +60,27 @@ async def test_a_cast_makes_the_writes_of_the_table_and_no_other(place) -> None:
     with breaking() as seen:
         await place.cast(0)
     assert tuple(seen.names) == WRITES["ballot casts"]
+
+
+async def test_the_reader_goes_on_when_the_tables_were_away(kafka, monkeypatch) -> None:
+    """PostgreSQL has another primary within half a minute; a replica that ends itself meanwhile is away for minutes."""
+    monkeypatch.setattr(readback, "_PRUNE_EVERY_S", 0.0)
+    asked = 0
+
+    async def places():
+        nonlocal asked
+        asked += 1
+        if asked in (1, 3):  # at the start, and while it reads
+            raise ConnectionRefusedError
+        return {}
+
+    reader = readback.ReadBack(kafka, places)
+    reading = asyncio.create_task(reader.run())
+
+    async def asked_again() -> bool:
+        return asked > 4 or reading.done()
+
+    await eventually(asked_again)
+    assert not reading.done()
+    await reader.catch_up()
+    reading.cancel()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from math import isnan
+from time import monotonic
 from urllib.parse import quote
 
 import asyncpg
 import pytest
-from evote_ballot import store
+from aiokafka.cluster import ClusterMetadata
+from evote_ballot import readback, store
 from evote_ballot.metrics import TurnoutMetrics
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
 from evote_ballot.turnout import LIVE, Feed, ShownTurnout
 from evote_eventlog.events import ElectionAbandoned, ElectionOpened
+from evote_eventlog.reading import LogReader
 from evote_eventlog.replay import replay
 from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
@@ -222,6 +225,45 @@ async def test_unknown_things_are_not_found(place) -> None:
     for path in ("ballots", "turnout", "turnout/by-hour", "turnout/events"):
         response = await place.client.get(f"/elections/{'9' * 14}/{path}")
         assert (response.status_code, place.slug(response)) == (404, "unknown-election")
+
+
+UNKNOWN_TRACKER = "A" * 43
+
+
+async def test_who_asks_for_what_nobody_knows_makes_no_look_at_the_log(place, monkeypatch) -> None:
+    """The reader looks now and then by itself; whoever asks a thousand times would have it look a thousand times."""
+    looks, look = 0, LogReader.look
+
+    async def counted(reader, places):
+        nonlocal looks
+        looks += 1
+        return await look(reader, places)
+
+    monkeypatch.setattr(LogReader, "look", counted)
+    began = monotonic()
+    for _ in range(15):
+        response = await place.client.get(f"{place.base}/status/{UNKNOWN_TRACKER}")
+        assert (response.status_code, place.slug(response)) == (404, "unknown-tracker")
+    assert looks <= (monotonic() - began) / readback._UNASKED_S + 1
+
+
+async def test_a_tracker_is_not_called_unknown_while_a_partition_can_not_be_looked_at(place, monkeypatch) -> None:
+    """Another replica may have taken that ballot in, and its voter has the receipt."""
+    leader, away = ClusterMetadata.leader_for_partition, {1}
+    monkeypatch.setattr(
+        ClusterMetadata,
+        "leader_for_partition",
+        lambda cluster, partition: 99 if partition.partition in away else leader(cluster, partition),
+    )
+    response = await place.client.get(f"{place.base}/status/{UNKNOWN_TRACKER}")
+    assert (response.status_code, place.slug(response)) == (503, "log-unavailable")
+    away.clear()
+
+    async def is_unknown() -> bool:
+        response = await place.client.get(f"{place.base}/status/{UNKNOWN_TRACKER}")
+        return (response.status_code, place.slug(response)) == (404, "unknown-tracker")
+
+    await eventually(is_unknown)
 
 
 async def test_replay_gives_the_same_tables(place) -> None:

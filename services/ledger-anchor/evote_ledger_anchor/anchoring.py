@@ -174,8 +174,13 @@ class Anchoring:
         if head.block >= self._first_block:
             found = await self._writer.anchors(self._origin, self._first_block, head.block)
         ours = [anchored for anchored in found if await self._is_ours(anchored)]
-        # The largest of a block covers the others, and each announcement is two events for every reader of the log.
-        for anchored in {anchored.block: anchored for anchored in ours}.values():
+        # The largest of a block covers the others, and each announcement is two events for every reader of the log. But
+        # what was announced in another block must not stay announced there.
+        largest = {anchored.block: anchored.anchor.size for anchored in ours}
+        for anchored in ours:
+            size = anchored.anchor.size
+            if size != largest[anchored.block] and size not in self._announced:
+                continue
             await self._announce(anchored)
             if anchored.block <= head.final_block:
                 await self._verify(anchored)

@@ -207,6 +207,24 @@ async def test_an_anchor_that_a_reorganisation_moves_is_announced_in_its_new_blo
     assert block == next(number for number, (_, anchors) in enumerate(place.chain.blocks) if anchors)
 
 
+async def test_an_anchor_that_a_reorganisation_moves_beside_a_larger_one_is_announced_there(place: Place) -> None:
+    place.chain.finality_depth = 2
+    async with place.anchoring():
+        await place.grow()
+        await eventually(lambda: _is(place, [(1, False)]))
+        place.chain.mining = False
+        await place.grow()
+        await eventually(lambda: _async(bool(place.chain.mempool)))
+        first, second = place.chain.submitted[0], place.chain.submitted[-1]
+        del place.chain.blocks[-1]
+        place.chain.mempool.clear()
+        place.chain.mine(first, second)
+        place.chain.mine()
+        place.chain.mine()
+        await eventually(lambda: place.verified(2))
+    assert await place.rows() == [(1, True), (2, True)]
+
+
 @pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])
 async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None]) -> None:
     place.producer.script = iter(script)

@@ -231,3 +231,22 @@ async def test_final_blocks_that_a_node_made_up_do_not_hide_the_ones_that_come(
         assert reading is not None
         assert [held.anchor.size for held in reading.anchors] == [3, 7]
         assert watch.judge(reading, log, {}) == []
+
+
+async def test_anchors_of_before_are_not_compared_each_with_each(
+    chain: FakeChain, watch: ChainWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = checkpoints([1] * 60)
+    for event in whole:
+        chain.anchor(event.size, bytes.fromhex(event.root))
+    compared = list[AnchoredHead]()
+    equal = AnchoredHead.__eq__
+
+    def counted(one: AnchoredHead, other: object) -> bool:
+        compared.append(one)
+        return equal(one, other)
+
+    monkeypatch.setattr(AnchoredHead, "__eq__", counted)
+    log = fold(whole)
+    assert [await look(watch, log) for _ in range(2)] == [[], []]
+    assert len(compared) <= 2 * len(whole)

@@ -16,10 +16,11 @@ from evote_eventlog.events import (
     Topic,
 )
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.record import Record
+from evote_eventlog.record import LogPartition, Record
 from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import create_topics
 from evote_ledger_anchor.domain import sign_checkpoints
+from evote_ledger_anchor.monitor.kafka_log import open_kafka_log
 from evote_ledger_anchor.store import newest_size
 from evote_local.testbed import patiently
 from evote_tlog.merkle import Frontier, leaf_hash
@@ -172,3 +173,19 @@ async def test_a_topic_that_is_made_anew_is_found_though_the_projection_ends(sys
             await tasks["projection"]
         finding = await system.finding("log-rolled-back")
     assert finding.where.startswith("Kafka ballots/")
+
+
+async def test_nothing_is_fetched_that_no_pass_asks_for(system: System, events: Any) -> None:
+    """A consumer that partitions are assigned to fetches ahead, megabytes of each."""
+    for number in range(3):
+        await system.publish(events.ballot(number))
+    partitions = [LogPartition(Topic.BALLOTS, number) for number in range(3)]
+    async with open_kafka_log(system.kafka) as kafka_log:
+        read = [
+            record
+            for partition in partitions
+            async for records in kafka_log.records(partition, await kafka_log.current_span(partition))
+            for record in records
+        ]
+        assert not kafka_log._consumer.assignment()
+    assert len(read) == 3

@@ -288,6 +288,14 @@ describe("by code and face", () => {
     expect(asked[3]!.body).toMatchObject({ verdict: "the verdict" });
   });
 
+  test("pictures that nobody could look at are not sent again: new ones are taken, by the same order", async () => {
+    const { services, asked } = servicesOf({ frames: [() => problem(503, "faces-busy", {}, 5), () => problem(409, "verification-used")] });
+    const ordered = { keys: newDeviceKeys(vectorRandom()), order, id: vector.occasion_id };
+    const verification = { id: "v1", nonce: "n1", actions: [], attemptsLeft: 2 };
+    await expect(releaseByFace(ordered, verification, burst, way(services))).rejects.toMatchObject({ slug: "faces-busy", waitS: 5 });
+    expect(asked).toHaveLength(1);
+  });
+
   test("a face that was refused tells why, and how many tries are left", async () => {
     const { services } = servicesOf({ frames: [() => problem(403, "face-refused", { reason: "no-face", attempts_left: 1 })] });
     const ordered = { keys: newDeviceKeys(vectorRandom()), order, id: vector.occasion_id };

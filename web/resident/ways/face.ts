@@ -1,11 +1,11 @@
 /** The way in by voting code and face: auth's order, biometric's verdict on a burst of pictures, auth's release for the verdict. */
 
-import type { Services } from "@tsukuba-evote/shared/api";
+import { type Services, slugOf } from "@tsukuba-evote/shared/api";
 import type { Random } from "@tsukuba-evote/shared/belenios";
 import { checkOrder, type DeviceKeys, LyingService, newDeviceKeys, sealTypedCode, signRequest, unseal } from "@tsukuba-evote/shared/device";
 import * as v from "valibot";
 
-import { persist, type Wait } from "../vote/retrying.ts";
+import { persist, Refused, type Wait } from "../vote/retrying.ts";
 import type { Burst } from "./burst.ts";
 
 /** What biometric may ask for (`evote_biometric/domain/actions.py`). */
@@ -81,17 +81,22 @@ export async function beginVerification(order: Order, way: FaceWay): Promise<Ver
 /** The private credential for a burst that shows the voter. @throws Refused, LyingService, SealBroken */
 export async function releaseByFace(order: Order, verification: Verification, burst: Burst, way: FaceWay): Promise<string> {
   const { services, electionUuid, wait, signal } = way;
-  const { verdict } = await persist(
-    () =>
-      services.biometric.POST("/verifications/{verification_id}/frames", {
-        params: { path: { verification_id: verification.id } },
-        // The form is made by `formOf`: what the document calls binary strings are files.
-        body: formOf(verification, burst) as never,
-        bodySerializer: (form: unknown) => form as FormData,
-        signal,
-      }),
-    wait,
-  );
+  const { verdict } = await persist(async () => {
+    const answer = await services.biometric.POST("/verifications/{verification_id}/frames", {
+      params: { path: { verification_id: verification.id } },
+      // The form is made by `formOf`: what the document calls binary strings are files.
+      body: formOf(verification, burst) as never,
+      bodySerializer: (form: unknown) => form as FormData,
+      signal,
+    });
+    // Nobody could look at the pictures. The verification has had its burst all the same, and would be refused for that: the attempt is
+    // given back, and new pictures are taken.
+    const slug = slugOf(answer.error);
+    if (answer.response.status >= 500 && slug !== null) {
+      throw new Refused(slug, answer.error, answer.response);
+    }
+    return answer;
+  }, wait);
   const body = {
     verdict,
     device_request: signRequest("tsukuba-evote release request v1", order.keys, electionUuid, order.id, { verdict }),

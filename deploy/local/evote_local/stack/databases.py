@@ -26,20 +26,26 @@ class SchemaAccess:
     service_url: str = field(repr=False)
 
 
-def create_schemas(server: PostgresServer, names: Sequence[str]) -> dict[str, SchemaAccess]:
-    """Make the database, and in it the schema of each name with its two roles; the ways in, by schema."""
-    url = server.create_database(DATABASE)
-    return {name: asyncio.run(_create_schema(server, url, name)) for name in names}
+def create_schemas(
+    server: PostgresServer, names: Sequence[str], passwords: dict[str, str] | None = None
+) -> dict[str, SchemaAccess]:
+    """Make the database, and in it the schema of each name with its two roles; the ways in, by schema.
+
+    Args:
+        passwords: by role, as they were before the server was lost; roles that aren't in it are added with new ones.
+    """
+    url, known = server.create_database(DATABASE), {} if passwords is None else passwords
+    return {name: asyncio.run(_create_schema(server, url, name, known)) for name in names}
 
 
-async def _create_schema(server: PostgresServer, url: str, name: str) -> SchemaAccess:
+async def _create_schema(server: PostgresServer, url: str, name: str, passwords: dict[str, str]) -> SchemaAccess:
     schema = Schema(name, Path())
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(role_statements(schema))
         ways = []
         for role in (owner_role(schema), service_role(schema)):
-            password = secrets.token_urlsafe(24)
+            password = passwords.setdefault(role, secrets.token_urlsafe(24))
             await connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
             ways.append(server.dsn_of(role, password, DATABASE))
         return SchemaAccess(*ways)

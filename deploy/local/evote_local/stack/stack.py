@@ -85,6 +85,7 @@ class Stack(Running):
         self.prometheus: Prometheus | None = None
         self.services: list[Service] = []
         self._access: dict[str, SchemaAccess] = {}
+        self._passwords: dict[str, str] = {}
         self._authority_port = free_port()
         self._authority_server: ChildProcess | None = None
 
@@ -143,7 +144,7 @@ class Stack(Running):
         """Start all parts and wait until each says that it is ready."""
         self.announce("PostgreSQL")
         self.postgres.start()
-        self._access = create_schemas(self.postgres, tuple(_SCHEMAS.values()))
+        self.create_schemas()
         self.announce("Apache Kafka")
         self.kafka.start()
         asyncio.run(create_topics(self.kafka_settings))
@@ -268,6 +269,10 @@ class Stack(Running):
 
     def _named(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)
+
+    def create_schemas(self) -> None:
+        """Make the database with every service's schema and roles; on a new server, those that services knew before."""
+        self._access = create_schemas(self.postgres, tuple(_SCHEMAS.values()), self._passwords)
 
     def migrate(self, service: Service) -> None:
         """Bring the service's schema up to date, as its owner; raises ``ProcessFailed``."""

@@ -181,7 +181,7 @@ async def _read_standing(service: BallotService, election_uuid: str, tracker: st
     """Of a ballot that the tables don't have yet: by what the reader has seen."""
     credential = service.read_back.credential_of(election_uuid, tracker)
     if credential is None:
-        await service.read_back.catch_up()  # another replica may have taken it in just now
+        await service.read_back.look_with_others()  # another replica may have taken it in just now
         credential = service.read_back.credential_of(election_uuid, tracker)
     if credential is None:
         return None

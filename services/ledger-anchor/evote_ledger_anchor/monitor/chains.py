@@ -87,7 +87,8 @@ class ChainWatch:
             return None
         self._forged = None
         anchors = [*known, *read]
-        vanished = [old for old in self._final if old.block <= head.block and old not in anchors]
+        there = set(anchors)
+        vanished = [old for old in self._final if old.block <= head.block and old not in there]
         self._passes += 1
         if anew or head.final_block >= self._final_block:
             beyond = [old for old in self._final if old.block > head.block]

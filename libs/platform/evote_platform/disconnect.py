@@ -39,7 +39,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
             raise ClientGone from None
         raise
     finally:
-        # Who went in the moment in which the work ended may have had `stop` scheduled already, and it would stop what comes behind.
+        # Who went in the moment in which the work ended has `stop` scheduled already: it would stop what comes next.
         ended = True
         # Also when this request itself is cancelled: nothing must go on behind its back.
         going.cancel()

@@ -77,7 +77,8 @@ else
   keep kube-router kube-router --run-router=false --run-service-proxy=false --run-firewall=true --run-loadbalancer=false \
     --kubeconfig="$P/router.kubeconfig" --hostname-override="node$I" --service-cluster-ip-range=10.96.0.0/16 \
     --service-node-port-range=443-32767 --metrics-port=0 --health-port=0
-  start kubelet kubelet --config="$D/kubelet.yaml" --kubeconfig="$P/node$I.kubeconfig" --root-dir="$D/kubelet" \
+  # Of a machine that starts again the API is there before containerd is.
+  keep kubelet kubelet --config="$D/kubelet.yaml" --kubeconfig="$P/node$I.kubeconfig" --root-dir="$D/kubelet" \
     --cert-dir="$D/kubelet-certs" --hostname-override="node$I" --node-ip="$IP" \
     --node-labels="topology.kubernetes.io/zone=zone$I"
 fi

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -199,7 +200,9 @@ def kill_pod(node: str, uid: str) -> None:
     for place in (hierarchy / CGROUP / node).rglob(f"*{uid}"):
         for listed in place.rglob("cgroup.procs"):
             for process in listed.read_text().split():
-                os.kill(int(process), 9)
+                # PostgreSQL's own come and go.
+                with suppress(ProcessLookupError):
+                    os.kill(int(process), 9)
 
 
 def stop(node: str) -> None:

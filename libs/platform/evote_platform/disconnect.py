@@ -20,13 +20,14 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
     The request's body must have been read: what comes after it can only be the disconnection.
     """
-    working, gone = asyncio.current_task(), False
+    working, gone, ended = asyncio.current_task(), False, False
     assert working is not None, "a coroutine runs in a task"  # noqa: S101
 
     def stop(_: object) -> None:
         nonlocal gone
-        gone = True
-        working.cancel()
+        if not ended:
+            gone = True
+            working.cancel()
 
     going = asyncio.ensure_future(_gone(request))
     going.add_done_callback(stop)
@@ -38,8 +39,9 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
             raise ClientGone from None
         raise
     finally:
+        # Who went in the moment in which the work ended has `stop` scheduled already: it would stop what comes next.
+        ended = True
         # Also when this request itself is cancelled: nothing must go on behind its back.
-        going.remove_done_callback(stop)
         going.cancel()
         await asyncio.wait([going])
 

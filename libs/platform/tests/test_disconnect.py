@@ -62,6 +62,16 @@ async def test_who_goes_stops_the_work() -> None:
     assert work.stopped
 
 
+async def test_who_goes_in_the_moment_in_which_the_work_ends_stops_nothing_behind_it() -> None:
+    client, work = Client(), Work()
+    asked = asyncio.create_task(unless_gone(client.request, work.run()))
+    await work.begun.wait()
+    client.gone.set()
+    work.end.set()
+    assert await asked == "done"
+    assert asked.cancelling() == 0
+
+
 @pytest.mark.parametrize("gone_too", [False, True])
 async def test_a_request_that_is_cancelled_stops_the_work_and_stays_cancelled(gone_too: bool) -> None:
     client, work = Client(), Work()

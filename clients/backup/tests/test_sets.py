@@ -253,15 +253,19 @@ def test_a_tokens_own_database_is_no_witness(operator: Operator) -> None:
 
 
 def test_secrets_that_are_links_are_copied_as_what_they_lead_to(operator: Operator) -> None:
-    """As Kubernetes mounts them."""
-    secret = operator.directory / "secret"
+    """As Kubernetes mounts them, and as who keeps a key elsewhere does: what the copy leads to may be gone by then."""
+    secret, elsewhere = operator.directory / "secret", operator.directory / "elsewhere"
     (secret / "..data").mkdir(parents=True)
     (secret / "..data/key").write_bytes(PEM)
     (secret / "key").symlink_to("..data/key")
+    elsewhere.write_bytes(PEM)
+    (secret / "other").symlink_to(elsewhere)
     made = operator.made("--keys", secret)
     shutil.rmtree(secret)
+    elsewhere.unlink()
     assert operator.restore(made, "--into", operator.directory / "back").status == 0
-    assert (operator.directory / "back/keys-1/key").read_bytes() == PEM
+    for name in ("key", "other"):
+        assert (operator.directory / "back/keys-1" / name).read_bytes() == PEM
 
 
 @pytest.mark.parametrize("folder", ["gone", "empty"])

@@ -128,5 +128,5 @@ def test_a_key_that_is_on_paper_alone_signs_and_decrypts(held, tmp_path, monkeyp
     evote("decrypt", *log, "--archive", archive, "--out", message)
     with trustee_commands.ServiceClient("http://tally.example", election.transport()) as client:
         sent = trustee_commands.read_message(message)
-        client.put(sent.path, sent.body)
+        client.put(sent.path, sent.body, pytest.fail)
     assert election.election.partial_decryptions.keys() == {1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from operator import attrgetter
 
@@ -19,7 +19,7 @@ from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
-from evote_eventlog.record import LogPartition, PoisonRecord, Record, RecordPosition
+from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record, RecordPosition
 from evote_eventlog.tail import EventTail, Look
 from evote_local.nodes.ports import free_port
 from evote_local.testbed import eventually
@@ -114,7 +114,17 @@ async def test_a_partition_that_came_into_being_since_is_looked_at_from_its_begi
     """Nobody may add one, for keys would move; who does must not end the readers."""
     count = await producer.partition_count(Topic.BALLOTS)
     async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
-        await look()
+
+        async def looks_at(at: Collection[LogPartition] | None = None) -> Sequence[Batch] | None:
+            try:
+                return await look(at)
+            except KafkaError:  # a new partition's leader is not known yet
+                return None
+
+        async def looked() -> bool:
+            return await looks_at() is not None
+
+        await eventually(looked)
         admin = AIOKafkaAdminClient(**kafka.client_options())
         await admin.start()
         try:
@@ -134,11 +144,8 @@ async def test_a_partition_that_came_into_being_since_is_looked_at_from_its_begi
             await later.stop()
 
         async def is_shown() -> bool:
-            try:
-                found = await look([LogPartition(Topic.BALLOTS, count)])
-            except KafkaError:  # its leader is not known yet
-                return False
-            return [record for batch in found for record in batch.records] == [written]
+            found = await looks_at([LogPartition(Topic.BALLOTS, count)])
+            return [record for batch in found or () for record in batch.records] == [written]
 
         await eventually(is_shown)
 

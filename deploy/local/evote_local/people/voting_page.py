@@ -199,9 +199,19 @@ class VotingPage:
         self.button("コードを確かめる").click()
 
     def show_face(self) -> None:
-        """With a code that was accepted, to the first question, by whatever is before the camera."""
-        self.button("カメラを始める").click()
-        self.tab.locator("fieldset").wait_for()
+        """With a code that was accepted, to the first question, by whatever is before the camera.
+
+        While the page says that nobody could look at the pictures now, it is asked again, as it says.
+        """
+        start, question = self.button("カメラを始める"), self.tab.locator("fieldset")
+        busy = self.tab.get_by_text("ただいま混み合っているか、利用できません")
+        while True:
+            start.click()
+            start.wait_for(state="detached")
+            question.or_(start).first.wait_for()
+            if not busy.is_visible():
+                break
+        question.wait_for()
 
     def identify_by_card(self, desk: Desk) -> None:
         """From the election's page to the first question; both PINs are typed at the agent's."""

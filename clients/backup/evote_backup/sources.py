@@ -100,7 +100,9 @@ def require_restorable(folder: Path) -> None:
         MustNotComeBack: a witness's state, or the monitor's memory.
         BackupRefused: no folder, or an empty one.
     """
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    # Links to folders too: tar takes what they lead to.
+    found = (Path(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names)
+    files = sorted(path for path in found if path.is_file())
     if not files:
         raise BackupRefused(f"{folder} has no files: name a folder of keys")
     for path in files:
@@ -138,4 +140,5 @@ def _is_monitor_memory(path: Path) -> bool:
         said = json.loads(path.read_bytes())
     except ValueError:
         return False
-    return isinstance(said, dict) and said.keys() == _MONITOR
+    # A later release may remember more.
+    return isinstance(said, dict) and said.keys() >= _MONITOR

@@ -236,8 +236,21 @@ def test_a_witness_state_never_gets_into_a_backup(operator: Operator) -> None:
     assert list(operator.sets.iterdir()) == []
 
 
-def test_the_monitors_memory_never_gets_into_a_backup(operator: Operator) -> None:
-    save_memory(operator.keys / "monitor.json", Memory("a note", {"kafka": "2026-11-29T00:00:00Z"}))
+def test_a_witness_state_behind_a_link_never_gets_into_a_backup(operator: Operator) -> None:
+    elsewhere = operator.directory / "witness"
+    elsewhere.mkdir()
+    create_state(elsewhere / "w.sqlite3", CosignerKey("w.example", Ed25519PrivateKey.generate().public_key()).text)
+    (operator.keys / "linked").symlink_to(elsewhere)
+    said = operator.make("--keys", operator.keys)
+    assert (said.status, "linked/w.sqlite3: the state of a witness" in said.err) == (1, True)
+    assert list(operator.sets.iterdir()) == []
+
+
+@pytest.mark.parametrize("more", [{}, {"of_a_later_release": 1}])
+def test_the_monitors_memory_never_gets_into_a_backup(operator: Operator, more: dict[str, int]) -> None:
+    path = operator.keys / "monitor.json"
+    save_memory(path, Memory("a note", {"kafka": "2026-11-29T00:00:00Z"}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
     said = operator.make("--keys", operator.keys)
     assert (said.status, "the monitor's memory" in said.err) == (1, True)
     assert list(operator.sets.iterdir()) == []

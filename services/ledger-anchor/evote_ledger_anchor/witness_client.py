@@ -81,7 +81,7 @@ class Backoff:
 async def open_http() -> AsyncIterator[ClientSession]:
     """A client that keeps connections and takes nothing from the environment, or from a witness, but answers.
 
-    Each checkpoint is shown to every witness, and httpx takes four times the processor for a question.
+    Each checkpoint is shown to every witness, and httpx takes far more of a processor for a question.
     """
     async with ClientSession(
         connector=TCPConnector(keepalive_timeout=_IDLE_S),

@@ -71,7 +71,7 @@ def test_a_key_does_not_print(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="eth-keys has no compiled arithmetic for this Python")
 def test_signing_is_left_to_compiled_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """eth-keys falls back to Python without a word: ten times slower, and its time tells of the key."""
+    """eth-keys falls back to Python without a word: far slower, and its time tells of the key."""
 
     def in_python(*_: object) -> NoReturn:
         raise AssertionError("computed in Python")

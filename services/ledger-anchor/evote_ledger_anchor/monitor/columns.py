@@ -1,4 +1,4 @@
-"""What a pass holds of every entry, as columns of fixed width: objects of Python take many times as much (`benchmarks/bench_monitor.py`).
+"""What a pass holds of every entry, as columns of fixed width: objects of Python would take far more.
 
 A column reads as a sequence whose items are made when they are asked for. What doesn't fit its width is what nobody of
 ours wrote: it is kept as it is, so that it is found and named like everything else.

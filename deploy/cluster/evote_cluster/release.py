@@ -19,7 +19,7 @@ from evote_local.stack.chains import EthereumDevelopmentChain
 from evote_local.stack.identities import LOG_ORIGIN, Identities
 from evote_local.stack.vouching import Vouching
 
-from . import edge, nodes, servers
+from . import edge, hsm, nodes, servers
 from .basics import named
 from .bundles import POSTGRESQL_MAJOR, Bundle
 from .programs import Missing, folder
@@ -47,20 +47,25 @@ class People:
 
     identities: Identities
     authority: TestAuthority
+    token: hsm.SharedToken
     vouching: Vouching
     chain: EthereumDevelopmentChain
 
 
 def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundle | None = None) -> dict[str, Any]:
-    """What a city writes over a profile: two replicas of all that may be several, a test authority's TLS everywhere."""
+    """What a city writes over a profile: two replicas of all that may be several, a test authority's TLS everywhere.
+
+    It is ``environment: production``, unless PostgreSQL is the operator's: then production asks for a store of backups.
+    """
+    keys = {"credentialTokenModule": hsm.MODULE, "credentialTokenLabel": people.token.label}
     own_settings: dict[str, Any] = {
-        "auth": {"addressRequestsPerMinute": _PER_ADDRESS},
+        "auth": {"addressRequestsPerMinute": _PER_ADDRESS, **keys},
         "ballot": {"addressRequestsPerMinute": _PER_ADDRESS, "workers": 1},
         "tally": {"addressRequestsPerMinute": _PER_ADDRESS},
         "ledgerAnchor": _chain_settings(people.chain),
     }
     found: dict[str, Any] = {
-        "environment": "test",
+        "environment": "test" if cloudnativepg else "production",
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
         "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
@@ -76,9 +81,9 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundl
         "kafka": {
             "version": KAFKA_VERSION,
             "mode": "external",
-            "brokers": 1,
+            "brokers": len(servers.BROKERS),
             "external": {
-                "bootstrap": f"{servers.KAFKA}:{servers.KAFKA_PORT}",
+                "bootstrap": servers.BOOTSTRAP,
                 "authentication": "mtls",
                 "peers": [_server("kafka")],
                 "ports": [servers.KAFKA_PORT],
@@ -92,6 +97,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundl
         found[name] = {"replicas": 1, "image": _image(images[name])}
     found["auth"]["auditorPublicKey"] = people.identities.auditor_public_key
     found["auth"]["authoritiesVolume"] = {"configMap": {"name": "authorities"}}
+    found["auth"]["tokenVolume"] = {"persistentVolumeClaim": {"claimName": hsm.CLAIM, "readOnly": True}}
     found["ballot"] |= {"resources": {**_SMALL, "cpu": "250m"}, "autoscaling": {"max": 3, "cpuPercent": 95}}
     found["ledgerAnchor"] |= {"logOrigin": LOG_ORIGIN, "egress": [_outside(people)]}
     return found
@@ -128,7 +134,7 @@ def prepare(own: Servers, people: People, *, cloudnativepg: bool = False) -> Non
     }
     authority = {"ca.crt": own.authority.certificate.read_text()}
     secrets: dict[str, dict[str, str]] = {
-        "auth-keys": {"master-key": keys.master_key_file.read_text()},
+        "auth-keys": {"token-pin": people.token.pin},
         "ballot-keys": {"receipt-key.pem": keys.receipt_key_file.read_text()},
         "ledger-anchor-keys": ledger,
         "metrics-token": {"token": keys.staff.scraper_token},
@@ -145,6 +151,7 @@ def prepare(own: Servers, people: People, *, cloudnativepg: bool = False) -> Non
     roster = {"roster.json": keys.roster_file.read_text()}
     nodes.apply(
         *resources,
+        *people.token.resources(NAMESPACE),
         named("ConfigMap", f"{RELEASE}-roster", NAMESPACE, data=roster),
         named("ConfigMap", "authorities", NAMESPACE, data=authorities),
     )

@@ -1,4 +1,5 @@
-"""Kafka and PostgreSQL as servers of a city's own: one of each, in a namespace apart, with TLS of a test authority."""
+"""Kafka and PostgreSQL as servers of a city's own, in a namespace apart, with TLS of a test authority: three brokers,
+as production asks for, and one PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,16 +18,20 @@ from .certificates import Authority
 from .programs import Missing
 
 NAMESPACE: Final = "servers"
-KAFKA: Final = f"kafka-0.kafka.{NAMESPACE}.svc.cluster.local"
 KAFKA_PORT: Final = 9093
+_CONTROLLER_PORT: Final = 9094
+BROKERS: Final = tuple(f"kafka-{number}.kafka.{NAMESPACE}.svc.cluster.local" for number in range(3))
+BOOTSTRAP: Final = ",".join(f"{broker}:{KAFKA_PORT}" for broker in BROKERS)
 POSTGRESQL: Final = f"postgresql.{NAMESPACE}.svc.cluster.local"
+_VOTERS: Final = ",".join(f"{number}@{broker}:{_CONTROLLER_PORT}" for number, broker in enumerate(BROKERS))
+# NUMBER is each broker's own.
 _PROPERTIES: Final = f"""\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@localhost:9094
-listeners=SSL://:{KAFKA_PORT},CONTROLLER://localhost:9094
-advertised.listeners=SSL://{KAFKA}:{KAFKA_PORT}
-listener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT
+node.id=NUMBER
+controller.quorum.voters={_VOTERS}
+listeners=SSL://:{KAFKA_PORT},CONTROLLER://:{_CONTROLLER_PORT}
+advertised.listeners=SSL://kafka-NUMBER.kafka.{NAMESPACE}.svc.cluster.local:{KAFKA_PORT}
+listener.security.protocol.map=SSL:SSL,CONTROLLER:SSL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=SSL
 ssl.keystore.type=PEM
@@ -36,13 +41,12 @@ ssl.truststore.location=/tls/ca.crt
 ssl.client.auth=required
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
-# The controller's listener is the pod's own loopback: nobody else comes without a certificate.
-super.users=User:ANONYMOUS;User:CN=broker;User:CN=operator
+super.users=User:CN=broker;User:CN=operator
 log.dirs=/data/log
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+offsets.topic.replication.factor={len(BROKERS)}
+transaction.state.log.replication.factor={len(BROKERS)}
+transaction.state.log.min.isr=2
 group.initial.rebalance.delay.ms=0
 message.max.bytes=4194304
 replica.fetch.max.bytes=4194304
@@ -53,9 +57,10 @@ _JAVA: Final = (
     " -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '/opt/kafka/*'"
 )
 _KAFKA: Final = (
-    f"{_JAVA} kafka.tools.StorageTool format --ignore-formatted --feature transaction.version=1"
-    " --cluster-id=evoteclusterforatest00 --config /config/server.properties"
-    f" && exec {_JAVA} kafka.Kafka /config/server.properties"
+    'sed "s/NUMBER/${HOSTNAME##*-}/" /config/server.properties >/tmp/server.properties'
+    f" && {_JAVA} kafka.tools.StorageTool format --ignore-formatted --feature transaction.version=1"
+    " --cluster-id=evoteclusterforatest00 --config /tmp/server.properties"
+    f" && exec {_JAVA} kafka.Kafka /tmp/server.properties"
 )
 _POSTGRESQL: Final = """
 set -e
@@ -109,7 +114,7 @@ class Servers:
             self.sql(f"ALTER ROLE {role} PASSWORD '{password}'")
 
     def _kafka(self, image: Bundle) -> list[Resource]:
-        certificate, key = self.authority.issue("broker", "broker", ends=[KAFKA, f"kafka.{NAMESPACE}"])
+        certificate, key = self.authority.issue("broker", "broker", ends=BROKERS)
         tls = {
             "broker.pem": key.read_text() + certificate.read_text(),
             "ca.crt": self.authority.certificate.read_text(),
@@ -134,7 +139,7 @@ class Servers:
         return [
             named("ConfigMap", "kafka", NAMESPACE, data={"server.properties": _PROPERTIES}),
             named("Secret", "kafka-tls", NAMESPACE, stringData=tls),
-            *_stateful("kafka", KAFKA_PORT, pod, 65532, headless=True),
+            *_stateful("kafka", KAFKA_PORT, pod, 65532, replicas=len(BROKERS), headless=True),
         ]
 
     def _postgresql(self, image: Bundle) -> list[Resource]:
@@ -175,11 +180,14 @@ def wait(name: str) -> None:
     nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
 
 
-def kafka_address() -> str:
-    """Of the broker's pod, for an administrator outside."""
-    found = nodes.kubectl("-n", NAMESPACE, "get", "pod", "kafka-0", "-o", "jsonpath={.status.podIP}")
-    if not found:
-        raise Missing("Kafka's pod has no address")
+def broker_addresses() -> Mapping[str, str]:
+    """Of the brokers' pods, by their names, for an administrator outside."""
+    found = {}
+    for broker in BROKERS:
+        pod = broker.partition(".")[0]
+        found[broker] = nodes.kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "jsonpath={.status.podIP}")
+    if not all(found.values()):
+        raise Missing(f"brokers without an address: {found}")
     return found
 
 
@@ -192,7 +200,7 @@ def _mounts(*names: str) -> list[Resource]:
     return [{"name": name, "mountPath": f"/{name}"} for name in names]
 
 
-def _stateful(name: str, port: int, pod: Resource, user: int, *, headless: bool) -> list[Resource]:
+def _stateful(name: str, port: int, pod: Resource, user: int, *, replicas: int = 1, headless: bool) -> list[Resource]:
     labels = {"app": name}
     security = {**POD_SECURITY, "runAsUser": user, "runAsGroup": user, "fsGroup": user}
     claim = {
@@ -201,6 +209,9 @@ def _stateful(name: str, port: int, pod: Resource, user: int, *, headless: bool)
     }
     spec = {
         "serviceName": name,
+        "replicas": replicas,
+        # No broker is ready before there are others.
+        "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": labels},
         "template": {
             "metadata": {"labels": labels},

@@ -22,7 +22,7 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import basics, bundles, desk, edge, nodes, probes, programs, release
+from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, release
 from . import cloudnativepg as cnpg
 from .certificates import Authority
 from .desk import Deployment
@@ -144,7 +144,12 @@ def _fronts() -> Iterator[str]:
 async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], *, crowd: int) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
-        await referendum.prepare()
+
+        async def make_key(election_uuid: str) -> None:
+            say(await asyncio.to_thread(hsm.make_key, release.NAMESPACE, release.RELEASE, election_uuid))
+            await asyncio.to_thread(release.wait_ready)
+
+        await referendum.prepare(make_key)
         say(f"key ceremony held, roll of {voters} frozen, election {referendum.officers.election_uuid} open")
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         with device_pool() as executor:

@@ -19,12 +19,13 @@ _LITERAL, _ALLOW = 3, 3
 
 
 async def grant_the_manifest(operator: KafkaSettings, services: Sequence[str] = SERVICES) -> None:
-    """Create the topics, and let each service, by the common name of its certificate, do what it was granted.
+    """Create the topics, with as many copies as ``operator`` says, and let each service, by the common name of its
+    certificate, do what it was granted.
 
     Raises:
         ProcessFailed: the brokers refused a grant.
     """
-    await create_topics(operator)
+    await create_topics(operator, replication=operator.copies.of_each)
     admin = AIOKafkaAdminClient(**operator.client_options())
     await admin.start()
     try:

@@ -57,7 +57,7 @@ async def grant(own: servers.Servers) -> None:
     certificate, key = own.authority.issue("operator", "operator")
     tls = KafkaTls(own.authority.certificate, certificate, key)
     settings = KafkaSettings(servers.BOOTSTRAP, tls=tls, copies=PRODUCTION)
-    await grant_the_manifest(settings, servers.kafka_users())
+    await grant_the_manifest(settings)
 
 
 def people(folder: Path) -> People:
@@ -100,6 +100,11 @@ class Deployment:
     @property
     def tally(self) -> Reached:
         return _at("tally")
+
+    @property
+    def biometric(self) -> Reached:
+        """Where faces are verified, if they are."""
+        return _at("biometric")
 
     @property
     def identities(self) -> Identities:

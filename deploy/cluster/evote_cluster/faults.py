@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from . import nodes, servers
 from .programs import Missing
-from .release import NAMESPACE, RELEASE, helm, install, wait_ready
+from .release import NAMESPACE, RELEASE, WITHIN, helm, install, wait_ready
 
 _LEADING: Final = """
 import os, sys, urllib.request
@@ -127,7 +127,7 @@ def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
 
 def roll_back(this: Mapping[str, Any]) -> str:
     """The way back from the next release, whose tables stay."""
-    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "6m")
+    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", WITHIN)
     wait_ready()
     told = _images_that_run()
     if this["ballot"]["image"]["digest"][:19] not in told:

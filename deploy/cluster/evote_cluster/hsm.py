@@ -74,6 +74,7 @@ def make_key(namespace: str, release: str, election_uuid: str) -> str:
     said = nodes.kubectl("-n", namespace, "logs", pod).strip()
     if phase != "Succeeded":
         raise Missing(f"evote-auth keys create: {said}")
+    nodes.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
     # SoftHSM that may not write reads what is there when it starts.
     nodes.kubectl("-n", namespace, "rollout", "restart", f"deployment/{release}-auth")
     return said

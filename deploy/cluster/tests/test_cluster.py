@@ -28,6 +28,12 @@ from evote_local.stack.identities import create_identities
 from evote_local.stack.vouching import Vouching
 
 
+class NamedToken:
+    """What values say of a token; a real one takes root, since it is the pods' user's."""
+
+    label = "evote-test"
+
+
 class StoppedChain:
     """A chain that was there, as ``deploy-contract`` told of it."""
 
@@ -48,17 +54,20 @@ def merged(under: object, over: object) -> object:
     return over
 
 
+@pytest.mark.parametrize("faces", [False, True])
 @pytest.mark.parametrize("operand", [None, Bundle(Path("none"), "evote.local/postgresql:15", f"sha256:{'b' * 64}")])
-def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None) -> None:
+def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None, faces: bool) -> None:
     identities = create_identities(tmp_path / "keys")
     chain = cast(EthereumDevelopmentChain, StoppedChain())
     (tmp_path / "witnesses").mkdir()
     (tmp_path / "witnesses/policy").write_text("log\nquorum none\n")
     vouching = Vouching(tmp_path / "witnesses", identities.log_key, chain)
-    people = People(identities, None, SharedToken(tmp_path / "token"), vouching, chain)  # type: ignore[arg-type]
+    people = People(identities, None, cast(SharedToken, NamedToken()), vouching, chain)  # type: ignore[arg-type]
     images = {
         part.value: Bundle(Path("none"), f"evote.local/{part.name}:1", f"sha256:{'a' * 64}") for part in PARTS.values()
     }
+    if not faces:
+        del images["biometric"]
     own = release.values(images, people, cloudnativepg=operand)
     profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
     chosen = merged(profile, own)
@@ -70,6 +79,7 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     assert "credentialTokenModule" in chosen["auth"]["settings"]
     assert chosen["kafka"]["external"]["authentication"] == "mtls"
     assert chosen["postgresql"]["external"]["main"]["plaintext"] is False
+    assert chosen["biometric"]["enabled"] is faces
     if operand:
         assert chosen["postgresql"]["mode"] == "cloudnativepg"
         # As many as a city gets that doesn't say, each on a machine of its own.

@@ -1,4 +1,4 @@
-"""What the reader knows of the log behind an acknowledgement, and that nothing which stands before a record is missed."""
+"""What the reader knows of the log behind an acknowledgement; nothing which stands before a record is missed."""
 
 from __future__ import annotations
 

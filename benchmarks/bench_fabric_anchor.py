@@ -83,8 +83,8 @@ def main() -> None:
     tell(
         "fabric",
         taken,
-        "One orderer and three peers of two organisations that both endorse, on the same cores; one head after the other. "
-        "A lone transaction waits for the batch timeout.",
+        "One orderer and three peers of two organisations that both endorse, on the same cores; one head after the "
+        "other. A lone transaction waits for the batch timeout.",
         Table(["`BatchTimeout`", "", *PERCENTILES], rows),
     )
 

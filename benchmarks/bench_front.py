@@ -154,9 +154,10 @@ def main() -> None:
     tell(
         "voting-page",
         taken,
-        "In Debian's Chromium without a window, with the whole platform on the same cores, by a program that reads nothing "
-        "and types at once; before the camera sits a puppet that does at once what it is told. The ballot is that of 2022, "
-        "of four candidates and blank; the list is a city's of 200,000, in which a voter finds the own credential.",
+        "In Debian's Chromium without a window, with the whole platform on the same cores, by a program that reads "
+        "nothing and types at once; before the camera sits a puppet that does at once what it is told. The ballot is "
+        "that of 2022, of four candidates and blank; the list is a city's of 200,000, in which a voter finds the own "
+        "credential.",
         *measure(),
     )
 

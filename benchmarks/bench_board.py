@@ -240,8 +240,8 @@ def main() -> None:
     tell(
         "public-pages",
         taken,
-        f"In Debian's Chromium, on a platform with an election in which {_VOTERS} have voted; each question "
-        f"then {_ASKED} times in a row. A 304 saves the line and not the service, which makes the answer to compare it; "
+        f"In Debian's Chromium, on a platform with an election in which {_VOTERS} have voted; each question then "
+        f"{_ASKED} times in a row. A 304 saves the line and not the service, which makes the answer to compare it; "
         "what saves the service is a cache before it, which asks once a second however many read.",
         *measure(seconds),
     )

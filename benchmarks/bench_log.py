@@ -107,7 +107,7 @@ def shares() -> list[Row]:
             each_us(lambda: [decode(one) for one in values]),
         ],
         [
-            "what a record says by itself, the voter's order statement above all, verified by the sequencer: one by one",
+            "what a record says by itself, its order statement too, verified by the sequencer: one by one",
             each_us(lambda: deque(map(examine_cast, ballots), maxlen=0)),
         ],
         [

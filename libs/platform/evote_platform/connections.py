@@ -6,10 +6,13 @@ uvicorn bounds none of it: a connection that says nothing, or one byte a minute,
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .arrival import ARRIVED_SCOPE_KEY, waited_s
 
 MOST_HEAD_BYTES: Final = 32 * 1024
 """The largest head: a command with the statements of all who sign it takes a few thousand bytes."""
@@ -67,6 +70,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         def on_headers_complete(self) -> None:
             self._stop_waiting()
             self._in_body = True
+            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self.transport)  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:

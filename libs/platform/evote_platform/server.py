@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from .connections import bounded_connections
+from .entrance import Entrance
 from .health import Failure, Readiness
 from .management import PortsApart
 from .settings import CannotStart, ServiceSettings
@@ -32,12 +33,21 @@ class _DrainingServer(uvicorn.Server):
         self._drain_delay_s = drain_delay_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self.servers = [  # type: ignore[assignment]
+            Entrance(listening, self.config.backlog, self._new_protocol) for listening in sockets or ()
+        ]
         # What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector
         # would walk through again and again while it serves.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._readiness.leave()

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Annotated
 
 from evote_platform.access import limit_address, running_service
+from evote_platform.arrival import arrived
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.bodylimit import Beforehand, BodyUpTo
 from evote_platform.caching import public_for
@@ -72,7 +73,7 @@ class Turn(Beforehand):
     async def before_body(self, request: Request) -> None:
         """Look at the queue."""
         service: BallotService = await running_service(request)
-        service.door.require_room()
+        service.door.require_room(arrived(request.scope))
 
 
 @router.post(
@@ -96,7 +97,7 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
     async with AsyncExitStack() as held:
 
         async def checked() -> CheckedCast | TakenIn:
-            await held.enter_async_context(service.door.turn())
+            await held.enter_async_context(service.door.turn(arrived(request.scope)))
             return await service.intake.check(election_uuid, body)
 
         try:

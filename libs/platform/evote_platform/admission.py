@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .arrival import arrived
 from .cross_origin import TURNED_AWAY_SCOPE_KEY
-from .door import LONGEST_WAIT_S, Appointments
+from .door import LONGEST_S, Appointments
 from .management import OPERATIONS
 from .observer import SECURITY_HEADERS, HttpMetrics, method_of
 from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
@@ -64,7 +64,7 @@ class Admission:
         return self._begin(at, time.monotonic())
 
     def _begin(self, at: float, now: float) -> bool:
-        if now - at > LONGEST_WAIT_S:
+        if now - at > LONGEST_S:
             return False
         if not self._begun:
             self._turned_at = now

@@ -17,11 +17,9 @@ from .problems import OVERLOADED, Problem
 
 AT_ONCE: Final = 32
 """How many are worked on at once. More would not be quicker: each needs a processor for most of what it takes."""
-LONGEST_WAIT_S: Final = 1.0
-"""How long one may wait for a turn, in seconds from the arrival."""
-LONGEST_S: Final = 1.5
-"""How long one may be expected to take from the arrival to the end of the work, in seconds: so that it is below two
-where the pace slackens meanwhile."""
+LONGEST_S: Final = 1.0
+"""How long one may be expected to take from the arrival to the end of the work, in seconds, and how long one may wait
+for a turn. It is a guess by the pace of others: the work itself stays below two."""
 _FEW: Final = 4
 """So many are always taken on: they show what the pace is."""
 _WEIGHT: Final = 1 / 8
@@ -58,7 +56,6 @@ class Door:
     def __init__(
         self,
         at_once: int = AT_ONCE,
-        longest_wait_s: float = LONGEST_WAIT_S,
         longest_s: float = LONGEST_S,
         monotonic: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -66,7 +63,6 @@ class Door:
         """``monotonic`` answers in seconds, as that of :func:`.arrived`; ``uniform`` spreads those who come again."""
         self._turns = asyncio.Semaphore(at_once)
         self._few = min(_FEW, at_once)
-        self._longest_wait_s = longest_wait_s
         self._longest_s = longest_s
         self._monotonic = monotonic
         self._appointments = Appointments(monotonic, uniform)
@@ -82,11 +78,16 @@ class Door:
         """How many wait for their turn."""
         return len(self._arrivals)
 
+    @property
+    def inside(self) -> int:
+        """How many are worked on."""
+        return self._inside
+
     def require_room(self, arrived: float) -> None:
         """Raise ``overloaded`` when the work of who ``arrived`` then would not be done in time."""
         now = self._monotonic()
         first = next(iter(self._arrivals.values()), arrived)
-        if now - min(first, arrived) > self._longest_wait_s:
+        if now - min(first, arrived) > self._longest_s:
             raise self._overloaded()
         here = self._inside + len(self._arrivals)
         if here >= self._few and now - arrived + (here + 1) * (self._between_s or 0.0) > self._longest_s:
@@ -112,7 +113,7 @@ class Door:
         waiter = object()
         self._arrivals[waiter] = arrived
         try:
-            async with asyncio.timeout(self._longest_wait_s - (self._monotonic() - arrived)):
+            async with asyncio.timeout(self._longest_s - (self._monotonic() - arrived)):
                 await self._turns.acquire()
         except TimeoutError:
             raise self._overloaded() from None

@@ -22,8 +22,8 @@ from evote_eventlog.topics import TopicWatch
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.door import Door
 from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.door import Door
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute

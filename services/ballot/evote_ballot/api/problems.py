@@ -173,6 +173,19 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(
+            refusals.StandingUnknown,
+            kind(
+                "standing-unknown",
+                503,
+                (
+                    "ただいま票の状態を確かめられません",
+                    "受け付けられた票が失われたのではありません。少し待ってから、もう一度お試しください。",
+                ),
+                ("How far the ballot is can't be told now", "No ballot is lost by it. Ask again after Retry-After."),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+        answer(
             refusals.StaleChallenge,
             kind(
                 "stale-challenge",

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Annotated
 
+from evote_eventlog.errors import LogUnavailable
 from evote_platform.access import limit_address, running_service
 from evote_platform.arrival import arrived
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
@@ -33,7 +34,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from .. import store
 from ..domain.by_hour import by_hour
 from ..domain.receipt import TakenIn
-from ..domain.refusals import Abandoned, Overloaded, UnknownTracker
+from ..domain.refusals import Abandoned, Overloaded, StandingUnknown, UnknownTracker
 from ..intake import CheckedCast
 from ..service import BallotService
 from ..store import Standing, Turnout
@@ -159,7 +160,10 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
     async with service.reads.acquire() as connection:
         stage, standing = await store.find_standing(connection, election_uuid, tracker)
     if standing is None:
-        standing = await _read_standing(service, election_uuid, tracker)
+        try:
+            standing = await _read_standing(service, election_uuid, tracker)
+        except LogUnavailable as error:
+            raise StandingUnknown(error.retry_after_s) from error
     if standing is None:
         raise UnknownTracker
     linked = is_readable(Matter.SUCCESSION, stage, reader)

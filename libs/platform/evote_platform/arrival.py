@@ -17,7 +17,7 @@ from starlette.types import Scope
 ARRIVED_SCOPE_KEY: Final = "evote.arrived"
 """Where the ASGI scope has the moment of ``time.monotonic`` in which the request's head was all there."""
 _SINCE_DATA_AT: Final = 52
-"""Of ``tcpi_last_data_recv`` in Linux's ``struct tcp_info`` (include/uapi/linux/tcp.h): milliseconds since bytes came."""
+"""Of ``tcpi_last_data_recv`` in Linux's ``struct tcp_info`` (``linux/tcp.h``): milliseconds since bytes came."""
 
 
 def waited_s(transport: asyncio.BaseTransport) -> float:

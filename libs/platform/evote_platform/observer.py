@@ -40,7 +40,7 @@ class HttpMetrics:
         # The names of OpenTelemetry's conventions for HTTP servers.
         self.seconds = Histogram(
             "http_server_request_duration_seconds",
-            "From the head's arrival at this machine to the answer's last byte; streams left out: they end with the client.",
+            "From the head's arrival at this machine to the answer's last byte, streams left out.",
             ["http_request_method", "http_route", "http_response_status_code"],
             buckets=_BUCKETS,
             registry=registry,

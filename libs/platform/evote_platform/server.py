@@ -7,9 +7,11 @@ import gc
 import signal
 import socket
 from collections.abc import Sequence
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .connections import bounded_connections
 from .entrance import Entrance
@@ -34,9 +36,8 @@ class _DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
-        self.servers = [  # type: ignore[assignment]
-            Entrance(listening, self.config.backlog, self._new_protocol) for listening in sockets or ()
-        ]
+        entrances = [Entrance(listening, self.config.backlog, self._new_protocol) for listening in sockets or ()]
+        self.servers = cast(list[asyncio.base_events.Server], entrances)  # of a server it wants to close it alone
         # What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector
         # would walk through again and again while it serves.
         gc.collect()
@@ -44,10 +45,8 @@ class _DrainingServer(uvicorn.Server):
         gc.set_threshold(_COLLECT_EVERY)
 
     def _new_protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return protocol
+        protocol = cast(type[HttpToolsProtocol], self.config.http_protocol_class)
+        return protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._readiness.leave()

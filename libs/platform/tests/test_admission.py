@@ -88,7 +88,7 @@ async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away(monkeypa
     answers: dict[int, list[Message]] = {number: [] for number in range(CROWD)}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/0":
+        if scope["path"] == "/3":
             hold_the_loop(admission.LONGEST_S)
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
@@ -101,13 +101,13 @@ async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away(monkeypa
     admitting, now = Admission(serve, metrics=HttpMetrics(new_registry())), time.monotonic()
     await asyncio.gather(
         *(
-            # The first has come just now, whenever that is.
-            admitting(scope(f"/{number}", now if number else None), nothing, send_to(number))
+            # Those of the first turn have come just now, whenever that is.
+            admitting(scope(f"/{number}", None if number < 4 else now), nothing, send_to(number))
             for number in range(CROWD)
         )
     )
     statuses = [messages[0]["status"] for messages in answers.values()]
-    assert statuses[0] == 200
+    assert statuses[:4] == [200] * 4
     assert statuses[4:] == [503] * (CROWD - 4)
     waits = [int(dict(answers[number][0]["headers"])[b"retry-after"]) for number in range(4, CROWD)]
     assert all(wait >= 2 for wait in waits)

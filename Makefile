@@ -33,7 +33,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness evote-backup
 
-.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-monitor bench-proofs contracts isolation chart chart-tools chart-values images images-check
+.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-cast bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-monitor bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -171,10 +171,11 @@ cluster: $(INSTALLED) ## A real Kubernetes on this machine, without a container 
 cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started: processes, mounts, interfaces, cgroups, what it wrote to the machine's own folders
 	@$(RUN) python -m evote_cluster.main down
 
-# What a cluster runs is built of the sources as they are; biometric is left out, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary and its machine are lost: make test-cluster [VOTERS=300] [CNPG=1]
-	@$(RUN) python -m evote_images.build auth ballot ledger-anchor tally resident board
-	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) $(if $(CNPG),--cloudnativepg)
+# What a cluster runs is built of the sources as they are; biometric with FACE= alone, it takes a gigabyte of weights.
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary and its machine are lost; with FACE=2 so many come by voting code and face: make test-cluster [VOTERS=300] [FACE=2] [CNPG=1]
+	@$(if $(filter-out 0,$(FACE)),$(RUN) python -m benchmarks.poses .cache/poses)
+	@$(RUN) python -m evote_images.build auth $(if $(filter-out 0,$(FACE)),biometric) ballot ledger-anchor tally resident board
+	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) --face $(FACE) $(if $(CNPG),--cloudnativepg)
 
 chart-values: $(INSTALLED) ## Write the chart's schema, docs/helm-values.md and what its templates read of the code
 	@$(RUN) python -m evote_chart.generate
@@ -259,6 +260,9 @@ bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesse
 
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python -m benchmarks.bench_card_path --releases $(RELEASES)
+
+bench-cast: $(INSTALLED) ## What a ballot takes of a processor, by process, beside another checkout that is installed, in the same seconds: make bench-cast [BESIDE=folder]
+	@$(RUN) python -m benchmarks.bench_cast $(if $(BESIDE),--beside $(BESIDE))
 
 bench-idle: RELEASES := 200
 bench-idle: $(INSTALLED) ## Processor time by program: of a core while nobody comes, and for a release: make bench-idle [SECONDS=60] [RELEASES=200]

@@ -20,9 +20,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 VOTERS = 6
 
 
-def test_a_referendum_whose_credentials_come_from_a_token(
-    stack: Stack, soft_token: SoftToken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_referendum_whose_credentials_come_from_a_token(stack: Stack, soft_token: SoftToken, tmp_path: Path) -> None:
     auth = stack.auth
     auth.stop()
     auth.environment = {
@@ -34,22 +32,19 @@ def test_a_referendum_whose_credentials_come_from_a_token(
     }
     auth.start()
     auth.wait_ready()
-    asyncio.run(_referendum(stack, tmp_path, monkeypatch))
+    asyncio.run(_referendum(stack, tmp_path))
 
 
-async def _referendum(stack: Stack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def _referendum(stack: Stack, directory: Path) -> None:
     async with open_client() as client:
         referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=28)
         officers = referendum.officers
-        freeze = officers.import_and_freeze_roll
 
-        async def make_the_key_and_freeze(roll: str, expected_size: int) -> None:
-            made = await _keys(stack, "create", officers.election_uuid)
+        async def make_the_key(election_uuid: str) -> None:
+            made = await _keys(stack, "create", election_uuid)
             assert made.returncode == 0, made.stderr
-            await freeze(roll, expected_size)
 
-        monkeypatch.setattr(officers, "import_and_freeze_roll", make_the_key_and_freeze)
-        await referendum.prepare()
+        await referendum.prepare(make_the_key)
         referendum.issue_cards(lambda: None)
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)

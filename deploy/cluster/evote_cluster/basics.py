@@ -10,7 +10,7 @@ from . import nodes
 from .bundles import Bundle
 
 Resource = dict[str, Any]
-_VOLUMES: Final = 6
+_VOLUMES: Final = 8
 """On each node."""
 _CORE: Final = """\
 .:53 {
@@ -28,11 +28,13 @@ _RESTRICTED: Final = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+USER: Final = 65532
+"""The chart's pods', and ours."""
 POD_SECURITY: Final = {
     "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "runAsGroup": 65532,
-    "fsGroup": 65532,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from evote_eventlog.kafka import KafkaSettings, KafkaTls
+from evote_eventlog.kafka import PRODUCTION, KafkaSettings, KafkaTls
 from evote_jpki.authority import TestAuthority
 from evote_local.nodes.kafka_grants import grant_the_manifest
 from evote_local.stack.chains import EthereumDevelopmentChain
@@ -19,6 +19,7 @@ from evote_local.stack.vouching import Vouching
 from evote_platform.clock import utc_now
 
 from . import nodes, servers
+from .hsm import SharedToken
 from .programs import Missing
 from .release import HOSTS, People
 
@@ -52,11 +53,11 @@ def learn_the_citys_names() -> None:
 
 async def grant(own: servers.Servers) -> None:
     """As Kafka's operator: topics, and what each service may do."""
-    learn({servers.KAFKA: servers.kafka_address()})
+    learn(servers.broker_addresses())
     certificate, key = own.authority.issue("operator", "operator")
     tls = KafkaTls(own.authority.certificate, certificate, key)
-    settings = KafkaSettings(f"{servers.KAFKA}:{servers.KAFKA_PORT}", tls=tls)
-    await grant_the_manifest(settings, servers.kafka_users())
+    settings = KafkaSettings(servers.BOOTSTRAP, tls=tls, copies=PRODUCTION)
+    await grant_the_manifest(settings)
 
 
 def people(folder: Path) -> People:
@@ -66,7 +67,9 @@ def people(folder: Path) -> People:
     vouching = Vouching(folder / "witnesses", identities.log_key, chain, nodes.OUTSIDE)
     (folder / "witnesses").mkdir(parents=True)
     vouching.start()
-    return People(identities, TestAuthority(utc_now, secrets.token_bytes), vouching, chain)
+    # Production takes no cards of an authority that is marked as a test's.
+    authority = TestAuthority(utc_now, secrets.token_bytes, mark="Cluster")
+    return People(identities, authority, SharedToken(nodes.run_folder() / "token"), vouching, chain)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ class Deployment:
     @property
     def tally(self) -> Reached:
         return _at("tally")
+
+    @property
+    def biometric(self) -> Reached:
+        """Where faces are verified, if they are."""
+        return _at("biometric")
 
     @property
     def identities(self) -> Identities:

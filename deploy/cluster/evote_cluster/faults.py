@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from . import nodes, servers
 from .programs import Missing
-from .release import NAMESPACE, RELEASE, helm, install, wait_ready
+from .release import NAMESPACE, RELEASE, WITHIN, helm, install, wait_ready
 
 _LEADING: Final = """
 import os, sys, urllib.request
@@ -52,7 +52,7 @@ def all_faults(
     return [
         Fault("a replica of ballot is killed", lose_a_ballot),
         Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
-        Fault("Kafka is killed", lambda: lose_a_server("kafka")),
+        Fault("one of three brokers of Kafka is killed", lambda: lose_a_server("kafka")),
         Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
@@ -71,7 +71,7 @@ def lose_a_ballot() -> str:
 
 
 def lose_a_server(name: str) -> str:
-    """Kafka or PostgreSQL, of which there is one each: nobody votes until it is back, over what it had written."""
+    """A broker, beside which two are left; or PostgreSQL, of which there is one: nobody votes until it is back."""
     pod = f"{name}-0"
     kill(pod, servers.NAMESPACE)
     servers.wait(name)
@@ -127,7 +127,7 @@ def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
 
 def roll_back(this: Mapping[str, Any]) -> str:
     """The way back from the next release, whose tables stay."""
-    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "6m")
+    helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", WITHIN)
     wait_ready()
     told = _images_that_run()
     if this["ballot"]["image"]["digest"][:19] not in told:

@@ -23,6 +23,7 @@ def main() -> int:
     arguments.add_argument("act", choices=("up", "down", "test"))
     arguments.add_argument("--nodes", type=int, choices=(1, 2), default=1)
     arguments.add_argument("--voters", type=int, default=100)
+    arguments.add_argument("--face", type=int, default=0, help="how many of the crowd come by voting code and face")
     arguments.add_argument("--cloudnativepg", action="store_true", help="PostgreSQL by its operator, and it is lost")
     asked = arguments.parse_args()
     try:
@@ -31,7 +32,7 @@ def main() -> int:
         elif asked.act == "down":
             nodes.down()
         else:
-            _test(asked.voters, asked.cloudnativepg)
+            _test(asked.voters, asked.face, asked.cloudnativepg)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2 if asked.act == "up" else 1
@@ -41,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def _test(voters: int, cloudnativepg: bool) -> None:
+def _test(voters: int, by_face: int, cloudnativepg: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="evote-cluster-") as name:
         folder = Path(name)
         authority = Authority("names-ca", folder / "names")
@@ -49,7 +50,7 @@ def _test(voters: int, cloudnativepg: bool) -> None:
         os.environ["SSL_CERT_FILE"] = str(authority.certificate)
         from .story import hold
 
-        hold(folder, authority, voters=voters, cloudnativepg=cloudnativepg)
+        hold(folder, authority, voters=voters, by_face=by_face, cloudnativepg=cloudnativepg)
 
 
 def _up(count: int) -> None:

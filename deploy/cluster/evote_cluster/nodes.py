@@ -45,6 +45,7 @@ _NEEDED: Final = {
     "unshare": "util-linux",
     "curl": "curl",
     "mmdebstrap": "mmdebstrap",
+    "softhsm2-util": "softhsm2",
 }
 """Programs, and Debian's packages that they are in."""
 _PLUGINS: Final = Path("/usr/lib/cni")
@@ -197,12 +198,14 @@ def apply(*resources: dict[str, Any]) -> None:
 def kill_pod(node: str, uid: str) -> None:
     """``kill -9`` for all processes of a pod, by the ids in its cgroup; the kubelet starts its containers again."""
     hierarchy = _CGROUPS if _unified() else _CGROUPS / "pids"
-    for place in (hierarchy / CGROUP / node).rglob(f"*{uid}"):
-        for listed in place.rglob("cgroup.procs"):
-            for process in listed.read_text().split():
-                # PostgreSQL's own come and go.
-                with suppress(ProcessLookupError):
-                    os.kill(int(process), 9)
+    # Other containers' groups may go while it looks: it takes no notice.
+    for place, _, _ in os.walk(hierarchy / CGROUP / node):
+        if f"pod{uid}" not in place:
+            continue
+        for process in Path(place, "cgroup.procs").read_text().split():
+            # PostgreSQL's own come and go.
+            with suppress(ProcessLookupError):
+                os.kill(int(process), 9)
 
 
 def stop(node: str) -> None:
@@ -277,7 +280,7 @@ def _clear(run: Path) -> None:
         for name in ("containerd-state", "kubelet", "kubelet-certs", "cni-ipam", "pod-logs", "volumes", "log"):
             shutil.rmtree(own / name, ignore_errors=True)
         (own / "pid").unlink(missing_ok=True)
-    for name in ("etcd", "pki", "release"):
+    for name in ("etcd", "pki", "release", "token"):
         shutil.rmtree(run / name, ignore_errors=True)
     (run / "nodes").unlink(missing_ok=True)
 

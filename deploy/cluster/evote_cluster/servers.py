@@ -1,14 +1,14 @@
-"""Kafka and PostgreSQL as servers of a city's own: one of each, in a namespace apart, with TLS of a test authority."""
+"""Kafka and PostgreSQL as servers of a city's own, in a namespace apart, with TLS of a test authority: three brokers,
+as production asks for, and of PostgreSQL one server, with another one for faces' templates."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from evote_chart.settings import CHART
-from evote_eventlog.access import SERVICES
 
 from . import nodes
 from .basics import POD_SECURITY, Resource, container, named
@@ -17,16 +17,22 @@ from .certificates import Authority
 from .programs import Missing
 
 NAMESPACE: Final = "servers"
-KAFKA: Final = f"kafka-0.kafka.{NAMESPACE}.svc.cluster.local"
 KAFKA_PORT: Final = 9093
-POSTGRESQL: Final = f"postgresql.{NAMESPACE}.svc.cluster.local"
+_CONTROLLER_PORT: Final = 9094
+BROKERS: Final = tuple(f"kafka-{number}.kafka.{NAMESPACE}.svc.cluster.local" for number in range(3))
+BOOTSTRAP: Final = ",".join(f"{broker}:{KAFKA_PORT}" for broker in BROKERS)
+DATABASES: Final = {"postgresql": ("auth", "ballot", "ledger", "tally"), "faces": ("biometric",)}
+"""The servers' names, and whose schemas are in each."""
+_ROLES: Final = {"postgresql": "roles.sql", "faces": "roles-biometric.sql"}
+_VOTERS: Final = ",".join(f"{number}@{broker}:{_CONTROLLER_PORT}" for number, broker in enumerate(BROKERS))
+# NUMBER is each broker's own.
 _PROPERTIES: Final = f"""\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@localhost:9094
-listeners=SSL://:{KAFKA_PORT},CONTROLLER://localhost:9094
-advertised.listeners=SSL://{KAFKA}:{KAFKA_PORT}
-listener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT
+node.id=NUMBER
+controller.quorum.voters={_VOTERS}
+listeners=SSL://:{KAFKA_PORT},CONTROLLER://:{_CONTROLLER_PORT}
+advertised.listeners=SSL://kafka-NUMBER.kafka.{NAMESPACE}.svc.cluster.local:{KAFKA_PORT}
+listener.security.protocol.map=SSL:SSL,CONTROLLER:SSL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=SSL
 ssl.keystore.type=PEM
@@ -36,13 +42,12 @@ ssl.truststore.location=/tls/ca.crt
 ssl.client.auth=required
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
-# The controller's listener is the pod's own loopback: nobody else comes without a certificate.
-super.users=User:ANONYMOUS;User:CN=broker;User:CN=operator
+super.users=User:CN=broker;User:CN=operator
 log.dirs=/data/log
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+offsets.topic.replication.factor={len(BROKERS)}
+transaction.state.log.replication.factor={len(BROKERS)}
+transaction.state.log.min.isr=2
 group.initial.rebalance.delay.ms=0
 message.max.bytes=4194304
 replica.fetch.max.bytes=4194304
@@ -53,9 +58,10 @@ _JAVA: Final = (
     " -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '/opt/kafka/*'"
 )
 _KAFKA: Final = (
-    f"{_JAVA} kafka.tools.StorageTool format --ignore-formatted --feature transaction.version=1"
-    " --cluster-id=evoteclusterforatest00 --config /config/server.properties"
-    f" && exec {_JAVA} kafka.Kafka /config/server.properties"
+    'sed "s/NUMBER/${HOSTNAME##*-}/" /config/server.properties >/tmp/server.properties'
+    f" && {_JAVA} kafka.tools.StorageTool format --ignore-formatted --feature transaction.version=1"
+    " --cluster-id=evoteclusterforatest00 --config /tmp/server.properties"
+    f" && exec {_JAVA} kafka.Kafka /tmp/server.properties"
 )
 _POSTGRESQL: Final = """
 set -e
@@ -76,18 +82,20 @@ class Servers:
         self.authority = Authority("servers-ca", folder)
         self.passwords = {
             f"evote_{schema}{role}": secrets.token_hex(24)
-            for schema in ("auth", "ballot", "ledger", "tally")
+            for schemas in DATABASES.values()
+            for schema in schemas
             for role in ("", "_owner")
         }
         self._operators_password = secrets.token_hex(24)
 
-    def start(self, images: Mapping[str, Bundle], *, postgresql: bool = True) -> None:
-        """Start them, and return when they take connections; PostgreSQL has its roles then."""
+    def start(self, images: Mapping[str, Bundle], databases: Sequence[str]) -> None:
+        """Start Kafka and some of :data:`DATABASES`; return when they take connections, and have their roles."""
         nodes.apply(named("Namespace", NAMESPACE, None))
-        nodes.apply(*self._kafka(images["kafka"]), *(self._postgresql(images["postgresql"]) if postgresql else ()))
-        if postgresql:
-            wait("postgresql")
-            self._make_roles()
+        postgresql = [part for name in databases for part in self._postgresql(name, images["postgresql"])]
+        nodes.apply(*self._kafka(images["kafka"]), *postgresql)
+        for name in databases:
+            wait(name)
+            self._make_roles(name)
         wait("kafka")
 
     def identity(self, service: str) -> dict[str, str]:
@@ -95,21 +103,22 @@ class Servers:
         certificate, key = self.authority.issue(service, service)
         return {"tls.crt": certificate.read_text(), "tls.key": key.read_text()}
 
-    def sql(self, statements: str, database: str = "evote") -> str:
+    def sql(self, statements: str, server: str = "postgresql", database: str = "evote") -> str:
         """As PostgreSQL's administrator."""
         command = ["env", f"PGPASSWORD={self._operators_password}", "psql", "-h", "/tmp", "-U", "operator"]  # noqa: S108
         options = ["-d", database, "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-"]
-        words = ("-n", NAMESPACE, "exec", "-i", "postgresql-0", "--", *command, *options)
+        words = ("-n", NAMESPACE, "exec", "-i", f"{server}-0", "--", *command, *options)
         return nodes.kubectl(*words, stdin=statements)
 
-    def _make_roles(self) -> None:
-        self.sql("CREATE DATABASE evote", database="postgres")
-        self.sql((CHART / "files/roles.sql").read_text("utf-8"))
-        for role, password in self.passwords.items():
-            self.sql(f"ALTER ROLE {role} PASSWORD '{password}'")
+    def _make_roles(self, server: str) -> None:
+        self.sql("CREATE DATABASE evote", server, database="postgres")
+        self.sql((CHART / "files" / _ROLES[server]).read_text("utf-8"), server)
+        for schema in DATABASES[server]:
+            for role in (f"evote_{schema}", f"evote_{schema}_owner"):
+                self.sql(f"ALTER ROLE {role} PASSWORD '{self.passwords[role]}'", server)
 
     def _kafka(self, image: Bundle) -> list[Resource]:
-        certificate, key = self.authority.issue("broker", "broker", ends=[KAFKA, f"kafka.{NAMESPACE}"])
+        certificate, key = self.authority.issue("broker", "broker", ends=BROKERS)
         tls = {
             "broker.pem": key.read_text() + certificate.read_text(),
             "ca.crt": self.authority.certificate.read_text(),
@@ -134,11 +143,11 @@ class Servers:
         return [
             named("ConfigMap", "kafka", NAMESPACE, data={"server.properties": _PROPERTIES}),
             named("Secret", "kafka-tls", NAMESPACE, stringData=tls),
-            *_stateful("kafka", KAFKA_PORT, pod, 65532, headless=True),
+            *_stateful("kafka", KAFKA_PORT, pod, 65532, replicas=len(BROKERS), headless=True),
         ]
 
-    def _postgresql(self, image: Bundle) -> list[Resource]:
-        certificate, key = self.authority.issue("postgresql", "postgresql", ends=[POSTGRESQL])
+    def _postgresql(self, name: str, image: Bundle) -> list[Resource]:
+        certificate, key = self.authority.issue(name, name, ends=[host(name)])
         tls = {"tls.crt": certificate.read_text(), "tls.key": key.read_text()}
         asks = ["pg_isready", "-q", "-h", "127.0.0.1"]
         ready = {"exec": {"command": asks}, "periodSeconds": 1, "failureThreshold": 30}
@@ -157,42 +166,45 @@ class Servers:
                 )
             ],
             "volumes": [
-                {"name": "secret", "secret": {"secretName": "postgresql", "defaultMode": 0o440}},
-                {"name": "tls", "secret": {"secretName": "postgresql-tls", "defaultMode": 0o440}},
+                {"name": "secret", "secret": {"secretName": name, "defaultMode": 0o440}},
+                {"name": "tls", "secret": {"secretName": f"{name}-tls", "defaultMode": 0o440}},
                 {"name": "tmp", "emptyDir": {}},
                 {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
             ],
         }
         return [
-            named("Secret", "postgresql", NAMESPACE, stringData={"password": self._operators_password}),
-            named("Secret", "postgresql-tls", NAMESPACE, stringData=tls),
-            *_stateful("postgresql", 5432, pod, 26, headless=False),
+            named("Secret", name, NAMESPACE, stringData={"password": self._operators_password}),
+            named("Secret", f"{name}-tls", NAMESPACE, stringData=tls),
+            *_stateful(name, 5432, pod, 26, headless=False),
         ]
 
 
+def host(database: str) -> str:
+    """Where services find one of :data:`DATABASES`."""
+    return f"{database}.{NAMESPACE}.svc.cluster.local"
+
+
 def wait(name: str) -> None:
-    """Return when ``kafka`` or ``postgresql`` takes connections."""
+    """Return when ``kafka`` or one of :data:`DATABASES` takes connections."""
     nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
 
 
-def kafka_address() -> str:
-    """Of the broker's pod, for an administrator outside."""
-    found = nodes.kubectl("-n", NAMESPACE, "get", "pod", "kafka-0", "-o", "jsonpath={.status.podIP}")
-    if not found:
-        raise Missing("Kafka's pod has no address")
+def broker_addresses() -> Mapping[str, str]:
+    """Of the brokers' pods, by their names, for an administrator outside."""
+    found = {}
+    for broker in BROKERS:
+        pod = broker.partition(".")[0]
+        found[broker] = nodes.kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "jsonpath={.status.podIP}")
+    if not all(found.values()):
+        raise Missing(f"brokers without an address: {found}")
     return found
-
-
-def kafka_users() -> tuple[str, ...]:
-    """The services that have a certificate."""
-    return tuple(service for service in SERVICES if service != "biometric")
 
 
 def _mounts(*names: str) -> list[Resource]:
     return [{"name": name, "mountPath": f"/{name}"} for name in names]
 
 
-def _stateful(name: str, port: int, pod: Resource, user: int, *, headless: bool) -> list[Resource]:
+def _stateful(name: str, port: int, pod: Resource, user: int, *, replicas: int = 1, headless: bool) -> list[Resource]:
     labels = {"app": name}
     security = {**POD_SECURITY, "runAsUser": user, "runAsGroup": user, "fsGroup": user}
     claim = {
@@ -201,6 +213,9 @@ def _stateful(name: str, port: int, pod: Resource, user: int, *, headless: bool)
     }
     spec = {
         "serviceName": name,
+        "replicas": replicas,
+        # No broker is ready before there are others.
+        "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": labels},
         "template": {
             "metadata": {"labels": labels},

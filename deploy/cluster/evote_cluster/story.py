@@ -10,19 +10,21 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
-from evote_local.people.target import Target, write_target
+from evote_local.people.face import Poses
+from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import basics, bundles, desk, edge, nodes, probes, programs, release
+from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, release
 from . import cloudnativepg as cnpg
 from .certificates import Authority
 from .desk import Deployment
@@ -31,6 +33,7 @@ from .programs import Missing
 from .servers import Servers
 
 _SEED = 44
+_POSES = Path(__file__).parents[3] / ".cache/poses"
 _CROWD_S = 30
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
@@ -44,16 +47,20 @@ def say(text: str) -> None:
 _BEGUN = time.monotonic()
 
 
-def hold(folder: Path, names: Authority, *, voters: int, cloudnativepg: bool) -> None:
+def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnativepg: bool) -> None:
     """Everything, on a cluster that is taken away afterwards; :class:`Missing` at what is wrong.
 
     Args:
+        by_face: how many of the crowd come by voting code and face; with one, biometric runs.
         cloudnativepg: three nodes, on which PostgreSQL is the chart's own, and is lost. Otherwise two, on which it is a
             server of the city's own; there replicas, a node and releases change.
     """
     nodes.require_machine()
     programs.build()
-    images, services = dict(bundles.of_cluster()), bundles.of_services()
+    images, services = dict(bundles.of_cluster()), dict(bundles.of_services())
+    if not by_face:
+        services.pop("biometric", None)
+    poses = Poses.read(_POSES) if by_face else None
     following: Mapping[str, bundles.Bundle] = {}
     if cloudnativepg:
         programs.build([programs.CLOUDNATIVEPG])
@@ -66,7 +73,7 @@ def hold(folder: Path, names: Authority, *, voters: int, cloudnativepg: bool) ->
         basics.install(images)
         desk.enter(folder)
         own = Servers(folder / "servers")
-        own.start(images, postgresql=not cloudnativepg)
+        own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
         say("Kafka has TLS, topics and grants")
         operand = None
@@ -81,14 +88,14 @@ def hold(folder: Path, names: Authority, *, voters: int, cloudnativepg: bool) ->
             release.install(this)
             say("the chart is installed, all pods are ready")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
-            _open_the_edge(images, names)
+            _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
             token = people.identities.staff.scraper_token
             faults = cnpg.faults() if cloudnativepg else all_faults(own, this, release.values(following, people), token)
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = 0 if cloudnativepg else voters // 3
-            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd=crowd))
+            asyncio.run(_referendum(Deployment(people), folder, voters, faults, Crowd(crowd, by_face, poses)))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)
         finally:
@@ -113,13 +120,9 @@ def cluster(count: int) -> Iterator[None]:
         raise Missing(f"the cluster left {left}")
 
 
-def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority) -> None:
+def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority, keys: Sequence[str]) -> None:
     behind = {"vote": "resident", "log": "ledger-anchor"}
-    hosts = {
-        key: (name, f"{release.RELEASE}-{behind.get(key, key)}.{release.NAMESPACE}")
-        for key, name in release.HOSTS.items()
-        if key != "biometric"
-    }
+    hosts = {key: (release.HOSTS[key], f"{release.RELEASE}-{behind.get(key, key)}.{release.NAMESPACE}") for key in keys}
     edge.install(images["edge"], hosts, names)
     desk.learn_the_citys_names()
 
@@ -141,16 +144,35 @@ def _fronts() -> Iterator[str]:
         yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
 
 
-async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], *, crowd: int) -> None:
+@dataclass(frozen=True)
+class Crowd:
+    """The last of the voters, who come all at once."""
+
+    size: int
+    by_face: int
+    """The last of these come by voting code and face."""
+    poses: Poses | None
+    """Whom they all look like."""
+
+
+async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
-        await referendum.prepare()
+
+        async def make_key(election_uuid: str) -> None:
+            say(await asyncio.to_thread(hsm.make_key, release.NAMESPACE, release.RELEASE, election_uuid))
+            await asyncio.to_thread(release.wait_ready)
+
+        await referendum.prepare(make_key)
         say(f"key ceremony held, roll of {voters} frozen, election {referendum.officers.election_uuid} open")
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
+        if crowd.poses:
+            await referendum.send_letters(crowd.by_face, crowd.poses.photograph(), platform.biometric.url)
+            say(f"{crowd.by_face} enrolled by face, and sent their voting codes")
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
-            comers = referendum.voters[voters - crowd :]
-            visits = [visit for visit in referendum.plan_visits() if visit.voter.number < voters - crowd]
+            comers = referendum.voters[voters - crowd.size :]
+            visits = [visit for visit in referendum.plan_visits() if visit.voter.number < voters - crowd.size]
             for number, fault in enumerate(faults):
                 share = visits[: len(visits) // (len(faults) - number)]
                 happening = asyncio.create_task(asyncio.to_thread(timed, fault))
@@ -165,7 +187,10 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
                 visits = visits[voted:]
             await referendum.vote(polls, visits, lambda: None)
         casts = [cast for voter in referendum.voters for cast in voter.casts]
-        kept = await asyncio.to_thread(_come_at_once, target_of(platform, referendum), comers, folder) if crowd else []
+        kept: Sequence[Mapping[str, Any]] = []
+        if comers:
+            target = target_of(platform, referendum, biometric_url=platform.biometric.url)
+            kept = await asyncio.to_thread(_come_at_once, target, comers, crowd.poses, folder)
         say(f"{len(casts) + len(kept)} ballots were acknowledged")
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
@@ -182,9 +207,13 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
     say("evote-verify accepts the archive with the log, its witnesses and the chain")
 
 
-def _come_at_once(target: Target, comers: Sequence[Voter], folder: Path) -> Sequence[Mapping[str, Any]]:
+def _come_at_once(
+    target: Target, comers: Sequence[Voter], poses: Poses | None, folder: Path
+) -> Sequence[Mapping[str, Any]]:
     """A crowd by the load tests' own program; the casts that it has receipts for."""
-    write_target(folder / "target", target, [voter.card for voter in comers])
+    codes = {place: voter.code for place, voter in enumerate(comers) if voter.code is not None}
+    letters = Letters(codes, poses) if poses else None
+    write_target(folder / "target", target, [voter.card for voter in comers], letters=letters)
     words = ["--target", str(folder / "target"), "--out", str(folder / "crowd"), "--seconds", str(_CROWD_S)]
     done = subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-m", "evote_loadtests.main", *words], capture_output=True, text=True, check=False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import tarfile
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -16,6 +18,7 @@ from evote_chart.settings import CHART
 from evote_cluster import bundles, nodes, programs, release
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
+from evote_cluster.hsm import SharedToken
 from evote_cluster.programs import BUILDS, CLOUDNATIVEPG, Missing
 from evote_cluster.release import People
 from evote_images.oci import pack_folders, write_image
@@ -23,6 +26,12 @@ from evote_images.parts import PARTS
 from evote_local.stack.chains import EthereumDevelopmentChain
 from evote_local.stack.identities import create_identities
 from evote_local.stack.vouching import Vouching
+
+
+class NamedToken:
+    """What values say of a token; a real one takes root, since it is the pods' user's."""
+
+    label = "evote-test"
 
 
 class StoppedChain:
@@ -45,25 +54,32 @@ def merged(under: object, over: object) -> object:
     return over
 
 
+@pytest.mark.parametrize("faces", [False, True])
 @pytest.mark.parametrize("operand", [None, Bundle(Path("none"), "evote.local/postgresql:15", f"sha256:{'b' * 64}")])
-def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None) -> None:
+def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None, faces: bool) -> None:
     identities = create_identities(tmp_path / "keys")
     chain = cast(EthereumDevelopmentChain, StoppedChain())
     (tmp_path / "witnesses").mkdir()
     (tmp_path / "witnesses/policy").write_text("log\nquorum none\n")
     vouching = Vouching(tmp_path / "witnesses", identities.log_key, chain)
-    people = People(identities, None, vouching, chain)  # type: ignore[arg-type]
+    people = People(identities, None, cast(SharedToken, NamedToken()), vouching, chain)  # type: ignore[arg-type]
     images = {
         part.value: Bundle(Path("none"), f"evote.local/{part.name}:1", f"sha256:{'a' * 64}") for part in PARTS.values()
     }
+    if not faces:
+        del images["biometric"]
     own = release.values(images, people, cloudnativepg=operand)
     profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
     chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
     assert isinstance(chosen, dict)
-    # No guard is got round: Kafka and PostgreSQL are spoken to by TLS, as at a city.
+    # No guard is got round: it is what a city installs, and Kafka and PostgreSQL are spoken to by TLS.
+    assert chosen["environment"] == ("test" if operand else "production")
+    assert chosen["kafka"]["brokers"] == 3
+    assert "credentialTokenModule" in chosen["auth"]["settings"]
     assert chosen["kafka"]["external"]["authentication"] == "mtls"
     assert chosen["postgresql"]["external"]["main"]["plaintext"] is False
+    assert chosen["biometric"]["enabled"] is faces
     if operand:
         assert chosen["postgresql"]["mode"] == "cloudnativepg"
         # As many as a city gets that doesn't say, each on a machine of its own.
@@ -113,6 +129,30 @@ def test_the_next_releases_image_is_this_ones_and_other_code(monkeypatch: pytest
     assert first == layer.digest
     assert config["Entrypoint"] == ["/app/bin/python", "-m", "next_release"]
     assert {"NEXT_RELEASE_OF=evote_ballot.main", "PYTHONPATH=/app/next"} < set(config["Env"])
+
+
+def test_a_pod_is_killed_though_other_pods_go_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pods = tmp_path / "evote-cluster/node1/kubepods"
+    (pods / "burstable/podb0d1/4c01").mkdir(parents=True)
+    (pods / "a/pod0000").mkdir(parents=True)
+    (tmp_path / "cgroup.controllers").touch()
+    scan = os.scandir
+
+    def scan_late(place: str) -> Any:
+        if Path(place).name == "pod0000":
+            Path(place).rmdir()
+        return scan(place)
+
+    monkeypatch.setattr("os.scandir", scan_late)
+    monkeypatch.setattr(nodes, "_CGROUPS", tmp_path)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        (pods / "burstable/podb0d1/cgroup.procs").write_text("")
+        (pods / "burstable/podb0d1/4c01/cgroup.procs").write_text(f"{process.pid}\n")
+        try:
+            nodes.kill_pod("node1", "b0d1")
+            assert process.wait(60) == -9
+        finally:
+            process.kill()
 
 
 def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from .oci import EPOCH
 from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, Part, run
 
 _NOBODY: Final = "65532:65532"
-_TOOLS: Final = ("evote", "evote-verify", "evote-witness")
+_TOOLS: Final = ("evote", "evote-backup", "evote-verify", "evote-witness", "pg_dump")
 # In a mount, process and network namespace of its own: the root for reading, what a pod gives for writing.
 _INSIDE: Final = """
 set -eu
@@ -68,7 +68,7 @@ def fault_of(part: Part) -> str | None:
             )
             return None if told.returncode == 0 else f"it doesn't take its configuration: {told.stderr[-2000:]}"
         if not part.start.entrypoint:
-            silent = [name for name in _TOOLS if _run(root, f"/app/bin/{name}", "--help").returncode != 0]
+            silent = [name for name in _TOOLS if _run(root, name, "--help").returncode != 0]
             return f"{', '.join(silent)} don't start" if silent else None
         told = _run(root, part.start.entrypoint[0], "openapi")
         document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")

@@ -86,9 +86,11 @@ def _front(name: str) -> Part:
 
 
 def _tools() -> Part:
-    """Of officers and trustees, of auditors, and of who runs a witness; the keys are theirs and in no image."""
+    """Of officers, trustees, auditors, of who runs a witness or makes backups; the keys are theirs and in no image."""
     start = Start((), ["/app/bin/evote", "--help"], {"LANG": "C.UTF-8", "PATH": f"/app/bin:{_PATH}"})
-    return Part("tools", "", _PYTHON_PACKAGES, start, ("evote-cli", "evote-verify", "evote-witness"))
+    # With PostgreSQL's client programs, by which evote-backup copies vaults.
+    packages = (*_PYTHON_PACKAGES, "postgresql-client")
+    return Part("tools", "", packages, start, ("evote-backup", "evote-cli", "evote-verify", "evote-witness"))
 
 
 def _collector() -> Part:

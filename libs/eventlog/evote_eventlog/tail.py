@@ -44,6 +44,11 @@ class Look:
         """Those of the last look whose leader could not tell: what they have is not known yet."""
         return [log_partition(self._kafka, partition) for partition in self._reader.missed]
 
+    def pass_by(self, partition: LogPartition, offset: int) -> None:
+        """The next look begins no sooner than at ``offset``: what stands before it is known already."""
+        place = kafka_partition(self._kafka, partition)
+        self._places[place] = max(self._places.get(place, 0), offset)
+
     async def __call__(self, at: Collection[LogPartition] | None = None) -> Sequence[Batch]:
         """What has come; of a partition that came into being since, from its beginning."""
         if at is not None:
@@ -52,7 +57,8 @@ class Look:
         else:
             places = dict(self._places)
         found = await self._reader.look(places)
-        self._places.update((partition, batch.end) for partition, batch in found)
+        for partition, batch in found:
+            self._places[partition] = max(self._places[partition], batch.end)  # more may have been passed by meanwhile
         return [batch for _, batch in found]
 
 

@@ -1,6 +1,7 @@
 """A stand-in for J-LIS: a test authority that issues, renews and revokes cards.
 
-Every name that it gives an authority begins with ``TEST_MARK``, and auth refuses such authorities in production.
+Unless it is told otherwise, every name that it gives an authority begins with ``TEST_MARK``, and auth refuses such
+authorities in production.
 """
 
 from __future__ import annotations
@@ -78,9 +79,16 @@ class TestAuthority:
 
     __test__ = False  # not a pytest class, in spite of its name
 
-    def __init__(self, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> None:
+    def __init__(self, clock: Callable[[], datetime], random: Callable[[int], bytes], *, mark: str = TEST_MARK) -> None:
+        """Make both authorities' keys.
+
+        Args:
+            mark: with what names begin. Another one is for a deployment that is set up as in production and taken away
+                after the test: its auth takes the cards.
+        """
         self._clock = clock
         self._random = random
+        self._mark = mark
         self._user = self._make_issuer("Public Certificate for User Authentication CA", USER_LIST)
         self._signature = self._make_issuer("Public Certificate for Digital Signature CA", SIGNATURE_LIST)
         self._revoked: dict[x509.Name, dict[int, datetime]] = {}
@@ -162,7 +170,7 @@ class TestAuthority:
         key, now = _new_key(), self._clock()
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(_test_name("OCSP responder"))
+            .subject_name(self._name("OCSP responder"))
             .issuer_name(issuer.certificate.subject)
             .public_key(key.public_key())
             .serial_number(int.from_bytes(self._random(8), "big") | 1)
@@ -178,7 +186,7 @@ class TestAuthority:
 
     def _make_issuer(self, name: str, list_name: str) -> _Issuer:
         key = _new_key()
-        subject = _test_name(name)
+        subject = self._name(name)
         now = self._clock()
         certificate = (
             x509.CertificateBuilder()
@@ -194,6 +202,9 @@ class TestAuthority:
             .sign(key, hashes.SHA256())
         )
         return _Issuer(certificate, key, list_name)
+
+    def _name(self, text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(f"{self._mark} {text}")])
 
     def _list(self, issuer: _Issuer) -> x509.CertificateRevocationList:
         now = self._clock()
@@ -275,10 +286,6 @@ def _key_usage(
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _test_name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(f"{TEST_MARK} {text}")])
 
 
 def _common_name(text: str) -> x509.NameAttribute[str]:

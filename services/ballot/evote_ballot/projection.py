@@ -146,9 +146,14 @@ async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[R
             _refused(record, refusal)
         else:
             admitted.append((record, cast))
+    ciphertexts = [
+        (cast.election_uuid, digest, cast.tracker) for _, cast in admitted for digest in ciphertext_digests(cast.ballot)
+    ]
     await connection.execute(
-        "INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
-        " $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::bytea[])",
+        "WITH taken AS (INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[],"
+        " $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::bytea[]))"
+        "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
+        " SELECT * FROM unnest($12::text[], $13::text[], $14::text[]) ON CONFLICT DO NOTHING",
         [record.position.partition for record, _ in admitted],
         [record.position.offset for record, _ in admitted],
         [cast.election_uuid for _, cast in admitted],
@@ -160,13 +165,6 @@ async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[R
         [cast.order.signature.challenge for _, cast in admitted],
         [cast.order.signature.response for _, cast in admitted],
         [record.value for record, _ in admitted],
-    )
-    ciphertexts = [
-        (cast.election_uuid, digest, cast.tracker) for _, cast in admitted for digest in ciphertext_digests(cast.ballot)
-    ]
-    await connection.execute(
-        "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
         [election_uuid for election_uuid, _, _ in ciphertexts],
         [digest for _, digest, _ in ciphertexts],
         [tracker for _, _, tracker in ciphertexts],

@@ -340,6 +340,29 @@ test("the pictures of every challenge are as many, as close and as soon done as 
   }
 });
 
+test("who packs pictures slowly takes the next ones in time", async () => {
+  let now = 0;
+  const unpacked: (() => void)[] = [];
+  const photographer = {
+    now: () => now,
+    waitMs: async (milliseconds: number) => {
+      now += milliseconds;
+    },
+    picture: () => {
+      const picture = new Promise<Blob>((resolve) => unpacked.push(() => resolve(new Blob())));
+      // None is there before the last was taken.
+      if (unpacked.length === stepsOf(["blink"]).flatMap(({ atMs }) => atMs).length) {
+        now += 60_000;
+        unpacked.forEach((pack) => pack());
+      }
+      return picture;
+    },
+  };
+  const burst = await takeBurst(["blink"], photographer, () => {});
+  expect(burst).toHaveLength(unpacked.length);
+  expect(burst.at(-1)!.atMs).toBeLessThan(30_000);
+});
+
 test("too many requests of an address are waited for, those of one card are told", async () => {
   const waits: number[] = [];
   const given = [problem(429, "rate-limited", {}, 7), problem(429, "too-many-failures", {}, 60)];

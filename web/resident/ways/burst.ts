@@ -38,7 +38,12 @@ export interface Photographer {
   /** Now, in milliseconds. */
   readonly now: () => number;
   readonly waitMs: (milliseconds: number) => Promise<void>;
+  /** Of this moment; there when it is packed. */
   readonly picture: () => Promise<Blob>;
+}
+
+async function packed(atMs: number, picture: Promise<Blob>): Promise<Frame> {
+  return { atMs, jpeg: await picture };
 }
 
 /** Takes the whole burst. `show` says what to do, and how far it is. */
@@ -47,7 +52,7 @@ export async function takeBurst(
   photographer: Photographer,
   show: (pose: Pose, step: number, steps: number) => void,
 ): Promise<Burst> {
-  const frames: Frame[] = [];
+  const taken: Promise<Frame>[] = [];
   const steps = stepsOf(actions);
   let firstAt: number | null = null;
   for (const [number, { pose, atMs }] of steps.entries()) {
@@ -57,8 +62,12 @@ export async function takeBurst(
       // A phone that is late takes the rest at once, but for a moment between.
       await photographer.waitMs(Math.max(LEAST_BETWEEN_MS, shownAt + moment - photographer.now()));
       firstAt ??= photographer.now();
-      frames.push({ atMs: Math.round(photographer.now() - firstAt), jpeg: await photographer.picture() });
+      // A slow device packs a picture while the next ones are taken: waited for here, each would make all later ones late.
+      const frame = packed(Math.round(photographer.now() - firstAt), photographer.picture());
+      // What failed is told at the end, with the others.
+      frame.catch(() => {});
+      taken.push(frame);
     }
   }
-  return frames;
+  return Promise.all(taken);
 }

@@ -13,8 +13,8 @@ export function openCamera(navigator: Seeing): Promise<MediaStream> {
   return open(navigator, "user", LONGEST_SIDE);
 }
 
-/** One picture of what the video shows. */
-export async function picture(video: HTMLVideoElement): Promise<Blob> {
+/** One picture of what the video shows at the call. */
+export function picture(video: HTMLVideoElement): Promise<Blob> {
   const canvas = drawn(video, LONGEST_SIDE);
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob === null ? reject(new CameraRefused("camera-busy")) : resolve(blob)), "image/jpeg", JPEG_QUALITY);

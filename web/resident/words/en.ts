@@ -87,6 +87,7 @@ export const en: Words = {
     judging: "Checking. Please stay.",
     reason: {
       moved: "The movements were not seen as the page asked for them. Move slowly when the words change, and stay so until the next ones.",
+      slow: "Your device was too slow to take the pictures in time. Close other apps and tabs, and try again.",
       light: "Your face was not seen clearly. Go where it is bright, with the camera in front of your face.",
       alone: "Somebody else was seen as well. Be alone before the camera.",
       covered: "A part of your face was covered. Take off mask and dark glasses.",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
-from evote_eventlog.access import SERVICES, grants
+from evote_eventlog.access import grants
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.topics import create_topics
 
@@ -18,20 +16,19 @@ _OPERATIONS = {"read": 3, "write": 4, "describe-configs": 10}
 _LITERAL, _ALLOW = 3, 3
 
 
-async def grant_the_manifest(operator: KafkaSettings, services: Sequence[str] = SERVICES) -> None:
-    """Create the topics, and let each service, by the common name of its certificate, do what it was granted.
+async def grant_the_manifest(operator: KafkaSettings) -> None:
+    """Create the topics, with as many copies as ``operator`` says, and let each service, by the common name of its
+    certificate, do what it was granted.
 
     Raises:
         ProcessFailed: the brokers refused a grant.
     """
-    await create_topics(operator)
+    await create_topics(operator, replication=operator.copies.of_each)
     admin = AIOKafkaAdminClient(**operator.client_options())
     await admin.start()
     try:
         client = admin._client
         for grant in grants():
-            if grant.service not in services:
-                continue
             request = CreateAclsRequest(
                 _RESOURCES[grant.resource],
                 f"{operator.topic_prefix}{grant.name}",

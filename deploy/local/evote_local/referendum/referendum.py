@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,8 +67,12 @@ class Referendum:
         self.in_browser: list[Visit] = []
         """Who vote on the page itself, once each, and not as :meth:`plan_visits` says."""
 
-    async def prepare(self) -> None:
-        """Make the trustees' keys, draft, hold the key ceremony, import and freeze the roll, confirm, and open."""
+    async def prepare(self, before_freeze: Callable[[str], Awaitable[None]] | None = None) -> None:
+        """Make the trustees' keys, draft, hold the key ceremony, import and freeze the roll, confirm, and open.
+
+        Args:
+            before_freeze: what else is done for this election, by its id, as making its key where auth has a token.
+        """
         kato = self._stack.identities.staff.kato
         self.trustees = [
             LocalTrustee(
@@ -90,6 +94,8 @@ class Referendum:
             hours=_WINDOW_HOURS,
         )
         await asyncio.to_thread(make_keys, self.trustees, self.officers.election_uuid)
+        if before_freeze:
+            await before_freeze(self.officers.election_uuid)
         await self.officers.import_and_freeze_roll(roll_csv(self._residents), len(self._residents))
         await asyncio.to_thread(confirm_setup, self.trustees, self.officers.election_uuid)
         await self.officers.open()

@@ -1,0 +1,99 @@
+"""The PKCS #11 token that production asks for: SoftHSM in a volume that all replicas of auth share.
+
+Replicas have the volume for reading alone, as the chart mounts it; an operator's pod makes an election's key in it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from evote_local.nodes.softhsm import SoftToken
+
+from . import nodes
+from .basics import USER, Resource, named
+from .programs import Missing
+
+_AT: Final = "/opt/token"
+"""Where the chart has it."""
+MODULE: Final = f"{_AT}/libsofthsm2.so"
+CLAIM: Final = "evote-token"
+_NEVER_READY: Final = {"conditionType": "evote.example/never"}
+
+
+class SharedToken:
+    """A new token, and the folder that the volume is of."""
+
+    def __init__(self, folder: Path) -> None:
+        self._token = SoftToken(folder)
+        self._folder = folder
+        # Of Debian, as the images are.
+        shutil.copy(self._token.module, folder / Path(MODULE).name)
+        (folder / "softhsm2.conf").write_text(f"directories.tokendir = {_AT}/tokens\nobjectstore.backend = file\n")
+        folder.chmod(0o755)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER)
+
+    @property
+    def label(self) -> str:
+        """The token's."""
+        return self._token.label
+
+    @property
+    def pin(self) -> str:
+        """The user's."""
+        return self._token.pin_file.read_text().strip()
+
+    def resources(self, namespace: str) -> list[Resource]:
+        """The volume, on all nodes, and its claim."""
+        common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+        place = {"hostPath": {"path": str(self._folder), "type": "Directory"}, "capacity": {"storage": "1Mi"}}
+        claim = {"volumeName": CLAIM, "resources": {"requests": {"storage": "1Mi"}}}
+        return [
+            named("PersistentVolume", CLAIM, None, spec={**common, **place}),
+            named("PersistentVolumeClaim", CLAIM, namespace, spec={**common, **claim}),
+        ]
+
+
+def make_key(namespace: str, release: str, election_uuid: str) -> str:
+    """As an operator does before the roll is frozen: ``evote-auth keys create``, with all that auth has; its words."""
+    words = ("get", f"deployment/{release}-auth", "-o", "json")
+    template = json.loads(nodes.kubectl("-n", namespace, *words))["spec"]["template"]
+    pod = "auth-keys"
+    nodes.apply(_operators_pod(template, pod, namespace, ["keys", "create", "--election", election_uuid]))
+
+    def ended() -> str:
+        phase = nodes.kubectl("-n", namespace, "get", "pod", pod, "-o", "jsonpath={.status.phase}")
+        return phase if phase in ("Succeeded", "Failed") else ""
+
+    phase = nodes.until(ended, "the election's key is made", 180)
+    said = nodes.kubectl("-n", namespace, "logs", pod).strip()
+    if phase != "Succeeded":
+        raise Missing(f"evote-auth keys create: {said}")
+    nodes.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
+    # SoftHSM that may not write reads what is there when it starts.
+    nodes.kubectl("-n", namespace, "rollout", "restart", f"deployment/{release}-auth")
+    return said
+
+
+def _operators_pod(template: dict[str, Any], name: str, namespace: str, arguments: list[str]) -> Resource:
+    """With auth's labels, and so with its arrows; never ready, so that no voter is led to it."""
+    spec = copy.deepcopy(template["spec"])
+    (container,) = spec["containers"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        container.pop(probe, None)
+    container["args"] = arguments
+    for mount in container["volumeMounts"]:
+        if mount["name"] == "token":
+            mount["readOnly"] = False
+    for volume in spec["volumes"]:
+        if volume["name"] == "token":
+            volume["persistentVolumeClaim"]["readOnly"] = False
+    spec |= {"restartPolicy": "Never", "readinessGates": [_NEVER_READY]}
+    pod = named("Pod", name, namespace, spec=spec)
+    pod["metadata"]["labels"] = template["metadata"]["labels"]
+    return pod

@@ -20,8 +20,6 @@ AT_ONCE: Final = 32
 LONGEST_S: Final = 1.0
 """How long one may be expected to take from the arrival to the end of the work, in seconds, and how long one may wait
 for a turn. It is a guess by the pace of others: the work itself stays below two."""
-_FEW: Final = 4
-"""So many are always taken on: they show what the pace is."""
 _WEIGHT: Final = 1 / 8
 _FIRST_RETRY_S: Final = 2.0
 _LAST_RETRY_S: Final = 60.0
@@ -62,7 +60,9 @@ class Door:
     ) -> None:
         """``monotonic`` answers in seconds, as that of :func:`.arrived`; ``uniform`` spreads those who come again."""
         self._turns = asyncio.Semaphore(at_once)
-        self._few = min(_FEW, at_once)
+        # So many are always taken on. Where each waits for something that no queue of ours slows down (a disk, another
+        # service), fewer at once would be served more slowly, and fewer still be taken on the next time.
+        self._few = max(1, at_once // 2)
         self._longest_s = longest_s
         self._monotonic = monotonic
         self._appointments = Appointments(monotonic, uniform)

@@ -113,6 +113,15 @@ class EventTail:
         self, start: Start, *, until: Mapping[LogPartition, int] | None = None
     ) -> AsyncGenerator[Batch, None]:
         """As :meth:`read`, in batches of one partition that also say how far the reader has come."""
+        async with aclosing(self.fetches(start, until=until)) as fetches:
+            async for fetch in fetches:
+                for batch in fetch:
+                    yield batch
+
+    async def fetches(
+        self, start: Start, *, until: Mapping[LogPartition, int] | None = None
+    ) -> AsyncGenerator[Sequence[Batch], None]:
+        """As :meth:`batches`, all that came at once together."""
         async with self._consumer() as (consumer, partitions):
             assigned = [kafka_partition(self._kafka, partition) for partition in partitions]
             consumer.assign(assigned)
@@ -122,14 +131,16 @@ class EventTail:
                 consumer.seek(assignment, places[assignment])
             reader = LogReader(self._kafka, consumer)
             while self._unfinished(places, until):
-                began, records = monotonic(), 0
+                began, records, fetched = monotonic(), 0, list[Batch]()
                 for assignment, batch in await reader.next_batches(places, timeout_ms=_POLL_MS):
                     records += len(batch.records)
                     begin, places[assignment] = places[assignment], batch.end
                     limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
                     if limit > begin:
                         within = [record for record in batch.records if record.position.offset < limit]
-                        yield Batch(batch.partition, begin, limit, within)
+                        fetched.append(Batch(batch.partition, begin, limit, within))
+                if fetched:
+                    yield fetched
                 if records <= FEW_RECORDS:
                     await asyncio.sleep(began + self._round_s - monotonic())
 

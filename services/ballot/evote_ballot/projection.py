@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 import structlog
-from evote_belenios.admission import Admissions, ballot_digest
+from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
@@ -128,17 +128,19 @@ async def _apply_credentials(connection: asyncpg.Connection, published: Credenti
 async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
     """Only admitted ballots have a row: all that the rule asks for stands before the record in its own partition."""
     # One that contradicts itself names what may be none's, or no text for a table: nothing is asked about it.
-    consistent = [(record, cast) for record, cast in casts if _is_consistent(record, cast)]
+    consistent = [
+        (record, cast, examined) for record, cast in casts if _is_consistent(record, examined := examine_cast(cast))
+    ]
     if not consistent:
         return
-    admissions = await _admissions(connection, [cast for _, cast in consistent])
-    markers = await _markers(connection, {cast.election_uuid for _, cast in consistent})
+    admissions = await _admissions(connection, [cast for _, cast, _ in consistent])
+    markers = await _markers(connection, {cast.election_uuid for _, cast, _ in consistent})
     admitted: list[tuple[Record, BallotAccepted]] = []
-    for record, cast in consistent:
+    for record, cast, examined in consistent:
         marker = markers.get((cast.election_uuid, record.position.partition))
         try:
             admissions[cast.election_uuid].admit(
-                cast, box_closed=marker is not None and marker < record.position.offset
+                examined, box_closed=marker is not None and marker < record.position.offset
             )
         except BeleniosError as refusal:
             _refused(record, refusal)
@@ -169,11 +171,9 @@ async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[R
     )
 
 
-def _is_consistent(record: Record, cast: BallotAccepted) -> bool:
-    try:
-        ballot_digest(cast)
-    except BeleniosError as refusal:
-        _refused(record, refusal)
+def _is_consistent(record: Record, examined: ExaminedCast) -> bool:
+    if isinstance(examined.digest, BeleniosError):
+        _refused(record, examined.digest)
         return False
     return True
 

@@ -20,7 +20,7 @@ from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from evote_tlog.errors import TlogError
 from evote_tlog.tiles import Tile
 
-from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, grow, label_of, partial_tiles, root_of
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, grow, labels_of, partial_tiles, root_of
 from .store import newest_size, read_tiles
 
 
@@ -180,16 +180,14 @@ async def _apply_notice(connection: asyncpg.Connection, record: Record, event: T
     )
 
 
-def _row(record: Record) -> tuple[object, ...] | None:
-    """The row of ``records``, or None for a record that is not public or can never be in the log."""
-    label = label_of(record.envelope.data, record.position.partition)
-    if isinstance(label, Skip):
-        return None
-    return (record.position.topic.value, record.position.partition, record.position.offset, record.value, *label)
-
-
 async def _insert_records(connection: asyncpg.Connection, records: Sequence[Record]) -> None:
-    rows = [row for record in records if (row := _row(record)) is not None]
+    labels = labels_of([(record.envelope.data, record.position.partition) for record in records])
+    # No row for a record that is not public or can never be in the log.
+    rows = [
+        (record.position.topic.value, record.position.partition, record.position.offset, record.value, *label)
+        for record, label in zip(records, labels, strict=True)
+        if not isinstance(label, Skip)
+    ]
     if rows:
         await connection.copy_records_to_table("records", records=rows)
 

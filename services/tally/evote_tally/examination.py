@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import asyncpg
 import structlog
-from evote_belenios.admission import Admissions
+from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
 from evote_belenios.box import BallotBox, BallotFacts, box_of, examine_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
@@ -120,7 +120,8 @@ class Examination:
             casts = await store.casts_to_examine(connection, election_uuid, examined_to, end, BALLOTS_AT_ONCE)
             if casts:
                 found = await self._worker.run(_examine_all, box.election_json, [cast.ballot for cast in casts])
-                verdicts = [_judge(box, cast, facts) for cast, facts in zip(casts, found, strict=True)]
+                examined = await asyncio.to_thread(examine_casts, casts)
+                verdicts = [_judge(box, *one) for one in zip(casts, examined, found, strict=True)]
                 await store.store_verdicts(connection, election_uuid, verdicts)
         self._boxes[election_uuid] = box
         if casts:
@@ -163,11 +164,11 @@ class Examination:
         self._metrics.log_disagrees.set(disagreement is not None)
 
 
-def _judge(box: _Box, cast: LoggedCast, found: BallotFacts | BeleniosError) -> Verdict:
+def _judge(box: _Box, cast: LoggedCast, examined: ExaminedCast, found: BallotFacts | BeleniosError) -> Verdict:
     """The verdict on the next ballot of the log; raises ``LogDisagrees`` for one that should not be there."""
     try:
         # The sequencer has asked where the box was closed; an index that is behind that is not this rule's.
-        box.admissions.admit(cast, box_closed=False)
+        box.admissions.admit(examined, box_closed=False)
     except BeleniosError as error:
         raise LogDisagrees(cast.log_index, f"the log's rule keeps this ballot out: {error.detail}") from None
     box.examined_to = cast.log_index

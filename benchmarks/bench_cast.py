@@ -24,6 +24,7 @@ from random import Random
 from statistics import quantiles
 from typing import Final, Self
 
+from evote_belenios import native
 from evote_belenios.groups import ED25519
 from evote_jpki.authority import TestAuthority
 from evote_loadtests.crowd import CAST, Sample, open_polls
@@ -169,6 +170,8 @@ def compared(first: Sequence[float], second: Sequence[float]) -> list[str]:
 
 def serve(ballots: int) -> None:
     """Run a stack of the checkout that this program's environment is of, and do what comes by standard input."""
+    if native.core is None:  # of another version, where a checkout has moved on since it was installed
+        sys.exit("the compiled core is not this checkout's: its services would do that work in Python (make install)")
     with temporary_directory() as name:
         stack = Stack(Path(name), TestAuthority(utc_now, secrets.token_bytes), announce=lambda _: None)
         with stack:

@@ -33,7 +33,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness evote-backup
 
-.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-proofs contracts isolation chart chart-tools chart-values images images-check
+.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-cast bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-monitor bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -261,6 +261,9 @@ bench-anchor: $(INSTALLED) ## From a ballot's record to its checkpoint, witnesse
 bench-card: $(INSTALLED) ## From the card in the reader to the credential, and where the time goes: make bench-card [RELEASES=40]
 	@$(RUN) python -m benchmarks.bench_card_path --releases $(RELEASES)
 
+bench-cast: $(INSTALLED) ## What a ballot takes of a processor, by process, beside another checkout that is installed, in the same seconds: make bench-cast [BESIDE=folder]
+	@$(RUN) python -m benchmarks.bench_cast $(if $(BESIDE),--beside $(BESIDE))
+
 bench-idle: RELEASES := 200
 bench-idle: $(INSTALLED) ## Processor time by program: of a core while nobody comes, and for a release: make bench-idle [SECONDS=60] [RELEASES=200]
 	@$(RUN) python -m benchmarks.bench_idle --seconds $(SECONDS) --releases $(RELEASES)
@@ -288,6 +291,11 @@ bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two 
 
 bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
 	@$(RUN) python -m benchmarks.bench_log --entries $(ENTRIES)
+
+bench-monitor: ENTRIES := 2500
+bench-monitor: ENTRIES_EACH := 5
+bench-monitor: $(INSTALLED) ## Time, waiting and memory of the monitor's passes: make bench-monitor [ENTRIES=2500] [ENTRIES_EACH=5]
+	@$(RUN) python -m benchmarks.bench_monitor --entries $(ENTRIES) --entries-each $(ENTRIES_EACH)
 
 bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
 	@$(RUN) python -m benchmarks.bench_proofs --sizes $(SIZES)

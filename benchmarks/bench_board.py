@@ -27,10 +27,14 @@ from evote_local.people.voters import open_client
 from evote_local.people.voting_page import open_browser
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.taken import taken_by
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack, temporary_directory
 from evote_platform.clock import utc_now
 from playwright.sync_api import BrowserContext, Page
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 _PLACES: Final = ("board", "turnout", "result", "status")
 _VOTERS: Final = 40
@@ -108,21 +112,25 @@ def watch(context: BrowserContext, page_address: str, place: str) -> tuple[Page,
     return tab, seen
 
 
-def measure(seconds: int) -> None:
-    """Print all figures."""
+def measure(seconds: int) -> list[Table]:
+    """What a reader asks, and what each question costs."""
     with _standing() as (stack, uuid):
         services = {service.url: service for service in stack.services}
         watched = _watch_all(f"{stack.board.origin}/?election={uuid}", seconds)
-        asked = set[str]()
-        print(f"\na reader who looks at a page for {seconds} s:")
+        asked, looks = set[str](), list[Row]()
         for seen in watched:
             addresses, statuses, received = seen.of(services)
             asked |= addresses
-            told = ", ".join(f"{count} answered {status}" for status, count in sorted(statuses.items()))
-            print(f"  {seen.place:<8} {told}; {received / 1024:.1f} kB")
-        print(f"\nthe same questions, {_ASKED} times each: processor time of the service, and of PostgreSQL, for one")
-        for address in sorted(asked):
-            _ask_as_crowd(address, services[address[: address.index("/", 8)]], stack.directory)
+            looks.append([seen.place, *(float(statuses[status]) for status in (200, 304)), received / 1024])
+        costs = [
+            row
+            for address in sorted(asked)
+            for row in _ask_as_crowd(address, services[address[: address.index("/", 8)]], stack.directory)
+        ]
+    return [
+        Table([f"who looks for {seconds} s at", "asks and gets 200", "304", "kB"], looks),
+        Table(["question", "asked", "ms of the service", "ms of PostgreSQL", "a second", "answers"], costs),
+    ]
 
 
 def _watch_all(page_address: str, seconds: int) -> list[Watched]:
@@ -134,40 +142,40 @@ def _watch_all(page_address: str, seconds: int) -> list[Watched]:
         return [seen for _, seen in opened]
 
 
-def _ask_as_crowd(address: str, service: Service, folder: Path) -> None:
+def _ask_as_crowd(address: str, service: Service, folder: Path) -> list[Row]:
     path = address.removeprefix(service.url)
+    told = f"`{path if len(path) < 70 else f'{path[:30]}…{path[-38:]}'}`"
     with httpx.Client() as client:
         tag = client.get(address).headers.get("ETag", "")
-        told = path if len(path) < 70 else f"{path[:30]}…{path[-38:]}"
-        print(f"  {told}")
-        for what, headers in (("200", {}), ("304", {"If-None-Match": tag})):
-            own, database, statuses = _cost(client, address, headers, service)
-            print(f"    {what}: {own:.2f} ms + {database:.2f} ms  {_told(statuses)}")
+        known = {"If-None-Match": tag}
+        asked = [
+            ("by who has nothing", _cost(client, address, {}, service)),
+            ("by who has the answer", _cost(client, address, known, service)),
+        ]
         with _caching(service.url, folder) as cache:
-            began = time.monotonic()
-            own, database, statuses = _cost(client, f"{cache}{path}", {"If-None-Match": tag}, service)
-            took = time.monotonic() - began
-        print(f"    behind a cache: {own:.2f} ms + {database:.2f} ms, at {_ASKED / took:.0f}/s  {_told(statuses)}")
+            asked.append(("through nginx, by who has the answer", _cost(client, f"{cache}{path}", known, service)))
+    return [[told, what, *cost] for what, cost in asked]
 
 
 def _cost(
     client: httpx.Client, address: str, headers: Mapping[str, str], service: Service
-) -> tuple[float, float, Counter[str]]:
-    """Milliseconds of the service and of PostgreSQL for one question; and how they were answered."""
+) -> tuple[float, float, float, str]:
+    """Milliseconds of the service and of PostgreSQL for one question; how many a second, and how they were answered."""
     assert service.process is not None
     process, database = psutil.Process(service.process.pid), _postgres()
     before = _used([process]), _used(database)
-    statuses = Counter[str]()
+    statuses, began = Counter[str](), time.monotonic()
     for _ in range(_ASKED):
         answer = client.get(address, headers=headers)
         statuses[f"{answer.status_code} {answer.headers.get('X-Cache', '')}".strip()] += 1
+    took = time.monotonic() - began
     after = _used([process]), _used(database)
     own, theirs = (
         # A session that ended meanwhile took what it had used along.
         sum(used - begin[number] for number, used in end.items()) * 1000 / _ASKED
         for begin, end in zip(before, after, strict=True)
     )
-    return own, theirs, statuses
+    return own, theirs, _ASKED / took, _told(statuses)
 
 
 def _postgres() -> list[psutil.Process]:
@@ -224,10 +232,19 @@ async def _voted(stack: Stack, directory: Path) -> str:
 
 
 def main() -> None:
-    """Measure."""
+    """Measure, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long a reader looks at each page")
-    measure(parser.parse_args().seconds)
+    seconds = parser.parse_args().seconds
+    taken = taken_by(f"make bench-board SECONDS={seconds}")
+    tell(
+        "public-pages",
+        taken,
+        f"In Debian's Chromium, on a platform with an election in which {_VOTERS} have voted; each question then "
+        f"{_ASKED} times in a row. A 304 saves the line and not the service, which makes the answer to compare it; "
+        "what saves the service is a cache before it, which asks once a second however many read.",
+        *measure(seconds),
+    )
 
 
 if __name__ == "__main__":

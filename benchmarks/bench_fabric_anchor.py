@@ -25,7 +25,11 @@ from evote_local.fabric.network import FabricNetwork
 from evote_local.fabric.organisations import CITY
 from evote_local.fabric.readiness import until_endorsing
 from evote_local.people.latencies import percentiles
+from evote_local.referendum.taken import taken_by
 from evote_platform.clock import utc_now
+
+from benchmarks.performance import Row
+from benchmarks.tables import PERCENTILES, Table, percentile_cells, tell
 
 BATCH_TIMEOUTS_MS = (50, 100, 200, 500, 1000)
 ORIGIN = "log.example/benchmark"
@@ -56,17 +60,14 @@ async def measure(network: FabricNetwork, submits: int) -> dict[str, list[float]
     return parts
 
 
-def run(binaries: FabricBinaries, batch_timeout_ms: int, submits: int) -> None:
-    """Measure at one batch timeout and print a line for each part."""
+def run(binaries: FabricBinaries, batch_timeout_ms: int, submits: int) -> list[Row]:
+    """Measure at one batch timeout; a row for each part."""
     with (
         tempfile.TemporaryDirectory(prefix="evote-fabric-", ignore_cleanup_errors=True) as name,
         FabricNetwork(Path(name), binaries, batch_timeout_ms=batch_timeout_ms) as network,
     ):
         parts = asyncio.run(measure(network, submits))
-    for part, seconds in parts.items():
-        seen = percentiles(seconds)
-        figures = " ".join(f"{each:>8.1f}" for each in (seen.p50_ms, seen.p95_ms, seen.p99_ms, seen.max_ms))
-        print(f"{batch_timeout_ms:>7} ms  {part:<24} {figures}", flush=True)
+    return [[f"{batch_timeout_ms:,} ms", part, *percentile_cells(percentiles(took))] for part, took in parts.items()]
 
 
 def main() -> None:
@@ -74,10 +75,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--submits", type=int, default=50, help="anchors at each batch timeout (default: 50)")
     arguments = parser.parse_args()
-    binaries = find_binaries()
-    print(f"{'timeout':>10}  {'milliseconds':<24} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}")
+    binaries, rows = find_binaries(), list[Row]()
+    taken = taken_by(f"make bench-fabric SUBMITS={arguments.submits}")
     for batch_timeout_ms in BATCH_TIMEOUTS_MS:
-        run(binaries, batch_timeout_ms, arguments.submits)
+        print(f"batch timeout {batch_timeout_ms} ms", flush=True)
+        rows += run(binaries, batch_timeout_ms, arguments.submits)
+    tell(
+        "fabric",
+        taken,
+        "One orderer and three peers of two organisations that both endorse, on the same cores; one head after the "
+        "other. A lone transaction waits for the batch timeout.",
+        Table(["`BatchTimeout`", "", *PERCENTILES], rows),
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a vote on the residents' page takes, in Debian's Chromium with the whole platform behind it.
 
-``make bench-front`` prints taps and seconds by card, by phone and by face, how long the election's page takes to come
+``make bench-front`` tells taps and seconds by card, by phone and by face, how long the election's page takes to come
 on a slow line, and how long the ballot of 2022 takes to encrypt.
 """
 
@@ -18,9 +18,12 @@ from evote_local.people.before_camera import sit_before
 from evote_local.people.officers import ANSWERS
 from evote_local.people.puppet import Puppet
 from evote_local.people.voting_page import VotingPage
-from playwright.sync_api import Browser, ConsoleMessage
+from evote_local.referendum.taken import taken_by
+from playwright.sync_api import Browser
 
+from benchmarks.performance import Row
 from benchmarks.polls import CARD, PHONE, WEIGHTS, Polls, open_polls
+from benchmarks.tables import Table, tell
 
 _ROOT: Final = Path(__file__).parents[1]
 # Lighthouse's "slow 4G" and a phone four times slower than this machine.
@@ -31,24 +34,39 @@ _VISITS: Final = 5
 _COUNT_TAPS: Final = "window.taps = 0; addEventListener('click', () => { window.taps += 1; }, true)"
 
 
-def measure() -> None:
-    """Print all figures."""
+def measure() -> list[Table]:
+    """Votes, the first view, and what the device has to compute."""
     with open_polls(WEIGHTS) as polls:
         with polls.opened() as page:
             page.tab.evaluate(_COUNT_TAPS)
             began = time.perf_counter()
             page.vote(polls.desk, ANSWERS[0])
             took, taps = time.perf_counter() - began, page.tab.evaluate("window.taps")
-        print("from the election's page to the receipt, by somebody who reads nothing and types at once:")
-        print(f"  card reader: {taps} taps, {took:.1f} s (beside the taps, a yes and two PINs at the card agent)")
-        _measure_phone(polls)
-        _measure_face(polls)
-        _measure_first_view(polls)
-        _measure_encryption(polls.browser)
-        _measure_list(polls.browser)
+        votes: list[Row] = [
+            ["card reader; beside the taps a yes and two PINs at the card agent", float(taps), took],
+            _measure_phone(polls),
+            _measure_face(polls),
+        ]
+        return [
+            Table(["from the election's page to the receipt", "taps", "s"], votes),
+            Table(
+                [f"slow 4G, processor {_SLOW_PHONE} times slower, median of {_VISITS} visits", "s"],
+                _measure_first_view(polls),
+            ),
+            Table(
+                ["in Chromium", "processor", ""],
+                [
+                    # The same program as `make bench-web`, in a browser.
+                    *_run_in(polls.browser, "encryption", 1),
+                    *_run_in(polls.browser, "encryption", _SLOWEST_PHONE),
+                    # Without the line: its bytes tell what a line of so many a second takes.
+                    *_run_in(polls.browser, "list", _SLOW_PHONE),
+                ],
+            ),
+        ]
 
 
-def _measure_phone(polls: Polls) -> None:
+def _measure_phone(polls: Polls) -> Row:
     with polls.opened() as page:
         tab = page.tab
         began = time.perf_counter()
@@ -62,10 +80,10 @@ def _measure_phone(polls: Polls) -> None:
         page.cast_button.click()
         page.receive()
         took, taps = time.perf_counter() - began, 2 + tab.evaluate("window.taps")
-    print(f"  phone: {taps} taps, {took:.1f} s (beside the taps, what the app asks for; its stand-in asks for one tap)")
+    return ["phone; beside the taps what the app asks for, for which its stand-in has one tap", float(taps), took]
 
 
-def _measure_face(polls: Polls) -> None:
+def _measure_face(polls: Polls) -> Row:
     """From a post card's QR code, with a puppet before the camera that does at once what it is told."""
     photo = fetch_photographs() / "obama/1.jpg"
     code = polls.letter(photo).replace("-", "")
@@ -82,8 +100,8 @@ def _measure_face(polls: Polls) -> None:
     page.cast_button.click()
     page.receive()
     took, taps = time.perf_counter() - began, page.tab.evaluate("window.taps")
-    print(f"  post card and face: {taps} taps, {took:.1f} s (of which the camera's challenge takes 15 to 20)")
     context.close()
+    return ["post card and face; the camera's challenge takes 15 to 20 s of it", float(taps), took]
 
 
 def _puppet(photo: Path) -> Puppet:
@@ -92,7 +110,7 @@ def _puppet(photo: Path) -> Puppet:
     return Puppet(picture.pixels, finder.points(picture.pixels, finder.find(picture.pixels)[0]))
 
 
-def _measure_first_view(polls: Polls) -> None:
+def _measure_first_view(polls: Polls) -> list[Row]:
     """On a slow line and a slow phone, without anything kept from before."""
     seen, usable = [], []
     for _ in range(_VISITS):
@@ -107,45 +125,42 @@ def _measure_first_view(polls: Polls) -> None:
         usable.append(time.perf_counter() - began)
         seen.append(tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000)
         context.close()
-    print(f"the election's page on slow 4G, processor {_SLOW_PHONE} times slower, median of {_VISITS} visits:")
-    print(f"  first view {_median(seen):.1f} s, its buttons there {_median(usable):.1f} s")
+    return [["first view of the election's page", _median(seen)], ["its ways to vote can be chosen", _median(usable)]]
 
 
-def _measure_encryption(browser: Browser) -> None:
-    """The same program as `make bench-web`, in a browser."""
-    print("the ballot of 2022 (four candidates and blank), encrypted in Chromium:")
-    for rate in (1, _SLOWEST_PHONE):
-        print(f"  processor at 1/{rate}:")
-        _run_in(browser, "encryption", rate)
-
-
-def _measure_list(browser: Browser) -> None:
-    """Without the line: its bytes tell what a line of so many a second takes."""
-    print(f"finding one's own credential in a city's list, processor {_SLOW_PHONE} times slower:")
-    _run_in(browser, "list", _SLOW_PHONE)
-
-
-def _run_in(browser: Browser, bench: str, rate: int) -> None:
-    """A program of `web/shared/tests`; what it prints is printed."""
+def _run_in(browser: Browser, bench: str, rate: int) -> list[Row]:
+    """A program of `web/shared/tests`; a row for each line that it prints."""
     program = _ROOT / f".cache/bench-front-{bench}.js"
     bundler = str(_ROOT / "web/node_modules/.bin/rolldown")
     source = str(_ROOT / f"web/shared/tests/{bench}.bench.ts")
     command = [bundler, source, "--platform", "browser", "--format", "iife", "--file", str(program)]
     subprocess.run(command, check=True, capture_output=True)
-    tab = browser.new_page()
-    tab.on("console", _print_line)
+    tab, lines = browser.new_page(), list[str]()
+    tab.on("console", lambda message: lines.append(message.text))
     tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": rate})
     tab.evaluate(program.read_text("utf-8"))
     tab.close()
-
-
-def _print_line(message: ConsoleMessage) -> None:
-    print(f"    {message.text}")
+    named = [line.partition(": ") for line in lines]
+    return [[what, f"at 1/{rate}" if rate > 1 else "whole", figures] for what, _, figures in named]
 
 
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def main() -> None:
+    """Measure, and write it down."""
+    taken = taken_by("make bench-front")
+    tell(
+        "voting-page",
+        taken,
+        "In Debian's Chromium without a window, with the whole platform on the same cores, by a program that reads "
+        "nothing and types at once; before the camera sits a puppet that does at once what it is told. The ballot is "
+        "that of 2022, of four candidates and blank; the list is a city's of 200,000, in which a voter finds the own "
+        "credential.",
+        *measure(),
+    )
+
+
 if __name__ == "__main__":
-    measure()
+    main()

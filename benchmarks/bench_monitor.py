@@ -1,11 +1,10 @@
 """How long one pass of the monitor takes, how long it keeps other tasks waiting, and what memory it takes for an entry.
 
-    python benchmarks/bench_monitor.py [--entries 2500] [--entries-each 5]
-
-Starts a Kafka and a PostgreSQL of its own in a temporary folder, and fills them with a log, then with four times as
-much. Memory is counted at both sizes, so that what an entry takes is the difference: what does not grow cancels.
-Counted are the sizes of Python's objects (tracemalloc), at the peak of a pass and after it. The process holds more, by
-what its allocators keep; of this one that would say nothing, since it has made the log.
+``make bench-monitor [ENTRIES=2500] [ENTRIES_EACH=5]`` starts a Kafka and a PostgreSQL of its own in a temporary folder,
+and fills them with a log, then with four times as much. Memory is counted at both sizes, so that what an entry takes is
+the difference: what does not grow cancels. Counted are the sizes of Python's objects (tracemalloc), at the peak of a
+pass and after it. The process holds more, by what its allocators keep; of this one that would say nothing, since it has
+made the log.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.service import SCHEMA
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
+from evote_local.referendum.taken import taken_by
 from evote_local.testbed import begun_cast
 from evote_platform.clock import utc_now
 from evote_platform.database import migrate, open_pool
@@ -49,6 +49,9 @@ from evote_tlog.checkpoint import SigningKey
 from evote_tlog.merkle import Frontier, leaf_hash
 from pydantic import SecretStr
 from tqdm import tqdm
+
+from benchmarks.performance import Row
+from benchmarks.tables import Table, tell
 
 BALLOT_BYTES = 2500  # about an Ed25519 ballot of one question with three answers
 BLOCK_TIME = "2026-11-25T00:00:00.000Z"
@@ -114,7 +117,7 @@ class Memory:
     kept: int
 
 
-async def timed(passes: Passes, name: str) -> None:
+async def timed(passes: Passes, name: str) -> Row:
     waits: list[float] = []
     blinking = asyncio.create_task(longest_wait(waits))
     began, cpu = time.perf_counter(), time.process_time()
@@ -123,10 +126,8 @@ async def timed(passes: Passes, name: str) -> None:
     blinking.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await blinking
-    print(
-        f"{name} over {report.size} entries: {seconds:.2f} s, {busy:.2f} s of a core, "
-        f"other tasks waited {max(waits) * 1000:.0f} ms at most, {len(report.findings)} findings"
-    )
+    assert not report.findings, "the log is as it was made"
+    return [f"{name} over {report.size:,} entries", seconds, busy, max(waits) * 1000]
 
 
 async def weighed(passes: Passes) -> Memory:
@@ -141,29 +142,32 @@ async def weighed(passes: Passes) -> Memory:
     return Memory(peak, kept)
 
 
-async def measure(kafka: KafkaSettings, url: SecretStr, arguments: argparse.Namespace) -> None:
+async def measure(kafka: KafkaSettings, url: SecretStr, arguments: argparse.Namespace) -> list[Table]:
     await asyncio.to_thread(migrate, url, SCHEMA)
     key = SigningKey("bench.example/log", Ed25519PrivateKey.from_private_bytes(bytes(32)))
     producer = EventProducer(kafka, "bench", utc_now)
     await producer.start()
     frontier = Frontier()
     seen: list[tuple[int, Memory]] = []
+    passed: list[Row] = []
     async with await open_pool(url, "ledger") as pool:
         for entries in (arguments.entries, 4 * arguments.entries):
             await fill(producer, key, frontier, entries, arguments.entries_each)
             await replay(kafka, pool, LedgerProjection(key.verifier), lambda done, total: None)
             passes = Passes(kafka, pool, Notes(key.verifier), [])
-            await timed(passes, "first pass")
-            await timed(passes, "later pass")
+            passed += [await timed(passes, "first pass"), await timed(passes, "later pass")]
             seen.append((entries, await weighed(Passes(kafka, pool, Notes(key.verifier), []))))
     await producer.stop()
     (small, less), (large, more) = seen
     growth = large - small
-    print(
-        f"an entry, from {small} to {large} with a checkpoint each {arguments.entries_each}: "
-        f"{(more.peak - less.peak) / growth:.0f} bytes at the peak of a pass, "
-        f"{(more.kept - less.kept) / growth:.0f} kept between passes"
-    )
+    grown = f"an entry, from {small:,} to {large:,} with a checkpoint each {arguments.entries_each}"
+    return [
+        Table(["", "s", "s of a core", "ms that other tasks waited, at most"], passed),
+        Table(
+            ["bytes of Python's objects", "at the peak of a pass", "kept between passes"],
+            [[grown, (more.peak - less.peak) / growth, (more.kept - less.kept) / growth]],
+        ),
+    ]
 
 
 def main() -> None:
@@ -171,6 +175,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=2500, help="of the smaller log")
     parser.add_argument("--entries-each", type=int, default=5, help="how many a checkpoint covers")
     arguments = parser.parse_args()
+    taken = taken_by(f"make bench-monitor ENTRIES={arguments.entries} ENTRIES_EACH={arguments.entries_each}")
     with tempfile.TemporaryDirectory(prefix="evote-bench-", ignore_cleanup_errors=True) as folder:
         directory = Path(folder)
         directory.chmod(0o755)  # PostgreSQL's unprivileged user has to enter
@@ -180,14 +185,20 @@ def main() -> None:
             server.start()
             kafka = KafkaSettings(node.bootstrap_servers)
 
-            async def run() -> None:
+            async def run() -> list[Table]:
                 await create_topics(kafka)
-                await measure(kafka, SecretStr(server.create_database("bench")), arguments)
+                return await measure(kafka, SecretStr(server.create_database("bench")), arguments)
 
-            asyncio.run(run())
+            found = asyncio.run(run())
         finally:
             server.kill()
             node.kill()
+    tell(
+        "monitor",
+        taken,
+        "A pass reads everything, so that it grows with the log. Kafka and PostgreSQL share the cores.",
+        *found,
+    )
 
 
 if __name__ == "__main__":

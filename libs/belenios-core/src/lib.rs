@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ballot;
+pub mod cast;
 pub mod group;
 pub mod make;
 pub mod text;

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::ballot::{Ballot, Election, Question, Recalled, Refusal};
+use crate::cast::{Order, ballot_digest};
 use crate::group::{Encoded, commit, decode, known, power as raise};
 use crate::make::{DRAW, draws, make_ballot};
 
@@ -230,6 +231,39 @@ fn is_element(point: Encoded) -> bool {
     decode(&point).is_some()
 }
 
+/// For each of (election, credential, tracker, ballot) the ballot's SHA-256, when they belong together; None where the
+/// reference has to look.
+#[pyfunction]
+fn ballot_digests<'py>(py: Python<'py>, casts: Vec<Bound<'py, PyAny>>) -> Vec<Option<Bound<'py, PyBytes>>> {
+    type Cast = (PyBackedStr, PyBackedStr, PyBackedStr, PyBackedStr);
+    // What can't be extracted has half a surrogate pair; the reference says so.
+    let casts: Vec<Option<Cast>> = casts.into_iter().map(|cast| cast.extract().ok()).collect();
+    let found: Vec<Option<[u8; 32]>> = py.detach(|| {
+        casts
+            .iter()
+            .map(|cast| {
+                cast.as_ref()
+                    .and_then(|(uuid, credential, tracker, text)| ballot_digest(uuid, credential, tracker, text))
+            })
+            .collect()
+    });
+    found.into_iter().map(|digest| digest.map(|digest| PyBytes::new(py, &digest))).collect()
+}
+
+/// For each of (election, credential, tracker, number, challenge, response) whether the credential signed it; where not, the
+/// reference has to look.
+#[pyfunction]
+fn orders_signed(py: Python<'_>, orders: Vec<Bound<'_, PyAny>>) -> Vec<bool> {
+    type Written = (PyBackedStr, PyBackedStr, PyBackedStr, u64, PyBackedStr, PyBackedStr);
+    let orders: Vec<Option<Written>> = orders.into_iter().map(|order| order.extract().ok()).collect();
+    py.detach(|| {
+        let is_signed = |(election_uuid, credential, tracker, number, challenge, response): &Written| {
+            Order { election_uuid, credential, tracker, number: *number, challenge, response }.is_signed()
+        };
+        orders.iter().map(|order| order.as_ref().is_some_and(is_signed)).collect()
+    })
+}
+
 fn point(bytes: &Encoded) -> PyResult<EdwardsPoint> {
     known(bytes).ok_or_else(|| PyValueError::new_err("not an element"))
 }
@@ -252,6 +286,8 @@ fn evote_belenios_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyElection>()?;
     module.add_class::<PyBallot>()?;
     module.add_class::<PySum>()?;
+    module.add_function(wrap_pyfunction!(ballot_digests, module)?)?;
+    module.add_function(wrap_pyfunction!(orders_signed, module)?)?;
     module.add_function(wrap_pyfunction!(add, module)?)?;
     module.add_function(wrap_pyfunction!(subtract, module)?)?;
     module.add_function(wrap_pyfunction!(power, module)?)?;

@@ -3,6 +3,8 @@
 //! There is exactly one compact text for a ballot's content, so that this needs no JSON: it takes that text and nothing
 //! else. What it doesn't take is not thereby wrong; the reference reads it then, and names what is.
 
+use std::ops::RangeInclusive;
+
 use curve25519_dalek::scalar::Scalar;
 
 use crate::ballot::Question;
@@ -84,6 +86,20 @@ pub fn read_ballot<'a>(text: &'a [u8], questions: &[Question]) -> Option<BallotT
     })
 }
 
+/// The election's uuid and the credential that a ballot's text begins with, when all of it is printable ASCII; nothing else is
+/// read. `None` when the reference has to say what is wrong.
+pub fn claims_of(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = Rest(text);
+    rest.expect(br#"{"election_uuid":""#)?;
+    let election_uuid = rest.run(14..=64, |byte| byte.is_ascii_alphanumeric() && !b"0IOl".contains(&byte))?;
+    rest.expect(br#"","election_hash":""#)?;
+    rest.run(43..=43, |byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))?;
+    rest.expect(br#"","credential":""#)?;
+    let credential = rest.run(1..=617, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))?;
+    rest.expect(br#"","#)?;
+    text.iter().all(|byte| matches!(byte, b' '..=b'~')).then_some((election_uuid, credential))
+}
+
 /// What has not been read yet.
 struct Rest<'a>(&'a [u8]);
 
@@ -91,6 +107,14 @@ impl<'a> Rest<'a> {
     fn expect(&mut self, literal: &[u8]) -> Option<()> {
         self.0 = self.0.strip_prefix(literal)?;
         Some(())
+    }
+
+    /// As many of these bytes as come next, if so many are allowed.
+    fn run(&mut self, lengths: RangeInclusive<usize>, belongs: impl Fn(u8) -> bool) -> Option<&'a [u8]> {
+        let end = self.0.iter().take(lengths.end() + 1).take_while(|byte| belongs(**byte)).count();
+        let (run, rest) = self.0.split_at(end);
+        self.0 = rest;
+        lengths.contains(&end).then_some(run)
     }
 
     /// A string of printable ASCII characters of which none needs to be escaped.

@@ -1,5 +1,5 @@
 //! The parser and the group, without Python. The protocol's own tests are in `libs/belenios/tests`, which put this crate
-//! beside the reference. `make fuzz-core` gives the last test more time.
+//! beside the reference. `make test-core SECONDS=60` gives the last tests more time.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,12 @@ use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use evote_belenios_core::ballot::{Ballot, Election, Question};
-use evote_belenios_core::group::{bytes_of, decode, decode_or_identity, exponent_of, write_element, write_exponent};
+use evote_belenios_core::cast::{Order, ballot_digest};
+use evote_belenios_core::group::{
+    bytes_of, challenge, decode, decode_or_identity, exponent_of, write_element, write_exponent,
+};
 use evote_belenios_core::make::{DRAW, draws, make_ballot};
-use evote_belenios_core::text::{Proof, read_ballot};
+use evote_belenios_core::text::{Proof, claims_of, read_ballot};
 
 fn election() -> Election {
     let questions = vec![
@@ -133,6 +136,54 @@ fn whatever_is_read_has_one_text_and_nothing_brings_the_reader_down() {
         }
     }
     assert!(read > tried / 100, "only {read} of {tried} texts were read: nothing is tried behind the first character");
+}
+
+/// Of any text a claim is taken only as it stands there; of any record an order holds only as it was signed.
+#[test]
+fn whatever_is_claimed_stands_there_and_no_changed_order_holds() {
+    let election = election();
+    let (mut random, started) = (Numbers(seed()), Instant::now());
+    println!("seed {}", random.0);
+    let (first, second) = (ballot(&election, &mut Numbers(5)), ballot(&election, &mut Numbers(6)));
+    let parts = signed_order(&Scalar::from(77u32), 3);
+    assert!(holds(&parts, 3) && !holds(&parts, 4) && !holds(&parts, 0) && !holds(&parts, u64::MAX));
+    let (mut tried, mut claimed) = (0, 0);
+    while started.elapsed() < time() || tried < 2000 {
+        let mut text = first.clone().into_bytes();
+        change(&mut text, second.as_bytes(), &mut random);
+        tried += 1;
+        if let Some((uuid, credential)) = claims_of(&text) {
+            claimed += 1;
+            let (uuid, credential) = (String::from_utf8_lossy(uuid), String::from_utf8_lossy(credential));
+            let text = std::str::from_utf8(&text).expect("ASCII");
+            let hash = &text[18 + uuid.len()..][..62];
+            assert!(hash.starts_with(r#"","election_hash":""#), "{text}");
+            let begins = format!(r#"{{"election_uuid":"{uuid}{hash}","credential":"{credential}","#);
+            assert!(text.starts_with(&begins), "seed {}: {text}", random.0);
+            assert!(ballot_digest(&uuid, &credential, "", text).is_none(), "the tracker is another");
+        }
+        let mut changed = parts.clone();
+        let which = random.below(changed.len());
+        let mut part = std::mem::take(&mut changed[which]).into_bytes();
+        change(&mut part, parts[(which + 1) % parts.len()].as_bytes(), &mut random);
+        changed[which] = String::from_utf8_lossy(&part).into_owned();
+        assert!(changed == parts || !holds(&changed, 3), "seed {}: {changed:?}", random.0);
+    }
+    assert!(claimed > tried / 100, "only {claimed} of {tried} texts were taken");
+}
+
+/// Election, credential, tracker, challenge and response.
+fn signed_order(secret: &Scalar, number: u64) -> [String; 5] {
+    let (uuid, tracker) = ("1".repeat(14), "A".repeat(43));
+    let credential = element(&EdwardsPoint::mul_base(secret).compress().0);
+    let commitment = element(&EdwardsPoint::mul_base(&Scalar::from(4321u32)).compress().0);
+    let challenge = challenge(format!("evote-order|{uuid}|{tracker}|{number}|{credential}|{commitment}").as_bytes());
+    let response = Scalar::from(4321u32) - secret * challenge;
+    [uuid, credential, tracker, self::number(&challenge), self::number(&response)]
+}
+
+fn holds([election_uuid, credential, tracker, challenge, response]: &[String; 5], number: u64) -> bool {
+    Order { election_uuid, credential, tracker, number, challenge, response }.is_signed()
 }
 
 fn change(text: &mut Vec<u8>, other: &[u8], random: &mut Numbers) {

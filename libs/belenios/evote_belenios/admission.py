@@ -14,17 +14,22 @@ claim. Each reader decides about it by what was admitted before it, and by nothi
 
 Proofs and the list of credentials are not asked here: that is :mod:`evote_belenios.box`, and costs thirty times as
 much. All of it concerns one credential alone, so readers of the whole log and of one partition decide alike.
+
+Rules 1 and 5 are about a record by itself: of many they are asked at once (:func:`examine_casts`), before it is known
+what stands before each, and beside whatever else a process does.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from . import native
 from .ballots import claims_of
-from .errors import BallotError, OrderError
+from .errors import BallotError, BeleniosError, OrderError
 from .groups import group_of_element
 from .jsontext import parse_exponent
 from .order import SECTION, OrderStatement, verify_order
@@ -76,6 +81,66 @@ class RecordedCast(Protocol):
     def order(self) -> WrittenOrder: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ExaminedCast:
+    """A record, and what it says by itself."""
+
+    cast: RecordedCast
+    digest: bytes | OrderError
+    """SHA-256 of the ballot's text, or what rule 1 has against the record."""
+    unsigned: BeleniosError | None
+    """What rule 5 has against it; None also where rule 1 has something."""
+
+
+def examine_cast(cast: RecordedCast) -> ExaminedCast:
+    """Rules 1 and 5 for one record. A statement that was verified a moment ago is not verified again."""
+    return _examined(cast, _digest_or_refusal(cast), is_signed=False)
+
+
+def examine_casts(casts: Sequence[RecordedCast]) -> list[ExaminedCast]:
+    """:func:`examine_cast` for many; the compiled core does it in two calls, beside which other threads run."""
+    if (core := native.core) is None:
+        return [examine_cast(cast) for cast in casts]
+    signed = core.orders_signed([_order_of(cast) for cast in casts])
+    return [_examined(*one) for one in zip(casts, _digests(core, casts), signed, strict=True)]
+
+
+def ballot_digests(casts: Sequence[RecordedCast]) -> list[bytes | OrderError]:
+    """:func:`ballot_digest` of many, or what rule 1 has against each."""
+    return [_digest_or_refusal(cast) for cast in casts] if native.core is None else _digests(native.core, casts)
+
+
+def _digests(core: native.Core, casts: Sequence[RecordedCast]) -> list[bytes | OrderError]:
+    found = core.ballot_digests([(cast.election_uuid, cast.credential, cast.tracker, cast.ballot) for cast in casts])
+    return [_digest_or_refusal(cast) if digest is None else digest for cast, digest in zip(casts, found, strict=True)]
+
+
+def _order_of(cast: RecordedCast) -> tuple[str, str, str, int, str, str]:
+    order = cast.order
+    signature = order.signature
+    return cast.election_uuid, cast.credential, cast.tracker, order.number, signature.challenge, signature.response
+
+
+def _digest_or_refusal(cast: RecordedCast) -> bytes | OrderError:
+    try:
+        return ballot_digest(cast)
+    except OrderError as refusal:
+        return refusal
+
+
+def _examined(cast: RecordedCast, digest: bytes | OrderError, is_signed: bool) -> ExaminedCast:
+    unsigned = None
+    # What the core doesn't find signed may be of another group; and where it is not, this names what is wrong.
+    if not is_signed and isinstance(digest, bytes):
+        try:
+            verify_order(
+                read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
+            )
+        except BeleniosError as refusal:
+            unsigned = refusal
+    return ExaminedCast(cast, digest, unsigned)
+
+
 @dataclass
 class Admissions:
     """The ballots of one election that were admitted so far; :meth:`admit` decides about the next record.
@@ -89,13 +154,14 @@ class Admissions:
     last_numbers: dict[str, int] = field(default_factory=dict)
     """By credential, the number of its last admitted ballot."""
 
-    def admit(self, cast: RecordedCast, *, box_closed: bool) -> None:
+    def admit(self, examined: ExaminedCast, *, box_closed: bool) -> None:
         """Admit the next record of a credential, or raise ``OrderError``, or ``EncodingError`` for malformed numbers.
 
         ``box_closed``: the close marker of the record's partition stands before it.
         """
-        # In the order of cost; the decision doesn't depend on it.
-        digest = ballot_digest(cast)
+        cast, digest = examined.cast, examined.digest
+        if isinstance(digest, OrderError):
+            raise digest
         if digest in self.digests:
             raise _refusal(DUPLICATE, "the same ballot was cast before: its first position stands")
         if box_closed:
@@ -103,9 +169,8 @@ class Admissions:
         last = self.last_numbers.get(cast.credential, 0)
         if cast.order.number <= last:
             raise _refusal(OLDER, f"number {cast.order.number} is not above {last}, the last of its credential")
-        verify_order(
-            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
-        )
+        if examined.unsigned is not None:
+            raise examined.unsigned
         self.digests.add(digest)
         self.last_numbers[cast.credential] = cast.order.number
 

@@ -9,6 +9,7 @@ leaves the core out: the reference alone then decides, as an auditor may want it
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from evote_belenios_core import Sum as CompiledSum
 
 SWITCH: Final = "EVOTE_BELENIOS_CORE"
-VERSION: Final = "0.2.0"
+VERSION: Final = "0.3.0"
 """A core of another version is not of this library, and not used."""
 
 
@@ -28,6 +29,10 @@ class Core(Protocol):
 
     @property
     def Sum(self) -> type[CompiledSum]: ...  # noqa: N802 - a class
+
+    def ballot_digests(self, casts: Sequence[tuple[str, str, str, str]], /) -> list[bytes | None]: ...
+
+    def orders_signed(self, orders: Sequence[tuple[str, str, str, int, str, str]], /) -> list[bool]: ...
 
     def add(self, left: bytes, right: bytes, /) -> bytes: ...
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from evote_belenios.admission import Admissions
+from evote_belenios.admission import Admissions, examine_cast
 from evote_belenios.ballots import claims_of, generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, Question
@@ -84,7 +84,7 @@ def voter(group: Group, new_election: NewElection) -> Voter:
 
 def refusal(admissions: Admissions, cast: Recorded, *, box_closed: bool = False) -> str | None:
     try:
-        admissions.admit(cast, box_closed=box_closed)
+        admissions.admit(examine_cast(cast), box_closed=box_closed)
     except BeleniosError as error:
         return error.rule
     return None

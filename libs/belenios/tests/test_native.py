@@ -8,23 +8,28 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evote_belenios import native
+from evote_belenios import admission, native
+from evote_belenios.admission import ExaminedCast, ballot_digest, ballot_digests, examine_casts, read_order
 from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.box import BallotFacts, examine_ballots, recall_ballots
-from evote_belenios.credentials import generate, secret_exponent
+from evote_belenios.credentials import generate, public_credential, secret_exponent
 from evote_belenios.election import Election, Question, parse_election
-from evote_belenios.errors import BeleniosError
-from evote_belenios.groups import ED25519, Group
+from evote_belenios.errors import BeleniosError, EncodingError, OrderError
+from evote_belenios.groups import BELENIOS_2048, ED25519, Group
 from evote_belenios.jsontext import dump
+from evote_belenios.order import DOMAIN, LARGEST_NUMBER, sign_order, verify_order
 from evote_belenios.proofs import prove_knowledge
 from evote_belenios.verify import verify_archive
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nacl import bindings as sodium
 
 from .verdicts import examined, verdict
 
@@ -55,6 +60,13 @@ NUMBERS = [
     "9" * 77,
     "１",
     *map(str, range(ED25519.order - 1, ED25519.order + 2)),
+]
+IDENTITY = b"\x01" + bytes(31)
+# Of order 2, 4 and 8, little-endian.
+SMALL_ORDER = [
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
 ]
 
 
@@ -214,6 +226,186 @@ def said_of(path: Path) -> object:
         return type(error), str(error)
     failures = [(str(failure), failure.section) for failure in report.failures]
     return failures, report.warnings, report.ballots, report.counted, report.head, report.voters
+
+
+@dataclass(frozen=True)
+class Written:
+    """A signature, as an event has it."""
+
+    challenge: str
+    response: str
+
+
+@dataclass(frozen=True)
+class Order:
+    number: int
+    signature: Written
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A record of a cast, as an event ``BallotAccepted`` has it."""
+
+    election_uuid: str
+    credential: str
+    tracker: str
+    ballot: str
+    order: Order
+
+
+def recorded(ballot: Told, number: int, group: Group = ED25519) -> Recorded:
+    """What a ballot service records, of a ballot that may be none; whoever signs knows the ballot's credential."""
+    private = ballot.credential
+    public, uuid = public_credential(private, ballot.election.uuid, group), ballot.election.uuid
+    tracker = tracker_of(ballot.text)
+    signed = sign_order(private, uuid, group, tracker, number, secrets.token_bytes).signature
+    return Recorded(uuid, public, tracker, ballot.text, Order(number, Written(**signed.to_json())))  # type: ignore[arg-type]
+
+
+def changed_record(data: st.DataObject, told: list[Told], ballot: Told) -> Recorded:
+    """A record with something else in it; half of them with a tracker and a signature over what is in it then."""
+    record = recorded(ballot, data.draw(st.sampled_from([1, 2, LARGEST_NUMBER])))
+    other = recorded(data.draw(st.sampled_from(told)), 1)
+    how = data.draw(st.sampled_from(["nothing", "ballot", "credential", "uuid", "tracker", "number", "proof", "swap"]))
+    text = st.text(max_size=9) | st.sampled_from(["|", "\0", "\ud800", "1" * 14, "1" * 65, "0" * 14])
+    match how:
+        case "ballot":
+            text = changed(data, ballot) + data.draw(st.sampled_from(["", "\x7f", "\0", "é", "\n", " ", "~"]))
+            record = replace(record, ballot=text)
+        case "credential":
+            record = replace(record, credential=data.draw(st.sampled_from([*ELEMENTS, *NUMBERS, "A" * 64]) | text))
+        case "uuid":
+            record = replace(record, election_uuid=data.draw(text))
+        case "tracker":
+            record = replace(record, tracker=data.draw(text | st.just(record.tracker + "=")))
+        case "number":
+            number = data.draw(st.sampled_from([-1, 0, 3, LARGEST_NUMBER + 1, 2**63, 2**64, -(2**64)]))
+            record = replace(record, order=replace(record.order, number=number))
+        case "proof":
+            number = st.sampled_from(NUMBERS) | st.just("9" * 5000) | st.just("\ud800")
+            place = data.draw(st.sampled_from(["challenge", "response"]))
+            signature = replace(record.order.signature, **{place: data.draw(number)})
+            record = replace(record, order=replace(record.order, signature=signature))
+        case "swap":
+            place = data.draw(st.sampled_from(["election_uuid", "credential", "tracker", "ballot", "order"]))
+            record = replace(record, **{place: getattr(other, place)})
+    if data.draw(st.booleans()):
+        record = replace(record, ballot=record.ballot.replace(ballot.election.uuid, record.election_uuid, 1))
+        with suppress(UnicodeEncodeError):
+            record = replace(record, tracker=tracker_of(record.ballot))
+    if data.draw(st.booleans()):
+        record = signed_again(ballot, record)
+    return record
+
+
+def signed_again(ballot: Told, record: Recorded) -> Recorded:
+    """Under the credential's own key, whatever it says: then nothing is wrong with the signature."""
+    prefix = f"{DOMAIN}|{record.election_uuid}|{record.tracker}|{record.order.number}|{record.credential}|"
+    secret = secret_exponent(ballot.credential, ballot.election.uuid, ED25519)
+    try:
+        proof = prove_knowledge(ED25519, secret, prefix, secrets.token_bytes)
+    except UnicodeEncodeError:
+        return record
+    return replace(record, order=Order(record.order.number, Written(**proof.to_json())))  # type: ignore[arg-type]
+
+
+def said_of_cast(found: ExaminedCast) -> tuple[object, object]:
+    return _words(found.digest), _words(found.unsigned)
+
+
+def _words(found: object) -> object:
+    return (type(found), found.rule, found.section, found.detail) if isinstance(found, BeleniosError) else found
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_of_any_records_of_casts_core_and_reference_say_the_same(told: list[Told], data: st.DataObject) -> None:
+    """Together or each by itself."""
+    which = data.draw(st.lists(st.integers(0, len(told) - 1), max_size=3))
+    records = [changed_record(data, told, told[at]) for at in which]
+    together = outcome(lambda: [said_of_cast(found) for found in examine_casts(records)])
+    digests = outcome(lambda: [_words(found) for found in ballot_digests(records)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "core", None)
+        assert together == outcome(lambda: [said_of_cast(found) for found in examine_casts(records)])
+        assert digests == outcome(lambda: [_words(found) for found in ballot_digests(records)])
+
+
+def outcome(look: Callable[[], object]) -> object:
+    """Half a surrogate pair has no hash: no event has one."""
+    try:
+        return look()
+    except UnicodeEncodeError:
+        return UnicodeEncodeError
+
+
+def test_the_core_takes_what_holds_by_itself_and_each_rule_is_reached(told: list[Told]) -> None:
+    """Otherwise the comparison above would compare the reference with itself."""
+    assert native.core is not None
+    record, other = recorded(told[0], 1), recorded(told[1], 1)
+    claims = (record.election_uuid, record.credential, record.tracker, record.ballot)
+    signature = record.order.signature
+    order = (record.election_uuid, record.credential, record.tracker, 1, signature.challenge, signature.response)
+    assert native.core.ballot_digests([claims]) == [ballot_digest(record)]
+    assert native.core.orders_signed([order, (*order[:3], 2, *order[4:])]) == [True, False]
+    rules = set()
+    for broken in (
+        replace(record, tracker=other.tracker),
+        replace(other, credential=record.credential),
+        replace(record, order=other.order),
+        replace(record, order=replace(record.order, number=0)),
+        replace(record, order=replace(record.order, signature=Written("00", "0"))),
+    ):
+        (found,) = examine_casts([broken])
+        rules.add(
+            found.digest.rule if isinstance(found.digest, BeleniosError) else getattr(found.unsigned, "rule", None)
+        )
+    assert rules == {"order-tracker", "order-ballot", "order-signature", "order-number", "number"}
+
+
+def test_orders_in_the_other_group_are_left_to_the_reference_among_those_that_are_not(
+    told: list[Told], new_election: NewElection
+) -> None:
+    large = Told.__new__(Told)
+    large.election = new_election(BELENIOS_2048, [Question("Plan", ("yes", "no"), True, 1, 1)])
+    large.credential = generate(BELENIOS_2048, secrets.token_bytes)
+    large.text = generate_ballot(large.election, large.credential, [[0, 1, 0]], secrets.token_bytes)
+    records = [recorded(told[0], 1), recorded(large, 1, BELENIOS_2048), recorded(told[1], 2)]
+    assert [(found.digest, found.unsigned) for found in examine_casts(records)] == [
+        (ballot_digest(record), None) for record in records
+    ]
+
+
+@pytest.mark.parametrize("torsion", SMALL_ORDER)
+def test_no_credential_beside_the_subgroup_signs_an_order(told: list[Told], torsion: str) -> None:
+    """Who adds a point of small order to the own credential could sign one text under up to eight credentials: they are
+    no elements, and two that add up to one are none either."""
+    beside, back = (
+        sodium.crypto_core_ed25519_add(bytes.fromhex(credential)[::-1], point)
+        for credential, point in (
+            (recorded(told[0], 1).credential, bytes.fromhex(torsion)),
+            (recorded(told[1], 1).credential, sodium.crypto_core_ed25519_sub(IDENTITY, bytes.fromhex(torsion))),
+        )
+    )
+    orders = []
+    for ballot, point in ((told[0], beside), (told[1], back)):
+        # Until the challenge is a multiple of eight, and what is beside the subgroup falls away.
+        record = replace(recorded(ballot, 1), credential=point[::-1].hex())
+        while int(record.order.signature.challenge) % 8:
+            record = signed_again(ballot, record)
+        orders.append(record)
+    for found in examine_casts(orders):
+        assert isinstance(found.digest, OrderError)  # the ballot names another credential
+    assert native.core is not None
+    assert native.core.orders_signed([admission._order_of(record) for record in orders]) == [False, False]
+    for record in orders:
+        with pytest.raises(EncodingError, match="prime-order"):
+            verify_order(
+                read_order(record),
+                election_uuid=record.election_uuid,
+                tracker=record.tracker,
+                credential=record.credential,
+            )
 
 
 def test_threads_that_share_an_election_find_what_one_finds(told: list[Told]) -> None:

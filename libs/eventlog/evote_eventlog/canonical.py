@@ -7,7 +7,8 @@ from typing import Any, Final
 import orjson
 import rfc8785
 
-_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+ORJSON_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+"""With these ``orjson`` writes texts, whole numbers, truth values and null under ASCII names as ``rfc8785`` does."""
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
 
 
@@ -23,7 +24,7 @@ def canonical_json(value: Any) -> bytes:
     """
     if _is_written_alike(value):
         try:
-            return orjson.dumps(value, option=_OPTIONS)
+            return orjson.dumps(value, option=ORJSON_OPTIONS)
         except orjson.JSONEncodeError:
             pass  # the slow writer takes it, or says what is wrong
     return rfc8785.dumps(value)

@@ -12,7 +12,7 @@ import orjson
 import pydantic_core
 from pydantic import ValidationError
 
-from .canonical import canonical_json
+from .canonical import ORJSON_OPTIONS, canonical_json
 from .errors import PoisonError, UnknownEvent
 from .events import EVENT_CLASSES, EventData
 from .releases import NEWEST_RELEASE, fields_after
@@ -99,6 +99,36 @@ def decode(value: bytes | None) -> Envelope:
             can't depend on who reads it: such a record is neither understood in part nor passed by.
         PoisonError: anything else that is no event: no release can read it.
     """
+    return _decode_at_once(value) or _decode_by_definition(value)
+
+
+def _decode_at_once(value: bytes | None) -> Envelope | None:
+    """The event of a value that is one without question; None where the definition has to look.
+
+    The parser and pydantic in strict mode leave texts, whole numbers, truth values and null under the names of
+    the event's fields, all in ASCII: ``orjson`` writes those as RFC 8785 does. Another value than the definition reads
+    there can't come of the very same text.
+    """
+    try:
+        attributes = orjson.loads(value or b"")
+        event_class = _CLASS_BY_TYPE[attributes["type"]]
+        data = event_class.model_validate(attributes["data"])
+        is_event = (
+            attributes.keys() == _ATTRIBUTES
+            and attributes["specversion"] == "1.0"
+            and attributes["datacontenttype"] == "application/json"
+            and orjson.dumps(attributes, option=ORJSON_OPTIONS) == value
+            and not _holds_nul(value, attributes)
+        )
+        if not is_event:
+            return None
+        source, id_, time = _text(attributes, "source"), _text(attributes, "id"), _time(_text(attributes, "time"))
+    except (KeyError, TypeError, ValueError, PoisonError):
+        return None
+    return Envelope(id_, source, attributes["type"], time, data)
+
+
+def _decode_by_definition(value: bytes | None) -> Envelope:
     attributes = _parse(value)
     if not attributes.keys() >= _ATTRIBUTES:
         raise PoisonError("not the attributes of an event's CloudEvents envelope")

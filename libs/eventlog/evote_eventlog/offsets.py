@@ -62,6 +62,33 @@ async def lock_offsets(
         )
 
 
+async def move_offsets(
+    connection: asyncpg.Connection, projection: str, moves: Mapping[LogPartition, tuple[int, int]]
+) -> bool:
+    """Lock each partition's offset as :func:`lock_offsets` does, and move it; whether each stood where it was thought.
+
+    Where one did not, the transaction is to be rolled back: others may have moved.
+
+    Args:
+        moves: from the first offset to apply to the one after the last.
+    """
+    moved = await connection.fetch(
+        "WITH held AS ("
+        " SELECT topic, partition, o.next_offset, new.first, new.behind FROM consumer_offsets AS o"
+        " JOIN unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[]) AS new (topic, partition, first, behind)"
+        " USING (topic, partition) WHERE o.projection = $1 ORDER BY topic, partition FOR UPDATE OF o)"
+        "UPDATE consumer_offsets AS o SET next_offset = held.behind FROM held WHERE o.projection = $1"
+        " AND (o.topic, o.partition) = (held.topic, held.partition) AND held.next_offset = held.first"
+        " RETURNING set_config('synchronous_commit', 'off', true)",
+        projection,
+        [partition.topic.value for partition in moves],
+        [partition.partition for partition in moves],
+        [first for first, _ in moves.values()],
+        [behind for _, behind in moves.values()],
+    )
+    return len(moved) == len(moves)
+
+
 async def store_offsets(
     connection: asyncpg.Connection, projection: str, next_offsets: Mapping[LogPartition, int]
 ) -> None:

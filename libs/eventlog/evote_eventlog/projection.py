@@ -12,7 +12,7 @@ import structlog
 
 from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack, PoisonError
 from .events import Topic
-from .offsets import lock_offsets, store_offsets
+from .offsets import lock_offsets, move_offsets, store_offsets
 from .record import Batch, PoisonRecord, Record
 
 _log = structlog.get_logger(__name__)
@@ -94,6 +94,10 @@ class Applied:
     next_offset: int
 
 
+class _MovedOtherwise(Exception):
+    """A partition does not stand where its batch begins."""
+
+
 class BatchApplier:
     """Applies batches of one projection, together or each in one transaction.
 
@@ -133,35 +137,22 @@ class BatchApplier:
         """
         if any(isinstance(record, PoisonRecord) for batch in batches for record in batch.records):
             return None
-        name, applied = self._projection.name, []
+        name, moves = self._projection.name, {batch.partition: (batch.start, batch.end) for batch in batches}
+        records = [record for batch in batches for record in batch.records if isinstance(record, Record)]
         try:
             async with self._pool.acquire() as held, held.transaction():
                 connection = cast(asyncpg.Connection, held)
-                places = await lock_offsets(connection, name, [batch.partition for batch in batches])
-                records: list[Record] = []
-                for batch in batches:
-                    place = places[batch.partition]
-                    if place < batch.start:
-                        raise OffsetMovedBack(place)
-                    new = [
-                        record
-                        for record in batch.records
-                        if isinstance(record, Record) and record.position.offset >= place
-                    ]
-                    records += new
-                    places[batch.partition] = max(place, batch.end)
-                    events = Counter(record.envelope.type for record in new)
-                    applied.append(Applied(events, 0, places[batch.partition]))
+                if not await move_offsets(connection, name, moves):
+                    raise _MovedOtherwise
                 if records:
                     await self._write(connection, records)
-                await store_offsets(connection, name, places)
         except Exception as error:
             # A crash, or a commit whose answer was lost, leaves all or nothing: the offsets tell which. One that stands
             # for good would cost every round twice: whoever operates this should see it. Its type alone: a database
             # tells the row.
             _log.info("projection-not-together", projection=name, error=type(error).__name__)
             return None
-        return applied
+        return [Applied(_types_of(batch), 0, batch.end) for batch in batches]
 
     async def apply_within(self, connection: asyncpg.Connection, batch: Batch) -> Applied:
         """As :meth:`apply`, over a connection that may be in a transaction already."""
@@ -236,3 +227,7 @@ class BatchApplier:
             # lose ballots by it.
             raise ApplyFailed(str(record.position), record.position.offset, record.envelope.type) from error
         return None
+
+
+def _types_of(batch: Batch) -> Counter[str]:
+    return Counter(record.envelope.type for record in batch.records if isinstance(record, Record))

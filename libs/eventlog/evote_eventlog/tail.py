@@ -44,6 +44,11 @@ class Look:
         """Those of the last look whose leader could not tell: what they have is not known yet."""
         return [log_partition(self._kafka, partition) for partition in self._reader.missed]
 
+    def pass_by(self, partition: LogPartition, offset: int) -> None:
+        """The next look begins no sooner than at ``offset``: what stands before it is known already."""
+        place = kafka_partition(self._kafka, partition)
+        self._places[place] = max(self._places.get(place, 0), offset)
+
     async def __call__(self, at: Collection[LogPartition] | None = None) -> Sequence[Batch]:
         """What has come; of a partition that came into being since, from its beginning."""
         if at is not None:
@@ -52,7 +57,8 @@ class Look:
         else:
             places = dict(self._places)
         found = await self._reader.look(places)
-        self._places.update((partition, batch.end) for partition, batch in found)
+        for partition, batch in found:
+            self._places[partition] = max(self._places[partition], batch.end)  # more may have been passed by meanwhile
         return [batch for _, batch in found]
 
 
@@ -107,6 +113,15 @@ class EventTail:
         self, start: Start, *, until: Mapping[LogPartition, int] | None = None
     ) -> AsyncGenerator[Batch, None]:
         """As :meth:`read`, in batches of one partition that also say how far the reader has come."""
+        async with aclosing(self.fetches(start, until=until)) as fetches:
+            async for fetch in fetches:
+                for batch in fetch:
+                    yield batch
+
+    async def fetches(
+        self, start: Start, *, until: Mapping[LogPartition, int] | None = None
+    ) -> AsyncGenerator[Sequence[Batch], None]:
+        """As :meth:`batches`, all that came at once together."""
         async with self._consumer() as (consumer, partitions):
             assigned = [kafka_partition(self._kafka, partition) for partition in partitions]
             consumer.assign(assigned)
@@ -116,14 +131,16 @@ class EventTail:
                 consumer.seek(assignment, places[assignment])
             reader = LogReader(self._kafka, consumer)
             while self._unfinished(places, until):
-                began, records = monotonic(), 0
+                began, records, fetched = monotonic(), 0, list[Batch]()
                 for assignment, batch in await reader.next_batches(places, timeout_ms=_POLL_MS):
                     records += len(batch.records)
                     begin, places[assignment] = places[assignment], batch.end
                     limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
                     if limit > begin:
                         within = [record for record in batch.records if record.position.offset < limit]
-                        yield Batch(batch.partition, begin, limit, within)
+                        fetched.append(Batch(batch.partition, begin, limit, within))
+                if fetched:
+                    yield fetched
                 if records <= FEW_RECORDS:
                     await asyncio.sleep(began + self._round_s - monotonic())
 

@@ -14,6 +14,7 @@ from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel
 
 from .access import require_scraper
+from .admission import Admission
 from .answering import install_problem_handlers
 from .bodylimit import GuardedRoute
 from .caching import ConditionalAnswers
@@ -97,11 +98,9 @@ def create_app(
     if front_origins:
         own_routes = [route for router in routers for route in router.routes]
         app.add_middleware(Preflights, origins=front_origins, routes=own_routes)
-    app.add_middleware(
-        RequestObserver,
-        metrics=HttpMetrics(registry),
-        new_request_id=lambda: secrets.token_hex(8),
-    )
+    metrics = HttpMetrics(registry)
+    app.add_middleware(RequestObserver, metrics=metrics, new_request_id=lambda: secrets.token_hex(8))
+    app.add_middleware(Admission, metrics=metrics)
     if front_origins:
         # Around the observer: a page has to be able to read its 500, too.
         app.add_middleware(AnswersToFront, origins=front_origins)

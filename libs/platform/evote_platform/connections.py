@@ -6,10 +6,15 @@ uvicorn bounds none of it: a connection that says nothing, or one byte a minute,
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .arrival import ARRIVED_SCOPE_KEY, waited_s
+from .door import Appointments
+from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
 
 MOST_HEAD_BYTES: Final = 32 * 1024
 """The largest head: a command with the statements of all who sign it takes a few thousand bytes."""
@@ -23,6 +28,8 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
     Those to the management port always have room: whoever floods the other one must not make a replica look dead.
     """
 
+    appointments = Appointments()
+
     class BoundedConnection(HttpToolsProtocol):
         _late: asyncio.TimerHandle | None = None
         """Runs while a head is waited for, that of the first request or one that the client has begun."""
@@ -34,7 +41,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
             super().connection_made(transport)
             self._expect_head()
             if len(self.connections) > most and (self.server is None or self.server[1] != management_port):
-                self._refuse(b"503 Service Unavailable\r\nretry-after: 2")
+                self._refuse(*_no_room(appointments.next_s(0.0)))
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
@@ -67,6 +74,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         def on_headers_complete(self) -> None:
             self._stop_waiting()
             self._in_body = True
+            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self.transport)  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:
@@ -93,10 +101,18 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
                 self._late.cancel()
                 self._late = None
 
-        def _refuse(self, status: bytes) -> None:
+        def _refuse(self, status: bytes, body: bytes = b"") -> None:
             self._stop_waiting()
             if not self.transport.is_closing():
-                self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                closing = b"\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+                self.transport.write(b"HTTP/1.1 " + status + closing + body)
                 self.transport.close()
 
     return BoundedConnection
+
+
+def _no_room(retry_after_s: float) -> tuple[bytes, bytes]:
+    """The status line's end with the first headers, and the body."""
+    problem = Problem(OVERLOADED, retry_after_s=retry_after_s)
+    head = f"503 Service Unavailable\r\ncontent-type: {PROBLEM_MEDIA_TYPE}\r\n"
+    return f"{head}retry-after: {problem.headers['Retry-After']}".encode(), bytes(problem.response().body)

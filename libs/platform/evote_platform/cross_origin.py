@@ -22,6 +22,8 @@ _EXPOSED: Final = "ETag, Retry-After"
 has read from one service is one that it could tell the other."""
 _REQUEST_HEADERS: Final = "Content-Type, If-None-Match"
 """What the front sends, beside what browsers let pass anyway. Not ``Authorization``: residents have nothing to show."""
+TURNED_AWAY_SCOPE_KEY: Final = "evote.turned-away"
+"""In the ASGI scope of a request for which there was no room, so that nobody looked for its route."""
 _PREFLIGHT_KEPT_S: Final = 7200
 """How long a browser need not ask again, in seconds: the longest that Chromium keeps it."""
 
@@ -46,8 +48,11 @@ class AnswersToFront:
         origin = _allowed_origin(scope, self._origins)
 
         async def send_shared(message: Message) -> None:
-            # The router has noted by now which route it is, also where it refuses the method.
-            if message["type"] == "http.response.start" and isinstance(scope.get("route"), FrontRoute):
+            # The router has noted by now which route it is, also where it refuses the method. Who is turned away before
+            # it was asked may read that, and when to come again, whatever they wanted.
+            if message["type"] == "http.response.start" and (
+                isinstance(scope.get("route"), FrontRoute) or TURNED_AWAY_SCOPE_KEY in scope
+            ):
                 headers = MutableHeaders(scope=message)
                 # Also without an origin: a cache must not give the front what it was told for somebody else.
                 headers.add_vary_header("Origin")

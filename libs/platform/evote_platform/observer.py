@@ -12,16 +12,18 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .arrival import arrived
 from .logging import exception_facts
 from .paths import is_election_uuid
-from .problems import INTERNAL_ERROR, PROBLEM_SCOPE_KEY, Problem
+from .problems import INTERNAL_ERROR, OVERLOADED, PROBLEM_SCOPE_KEY, Problem
 from .tracing import served
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 _STREAM = "text/event-stream"
+_NO_ROUTE: Final = "(none)"
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/statusz", "/metrics"})
 
-_SECURITY_HEADERS: Final = {
+SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -38,7 +40,7 @@ class HttpMetrics:
         # The names of OpenTelemetry's conventions for HTTP servers.
         self.seconds = Histogram(
             "http_server_request_duration_seconds",
-            "From the request's head to the last byte of the answer; streams left out: they end when the client goes.",
+            "From the head's arrival at this machine to the answer's last byte, streams left out.",
             ["http_request_method", "http_route", "http_response_status_code"],
             buckets=_BUCKETS,
             registry=registry,
@@ -49,6 +51,11 @@ class HttpMetrics:
             ["type"],
             registry=registry,
         )
+
+    def turned_away(self, method: str, seconds: float) -> None:
+        """Count one whom nobody asked what they wanted: no route is known."""
+        self.seconds.labels(method, _NO_ROUTE, str(OVERLOADED.status)).observe(seconds)
+        self.problems.labels(OVERLOADED.slug).inc()
 
 
 class AnswerAborted(Exception):
@@ -83,7 +90,7 @@ class RequestObserver:
             _unbind(bound)
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        began = time.perf_counter()
+        began = arrived(scope)
         status, is_stream = 0, False
 
         async def send_decorated(message: Message) -> None:
@@ -104,14 +111,14 @@ class RequestObserver:
             scope[PROBLEM_SCOPE_KEY] = problem.kind.slug
             await problem.response()(scope, receive, send_decorated)
         finally:
-            seconds = time.perf_counter() - began
+            seconds = time.monotonic() - began
             if not is_stream:
-                self._metrics.seconds.labels(_method(scope), _route(scope), str(status)).observe(seconds)
+                self._metrics.seconds.labels(method_of(scope), _route(scope), str(status)).observe(seconds)
             served(scope, status, scope.get(PROBLEM_SCOPE_KEY))
             self._record(scope, status, seconds)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route, method = _route(scope), _method(scope)
+        route, method = _route(scope), method_of(scope)
         problem = scope.get(PROBLEM_SCOPE_KEY)
         if problem is not None:
             self._metrics.problems.labels(problem).inc()
@@ -121,7 +128,7 @@ class RequestObserver:
 
 
 def _route(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", None) or "(none)")
+    return str(getattr(scope.get("route"), "path", None) or _NO_ROUTE)
 
 
 def _election(scope: Scope) -> dict[str, str]:
@@ -130,7 +137,7 @@ def _election(scope: Scope) -> dict[str, str]:
     return {"election": named} if is_election_uuid(named) else {}
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
     method = str(scope["method"])
     # An invented method must not make a new time series.
     return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "(other)"
@@ -139,7 +146,7 @@ def _method(scope: Scope) -> str:
 def _decorate(headers: MutableHeaders, request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     headers.setdefault("Cache-Control", "no-store")
-    for name, value in _SECURITY_HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
 
 

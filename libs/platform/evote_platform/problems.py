@@ -248,6 +248,16 @@ OUT_OF_SERVICE: Final = kind(
     ),
     retry_after_s=5,
 )
+OVERLOADED: Final = kind(
+    "overloaded",
+    503,
+    (
+        "ただいま混み合っています",
+        "この要求は受け付けられていません。少し待ってから、もう一度お試しください。",
+    ),
+    ("Too many requests at once", "Nothing was done about this one. Send it again after Retry-After."),
+    retry_after_s=2,
+)
 SCRAPER_UNKNOWN: Final = kind(
     "scraper-unknown",
     401,
@@ -270,6 +280,7 @@ COMMON: Final = (
     BODY_TOO_SLOW,
     DATABASE_UNAVAILABLE,
     OUT_OF_SERVICE,
+    OVERLOADED,
     INTERNAL_ERROR,
 )
 """What every service may answer."""

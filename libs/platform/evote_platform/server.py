@@ -7,11 +7,14 @@ import gc
 import signal
 import socket
 from collections.abc import Sequence
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .connections import bounded_connections
+from .entrance import Entrance
 from .health import Failure, Readiness
 from .management import PortsApart
 from .settings import CannotStart, ServiceSettings
@@ -32,12 +35,18 @@ class _DrainingServer(uvicorn.Server):
         self._drain_delay_s = drain_delay_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        entrances = [Entrance(listening, self.config.backlog, self._new_protocol) for listening in sockets or ()]
+        self.servers = cast(list[asyncio.base_events.Server], entrances)  # of a server it wants to close it alone
         # What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector
         # would walk through again and again while it serves.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_EVERY)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol = cast(type[HttpToolsProtocol], self.config.http_protocol_class)
+        return protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._readiness.leave()

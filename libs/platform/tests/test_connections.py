@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -11,6 +13,7 @@ import pytest
 from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
 from evote_platform import bodylimit, connections
+from evote_platform.door import LONGEST_S
 from evote_platform.health import Readiness
 from evote_platform.management import OPERATIONS
 from evote_platform.server import listen, server_of
@@ -219,10 +222,36 @@ async def test_a_replica_that_is_flooded_still_says_that_it_lives(street_and_yar
         client = await street_and_yard.client(0)
         client.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
         assert (await client.answer())[0] == 404
-    assert (await (await street_and_yard.client(0)).rest()).startswith(b"HTTP/1.1 503 ")
+    told = await (await street_and_yard.client(0)).rest()
+    assert told.startswith(b"HTTP/1.1 503 ") and b"retry-after: " in told
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["type"] == "urn:tsukuba-evote:problem:overloaded"
     probe = await street_and_yard.client(1)
     probe.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
     assert await probe.answer() == (200, b"ok\n")
+
+
+def hold_the_loop(seconds: float) -> None:
+    """As whatever takes a processor for long, or leaves none to this process."""
+    time.sleep(seconds)
+
+
+async def test_who_waited_too_long_before_anybody_read_it_is_turned_away_and_who_comes_after_is_served(
+    street: Street,
+) -> None:
+    late, probe = await street.client(), await street.client()
+    late.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
+    probe.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
+    hold_the_loop(LONGEST_S + 0.1)
+    status, document = await late.answer()
+    assert (status, json.loads(document)["type"]) == (503, "urn:tsukuba-evote:problem:overloaded")
+    assert (await probe.answer())[0] == 200, "a replica that is busy lives"
+
+    async def served() -> bool:
+        after = await street.client()
+        after.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
+        return (await after.answer())[0] == 404
+
+    await eventually(served)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_served() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_local.nodes.ports import free_port
+from evote_platform import admission
 from evote_platform.access import Access, limit_address
 from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
@@ -152,6 +154,22 @@ async def test_the_front_reads_every_problem_of_its_routes(client: httpx.AsyncCl
     assert [shared_with(answer) for answer in answers] == [FRONT] * 6
     assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers)
     assert all("Retry-After" in answers[at].headers["access-control-expose-headers"] for at in (0, -1))
+
+
+async def test_the_front_reads_when_to_come_again_where_nobody_looked_what_it_wants(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "arrived", lambda _: time.monotonic() - 60)
+    for origin in (FRONT, ELSEWHERE):
+        answer = await client.get("/board", headers={"Origin": origin})
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert shared_with(answer) == (origin if origin == FRONT else None)
+        assert "origin" in varies_by(answer)
+        assert int(answer.headers["Retry-After"]) >= 2
+        assert answer.headers["cache-control"] == "no-store"
+    monkeypatch.undo()
+    metrics = (await client.get("/metrics", headers=SCRAPER)).text
+    assert 'evote_problems_total{type="overloaded"} 2.0' in metrics.splitlines()
 
 
 async def test_a_browser_that_asks_first_is_told_what_the_front_sends_and_need_not_ask_again_soon(

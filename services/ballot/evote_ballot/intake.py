@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted
 from evote_eventlog.producer import EventProducer
-from evote_eventlog.record import RecordPosition
+from evote_eventlog.record import Record
 from evote_platform.clock import Clock
 from evote_platform.ratelimit import TokenBucket
 
@@ -89,7 +89,7 @@ class Intake:
         record = await self.producer.publish(checked.cast)
         # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
         # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
-        await self._read_back(record.position)
+        await self._read_back(record)
         # What the tables said before, and all that the reader has seen since, up to this record: they need not be asked
         # again. The reader remembers more than all of this takes, and says so if it did not.
         history = checked.look.history(self.read_back)
@@ -98,10 +98,10 @@ class Intake:
         # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
         return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new=acceptance == recorded.acceptance)
 
-    async def _read_back(self, position: RecordPosition) -> None:
+    async def _read_back(self, record: Record) -> None:
         began = monotonic()
         try:
-            await self.read_back.wait_for(position)
+            await self.read_back.wait_for(record)
         except LogUnavailable:
             self.metrics.read_back_seconds.labels("failed").observe(monotonic() - began)
             raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import nan
 
+from evote_platform.door import Door
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from .door import Door
 from .verification import BallotVerifier
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5)

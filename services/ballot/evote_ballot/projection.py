@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 import structlog
-from evote_belenios.admission import Admissions, ballot_digest
+from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
@@ -128,25 +128,32 @@ async def _apply_credentials(connection: asyncpg.Connection, published: Credenti
 async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
     """Only admitted ballots have a row: all that the rule asks for stands before the record in its own partition."""
     # One that contradicts itself names what may be none's, or no text for a table: nothing is asked about it.
-    consistent = [(record, cast) for record, cast in casts if _is_consistent(record, cast)]
+    consistent = [
+        (record, cast, examined) for record, cast in casts if _is_consistent(record, examined := examine_cast(cast))
+    ]
     if not consistent:
         return
-    admissions = await _admissions(connection, [cast for _, cast in consistent])
-    markers = await _markers(connection, {cast.election_uuid for _, cast in consistent})
+    admissions = await _admissions(connection, [cast for _, cast, _ in consistent])
+    markers = await _markers(connection, {cast.election_uuid for _, cast, _ in consistent})
     admitted: list[tuple[Record, BallotAccepted]] = []
-    for record, cast in consistent:
+    for record, cast, examined in consistent:
         marker = markers.get((cast.election_uuid, record.position.partition))
         try:
             admissions[cast.election_uuid].admit(
-                cast, box_closed=marker is not None and marker < record.position.offset
+                examined, box_closed=marker is not None and marker < record.position.offset
             )
         except BeleniosError as refusal:
             _refused(record, refusal)
         else:
             admitted.append((record, cast))
+    ciphertexts = [
+        (cast.election_uuid, digest, cast.tracker) for _, cast in admitted for digest in ciphertext_digests(cast.ballot)
+    ]
     await connection.execute(
-        "INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
-        " $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::bytea[])",
+        "WITH taken AS (INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[],"
+        " $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::bytea[]))"
+        "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
+        " SELECT * FROM unnest($12::text[], $13::text[], $14::text[]) ON CONFLICT DO NOTHING",
         [record.position.partition for record, _ in admitted],
         [record.position.offset for record, _ in admitted],
         [cast.election_uuid for _, cast in admitted],
@@ -158,24 +165,15 @@ async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[R
         [cast.order.signature.challenge for _, cast in admitted],
         [cast.order.signature.response for _, cast in admitted],
         [record.value for record, _ in admitted],
-    )
-    ciphertexts = [
-        (cast.election_uuid, digest, cast.tracker) for _, cast in admitted for digest in ciphertext_digests(cast.ballot)
-    ]
-    await connection.execute(
-        "INSERT INTO ciphertexts (election_uuid, digest, tracker)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING",
         [election_uuid for election_uuid, _, _ in ciphertexts],
         [digest for _, digest, _ in ciphertexts],
         [tracker for _, _, tracker in ciphertexts],
     )
 
 
-def _is_consistent(record: Record, cast: BallotAccepted) -> bool:
-    try:
-        ballot_digest(cast)
-    except BeleniosError as refusal:
-        _refused(record, refusal)
+def _is_consistent(record: Record, examined: ExaminedCast) -> bool:
+    if isinstance(examined.digest, BeleniosError):
+        _refused(record, examined.digest)
         return False
     return True
 
@@ -213,14 +211,16 @@ async def _markers(connection: asyncpg.Connection, elections: Iterable[str]) -> 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:
     entries = [
-        (checkpoint.previous_size + number, entry.partition, entry.offset, checkpoint.size)
-        for number, entry in enumerate(checkpoint.entries)
+        (index, entry)
+        for index, entry in enumerate(checkpoint.entries, checkpoint.previous_size)
         if entry.topic == Topic.BALLOTS.value
     ]
-    await connection.execute("INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING", checkpoint.size)
-    if entries:
-        await connection.execute(
-            "INSERT INTO log_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[])"
-            " ON CONFLICT DO NOTHING",
-            *zip(*entries, strict=True),
-        )
+    await connection.execute(
+        "WITH signed AS (INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING)"
+        "INSERT INTO log_entries SELECT *, $1 FROM unnest($2::bigint[], $3::integer[], $4::bigint[])"
+        " ON CONFLICT DO NOTHING",
+        checkpoint.size,
+        [index for index, _ in entries],
+        [entry.partition for _, entry in entries],
+        [entry.offset for _, entry in entries],
+    )

@@ -21,8 +21,8 @@ import structlog
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
-from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
-from evote_eventlog.tail import EventTail
+from evote_eventlog.record import Batch, LogPartition, Record
+from evote_eventlog.tail import EventTail, Look
 from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady
 from evote_platform.outages import is_outage
@@ -66,6 +66,8 @@ class ReadBack:
         self._patient: set[asyncio.Future[None]] = set()
         """Who waits for the next look at all partitions, and makes it come no sooner."""
         self._asked = asyncio.Event()
+        self._look: Look | None = None
+        """The last one at the log."""
 
     async def run(self) -> None:
         """Follow the log for ever; outages are waited out and reading goes on where it was."""
@@ -87,10 +89,21 @@ class ReadBack:
                 _log.warning("read-back-interrupted", reason=type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
-    async def wait_for(self, position: RecordPosition) -> None:
-        """Return when the record at ``position`` has been read; ``LogUnavailable`` after five seconds."""
+    async def wait_for(self, record: Record) -> None:
+        """Return when all that stands before an acknowledged ``record`` is known, and it with that.
+
+        ``LogUnavailable`` after five seconds.
+        """
+        position = record.position
         partition = LogPartition(position.topic, position.partition)
-        if self._next.get(partition, 0) > position.offset:
+        next_offset = self._next.get(partition, 0)
+        if next_offset > position.offset:
+            return
+        if self._look is not None and next_offset == position.offset:
+            # It stands where the reader has come to, so nothing came between: a look would bring this record, and be
+            # for nobody. What has come behind it, it does not hide: the next look begins there.
+            self._look.pass_by(partition, position.offset + 1)
+            self._take(Batch(partition, position.offset, position.offset + 1, [record]))
             return
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[passed] = (partition, position.offset, monotonic())
@@ -101,7 +114,7 @@ class ReadBack:
         except TimeoutError as error:
             raise LogUnavailable("the record was not read back in time") from error
         finally:
-            del self._waiting[passed]
+            self._waiting.pop(passed, None)
 
     async def catch_up(self) -> None:
         """Return when the log was looked at once more; ``LogUnavailable`` after five seconds.
@@ -165,6 +178,7 @@ class ReadBack:
     async def _follow(self) -> None:
         pruned_at, looked_at = monotonic(), float("-inf")
         async with self._tail.looks(self._next) as look:
+            self._look = look
             while True:
                 await self._asked_for(looked_at + _UNASKED_S)
                 looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
@@ -176,8 +190,9 @@ class ReadBack:
                     batches = await look(asked)
                 for batch in batches:
                     self._take(batch)
-                _end(looking)
-                _end(patient, LogUnavailable("a partition's leader does not answer") if look.missed else None)
+                _end(looking, self._looking)
+                missed = LogUnavailable("a partition's leader does not answer") if look.missed else None
+                _end(patient, self._patient, missed)
                 if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
                     await asyncio.sleep(_AGAIN_S)
                 if monotonic() - pruned_at > _PRUNE_EVERY_S:
@@ -197,13 +212,17 @@ class ReadBack:
                 await self._asked.wait()
 
     def _take(self, batch: Batch) -> None:
+        known = self._next.get(batch.partition, 0)
         for record in batch.records:
-            if isinstance(record, Record):
+            if isinstance(record, Record) and record.position.offset >= known:
                 self._note(record)
-        self._next[batch.partition] = batch.end
-        for passed, (partition, offset, _) in self._waiting.items():
-            if partition == batch.partition and offset < batch.end and not passed.done():
-                passed.set_result(None)
+        self._next[batch.partition] = max(known, batch.end)
+        for passed, (partition, offset, _) in list(self._waiting.items()):
+            if partition == batch.partition and offset < batch.end:
+                # Now, and not when its task comes to it: else the next look would be for it, too.
+                del self._waiting[passed]
+                if not passed.done():
+                    passed.set_result(None)
 
     def _note(self, record: Record) -> None:
         data, position = record.envelope.data, record.position
@@ -228,8 +247,11 @@ class ReadBack:
         self._begin.update(forget)
 
 
-def _end(waiting: Iterable[asyncio.Future[None]], failure: LogUnavailable | None = None) -> None:
-    for looked in waiting:
+def _end(
+    ended: Iterable[asyncio.Future[None]], waiting: set[asyncio.Future[None]], failure: LogUnavailable | None = None
+) -> None:
+    for looked in ended:
+        waiting.discard(looked)
         if not looked.done() and failure is not None:
             looked.set_exception(failure)
         elif not looked.done():

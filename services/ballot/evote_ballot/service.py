@@ -23,6 +23,7 @@ from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.door import Door
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
@@ -32,7 +33,6 @@ from prometheus_client import CollectorRegistry
 
 from . import store
 from .closing import BoxCloser
-from .door import Door
 from .holders import Holders
 from .intake import Intake
 from .metrics import IntakeMetrics, TurnoutMetrics

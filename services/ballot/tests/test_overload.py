@@ -9,16 +9,16 @@ from typing import Any
 
 import asyncpg
 import pytest
-from evote_ballot.domain.refusals import Overloaded
-from evote_ballot.door import Door
+from evote_ballot.api import routes
 from evote_eventlog.events import BallotAccepted
 from evote_local.testbed import eventually
+from evote_platform.door import Door
 
 from .conftest import polling_place
 
 VOTERS = 12
 AT_ONCE = 2
-LONGEST_WAIT_S = 40.0
+LONGEST_S = 40.0
 """More than a test takes: who waits is turned away by the test's clock, never by the machine's."""
 
 
@@ -28,96 +28,23 @@ class Watch:
     def __init__(self) -> None:
         self.now = 0.0
 
+    def arrived(self, _: object) -> float:
+        return self.now
+
     def door(self, at_once: int) -> Door:
-        return Door(at_once, LONGEST_WAIT_S, lambda: self.now, lambda low, _: low)
-
-
-async def refused(door: Door) -> bool:
-    try:
-        door.require_room()
-    except Overloaded as error:
-        assert error.retry_after_s > 0
-        return True
-    return False
-
-
-async def hold(door: Door, leave: asyncio.Event, entered: list[int], number: int) -> None:
-    async with door.turn():
-        entered.append(number)
-        await leave.wait()
-
-
-async def test_turns_come_in_the_order_of_arrival_and_no_more_at_once() -> None:
-    door, entered = Watch().door(AT_ONCE), list[int]()
-    leaves = [asyncio.Event() for _ in range(5)]
-    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
-    for number, leave in enumerate(leaves):
-        await eventually(lambda reached=number + AT_ONCE: _is(len(entered) == min(reached, 5)))
-        assert door.waiting == max(0, 5 - AT_ONCE - number)
-        leave.set()
-    await asyncio.gather(*guests)
-    assert (entered, door.waiting) == ([0, 1, 2, 3, 4], 0)
+        return Door(at_once, LONGEST_S, lambda: self.now, lambda low, _: low)
 
 
 async def _is(holds: bool) -> bool:
     return holds
 
 
-async def test_nobody_is_let_in_behind_one_who_has_waited_too_long() -> None:
-    watch, entered, leave = Watch(), list[int](), asyncio.Event()
-    door = watch.door(1)
-    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
-    await eventually(lambda: _is(door.waiting == 1))
-    assert not await refused(door)
-    watch.now += LONGEST_WAIT_S + 0.001
-    assert await refused(door)
-    leave.set()
-    await asyncio.wait(guests)
-    assert not await refused(door), "the door is open again as soon as nobody waits"
-
-
-async def test_the_pace_of_those_before_tells_how_long_the_queue_is() -> None:
-    watch, entered = Watch(), list[int]()
-    door = watch.door(1)
-    leaves = [asyncio.Event() for _ in range(30)]
-    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
-    await eventually(lambda: _is(door.waiting == 29))
-    assert not await refused(door), "of a queue that has not moved yet nothing is known"
-    for done in range(4):
-        watch.now += LONGEST_WAIT_S / 10
-        leaves[done].set()
-        await eventually(lambda reached=done + 2: _is(len(entered) == reached))
-    assert await refused(door), "a tenth of the longest wait for each, and more than twenty are there"
-    for leave in leaves:
-        leave.set()
-    await asyncio.wait(guests)
-    assert not await refused(door)
-
-
-async def test_who_has_waited_for_the_longest_time_is_turned_away() -> None:
-    leave, entered = asyncio.Event(), list[int]()
-    door = Door(1, longest_wait_s=0.01)
-    inside = asyncio.create_task(hold(door, leave, entered, 0))
-    await eventually(lambda: _is(entered == [0]))
-    with pytest.raises(Overloaded):
-        await hold(door, leave, entered, 1)
-    assert door.waiting == 0
-    leave.set()
-    await inside
-
-
-async def test_who_goes_away_gives_the_place_in_the_queue_up() -> None:
-    entered, leave = list[int](), asyncio.Event()
-    door = Watch().door(1)
-    inside, waiting = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
-    await eventually(lambda: _is(door.waiting == 1))
-    waiting.cancel()
-    await asyncio.wait([waiting])
-    assert door.waiting == 0
-    leave.set()
-    await inside
-    async with door.turn():
-        assert entered == [0]
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Whoever comes arrives by this clock."""
+    watch = Watch()
+    monkeypatch.setattr(routes, "arrived", watch.arrived)
+    return watch
 
 
 @pytest.fixture
@@ -128,9 +55,9 @@ async def crowded(kafka: Any, ballot_settings: Any, clock: Any) -> AsyncIterator
 
 @pytest.mark.stack
 async def test_while_the_database_holds_casts_up_others_are_turned_away_at_the_door_and_none_is_lost(
-    crowded: Any, database_url: str
+    crowded: Any, watch: Watch, database_url: str
 ) -> None:
-    place, watch = crowded, Watch()
+    place = crowded
     door = place.service.door = watch.door(AT_ONCE)
     place.service.metrics.watch(place.service.intake.verifier, door)
     casts = [place.new_cast(voter) for voter in range(VOTERS)]
@@ -140,7 +67,7 @@ async def test_while_the_database_holds_casts_up_others_are_turned_away_at_the_d
             await holder.execute("LOCK TABLE ballot.reservations IN ACCESS EXCLUSIVE MODE")
             answers = [asyncio.create_task(place.post(cast)) for cast in casts[: AT_ONCE + 1]]
             await eventually(lambda: _is(door.waiting == 1))
-            watch.now += LONGEST_WAIT_S + 0.001
+            watch.now += LONGEST_S + 0.001
             turned_away = [await place.post(cast) for cast in casts[AT_ONCE + 1 :]]
             # Before a byte of it is looked at: a body that is none gets the same answer.
             turned_away.append(await place.post(b"\xff"))
@@ -162,9 +89,9 @@ async def test_while_the_database_holds_casts_up_others_are_turned_away_at_the_d
 
 
 @pytest.mark.stack
-async def test_a_body_that_comes_slowly_holds_no_turn(crowded: Any) -> None:
+async def test_a_body_that_comes_slowly_holds_no_turn(crowded: Any, watch: Watch) -> None:
     place = crowded
-    place.service.door = Watch().door(1)
+    place.service.door = watch.door(1)
     rest = asyncio.Event()
     slow = place.new_cast(0).encode()
 
@@ -183,9 +110,9 @@ async def test_a_body_that_comes_slowly_holds_no_turn(crowded: Any) -> None:
 
 
 @pytest.mark.stack
-async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once(crowded: Any) -> None:
+async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once(crowded: Any, watch: Watch) -> None:
     place = crowded
-    door = place.service.door = Watch().door(1)
+    door = place.service.door = watch.door(1)
     gone, sent, body = asyncio.Event(), list[Any](), place.new_cast(0).encode()
     told = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -207,7 +134,7 @@ async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once(c
         "headers": [],
     }
     scope |= {"path": f"{place.base}/ballots", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
-    async with door.turn():
+    async with door.turn(watch.now):
         leaver = asyncio.create_task(place.client._transport.app(scope, receive, send))
         await eventually(lambda: _is(door.waiting == 1))
         gone.set()

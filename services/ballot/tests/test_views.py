@@ -256,7 +256,7 @@ async def test_a_tracker_is_not_called_unknown_while_a_partition_can_not_be_look
         lambda cluster, partition: 99 if partition.partition in away else leader(cluster, partition),
     )
     response = await place.client.get(f"{place.base}/status/{UNKNOWN_TRACKER}")
-    assert (response.status_code, place.slug(response)) == (503, "log-unavailable")
+    assert (response.status_code, place.slug(response)) == (503, "standing-unknown")
     away.clear()
 
     async def is_unknown() -> bool:

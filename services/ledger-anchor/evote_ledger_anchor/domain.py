@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from evote_belenios import admission
-from evote_belenios.admission import Admissions, ballot_digest
-from evote_belenios.errors import BeleniosError, OrderError
+from evote_belenios.admission import Admissions, ExaminedCast, ballot_digests, examine_cast, examine_casts
+from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,
@@ -73,19 +73,40 @@ class Label(NamedTuple):
 
 def label_of(event: EventData, partition: int) -> Label | Skip:
     """The label of an event that stands in ``partition``, or why it can never be in the log."""
+    return labels_of([(event, partition)])[0]
+
+
+def labels_of(events: Sequence[tuple[EventData, int]]) -> list[Label | Skip]:
+    """:func:`label_of` for many; the ballots are hashed in one call."""
+    digests = iter(ballot_digests([event for event, _ in events if isinstance(event, BallotAccepted)]))
+    return [
+        _label_of_ballot(event, next(digests))
+        if isinstance(event, BallotAccepted)
+        else _label_of_other(event, partition)
+        for event, partition in events
+    ]
+
+
+def _label_of_ballot(event: BallotAccepted, digest: bytes | BeleniosError) -> Label | Skip:
+    if isinstance(digest, BeleniosError):
+        return Skip.MISLABELLED  # a false tracker must not take the place of another's ballot
+    return Label(event.election_uuid, digest, event.credential, event.order.number)
+
+
+def _label_of_other(event: EventData, partition: int) -> Label | Skip:
     if event.topic not in SOURCE_TOPICS:
         return Skip.NOT_PUBLIC
     if event.topic is Topic.IDENTITY and not isinstance(event, CredentialsPublished):
         return Skip.NOT_PUBLIC
-    if isinstance(event, BallotAccepted):
-        try:
-            # A false tracker must not take the place of another's ballot.
-            return Label(event.election_uuid, ballot_digest(event), event.credential, event.order.number)
-        except OrderError:
-            return Skip.MISLABELLED
     if isinstance(event, BallotBoxClosed):
         return Label(closes_election=event.election_uuid) if event.partition == partition else Skip.MISLABELLED
     return Label()
+
+
+def examined(events: Sequence[EventData]) -> list[EventData | ExaminedCast]:
+    """The events, of ballots with what each says by itself: to be asked of many at once, beside other work."""
+    casts = iter(examine_casts([event for event in events if isinstance(event, BallotAccepted)]))
+    return [next(casts) if isinstance(event, BallotAccepted) else event for event in events]
 
 
 @dataclass
@@ -97,25 +118,28 @@ class Sequenced:
     closed: set[tuple[str, int]] = field(default_factory=set)
     """(election, partition) whose close marker is in the log."""
 
-    def admit(self, event: EventData, partition: int) -> Skip | None:
+    def admit(self, event: EventData | ExaminedCast, partition: int) -> Skip | None:
         """Decide about the next record of ``partition``; one that is admitted counts from here on.
 
-        Records of a partition must come in their order. The decision depends on nothing but the log
-        before it, so that another leader, after any crash, decides the same.
+        Records of a partition must come in their order; a ballot's may come as :func:`examined` found it. The decision
+        depends on nothing but the log before it, so that another leader, after any crash, decides the same.
         """
         if isinstance(event, BallotAccepted):
+            event = examine_cast(event)
+        if isinstance(event, ExaminedCast):
             return self._admit_ballot(event, partition)
-        label = label_of(event, partition)
+        label = _label_of_other(event, partition)
         if isinstance(label, Skip):
             return label
         if label.closes_election is not None:
             self.closed.add((label.closes_election, partition))
         return None
 
-    def _admit_ballot(self, event: BallotAccepted, partition: int) -> Skip | None:
-        box_closed = (event.election_uuid, partition) in self.closed
+    def _admit_ballot(self, event: ExaminedCast, partition: int) -> Skip | None:
+        election_uuid = event.cast.election_uuid
+        box_closed = (election_uuid, partition) in self.closed
         try:
-            self.ballots[event.election_uuid].admit(event, box_closed=box_closed)
+            self.ballots[election_uuid].admit(event, box_closed=box_closed)
         except BeleniosError as refusal:
             return _SKIPS.get(refusal.rule, Skip.UNSIGNED)
         return None

@@ -20,7 +20,7 @@ from evote_tlog.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from evote_tlog.errors import TlogError
 from evote_tlog.tiles import Tile
 
-from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, grow, label_of, partial_tiles, root_of
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Skip, grow, labels_of, partial_tiles, root_of
 from .store import newest_size, read_tiles
 
 
@@ -71,26 +71,25 @@ class LedgerProjection:
         changed = grow(previous, partial, leaves)
         if root_of(event.size, _partial_after(event.size, partial, changed)) != checkpoint.root:
             raise PoisonError("the root is not that of the entries")
+        # This waits for the disk: a log that is seen shorter after a crash than before looks rolled back to an auditor.
+        await connection.execute("SET LOCAL synchronous_commit TO DEFAULT")
         await connection.execute(
-            "INSERT INTO entries SELECT * FROM"
-            " unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bytea[])",
+            "WITH logged AS (INSERT INTO entries SELECT * FROM"
+            "  unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bytea[])),"
+            " grown AS (INSERT INTO tiles SELECT * FROM unnest($6::integer[], $7::bigint[], $8::bytea[])"
+            "  ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes)"
+            "INSERT INTO checkpoints VALUES ($9, $10, $11)",
             list(range(previous, event.size)),
             [entry.topic for entry in event.entries],
             [entry.partition for entry in event.entries],
             [entry.offset for entry in event.entries],
             leaves,
-        )
-        await connection.execute(
-            "INSERT INTO tiles SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bytea[])"
-            " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
             [level for level, _ in changed],
             [index for _, index in changed],
             list(changed.values()),
-        )
-        # This waits for the disk: a log that is seen shorter after a crash than before looks rolled back to an auditor.
-        await connection.execute("SET LOCAL synchronous_commit TO DEFAULT")
-        await connection.execute(
-            "INSERT INTO checkpoints VALUES ($1, $2, $3)", checkpoint.size, checkpoint.root, event.note
+            checkpoint.size,
+            checkpoint.root,
+            event.note,
         )
 
     async def _apply_witnessed(self, connection: asyncpg.Connection, event: CheckpointWitnessed) -> None:
@@ -181,16 +180,14 @@ async def _apply_notice(connection: asyncpg.Connection, record: Record, event: T
     )
 
 
-def _row(record: Record) -> tuple[object, ...] | None:
-    """The row of ``records``, or None for a record that is not public or can never be in the log."""
-    label = label_of(record.envelope.data, record.position.partition)
-    if isinstance(label, Skip):
-        return None
-    return (record.position.topic.value, record.position.partition, record.position.offset, record.value, *label)
-
-
 async def _insert_records(connection: asyncpg.Connection, records: Sequence[Record]) -> None:
-    rows = [row for record in records if (row := _row(record)) is not None]
+    labels = labels_of([(record.envelope.data, record.position.partition) for record in records])
+    # No row for a record that is not public or can never be in the log.
+    rows = [
+        (record.position.topic.value, record.position.partition, record.position.offset, record.value, *label)
+        for record, label in zip(records, labels, strict=True)
+        if not isinstance(label, Skip)
+    ]
     if rows:
         await connection.copy_records_to_table("records", records=rows)
 

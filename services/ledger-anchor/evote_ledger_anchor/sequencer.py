@@ -19,12 +19,13 @@ from typing import Final, Protocol, cast
 
 import asyncpg
 import structlog
+from evote_belenios.admission import ExaminedCast
 from evote_eventlog.consumer import ROUND_S
 from evote_eventlog.errors import Fenced, LogUnavailable, ReaderStopped
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record
+from evote_eventlog.record import Batch, LogPartition, Record
 from evote_eventlog.tail import EventTail
 from evote_platform.health import NotReady
 from evote_platform.tracing import Following, following
@@ -35,7 +36,7 @@ from evote_tlog.policy import Policy
 from pydantic import SecretStr
 
 from .continuation import LogRolledBack, require_continuation
-from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, frontier_of, partial_tiles, sign_checkpoints
+from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, examined, frontier_of, partial_tiles, sign_checkpoints
 from .leadership import keep_leading
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
@@ -47,7 +48,7 @@ MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
 """How many entries one transaction may carry, while a backlog is worked off."""
 
 _FOLLOWED: Final = frozenset({Topic.ELECTIONS, Topic.TALLY})
-_QUEUED_BATCHES = 4
+_QUEUED_FETCHES = 1
 _PROJECTION_POLL_S = 0.05
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,16 @@ class CheckpointWriter(Protocol):
 
     async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
         """All or nothing."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A fetch, with all that its records say by themselves: what stands before them has no part in it."""
+
+    records: Sequence[tuple[Record, EventData | ExaminedCast, str]]
+    """With the leaf's hash, in hexadecimal."""
+    poison: int
+    """How many records of it no release can read."""
 
 
 @dataclass
@@ -149,7 +160,7 @@ class Sequencer:
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)
         self._trouble = None
-        arrived: asyncio.Queue[Batch] = asyncio.Queue(_QUEUED_BATCHES)
+        arrived: asyncio.Queue[_Prepared] = asyncio.Queue(_QUEUED_FETCHES)
         async with asyncio.TaskGroup() as work:
             work.create_task(self._read(start, arrived))
             work.create_task(self._write(head, arrived))
@@ -182,14 +193,15 @@ class Sequencer:
         if shown != (signed or Checkpoint(self._key.verifier.name, 0, EMPTY_ROOT)):
             raise TablesDisagree(signed, shown)
 
-    async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[Batch]) -> None:
+    async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[_Prepared]) -> None:
         tail = EventTail(self._kafka, SOURCE_TOPICS, round_s=ROUND_S)
-        async with aclosing(tail.batches(start)) as batches:
-            async for batch in batches:
-                await arrived.put(batch)
+        async with aclosing(tail.fetches(start)) as fetches:
+            async for fetch in fetches:
+                # What is verified there takes most of the time, and lets go of Python's lock meanwhile.
+                await arrived.put(await asyncio.to_thread(_prepared, fetch))
         raise LogUnavailable("the tail ended")
 
-    async def _write(self, head: _Head, arrived: asyncio.Queue[Batch]) -> None:
+    async def _write(self, head: _Head, arrived: asyncio.Queue[_Prepared]) -> None:
         due = 0.0
         while True:
             self._take(head, await arrived.get())
@@ -199,12 +211,10 @@ class Sequencer:
                 await self._publish(head)
                 due = time.monotonic() + self._batch_interval_s
 
-    def _take(self, head: _Head, batch: Batch) -> None:
-        for record in batch.records:
-            if isinstance(record, PoisonRecord):
-                self._metrics.skipped.labels("poison").inc()
-                continue
-            skip = head.rules.admit(record.envelope.data, record.position.partition)
+    def _take(self, head: _Head, batch: _Prepared) -> None:
+        self._metrics.skipped.labels("poison").inc(batch.poison)
+        for record, event, leaf in batch.records:
+            skip = head.rules.admit(event, record.position.partition)
             if skip is not None:
                 self._skip(skip, record)
                 continue
@@ -213,7 +223,7 @@ class Sequencer:
                     topic=record.position.topic.value,
                     partition=record.position.partition,
                     offset=record.position.offset,
-                    leaf_hash=leaf_hash(record.value).hex(),
+                    leaf_hash=leaf,
                 )
             )
             head.arrivals.append(time.monotonic())
@@ -241,7 +251,15 @@ class Sequencer:
         head.followed.clear()
 
 
-async def _next_before(arrived: asyncio.Queue[Batch], due: float) -> Batch | None:
+def _prepared(fetch: Sequence[Batch]) -> _Prepared:
+    read = [record for batch in fetch for record in batch.records]
+    records = [record for record in read if isinstance(record, Record)]
+    events = examined([record.envelope.data for record in records])
+    leaves = [leaf_hash(record.value).hex() for record in records]
+    return _Prepared(list(zip(records, events, leaves, strict=True)), len(read) - len(records))
+
+
+async def _next_before(arrived: asyncio.Queue[_Prepared], due: float) -> _Prepared | None:
     """The next batch: whatever is there, or comes before the moment ``due`` of the monotonic clock."""
     if not arrived.empty():
         return arrived.get_nowait()

@@ -15,10 +15,11 @@ import base64
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import asyncpg
 import structlog
-from evote_belenios.admission import Admissions
+from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
 from evote_belenios.box import BallotBox, BallotFacts, box_of, examine_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
@@ -30,7 +31,8 @@ from . import store
 from .metrics import CountingMetrics
 from .store import LogDisagrees, LoggedCast, Verdict
 
-BALLOTS_AT_ONCE = 16
+BALLOTS_AT_ONCE = 64
+"""What comes between two looks at 100 ballots a second; a twentieth of a second of the worker."""
 _LOOK_EVERY_S = 0.5
 _LOOK_AGAIN_AFTER_FAULT_S = 2.0
 
@@ -65,17 +67,17 @@ class Examination:
         """Examine whatever comes, until cancelled; a disagreement is looked at again, and never got over by itself."""
         while True:
             try:
-                done = await self.step()
+                examined = await self.step()
                 self._note(None)
             except LogDisagrees as disagreement:
-                done = False
+                examined = 0
                 self._note(disagreement)
                 await asyncio.sleep(_LOOK_AGAIN_AFTER_FAULT_S)
             except (BrokenProcessPool, *TRANSIENT) as error:
-                done = False
+                examined = 0
                 _log.warning("examination-retries", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_AGAIN_AFTER_FAULT_S)
-            if not done:
+            if examined < BALLOTS_AT_ONCE:  # what has come meanwhile is examined together
                 await asyncio.sleep(_LOOK_EVERY_S)
 
     async def finish(self, step: Callable[[int], object]) -> None:
@@ -118,13 +120,14 @@ class Examination:
             casts = await store.casts_to_examine(connection, election_uuid, examined_to, end, BALLOTS_AT_ONCE)
             if casts:
                 found = await self._worker.run(_examine_all, box.election_json, [cast.ballot for cast in casts])
-                verdicts = [_judge(box, cast, facts) for cast, facts in zip(casts, found, strict=True)]
+                examined = await asyncio.to_thread(examine_casts, casts)
+                verdicts = [_judge(box, *one) for one in zip(casts, examined, found, strict=True)]
                 await store.store_verdicts(connection, election_uuid, verdicts)
         self._boxes[election_uuid] = box
         if casts:
             self._show(election_uuid, verdicts)
-        else:
-            self._done_to[election_uuid] = (end, examined_to)
+        if len(casts) < BALLOTS_AT_ONCE:
+            self._done_to[election_uuid] = (end, box.examined_to)
         return len(casts)
 
     async def _restore(self, connection: store.Connection, election_uuid: str) -> _Box | None:
@@ -161,11 +164,11 @@ class Examination:
         self._metrics.log_disagrees.set(disagreement is not None)
 
 
-def _judge(box: _Box, cast: LoggedCast, found: BallotFacts | BeleniosError) -> Verdict:
+def _judge(box: _Box, cast: LoggedCast, examined: ExaminedCast, found: BallotFacts | BeleniosError) -> Verdict:
     """The verdict on the next ballot of the log; raises ``LogDisagrees`` for one that should not be there."""
     try:
         # The sequencer has asked where the box was closed; an index that is behind that is not this rule's.
-        box.admissions.admit(cast, box_closed=False)
+        box.admissions.admit(examined, box_closed=False)
     except BeleniosError as error:
         raise LogDisagrees(cast.log_index, f"the log's rule keeps this ballot out: {error.detail}") from None
     box.examined_to = cast.log_index
@@ -180,8 +183,14 @@ def _judge(box: _Box, cast: LoggedCast, found: BallotFacts | BeleniosError) -> V
 
 def _examine_all(election_json: str, texts: Sequence[str]) -> list[BallotFacts | BeleniosError]:
     """Runs in the worker process."""
-    election = parse_election(election_json)
+    election = _election(election_json)
     return [_examined(election, text) for text in texts]
+
+
+@lru_cache(maxsize=8)
+def _election(election_json: str) -> Election:
+    """The election with its tables, made once."""
+    return parse_election(election_json)
 
 
 def _examined(election: Election, text: str) -> BallotFacts | BeleniosError:

@@ -7,11 +7,10 @@ tables are joined only when they are read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import asyncpg
-from evote_belenios.admission import ballot_digest
-from evote_belenios.errors import BeleniosError
+from evote_belenios.admission import ballot_digests
 from evote_eventlog.events import (
     BallotAccepted,
     BallotBoxClosed,
@@ -97,23 +96,20 @@ async def _apply_credentials(connection: asyncpg.Connection, data: CredentialsPu
     )
 
 
-async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
+async def _apply_ballots(connection: asyncpg.Connection, casts: Sequence[tuple[Record, BallotAccepted]]) -> None:
     # Who contradicts itself the log can't have, and a text that is no ballot's may be none for a table.
-    rows = [_ballot_row(record, data) for record, data in casts if _is_consistent(data)]
+    digests = ballot_digests([data for _, data in casts])
+    rows = [
+        _ballot_row(record, data)
+        for (record, data), digest in zip(casts, digests, strict=True)
+        if isinstance(digest, bytes)
+    ]
     if rows:
         await connection.execute(
             "INSERT INTO ballots SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
             " $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bytea[])",
             *zip(*rows, strict=True),
         )
-
-
-def _is_consistent(data: BallotAccepted) -> bool:
-    try:
-        ballot_digest(data)
-    except BeleniosError:
-        return False
-    return True
 
 
 def _ballot_row(record: Record, data: BallotAccepted) -> tuple[object, ...]:
@@ -143,22 +139,22 @@ async def _apply_marker(connection: asyncpg.Connection, record: Record, data: Ba
 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, data: CheckpointSigned) -> None:
-    await connection.execute(
-        "INSERT INTO checkpoints (size, previous_size) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        data.size,
-        data.previous_size,
-    )
     entries = [
-        (data.previous_size + index, entry.partition, entry.offset, bytes.fromhex(entry.leaf_hash))
-        for index, entry in enumerate(data.entries)
+        (index, entry)
+        for index, entry in enumerate(data.entries, data.previous_size)
         if entry.topic == Topic.BALLOTS.value
     ]
-    if entries:
-        await connection.execute(
-            "INSERT INTO ballot_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bytea[])"
-            " ON CONFLICT DO NOTHING",
-            *zip(*entries, strict=True),
-        )
+    await connection.execute(
+        "WITH signed AS (INSERT INTO checkpoints (size, previous_size) VALUES ($1, $2) ON CONFLICT DO NOTHING)"
+        "INSERT INTO ballot_entries SELECT * FROM unnest($3::bigint[], $4::integer[], $5::bigint[], $6::bytea[])"
+        " ON CONFLICT DO NOTHING",
+        data.size,
+        data.previous_size,
+        [index for index, _ in entries],
+        [entry.partition for _, entry in entries],
+        [entry.offset for _, entry in entries],
+        [bytes.fromhex(entry.leaf_hash) for _, entry in entries],
+    )
 
 
 def _leaf_hash(record: Record) -> bytes:

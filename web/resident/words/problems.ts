@@ -27,6 +27,7 @@ const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
     "rate-limited",
     "revocation-unknown",
     "service-away",
+    "standing-unknown",
   ],
   cardBlocked: ["card-blocked"],
   otherCard: ["card-mismatch"],

@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Generic, TypeVar, cast
 
 from evote_belenios import admission
-from evote_belenios.admission import Admissions
+from evote_belenios.admission import Admissions, examine_cast
 from evote_belenios.errors import BeleniosError, NotSupported
 from evote_belenios.groups import Group
 from evote_belenios.jsontext import Fields, dump, load
@@ -240,7 +240,7 @@ class LoggedElection:
             if index < self.verified_before:
                 self._admissions.readmit(event)
             else:
-                self._admissions.admit(event, box_closed=self.box_closed_at is not None)
+                self._admissions.admit(examine_cast(event), box_closed=self.box_closed_at is not None)
         except BeleniosError as error:
             last = self._admissions.last_numbers.get(event.credential)
             raise MalformedRecord(_broken_rule(error, event, last)) from None

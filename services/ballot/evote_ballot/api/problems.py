@@ -6,6 +6,7 @@ from evote_eventlog.errors import LogUnavailable
 from evote_platform.access import READING_PROBLEMS
 from evote_platform.problems import (
     MALFORMED_JSON,
+    OVERLOADED,
     RATE_LIMITED,
     UNKNOWN_ELECTION,
     WITHHELD,
@@ -172,6 +173,19 @@ PROBLEMS = ProblemTable(
             ),
         ),
         answer(
+            refusals.StandingUnknown,
+            kind(
+                "standing-unknown",
+                503,
+                (
+                    "ただいま票の状態を確かめられません",
+                    "受け付けられた票が失われたのではありません。少し待ってから、もう一度お試しください。",
+                ),
+                ("How far the ballot is can't be told now", "No ballot is lost by it. Ask again after Retry-After."),
+            ),
+            retry_after_s=lambda error: error.retry_after_s,
+        ),
+        answer(
             refusals.StaleChallenge,
             kind(
                 "stale-challenge",
@@ -200,12 +214,7 @@ PROBLEMS = ProblemTable(
         ),
         answer(
             refusals.Overloaded,
-            kind(
-                "overloaded",
-                503,
-                ("ただいま混み合っています", "票は受け付けられていません。少し待ってから、もう一度送ってください。"),
-                ("Too many ballots at once", "The ballot was not taken in. Send it again."),
-            ),
+            OVERLOADED,
             retry_after_s=lambda error: error.retry_after_s,
         ),
         answer(refusals.RateLimited, RATE_LIMITED, retry_after_s=lambda error: error.retry_after_s),

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Annotated
 
+from evote_eventlog.errors import LogUnavailable
 from evote_platform.access import limit_address, running_service
+from evote_platform.arrival import arrived
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
 from evote_platform.bodylimit import Beforehand, BodyUpTo
 from evote_platform.caching import public_for
@@ -32,7 +34,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from .. import store
 from ..domain.by_hour import by_hour
 from ..domain.receipt import TakenIn
-from ..domain.refusals import Abandoned, Overloaded, UnknownTracker
+from ..domain.refusals import Abandoned, Overloaded, StandingUnknown, UnknownTracker
 from ..intake import CheckedCast
 from ..service import BallotService
 from ..store import Standing, Turnout
@@ -72,7 +74,7 @@ class Turn(Beforehand):
     async def before_body(self, request: Request) -> None:
         """Look at the queue."""
         service: BallotService = await running_service(request)
-        service.door.require_room()
+        service.door.require_room(arrived(request.scope))
 
 
 @router.post(
@@ -96,7 +98,7 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
     async with AsyncExitStack() as held:
 
         async def checked() -> CheckedCast | TakenIn:
-            await held.enter_async_context(service.door.turn())
+            await held.enter_async_context(service.door.turn(arrived(request.scope)))
             return await service.intake.check(election_uuid, body)
 
         try:
@@ -158,7 +160,10 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
     async with service.reads.acquire() as connection:
         stage, standing = await store.find_standing(connection, election_uuid, tracker)
     if standing is None:
-        standing = await _read_standing(service, election_uuid, tracker)
+        try:
+            standing = await _read_standing(service, election_uuid, tracker)
+        except LogUnavailable as error:
+            raise StandingUnknown(error.retry_after_s) from error
     if standing is None:
         raise UnknownTracker
     linked = is_readable(Matter.SUCCESSION, stage, reader)

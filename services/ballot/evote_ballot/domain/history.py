@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from evote_belenios.admission import Admissions
+from evote_belenios.admission import Admissions, examine_cast
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
 
@@ -73,7 +73,7 @@ class History:
     def take(self, record: CastRecord) -> None:
         """The next record of the credential."""
         try:
-            self._admissions.admit(record.cast, box_closed=self._closed_before(record.acceptance))
+            self._admissions.admit(examine_cast(record.cast), box_closed=self._closed_before(record.acceptance))
         except BeleniosError:
             return
         self._admitted[record.acceptance.tracker] = AdmittedBallot(record.acceptance, record.cast.order)

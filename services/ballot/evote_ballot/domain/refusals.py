@@ -126,6 +126,13 @@ class Overloaded(Refusal):
 
 
 @dataclass
+class StandingUnknown(Refusal):
+    """Whether there is a ballot of this tracker can't be told now: the log was not looked at in time."""
+
+    retry_after_s: float
+
+
+@dataclass
 class Abandoned(Refusal):
     """The client went away before anything was recorded; nobody reads the answer."""
 

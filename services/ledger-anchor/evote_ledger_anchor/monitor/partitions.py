@@ -11,7 +11,7 @@ from evote_eventlog.reading import read_raw
 from evote_eventlog.record import LogPartition, Record
 from evote_tlog.merkle import leaf_hash
 
-from ..domain import Sequenced
+from ..domain import Sequenced, examined
 from .columns import ByNumber, Hashes
 from .domain import Finding, Numbered, compare_records
 from .kafka_log import KafkaLog, Span
@@ -88,12 +88,14 @@ class PartitionCheck:
 
 def _admitted(rules: Sequenced, place: LogPartition, messages: Sequence[RawRecord]) -> set[int]:
     """The offsets of those that the sequencing rules let into the log."""
-    offsets = set()
-    for message in messages:
-        record = read_raw(place, message)
-        if isinstance(record, Record) and rules.admit(record.envelope.data, place.partition) is None:
-            offsets.add(message.offset)
-    return offsets
+    read = [read_raw(place, message) for message in messages]
+    records = [record for record in read if isinstance(record, Record)]
+    events = examined([record.envelope.data for record in records])
+    return {
+        record.position.offset
+        for record, event in zip(records, events, strict=True)
+        if rules.admit(event, place.partition) is None
+    }
 
 
 def partition_name(place: LogPartition) -> str:

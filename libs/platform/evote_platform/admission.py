@@ -1,0 +1,93 @@
+"""What the event loop takes on next: a few new requests a turn, in the order of their arrival, and none that is late.
+
+What was begun goes on in every turn. A loop that began all that comes would hold up each of the ten or twenty turns
+that a request takes, and answer everybody late. Who has waited too long by the time of their turn is told so before
+anything else is done about the request, which costs a fifth of what a route's own refusal does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .arrival import arrived
+from .cross_origin import TURNED_AWAY_SCOPE_KEY
+from .door import LONGEST_S, Appointments
+from .management import OPERATIONS
+from .observer import SECURITY_HEADERS, HttpMetrics, method_of
+from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
+
+_BEGUN_A_TURN: Final = 4
+_WEIGHT: Final = 1 / 8
+_HEAD: Final = [
+    (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
+    (b"cache-control", b"no-store"),
+    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
+]
+
+
+class Admission:
+    """ASGI middleware around the observer: a line of log for each who is turned away would cost more than the answer.
+
+    What operators and probes ask for is never turned away: a replica that is busy is ready all the same.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
+        """``metrics`` count who is turned away as every answer."""
+        self._app = app
+        self._metrics = metrics
+        self._appointments = Appointments()
+        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._begun = 0
+        """In this turn of the loop."""
+        self._turned_at = 0.0
+        self._between_s = 0.0
+        """From one beginning to the next while somebody waits, smoothed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or turn it away."""
+        if scope["type"] != "http" or scope["path"] in OPERATIONS or await self._is_admitted(arrived(scope)):
+            await self._app(scope, receive, send)
+        else:
+            await self._turn_away(scope, send)
+
+    async def _is_admitted(self, at: float) -> bool:
+        if self._waiting or self._begun >= _BEGUN_A_TURN:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append((at, turn))
+            admitted: bool = await turn
+            return admitted
+        return self._begin(at, time.monotonic())
+
+    def _begin(self, at: float, now: float) -> bool:
+        if now - at > LONGEST_S:
+            return False
+        if not self._begun:
+            self._turned_at = now
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._begun += 1
+        return True
+
+    def _next_turn(self) -> None:
+        now = time.monotonic()
+        if self._waiting:
+            self._between_s += ((now - self._turned_at) / self._begun - self._between_s) * _WEIGHT
+        self._begun = 0
+        while self._waiting and self._begun < _BEGUN_A_TURN:
+            at, turn = self._waiting.popleft()
+            if not turn.done():  # cancelled, with its connection
+                turn.set_result(self._begin(at, now))
+
+    async def _turn_away(self, scope: Scope, send: Send) -> None:
+        problem = Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s))
+        scope[TURNED_AWAY_SCOPE_KEY] = True
+        answer = problem.response().body
+        head = [*_HEAD, (b"content-length", b"%d" % len(answer))]
+        head.append((b"retry-after", problem.headers["Retry-After"].encode()))
+        await send({"type": "http.response.start", "status": OVERLOADED.status, "headers": head})
+        await send({"type": "http.response.body", "body": answer})
+        self._metrics.turned_away(method_of(scope), time.monotonic() - arrived(scope))

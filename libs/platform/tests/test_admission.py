@@ -1,0 +1,114 @@
+"""More requests than a replica can serve: what waits in the kernel and in the event loop is counted as waited."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+import pytest
+import uvloop
+from evote_platform import admission
+from evote_platform.admission import Admission
+from evote_platform.app import new_registry
+from evote_platform.arrival import ARRIVED_SCOPE_KEY
+from evote_platform.entrance import Entrance
+from evote_platform.observer import HttpMetrics
+from starlette.types import Message, Receive, Scope, Send
+
+CROWD = 40
+
+
+def scope(path: str, arrived: float | None) -> Scope:
+    found: Scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b""}
+    found |= {"path": path, "headers": [], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+    return found if arrived is None else found | {ARRIVED_SCOPE_KEY: arrived}
+
+
+async def nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def hold_the_loop(seconds: float) -> None:
+    """As whatever takes a processor for long, or leaves none to this process."""
+    time.sleep(seconds)
+
+
+def test_all_who_wait_at_the_socket_are_let_in_as_the_loop_comes_round() -> None:
+    class Guest(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            inside.append(transport)
+
+    async def turns() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            entrance = Entrance(listening, CROWD, Guest)
+            guests = [socket.create_connection(listening.getsockname()) for _ in range(CROWD)]
+            turned = 0
+            while len(inside) < CROWD:
+                await asyncio.sleep(0)
+                turned += 1
+            entrance.close()
+            for transport in inside:
+                transport.abort()
+            for guest in guests:
+                guest.close()
+        return turned
+
+    inside: list[Any] = []
+    assert uvloop.run(turns()) < CROWD / 4, "one a turn, as uvloop's own servers accept, takes forty"
+
+
+async def test_few_are_begun_in_each_turn_of_the_loop_and_in_the_order_of_their_arrival() -> None:
+    began: list[tuple[int, int]] = []
+    turn = 0
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        began.append((turn, int(scope["path"][1:])))
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            await asyncio.sleep(0)
+            turn += 1
+
+    async def unanswered(message: Message) -> None:
+        raise AssertionError("all are served")
+
+    admitting, counting = Admission(serve, metrics=HttpMetrics(new_registry())), asyncio.create_task(count())
+    now = time.monotonic() + 600  # none is late, however slow the machine is
+    await asyncio.gather(*(admitting(scope(f"/{number}", now), nothing, unanswered) for number in range(CROWD)))
+    counting.cancel()
+    assert [number for _, number in began] == list(range(CROWD))
+    by_turn = [[number for at, number in began if at == each] for each in {at for at, _ in began}]
+    assert max(map(len, by_turn)) <= 4
+
+
+async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: dict[int, list[Message]] = {number: [] for number in range(CROWD)}
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/3":
+            hold_the_loop(admission.LONGEST_S)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    def send_to(number: int) -> Send:
+        async def send(message: Message) -> None:
+            answers[number].append(message)
+
+        return send
+
+    admitting, now = Admission(serve, metrics=HttpMetrics(new_registry())), time.monotonic()
+    await asyncio.gather(
+        *(
+            # Those of the first turn have come just now, whenever that is.
+            admitting(scope(f"/{number}", None if number < 4 else now), nothing, send_to(number))
+            for number in range(CROWD)
+        )
+    )
+    statuses = [messages[0]["status"] for messages in answers.values()]
+    assert statuses[:4] == [200] * 4
+    assert statuses[4:] == [503] * (CROWD - 4)
+    waits = [int(dict(answers[number][0]["headers"])[b"retry-after"]) for number in range(4, CROWD)]
+    assert all(wait >= 2 for wait in waits)
+    assert len(set(waits)) > 1, "they don't come again together"

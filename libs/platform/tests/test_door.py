@@ -1,0 +1,166 @@
+"""The door: who would wait too long is told at once, and nobody is taken on behind one who has waited too long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from evote_local.testbed import eventually
+from evote_platform.door import Appointments, Door
+from evote_platform.problems import OVERLOADED, Problem
+
+AT_ONCE = 2
+LONGEST_S = 40.0
+"""More than a test takes: who waits is turned away by the test's clock, never by the machine's."""
+
+
+class Watch:
+    """A clock that stands still unless it is moved; whoever is told to come again, after the shortest time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def door(self, at_once: int) -> Door:
+        return Door(at_once, LONGEST_S, lambda: self.now, lambda low, _: low)
+
+
+def refused(door: Door, arrived: float) -> bool:
+    try:
+        door.require_room(arrived)
+    except Problem as problem:
+        assert (problem.kind, int(problem.headers["Retry-After"]) >= 2) == (OVERLOADED, True)
+        return True
+    return False
+
+
+async def hold(door: Door, leave: asyncio.Event, entered: list[int], number: int, arrived: float = 1000.0) -> None:
+    async with door.turn(arrived):
+        entered.append(number)
+        await leave.wait()
+
+
+async def test_turns_come_in_the_order_of_arrival_and_no_more_at_once() -> None:
+    door, entered = Watch().door(AT_ONCE), list[int]()
+    leaves = [asyncio.Event() for _ in range(5)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    for number, leave in enumerate(leaves):
+        await eventually(lambda reached=number + AT_ONCE: _is(len(entered) == min(reached, 5)))
+        assert door.waiting == max(0, 5 - AT_ONCE - number)
+        leave.set()
+    await asyncio.gather(*guests)
+    assert (entered, door.waiting) == ([0, 1, 2, 3, 4], 0)
+
+
+async def _is(holds: bool) -> bool:
+    return holds
+
+
+async def test_nobody_is_let_in_behind_one_who_has_waited_too_long() -> None:
+    watch, entered, leave = Watch(), list[int](), asyncio.Event()
+    door = watch.door(1)
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
+    await eventually(lambda: _is(door.waiting == 1))
+    assert not refused(door, watch.now)
+    watch.now += LONGEST_S + 0.001
+    assert refused(door, watch.now)
+    leave.set()
+    await asyncio.wait(guests)
+    assert not refused(door, watch.now), "the door is open again as soon as nobody waits"
+
+
+async def test_the_pace_of_those_before_tells_how_long_the_queue_is() -> None:
+    watch, entered = Watch(), list[int]()
+    door = watch.door(1)
+    leaves = [asyncio.Event() for _ in range(30)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    await eventually(lambda: _is(door.waiting == 29))
+    assert not refused(door, watch.now), "of a queue that has not moved yet nothing is known"
+    for done in range(4):
+        watch.now += LONGEST_S / 10
+        leaves[done].set()
+        await eventually(lambda reached=done + 2: _is(len(entered) == reached))
+    assert refused(door, watch.now), "a tenth of the longest wait for each, and more than twenty are there"
+    for leave in leaves:
+        leave.set()
+    await asyncio.wait(guests)
+    assert not refused(door, watch.now)
+
+
+async def test_who_has_waited_for_the_longest_time_is_turned_away() -> None:
+    leave, entered, watch = asyncio.Event(), list[int](), Watch()
+    door = Door(1, 0.01, lambda: watch.now)
+    inside = asyncio.create_task(hold(door, leave, entered, 0))
+    await eventually(lambda: _is(entered == [0]))
+    with pytest.raises(Problem):
+        await hold(door, leave, entered, 1)
+    assert door.waiting == 0
+    leave.set()
+    await inside
+
+
+async def test_who_goes_away_gives_the_place_in_the_queue_up() -> None:
+    entered, leave = list[int](), asyncio.Event()
+    door = Watch().door(1)
+    inside, waiting = [asyncio.create_task(hold(door, leave, entered, number)) for number in range(2)]
+    await eventually(lambda: _is(door.waiting == 1))
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert door.waiting == 0
+    leave.set()
+    await inside
+    async with door.turn(1000.0):
+        assert entered == [0]
+
+
+async def test_what_was_waited_before_the_door_is_waited() -> None:
+    watch = Watch()
+    door = watch.door(AT_ONCE)
+    assert not refused(door, watch.now - LONGEST_S)
+    assert refused(door, watch.now - LONGEST_S - 0.001), "in the kernel, or in the event loop"
+
+
+async def test_those_inside_are_in_the_way_as_those_who_wait() -> None:
+    watch, entered = Watch(), list[int]()
+    door = watch.door(20)
+    leaves = [asyncio.Event() for _ in range(25)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    await eventually(lambda: _is(len(entered) == 20))
+    for done in range(12):
+        watch.now += LONGEST_S / 10
+        leaves[done].set()
+        await eventually(
+            lambda left=done + 1: _is(len(entered) == min(20 + left, 25) and door.inside == min(20, 25 - left))
+        )
+    assert door.waiting == 0
+    assert refused(door, watch.now), (
+        "there is a turn at once, and thirteen are at work, one of whom ends every four seconds"
+    )
+    for leave in leaves:
+        leave.set()
+    await asyncio.wait(guests)
+    assert not refused(door, watch.now)
+
+
+async def test_a_few_are_taken_on_however_slow_it_was() -> None:
+    watch, entered = Watch(), list[int]()
+    door = watch.door(8)
+    leaves = [asyncio.Event() for _ in range(8)]
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves)]
+    await eventually(lambda: _is(len(entered) == 8))
+    for done in range(5):
+        watch.now += 2 * LONGEST_S
+        leaves[done].set()
+        await eventually(lambda left=done + 1: _is(door.inside == 8 - left))
+    assert not refused(door, watch.now), "it would stay shut for ever"
+    for leave in leaves:
+        leave.set()
+    await asyncio.wait(guests)
+
+
+def test_no_more_are_told_to_come_again_in_a_second_than_can_be_served() -> None:
+    watch = Watch()
+    appointments = Appointments(lambda: watch.now, lambda low, _: low)
+    assert [appointments.next_s(0.5) for _ in range(4)] == [2.5, 3.0, 3.5, 4.0]
+    watch.now += 3.0
+    assert appointments.next_s(0.5) == 2.5, "those of before have come by then"
+    assert max(appointments.next_s(0.5) for _ in range(1000)) == 60.0

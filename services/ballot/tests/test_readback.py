@@ -1,0 +1,138 @@
+"""What the reader knows of the log behind an acknowledgement; nothing which stands before a record is missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from evote_ballot import readback
+from evote_ballot.readback import ReadBack
+from evote_eventlog import reading
+from evote_eventlog.events import BallotAccepted, BallotBoxClosed, BallotOrder, EventData, OrderSignature
+from evote_eventlog.kafka import KafkaSettings
+from evote_eventlog.producer import EventProducer
+from evote_eventlog.record import Record
+from evote_local.testbed import eventually
+
+pytestmark = pytest.mark.stack
+
+ELECTION, CREDENTIAL = "4JZxwLqXqe4D5u", "c" * 64
+
+
+def ballot(number: int) -> BallotAccepted:
+    signature = OrderSignature(challenge="1", response="2")
+    return BallotAccepted(
+        election_uuid=ELECTION,
+        credential=CREDENTIAL,
+        tracker=f"{number:043}",
+        ballot="{}",
+        order=BallotOrder(number=number, signature=signature),
+    )
+
+
+def closed(partition: int) -> BallotBoxClosed:
+    return BallotBoxClosed(election_uuid=ELECTION, partition=partition, partitions=3)
+
+
+@dataclass
+class Reading:
+    """A replica's reader, which looks only when it is asked to; other replicas write by ``producer``."""
+
+    reader: ReadBack
+    producer: EventProducer
+    looks: int = 0
+    """How often the log was asked."""
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until it is set, no answer of the log reaches the reader."""
+
+    async def publish(self, data: EventData) -> Record:
+        """Into partition 0, whoever it is of."""
+        return await self.producer.publish(data, partition=0)
+
+    def numbers(self) -> list[int]:
+        """Of the credential's ballots, as the reader knows them."""
+        return [record.cast.order.number for record in self.reader.records_since(ELECTION, CREDENTIAL, {})]
+
+
+@pytest.fixture
+async def reading_back(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reading]:
+    monkeypatch.setattr(readback, "_UNASKED_S", 3600.0)
+    monkeypatch.setattr(readback, "_READ_BACK_WITHIN_S", 60.0)  # on a busy machine, too
+
+    async def from_the_beginning() -> dict[object, int]:
+        return {}
+
+    producer = EventProducer(kafka, "ballot", lambda: datetime.now(UTC))
+    watched = Reading(ReadBack(kafka, from_the_beginning), producer)
+    watched.held.set()
+    fetch = reading.fetch_from
+
+    async def fetch_and_hold(*arguments: object, **options: object) -> object:
+        watched.looks += 1
+        answer = await fetch(*arguments, **options)
+        await watched.held.wait()
+        return answer
+
+    monkeypatch.setattr(reading, "fetch_from", fetch_and_hold)
+    await producer.start()
+    task = asyncio.create_task(watched.reader.run())
+    await watched.reader.catch_up()
+    yield watched
+    watched.held.set()
+    task.cancel()
+    await asyncio.wait([task])
+    await producer.stop()
+
+
+async def test_who_stands_where_the_reader_has_come_to_asks_nobody(reading_back: Reading) -> None:
+    before = reading_back.looks
+    for number in (1, 2, 3):
+        await reading_back.reader.wait_for(await reading_back.publish(ballot(number)))
+    assert reading_back.numbers() == [1, 2, 3]
+    assert reading_back.reader.credential_of(ELECTION, ballot(2).tracker) == CREDENTIAL
+    assert reading_back.looks == before
+    await reading_back.reader.catch_up()
+    assert reading_back.numbers() == [1, 2, 3]
+    await asyncio.sleep(0)
+    assert reading_back.looks == before + 1, "a look that has come to its end is not made again"
+
+
+async def test_all_that_another_replica_wrote_between_is_known_before_a_record_is(reading_back: Reading) -> None:
+    await reading_back.reader.wait_for(await reading_back.publish(ballot(1)))
+    await reading_back.publish(ballot(7))
+    marker = await reading_back.publish(closed(0))
+    mine = await reading_back.publish(ballot(2))
+    before = reading_back.looks
+
+    await reading_back.reader.wait_for(mine)
+
+    assert reading_back.looks == before + 1
+    assert reading_back.numbers() == [1, 7, 2]
+    assert reading_back.reader.markers(ELECTION) == {0: marker.position.offset}
+
+
+async def test_what_a_look_under_way_brings_as_well_is_known_once(reading_back: Reading) -> None:
+    begun = reading_back.looks
+    reading_back.held.clear()
+    looking = asyncio.create_task(reading_back.reader.catch_up())
+    await _until(lambda: reading_back.looks > begun)
+    for number in (1, 2):
+        await reading_back.reader.wait_for(await reading_back.publish(ballot(number)))
+    assert reading_back.numbers() == [1, 2], "the look has not come to its end"
+    reading_back.held.set()
+    await looking
+
+    await reading_back.publish(ballot(3))
+    await reading_back.reader.wait_for(await reading_back.publish(ballot(4)))
+
+    assert reading_back.numbers() == [1, 2, 3, 4]
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async def look() -> bool:
+        return holds()
+
+    await eventually(look)

@@ -211,14 +211,16 @@ async def _markers(connection: asyncpg.Connection, elections: Iterable[str]) -> 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:
     entries = [
-        (checkpoint.previous_size + number, entry.partition, entry.offset, checkpoint.size)
-        for number, entry in enumerate(checkpoint.entries)
+        (index, entry)
+        for index, entry in enumerate(checkpoint.entries, checkpoint.previous_size)
         if entry.topic == Topic.BALLOTS.value
     ]
-    await connection.execute("INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING", checkpoint.size)
-    if entries:
-        await connection.execute(
-            "INSERT INTO log_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bigint[])"
-            " ON CONFLICT DO NOTHING",
-            *zip(*entries, strict=True),
-        )
+    await connection.execute(
+        "WITH signed AS (INSERT INTO checkpoints VALUES ($1) ON CONFLICT DO NOTHING)"
+        "INSERT INTO log_entries SELECT *, $1 FROM unnest($2::bigint[], $3::integer[], $4::bigint[])"
+        " ON CONFLICT DO NOTHING",
+        checkpoint.size,
+        [index for index, _ in entries],
+        [entry.partition for _, entry in entries],
+        [entry.offset for _, entry in entries],
+    )

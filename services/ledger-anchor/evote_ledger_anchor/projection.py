@@ -71,26 +71,25 @@ class LedgerProjection:
         changed = grow(previous, partial, leaves)
         if root_of(event.size, _partial_after(event.size, partial, changed)) != checkpoint.root:
             raise PoisonError("the root is not that of the entries")
+        # This waits for the disk: a log that is seen shorter after a crash than before looks rolled back to an auditor.
+        await connection.execute("SET LOCAL synchronous_commit TO DEFAULT")
         await connection.execute(
-            "INSERT INTO entries SELECT * FROM"
-            " unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bytea[])",
+            "WITH logged AS (INSERT INTO entries SELECT * FROM"
+            "  unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bytea[])),"
+            " grown AS (INSERT INTO tiles SELECT * FROM unnest($6::integer[], $7::bigint[], $8::bytea[])"
+            "  ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes)"
+            "INSERT INTO checkpoints VALUES ($9, $10, $11)",
             list(range(previous, event.size)),
             [entry.topic for entry in event.entries],
             [entry.partition for entry in event.entries],
             [entry.offset for entry in event.entries],
             leaves,
-        )
-        await connection.execute(
-            "INSERT INTO tiles SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bytea[])"
-            " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
             [level for level, _ in changed],
             [index for _, index in changed],
             list(changed.values()),
-        )
-        # This waits for the disk: a log that is seen shorter after a crash than before looks rolled back to an auditor.
-        await connection.execute("SET LOCAL synchronous_commit TO DEFAULT")
-        await connection.execute(
-            "INSERT INTO checkpoints VALUES ($1, $2, $3)", checkpoint.size, checkpoint.root, event.note
+            checkpoint.size,
+            checkpoint.root,
+            event.note,
         )
 
     async def _apply_witnessed(self, connection: asyncpg.Connection, event: CheckpointWitnessed) -> None:

@@ -139,22 +139,22 @@ async def _apply_marker(connection: asyncpg.Connection, record: Record, data: Ba
 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, data: CheckpointSigned) -> None:
-    await connection.execute(
-        "INSERT INTO checkpoints (size, previous_size) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        data.size,
-        data.previous_size,
-    )
     entries = [
-        (data.previous_size + index, entry.partition, entry.offset, bytes.fromhex(entry.leaf_hash))
-        for index, entry in enumerate(data.entries)
+        (index, entry)
+        for index, entry in enumerate(data.entries, data.previous_size)
         if entry.topic == Topic.BALLOTS.value
     ]
-    if entries:
-        await connection.execute(
-            "INSERT INTO ballot_entries SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::bytea[])"
-            " ON CONFLICT DO NOTHING",
-            *zip(*entries, strict=True),
-        )
+    await connection.execute(
+        "WITH signed AS (INSERT INTO checkpoints (size, previous_size) VALUES ($1, $2) ON CONFLICT DO NOTHING)"
+        "INSERT INTO ballot_entries SELECT * FROM unnest($3::bigint[], $4::integer[], $5::bigint[], $6::bytea[])"
+        " ON CONFLICT DO NOTHING",
+        data.size,
+        data.previous_size,
+        [index for index, _ in entries],
+        [entry.partition for _, entry in entries],
+        [entry.offset for _, entry in entries],
+        [bytes.fromhex(entry.leaf_hash) for _, entry in entries],
+    )
 
 
 def _leaf_hash(record: Record) -> bytes:

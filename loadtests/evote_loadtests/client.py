@@ -167,9 +167,7 @@ async def come(
     async with asyncio.TaskGroup() as street:
         for moment, number in plan.in_order():
             due = started + moment
-            # All who are due come: one in each turn of a busy client's loop would slow the arrivals down.
-            if (early_s := due - time.perf_counter()) > 0:
-                await asyncio.sleep(early_s)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             latest_s = max(latest_s, time.perf_counter() - due)
             street.create_task(junk() if number is None else visit(number, due))
         # The run lasts as long as its phases, also where nobody comes in the last of them.

@@ -31,6 +31,7 @@ from evote_ballot.domain.window import Window
 from evote_ballot.metrics import IntakeMetrics
 from evote_ballot.readback import cast_record
 from evote_ballot.store import Look, OpenElection
+from evote_belenios.admission import examine_casts
 from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.credentials import generate, public_credential, secret_exponent
@@ -395,12 +396,12 @@ class OneRule(RuleBasedStateMachine):
         """The acceptable ones; ``LogDisagrees`` when tally would not have logged one."""
         box = examination._Box(self.election_json, examination.box_of(self.election, self.listed))
         found = examination._examine_all(self.election_json, [cast.ballot for cast in casts])
-        taken = []
-        for index, (cast, facts) in enumerate(zip(casts, found, strict=True)):
-            logged = LoggedCast(index, cast.election_uuid, cast.credential, cast.tracker, cast.ballot, cast.order)
-            if examination._judge(box, logged, facts).passed_over is None:
-                taken.append(cast.ballot)
-        return taken
+        logged = [
+            LoggedCast(index, cast.election_uuid, cast.credential, cast.tracker, cast.ballot, cast.order)
+            for index, cast in enumerate(casts)
+        ]
+        judged = zip(logged, examine_casts(logged), found, strict=True)
+        return [one[0].ballot for one in judged if examination._judge(box, *one).passed_over is None]
 
     def counted_by_tally(self, acceptable: Sequence[str], log_size: int, folder: Path) -> Count:
         weights = {line.partition(",")[0]: weight_of(line) for line in self.listed}

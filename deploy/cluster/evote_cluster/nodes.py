@@ -136,6 +136,7 @@ def down() -> None:
         file = run / f"node{number}/pid"
         if file.exists():
             _end(int(file.read_text()))
+        _cut(number)
     if Path(f"/sys/class/net/{BRIDGE}").exists():
         _ip("link", "del", BRIDGE)
     until(_cgroups_removed, f"the cgroups {CGROUP} are empty", 30)
@@ -212,9 +213,7 @@ def stop(node: str) -> None:
     """Of a machine whose power fails: all processes, memory and network are gone, the disk stays."""
     own = run_folder() / node
     _end(int((own / "pid").read_text()))
-    # The kernel takes networks away a moment later.
-    interface = Path(f"/sys/class/net/evc{node.removeprefix('node')}")
-    until(lambda: not interface.exists(), f"{node}'s network is gone", 60)
+    _cut(int(node.removeprefix("node")))
     shutil.rmtree(own / "containerd-state", ignore_errors=True)
 
 
@@ -271,6 +270,19 @@ def _end(first: int) -> None:
         return
     os.kill(first, 9)
     until(lambda: not Path(f"/proc/{first}").exists(), "a node's processes end", 60)
+
+
+def _cut(number: int) -> None:
+    """Take a node's way to the bridge away.
+
+    The kernel keeps a network, and this with it, until the last connection that nobody answers any more has timed out:
+    minutes after its processes.
+    """
+    interface = Path(f"/sys/class/net/evc{number}")
+    if interface.exists():
+        # It may go by itself in the same moment.
+        subprocess.run(["ip", "link", "del", interface.name], check=False, capture_output=True)  # noqa: S603, S607
+    until(lambda: not interface.exists(), f"node{number}'s network is gone", 60)
 
 
 def _clear(run: Path) -> None:

@@ -27,7 +27,7 @@ from evote_ballot.domain.refusals import (
     WrongElection,
 )
 from evote_ballot.domain.window import Window, check_window
-from evote_belenios.admission import Admissions, read_order
+from evote_belenios.admission import Admissions, examine_cast, read_order
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate
 from evote_belenios.election import Question, election_json, new_uuid, parse_election
@@ -99,7 +99,7 @@ def test_a_cast_is_read_as_the_protocol_library_reads_it() -> None:
     assert (cast.ballot, cast.tracker, cast.credential) == (ballot, parsed.tracker, parsed.credential)
     assert read_order(cast) == order
     assert ciphertext_digests(cast.ballot) == parsed.ciphertext_digests
-    Admissions().admit(cast, box_closed=False)
+    Admissions().admit(examine_cast(cast), box_closed=False)
     for number in (0, 2**53, "1", None):
         bad = json.dumps({"ballot": ballot, "order": {**order.to_json(), "number": number}})
         with pytest.raises(InvalidOrder):

@@ -21,7 +21,8 @@ from .commanding import Commanded
 from .errors import FieldFault, ServerRefused, ServerUnreachable
 
 TIMEOUT_S = 60.0
-_AGAIN_WITHIN_S = 30.0
+_AGAIN_WITHIN_S = 60.0
+"""Longer than a busy service ever asks to wait."""
 _PIECE_BYTES = 64 * 1024
 
 
@@ -77,7 +78,7 @@ class ServiceClient:
     def put(self, path: str, body: object, tell: Callable[[str], None]) -> dict[str, Any]:
         """Send a message; ``body`` is written as JSON.
 
-        It may be sent again, and is, for half a minute, where the server says by 503 that it can't take it now, and
+        It may be sent again, and is, for a minute, where the server says by 503 that it can't take it now, and
         when to come again (RFC 9110, section 10.2.3). ``tell`` is called with its reason before each wait.
         """
         gives_up_at = time.monotonic() + _AGAIN_WITHIN_S

@@ -22,6 +22,9 @@ from .observer import SECURITY_HEADERS, HttpMetrics, method_of
 from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
 
 _BEGUN_A_TURN: Final = 4
+LATE_S: Final = LONGEST_S / 2
+"""For how long a request may have waited, in seconds. A loop that has too much to do lets in those who are about to be
+late: with no time left they would be turned away at the door behind this one, which is empty then."""
 _WEIGHT: Final = 1 / 8
 _HEAD: Final = [
     (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
@@ -33,7 +36,8 @@ _HEAD: Final = [
 class Admission:
     """ASGI middleware around the observer: a line of log for each who is turned away would cost more than the answer.
 
-    What operators and probes ask for is never turned away: a replica that is busy is ready all the same.
+    What operators and probes ask for is never turned away: a replica that is busy is ready all the same. Nor is a
+    browser's question whether it may ask (a preflight), which is cheap: a page would be told that there was no answer.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
@@ -50,7 +54,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or turn it away."""
-        if scope["type"] != "http" or scope["path"] in OPERATIONS or await self._is_admitted(arrived(scope)):
+        if _is_exempt(scope) or await self._is_admitted(arrived(scope)):
             await self._app(scope, receive, send)
         else:
             await self._turn_away(scope, send)
@@ -64,7 +68,7 @@ class Admission:
         return self._begin(at, time.monotonic())
 
     def _begin(self, at: float, now: float) -> bool:
-        if now - at > LONGEST_S:
+        if now - at > LATE_S:
             return False
         if not self._begun:
             self._turned_at = now
@@ -91,3 +95,7 @@ class Admission:
         await send({"type": "http.response.start", "status": OVERLOADED.status, "headers": head})
         await send({"type": "http.response.body", "body": answer})
         self._metrics.turned_away(method_of(scope), time.monotonic() - arrived(scope))
+
+
+def _is_exempt(scope: Scope) -> bool:
+    return scope["type"] != "http" or scope["path"] in OPERATIONS or scope["method"] == "OPTIONS"

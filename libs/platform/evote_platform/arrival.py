@@ -15,7 +15,8 @@ from typing import Final
 from starlette.types import Scope
 
 ARRIVED_SCOPE_KEY: Final = "evote.arrived"
-"""Where the ASGI scope has the moment of ``time.monotonic`` in which the request's head was all there."""
+"""Where the ASGI scope has the moment of ``time.monotonic`` in which the request's head was all there; once the body
+has come, the moment of its last byte."""
 _SINCE_DATA_AT: Final = 52
 """Of ``tcpi_last_data_recv`` in Linux's ``struct tcp_info`` (``linux/tcp.h``): milliseconds since bytes came."""
 
@@ -32,6 +33,6 @@ def waited_s(transport: asyncio.BaseTransport) -> float:
 
 
 def arrived(scope: Scope) -> float:
-    """When the request arrived, by ``time.monotonic``: now, where no server has noted it."""
+    """When the request had arrived as far as it was read, by ``time.monotonic``; now, where no server has noted it."""
     at: float = scope.get(ARRIVED_SCOPE_KEY) or time.monotonic()
     return at

@@ -74,12 +74,17 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         def on_headers_complete(self) -> None:
             self._stop_waiting()
             self._in_body = True
-            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self.transport)  # type: ignore[typeddict-unknown-key]
+            self._note_arrival()
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:
             self._in_body = False
+            # What a slow line takes for a body is nobody's queue.
+            self._note_arrival()
             super().on_message_complete()
+
+        def _note_arrival(self) -> None:
+            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self.transport)  # type: ignore[typeddict-unknown-key]
 
         def send_400_response(self, msg: str) -> None:
             if self._head_bytes > MOST_HEAD_BYTES:

@@ -22,7 +22,7 @@ LONGEST_S: Final = 1.0
 for a turn. It is a guess by the pace of others: the work itself stays below two."""
 _WEIGHT: Final = 1 / 8
 _FIRST_RETRY_S: Final = 2.0
-_LAST_RETRY_S: Final = 60.0
+_LAST_RETRY_S: Final = 30.0
 _SPREAD_S: Final = 4.0
 
 
@@ -70,7 +70,7 @@ class Door:
         """When each arrived who waits; the first has waited for longest."""
         self._inside = 0
         self._between_s: float | None = None
-        """From one end to the next while more than a few are here, smoothed."""
+        """From one end to the next while at least a few are here, smoothed."""
         self._last_end: float | None = None
 
     @property
@@ -121,8 +121,11 @@ class Door:
             del self._arrivals[waiter]
 
     def _note_end(self) -> None:
-        now, busy = self._monotonic(), self._inside + len(self._arrivals) > self._few
-        if busy and self._last_end is not None:
+        # As many as are always taken on are enough: who were refused for a pace could else never show another one.
+        now, busy = self._monotonic(), self._inside + len(self._arrivals) >= self._few
+        if not busy:
+            self._between_s = None
+        elif self._last_end is not None:
             between_s = now - self._last_end
             before_s = between_s if self._between_s is None else self._between_s
             self._between_s = before_s + (between_s - before_s) * _WEIGHT

@@ -1,4 +1,4 @@
-"""Letting connections in: all that wait, each time the event loop comes round.
+"""Letting connections in: many, each time the event loop comes round.
 
 libuv accepts one a turn of the loop, and the rest stay in the kernel. A loop that is busy with what it has taken on
 turns twenty times a second: the hundredth of those who came meanwhile would wait for five seconds, and nobody would
@@ -15,7 +15,10 @@ from typing import Final
 
 import structlog
 
-_AGAIN_AFTER_S: Final = 1.0
+_A_TURN: Final = 64
+"""So many each time: they are counted a few turns later, and may by then not have taken the descriptors that a replica
+keeps for itself (:mod:`.room`)."""
+_AGAIN_AFTER_S: Final = 0.1
 _OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """This machine has no room for another connection; everything else is the end of that one alone."""
 _log = structlog.get_logger(__name__)
@@ -42,14 +45,15 @@ class Entrance:
         self._loop.remove_reader(self._listening)
 
     async def wait_closed(self) -> None:
-        """As of asyncio's servers: nothing is left to wait for."""
+        """Return when all are inside who were let in."""
+        await asyncio.gather(*self._coming, return_exceptions=True)
 
     def _open(self) -> None:
         self._again = None
-        self._loop.add_reader(self._listening, self._accept_all)
+        self._loop.add_reader(self._listening, self._accept_many)
 
-    def _accept_all(self) -> None:
-        while True:
+    def _accept_many(self) -> None:
+        for _ in range(_A_TURN):
             try:
                 connection, _ = self._listening.accept()
             except BlockingIOError:

@@ -53,6 +53,9 @@ class _DrainingServer(uvicorn.Server):
         if self._readiness.failure is None:
             await self._serve_on()
         self._readiness.draining.set()  # long answers end by themselves before the patience does
+        for entrance in self.servers:
+            entrance.close()
+            await entrance.wait_closed()  # only who is inside is told to end
         await super().shutdown(sockets)
 
     async def _serve_on(self) -> None:

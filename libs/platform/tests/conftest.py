@@ -24,6 +24,7 @@ from evote_officers.roster import Role
 from evote_platform.access import ACCESS_PROBLEMS, Access, Commanded, Reading, limit_address
 from evote_platform.answering import Addition, route_adding
 from evote_platform.app import create_app, new_registry
+from evote_platform.arrival import arrived
 from evote_platform.bodylimit import BodyUpTo, GuardedRoute
 from evote_platform.health import Readiness
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
@@ -85,6 +86,12 @@ async def post_thing(thing: Thing) -> Thing:
 @router.post("/raw")
 async def post_raw(request: Request) -> dict[str, int]:
     return {"bytes": len(await request.body())}
+
+
+@router.post("/arrived")
+async def post_arrived(request: Request) -> dict[str, float]:
+    await request.body()
+    return {"at": arrived(request.scope)}
 
 
 @router.get("/elections/{election_uuid}/things")

@@ -7,12 +7,12 @@ import socket
 import time
 from typing import Any
 
-import pytest
 import uvloop
 from evote_platform import admission
 from evote_platform.admission import Admission
 from evote_platform.app import new_registry
 from evote_platform.arrival import ARRIVED_SCOPE_KEY
+from evote_platform.door import LONGEST_S
 from evote_platform.entrance import Entrance
 from evote_platform.observer import HttpMetrics
 from starlette.types import Message, Receive, Scope, Send
@@ -59,6 +59,38 @@ def test_all_who_wait_at_the_socket_are_let_in_as_the_loop_comes_round() -> None
     assert uvloop.run(turns()) < CROWD / 4, "one a turn, as uvloop's own servers accept, takes forty"
 
 
+async def test_no_more_are_let_in_at_once_than_the_descriptors_that_a_replica_keeps() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        entrance = Entrance(listening, 128, asyncio.Protocol)
+        guests = [socket.create_connection(listening.getsockname()) for _ in range(100)]
+        entrance._accept_many()
+        assert len(entrance._coming) < 100
+        entrance._accept_many()
+        assert len(entrance._coming) == 100
+        entrance.close()
+        await entrance.wait_closed()
+        for guest in guests:
+            guest.close()
+
+
+async def test_who_was_let_in_is_inside_before_the_entrance_is_closed() -> None:
+    """Else a server that ends would tell all to go but them."""
+    inside = list[asyncio.BaseTransport]()
+
+    class Guest(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            inside.append(transport)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        entrance = Entrance(listening, 1, Guest)
+        with socket.create_connection(listening.getsockname()):
+            entrance._accept_many()
+            assert not inside
+            entrance.close()
+            await entrance.wait_closed()
+            assert len(inside) == 1
+
+
 async def test_few_are_begun_in_each_turn_of_the_loop_and_in_the_order_of_their_arrival() -> None:
     began: list[tuple[int, int]] = []
     turn = 0
@@ -84,12 +116,12 @@ async def test_few_are_begun_in_each_turn_of_the_loop_and_in_the_order_of_their_
     assert max(map(len, by_turn)) <= 4
 
 
-async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away() -> None:
     answers: dict[int, list[Message]] = {number: [] for number in range(CROWD)}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/3":
-            hold_the_loop(admission.LONGEST_S)
+            hold_the_loop(admission.LATE_S)
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     def send_to(number: int) -> Send:
@@ -112,3 +144,29 @@ async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away(monkeypa
     waits = [int(dict(answers[number][0]["headers"])[b"retry-after"]) for number in range(4, CROWD)]
     assert all(wait >= 2 for wait in waits)
     assert len(set(waits)) > 1, "they don't come again together"
+
+
+async def test_who_is_let_in_has_time_left_for_the_door_behind() -> None:
+    """A loop with too much to do begins everybody as late as may be: a flood of reads would turn all casts away."""
+    late = time.monotonic() - LONGEST_S * 0.6
+    assert await _status(scope("/", late)) == 503
+
+
+async def test_a_browsers_question_whether_it_may_ask_is_never_turned_away() -> None:
+    """Fetch Standard, CORS-preflight fetch: a page is not told of a refusal, but of a network error."""
+    late = time.monotonic() - 600
+    assert await _status(scope("/", late) | {"method": "OPTIONS"}) == 204
+    assert await _status(scope("/", late)) == 503
+
+
+async def _status(scope: Scope) -> int:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def note(message: Message) -> None:
+        told.append(message)
+
+    told = list[Message]()
+    await Admission(serve, metrics=HttpMetrics(new_registry()))(scope, nothing, note)
+    status: int = told[0]["status"]
+    return status

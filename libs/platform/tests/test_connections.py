@@ -53,11 +53,15 @@ class Client:
 
     async def answer(self) -> tuple[int, bytes]:
         """The next answer's status and body."""
-        head = await soon(self._reader.readuntil(b"\r\n\r\n"))
+        head = await self.head()
         lengths = [
             line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
         ]
         return int(head.split()[1]), await soon(self._reader.readexactly(int(lengths[0])))
+
+    async def head(self) -> bytes:
+        """The next answer's head, all of it where the answer has no body."""
+        return await soon(self._reader.readuntil(b"\r\n\r\n"))
 
     async def rest(self) -> bytes:
         """What still comes before the server closes the connection."""
@@ -252,6 +256,22 @@ async def test_who_waited_too_long_before_anybody_read_it_is_turned_away_and_who
         return (await after.answer())[0] == 404
 
     await eventually(served)
+
+
+async def test_what_a_slow_line_takes_for_a_body_is_not_counted_as_waited(street: Street) -> None:
+    client = await street.client()
+    client.say(b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert b" 100 " in await client.head(), "the body is waited for"
+    head_read = time.monotonic()
+
+    async def has_passed() -> bool:
+        return time.monotonic() > head_read + 0.3
+
+    await eventually(has_passed)
+    body_sent = time.monotonic()
+    client.say(b"{}")
+    _, document = await client.answer()
+    assert json.loads(document)["at"] > body_sent - 0.1, "the kernel counts in its own ticks"
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_served() -> None:

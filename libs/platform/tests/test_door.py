@@ -157,10 +157,55 @@ async def test_a_few_are_taken_on_however_slow_it_was() -> None:
     await asyncio.wait(guests)
 
 
+async def test_what_a_stall_taught_of_the_pace_is_forgotten_when_it_is_quiet() -> None:
+    watch, entered, leaves = Watch(), list[int](), [asyncio.Event() for _ in range(16)]
+    door = watch.door(8)
+    guests = [asyncio.create_task(hold(door, leave, entered, number)) for number, leave in enumerate(leaves[:8])]
+    await eventually(lambda: _is(len(entered) == 8))
+    for leave, guest in zip(leaves[:8], guests, strict=True):
+        watch.now += 2 * LONGEST_S
+        leave.set()
+        await asyncio.wait([guest])
+    later = [asyncio.create_task(hold(door, leave, entered, 0, watch.now)) for leave in leaves[8:]]
+    await eventually(lambda: _is(len(entered) == 16 or any(guest.done() for guest in later)))
+    assert len(entered) == 16, "else half of them would be taken for as long as the replica lives"
+    for leave in leaves:
+        leave.set()
+    await asyncio.gather(*later)
+
+
+async def test_the_few_who_are_always_taken_show_that_a_stall_is_over() -> None:
+    watch, entered, leaves = Watch(), list[int](), [asyncio.Event() for _ in range(80)]
+    door, guests = watch.door(8), list[asyncio.Task[None]]()
+
+    async def comes() -> None:
+        number = len(guests)
+        guests.append(asyncio.create_task(hold(door, leaves[number], entered, number, watch.now)))
+        await eventually(lambda: _is(number in entered))
+
+    async def ends(number: int) -> None:
+        leaves[number].set()
+        await asyncio.wait([guests[number]])
+
+    for _ in range(8):
+        await comes()
+    for number in range(4):
+        watch.now += 2 * LONGEST_S
+        await ends(number)
+    assert refused(door, watch.now), "four are inside, and there is a turn"
+    for number in range(4, 60):
+        await ends(number)  # at once
+        await comes()
+    assert not refused(door, watch.now)
+    for leave in leaves:
+        leave.set()
+    await asyncio.wait(guests)
+
+
 def test_no_more_are_told_to_come_again_in_a_second_than_can_be_served() -> None:
     watch = Watch()
     appointments = Appointments(lambda: watch.now, lambda low, _: low)
     assert [appointments.next_s(0.5) for _ in range(4)] == [2.5, 3.0, 3.5, 4.0]
     watch.now += 3.0
     assert appointments.next_s(0.5) == 2.5, "those of before have come by then"
-    assert max(appointments.next_s(0.5) for _ in range(1000)) == 60.0
+    assert max(appointments.next_s(0.5) for _ in range(1000)) == 30.0

@@ -83,7 +83,8 @@ class Turn(Beforehand):
     response_model=Receipt,
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
-    dependencies=[Depends(Turn()), Depends(limit_address), Depends(BodyUpTo(_MOST_CAST_BYTES))],
+    # The address first: who asks too often must not set the time at which others come again.
+    dependencies=[Depends(limit_address), Depends(Turn()), Depends(BodyUpTo(_MOST_CAST_BYTES))],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, service: Service) -> Response:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.

@@ -125,8 +125,9 @@ class TopicsUnfit(ReaderStopped):
 class LogTruncated(ReaderStopped):
     """The log ends before what a projection has applied: records were lost or the topic is another one.
 
-    Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied`` (the projection's
-    next offset) and ``found`` (the offset that Kafka served instead).
+    Said when the leader has kept to it for some ten seconds: one that was left behind answers so for a while, and the
+    log lost nothing. Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied`` (the
+    projection's next offset) and ``found`` (the offset that Kafka served instead).
     """
 
     def __init__(self, topic: str, partition: int, applied: int, found: int) -> None:

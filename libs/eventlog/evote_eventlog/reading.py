@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,6 +21,9 @@ _STOP_TIMEOUT_S = 5.0
 _BATCH_RECORDS = 2000
 _LOOKED_WITHIN_S = 2.0
 """A broker that stands still holds a look up for no longer, and with it what the others have."""
+_TRUNCATED_AFTER_S = 10.0
+"""How long a leader may say that the log ends before a reader's place, until it is believed: one that was left behind
+says so too, until Kafka or the network has told its clients of the new one."""
 
 FEW_RECORDS: Final = 500
 """Who fetched so few is not behind, and may let more come together before the next fetch."""
@@ -42,11 +46,15 @@ class LogReader:
         self._consumer = consumer
         self._markers = SeenMarkers(consumer)
         self._stop: ReaderStopped | None = None
+        self._out_of_range: dict[TopicPartition, float] = {}
+        """Of which partitions the leaders say, and since when, that nothing is known at their place."""
         self.missed: frozenset[TopicPartition] = frozenset()
-        """What the last look left to the next one."""
+        """What the last look at each left to the next one."""
 
     async def next_batches(self, places: Places, *, timeout_ms: int) -> list[tuple[TopicPartition, Batch]]:
         """What comes next: for each partition at most one batch, which begins at its place.
+
+        A log that ends before a place is waited for, some ten seconds long.
 
         Raises:
             UnknownEvent, LogGap, LogTruncated: once what stands before it has been given.
@@ -54,17 +62,22 @@ class LogReader:
         """
         if self._stop is not None:
             raise self._stop
+        self._out_of_range = {
+            partition: since for partition, since in self._out_of_range.items() if partition in places
+        }
         self._markers.expect(places)
         fetched = await self._fetch(timeout_ms)
         found = [(partition, await self._next(partition, place, fetched)) for partition, place in places.items()]
         batches = [(partition, batch) for partition, batch in found if batch is not None]
         if self._stop is not None and not batches:
             raise self._stop
+        if self._out_of_range and not batches:
+            await asyncio.sleep(timeout_ms / 1000)  # as behind a fetch that brings nothing
         return batches
 
     async def look(self, places: Places) -> list[tuple[TopicPartition, Batch]]:
         """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing. What a
-        leader can't tell now is left to the next look, unless none can.
+        leader can't tell now is left to the next look, unless none can: also what stands at a place that it hasn't.
 
         For a consumer that nothing is assigned to: it fetches nothing by itself, and no look waits behind that.
         """
@@ -73,16 +86,19 @@ class LogReader:
         found, read, missed = await fetch_from(self._consumer, places, within_s=_LOOKED_WITHIN_S), [], None
         for partition, answer in found.items():
             try:
-                read.append((partition, await self._read(partition, places[partition], answer)))
+                batch = await self._read(partition, places[partition], answer)
             except KafkaError as error:
                 if not error.retriable:
                     raise  # the next look would find it again, and the partition stand still without a word
                 missed = error
+            else:
+                if partition not in self._out_of_range:
+                    read.append((partition, batch))
         if missed is not None:
             if not read:
                 raise missed
             self._consumer._client.force_metadata_update()  # the partition has another leader by now
-        self.missed = frozenset(places.keys() - {partition for partition, _ in read})
+        self.missed = self.missed.union(places) - {partition for partition, _ in read}
         batches = [(partition, batch) for partition, batch in read if batch is not None]
         if self._stop is not None and not batches:
             raise self._stop
@@ -106,7 +122,7 @@ class LogReader:
         self, partition: TopicPartition, place: int, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] | None
     ) -> Batch | None:
         try:
-            if fetched is not None:
+            if fetched is not None and partition not in self._out_of_range:
                 messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
                 if end >= place and self._nothing_missing(partition, place, end, messages):
@@ -130,12 +146,13 @@ class LogReader:
         try:
             raw = found()
         except OffsetOutOfRangeError:
-            self._stop = await self._why_out_of_range(partition, place)
+            self._stop = await self._why_out_of_range(partition, place) or self._stop
             return None
         except BrokenBatch as broken:
             at = broken.offset
             self._stop = self._gap(partition, at, at + 1, "a damaged batch begins there")
             return None
+        self._out_of_range.pop(partition, None)
         end, records = place, list[RawRecord]()
         for batch in raw:
             if batch.start > end:
@@ -149,13 +166,15 @@ class LogReader:
         return self._batch(partition, place, end, records)
 
     async def _why_out_of_range(self, partition: TopicPartition, place: int) -> ReaderStopped | None:
-        """None, when the offset is there after all: a new leader was catching up."""
+        """None while it may pass: a leader that was left behind, or a new one that catches up, ends before the log."""
         begin = (await self._consumer.beginning_offsets([partition]))[partition]
         end = (await self._consumer.end_offsets([partition]))[partition]
         if place < begin:
             return self._gap(partition, place, begin, f"the log begins at {begin}")
-        if place > end:
+        since = self._out_of_range.setdefault(partition, monotonic())
+        if place > end and monotonic() - since >= _TRUNCATED_AFTER_S:
             return LogTruncated(*log_partition(self._kafka, partition), place, end)
+        self._consumer._client.force_metadata_update()  # the partition may have another leader by now
         return None
 
     def _gap(self, partition: TopicPartition, first: int, behind: int, reason: str) -> LogGap:

@@ -41,7 +41,7 @@ class Look:
 
     @property
     def missed(self) -> Collection[LogPartition]:
-        """Those of the last look whose leader could not tell: what they have is not known yet."""
+        """Those whose leader could not tell when they were looked at last: what they have is not known yet."""
         return [log_partition(self._kafka, partition) for partition in self._reader.missed]
 
     def pass_by(self, partition: LogPartition, offset: int) -> None:

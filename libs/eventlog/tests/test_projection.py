@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from evote_eventlog import reading
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ApplyFailed, LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
@@ -418,7 +419,9 @@ async def test_a_log_shorter_than_the_projection_is_fatal_not_silent(
     producer: EventProducer,
     new_runner: Callable[..., ProjectionRunner],
     new_ballot: NewBallot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reading, "_TRUNCATED_AFTER_S", 1.0)
     await pool.execute("INSERT INTO consumer_offsets VALUES ('ballots-test', 'ballots', 0, 1000)")
     for number in range(records):
         await producer.publish(new_ballot(number), partition=0)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from operator import attrgetter
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -15,10 +16,11 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from aiokafka.structs import BrokerMetadata
 from evote_eventlog import reading
-from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.errors import LogTruncated, LogUnavailable, ReaderStopped
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.reading import LogReader
 from evote_eventlog.record import Batch, LogPartition, PoisonRecord, Record, RecordPosition
 from evote_eventlog.tail import EventTail, Look
 from evote_local.nodes.ports import free_port
@@ -106,6 +108,69 @@ async def test_a_leader_that_is_away_keeps_nobody_from_what_the_others_have(
     with pytest.raises(LogUnavailable):
         async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
             await look()
+
+
+async def test_a_leader_that_was_left_behind_stops_nobody_until_it_has_stayed_there(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another broker has acknowledged what this one hasn't: the reader's place is behind what it takes for the end."""
+    now, there, elsewhere = 0.0, LogPartition(Topic.BALLOTS, 0), LogPartition(Topic.BALLOTS, 1)
+    monkeypatch.setattr(reading, "monotonic", lambda: now)
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+
+        async def shown(at: Collection[LogPartition] | None = None) -> list[Record | PoisonRecord]:
+            return [record for batch in await look(at) for record in batch.records]
+
+        for number in range(3):
+            await producer.publish(new_ballot(number), partition=number)
+        assert len(await shown()) == 3
+        look.pass_by(there, 2)
+        assert await shown([there]) == []
+        assert look.missed == [there]
+        now += reading._TRUNCATED_AFTER_S - 1
+        other = await producer.publish(new_ballot(3), partition=1)
+        assert await shown([elsewhere]) == [other]
+        assert look.missed == [there], "nobody has looked there since"
+        assert await shown() == []
+        await producer.publish(new_ballot(4), partition=0)
+        later = await producer.publish(new_ballot(5), partition=0)
+        assert await shown() == [later]
+        assert look.missed == []
+
+        now += 2
+        look.pass_by(there, 4)
+        assert await shown() == []
+        now += reading._TRUNCATED_AFTER_S
+        other = await producer.publish(new_ballot(6), partition=1)
+        assert await shown() == [other]
+        assert look.missed == [there], "what comes elsewhere is given first, and nothing is known there"
+        for _ in range(2):
+            with pytest.raises(LogTruncated) as truncated:
+                await look()
+            assert (truncated.value.partition, truncated.value.applied, truncated.value.found) == (0, 4, 3)
+
+
+async def test_a_reader_whose_place_is_behind_the_end_goes_on_when_the_log_has_come_there(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "monotonic", lambda: 0.0)  # however slow the machine is
+    answered, why = asyncio.Event(), LogReader._why_out_of_range
+
+    async def noticed(*place: Any) -> ReaderStopped | None:
+        stop = await why(*place)
+        answered.set()
+        return stop
+
+    monkeypatch.setattr(LogReader, "_why_out_of_range", noticed)
+    await producer.publish(new_ballot(0), partition=0)
+    start = {LogPartition(Topic.BALLOTS, 0): 3}
+    async with asyncio.timeout(60), aclosing(EventTail(kafka, [Topic.BALLOTS]).read(start)) as records:
+        first = asyncio.ensure_future(anext(records))
+        await answered.wait()
+        elsewhere = await producer.publish(new_ballot(1), partition=1)
+        assert await first == elsewhere
+        written = [await producer.publish(new_ballot(number), partition=0) for number in (2, 3, 4)]
+        assert await anext(records) == written[-1]
 
 
 async def test_a_partition_that_came_into_being_since_is_looked_at_from_its_beginning(

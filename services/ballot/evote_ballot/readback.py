@@ -67,7 +67,7 @@ class ReadBack:
         """Who waits for the next look at all partitions, and makes it come no sooner."""
         self._asked = asyncio.Event()
         self._look: Look | None = None
-        """The last one at the log."""
+        """How the log is looked at, while it is followed."""
 
     async def run(self) -> None:
         """Follow the log for ever; outages are waited out and reading goes on where it was."""
@@ -99,10 +99,12 @@ class ReadBack:
         next_offset = self._next.get(partition, 0)
         if next_offset > position.offset:
             return
-        if self._look is not None and next_offset == position.offset:
+        look = self._look
+        if look is not None and next_offset == position.offset and partition not in look.missed:
             # It stands where the reader has come to, so nothing came between: a look would bring this record, and be
-            # for nobody. What has come behind it, it does not hide: the next look begins there.
-            self._look.pass_by(partition, position.offset + 1)
+            # for nobody. What has come behind it, it does not hide: the next look begins there. But where the log's
+            # leader could not tell what it has, or ends before, nobody knows whether the reader's place is the log's.
+            look.pass_by(partition, position.offset + 1)
             self._take(Batch(partition, position.offset, position.offset + 1, [record]))
             return
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -176,28 +178,34 @@ class ReadBack:
             raise NotReady("records are not read back")
 
     async def _follow(self) -> None:
-        pruned_at, looked_at = monotonic(), float("-inf")
         async with self._tail.looks(self._next) as look:
             self._look = look
-            while True:
-                await self._asked_for(looked_at + _UNASKED_S)
-                looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
-                patient: list[asyncio.Future[None]] = []
-                if looking or monotonic() - looked_at >= _UNASKED_S:
-                    looked_at, patient = monotonic(), list(self._patient)
-                    batches = await look()
-                else:
-                    batches = await look(asked)
-                for batch in batches:
-                    self._take(batch)
-                _end(looking, self._looking)
-                missed = LogUnavailable("a partition's leader does not answer") if look.missed else None
-                _end(patient, self._patient, missed)
-                if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
-                    await asyncio.sleep(_AGAIN_S)
-                if monotonic() - pruned_at > _PRUNE_EVERY_S:
-                    self._prune(await self._stored_offsets())
-                    pruned_at = monotonic()
+            try:
+                await self._look_on(look)
+            finally:
+                self._look = None  # nothing is known any more of what comes
+
+    async def _look_on(self, look: Look) -> None:
+        pruned_at, looked_at = monotonic(), float("-inf")
+        while True:
+            await self._asked_for(looked_at + _UNASKED_S)
+            looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
+            patient: list[asyncio.Future[None]] = []
+            if looking or monotonic() - looked_at >= _UNASKED_S:
+                looked_at, patient = monotonic(), list(self._patient)
+                batches = await look()
+            else:
+                batches = await look(asked)
+            for batch in batches:
+                self._take(batch)
+            _end(looking, self._looking)
+            missed = LogUnavailable("a partition's leader does not answer") if look.missed else None
+            _end(patient, self._patient, missed)
+            if not batches and self._waiting:  # acknowledged, and not shown yet: a leader that changes
+                await asyncio.sleep(_AGAIN_S)
+            if monotonic() - pruned_at > _PRUNE_EVERY_S:
+                self._prune(await self._stored_offsets())
+                pruned_at = monotonic()
 
     async def _asked_for(self, at_last: float) -> None:
         """Until somebody waits, or it is time for a look at all that the other replicas took in.

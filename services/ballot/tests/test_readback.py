@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from evote_ballot import readback
 from evote_ballot.readback import ReadBack
 from evote_eventlog import reading
-from evote_eventlog.events import BallotAccepted, BallotBoxClosed, BallotOrder, EventData, OrderSignature
+from evote_eventlog.canonical import canonical_json
+from evote_eventlog.envelope import Envelope, encode
+from evote_eventlog.errors import LogUnavailable, UnknownEvent
+from evote_eventlog.events import BallotAccepted, BallotBoxClosed, BallotOrder, EventData, OrderSignature, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
-from evote_eventlog.record import Record
+from evote_eventlog.record import Record, RecordPosition
 from evote_local.testbed import eventually
 
 pytestmark = pytest.mark.stack
@@ -47,6 +52,7 @@ class Reading:
     """How often the log was asked."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
     """Until it is set, no answer of the log reaches the reader."""
+    following: asyncio.Task[None] = field(init=False)
 
     async def publish(self, data: EventData) -> Record:
         """Into partition 0, whoever it is of."""
@@ -78,12 +84,12 @@ async def reading_back(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(reading, "fetch_from", fetch_and_hold)
     await producer.start()
-    task = asyncio.create_task(watched.reader.run())
+    watched.following = asyncio.create_task(watched.reader.run())
     await watched.reader.catch_up()
     yield watched
     watched.held.set()
-    task.cancel()
-    await asyncio.wait([task])
+    watched.following.cancel()
+    await asyncio.wait([watched.following])
     await producer.stop()
 
 
@@ -129,6 +135,52 @@ async def test_what_a_look_under_way_brings_as_well_is_known_once(reading_back: 
     await reading_back.reader.wait_for(await reading_back.publish(ballot(4)))
 
     assert reading_back.numbers() == [1, 2, 3, 4]
+
+
+async def test_nobody_is_passed_by_where_the_leader_has_not_what_was_acknowledged(
+    reading_back: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader that was left behind, or a log that was cut off: which of them, the reader can't know yet."""
+    monkeypatch.setattr(reading, "monotonic", lambda: 0.0)  # however slow the machine is
+    await reading_back.reader.wait_for(await reading_back.publish(ballot(1)))
+    await reading_back.reader.wait_for(acknowledged_elsewhere(ballot(2), 1))
+    await reading_back.reader.catch_up()
+    await refuses(reading_back, acknowledged_elsewhere(ballot(3), 2), monkeypatch)
+    assert reading_back.numbers() == [1, 2]
+
+    for number in (2, 3):  # the leader has come to it
+        await reading_back.publish(ballot(number))
+    await reading_back.reader.wait_for(await reading_back.publish(ballot(4)))
+
+    assert reading_back.numbers() == [1, 2, 3, 4]
+
+
+async def test_nobody_is_passed_by_when_the_reader_has_stopped(
+    reading_back: Reading, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await reading_back.publish(ballot(1))
+    await reading_back.reader.wait_for(first)
+    newer = canonical_json({**json.loads(first.value), "type": "jp.tsukuba.evote.ballots.OfANewerRelease.v1"})
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers) as next_release:
+        await next_release.send_and_wait(kafka.topic_name(Topic.BALLOTS), newer, partition=1)
+    looking = asyncio.create_task(reading_back.reader.catch_up())
+    with pytest.raises(UnknownEvent):
+        await reading_back.following
+    looking.cancel()
+    await refuses(reading_back, await reading_back.publish(ballot(2)), monkeypatch)
+
+
+def acknowledged_elsewhere(data: BallotAccepted, offset: int) -> Record:
+    """In partition 0, by another leader than the one that the reader asks."""
+    envelope = Envelope.wrap(data, id=data.tracker, source="ballot", time=datetime.now(UTC))
+    return Record(RecordPosition(Topic.BALLOTS, 0, offset), envelope, encode(envelope))
+
+
+async def refuses(reading_back: Reading, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr(readback, "_READ_BACK_WITHIN_S", 0.5)
+        with pytest.raises(LogUnavailable):
+            await reading_back.reader.wait_for(record)
 
 
 async def _until(holds: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 from aiokafka.record.util import calc_crc32c_py
+from evote_eventlog import reading
 from evote_eventlog.errors import LogTruncated
 from evote_eventlog.events import (
     Topic,
@@ -140,8 +141,9 @@ async def test_a_byte_that_is_edited_without_its_checksum_is_found(
 
 
 async def test_a_segment_that_was_cut_off_is_found_though_the_projection_ends(
-    own_system: System, own_node: KafkaNode, events: Any
+    own_system: System, own_node: KafkaNode, events: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "_TRUNCATED_AFTER_S", 1.0)
     system = own_system
     async with system.running():
         await system.cast(events, range(BALLOTS))
@@ -169,8 +171,9 @@ async def _raised_at(system: System, where: str) -> bool:
 
 
 async def test_kafka_put_back_to_an_older_copy_is_found_though_the_projection_ends(
-    own_system: System, own_node: KafkaNode, events: Any, tmp_path: Path
+    own_system: System, own_node: KafkaNode, events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "_TRUNCATED_AFTER_S", 1.0)
     system = own_system
     await _roll_kafka_back(system, own_node, events, tmp_path)
     async with system.running() as tasks:

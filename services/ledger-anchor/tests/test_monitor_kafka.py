@@ -9,6 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from evote_anchors.anchor import Anchor
+from evote_eventlog import reading
 from evote_eventlog.errors import LogTruncated
 from evote_eventlog.events import (
     CheckpointSigned,
@@ -155,7 +156,10 @@ async def _is_gone(topic: str, admin: AIOKafkaAdminClient) -> bool:
     return topic not in await admin.list_topics()
 
 
-async def test_a_topic_that_is_made_anew_is_found_though_the_projection_ends(system: System, events: Any) -> None:
+async def test_a_topic_that_is_made_anew_is_found_though_the_projection_ends(
+    system: System, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_TRUNCATED_AFTER_S", 1.0)
     async with system.running():
         await system.cast(events, range(BALLOTS))
     admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka.bootstrap_servers)

@@ -333,6 +333,31 @@ def test_every_alert_fires_when_it_should_and_is_quiet_when_all_is_well(tmp_path
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.slow
+def test_what_is_left_of_a_weeks_budget_outlives_a_quiet_hour(tmp_path: Path) -> None:
+    """Nobody casts at first, and a share of nothing is no number: the sum over a week would be none either."""
+    slo = "evote-casts-available"
+    labels = f'sloth_id="{slo}", sloth_service="evote", sloth_slo="casts-available"'
+    left = f'slo:period_error_budget_remaining:ratio{{{labels}, sloth_window="1w"}}'
+    cast = f'{_HTTP}_count{{http_route="/elections/{{election_uuid}}/ballots",http_request_method="POST"}}'
+    world = {
+        "interval": "1m",
+        "input_series": [{"series": cast, "values": "0x60 0+10x60"}],
+        "promql_expr_test": [
+            {"expr": left, "eval_time": "30m"},
+            {"expr": left, "eval_time": "2h", "exp_samples": [{"labels": left, "value": 1}]},
+        ],
+    }
+    groups = [group for group in GROUPS if group["name"].endswith(slo)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
+    tests = {"rule_files": [str(tmp_path / "rules.yml")], "evaluation_interval": "1m", "tests": [world]}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(tests))
+    run = subprocess.run(
+        ["promtool", "test", "rules", str(tmp_path / "test.yml")], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_every_alert_has_a_case() -> None:
     assert {case.alert for case in CASES} | {_ALWAYS} == {rule["alert"] for rule in ALERTS}
 

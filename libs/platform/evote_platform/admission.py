@@ -25,6 +25,8 @@ _BEGUN_A_TURN: Final = 4
 LATE_S: Final = LONGEST_S / 2
 """For how long a request may have waited, in seconds. A loop that has too much to do lets in those who are about to be
 late: with no time left they would be turned away at the door behind this one, which is empty then."""
+_CROWD: Final = 16
+"""While fewer wait, there is room for those who are late, too: a machine stood still for a moment."""
 _WEIGHT: Final = 1 / 8
 _HEAD: Final = [
     (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
@@ -65,16 +67,14 @@ class Admission:
             self._waiting.append((at, turn))
             admitted: bool = await turn
             return admitted
-        return self._begin(at, time.monotonic())
+        self._begin(time.monotonic())
+        return True
 
-    def _begin(self, at: float, now: float) -> bool:
-        if now - at > LATE_S:
-            return False
+    def _begin(self, now: float) -> None:
         if not self._begun:
             self._turned_at = now
             asyncio.get_running_loop().call_soon(self._next_turn)
         self._begun += 1
-        return True
 
     def _next_turn(self) -> None:
         now = time.monotonic()
@@ -83,8 +83,12 @@ class Admission:
         self._begun = 0
         while self._waiting and self._begun < _BEGUN_A_TURN:
             at, turn = self._waiting.popleft()
-            if not turn.done():  # cancelled, with its connection
-                turn.set_result(self._begin(at, now))
+            if turn.done():  # cancelled, with its connection
+                continue
+            is_admitted = now - at <= LATE_S or len(self._waiting) < _CROWD
+            if is_admitted:
+                self._begin(now)
+            turn.set_result(is_admitted)
 
     async def _turn_away(self, scope: Scope, send: Send) -> None:
         problem = Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s))

@@ -85,12 +85,12 @@ class Door:
 
     def require_room(self, arrived: float) -> None:
         """Raise ``overloaded`` when the work of who ``arrived`` then would not be done in time."""
-        now = self._monotonic()
-        first = next(iter(self._arrivals.values()), arrived)
-        if now - min(first, arrived) > self._longest_s:
-            raise self._overloaded()
         here = self._inside + len(self._arrivals)
-        if here >= self._few and now - arrived + (here + 1) * (self._between_s or 0.0) > self._longest_s:
+        if here < self._few:
+            return
+        now, first = self._monotonic(), next(iter(self._arrivals.values()), arrived)
+        work_s = (here + 1) * (self._between_s or 0.0)
+        if now - min(first, arrived) > self._longest_s or now - arrived + work_s > self._longest_s:
             raise self._overloaded()
 
     @asynccontextmanager

@@ -13,7 +13,6 @@ import pytest
 from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
 from evote_platform import bodylimit, connections
-from evote_platform.door import LONGEST_S
 from evote_platform.health import Readiness
 from evote_platform.management import OPERATIONS
 from evote_platform.server import listen, server_of
@@ -239,23 +238,13 @@ def hold_the_loop(seconds: float) -> None:
     time.sleep(seconds)
 
 
-async def test_who_waited_too_long_before_anybody_read_it_is_turned_away_and_who_comes_after_is_served(
-    street: Street,
-) -> None:
-    late, probe = await street.client(), await street.client()
-    late.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
-    probe.say(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")
-    hold_the_loop(LONGEST_S + 0.1)
-    status, document = await late.answer()
-    assert (status, json.loads(document)["type"]) == (503, "urn:tsukuba-evote:problem:overloaded")
-    assert (await probe.answer())[0] == 200, "a replica that is busy lives"
-
-    async def served() -> bool:
-        after = await street.client()
-        after.say(b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
-        return (await after.answer())[0] == 404
-
-    await eventually(served)
+async def test_what_a_request_waits_for_before_anybody_reads_it_is_counted_as_waited(street: Street) -> None:
+    client = await street.client()
+    client.say(b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}")
+    sent = time.monotonic()
+    hold_the_loop(0.5)
+    _, document = await client.answer()
+    assert json.loads(document)["at"] < sent + 0.4, "it is in the kernel since then"
 
 
 async def test_what_a_slow_line_takes_for_a_body_is_not_counted_as_waited(street: Street) -> None:

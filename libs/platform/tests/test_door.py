@@ -113,10 +113,15 @@ async def test_who_goes_away_gives_the_place_in_the_queue_up() -> None:
 
 
 async def test_what_was_waited_before_the_door_is_waited() -> None:
-    watch = Watch()
+    watch, leave = Watch(), asyncio.Event()
     door = watch.door(AT_ONCE)
+    assert not refused(door, watch.now - LONGEST_S - 0.001), "there is room"
+    inside = asyncio.create_task(hold(door, leave, [], 0))
+    await eventually(lambda: _is(door.inside == 1))
     assert not refused(door, watch.now - LONGEST_S)
     assert refused(door, watch.now - LONGEST_S - 0.001), "in the kernel, or in the event loop"
+    leave.set()
+    await inside
 
 
 async def test_those_inside_are_in_the_way_as_those_who_wait() -> None:

@@ -20,31 +20,10 @@ from evote_belenios.order import LARGEST_NUMBER, sign_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .recorded import Order, Recorded, Signature
+
 NewElection = Callable[[Group, Sequence[Question]], Election]
 QUESTION = Question("賛成ですか", ("はい", "いいえ"), True, 1, 1)
-
-
-@dataclass(frozen=True)
-class Signature:
-    challenge: str
-    response: str
-
-
-@dataclass(frozen=True)
-class Order:
-    number: int
-    signature: Signature
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """As an event ``BallotAccepted`` has it."""
-
-    election_uuid: str
-    credential: str
-    tracker: str
-    ballot: str
-    order: Order
 
 
 @dataclass

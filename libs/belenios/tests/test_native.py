@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nacl import bindings as sodium
 
+from .recorded import Order, Recorded, Signature
 from .verdicts import examined, verdict
 
 NewElection = Callable[[Group, Sequence[Question]], Election]
@@ -228,38 +229,13 @@ def said_of(path: Path) -> object:
     return failures, report.warnings, report.ballots, report.counted, report.head, report.voters
 
 
-@dataclass(frozen=True)
-class Written:
-    """A signature, as an event has it."""
-
-    challenge: str
-    response: str
-
-
-@dataclass(frozen=True)
-class Order:
-    number: int
-    signature: Written
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A record of a cast, as an event ``BallotAccepted`` has it."""
-
-    election_uuid: str
-    credential: str
-    tracker: str
-    ballot: str
-    order: Order
-
-
 def recorded(ballot: Told, number: int, group: Group = ED25519) -> Recorded:
     """What a ballot service records, of a ballot that may be none; whoever signs knows the ballot's credential."""
     private = ballot.credential
     public, uuid = public_credential(private, ballot.election.uuid, group), ballot.election.uuid
     tracker = tracker_of(ballot.text)
     signed = sign_order(private, uuid, group, tracker, number, secrets.token_bytes).signature
-    return Recorded(uuid, public, tracker, ballot.text, Order(number, Written(**signed.to_json())))  # type: ignore[arg-type]
+    return Recorded(uuid, public, tracker, ballot.text, Order(number, Signature(**signed.to_json())))  # type: ignore[arg-type]
 
 
 def changed_record(data: st.DataObject, told: list[Told], ballot: Told) -> Recorded:
@@ -306,7 +282,7 @@ def signed_again(ballot: Told, record: Recorded) -> Recorded:
         proof = prove_knowledge(ED25519, secret, prefix, secrets.token_bytes)
     except UnicodeEncodeError:
         return record
-    return replace(record, order=Order(record.order.number, Written(**proof.to_json())))  # type: ignore[arg-type]
+    return replace(record, order=Order(record.order.number, Signature(**proof.to_json())))  # type: ignore[arg-type]
 
 
 def said_of_cast(found: ExaminedCast) -> tuple[object, object]:
@@ -354,7 +330,7 @@ def test_the_core_takes_what_holds_by_itself_and_each_rule_is_reached(told: list
         replace(other, credential=record.credential),
         replace(record, order=other.order),
         replace(record, order=replace(record.order, number=0)),
-        replace(record, order=replace(record.order, signature=Written("00", "0"))),
+        replace(record, order=replace(record.order, signature=Signature("00", "0"))),
     ):
         (found,) = examine_casts([broken])
         rules.add(

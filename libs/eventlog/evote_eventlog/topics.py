@@ -66,6 +66,10 @@ async def create_topics(
         partitions: the number of partitions of each topic to create.
         replication: copies of each partition; from 3 on, 2 of them must have a record before it
             is acknowledged (``min.insync.replicas``).
+
+    Raises:
+        TopicsUnavailable: Kafka refused one.
+        LogUnavailable: a leader did not answer in time.
     """
     configs = {setting.name: setting.value for setting in SETTINGS}
     configs["min.insync.replicas"] = str(Copies.of(replication).in_sync)
@@ -80,26 +84,10 @@ async def create_topics(
         for name, code, message in answer.topic_errors:
             if code not in (0, _TOPIC_ALREADY_EXISTS):
                 raise TopicsUnavailable(name, message or for_code(code).__name__)
-        await _wait_for_leaders(admin, [topic.name for topic in wanted])
+        # Creation is asynchronous: who came too early would find no leader, or one that doesn't know yet that it is.
+        await EventTail(settings, partitions).end_offsets()
     finally:
         await admin.close()
-
-
-async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    """Creation is asynchronous: a producer that comes too early would see no leader."""
-    reason = ""
-    for _ in range(100):
-        described = await admin.describe_topics(names)
-        waiting = [
-            topic["topic"]
-            for topic in described
-            if topic["error_code"] != 0 or any(part["leader"] < 0 for part in topic["partitions"])
-        ]
-        if not waiting:
-            return
-        reason = f"no leader for {', '.join(waiting)}"
-        await asyncio.sleep(0.05)
-    raise TopicsUnavailable(names[0], reason)
 
 
 async def topic_faults(kafka: KafkaSettings, topics: Collection[Topic]) -> dict[Topic, list[str]]:

@@ -191,7 +191,10 @@ def test_what_is_taken_at_once_is_what_the_definition_takes(data: st.DataObject)
     elif how == "an attribute":
         told = attributes(envelope)
         told[data.draw(st.sampled_from([*sorted(told), "more"]))] = data.draw(LEAVES)
-        value = rfc8785.dumps(told) if data.draw(st.booleans()) else canonical(told)
+        value = canonical(told)
+        if data.draw(st.booleans()):
+            with contextlib.suppress(rfc8785.CanonicalizationError):  # what has no canonical JSON stays as it is
+                value = rfc8785.dumps(told)
     elif how == "a leaf":
         cls, facts = data.draw(data_with_a_strange_leaf())
         told = {**attributes(envelope), "type": cls.type_name(), "data": facts}

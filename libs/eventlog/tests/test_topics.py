@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from evote_eventlog.errors import LogUnavailable, TopicsUnfit
 from evote_eventlog.events import Topic
 from evote_eventlog.kafka import PRODUCTION, KafkaSettings
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import SETTINGS, TopicWatch, create_topics, topic_faults
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.kafka_sabotage import change_topic, delete_head
@@ -37,6 +39,16 @@ OURS = {setting.name: setting.value for setting in SETTINGS}
 
 async def test_topics_as_they_are_created_are_without_fault(kafka: KafkaSettings) -> None:
     assert await topic_faults(kafka, list(Topic)) == {}
+
+
+async def test_each_leader_answers_once_the_topics_are_made(kafka_node: KafkaNode) -> None:
+    """Metadata name a leader before it knows of that itself: who goes by them alone comes too early."""
+    for _ in range(5):
+        settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")
+        await create_topics(settings, {Topic.BALLOTS: 20, Topic.IDENTITY: 20})
+        async with EventTail(settings, [Topic.BALLOTS, Topic.IDENTITY]).looks({}) as look:
+            await look()
+            assert not look.missed
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

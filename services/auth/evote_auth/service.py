@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
 from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.door import Door
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
@@ -30,7 +31,7 @@ from prometheus_client import CollectorRegistry
 from .domain.faces import FaceKeys
 from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
 from .keys.room import KeyRoom
-from .metrics import ReleaseMetrics, RevocationMetrics
+from .metrics import ReleaseMetrics, RevocationMetrics, Way
 from .phone.provider import PhoneProvider, open_client
 from .projection import AuthProjection
 from .releasing import Releasing
@@ -61,6 +62,9 @@ class AuthService:
     """Seconds."""
     access: Access
     address_limit: TokenBucket
+    doors: Mapping[Way, Door]
+    """Before the releases, one for each way in: where the phone's provider or a responder keeps one way's people
+    waiting, the other ways' don't wait behind them."""
 
     def require_face_keys(self) -> FaceKeys:
         """The keys of the face way; ``FaceNotOffered`` where there is none."""
@@ -116,6 +120,8 @@ async def running(
         readiness.watch("revocation-lists", trust.check)
         keys = KeyRoom(settings.key_store())
         readiness.watch("credential-keys", keys.check)
+        doors, metrics = {way: Door() for way in Way}, ReleaseMetrics(registry)
+        metrics.watch(doors)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -124,7 +130,7 @@ async def running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    releasing=Releasing(producer, keys, settings.auditor_key(), ReleaseMetrics(registry)),
+                    releasing=Releasing(producer, keys, settings.auditor_key(), metrics),
                     trust=trust,
                     face_keys=settings.face_keys(),
                     phone=None if phone is None else PhoneProvider(http, phone, clock),
@@ -133,6 +139,7 @@ async def running(
                     sleep=asyncio.sleep,
                     access=Access(SERVICE, roster, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
+                    doors=doors,
                 )
         finally:
             keys.close()

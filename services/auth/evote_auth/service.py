@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -114,6 +115,7 @@ async def running(
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -96,6 +97,7 @@ async def running(
         readiness.watch("read-back", read_back.check)
         readiness.register("verification", verifier.check_alive)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 from evote_anchors.anchor import ChainName
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -123,6 +124,7 @@ async def running(
         readiness.watch("projection", runner.caught_up)
         readiness.watch("sequencer", sequencer.check)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

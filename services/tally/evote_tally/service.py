@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -87,6 +88,7 @@ async def running(
         readiness.watch("projection", runner.caught_up)
         readiness.watch("log", examination.check)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -168,7 +168,7 @@ class ProjectionRunner:
                 self._hurried.clear()
                 records = await self._poll(consumer, reader)
                 await self._check(consumer)
-                if records <= FEW_RECORDS:
+                if 0 < records <= FEW_RECORDS:
                     await self._rest(began + self._round_s - monotonic())
             raise self._assignment_failure
         finally:

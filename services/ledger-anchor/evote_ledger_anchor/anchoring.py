@@ -105,7 +105,7 @@ class Anchoring:
         self._waiting: deque[tuple[int, datetime]] = deque()
         """Sizes that were there to be anchored, and since when; smallest first."""
         self._unfinished = asyncio.Event()
-        """Set while something of the log is in no final block."""
+        """Set when something of the log is there to be anchored."""
 
     async def run(self) -> None:
         """Run until cancelled; outages of the chain, of Kafka and of the database are waited out."""
@@ -128,7 +128,10 @@ class Anchoring:
 
     async def _until_the_next_look(self) -> None:
         await asyncio.sleep(self._pace.poll_s)
-        # What is final stays where it is: nobody waits for the next block while all of the log is.
+        if self._newest > self._verified:
+            return
+        # What is final stays where it is: while all of the log is, nobody waits for the next block.
+        self._unfinished.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, _QUIET_LOOK_S - self._pace.poll_s)):
                 await self._unfinished.wait()
@@ -228,8 +231,6 @@ class Anchoring:
         with span("announce final anchor", self._about(size)):
             await self._producer.publish(AnchorVerified.model_validate(announced))
         self._verified = size
-        if self._newest <= size:
-            self._unfinished.clear()
         self._metrics.anchors.labels(self._writer.chain).inc()
         while self._waiting and self._waiting[0][0] <= size:
             _, since = self._waiting.popleft()

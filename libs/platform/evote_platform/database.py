@@ -230,6 +230,15 @@ async def schema_pool(
         yield pool
 
 
+async def require_migrated(database_url: SecretStr, schema: Schema) -> None:
+    """Return when the database takes a connection of ours and has the tables of this release.
+
+    Raises :class:`SchemaBehind`; OSError, asyncpg.PostgresError or asyncpg.InterfaceError: it is away or refuses.
+    """
+    async with asyncio.timeout(_CONNECT_TIMEOUT_S), await open_pool(database_url, schema.name, max_size=1) as pool:
+        await _require_migrated(pool, schema)
+
+
 async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:
     needed = sorted(path.stem for path in schema.migrations.glob("*.sql"))
     try:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from evote_ballot import store, verification
 from evote_ballot.domain import history
 from evote_ballot.domain.cast import open_cast
+from evote_belenios import native
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
@@ -67,6 +68,16 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
     text = (await place.audited(f"ballots/{receipt['tracker']}")).text
     assert text == record.envelope.data.ballot
+
+
+async def test_a_replica_shows_who_does_its_arithmetic(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def shown() -> dict[str, object]:
+        return (await place.client.get("/readyz")).json()["checks"]["arithmetic"]
+
+    assert (await shown())["detail"].startswith(native.arithmetic())
+    monkeypatch.setattr(native, "core", None)
+    assert await shown() == {"ok": True, "detail": await native.check()}, "the same is accepted, only later"
+    assert (await native.check()).startswith(native.REFERENCE)
 
 
 @pytest.mark.usefixtures("without_core")

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
-from evote_platform import bodylimit, connections
+from evote_platform import admission, bodylimit, connections
 from evote_platform.health import Readiness
 from evote_platform.management import OPERATIONS
 from evote_platform.server import listen, server_of
@@ -218,6 +218,18 @@ async def test_where_operators_have_a_port_apart_the_public_one_answers_the_publ
     for client, status in ((public, 200), (management, 404)):
         client.say(board)
         assert (await client.answer())[0] == status
+
+
+async def test_who_comes_by_the_operators_port_waits_behind_no_crowd(
+    street_and_yard: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "LATE_S", -1.0)
+    monkeypatch.setattr(admission, "_CROWD", 0)
+    for port, path, status in ((0, f"/status/{'a' * 43}", 503), (1, "/statusz", 200)):
+        clients = [await street_and_yard.client(port) for _ in range(MOST_CONNECTIONS)]
+        for client in clients:
+            client.say(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert status in {(await client.answer())[0] for client in clients}
 
 
 async def test_a_replica_that_is_flooded_still_says_that_it_lives(street_and_yard: Street) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 from evote_anchors.anchor import ChainName
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -21,11 +22,12 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
 from prometheus_client import CollectorRegistry
@@ -96,9 +98,10 @@ async def running(
     policy = settings.witness_policy(key.verifier)
     async with (
         open_chains(chain_settings) as chains,
-        schema_pool(
+        pool_when_there(
             settings.database_url,
             SCHEMA,
+            readiness,
             max_size=settings.database_pool_size,
             sessions=_locks(policy, chains),
         ) as pool,
@@ -122,6 +125,7 @@ async def running(
         readiness.watch("projection", runner.caught_up)
         readiness.watch("sequencer", sequencer.check)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -16,7 +16,7 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def keep_memory() -> None:
-    """No other process of the same user may read this one's memory or trace it from here on (prctl(2), PR_SET_DUMPABLE).
+    """No other process of the same user may read this one's memory, or trace it, from here on (``prctl(2)``).
 
     In a container that may make no namespaces the decoder is the same user as the service, with its keys, and as the
     workers, with their faces.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction
 
 from evote_auth.main import PROGRAM as AUTH
 from evote_ballot.main import PROGRAM as BALLOT
@@ -52,4 +52,5 @@ def test_no_request_waits_for_a_thread_that_only_passes_something_on() -> None:
     for route, asked in routes():
         for call in (route.endpoint, *asked):
             assert callable(call)
-            assert iscoroutinefunction(call) or iscoroutinefunction(type(call).__call__), (route.path, call)
+            kinds = (call, type(call).__call__)
+            assert any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in kinds), (route.path, call)

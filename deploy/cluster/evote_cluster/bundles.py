@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,6 @@ from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
 from .programs import Missing, folder, home
 
 REGISTRY: Final = "evote.local"
-_TOKEN: Final = {"SOFTHSM2_CONF": "/opt/token/softhsm2.conf"}
-"""What the library of the token reads of its environment (:mod:`.hsm`)."""
 POSTGRESQL_MAJOR: Final = 15
 """Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
@@ -91,23 +89,7 @@ def of_services() -> Mapping[str, Bundle]:
             repository, digest = image["repository"], image["digest"]
             archive = SERVICES / f"{part.name}.tar"
             found[part.value] = Bundle(archive, f"{repository}:{_tag_of(archive)}", digest)
-    return {**found, "auth": _with_token(found["auth"])}
-
-
-def _with_token(bundle: Bundle) -> Bundle:
-    """auth's image with what the library of the city's token reads of its environment: the chart knows no maker's."""
-    place = home() / "images"
-    place.mkdir(parents=True, exist_ok=True)
-    archive, called = place / "token-auth.tar", f"{bundle.name.rpartition(':')[0]}:token"
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        layers = _layers_of(bundle.archive, Path(folder))
-        return Bundle(archive, called, write_image(archive, called, layers, _start("auth"), {}))
-
-
-def _start(value: str) -> Start:
-    """Of a service's image, as it runs here."""
-    start = next(part.start for part in PARTS.values() if part.value == value)
-    return replace(start, environment={**start.environment, **_TOKEN}) if value == "auth" else start
+    return found
 
 
 _NEXT_RELEASE: Final = Path(__file__).parents[3] / "tests/e2e/next_release.py"
@@ -141,7 +123,8 @@ def _follow(bundle: Bundle, value: str) -> Bundle:
             shutil.copy(_NEXT_TABLES, stage / "tables" / f"9999_{_NEXT_TABLES.name}")
             folders[_find_folder(layers, "evote_ballot/migrations")] = stage / "tables"
         own = pack_folders(folders, stage / "own.tar.gz")
-        environment = {**_start(value).environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
+        start = next(part.start for part in PARTS.values() if part.value == value)
+        environment = {**start.environment, "PYTHONPATH": "/app/next", "NEXT_RELEASE_OF": module}
         after = Start(["/app/bin/python", "-m", "next_release"], ["serve"], environment)
         digest = write_image(archive, called, (*layers, own), after, {})
     return Bundle(archive, called, digest)

@@ -21,6 +21,8 @@ from .programs import Missing
 _AT: Final = "/opt/token"
 """Where the chart has it."""
 MODULE: Final = f"{_AT}/libsofthsm2.so"
+ENVIRONMENT: Final = {"SOFTHSM2_CONF": f"{_AT}/softhsm2.conf"}
+"""What the library reads of it."""
 CLAIM: Final = "evote-token"
 _NEVER_READY: Final = {"conditionType": "evote.example/never"}
 

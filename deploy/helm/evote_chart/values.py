@@ -22,6 +22,10 @@ Replicas = Annotated[int, Field(ge=1, le=100)]
 PoolSize = Annotated[int, Field(ge=2, le=100)]
 Quantity = Annotated[str | int, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 Labels = dict[str, str]
+Variables = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str],
+    Field(json_schema_extra={"additionalProperties": False}),
+]
 KeyLine = Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9_-]{43}:[0-9a-f]{8}$")]
 Key32 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
@@ -185,6 +189,24 @@ LedgerOwn: Any = _own("ledger-anchor")
 TallyOwn: Any = _own("tally")
 
 
+class TokenFiles(_Values):
+    """Files that the token's library looks for."""
+
+    volume: VolumeSource
+    """Such as a Secret with the client's certificate and its configuration."""
+    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+){2,}$")]
+    """The folder where it looks for them, such as ``/etc/luna``; auth reads it alone."""
+
+
+class TokenClient(_Values):
+    """What the token's library reads by itself, such as where a token on the network is and by which certificate it is
+    asked. auth's pods have it, and no others."""
+
+    env: Variables | None = None
+    """Variables of its environment, none of which is ours (``EVOTE_…``) or secret: what is secret is a file."""
+    files: TokenFiles | None = None
+
+
 class Auth(_Service):
     autoscaling: Autoscaling | None = None
     settings: AuthOwn
@@ -197,6 +219,7 @@ class Auth(_Service):
     token_volume: VolumeSource | None = None
     """At ``/opt/token``: the PKCS #11 library that ``settings.credentialTokenModule`` names, where the image doesn't
     have it."""
+    token_client: TokenClient | None = None
 
 
 class Biometric(_Service):

@@ -219,6 +219,27 @@ def test_each_setting_that_is_a_value_comes_to_its_service_as_it_is(
         assert {f"EVOTE_{name.upper()}" for name in fields_of(service)} <= named
 
 
+def test_what_the_tokens_library_reads_comes_to_auths_pods_as_it_is_and_to_no_others(tmp_path: Path) -> None:
+    client = {
+        "env": {"ChrystokiConfigurationPath": "/etc/luna", "SOFTHSM2_CONF": "on: #1"},
+        "files": {"path": "/etc/luna", "volume": {"secret": {"secretName": "evote-luna"}}},
+    }
+    file = tmp_path / "client.yaml"
+    file.write_text(yaml.safe_dump({"auth": {"tokenClient": client}}))
+    without, with_it = pods(rendered("city-240k")), pods(rendered("city-240k", "--values", str(file)))
+    assert {name for name, pod in with_it.items() if pod != without[name]} == {"auth"}
+    spec, before = with_it["auth"]["spec"], without["auth"]["spec"]
+    (container,), (plain,) = spec["containers"], before["containers"]
+    added = {name: value for name, value in environment(container).items() if name not in environment(plain)}
+    assert added == client["env"]
+    mounts = [mount for mount in container["volumeMounts"] if mount not in plain["volumeMounts"]]
+    assert mounts == [{"name": "token-client", "mountPath": "/etc/luna", "readOnly": True}]
+    volumes = [volume for volume in spec["volumes"] if volume not in before["volumes"]]
+    assert volumes == [{"name": "token-client", "secret": {"secretName": "evote-luna"}}]
+    done = kubeconform(rendered("city-240k", "--values", str(file)))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def _plain(value: object) -> object:
     return value if isinstance(value, int | float | str) else str(value)
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import httpx
 from evote_belenios.ballots import tracker_of
@@ -19,6 +20,7 @@ from evote_belenios.groups import ED25519, Group
 from evote_belenios.order import sign_order
 from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature
 from evote_platform.clock import utc_now
+from evote_platform.door import Door
 from fastapi import FastAPI
 
 _WITHIN_S, _SLOWLY_WITHIN_S = 50, 300
@@ -48,6 +50,24 @@ class MovableClock:
 
     def __call__(self) -> datetime:
         return utc_now() + self.moved
+
+
+class Watch:
+    """A clock for doors that stands still unless it is moved; who is told to come again is, after the shortest time."""
+
+    longest_s: Final = 40.0
+    """More than a test takes: who waits at its doors is turned away by this clock, never by the machine's."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def arrived(self, _: object) -> float:
+        """Whoever comes has come now."""
+        return self.now
+
+    def door(self, at_once: int) -> Door:
+        """A door by this clock."""
+        return Door(at_once, self.longest_s, lambda: self.now, lambda low, _: low)
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = _WITHIN_S) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -448,14 +449,51 @@ def test_both_recall_of_a_ballot_what_it_adds_to_box_and_tally(told: list[Told],
         assert (type(by_core), str(by_core)) == (type(by_reference), str(by_reference))
 
 
-def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_the_reference() -> None:
-    look = "from evote_belenios import native; print(native.arithmetic())"
-    of_another_version = f"import evote_belenios_core as core; core.__version__ = '0.0.9'; {look}"
-    missing = f"import sys; sys.modules['evote_belenios_core'] = None; {look}"
-    switched_off = f"import os; os.environ[{native.SWITCH!r}] = 'off'; {look}"
-    for program, says in [
-        (look, native.arithmetic()),
-        *((one, native.REFERENCE) for one in (of_another_version, missing, switched_off)),
+SWITCHED_ON = {name: value for name, value in os.environ.items() if name != native.SWITCH}
+
+
+def asked(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**SWITCHED_ON, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_a_core_of_another_version_or_none_or_switched_off_leaves_the_work_to_the_reference_and_that_is_said() -> None:
+    tell = "print(native.arithmetic(), asyncio.run(native.check()), sep=os.linesep)"
+    look = f"import asyncio, os; from evote_belenios import native; {tell}"
+    old = "the compiled core that is installed is 0.0.9, and "
+    for program, environment, why in [
+        (
+            f"import evote_belenios_core as core; core.__version__ = '0.0.9'; {look}",
+            {},
+            f"{old}{native.VERSION} belongs here",
+        ),
+        (f"import sys; sys.modules['evote_belenios_core'] = None; {look}", {}, "no compiled core is installed"),
     ]:
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == says
+        done = asked(program, **environment)
+        what_to_do = f"{why}: `make install` compiles it"
+        assert done.stdout.splitlines() == [native.REFERENCE, f"{native.REFERENCE}: {what_to_do}"]
+        assert len(done.stderr.splitlines()) == 1 and done.stderr.strip().endswith(what_to_do)
+    switched_off = asked(look, **{native.SWITCH: "off"})
+    assert switched_off.stdout.splitlines()[0] == native.REFERENCE
+    assert switched_off.stderr == "", "whoever asked for it knows"
+    here = asked(look)
+    assert here.stdout.splitlines() == [native.arithmetic()] * 2
+    assert (here.stderr == "") == (native.core is not None)
+
+
+def test_workers_do_not_say_again_that_there_is_no_core(tmp_path: Path) -> None:
+    (tmp_path / "evote_belenios_core.py").write_text("__version__ = '0.0.9'")
+    done = asked(
+        "from concurrent.futures import ProcessPoolExecutor as Pool; from multiprocessing import get_context\n"
+        "from evote_belenios import native\n"
+        "if __name__ == '__main__':\n"
+        "    with Pool(1, get_context('spawn')) as pool: print(pool.submit(native.arithmetic).result())",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.stdout.strip() == native.REFERENCE
+    assert len(done.stderr.splitlines()) == 1

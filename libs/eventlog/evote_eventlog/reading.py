@@ -38,6 +38,9 @@ class LogReader:
     A consumer of Kafka goes on behind whatever it can't see: records that were deleted, by a person or by a topic's
     settings, look to it like a transaction's marker. Where the offsets that it gives are not one after the other, but
     for markers that came with them, the batches themselves are looked at (:mod:`.batches`).
+
+    Who is not behind has one fetch for each time that they ask, which brings all that came until then; for who is
+    behind, the consumer fetches ahead.
     """
 
     def __init__(self, kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> None:
@@ -106,6 +109,7 @@ class LogReader:
 
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
         """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
+        self._consumer.resume(*self._consumer.paused())
         try:
             fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
                 timeout_ms=timeout_ms, max_records=_BATCH_RECORDS
@@ -116,6 +120,9 @@ class LogReader:
             raise
         except Exception:  # a header's name that is no UTF-8, for one: brokers take it, and aiokafka's parser ends
             return None
+        if 0 < sum(map(len, fetched.values())) <= FEW_RECORDS:
+            # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
+            self._consumer.pause(*self._consumer.assignment())
         return fetched
 
     async def _next(

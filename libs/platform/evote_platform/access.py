@@ -34,7 +34,7 @@ from fastapi.security.http import HTTPBase
 
 from .bodylimit import Beforehand, passed
 from .clock import Clock
-from .problems import RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
+from .problems import OUT_OF_SERVICE, RATE_LIMITED, SCRAPER_UNKNOWN, Problem, kind
 from .ratelimit import TokenBucket, address_key
 from .roster import RosterFile
 
@@ -141,7 +141,10 @@ async def running_service(request: Request) -> Any:
 
 
 def _service(request: Request) -> Any:
-    return request.app.state.service
+    try:
+        return request.app.state.service
+    except AttributeError:
+        raise Problem(OUT_OF_SERVICE) from None  # it waits for something in its start
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .arrival import arrived
-from .cross_origin import TURNED_AWAY_SCOPE_KEY
 from .door import LONGEST_S, Appointments
-from .management import OPERATIONS
-from .observer import SECURITY_HEADERS, HttpMetrics, method_of
+from .management import MANAGEMENT_SCOPE_KEY, PROBED
+from .observer import SECURITY_HEADERS, HttpMetrics
 from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
+from .routing import RouteTable
 
 _BEGUN_A_TURN: Final = 4
 LATE_S: Final = LONGEST_S / 2
@@ -38,14 +38,16 @@ _HEAD: Final = [
 class Admission:
     """ASGI middleware around the observer: a line of log for each who is turned away would cost more than the answer.
 
-    What operators and probes ask for is never turned away: a replica that is busy is ready all the same. Nor is a
-    browser's question whether it may ask (a preflight), which is cheap: a page would be told that there was no answer.
+    What probes ask for is never turned away: a replica that is busy is ready all the same. Nor is whoever comes by the
+    management port: an operator who wants to know what is wrong. Nor is a browser's question whether it may ask (a
+    preflight), which is cheap: a page would be told that there was no answer.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
-        """``metrics`` count who is turned away as every answer."""
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, routes: RouteTable) -> None:
+        """``metrics`` count who is turned away as every answer, by the one of ``routes`` that they came for."""
         self._app = app
         self._metrics = metrics
+        self._routes = routes
         self._appointments = Appointments()
         self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
         self._begun = 0
@@ -92,14 +94,17 @@ class Admission:
 
     async def _turn_away(self, scope: Scope, send: Send) -> None:
         problem = Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s))
-        scope[TURNED_AWAY_SCOPE_KEY] = True
+        # For the metrics, which promise something of single routes, and for the headers that let the front read it.
+        scope["route"] = self._routes.find(scope, scope["method"])
         answer = problem.response().body
         head = [*_HEAD, (b"content-length", b"%d" % len(answer))]
         head.append((b"retry-after", problem.headers["Retry-After"].encode()))
         await send({"type": "http.response.start", "status": OVERLOADED.status, "headers": head})
         await send({"type": "http.response.body", "body": answer})
-        self._metrics.turned_away(method_of(scope), time.monotonic() - arrived(scope))
+        self._metrics.turned_away(scope)
 
 
 def _is_exempt(scope: Scope) -> bool:
-    return scope["type"] != "http" or scope["path"] in OPERATIONS or scope["method"] == "OPTIONS"
+    if scope["type"] != "http" or scope["method"] == "OPTIONS":
+        return True
+    return scope["path"] in PROBED or MANAGEMENT_SCOPE_KEY in scope

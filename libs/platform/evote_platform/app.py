@@ -26,6 +26,7 @@ from .in_tens import InTens
 from .observer import HttpMetrics, RequestObserver
 from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
 from .process_metrics import LoopLag, ReadyMetrics
+from .routing import RouteTable
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -93,19 +94,20 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the client's Host header
         responses={"default": _PROBLEM},
     )
+    ready = ReadyMetrics(registry, readiness, service=service_name, version=version, clock=clock)
+    health = _health_router(readiness, registry, ready, clock)
+    routes = RouteTable([health, *routers])
     install_problem_handlers(app, problems)
     app.add_middleware(ConditionalAnswers)
     if front_origins:
-        own_routes = [route for router in routers for route in router.routes]
-        app.add_middleware(Preflights, origins=front_origins, routes=own_routes)
+        app.add_middleware(Preflights, origins=front_origins, routes=routes)
     metrics = HttpMetrics(registry)
     app.add_middleware(RequestObserver, metrics=metrics, new_request_id=lambda: secrets.token_hex(8))
-    app.add_middleware(Admission, metrics=metrics)
+    app.add_middleware(Admission, metrics=metrics, routes=routes)
     if front_origins:
         # Around the observer: a page has to be able to read its 500, too.
         app.add_middleware(AnswersToFront, origins=front_origins)
-    ready = ReadyMetrics(registry, readiness, service=service_name, version=version, clock=clock)
-    app.include_router(_health_router(readiness, registry, ready, clock))
+    app.include_router(health)
 
     async def refuse_while_out_of_service() -> None:
         if not await readiness.serves():

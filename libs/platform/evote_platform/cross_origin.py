@@ -7,23 +7,21 @@ keeps anybody out: what a page may not read, whoever runs a program reads all th
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from typing import Final
 
 from fastapi import Response
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .bodylimit import GuardedRoute
+from .routing import RouteTable
 
 _EXPOSED: Final = "ETag, Retry-After"
 """What the front reads of an answer's head, beside what browsers show anyway. Not ``X-Request-Id``: an id that the page
 has read from one service is one that it could tell the other."""
 _REQUEST_HEADERS: Final = "Content-Type, If-None-Match"
 """What the front sends, beside what browsers let pass anyway. Not ``Authorization``: residents have nothing to show."""
-TURNED_AWAY_SCOPE_KEY: Final = "evote.turned-away"
-"""In the ASGI scope of a request for which there was no room, so that nobody looked for its route."""
 _PREFLIGHT_KEPT_S: Final = 7200
 """How long a browser need not ask again, in seconds: the longest that Chromium keeps it."""
 
@@ -48,11 +46,9 @@ class AnswersToFront:
         origin = _allowed_origin(scope, self._origins)
 
         async def send_shared(message: Message) -> None:
-            # The router has noted by now which route it is, also where it refuses the method. Who is turned away before
-            # it was asked may read that, and when to come again, whatever they wanted.
-            if message["type"] == "http.response.start" and (
-                isinstance(scope.get("route"), FrontRoute) or TURNED_AWAY_SCOPE_KEY in scope
-            ):
+            # Who answers has noted by now which route it is: the router, also where it refuses the method, and whoever
+            # turns people away before it is asked: they may read that, and when to come again.
+            if message["type"] == "http.response.start" and isinstance(scope.get("route"), FrontRoute):
                 headers = MutableHeaders(scope=message)
                 # Also without an origin: a cache must not give the front what it was told for somebody else.
                 headers.add_vary_header("Origin")
@@ -71,8 +67,8 @@ class Preflights:
     whoever asks for an officers' route, is answered as if there were no such thing.
     """
 
-    def __init__(self, app: ASGIApp, *, origins: Set[str], routes: Sequence[BaseRoute]) -> None:
-        """``routes``: all of the service, in the order in which they are looked through."""
+    def __init__(self, app: ASGIApp, *, origins: Set[str], routes: RouteTable) -> None:
+        """``routes``: all of the service."""
         self._app = app
         self._origins = origins
         self._routes = routes
@@ -81,7 +77,7 @@ class Preflights:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS" and _allowed_origin(scope, self._origins):
             method = Headers(scope=scope).get("access-control-request-method", "")
-            if (route := self._front_route(scope, method)) is not None:
+            if isinstance(route := self._routes.find(scope, method), FrontRoute):
                 scope["route"] = route  # for the headers of AnswersToFront, and for the log
                 allowed = {
                     "Access-Control-Allow-Methods": method,
@@ -91,13 +87,6 @@ class Preflights:
                 await Response(status_code=204, headers=allowed)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-    def _front_route(self, scope: Scope, method: str) -> FrontRoute | None:
-        asked = {**scope, "method": method}
-        for route in self._routes:
-            if route.matches(asked)[0] is Match.FULL:
-                return route if isinstance(route, FrontRoute) else None
-        return None
 
 
 def _allowed_origin(scope: Scope, origins: Set[str]) -> str | None:

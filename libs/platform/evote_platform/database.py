@@ -142,6 +142,10 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10,
         # The name tells every other replica what this one may come to need: see _look_for_room.
         server_settings={
             "search_path": schema,
+            # Each statement of ours is planned once for a connection. Of one that takes an array, as nearly all of a
+            # projection do, the server would make a plan for each time: one that knows the array's length seems better
+            # to it, by the time it takes to plan that it doesn't count.
+            "plan_cache_mode": "force_generic_plan",
             **_session_settings(f"evote-{schema} {secrets.token_hex(4)} {max_size + sessions}"),
         },
     )
@@ -224,6 +228,15 @@ async def schema_pool(
         await _require_migrated(pool, schema)
         await _look_for_room(pool, max_size + sessions)
         yield pool
+
+
+async def require_migrated(database_url: SecretStr, schema: Schema) -> None:
+    """Return when the database takes a connection of ours and has the tables of this release.
+
+    Raises :class:`SchemaBehind`; OSError, asyncpg.PostgresError or asyncpg.InterfaceError: it is away or refuses.
+    """
+    async with asyncio.timeout(_CONNECT_TIMEOUT_S), await open_pool(database_url, schema.name, max_size=1) as pool:
+        await _require_migrated(pool, schema)
 
 
 async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:

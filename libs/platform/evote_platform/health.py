@@ -62,6 +62,9 @@ class Readiness:
         self._was_ready = False
         self._asking = False
         self._leaving = False
+        self._start_waits: str | None = None
+        self.settled = asyncio.Event()
+        """Set when the replica has started, or waits for something in its start: it can say how it is from then on."""
         self.draining = asyncio.Event()
         """Set when the server starts to shut down: long answers (server-sent events) end then."""
 
@@ -82,6 +85,16 @@ class Readiness:
         if name in self._own or name in self._shared:
             raise ValueError(f"there is a check {name!r} already")
         checks[name] = check
+
+    def start_waits(self, reason: str) -> None:
+        """The start goes on when something is there that isn't; ``reason`` is shown to operators."""
+        self._start_waits = reason
+        self.settled.set()
+
+    def started(self) -> None:
+        """The start is done: all checks are there."""
+        self._start_waits = None
+        self.settled.set()
 
     def leave(self) -> None:
         """Be ready no more, since the process ends soon; clients that still come are served."""
@@ -145,6 +158,8 @@ class Readiness:
         """Of these checks, run at the same time, and of what ends the replica's work."""
         found = await asyncio.gather(*(_bounded(check) for check in checks.values()))
         results = dict(zip(checks, found, strict=True))
+        if self._start_waits is not None:
+            results["start"] = CheckResult(False, self._start_waits)
         for ended in (self._failure, self._stop):
             if ended is not None:
                 results[ended.part] = CheckResult(False, ended.reason)

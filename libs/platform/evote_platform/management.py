@@ -10,6 +10,10 @@ from .problems import NOT_FOUND, Problem
 
 OPERATIONS: Final = frozenset({"/livez", "/readyz", "/statusz", "/metrics", "/openapi.json"})
 """The paths of the management port."""
+PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""What programs ask every few seconds, and cheap: kubelet's probes, a balancer's, and Prometheus with its token."""
+MANAGEMENT_SCOPE_KEY: Final = "evote.management"
+"""In the ASGI scope of a request that came by the management port."""
 
 
 class PortsApart:
@@ -28,4 +32,6 @@ class PortsApart:
             if (scope["path"] in OPERATIONS) != at_management:
                 await Problem(NOT_FOUND).response()(scope, receive, send)
                 return
+            if at_management:
+                scope[MANAGEMENT_SCOPE_KEY] = True
         await self._app(scope, receive, send)

@@ -52,9 +52,10 @@ class HttpMetrics:
             registry=registry,
         )
 
-    def turned_away(self, method: str, seconds: float) -> None:
-        """Count one whom nobody asked what they wanted: no route is known."""
-        self.seconds.labels(method, _NO_ROUTE, str(OVERLOADED.status)).observe(seconds)
+    def turned_away(self, scope: Scope) -> None:
+        """Count one who is told ``overloaded`` before the observer has heard of them."""
+        seconds = time.monotonic() - arrived(scope)
+        self.seconds.labels(method_of(scope), _route(scope), str(OVERLOADED.status)).observe(seconds)
         self.problems.labels(OVERLOADED.slug).inc()
 
 

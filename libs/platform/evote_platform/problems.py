@@ -292,6 +292,13 @@ RATE_LIMITED: Final = kind(
     ("Too many requests", "Wait as long as Retry-After says."),
     retry_after_s=1,
 )
+ABANDONED: Final = kind(
+    "abandoned",
+    408,
+    ("接続が切れました", "何も記録されていません。"),
+    ("The client went away", "Nothing was recorded."),
+)
+"""Nobody reads it: the connection is gone."""
 WITHHELD: Final = kind(
     "withheld-until-the-close",
     403,

@@ -36,6 +36,7 @@ from .roles import role_statements
 from .room import require_room
 from .server import serve
 from .settings import CannotStart, MigrationSettings, ServiceSettings
+from .starting import started_or_waiting
 from .tracing import traces
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
@@ -89,9 +90,11 @@ class Program(Generic[Settings]):
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            def give(service: object) -> None:
+                app.state.service = service
+
             with traces(self.service, release, traces_endpoint, registry):
-                async with start(readiness, registry, clock) as service:
-                    app.state.service = service
+                async with started_or_waiting(start(readiness, registry, clock), readiness, give):
                     yield
 
         return create_app(

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import httpx
+import pytest
 import uvloop
 from evote_platform import admission
 from evote_platform.admission import Admission
@@ -15,8 +17,13 @@ from evote_platform.app import new_registry
 from evote_platform.arrival import ARRIVED_SCOPE_KEY
 from evote_platform.door import LONGEST_S
 from evote_platform.entrance import Entrance
+from evote_platform.management import MANAGEMENT_SCOPE_KEY
 from evote_platform.observer import HttpMetrics
+from evote_platform.routing import RouteTable
+from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
+
+from .conftest import SCRAPER
 
 CROWD = 40
 
@@ -108,7 +115,10 @@ async def test_few_are_begun_in_each_turn_of_the_loop_and_in_the_order_of_their_
     async def unanswered(message: Message) -> None:
         raise AssertionError("all are served")
 
-    admitting, counting = Admission(serve, metrics=HttpMetrics(new_registry())), asyncio.create_task(count())
+    admitting, counting = (
+        Admission(serve, metrics=HttpMetrics(new_registry()), routes=RouteTable([])),
+        asyncio.create_task(count()),
+    )
     now = time.monotonic() + 600  # none is late, however slow the machine is
     await asyncio.gather(*(admitting(scope(f"/{number}", now), nothing, unanswered) for number in range(CROWD)))
     counting.cancel()
@@ -131,7 +141,7 @@ async def test_who_waits_for_a_turn_until_it_is_too_late_is_turned_away() -> Non
 
         return send
 
-    admitting, now = Admission(serve, metrics=HttpMetrics(new_registry())), time.monotonic()
+    admitting, now = Admission(serve, metrics=HttpMetrics(new_registry()), routes=RouteTable([])), time.monotonic()
     await asyncio.gather(
         *(
             # Those of the first turn have come just now, whenever that is.
@@ -164,6 +174,48 @@ async def test_who_is_late_is_served_where_no_crowd_waits() -> None:
     assert set(await _statuses(scope("/", late) for _ in range(CROWD // 2))) == {204}
 
 
+async def test_who_is_turned_away_is_counted_by_the_route_that_they_came_for_and_never_by_their_path(
+    app: FastAPI, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is promised of casts and releases is promised to those as well who don't come in."""
+    uuid = "1" * 14
+    asked = [
+        ("GET", f"/elections/{uuid}/things", "/elections/{election_uuid}/things"),
+        ("POST", "/things", "/things"),
+        ("GET", "/things", "(none)"),
+        ("GET", f"/nowhere/{uuid}", "(none)"),
+        ("GET", "/statusz", "/statusz"),
+    ]
+    monkeypatch.setattr(admission, "arrived", lambda _: time.monotonic() - 60)
+    for method, path, _ in asked:
+        crowd = await asyncio.gather(*(client.request(method, path) for _ in range(CROWD)))
+        assert [answer.status_code for answer in crowd].count(503) == 20
+    monkeypatch.undo()
+    metrics = (await client.get("/metrics", headers=SCRAPER)).text
+    counted = [line.partition("{")[2] for line in metrics.splitlines() if "_count{" in line and '_code="503"' in line]
+    labels = [
+        f'http_request_method="{method}",http_response_status_code="503",http_route="{route}"'
+        for method, _, route in asked
+    ]
+    assert sorted(counted) == sorted(f"{each}}} {20 * labels.count(each)}.0" for each in set(labels))
+    assert uuid not in metrics
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+async def test_what_programs_ask_every_few_seconds_is_never_turned_away(path: str) -> None:
+    late = time.monotonic() - 600
+    assert set(await _statuses(scope(path, late) for _ in range(CROWD))) == {204}
+
+
+@pytest.mark.parametrize("path", ["/statusz", "/openapi.json"])
+async def test_what_operators_ask_is_never_turned_away_at_their_own_port(path: str) -> None:
+    """Where they have none, anybody may ask for it, and a question to Kafka and the database costs more than most."""
+    late = time.monotonic() - 600
+    assert (await _statuses(scope(path, late) for _ in range(CROWD))).count(503) == 20
+    by_the_yard = ({**scope(path, late), MANAGEMENT_SCOPE_KEY: True} for _ in range(CROWD))
+    assert set(await _statuses(by_the_yard)) == {204}
+
+
 async def _statuses(scopes: Iterable[Scope]) -> list[int]:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -177,5 +229,5 @@ async def _statuses(scopes: Iterable[Scope]) -> list[int]:
         status: int = told[0]["status"]
         return status
 
-    admitting = Admission(serve, metrics=HttpMetrics(new_registry()))
+    admitting = Admission(serve, metrics=HttpMetrics(new_registry()), routes=RouteTable([]))
     return await asyncio.gather(*map(status, scopes))

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
-from evote_platform import bodylimit, connections
+from evote_platform import admission, bodylimit, connections
 from evote_platform.health import Readiness
 from evote_platform.management import OPERATIONS
 from evote_platform.server import listen, server_of
@@ -220,6 +220,18 @@ async def test_where_operators_have_a_port_apart_the_public_one_answers_the_publ
         assert (await client.answer())[0] == status
 
 
+async def test_who_comes_by_the_operators_port_waits_behind_no_crowd(
+    street_and_yard: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "LATE_S", -1.0)
+    monkeypatch.setattr(admission, "_CROWD", 0)
+    for port, path, status in ((0, f"/status/{'a' * 43}", 503), (1, "/statusz", 200)):
+        clients = [await street_and_yard.client(port) for _ in range(MOST_CONNECTIONS)]
+        for client in clients:
+            client.say(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert status in {(await client.answer())[0] for client in clients}
+
+
 async def test_a_replica_that_is_flooded_still_says_that_it_lives(street_and_yard: Street) -> None:
     for _ in range(MOST_CONNECTIONS):
         client = await street_and_yard.client(0)
@@ -245,6 +257,29 @@ async def test_what_a_request_waits_for_before_anybody_reads_it_is_counted_as_wa
     hold_the_loop(0.5)
     _, document = await client.answer()
     assert json.loads(document)["at"] < sent + 0.4, "it is in the kernel since then"
+
+
+async def test_what_a_request_waits_for_behind_another_one_of_its_connection_is_counted_as_waited(
+    app: FastAPI, street: Street
+) -> None:
+    """Of those that come while one is served, the first is read and kept, and what comes later stays in the kernel."""
+    app.state.held = asyncio.Event()
+    client, arrivals = await street.client(), b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}"
+
+    async def passed(moment: float) -> bool:
+        return time.monotonic() > moment
+
+    client.say(b"GET /held HTTP/1.1\r\n" + HOST + b"\r\n" + arrivals)
+    said = [time.monotonic()]
+    await eventually(lambda: passed(said[0] + 0.5))
+    client.say(arrivals)
+    said.append(time.monotonic())
+    await eventually(lambda: passed(said[1] + 0.5))
+    app.state.held.set()
+    assert await client.answer() == (200, b'{"held":true}')
+    for sent in said:
+        _, document = await client.answer()
+        assert json.loads(document)["at"] < sent + 0.4
 
 
 async def test_what_a_slow_line_takes_for_a_body_is_not_counted_as_waited(street: Street) -> None:

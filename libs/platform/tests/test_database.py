@@ -106,6 +106,20 @@ async def test_a_connection_that_is_given_back_is_clean_and_asks_the_server_noth
             assert connection._con is real
 
 
+async def test_a_statement_that_takes_an_array_is_not_planned_each_time(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
+    async with await open_pool(url, "example") as pool, pool.acquire() as connection:
+        for number in range(10):
+            await connection.execute(
+                "INSERT INTO thing SELECT n FROM unnest($1::bigint[]) AS n ON CONFLICT DO NOTHING", [number, number + 1]
+            )
+        plans = await connection.fetchrow(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'INSERT%'"
+        )
+    assert tuple(plans) == (0, 10)
+
+
 async def test_two_schemas_share_a_database_without_seeing_each_other(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
     for schema in ("one", "two"):

@@ -5,23 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from evote_local.testbed import eventually
+from evote_local.testbed import Watch, eventually
 from evote_platform.door import Appointments, Door
 from evote_platform.problems import OVERLOADED, Problem
 
 AT_ONCE = 2
-LONGEST_S = 40.0
-"""More than a test takes: who waits is turned away by the test's clock, never by the machine's."""
-
-
-class Watch:
-    """A clock that stands still unless it is moved; whoever is told to come again, after the shortest time."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def door(self, at_once: int) -> Door:
-        return Door(at_once, LONGEST_S, lambda: self.now, lambda low, _: low)
+LONGEST_S = Watch.longest_s
 
 
 def refused(door: Door, arrived: float) -> bool:

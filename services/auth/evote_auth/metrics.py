@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from evote_jpki.authorities import RevocationStatus
+from evote_platform.door import Door
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
@@ -43,10 +46,26 @@ class ReleaseMetrics:
         )
         for way in Way:
             self._releases.labels(way.value)
+        self._waiting = Gauge(
+            "evote_auth_releases_waiting",
+            "Releases that wait for their turn at this replica, by way in; those that would wait too long are answered"
+            " 503.",
+            ("way",),
+            registry=registry,
+        )
+
+    def watch(self, doors: Mapping[Way, Door]) -> None:
+        """Show the queues whenever metrics are read."""
+        for way, door in doors.items():
+            self._waiting.labels(way.value).set_function(partial(_waiting, door))
 
     def released(self, way: Way) -> None:
         """Count one release."""
         self._releases.labels(way.value).inc()
+
+
+def _waiting(door: Door) -> int:
+    return door.waiting
 
 
 class RevocationMetrics:

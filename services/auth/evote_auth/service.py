@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -20,17 +21,19 @@ from evote_eventlog.topics import TopicWatch
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
+from evote_platform.door import Door
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
 from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
 from .keys.room import KeyRoom
-from .metrics import ReleaseMetrics, RevocationMetrics
+from .metrics import ReleaseMetrics, RevocationMetrics, Way
 from .phone.provider import PhoneProvider, open_client
 from .projection import AuthProjection
 from .releasing import Releasing
@@ -61,6 +64,9 @@ class AuthService:
     """Seconds."""
     access: Access
     address_limit: TokenBucket
+    doors: Mapping[Way, Door]
+    """Before the releases, one for each way in: where the phone's provider or a responder keeps one way's people
+    waiting, the other ways' don't wait behind them."""
 
     def require_face_keys(self) -> FaceKeys:
         """The keys of the face way; ``FaceNotOffered`` where there is none."""
@@ -98,7 +104,7 @@ async def running(
     """The replica runs while the block does."""
     kafka, phone = settings.kafka(), settings.phone()
     async with (
-        schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool,
+        pool_when_there(settings.database_url, SCHEMA, readiness, max_size=settings.database_pool_size) as pool,
         open_http() as responders,
         open_client() as http,
     ):
@@ -109,6 +115,7 @@ async def running(
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
         trust = Trust(
             settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
@@ -116,6 +123,8 @@ async def running(
         readiness.watch("revocation-lists", trust.check)
         keys = KeyRoom(settings.key_store())
         readiness.watch("credential-keys", keys.check)
+        doors, metrics = {way: Door() for way in Way}, ReleaseMetrics(registry)
+        metrics.watch(doors)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -124,7 +133,7 @@ async def running(
                 tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
-                    releasing=Releasing(producer, keys, settings.auditor_key(), ReleaseMetrics(registry)),
+                    releasing=Releasing(producer, keys, settings.auditor_key(), metrics),
                     trust=trust,
                     face_keys=settings.face_keys(),
                     phone=None if phone is None else PhoneProvider(http, phone, clock),
@@ -133,6 +142,7 @@ async def running(
                     sleep=asyncio.sleep,
                     access=Access(SERVICE, roster, clock),
                     address_limit=per_minute(settings.address_requests_per_minute),
+                    doors=doors,
                 )
         finally:
             keys.close()

@@ -10,8 +10,7 @@ log. A replica that was stopped and goes on finds the newer ballot there, and sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
 
 import asyncpg
@@ -25,8 +24,20 @@ from evote_platform.ratelimit import TokenBucket
 
 from . import store
 from .domain.cast import open_cast
+from .domain.history import History
 from .domain.receipt import TakenIn, sign_receipt
-from .domain.refusals import BadProof, Overloaded, RateLimited, UnknownCredential, UnknownElection
+from .domain.refusals import (
+    BadProof,
+    BadSignature,
+    DuplicateCiphertext,
+    InvalidBallot,
+    InvalidOrder,
+    Overloaded,
+    RateLimited,
+    Refusal,
+    UnknownCredential,
+    UnknownElection,
+)
 from .domain.window import check_window
 from .metrics import IntakeMetrics
 from .readback import ReadBack, cast_record
@@ -36,7 +47,7 @@ from .verification import BallotVerifier
 _CHECKED_WITHIN_S = 15.0
 """Well below what clients and proxies wait: what nobody waits for any more must not be recorded."""
 _LONG_S = 0.1
-"""Checks that took longer than this look at the log again before they trust what they know of it."""
+"""Who asked the tables for longer than this looks at the log again before it trusts what it knows of it."""
 _RETRY_AFTER_S = 2.0
 
 
@@ -108,47 +119,59 @@ class Intake:
         self.metrics.read_back_seconds.labels("ok").observe(monotonic() - began)
 
     async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:
-        began = monotonic()
+        election_json = self.election_texts.get(cast.election_uuid)
+        if election_json is None or not self.verifier.is_quick(election_json, cast):
+            # Whom the tables refuse must not cost arithmetic that is dearer than to ask them.
+            async with self.pool.acquire() as connection:
+                look = await store.look_at(connection, cast.election_uuid, cast.credential)
+                if (known := self._known(cast, look, look.history(self.read_back))) is not None:
+                    return known
+                election_json = await self._election_json(connection, cast.election_uuid)
+        digests, refusal = await self._examine(election_json, cast)
         async with self.pool.acquire() as connection:
-            look = await store.look_at(connection, cast.election_uuid, cast.credential)
-            # The history first: it notices tables that are being made again, where an election may still be missing.
-            history = look.history(self.read_back)
-            if look.window is None:
-                raise UnknownElection(cast.election_uuid)
-            election_json = await self._election_json(connection, cast.election_uuid)
+            began = monotonic()
+            look, promised = await store.look_and_reserve(connection, cast, () if refusal else digests)
+        # What came within the last moments alone, by way of another replica, the record itself would find before it
+        # (ADR 1).
+        if monotonic() - began > _LONG_S:
+            await self.read_back.catch_up()
+        history = look.history(self.read_back)
+        if (known := self._known(cast, look, history)) is not None:
+            return known
+        if refusal is not None and not isinstance(refusal, BadProof):
+            raise refusal
+        history.demand_room_for(cast)
+        if refusal is not None:
+            # Proofs that were copied with their ciphertexts are made for another credential: say what it is.
+            async with self.pool.acquire() as connection:
+                await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+            raise refusal
+        if not promised:
+            raise DuplicateCiphertext
+        assert look.window is not None  # noqa: S101 - else it was refused above
+        return CheckedCast(cast, look, look.window.closes_at)
+
+    async def _examine(self, election_json: str, cast: BallotAccepted) -> tuple[tuple[str, ...], Refusal | None]:
+        """The ciphertexts' digests, and what the cast by itself is refused for, if the tables refuse it for nothing."""
+        try:
+            signed = await self.verifier.check(election_json, cast)
+        except (InvalidBallot, BadSignature, InvalidOrder) as refusal:
+            return (), refusal
+        # Behind the signature: credentials are public, and junk that names one must not use up its owner's share.
+        wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
+        return signed.digests, RateLimited(wait_s) if wait_s else signed.bad_proof
+
+    def _known(self, cast: BallotAccepted, look: Look, history: History) -> TakenIn | None:
+        """The receipt of a ballot that was taken in before; raises what the tables refuse any other for."""
+        # The history was made first: it notices tables that are being made again, where an election may be missing.
+        if look.window is None:
+            raise UnknownElection(cast.election_uuid)
         if (known := history.accepted(cast.tracker)) is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
         check_window(look.window, self.clock())
         if not look.is_listed:
             raise UnknownCredential
-        digests = await self.verifier.check_signatures(election_json, cast)
-        # Behind the signature: credentials are public, and junk that names one must not use up its owner's share.
-        wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
-        if wait_s:
-            raise RateLimited(wait_s)
-        history.demand_room_for(cast)
-        await self._check_proofs(election_json, cast, digests)
-        # A worker may have been stopped for hours: what was known before says nothing about now. What came within the
-        # last moments alone, by way of another replica, the record itself would find before it (ADR 1).
-        if monotonic() - began > _LONG_S:
-            await self.read_back.catch_up()
-        history = look.history(self.read_back)
-        if (known := history.accepted(cast.tracker)) is not None:
-            return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
-        history.demand_room_for(cast)
-        async with self.pool.acquire() as connection:
-            closed = await store.reserve_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
-        check_window(replace(look.window, closed=closed), self.clock())
-        return CheckedCast(cast, look, look.window.closes_at)
-
-    async def _check_proofs(self, election_json: str, cast: BallotAccepted, digests: Sequence[str]) -> None:
-        try:
-            await self.verifier.check_proofs(election_json, cast)
-        except BadProof:
-            # Proofs that were copied with their ciphertexts are made for another credential: say what it is.
-            async with self.pool.acquire() as connection:
-                await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
-            raise
+        return None
 
     async def _election_json(self, connection: store.Connection, election_uuid: str) -> str:
         """Read once: the log fixes it when it opens the election."""

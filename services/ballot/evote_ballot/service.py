@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -22,13 +23,14 @@ from evote_eventlog.topics import TopicWatch
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
 from evote_platform.door import Door
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from prometheus_client import CollectorRegistry
 
 from . import store
@@ -76,7 +78,7 @@ async def running(
 ) -> AsyncIterator[BallotService]:
     """The replica runs while the block does."""
     kafka = settings.kafka()
-    async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+    async with pool_when_there(settings.database_url, SCHEMA, readiness, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         projection = BallotProjection()
         runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry), round_s=UNHURRIED_S)
@@ -95,6 +97,7 @@ async def running(
         readiness.watch("read-back", read_back.check)
         readiness.register("verification", verifier.check_alive)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from evote_eventlog.events import BallotOrder, OrderSignature, Topic
+from evote_eventlog.events import BallotAccepted, BallotOrder, OrderSignature, Topic
 from evote_eventlog.record import LogPartition
 from evote_platform.clock import parse_rfc3339
 from evote_platform.publication import Stage
 from evote_tlog.merkle import leaf_hash
 
-from .domain.history import AdmittedBallot, History
+from .domain.history import MOST_BALLOTS, AdmittedBallot, History
 from .domain.receipt import Acceptance
 from .domain.refusals import DuplicateCiphertext, UnknownElection
 from .domain.window import Window
@@ -185,14 +185,14 @@ class Look:
         return history
 
 
-_LOOK: Final = """
+_LOOK: Final = """{first}
 SELECT e.opens_at, e.closes_at, c.credential IS NOT NULL AS is_listed,
        EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,
        ARRAY(SELECT partition FROM close_markers WHERE election_uuid = $1 GROUP BY 1 ORDER BY 1) AS marked,
        ARRAY(SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 GROUP BY partition ORDER BY partition)
        AS marked_at,
        o.topics, o.partitions, o.next_offsets,
-       b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response
+       b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response{more}
 FROM (SELECT array_agg(topic) AS topics, array_agg(partition) AS partitions, array_agg(next_offset) AS next_offsets
       FROM consumer_offsets WHERE projection = $3) AS o
 LEFT JOIN elections AS e ON e.election_uuid = $1
@@ -202,11 +202,60 @@ LEFT JOIN ballots AS b ON b.election_uuid = $1 AND b.credential = $2
 ORDER BY b.log_offset
 """
 """One statement, which sees one moment without a transaction around it: a row for each ballot, and one without any."""
+_LOOK_ONLY: Final = _LOOK.format(first="", more="")
+_RESERVE: Final = """
+WITH own AS (
+    INSERT INTO reservations (election_uuid, digest, tracker)
+    SELECT $1, d, $4 FROM unnest($5::text[]) AS d
+    -- Nothing for strangers, nor for an order that is refused: the table must not grow by them.
+    WHERE EXISTS (SELECT FROM credentials JOIN elections USING (election_uuid, credentials_sha256)
+                  WHERE election_uuid = $1 AND credential = $2)
+      AND (SELECT count(*) < $6 AND COALESCE(max(number), 0) < $7 FROM ballots
+           WHERE election_uuid = $1 AND credential = $2)
+    -- Counted for each: of a table that it has no figures of yet, as in an election's first minute, the server would
+    -- read all of the election for a list of digests.
+      AND (SELECT count(*) FROM ciphertexts WHERE election_uuid = $1 AND digest = d AND tracker <> $4) = 0
+    ORDER BY d  -- in one order everywhere, or two ballots could wait for each other
+    ON CONFLICT (election_uuid, digest) DO UPDATE SET tracker = excluded.tracker
+        WHERE reservations.tracker = excluded.tracker
+    RETURNING digest)"""
+_PROMISED: Final = """,
+       (SELECT count(*) FROM own) = cardinality($5) AS promised,
+       -- For this statement's own transaction: a crash of the server may lose the last promises, and what was published
+       -- by then is in the log and will be among the ciphertexts. So nobody waits for the server's disk.
+       set_config('synchronous_commit', 'off', true)"""
+_LOOK_AND_RESERVE: Final = _LOOK.format(first=_RESERVE, more=_PROMISED)
 
 
 async def look_at(connection: Connection, election_uuid: str, credential: str) -> Look:
     """All that a cast asks of the tables, in one query."""
-    rows = await connection.fetch(_LOOK, election_uuid, credential, BallotProjection.name)
+    return _look(
+        election_uuid, credential, await connection.fetch(_LOOK_ONLY, election_uuid, credential, BallotProjection.name)
+    )
+
+
+async def look_and_reserve(connection: Connection, cast: BallotAccepted, digests: Collection[str]) -> tuple[Look, bool]:
+    """As :func:`look_at`, and promise the ciphertexts to this ballot; whether all of them are.
+
+    They are not, where one is another ballot's, and where the look shows a stranger, or an order that is refused. Of
+    two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same ballot
+    may reserve again: its replica may have died before it published. What else a refused ballot was promised meanwhile
+    stays promised: that keeps nobody out but who copies from it.
+    """
+    rows = await connection.fetch(
+        _LOOK_AND_RESERVE,
+        cast.election_uuid,
+        cast.credential,
+        BallotProjection.name,
+        cast.tracker,
+        list(set(digests)),  # a careless device may use one twice
+        MOST_BALLOTS,
+        cast.order.number,
+    )
+    return _look(cast.election_uuid, cast.credential, rows), bool(rows[0]["promised"])
+
+
+def _look(election_uuid: str, credential: str, rows: Sequence[asyncpg.Record]) -> Look:
     facts = rows[0]
     places = zip(facts["topics"] or (), facts["partitions"] or (), facts["next_offsets"] or (), strict=True)
     return Look(
@@ -249,38 +298,6 @@ async def check_ciphertexts(connection: Connection, election_uuid: str, tracker:
     )
     if taken:
         raise DuplicateCiphertext
-
-
-async def reserve_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> bool:
-    """Promise the ciphertexts to this ballot; ``DuplicateCiphertext`` when one is another's. Tells whether the box is
-    closed by now.
-
-    Of two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same
-    ballot may reserve again: its replica may have died before it published. What else a refused ballot was promised
-    meanwhile stays promised: that keeps nobody out but who copies from it.
-    """
-    row = await connection.fetchrow(
-        "WITH own AS (INSERT INTO reservations (election_uuid, digest, tracker)"
-        # In one order everywhere, or two ballots could wait for each other.
-        # Counted for each: of a table that it has no figures of yet, as in an election's first minute, the server would
-        # read all of the election for a list of digests.
-        " SELECT $1, d, $3 FROM unnest($2::text[]) AS d WHERE"
-        "  (SELECT count(*) FROM ciphertexts WHERE election_uuid = $1 AND digest = d AND tracker <> $3) = 0 ORDER BY d"
-        " ON CONFLICT (election_uuid, digest) DO UPDATE SET tracker = excluded.tracker"
-        "  WHERE reservations.tracker = excluded.tracker RETURNING digest)"
-        " SELECT (SELECT count(*) FROM own) = cardinality($2) AS promised,"
-        " EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,"
-        # For this statement's own transaction: a crash of the server may lose the last promises, and what was published
-        # by then is in the log and will be among the ciphertexts. So nobody waits for the server's disk.
-        " set_config('synchronous_commit', 'off', true)",
-        election_uuid,
-        list(set(digests)),  # a careless device may use one twice
-        tracker,
-    )
-    assert row is not None  # noqa: S101 - a select without a table gives one row
-    if not row["promised"]:
-        raise DuplicateCiphertext
-    return bool(row["closed"])
 
 
 _STANDING: Final = """

@@ -1,7 +1,7 @@
 """The protocol's arithmetic, beside the event loop, which only waits.
 
-Threads are enough where the compiled core does the work, for it needs no lock of Python's while it does; a ballot is
-then read once for both checks. Processes do it otherwise.
+Threads are enough where the compiled core does the work, for it needs no lock of Python's while it does. Processes do
+it otherwise.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn, Protocol, TypeVar
+from typing import Final, NoReturn, Protocol, TypeVar
 
 from evote_belenios import native
 from evote_belenios.admission import read_order
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
-from evote_belenios.inspection import Inspection, inspect_ballot
+from evote_belenios.inspection import inspect_ballot
 from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
 from evote_platform.processes import WorkerProcesses
@@ -27,6 +28,18 @@ from .domain.refusals import BadProof, BadSignature, InvalidBallot, InvalidOrder
 Checked = TypeVar("Checked")
 
 _RETRY_AFTER_S = 2.0
+_QUICK_CHARACTERS: Final = 16 * 1024
+"""Of a ballot's text: twenty choices or so, which the compiled core verifies in two milliseconds."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A cast that its credential has signed."""
+
+    digests: tuple[str, ...]
+    """Of its ciphertexts."""
+    bad_proof: BadProof | None
+    """What is wrong with its proofs."""
 
 
 class _Workers(Protocol):
@@ -53,16 +66,23 @@ class BallotVerifier:
         """How many checks wait or run."""
         return self._waiting
 
-    async def check_signatures(self, election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
-        """Schema, encodings, and that the credential signed ballot and order; gives the ciphertexts' digests.
+    def is_quick(self, election_json: str, cast: BallotAccepted) -> bool:
+        """Whether all the arithmetic of a cast costs less than to ask the database about it."""
+        return _election(election_json).compiled is not None and len(cast.ballot) <= _QUICK_CHARACTERS
 
-        Raises ``InvalidBallot``, ``BadSignature`` or ``InvalidOrder``.
+    async def check(self, election_json: str, cast: BallotAccepted) -> Signed:
+        """Schema, encodings, that the credential signed ballot and order, and the proofs of validity.
+
+        Raises ``InvalidBallot``, ``BadSignature`` or ``InvalidOrder``; what is wrong with the proofs is told beside
+        what the credential did sign.
         """
-        return await self._run(_check_signatures, election_json, cast)
-
-    async def check_proofs(self, election_json: str, cast: BallotAccepted) -> None:
-        """The proofs of validity; raises ``BadProof``."""
-        await self._run(_check_proofs, election_json, cast)
+        self._waiting += 1
+        try:
+            return await self._workers.run(_check, election_json, cast)
+        except BrokenProcessPool:
+            raise Overloaded(_RETRY_AFTER_S) from None  # the voter is told to come back
+        finally:
+            self._waiting -= 1
 
     async def check_alive(self) -> None:
         """For readiness: a process answers. A thread can't die: that ballots wait for threads makes nobody unready."""
@@ -75,17 +95,6 @@ class BallotVerifier:
     def close(self) -> None:
         """Stop the workers; what waits for them is abandoned."""
         self._workers.close()
-
-    async def _run(
-        self, function: Callable[[str, BallotAccepted], Checked], election_json: str, cast: BallotAccepted
-    ) -> Checked:
-        self._waiting += 1
-        try:
-            return await self._workers.run(function, election_json, cast)
-        except BrokenProcessPool:
-            raise Overloaded(_RETRY_AFTER_S) from None  # the voter is told to come back
-        finally:
-            self._waiting -= 1
 
 
 class _WorkerThreads:
@@ -109,9 +118,9 @@ class _WorkerThreads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ...]:
+def _check(election_json: str, cast: BallotAccepted) -> Signed:
     try:
-        inspection = _inspection(election_json, cast.ballot)
+        inspection = inspect_ballot(_election(election_json), cast.ballot)
         inspection.verify_binding()
     except BeleniosError as error:
         raise InvalidBallot(error.rule, error.section, error.detail) from None
@@ -125,23 +134,14 @@ def _check_signatures(election_json: str, cast: BallotAccepted) -> tuple[str, ..
         )
     except BeleniosError as error:
         raise InvalidOrder(error.rule, error.section, error.detail) from None
-    return inspection.ciphertext_digests
-
-
-def _check_proofs(election_json: str, cast: BallotAccepted) -> None:
     try:
-        _inspection(election_json, cast.ballot).verify_proofs()
+        inspection.verify_proofs()
     except BeleniosError as error:
-        raise BadProof(error.rule, error.section, error.detail) from None
+        return Signed(inspection.ciphertext_digests, BadProof(error.rule, error.section, error.detail))
+    return Signed(inspection.ciphertext_digests, None)
 
 
 @lru_cache(maxsize=8)
 def _election(election_json: str) -> Election:
     """The election with its tables, made once."""
     return parse_election(election_json)
-
-
-@lru_cache(maxsize=64)
-def _inspection(election_json: str, text: str) -> Inspection:
-    """Read once for both checks, unless much comes between them."""
-    return inspect_ballot(_election(election_json), text)

@@ -58,14 +58,14 @@ def stopped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @contextmanager
 def stopped_thread(monkeypatch: pytest.MonkeyPatch, _: set[Any]) -> Iterator[Callable[[], None]]:
     """The next check that begins waits in its thread."""
-    go, check, waits = threading.Event(), verification._check_signatures, iter([True])
+    go, check, waits = threading.Event(), verification._check, iter([True])
 
-    def held_up(*arguments: Any) -> tuple[str, ...]:
+    def held_up(*arguments: Any) -> verification.Signed:
         if next(waits, False):
             go.wait()
         return check(*arguments)
 
-    monkeypatch.setattr(verification, "_check_signatures", held_up)
+    monkeypatch.setattr(verification, "_check", held_up)
     try:
         yield go.set
     finally:

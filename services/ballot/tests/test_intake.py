@@ -16,9 +16,10 @@ from datetime import timedelta
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from evote_ballot import store
+from evote_ballot import store, verification
 from evote_ballot.domain import history
-from evote_ballot.domain.refusals import DuplicateCiphertext
+from evote_ballot.domain.cast import open_cast
+from evote_belenios import native
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.groups import ED25519
@@ -67,6 +68,16 @@ async def test_a_receipt_is_signed_and_names_the_record(place) -> None:
     assert receipt["position"] == {"partition": record.position.partition, "offset": record.position.offset}
     text = (await place.audited(f"ballots/{receipt['tracker']}")).text
     assert text == record.envelope.data.ballot
+
+
+async def test_a_replica_shows_who_does_its_arithmetic(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def shown() -> dict[str, object]:
+        return (await place.client.get("/readyz")).json()["checks"]["arithmetic"]
+
+    assert (await shown())["detail"].startswith(native.arithmetic())
+    monkeypatch.setattr(native, "core", None)
+    assert await shown() == {"ok": True, "detail": await native.check()}, "the same is accepted, only later"
+    assert (await native.check()).startswith(native.REFERENCE)
 
 
 @pytest.mark.usefixtures("without_core")
@@ -208,21 +219,60 @@ async def test_a_cast_asks_the_tables_once_and_reserves_once(place, monkeypatch)
 
         monkeypatch.setattr(store, name, ask)
 
-    for name in ("look_at", "election_text", "check_ciphertexts", "reserve_ciphertexts", "load_election"):
+    for name in ("look_at", "look_and_reserve", "election_text", "check_ciphertexts", "load_election"):
         counted(name)
     for voter in (0, 1, 0):
         assert (await place.post(place.new_cast(voter))).status_code == 201
     # The election is read when the first ballot comes, and never again.
-    assert asked == {"look_at": 3, "reserve_ciphertexts": 3, "election_text": 1, "load_election": 1}
+    assert asked == {"look_at": 1, "look_and_reserve": 3, "election_text": 1, "load_election": 1}
+
+
+async def test_whom_the_tables_refuse_is_not_verified_where_that_is_dearer_than_to_ask_them(place, monkeypatch) -> None:
+    """As in the larger group, and without the core: a key that anybody makes must not buy tens of milliseconds."""
+    await place.cast(0)
+    verified: list[str] = []
+    check = place.service.intake.verifier.check
+
+    async def noted(election_json: str, cast: BallotAccepted) -> object:
+        verified.append(cast.credential)
+        return await check(election_json, cast)
+
+    place.credentials.append(generate(ED25519, random(3)))
+    monkeypatch.setattr(place.service.intake.verifier, "check", noted)
+    monkeypatch.setattr(verification, "_QUICK_CHARACTERS", 0)
+    assert await place.refused(place.new_cast(-1)) == (403, "unknown-credential")
+    assert not verified
+    await place.cast(1)
+    assert len(verified) == 1
+
+
+def opened(place, voter: int, number: int) -> BallotAccepted:
+    return open_cast(place.signed(voter, place.ballot(voter), number).encode(), place.election.uuid)
 
 
 async def test_a_reservation_waits_for_no_disk_and_changes_nothing_else_on_its_connection(place) -> None:
+    one, another = opened(place, 0, 1), opened(place, 1, 1)
     async with place.service.pool.acquire() as connection:
-        await store.reserve_ciphertexts(connection, place.election.uuid, "a tracker", ["1", "2", "2"])
+        assert (await store.look_and_reserve(connection, one, ["1", "2", "2"]))[1]
         assert await connection.fetchval("SHOW synchronous_commit") == "on"
-        await store.reserve_ciphertexts(connection, place.election.uuid, "a tracker", ["2", "1"])
-        with pytest.raises(DuplicateCiphertext):
-            await store.reserve_ciphertexts(connection, place.election.uuid, "another", ["3", "2"])
+        assert (await store.look_and_reserve(connection, one, ["2", "1"]))[1]
+        assert not (await store.look_and_reserve(connection, another, ["3", "2"]))[1]
+
+
+async def test_nothing_is_reserved_for_strangers_nor_for_an_order_that_is_refused(place) -> None:
+    await place.cast(0)
+    place.credentials.append(generate(ED25519, random(3)))
+
+    async def projected() -> bool:
+        return bool((await store.look_at(place.service.pool, place.election.uuid, older.credential)).ballots)
+
+    older = opened(place, 0, 1)
+    await eventually(projected)
+    async with place.service.pool.acquire() as connection:
+        for cast in (older, opened(place, -1, 1)):
+            look, promised = await store.look_and_reserve(connection, cast, ["1", "2"])
+            assert (look.is_listed, promised) == (cast is older, False)
+        assert (await store.look_and_reserve(connection, opened(place, 0, 2), ["1", "2"]))[1], "they are nobody's"
 
 
 async def test_nothing_is_taken_before_the_opening(place) -> None:
@@ -265,8 +315,10 @@ def limit_credentials(place, ballots: int) -> None:
 
 async def test_one_credential_can_not_flood_the_box(place) -> None:
     limit_credentials(place, 2)
-    answers = [await place.post(place.new_cast(0)) for _ in range(3)]
+    casts = [place.new_cast(0) for _ in range(3)]
+    answers = [await place.post(cast) for cast in casts]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert (await place.post(casts[0])).json() == answers[0].json(), "who has a receipt gets it again"
     assert (place.slug(answers[-1]), int(answers[-1].headers["Retry-After"]) > 0) == ("rate-limited", True)
 
 

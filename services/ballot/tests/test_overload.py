@@ -11,28 +11,13 @@ import asyncpg
 import pytest
 from evote_ballot.api import routes
 from evote_eventlog.events import BallotAccepted
-from evote_local.testbed import eventually
-from evote_platform.door import Door
+from evote_local.testbed import Watch, eventually
+from evote_platform import turns
 
 from .conftest import polling_place
 
 VOTERS = 12
 AT_ONCE = 2
-LONGEST_S = 40.0
-"""More than a test takes: who waits is turned away by the test's clock, never by the machine's."""
-
-
-class Watch:
-    """A clock that stands still unless it is moved; whoever is told to come again, after the shortest time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def arrived(self, _: object) -> float:
-        return self.now
-
-    def door(self, at_once: int) -> Door:
-        return Door(at_once, LONGEST_S, lambda: self.now, lambda low, _: low)
 
 
 async def _is(holds: bool) -> bool:
@@ -43,7 +28,8 @@ async def _is(holds: bool) -> bool:
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Whoever comes arrives by this clock."""
     watch = Watch()
-    monkeypatch.setattr(routes, "arrived", watch.arrived)
+    for module in (routes, turns):
+        monkeypatch.setattr(module, "arrived", watch.arrived)
     return watch
 
 
@@ -67,7 +53,7 @@ async def test_while_the_database_holds_casts_up_others_are_turned_away_at_the_d
             await holder.execute("LOCK TABLE ballot.reservations IN ACCESS EXCLUSIVE MODE")
             answers = [asyncio.create_task(place.post(cast)) for cast in casts[: AT_ONCE + 1]]
             await eventually(lambda: _is(door.waiting == 1))
-            watch.now += LONGEST_S + 0.001
+            watch.now += watch.longest_s + 0.001
             turned_away = [await place.post(cast) for cast in casts[AT_ONCE + 1 :]]
             # Before a byte of it is looked at: a body that is none gets the same answer.
             turned_away.append(await place.post(b"\xff"))

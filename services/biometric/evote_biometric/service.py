@@ -29,12 +29,13 @@ from evote_officers.commands import GivenCommand
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
 from evote_platform.health import Readiness
 from evote_platform.outages import DATABASE_AWAY
 from evote_platform.process_metrics import show_pool
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from evote_statements.signed import sign_statement
 from prometheus_client import CollectorRegistry
 
@@ -351,7 +352,7 @@ async def running(
 ) -> AsyncIterator[BiometricService]:
     """The replica runs while the block does; ``worker`` is the command of a process that reads faces."""
     kafka, metrics = settings.kafka(), FaceMetrics(registry)
-    async with schema_pool(settings.database_url, SCHEMA, max_size=settings.database_pool_size) as pool:
+    async with pool_when_there(settings.database_url, SCHEMA, readiness, max_size=settings.database_pool_size) as pool:
         show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         runner = ProjectionRunner(kafka, pool, BiometricProjection(), producer, ProjectionMetrics(registry))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import asyncpg
 from evote_anchors.anchor import ChainName
+from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
@@ -21,11 +22,12 @@ from evote_eventlog.transactional import TransactionalProducer
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.policy import Policy
 from prometheus_client import CollectorRegistry
@@ -96,9 +98,10 @@ async def running(
     policy = settings.witness_policy(key.verifier)
     async with (
         open_chains(chain_settings) as chains,
-        schema_pool(
+        pool_when_there(
             settings.database_url,
             SCHEMA,
+            readiness,
             max_size=settings.database_pool_size,
             sessions=_locks(policy, chains),
         ) as pool,
@@ -113,14 +116,16 @@ async def running(
             LedgerProjection(key.verifier),
             producer,
             ProjectionMetrics(registry),
+            round_s=UNHURRIED_S,
             on_applied=means.wakes.applied,
         )
-        sequencer, monitor = _sequencer(means), _monitor(means)
+        sequencer, monitor = _sequencer(means, runner), _monitor(means)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
         readiness.watch("sequencer", sequencer.check)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
@@ -129,7 +134,7 @@ async def running(
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
                 if policy is not None:
-                    tasks.start("witnessing", _witnessing(means, policy).run())
+                    tasks.start("witnessing", _witnessing(means, policy, runner).run())
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
@@ -148,7 +153,7 @@ def _locks(policy: Policy | None, chains: Sequence[OpenChain]) -> int:
     return 2 + (policy is not None) + len(chains)
 
 
-def _sequencer(means: _Means) -> Sequencer:
+def _sequencer(means: _Means, projection: ProjectionRunner) -> Sequencer:
     kafka = means.settings.kafka()
     return Sequencer(
         kafka=kafka,
@@ -159,10 +164,11 @@ def _sequencer(means: _Means) -> Sequencer:
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
         policy=means.policy,
+        on_signed=projection.hurry,
     )
 
 
-def _witnessing(means: _Means, policy: Policy) -> Witnessing:
+def _witnessing(means: _Means, policy: Policy, projection: ProjectionRunner) -> Witnessing:
     return Witnessing(
         database_url=means.settings.database_url,
         pool=means.pool,
@@ -172,6 +178,7 @@ def _witnessing(means: _Means, policy: Policy) -> Witnessing:
         metrics=WitnessMetrics(means.registry),
         interval_s=means.settings.witness_interval_s,
         wake=means.wakes.at(CheckpointSigned, CheckpointWitnessed),
+        on_witnessed=projection.hurry,
     )
 
 

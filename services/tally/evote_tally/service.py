@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
@@ -19,13 +20,14 @@ from evote_eventlog.topics import TopicWatch
 from evote_platform.access import Access
 from evote_platform.background import background_tasks
 from evote_platform.clock import Clock
-from evote_platform.database import Schema, database_check, schema_pool
+from evote_platform.database import Schema, database_check
 from evote_platform.health import Readiness
 from evote_platform.process_metrics import show_pool
 from evote_platform.processes import WorkerProcesses
 from evote_platform.ratelimit import TokenBucket, per_minute
 from evote_platform.reads import Reads
 from evote_platform.roster import RosterFile
+from evote_platform.starting import pool_when_there
 from prometheus_client import CollectorRegistry
 from tqdm import tqdm
 
@@ -67,7 +69,7 @@ async def running(
     # Commands and the automatic tasks may all hold a connection while the projection needs its own.
     pool_size = settings.database_pool_size + COMMANDS_AT_ONCE
     async with (
-        schema_pool(settings.database_url, SCHEMA, max_size=pool_size) as pool,
+        pool_when_there(settings.database_url, SCHEMA, readiness, max_size=pool_size) as pool,
         httpx.AsyncClient() as http,
     ):
         show_pool(pool, registry)
@@ -86,6 +88,7 @@ async def running(
         readiness.watch("projection", runner.caught_up)
         readiness.watch("log", examination.check)
         readiness.register("roster", roster.check)
+        readiness.register("arithmetic", native.check)
         await producer.start()
         try:
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:

@@ -123,7 +123,7 @@ spec:
 {{- end }}
 
 {{/* The schema of this release, as its owner: before an upgrade's first replica, and beside the first installation's, which
-start again until it is done (Helm runs hooks of an installation before the database is there, or never, with --wait). */}}
+wait until it is done (Helm runs hooks of an installation before the database is there, or never, with --wait). */}}
 {{- define "evote.migration" -}}
 {{- $own := index .root.Values (include "evote.key" .service) -}}
 {{- $names := dict "root" .root "service" (printf "%s-migration" .service) -}}

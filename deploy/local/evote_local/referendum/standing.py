@@ -129,9 +129,9 @@ def show(*, console: Console) -> bool:
     """Print how each service of the standing stack is; whether all of them are well."""
     well = True
     for name, url in _services().items():
-        missing = _missing(url)
-        well = well and not missing
-        console.print(f"  {name:<20} {missing or 'ok'}", markup=False, highlight=False, soft_wrap=True)
+        is_well, text = _state(url)
+        well = well and is_well
+        console.print(f"  {name:<20} {text}", markup=False, highlight=False, soft_wrap=True)
     return well
 
 
@@ -259,16 +259,16 @@ def _services() -> Mapping[str, str]:
     return services
 
 
-def _missing(url: str) -> str:
-    """What a service says that it lacks; empty: nothing."""
+def _state(url: str) -> tuple[bool, str]:
+    """Whether a service is well, and what it says that it lacks; where nothing, who does its arithmetic."""
     try:
         response = httpx.get(f"{url}/statusz", timeout=5)
     except httpx.TransportError as error:
-        return f"does not answer ({type(error).__name__})"
-    if response.status_code == 200:
-        return ""
+        return False, f"does not answer ({type(error).__name__})"
     checks = response.json()["checks"]
-    return "; ".join(f"{name}: {check['detail']}" for name, check in checks.items() if not check["ok"])
+    if response.status_code == 200:
+        return True, f"ok, {checks['arithmetic']['detail']}" if "arithmetic" in checks else "ok"
+    return False, "; ".join(f"{name}: {check['detail']}" for name, check in checks.items() if not check["ok"])
 
 
 def _running_pid() -> int | None:

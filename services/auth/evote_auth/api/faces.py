@@ -23,8 +23,9 @@ from ..desks.faces import FaceDesk, IssuedCodes
 from ..domain.acts import Act
 from ..domain.faces import AskedByFace, signed
 from ..doors.face import FaceDoor
+from ..metrics import Way
 from ..service import AuthService
-from .access import NDJSON, Service, signed_act
+from .access import NDJSON, Service, signed_act, turn_by
 from .desk_models import VoterIdPath
 from .face_models import (
     FaceEnrolmentResponse,
@@ -69,7 +70,7 @@ async def order_verification(
     return _order(await door.order_verification(election_uuid, body.sealed_voting_code, device_key), service)
 
 
-@face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201)
+@face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201, dependencies=[turn_by(Way.CARD)])
 async def enrol_by_card(
     election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service, door: Door, response: Response
 ) -> FaceEnrolmentResponse:
@@ -84,7 +85,7 @@ async def enrol_by_card(
     )
 
 
-@face_voters.post("/elections/{election_uuid}/face-releases")
+@face_voters.post("/elections/{election_uuid}/face-releases", dependencies=[turn_by(Way.FACE)])
 async def release_by_face(election_uuid: ElectionUuidPath, body: FaceReleaseRequest, door: Door) -> ReleaseResponse:
     """Show biometric's verdict and receive the private credential, sealed to the order's device.
 

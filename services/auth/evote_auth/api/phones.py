@@ -15,7 +15,8 @@ from fastapi import APIRouter, Depends
 
 from ..domain.phone import AskedByPhone
 from ..doors.phone import PhoneDoor
-from .access import Service
+from ..metrics import Way
+from .access import Service, turn_by
 from .models import ChallengeRequest
 from .other_ways import other_ways_than
 from .phone_models import PhoneReleaseRequest, PhoneReleaseResponse, PhoneVisitResponse
@@ -49,7 +50,7 @@ async def begin(election_uuid: ElectionUuidPath, body: ChallengeRequest, door: D
     )
 
 
-@phone_voters.post("/elections/{election_uuid}/phone-releases")
+@phone_voters.post("/elections/{election_uuid}/phone-releases", dependencies=[turn_by(Way.PHONE)])
 async def release(election_uuid: ElectionUuidPath, body: PhoneReleaseRequest, door: Door) -> PhoneReleaseResponse:
     """Show the code that came back, and receive the private credential and its holder's name, sealed to the device.
 

@@ -11,7 +11,9 @@ from evote_jpki import certificates
 from evote_jpki.roll import RollRejected
 from evote_platform.access import ACCESS_PROBLEMS
 from evote_platform.clock import rfc3339
+from evote_platform.disconnect import ClientGone
 from evote_platform.problems import (
+    ABANDONED,
     RATE_LIMITED,
     UNKNOWN_ELECTION,
     Facts,
@@ -607,6 +609,16 @@ NOT_CSV: Final = kind(
 )
 
 PROBLEMS = ProblemTable(
-    [*_ROLL, *_CHALLENGES, *_DEVICES, *_CARDS, *_CERTIFICATES, *_OFFICERS, *FACE_ANSWERS, *PHONE_ANSWERS],
+    [
+        answer(ClientGone, ABANDONED),
+        *_ROLL,
+        *_CHALLENGES,
+        *_DEVICES,
+        *_CARDS,
+        *_CERTIFICATES,
+        *_OFFICERS,
+        *FACE_ANSWERS,
+        *PHONE_ANSWERS,
+    ],
     raised=[*ACCESS_PROBLEMS, RATE_LIMITED, NOT_CSV],
 )

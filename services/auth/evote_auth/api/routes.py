@@ -24,9 +24,10 @@ from fastapi.responses import StreamingResponse
 from ..desks.roll import RollDesk
 from ..domain.acts import Act
 from ..doors.card import CardDoor
+from ..metrics import Way
 from ..vault.evidence import EvidencedRelease
 from ..vault.officers_acts import EvidencedAct
-from .access import NDJSON, Service, signed_act
+from .access import NDJSON, Service, signed_act, turn_by
 from .models import (
     ChallengeRequest,
     ChallengeResponse,
@@ -141,11 +142,12 @@ async def challenge(election_uuid: ElectionUuidPath, body: ChallengeRequest, doo
     )
 
 
-@voters.post("/elections/{election_uuid}/releases")
+@voters.post("/elections/{election_uuid}/releases", dependencies=[turn_by(Way.CARD)])
 async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: Door) -> ReleaseResponse:
     """Authenticate by card and receive the private credential, sealed to the device that the challenge names.
 
     The same request may be repeated while the challenge lasts, for an answer that was lost: sealed anew.
+    503 `overloaded`: the turn would come too late; the challenge is as good as before, come again after `Retry-After`.
     """
     sealed = await door.release(election_uuid, body.asked(ReleaseRequested))
     return ReleaseResponse(election_uuid=election_uuid, sealed_credential=sealed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from evote_eventlog.errors import LogUnavailable
 from evote_platform.access import READING_PROBLEMS
+from evote_platform.disconnect import ClientGone
 from evote_platform.problems import (
+    ABANDONED,
     MALFORMED_JSON,
     OVERLOADED,
     RATE_LIMITED,
@@ -203,15 +205,7 @@ PROBLEMS = ProblemTable(
                 ("The credential did not sign the challenge", "Sign it with your own credential."),
             ),
         ),
-        answer(
-            refusals.Abandoned,
-            kind(
-                "abandoned",
-                408,
-                ("接続が切れました", "票は記録されていません。"),
-                ("The client went away", "Nothing was recorded."),
-            ),
-        ),
+        answer(ClientGone, ABANDONED),
         answer(
             refusals.Overloaded,
             OVERLOADED,

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from time import perf_counter
 from typing import Annotated
 
@@ -14,11 +14,12 @@ from evote_eventlog.errors import LogUnavailable
 from evote_platform.access import limit_address, running_service
 from evote_platform.arrival import arrived
 from evote_platform.auditors import OPTIONAL_ACCESS, reader_of
-from evote_platform.bodylimit import Beforehand, BodyUpTo
+from evote_platform.bodylimit import BodyUpTo
 from evote_platform.caching import public_for
 from evote_platform.clock import rfc3339
 from evote_platform.cross_origin import FrontRoute
-from evote_platform.disconnect import ClientGone, unless_gone
+from evote_platform.disconnect import unless_gone
+from evote_platform.door import Door
 from evote_platform.paths import ElectionUuidPath, SafeInt, TrackerPath
 from evote_platform.publication import (
     Matter,
@@ -28,13 +29,14 @@ from evote_platform.publication import (
     text_to_the_minute,
     to_the_minute,
 )
+from evote_platform.turns import RoomAt
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from .. import store
 from ..domain.by_hour import by_hour
 from ..domain.receipt import TakenIn
-from ..domain.refusals import Abandoned, Overloaded, StandingUnknown, UnknownTracker
+from ..domain.refusals import Overloaded, StandingUnknown, UnknownTracker
 from ..intake import CheckedCast
 from ..service import BallotService
 from ..store import Standing, Turnout
@@ -67,14 +69,8 @@ Service = Annotated[BallotService, Depends(running_service)]
 ReaderOf = Annotated[Reader, Depends(reader_of)]
 
 
-@dataclass(frozen=True)
-class Turn(Beforehand):
-    """Turns a cast away before a byte of its body is read, when it would wait too long."""
-
-    async def before_body(self, request: Request) -> None:
-        """Look at the queue."""
-        service: BallotService = await running_service(request)
-        service.door.require_room(arrived(request.scope))
+def _door(service: BallotService) -> Door:
+    return service.door
 
 
 @router.post(
@@ -84,7 +80,7 @@ class Turn(Beforehand):
     responses={200: {"model": Receipt, "description": "This ballot was taken in before; its first receipt"}},
     openapi_extra=_CAST_BODY,
     # The address first: who asks too often must not set the time at which others come again.
-    dependencies=[Depends(limit_address), Depends(Turn()), Depends(BodyUpTo(_MOST_CAST_BYTES))],
+    dependencies=[Depends(limit_address), Depends(RoomAt(_door)), Depends(BodyUpTo(_MOST_CAST_BYTES))],
 )
 async def cast(election_uuid: ElectionUuidPath, request: Request, service: Service) -> Response:
     """Cast a ballot: its exact text and the order statement about it. Safe to repeat until there is a receipt.
@@ -102,11 +98,8 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
             await held.enter_async_context(service.door.turn(arrived(request.scope)))
             return await service.intake.check(election_uuid, body)
 
-        try:
-            # Who goes away gives a turn back, or their place in the queue for one.
-            taken_in = await unless_gone(request, checked())
-        except ClientGone:
-            raise Abandoned from None
+        # Who goes away gives a turn back, or their place in the queue for one.
+        taken_in = await unless_gone(request, checked())
         if isinstance(taken_in, CheckedCast):
             # From here on it goes through, also when the client is gone: it may be durable already.
             taken_in = await service.intake.record(taken_in)

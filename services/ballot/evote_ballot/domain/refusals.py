@@ -133,11 +133,6 @@ class StandingUnknown(Refusal):
 
 
 @dataclass
-class Abandoned(Refusal):
-    """The client went away before anything was recorded; nobody reads the answer."""
-
-
-@dataclass
 class RateLimited(Refusal):
     """The credential was used too often in a short time."""
 

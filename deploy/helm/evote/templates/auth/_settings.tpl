@@ -9,6 +9,10 @@
 {{- if $own.settings.credentialTokenModule }}
 - name: EVOTE_CREDENTIAL_TOKEN_PIN_FILE
   value: /etc/evote/keys/token-pin
+{{- range $name, $value := ($own.tokenClient | default dict).env }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
 {{- else }}
 - name: EVOTE_MASTER_KEY_FILE
   value: /etc/evote/keys/master-key
@@ -37,6 +41,9 @@
 {{- if .Values.auth.tokenVolume }}
 - {name: token, mountPath: /opt/token, readOnly: true}
 {{- end }}
+{{- with (.Values.auth.tokenClient | default dict).files }}
+- {name: token-client, mountPath: {{ .path }}, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{- define "auth.volumes" -}}
@@ -50,5 +57,9 @@
 {{- with .Values.auth.tokenVolume }}
 - name: token
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with (.Values.auth.tokenClient | default dict).files }}
+- name: token-client
+  {{- toYaml .volume | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -54,7 +54,7 @@ def lose() -> None:
     """The cluster, its volumes and what is in them."""
     volumes = [Path(one["spec"]["local"]["path"]) for one in _volumes(cnpg.MAIN)]
     nodes.kubectl("-n", NAMESPACE, "delete", cnpg.KIND, cnpg.MAIN, "--wait")
-    nodes.until(lambda: not cnpg.pods(cnpg.MAIN), "no instance is left", 180)
+    nodes.until(lambda: not cnpg.pods(cnpg.MAIN) and not _volumes(cnpg.MAIN), "no instance is left", 180)
     for volume in volumes:
         for part in volume.iterdir():
             shutil.rmtree(part)

@@ -131,14 +131,14 @@ async def test_a_hole_within_a_partition_is_found_by_every_reader(
     await start_again(broker, broker_settings)
     producer = EventProducer(broker_settings, "test", clock)
     runner = new_runner(broker_settings, pool, producer)
-    for reading in (
+    for readers_way in (
         read_all(broker_settings),
         runner.run(),
         replay(broker_settings, pool, projection, lambda done, total: None),
     ):
         with pytest.raises(LogGap) as gap:
             async with asyncio.timeout(60):
-                await reading
+                await readers_way
         assert (gap.value.topic, gap.value.partition, gap.value.first, gap.value.behind) == ("ballots", PARTITION, 6, 7)
     await producer.stop()
     assert [row["offset"] for row in await pool.fetch('SELECT "offset" FROM applied ORDER BY 1')] == list(range(6))

@@ -200,11 +200,11 @@ class LogReader:
         if read is not None and epoch is not None and epoch > read.number:
             found = await fetch_from(self._consumer, {partition: place - 1})
             try:
-                [held, *_] = found[partition]() or [None]
+                held = found[partition]()
             except (OffsetOutOfRangeError, BrokenBatch):
-                held = None  # deleted, or damaged, since it was read: who comes to it stops there
-            if held is not None and held.leader_epoch != read.number:
-                self._stop = LogTruncated(*log_partition(self._kafka, partition), place, held.start)
+                held = []  # deleted, or damaged, since it was read: who comes to it stops there
+            if held and held[0].leader_epoch != read.number:
+                self._stop = LogTruncated(*log_partition(self._kafka, partition), place, held[0].start)
                 return False
         number = epoch if epoch is not None else read.number if read is not None else None
         if number is not None:

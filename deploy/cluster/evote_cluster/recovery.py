@@ -22,7 +22,8 @@ SELECT format('SELECT %L, count(*), md5(coalesce(string_agg(md5(t::text), '''' O
   FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY schemaname, tablename
 \gexec
 """
-_MOMENT: Final = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+# Not of UTC: for that zone the operator writes a Z, which PostgreSQL takes for none when it starts.
+_MOMENT: Final = "SELECT to_char(clock_timestamp() AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+09:00\"')"
 Contents = Mapping[str, tuple[int, str]]
 """By the table's name, with its schema: how many rows, and the sum of all that is in them."""
 

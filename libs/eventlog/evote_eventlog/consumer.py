@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias, cast
@@ -20,8 +21,17 @@ from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
 from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
-from .reading import FEW_RECORDS, LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
-from .record import Batch, LogPartition
+from .reading import (
+    FEW_RECORDS,
+    Epoch,
+    LogReader,
+    consumer_options,
+    end_offsets,
+    log_partition,
+    partitions_of,
+    stop_consumer,
+)
+from .record import Batch, LogPartition, RecordPosition
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
@@ -30,6 +40,7 @@ _POLL_MS = 250
 ROUND_S: Final = 0.1
 UNHURRIED_S: Final = 0.25
 """A round where nobody waits for the tables: what must be known at once is known otherwise."""
+_HURRY_S = 0.01
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -89,6 +100,16 @@ class ProjectionRunner:
         self._target: dict[LogPartition, int] | None = None
         self._checked_at = float("-inf")
         self._stuck = False
+        self._epochs: dict[TopicPartition, Epoch] = {}
+        """Outlive a consumer: a leader's fall may end it."""
+        self._hurried = asyncio.Event()
+        self._wanted: dict[LogPartition, int] = {}
+        """By partition, the last record that somebody waits for."""
+
+    def hurry(self, to: RecordPosition) -> None:
+        """Somebody here waits for a record that was written just now: rounds wait for no others until it is applied."""
+        self._wanted[LogPartition(to.topic, to.partition)] = to.offset
+        self._hurried.set()
 
     async def run(self) -> None:
         """Project until cancelled; outages of Kafka and of the database are waited out.
@@ -150,21 +171,27 @@ class ProjectionRunner:
         try:
             await consumer.start()
             self._consumer = consumer
-            # Or it would fetch on between the rounds, for each record of a partition that has none waiting yet.
-            consumer._fetcher._prefetch_backoff = self._round_s
             if self._target is None:
                 self._target = await self._ends()
-            reader = LogReader(self._kafka, consumer)
+            reader = LogReader(self._kafka, consumer, self._epochs)
             while self._assignment_failure is None:
                 began = monotonic()
+                self._hurried.clear()
                 records = await self._poll(consumer, reader)
                 await self._check(consumer)
-                if records <= FEW_RECORDS:
-                    await asyncio.sleep(began + self._round_s - monotonic())
+                if 0 < records <= FEW_RECORDS:
+                    await self._rest(began + self._round_s - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
+
+    async def _rest(self, seconds: float) -> None:
+        """Let more come together, unless somebody waits: what was committed may show a moment later than others'."""
+        wanted = any(place.offset <= self._wanted.get(self._of(at), -1) for at, place in self._places.items())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(seconds, _HURRY_S) if wanted else seconds)):
+                await self._hurried.wait()
 
     async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> int:
         """Apply what has come; how many records there were."""

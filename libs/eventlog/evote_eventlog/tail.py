@@ -141,7 +141,7 @@ class EventTail:
                         fetched.append(Batch(batch.partition, begin, limit, within))
                 if fetched:
                     yield fetched
-                if records <= FEW_RECORDS:
+                if 0 < records <= FEW_RECORDS:
                     await asyncio.sleep(began + self._round_s - monotonic())
 
     @asynccontextmanager

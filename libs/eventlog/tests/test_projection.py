@@ -114,6 +114,29 @@ async def test_who_waits_for_an_event_hears_of_it_when_the_tables_show_it(
         await asyncio.wait([running])
 
 
+async def test_rounds_wait_for_no_others_until_a_record_that_somebody_waits_for_is_applied(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    new_ballot: NewBallot,
+) -> None:
+    runner = new_runner(kafka, pool, producer, round_s=3600.0)
+    running = asyncio.create_task(runner.run())
+    try:
+        written = [await producer.publish(new_ballot(0), partition=0)]
+        await eventually(level(pool, written))
+        place = written[0].position
+        runner.hurry(place._replace(offset=place.offset + 1))
+        # A transaction's record shows when it is committed: others may come in between.
+        for partition in (1, 0):
+            written.append(await producer.publish(new_ballot(len(written)), partition=partition))
+            await eventually(level(pool, written))
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
 async def test_replicas_that_come_and_go_apply_each_event_once(
     kafka: KafkaSettings,
     pool: asyncpg.Pool,

@@ -68,6 +68,16 @@ async def test_a_reader_without_an_end_sees_records_as_they_come(
     assert seen == [first, second]
 
 
+async def test_who_is_not_behind_has_all_that_came_since_by_the_next_fetch(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
+        for _ in range(3):
+            written = [await producer.publish(new_ballot(number)) for number in range(20)]
+            read = [record for batch in await anext(fetches) for record in batch.records]
+            assert {record.position for record in read} == {record.position for record in written}
+
+
 async def test_a_look_sees_all_that_was_acknowledged_before_it_from_where_the_last_one_ended(
     kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
 ) -> None:

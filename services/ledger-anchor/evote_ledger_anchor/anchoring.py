@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
@@ -39,6 +40,8 @@ NewestCounted = Callable[[Connection], Awaitable[StoredCheckpoint | None]]
 
 _MOST_WAITING = 10_000
 _RETRY_S = 1.0
+_QUIET_LOOK_S = 1.0
+"""From one look at the chain's blocks to the next, at least, while all of the log is in final ones."""
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +56,7 @@ class Pace:
 
     Args:
         interval_s: seconds from one sending to the next, at least; what it costs an election, and how late it is.
-        poll_s: seconds from one look at the chain's blocks to the next.
+        poll_s: seconds from one look at the chain's blocks to the next, while something of the log is in no final one.
         first_block: the block that the contract was deployed in: none before is read.
     """
 
@@ -101,6 +104,8 @@ class Anchoring:
         self._newest = 0
         self._waiting: deque[tuple[int, datetime]] = deque()
         """Sizes that were there to be anchored, and since when; smallest first."""
+        self._unfinished = asyncio.Event()
+        """Set when something of the log is there to be anchored."""
 
     async def run(self) -> None:
         """Run until cancelled; outages of the chain, of Kafka and of the database are waited out."""
@@ -123,6 +128,13 @@ class Anchoring:
 
     async def _until_the_next_look(self) -> None:
         await asyncio.sleep(self._pace.poll_s)
+        if self._newest > self._verified:
+            return
+        # What is final stays where it is: while all of the log is, nobody waits for the next block.
+        self._unfinished.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, _QUIET_LOOK_S - self._pace.poll_s)):
+                await self._unfinished.wait()
 
     async def _repeat(self, step: Callable[[], Awaitable[None]], pause: Callable[[], Awaitable[None]]) -> NoReturn:
         """The chain's faults end a step and nothing else, so that the lag shows while it is down."""
@@ -247,6 +259,8 @@ class Anchoring:
         if size > last and len(self._waiting) < _MOST_WAITING:
             self._waiting.append((size, self._clock()))
         self._show_lag()
+        if size > self._verified:
+            self._unfinished.set()
 
     def _show_lag(self) -> None:
         chain = self._writer.chain

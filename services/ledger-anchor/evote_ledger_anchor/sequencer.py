@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from math import nan
@@ -20,12 +20,11 @@ from typing import Final, Protocol, cast
 import asyncpg
 import structlog
 from evote_belenios.admission import ExaminedCast
-from evote_eventlog.consumer import ROUND_S
 from evote_eventlog.errors import Fenced, LogUnavailable, ReaderStopped
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.record import Batch, LogPartition, Record
+from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
 from evote_eventlog.tail import EventTail
 from evote_platform.health import NotReady
 from evote_platform.tracing import Following, following
@@ -104,10 +103,15 @@ class Sequencer:
         metrics: SequencerMetrics,
         batch_interval_s: float,
         policy: Policy | None = None,
+        on_signed: Callable[[RecordPosition], None] = lambda _: None,
     ) -> None:
         """``pool`` reaches the schema of :class:`LedgerProjection`, which some replica must be running.
 
-        ``policy`` names the witnesses that are asked before a tenure; every one has a URL.
+        Args:
+            batch_interval_s: after a fetch of few records the next one begins no sooner behind its beginning, in
+                seconds: what comes meanwhile shares a checkpoint.
+            policy: names the witnesses that are asked before a tenure; every one has a URL.
+            on_signed: hears where the last of the checkpoints stands that were committed together.
         """
         self._kafka = kafka
         self._database_url = database_url
@@ -117,6 +121,7 @@ class Sequencer:
         self._metrics = metrics
         self._batch_interval_s = batch_interval_s
         self._policy = policy
+        self._on_signed = on_signed
         self._trouble: str | None = "starting"
 
     async def run(self) -> None:
@@ -194,7 +199,7 @@ class Sequencer:
             raise TablesDisagree(signed, shown)
 
     async def _read(self, start: dict[LogPartition, int], arrived: asyncio.Queue[_Prepared]) -> None:
-        tail = EventTail(self._kafka, SOURCE_TOPICS, round_s=ROUND_S)
+        tail = EventTail(self._kafka, SOURCE_TOPICS, round_s=self._batch_interval_s)
         async with aclosing(tail.fetches(start)) as fetches:
             async for fetch in fetches:
                 # What is verified there takes most of the time, and lets go of Python's lock meanwhile.
@@ -202,14 +207,12 @@ class Sequencer:
         raise LogUnavailable("the tail ended")
 
     async def _write(self, head: _Head, arrived: asyncio.Queue[_Prepared]) -> None:
-        due = 0.0
         while True:
             self._take(head, await arrived.get())
-            while len(head.pending) < MAX_TRANSACTION_ENTRIES and (batch := await _next_before(arrived, due)):
-                self._take(head, batch)
+            while len(head.pending) < MAX_TRANSACTION_ENTRIES and not arrived.empty():
+                self._take(head, arrived.get_nowait())
             if head.pending:
                 await self._publish(head)
-                due = time.monotonic() + self._batch_interval_s
 
     def _take(self, head: _Head, batch: _Prepared) -> None:
         self._metrics.skipped.labels("poison").inc(batch.poison)
@@ -237,7 +240,8 @@ class Sequencer:
             _log.warning("not-sequenced", reason=skip.value, topic=topic.value, partition=partition, offset=offset)
 
     async def _publish(self, head: _Head) -> None:
-        await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
+        written = await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
+        self._on_signed(written[-1].position)
         now = time.monotonic()
         for arrival in head.arrivals:
             self._metrics.delay.observe(now - arrival)
@@ -257,14 +261,3 @@ def _prepared(fetch: Sequence[Batch]) -> _Prepared:
     events = examined([record.envelope.data for record in records])
     leaves = [leaf_hash(record.value).hex() for record in records]
     return _Prepared(list(zip(records, events, leaves, strict=True)), len(read) - len(records))
-
-
-async def _next_before(arrived: asyncio.Queue[_Prepared], due: float) -> _Prepared | None:
-    """The next batch: whatever is there, or comes before the moment ``due`` of the monotonic clock."""
-    if not arrived.empty():
-        return arrived.get_nowait()
-    try:
-        async with asyncio.timeout(max(0.0, due - time.monotonic())):
-            return await arrived.get()
-    except TimeoutError:
-        return None

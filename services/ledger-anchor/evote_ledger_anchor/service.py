@@ -11,7 +11,7 @@ import asyncpg
 from evote_anchors.anchor import ChainName
 from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
@@ -116,9 +116,10 @@ async def running(
             LedgerProjection(key.verifier),
             producer,
             ProjectionMetrics(registry),
+            round_s=UNHURRIED_S,
             on_applied=means.wakes.applied,
         )
-        sequencer, monitor = _sequencer(means), _monitor(means)
+        sequencer, monitor = _sequencer(means, runner), _monitor(means)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
@@ -133,7 +134,7 @@ async def running(
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
                 if policy is not None:
-                    tasks.start("witnessing", _witnessing(means, policy).run())
+                    tasks.start("witnessing", _witnessing(means, policy, runner).run())
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
@@ -152,7 +153,7 @@ def _locks(policy: Policy | None, chains: Sequence[OpenChain]) -> int:
     return 2 + (policy is not None) + len(chains)
 
 
-def _sequencer(means: _Means) -> Sequencer:
+def _sequencer(means: _Means, projection: ProjectionRunner) -> Sequencer:
     kafka = means.settings.kafka()
     return Sequencer(
         kafka=kafka,
@@ -163,10 +164,11 @@ def _sequencer(means: _Means) -> Sequencer:
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
         policy=means.policy,
+        on_signed=projection.hurry,
     )
 
 
-def _witnessing(means: _Means, policy: Policy) -> Witnessing:
+def _witnessing(means: _Means, policy: Policy, projection: ProjectionRunner) -> Witnessing:
     return Witnessing(
         database_url=means.settings.database_url,
         pool=means.pool,
@@ -176,6 +178,7 @@ def _witnessing(means: _Means, policy: Policy) -> Witnessing:
         metrics=WitnessMetrics(means.registry),
         interval_s=means.settings.witness_interval_s,
         wake=means.wakes.at(CheckpointSigned, CheckpointWitnessed),
+        on_witnessed=projection.hurry,
     )
 
 

@@ -40,7 +40,7 @@ class LedgerSettings(ServiceSettings):
     """PEM (PKCS #8) file of the Ed25519 key that signs checkpoints."""
     log_origin: Annotated[str, Field(pattern=r"^[^\s+]+$", max_length=200)]
     """The log's name in checkpoints: its public URL without the scheme, such as ``vote.city.example/log``."""
-    batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.25
+    batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.5
     """How long new records wait, at most, for others to share their checkpoint, in seconds."""
     witness_policy_file: Path | None = None
     """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""

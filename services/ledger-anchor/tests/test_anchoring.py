@@ -15,7 +15,7 @@ import pytest
 from evote_anchors.anchor import Anchor, ChainHead
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import EventData
-from evote_ledger_anchor import wakes
+from evote_ledger_anchor import anchoring, wakes
 from evote_ledger_anchor.anchoring import Anchoring, Pace
 from evote_ledger_anchor.metrics import AnchoringMetrics
 from evote_ledger_anchor.store import checkpoint_root, newest_checkpoint
@@ -125,6 +125,27 @@ async def test_a_checkpoint_is_sent_when_it_is_projected_and_not_at_the_next_loo
         for _ in range(3):
             size = await place.grow()
             await eventually(lambda size=size: place.verified(size))
+
+
+async def test_the_chain_is_not_looked_at_while_all_of_the_log_is_final_and_again_when_there_is_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchoring, "_QUIET_LOOK_S", NEVER_S)
+    looks, head = list[None](), place.chain.head
+
+    async def noted() -> ChainHead:
+        looks.append(None)
+        return await head()
+
+    monkeypatch.setattr(place.chain, "head", noted)
+    async with place.anchoring():
+        for _ in range(3):
+            size = await place.grow()
+            await eventually(lambda size=size: place.verified(size))
+            seen = len(looks)
+            for _ in range(1000):
+                await place.rows()
+            assert len(looks) <= seen + 1, "one may have begun"
 
 
 async def test_a_checkpoint_that_another_replica_projected_is_found(place: Place) -> None:

@@ -51,7 +51,7 @@ class EthereumDevelopmentChain:
             **self._contract,
             "EVOTE_ETHEREUM_FINALITY_DEPTH": "0",
             "EVOTE_ETHEREUM_INTERVAL_S": "0.25",
-            "EVOTE_ETHEREUM_POLL_S": "0.25",
+            "EVOTE_ETHEREUM_POLL_S": "0.2",
         }
 
     def start(self) -> None:

@@ -246,10 +246,41 @@ CASES = (
             {
                 'cnpg_pg_stat_archiver_last_failed_time{cluster="evote"}': "500x100",
                 'cnpg_pg_stat_archiver_last_archived_time{cluster="evote"}': f"{archived}x100",
+                'cnpg_pg_replication_in_recovery{cluster="evote"}': "0x100",
             }
             for archived in (400, 600)
         ),
         {"cluster": "evote"},
+    ),
+    Case(
+        "EvoteArchivingFails",
+        *(
+            {
+                'cnpg_pg_stat_archiver_last_failed_time{cluster="evote"}': "500x100",
+                'cnpg_pg_stat_archiver_last_archived_time{cluster="evote"}': "400x100",
+                'cnpg_pg_replication_in_recovery{cluster="evote"}': f"{standby}x100",  # a primary of before
+            }
+            for standby in (0, 1)
+        ),
+        {"cluster": "evote"},
+    ),
+    Case(
+        "EvoteBackupOld",
+        *(
+            {'barman_cloud_cloudnative_pg_io_last_available_backup_timestamp{cluster="evote"}': f"{made}x7300"}
+            for made in (3600, 10 * 3600)
+        ),
+        {"cluster": "evote"},
+        at="30h",
+    ),
+    Case(
+        "EvoteBackupOld",
+        *(
+            {'barman_cloud_cloudnative_pg_io_last_available_backup_timestamp{cluster="evote"}': f"{made}x7300"}
+            for made in (0, 10 * 3600)
+        ),
+        {"cluster": "evote"},
+        at="30h",
     ),
     Case(
         "EvoteCertificateEnds",

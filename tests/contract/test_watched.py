@@ -22,12 +22,14 @@ _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
 _GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 _OF_SCRAPING = {"instance", "job", "le"}
-_FOREIGN = re.compile(r"\b(?:kafka|cnpg|certmanager)_\w+")
+_FOREIGN = re.compile(r"\b(?:kafka|cnpg|barman|certmanager)_\w+")
 _OF_FOREIGN = {
     "kafka_server_replicamanager_underminisrpartitioncount": set[str](),
     "cnpg_collector_sync_replicas": {"value", "cluster"},
     "cnpg_pg_stat_archiver_last_failed_time": {"cluster"},
     "cnpg_pg_stat_archiver_last_archived_time": {"cluster"},
+    "cnpg_pg_replication_in_recovery": set[str](),
+    "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp": {"cluster"},
     "certmanager_certificate_expiration_timestamp_seconds": {"namespace", "name"},
 }
 """What exporters of others show, as their documents have it: nothing here can hold them to it."""

@@ -386,14 +386,35 @@ class ObjectStore(_Values):
     """Bucket and folder; each cluster has its own name below it."""
     endpoint_url: Origin | None = None
     """None: the provider's own."""
+    endpoint_ca: Name | None = None
+    """Secret with ``ca.crt``: who signed the store's certificate, if that is no public authority."""
     secret: Name
     """With ``access-key-id`` and ``secret-access-key``."""
     retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
     """How long backups are kept."""
     biometric_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
-    """Of faces' templates: so long after an election's erasure a backup still has them."""
+    """Of faces' templates: so long after an election's erasure, and until the base backup after it is as old, a backup
+    still has them."""
     schedule: str
     """Seconds, minutes, hours, day, month, weekday."""
+
+
+class Recovery(_Values):
+    """A cluster that is gone, made again from its archive. It stays in the values: archiving goes on as it says."""
+
+    read_from: Name
+    """The archive that is read: the name of the cluster, or what ``archiveTo`` was when it was put back before."""
+    archive_to: Name
+    """The archive of the new cluster: a name that none has yet."""
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$")] | None = None
+    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived."""
+
+
+class Recoveries(_Values):
+    """Of each cluster that was put back."""
+
+    main: Recovery | None = None
+    biometric: Recovery | None = None
 
 
 class CloudNativePG(_Values):
@@ -407,6 +428,8 @@ class CloudNativePG(_Values):
     resources: Resources | None = None
     backup: ObjectStore | None = None
     """None: no backups."""
+    recovery: Recoveries | None = None
+    """None: each cluster is as it was first made (docs/runbooks/backup.md)."""
 
 
 class Database(_Values):

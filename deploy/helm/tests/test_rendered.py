@@ -608,6 +608,49 @@ def test_a_commit_of_the_databases_is_on_two_machines() -> None:
         assert re.fullmatch(r"registry\.city\.example/[a-z/-]+:15@sha256:[0-9a-f]{64}", cluster["spec"]["imageName"])
 
 
+def test_faces_have_an_archive_apart_that_is_kept_as_long_as_is_said_of_faces() -> None:
+    stores = of_kind(rendered("city-240k"), "ObjectStore")
+    backups = of_kind(rendered("city-240k"), "ScheduledBackup")
+    kept = {}
+    for name, cluster in of_kind(rendered("city-240k"), "Cluster").items():
+        (plugin,) = cluster["spec"]["plugins"]
+        # Below the store's path each archive has the folder of its name.
+        kept[plugin["parameters"]["serverName"]] = stores[plugin["parameters"]["barmanObjectName"]]["spec"]
+        assert backups[plugin["parameters"]["serverName"]]["spec"]["cluster"] == {"name": name}
+    assert {name: spec["retentionPolicy"] for name, spec in kept.items()} == {
+        "evote-pg": "60d",
+        "evote-pg-biometric": "7d",
+    }
+    assert len(backups) == len(stores) == len(kept)
+
+
+def test_a_cluster_that_is_put_back_is_made_of_its_archive_and_writes_another_one() -> None:
+    recovery = "postgresql.cloudnativepg.recovery.main"
+    moment = "2026-11-29T09:30:00+09:00"
+    values = f"{recovery}.readFrom=evote-pg,{recovery}.archiveTo=evote-pg-2,{recovery}.until={moment}"
+    authority = "postgresql.cloudnativepg.backup.endpointCa=objects-ca"
+    resources = rendered("city-240k", "--set", f"{values},{authority}")
+    made = of_kind(resources, "Cluster")
+    before = of_kind(rendered("city-240k"), "Cluster")
+    assert made["evote-pg-biometric"] == before["evote-pg-biometric"]
+    spec = made["evote-pg"]["spec"]
+    target = {"targetTime": moment}
+    assert spec["bootstrap"] == {
+        "recovery": {"source": "archive", "database": "evote", "owner": "evote", "recoveryTarget": target}
+    }
+    (archive,) = spec["externalClusters"]
+    assert archive["plugin"]["parameters"] == {"barmanObjectName": "evote-pg", "serverName": "evote-pg"}
+    (plugin,) = spec["plugins"]
+    assert plugin["parameters"] == {"barmanObjectName": "evote-pg", "serverName": "evote-pg-2"}
+    # Its base backup is a new one's, which is made at once.
+    scheduled = of_kind(resources, "ScheduledBackup")
+    assert scheduled.keys() == {"evote-pg-2", "evote-pg-biometric"}
+    assert scheduled["evote-pg-2"]["spec"]["immediate"] is True
+    for store in of_kind(resources, "ObjectStore").values():
+        assert store["spec"]["configuration"]["endpointCA"] == {"name": "objects-ca", "key": "ca.crt"}
+    assert not kubeconform(resources).returncode
+
+
 # --- helm test ---
 
 
@@ -667,6 +710,15 @@ def test_the_rules_of_the_repository_are_given_to_an_operator_of_prometheus_and_
         assert rules[f"evote-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
     assert len(rules) == len(files)
     assert not of_kind(rendered("city-240k"), "PrometheusRule", "PodMonitor")
+
+
+def test_numbers_of_the_databases_say_which_one_they_are_of() -> None:
+    monitors = of_kind(rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1"), "PodMonitor")
+    (endpoint,) = monitors["evote-postgresql"]["spec"]["podMetricsEndpoints"]
+    # Rules group by it, and of most numbers CloudNativePG's exporter doesn't say it.
+    assert endpoint["relabelings"] == [
+        {"sourceLabels": ["__meta_kubernetes_pod_label_cnpg_io_cluster"], "targetLabel": "cluster"}
+    ]
 
 
 def test_an_alert_names_the_whole_address_of_its_runbook_where_documents_are_served() -> None:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -72,6 +72,8 @@ class RawBatch:
 
     start: int
     end: int
+    leader_epoch: int
+    """How often the partition had got another leader, or the same one again, when the batch was written."""
     records: Sequence[RawRecord]
     thinned: bool = False
     """Whether compaction took records out of it, so that nobody knows which are where."""
@@ -210,15 +212,16 @@ def parse_batches(data: bytes, aborted: AbortedTransactions) -> Iterator[RawBatc
         at = end
 
 
-class SeenMarkers:
-    """Where transactions' markers stand in what a consumer fetches: it goes on behind them, as behind what was lost.
+class SeenBatches:
+    """What a consumer does not tell of the batches that it fetches: where transactions' markers stand, which it goes on
+    behind as behind what was lost, and under which leader each batch was written.
 
-    They are taken from the broker's own answers, as these pass: no offset is a marker's because one is missed there.
+    Both are taken from the broker's own answers, as these pass: no offset is a marker's because one is missed there.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         """``consumer`` is started; what it fetches from here on is looked at."""
-        self._seen: Mapping[TopicPartition, set[int]] = {}
+        self._seen: Mapping[TopicPartition, dict[int, SeenBatch]] = {}
         client = consumer._client
         send = client.send
 
@@ -233,34 +236,47 @@ class SeenMarkers:
     def expect(self, places: Mapping[TopicPartition, int]) -> None:
         """From these places on they are asked for; what is remembered of others is forgotten."""
         self._seen = {
-            partition: {offset for offset in self._seen.get(partition, ()) if offset >= place}
+            partition: {at: batch for at, batch in self._seen.get(partition, {}).items() if at >= place}
             for partition, place in places.items()
         }
 
-    def between(self, partition: TopicPartition, start: int, end: int) -> Collection[int]:
+    def markers(self, partition: TopicPartition, start: int, end: int) -> Collection[int]:
         """The offsets of the markers that were seen from ``start`` up to before ``end``."""
-        return {offset for offset in self._seen.get(partition, ()) if start <= offset < end}
+        return {at for at, batch in self._seen.get(partition, {}).items() if start <= at < end and batch.is_marker}
+
+    def leader_epoch(self, partition: TopicPartition, start: int, end: int) -> int | None:
+        """That of the last batch that begins from ``start`` up to before ``end``; None: it began before."""
+        seen = self._seen.get(partition, {})
+        begun = [at for at in seen if start <= at < end]
+        return seen[max(begun)].leader_epoch if begun else None
 
     def _look(self, answer: Any) -> None:
         for topic, partitions in answer.topics:
             for number, code, *rest in partitions:
                 seen = self._seen.get(TopicPartition(topic, number))
                 if seen is not None and not code:
-                    seen.update(markers_in(rest[-1] or b""))
+                    seen.update(batches_in(rest[-1] or b""))
 
 
-def markers_in(data: bytes) -> Iterator[int]:
-    """The offset of each transaction's marker in what Kafka answered, up to what is damaged or cut off."""
+class SeenBatch(NamedTuple):
+    """What the header of a batch says."""
+
+    is_marker: bool
+    leader_epoch: int
+
+
+def batches_in(data: bytes) -> Iterator[tuple[int, SeenBatch]]:
+    """Each batch in what Kafka answered by the offset that it begins at, up to what is damaged or cut off."""
     at = 0
     while len(data) - at >= _HEADER.size:
         header = _BatchHeader(*_HEADER.unpack_from(data, at))
         end = at + _LENGTH_FROM + header.length
         if header.length < _HEADER.size - _LENGTH_FROM or end > len(data) or header.magic != 2:
             return
-        if header.attributes & _CONTROL and header.last_offset_delta == 0:
-            if calc_crc32c(data[at + _CHECKED_FROM : end]) != header.crc:
-                return
-            yield header.base_offset
+        is_marker = bool(header.attributes & _CONTROL) and header.last_offset_delta == 0
+        if is_marker and calc_crc32c(data[at + _CHECKED_FROM : end]) != header.crc:
+            return
+        yield header.base_offset, SeenBatch(is_marker, header.leader_epoch)
         at = end
 
 
@@ -291,12 +307,13 @@ def _read_batch(header: _BatchHeader, body: bytes, skipped: set[int]) -> RawBatc
         if header.attributes & _CONTROL:
             if any(_MARKER.unpack_from(key)[1] == _ABORT for key, _ in records):
                 skipped.discard(header.producer_id)
-            return RawBatch(start, end, ())
+            return RawBatch(start, end, header.leader_epoch, ())
     except (IndexError, ValueError, OSError, EOFError, struct.error) as error:
         raise BrokenBatch(start) from error
     if header.attributes & _TRANSACTIONAL and header.producer_id in skipped:
-        return RawBatch(start, end, ())
-    return RawBatch(start, end, [record for _, record in records], thinned=len(records) != end - start)
+        return RawBatch(start, end, header.leader_epoch, ())
+    found = [record for _, record in records]
+    return RawBatch(start, end, header.leader_epoch, found, thinned=len(found) != end - start)
 
 
 def _read_records(header: _BatchHeader, body: bytes) -> Iterator[tuple[bytes, RawRecord]]:

@@ -21,7 +21,16 @@ from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
 from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
-from .reading import FEW_RECORDS, LogReader, consumer_options, end_offsets, log_partition, partitions_of, stop_consumer
+from .reading import (
+    FEW_RECORDS,
+    Epoch,
+    LogReader,
+    consumer_options,
+    end_offsets,
+    log_partition,
+    partitions_of,
+    stop_consumer,
+)
 from .record import Batch, LogPartition, RecordPosition
 
 TOLERATED_LAG = 1000
@@ -91,6 +100,8 @@ class ProjectionRunner:
         self._target: dict[LogPartition, int] | None = None
         self._checked_at = float("-inf")
         self._stuck = False
+        self._epochs: dict[TopicPartition, Epoch] = {}
+        """Outlive a consumer: a leader's fall may end it."""
         self._hurried = asyncio.Event()
         self._wanted: dict[LogPartition, int] = {}
         """By partition, the last record that somebody waits for."""
@@ -162,7 +173,7 @@ class ProjectionRunner:
             self._consumer = consumer
             if self._target is None:
                 self._target = await self._ends()
-            reader = LogReader(self._kafka, consumer)
+            reader = LogReader(self._kafka, consumer, self._epochs)
             while self._assignment_failure is None:
                 began = monotonic()
                 self._hurried.clear()

@@ -123,11 +123,12 @@ class TopicsUnfit(ReaderStopped):
 
 
 class LogTruncated(ReaderStopped):
-    """The log ends before what a projection has applied: records were lost or the topic is another one.
+    """The log ends before what a projection has applied, or has other records there: some were lost, or the topic is
+    another one.
 
-    Said when the leader has kept to it for some ten seconds: one that was left behind answers so for a while, and the
-    log lost nothing. Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied`` (the
-    projection's next offset) and ``found`` (the offset that Kafka served instead).
+    That it ends is said when the leader has kept to it for some ten seconds: one that was left behind answers so for a
+    while, and the log lost nothing. Fatal: going on would hide the loss. Fields: ``topic``, ``partition``, ``applied``
+    (the projection's next offset) and ``found`` (where the log ends, or an offset of another record).
     """
 
     def __init__(self, topic: str, partition: int, applied: int, found: int) -> None:

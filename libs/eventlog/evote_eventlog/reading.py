@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
-from .batches import BrokenBatch, Found, RawRecord, SeenMarkers, fetch_from
+from .batches import BrokenBatch, Found, RawRecord, SeenBatches, fetch_from
 from .errors import LogGap, LogTruncated, ReaderStopped, UnknownEvent
 from .events import Topic
 from .kafka import KafkaSettings
@@ -25,11 +26,21 @@ _TRUNCATED_AFTER_S = 10.0
 """How long a leader may say that the log ends before a reader's place, until it is believed: one that was left behind
 says so too, until Kafka or the network has told its clients of the new one."""
 
+_OTHERS_MS = 20
+"""How long what one leader gave is kept for what another has."""
+
 FEW_RECORDS: Final = 500
 """Who fetched so few is not behind, and may let more come together before the next fetch."""
 
 Places = Mapping[TopicPartition, int]
 """The next offset to read of each partition."""
+
+
+class Epoch(NamedTuple):
+    """That the record before the offset ``behind`` is of this number of the partition's leaders."""
+
+    behind: int
+    number: int
 
 
 class LogReader:
@@ -43,12 +54,15 @@ class LogReader:
     behind, the consumer fetches ahead.
     """
 
-    def __init__(self, kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> None:
-        """``consumer`` is started, and assigned to what is read."""
+    def __init__(
+        self, kafka: KafkaSettings, consumer: AIOKafkaConsumer, epochs: dict[TopicPartition, Epoch] | None = None
+    ) -> None:
+        """``consumer`` is started, and assigned to what is read; ``epochs`` are an earlier reader's, and go on here."""
         self._kafka = kafka
         self._consumer = consumer
-        self._markers = SeenMarkers(consumer)
+        self._seen = SeenBatches(consumer)
         self._stop: ReaderStopped | None = None
+        self._epochs: dict[TopicPartition, Epoch] = {} if epochs is None else epochs
         self._out_of_range: dict[TopicPartition, float] = {}
         """Of which partitions the leaders say, and since when, that nothing is known at their place."""
         self.missed: frozenset[TopicPartition] = frozenset()
@@ -68,7 +82,7 @@ class LogReader:
         self._out_of_range = {
             partition: since for partition, since in self._out_of_range.items() if partition in places
         }
-        self._markers.expect(places)
+        self._seen.expect(places)
         fetched = await self._fetch(timeout_ms)
         found = [(partition, await self._next(partition, place, fetched)) for partition, place in places.items()]
         batches = [(partition, batch) for partition, batch in found if batch is not None]
@@ -109,21 +123,32 @@ class LogReader:
 
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
         """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
-        self._consumer.resume(*self._consumer.paused())
+        fetched: defaultdict[TopicPartition, list[ConsumerRecord]] = defaultdict(list)
         try:
-            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
-                timeout_ms=timeout_ms, max_records=_BATCH_RECORDS
-            )
+            if self._consumer.paused():
+                # What another leader answered after the last fetch was given is dropped: it is asked for anew, with
+                # what came since, or it would be all that this fetch gives of that leader.
+                await self._take(fetched, 0)
+                self._consumer.resume(*self._consumer.paused())
+            await self._take(fetched, timeout_ms)
+            for _ in tuple(self._consumer._fetcher._in_flight) if fetched else ():  # leaders that have not answered yet
+                await self._take(fetched, _OTHERS_MS)
         except CorruptRecordException:
             return None
         except KafkaError:
             raise
         except Exception:  # a header's name that is no UTF-8, for one: brokers take it, and aiokafka's parser ends
             return None
-        if 0 < sum(map(len, fetched.values())) <= FEW_RECORDS:
+        if 0 < _count(fetched) <= FEW_RECORDS:
             # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
             self._consumer.pause(*self._consumer.assignment())
         return fetched
+
+    async def _take(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]], timeout_ms: int) -> None:
+        if (room := _BATCH_RECORDS - _count(fetched)) > 0:
+            more = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=room)
+            for partition, records in more.items():
+                fetched[partition] += records
 
     async def _next(
         self, partition: TopicPartition, place: int, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] | None
@@ -133,6 +158,8 @@ class LogReader:
                 messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
                 if end >= place and self._nothing_missing(partition, place, end, messages):
+                    if not await self._goes_on(partition, place, end, self._seen.leader_epoch(partition, place, end)):
+                        return None
                     return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
             found = await fetch_from(self._consumer, {partition: place})
             batch = await self._read(partition, place, found[partition])
@@ -144,7 +171,7 @@ class LogReader:
     def _nothing_missing(
         self, partition: TopicPartition, place: int, end: int, messages: Sequence[ConsumerRecord]
     ) -> bool:
-        markers = self._markers.between(partition, place, end)
+        markers = self._seen.markers(partition, place, end)
         return len(messages) + len(markers) == end - place and [message.offset for message in messages] == [
             offset for offset in range(place, end) if offset not in markers
         ]
@@ -170,7 +197,34 @@ class LogReader:
                 break
             end = max(end, batch.end)
             records += [record for record in batch.records if record.offset >= place]
+        epoch = next((batch.leader_epoch for batch in reversed(raw) if place <= batch.start < end), None)
+        if not await self._goes_on(partition, place, end, epoch):
+            return None
         return self._batch(partition, place, end, records)
+
+    async def _goes_on(self, partition: TopicPartition, place: int, end: int, epoch: int | None) -> bool:
+        """Whether what was read before this place still stands there, where the partition has had another leader since.
+
+        A leader that lacks records which its followers had, or had a log cut off, takes new ones in their places: those
+        are of a later epoch (Apache Kafka, KIP-101 and KIP-320) than what was read there. ``epoch`` is that of the last
+        batch that begins from ``place`` up to before ``end``; None: there is none.
+        """
+        read = self._epochs.get(partition)
+        if read is None or read.behind != place:
+            read = None  # of other records: nothing is known of the one before
+        if read is not None and epoch is not None and epoch > read.number:
+            found = await fetch_from(self._consumer, {partition: place - 1})
+            try:
+                held = found[partition]()
+            except (OffsetOutOfRangeError, BrokenBatch):
+                held = []  # deleted, or damaged, since it was read: who comes to it stops there
+            if held and held[0].leader_epoch != read.number:
+                self._stop = LogTruncated(*log_partition(self._kafka, partition), place, held[0].start)
+                return False
+        number = epoch if epoch is not None else read.number if read is not None else None
+        if number is not None:
+            self._epochs[partition] = Epoch(end, number)
+        return True
 
     async def _why_out_of_range(self, partition: TopicPartition, place: int) -> ReaderStopped | None:
         """None while it may pass: a leader that was left behind, or a new one that catches up, ends before the log."""
@@ -198,6 +252,10 @@ class LogReader:
                 self._stop, end = unknown, raw.offset
                 break
         return Batch(source, start, end, records) if end > start else None
+
+
+def _count(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> int:
+    return sum(map(len, fetched.values()))
 
 
 def read_raw(source: LogPartition, raw: RawRecord) -> Record | PoisonRecord:

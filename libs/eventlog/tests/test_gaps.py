@@ -9,8 +9,9 @@ from datetime import datetime
 
 import asyncpg
 import pytest
+from evote_eventlog import reading
 from evote_eventlog.consumer import ProjectionRunner
-from evote_eventlog.errors import LogGap
+from evote_eventlog.errors import LogGap, LogTruncated
 from evote_eventlog.events import BallotAccepted, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
@@ -130,17 +131,71 @@ async def test_a_hole_within_a_partition_is_found_by_every_reader(
     await start_again(broker, broker_settings)
     producer = EventProducer(broker_settings, "test", clock)
     runner = new_runner(broker_settings, pool, producer)
-    for reading in (
+    for readers_way in (
         read_all(broker_settings),
         runner.run(),
         replay(broker_settings, pool, projection, lambda done, total: None),
     ):
         with pytest.raises(LogGap) as gap:
             async with asyncio.timeout(60):
-                await reading
+                await readers_way
         assert (gap.value.topic, gap.value.partition, gap.value.first, gap.value.behind) == ("ballots", PARTITION, 6, 7)
     await producer.stop()
     assert [row["offset"] for row in await pool.fetch('SELECT "offset" FROM applied ORDER BY 1')] == list(range(6))
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+async def test_records_that_others_took_the_places_of_are_missed_by_who_read_them(
+    lost: int,
+    broker: KafkaNode,
+    broker_settings: KafkaSettings,
+    pool: asyncpg.Pool,
+    new_runner: NewRunner,
+    new_ballot: NewBallot,
+    clock: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A leader without what its followers had: its log is as long again before a reader has looked."""
+    monkeypatch.setattr(reading, "_TRUNCATED_AFTER_S", 1e6)  # nothing is concluded from the log's end
+
+    async def publish(*numbers: int) -> None:
+        producer = EventProducer(broker_settings, "test", clock)
+        await producer.start()
+        for number in numbers:
+            await producer.publish(new_ballot(number), partition=PARTITION)
+        await producer.stop()
+
+    async def applied(count: int) -> bool:
+        return int(await pool.fetchval("SELECT count(*) FROM applied")) == count
+
+    await publish(*range(10))
+    producer = EventProducer(broker_settings, "test", clock)
+    running = asyncio.create_task(new_runner(broker_settings, pool, producer).run())
+    try:
+        async with EventTail(broker_settings, [Topic.BALLOTS]).looks({}) as look:
+            while look.missed or not await look():
+                pass
+            await eventually(lambda: applied(10))
+            broker.stop()
+            for offset in range(10 - lost, 10):
+                cut_out(broker.directory / "data", broker_settings.topic_name(Topic.BALLOTS), PARTITION, offset)
+            await start_again(broker, broker_settings)
+            await publish(*range(20, 21 + lost))
+            if not lost:
+                assert [len(batch.records) for batch in await look()] == [1]
+                await eventually(lambda: applied(11))
+                return
+            with pytest.raises(LogTruncated) as seen:
+                await look()
+            with pytest.raises(LogTruncated) as projected:
+                async with asyncio.timeout(60):
+                    await running
+            for stop in (seen.value, projected.value):
+                assert (stop.topic, stop.partition, stop.applied, stop.found) == ("ballots", PARTITION, 10, 9)
+            assert await applied(10)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_what_transactions_leave_in_a_partition_is_no_gap(

@@ -146,6 +146,11 @@ async def open_pool(database_url: SecretStr, schema: str, *, max_size: int = 10,
             # projection do, the server would make a plan for each time: one that knows the array's length seems better
             # to it, by the time it takes to plan that it doesn't count.
             "plan_cache_mode": "force_generic_plan",
+            # Nor does a plan know how its tables will have grown: while they are small, to read all of one seems to
+            # cost nothing. What has no index to go by still does, but is priced so high that the server would compile
+            # it for the processor each time.
+            "enable_seqscan": "off",
+            "jit": "off",
             **_session_settings(f"evote-{schema} {secrets.token_hex(4)} {max_size + sessions}"),
         },
     )

@@ -28,6 +28,17 @@ _COLLECT_EVERY = 10_000
 with errors and closed connections, a few to a request, and thousands of them are a few megabytes."""
 
 
+def collect_seldom() -> None:
+    """Leave to the garbage collector what comes from here on.
+
+    What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector would
+    walk through again and again while it serves.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
+
+
 class _DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, readiness: Readiness, drain_delay_s: float) -> None:
         super().__init__(config)
@@ -38,11 +49,7 @@ class _DrainingServer(uvicorn.Server):
         await super().startup([])
         entrances = [Entrance(listening, self.config.backlog, self._new_protocol) for listening in sockets or ()]
         self.servers = cast(list[asyncio.base_events.Server], entrances)  # of a server it wants to close it alone
-        # What a replica is made of stays: code, models and routes, some hundred thousand objects, which the collector
-        # would walk through again and again while it serves.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_COLLECT_EVERY)
+        collect_seldom()
 
     def _new_protocol(self) -> asyncio.Protocol:
         protocol = cast(type[HttpToolsProtocol], self.config.http_protocol_class)

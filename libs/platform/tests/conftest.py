@@ -94,6 +94,13 @@ async def post_arrived(request: Request) -> dict[str, float]:
     return {"at": arrived(request.scope)}
 
 
+@router.get("/held")
+async def held(request: Request) -> dict[str, bool]:
+    """Answers when a test lets it."""
+    await request.app.state.held.wait()
+    return {"held": True}
+
+
 @router.get("/elections/{election_uuid}/things")
 async def things(election_uuid: ElectionUuidPath, after: Annotated[SafeInt, Query()] = 0) -> dict[str, str]:
     return {"uuid": election_uuid}

@@ -261,6 +261,29 @@ async def test_what_a_request_waits_for_before_anybody_reads_it_is_counted_as_wa
     assert json.loads(document)["at"] < sent + 0.4, "it is in the kernel since then"
 
 
+async def test_what_a_request_waits_for_behind_another_one_of_its_connection_is_counted_as_waited(
+    app: FastAPI, street: Street
+) -> None:
+    """Of those that come while one is served, the first is read and kept, and what comes later stays in the kernel."""
+    app.state.held = asyncio.Event()
+    client, arrivals = await street.client(), b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}"
+
+    async def passed(moment: float) -> bool:
+        return time.monotonic() > moment
+
+    client.say(b"GET /held HTTP/1.1\r\n" + HOST + b"\r\n" + arrivals)
+    said = [time.monotonic()]
+    await eventually(lambda: passed(said[0] + 0.5))
+    client.say(arrivals)
+    said.append(time.monotonic())
+    await eventually(lambda: passed(said[1] + 0.5))
+    app.state.held.set()
+    assert await client.answer() == (200, b'{"held":true}')
+    for sent in said:
+        _, document = await client.answer()
+        assert json.loads(document)["at"] < sent + 0.4
+
+
 async def test_what_a_slow_line_takes_for_a_body_is_not_counted_as_waited(street: Street) -> None:
     client = await street.client()
     client.say(b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")

@@ -12,7 +12,7 @@ from evote_platform.settings import CannotStart
 
 from .api.problems import PROBLEMS
 from .api.routes import officers, voters
-from .engine.confinement import namespaces_are_allowed
+from .engine.confinement import keep_memory, namespaces_are_allowed
 from .engine.weights import WeightsRefused, check_weights
 from .service import SCHEMA, SERVICE, replay, running
 from .settings import BiometricSettings
@@ -44,6 +44,7 @@ PROGRAM = Program(
 
 def main() -> None:
     """The program's entry."""
+    keep_memory()
     sys.exit(PROGRAM.run())
 
 

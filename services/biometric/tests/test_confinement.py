@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -43,6 +44,35 @@ print(json.dumps({"apart": apart, "works": found}))
 """
 
 
+BECOMES_NOBODY = f"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+libc.prctl(4, 1, 0, 0, 0)  # readable again, as a process is that began as nobody's
+"""
+READS_THE_MEMORY_OF = f"""{BECOMES_NOBODY}
+nowhere = (ctypes.c_void_p * 2)(4096, 1)
+libc.process_vm_readv(int(sys.argv[1]), nowhere, 1, nowhere, 1, 0)
+print(os.strerror(ctypes.get_errno()))
+"""
+"""At an address where nothing is: EFAULT to who may."""
+WAITS = "print('up', file=sys.stderr, flush=True); input()"
+PLAIN = f"{BECOMES_NOBODY}{WAITS}"
+SERVICE = f"""
+from evote_biometric import main
+{BECOMES_NOBODY}
+main.Program.run = lambda _: exec({WAITS!r})
+main.main()
+"""
+WORKER = f"""
+from evote_biometric.inference.worker import serve_readings
+{BECOMES_NOBODY}
+serve_readings(lambda: exec({WAITS!r}))
+"""
+
+
 @pytest.fixture
 def decoder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
     monkeypatch.setenv("EVOTE_DATABASE_URL", "postgresql://biometric:secret@db/evote")
@@ -81,6 +111,23 @@ def test_where_the_kernel_allows_it_the_decoder_has_a_network_of_its_own(decoder
     pid = _started(decoder)
     for kind in ("net", "user", "ipc"):
         assert Path(f"/proc/{pid}/ns/{kind}").readlink() != Path(f"/proc/self/ns/{kind}").readlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_whoever_takes_the_decoder_over_reads_no_memory_of_service_or_worker_though_they_are_one_user() -> None:
+    """As in a container that may make no namespaces."""
+    said = {}
+    for name, program in {"plain": PLAIN, "service": SERVICE, "worker": WORKER}.items():
+        pipe = subprocess.PIPE
+        with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe) as one:
+            assert one.stderr is not None and one.stderr.readline() == b"up\n"
+            reads = [sys.executable, "-c", READS_THE_MEMORY_OF, str(one.pid)]
+            done = subprocess.run(reads, capture_output=True, text=True, check=True)
+            one.kill()
+        said[name] = done.stdout.strip()
+    if said.pop("plain") != os.strerror(errno.EFAULT):
+        pytest.skip("this kernel lets nobody read another process's memory")
+    assert said == dict.fromkeys(("service", "worker"), os.strerror(errno.EPERM))
 
 
 def _started(decoder: Decoder) -> int:

@@ -68,6 +68,7 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteKafkaUnderMinIsr: stops(...WAYS, "accepted"),
   EvoteNoSynchronousStandby: nobody,
   EvoteArchivingFails: nobody,
+  EvoteBackupOld: nobody,
   EvoteCertificateEnds: nobody,
   EvoteCastsFail: slows(...WAYS, "accepted"),
   EvoteCastsSlow: slows(...WAYS, "accepted"),

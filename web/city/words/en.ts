@@ -139,6 +139,7 @@ export const en: Words = {
     EvoteKafkaUnderMinIsr: "Too few copies of the records (Kafka): no writes",
     EvoteNoSynchronousStandby: "The database has no standby",
     EvoteArchivingFails: "The database isn't archived",
+    EvoteBackupOld: "The database has no backup of the last day",
     EvoteCertificateEnds: "A server's certificate ends within three days",
     EvoteCastsFail: "More casts fail than the objective allows",
     EvoteCastsSlow: "Receipts are slower than the objective",

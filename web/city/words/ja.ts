@@ -137,6 +137,7 @@ export const ja = {
     EvoteKafkaUnderMinIsr: "記録（Kafka）の複製が足りず、書き込めません",
     EvoteNoSynchronousStandby: "データベースの予備がありません",
     EvoteArchivingFails: "データベースの控えを取れていません",
+    EvoteBackupOld: "データベースの控えが 1 日以上ありません",
     EvoteCertificateEnds: "サーバーの証明書の期限が 3 日以内に切れます",
     EvoteCastsFail: "投票の送信に失敗する人が目標より多くいます",
     EvoteCastsSlow: "受付票が出るまでが目標より遅れています",

@@ -1,4 +1,4 @@
-"""What a process gives up, for good, before it looks at anything that strangers sent."""
+"""What a process gives up, for good, before it looks at anything that strangers sent; and what others keep from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from typing import Final
 NOBODY: Final = 65534
 """Owns nothing, on every Linux (the kernel's own overflow id, ``user_namespaces(7)``)."""
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+
+
+def keep_memory() -> None:
+    """No other process of the same user may read this one's memory, or trace it, from here on (``prctl(2)``).
+
+    In a container that may make no namespaces the decoder is the same user as the service, with its keys, and as the
+    workers, with their faces.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def confine() -> bool:
@@ -22,7 +31,8 @@ def confine() -> bool:
 
     Returns:
         Whether the process is in namespaces of its own. Without (containers often forbid them) it still opens nothing,
-        but if it were taken over it could read the memory of the service where both are the same user's.
+        and the memory of service and workers, where all are the same user's, is kept from it (:func:`keep_memory`);
+        what is left is another worker's decoder.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:

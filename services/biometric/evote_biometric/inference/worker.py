@@ -11,6 +11,7 @@ from typing import BinaryIO
 from evote_platform.processes import die_with_the_service
 
 from ..domain.reading import FaceReading
+from ..engine.confinement import keep_memory
 from .protocol import LENGTH_BYTES, Failed, Read, Ready, Unreadable, UnreadableFault, framed
 
 _HEADROOM_BYTES = 2 * 1024**3
@@ -58,6 +59,7 @@ def _send(sink: BinaryIO, answer: Ready | Read | Unreadable | Failed) -> None:
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes for the protocol: what the models print, and a face in a core file, go nowhere."""
     die_with_the_service()
+    keep_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)

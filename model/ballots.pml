@@ -3,7 +3,7 @@
  * withholds ballots, and two releases side by side.
  *
  * check.py says in which sizes it is searched, and which guards are taken out (-DNAME). A line that stands for code of the platform ends in a
- * mark, such as @look_at: docs/model.md says for each what the code is, and what the model leaves out.
+ * mark, such as @look_and_reserve: docs/model.md says for each what the code is, and what the model leaves out.
  */
 
 /* ------------------------------------------------------------------------------------------------------------------------------- sizes */
@@ -201,7 +201,7 @@ inline history(r, p, tables, memory) {
   read_on(p, BEGAN(r, p), memory)
 #else
   f_newer = true; /* whichever replica projected them could read them */
-  read_on(p, 0, tables); /* @look_at */
+  read_on(p, 0, tables); /* @look_and_reserve */
   f_newer = IS_NEWER(r);
   read_on(p, tables, memory) /* @ReadBack.records_since */
 #endif

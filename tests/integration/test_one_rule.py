@@ -152,8 +152,8 @@ class Log:
 
     # What `evote_ballot.store` asks the database, and the intake its pool, producer, reader and workers.
 
-    async def election_text(self, _: object, election_uuid: str) -> str:
-        return self.election.election_json
+    async def load_election(self, _: object, election_uuid: str) -> OpenElection:
+        return self.election
 
     async def look_at(self, _: object, election_uuid: str, credential: str) -> Look:
         assert election_uuid == self.election.uuid
@@ -164,14 +164,17 @@ class Log:
             raise DuplicateCiphertext
 
     async def look_and_reserve(self, _: object, cast: BallotAccepted, digests: Sequence[str]) -> tuple[Look, bool]:
+        """As the statement's rule: each digest that is nobody else's, and whether these are all."""
         look = await self.look_at(_, cast.election_uuid, cast.credential)
         try:
-            await self.check_ciphertexts(_, cast.election_uuid, cast.tracker, digests)
-        except DuplicateCiphertext:
-            return look, False
-        if look.is_listed:
-            self.promised |= dict.fromkeys(digests, cast.tracker)
-        return look, look.is_listed
+            self.history(cast.credential).demand_room_for(cast)
+        except Refusal:
+            return look, not digests
+        if not look.is_listed or self.election.window.closed:
+            return look, not digests
+        for digest in digests:
+            self.promised.setdefault(digest, cast.tracker)
+        return look, all(self.promised[digest] == cast.tracker for digest in digests)
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Log]:
@@ -189,7 +192,7 @@ class Log:
     def is_quick(self, election_json: str, cast: BallotAccepted) -> bool:
         return verification._election(election_json).compiled is not None
 
-    async def check(self, election_json: str, cast: BallotAccepted) -> verification.Signed:
+    async def check(self, election_json: str, cast: BallotAccepted) -> verification.Examined:
         return verification._check(election_json, cast)
 
 
@@ -232,7 +235,7 @@ class OneRule(RuleBasedStateMachine):
             metrics=IntakeMetrics(CollectorRegistry()),
         )
         self.patch = pytest.MonkeyPatch()
-        for name in ("election_text", "look_at", "check_ciphertexts", "look_and_reserve"):
+        for name in ("load_election", "look_at", "check_ciphertexts", "look_and_reserve"):
             self.patch.setattr(intake.store, name, getattr(self.log, name))
         self.receipts: list[tuple[int, str]] = []
         """Voter and body of every cast that got a new receipt, in their order."""

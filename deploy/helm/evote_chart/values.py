@@ -518,7 +518,7 @@ class Values(_Values):
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)]
     """``EVOTE_SHUTDOWN_TIMEOUT_S``."""
     start_within_s: Annotated[int, Field(ge=10, le=3600)]
-    """After which a replica that hasn't started is started again."""
+    """After which a replica that doesn't answer yet is started again; who waits for a database answers."""
     spread: Literal["DoNotSchedule", "ScheduleAnyway"]
     """What happens with a second replica of a service when there is no second machine."""
     trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]

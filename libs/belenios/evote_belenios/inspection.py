@@ -1,4 +1,4 @@
-"""A ballot checked step by step, for who wants to do something else between the cheap steps and the dear ones.
+"""A ballot checked step by step, for who wants to know in which step it failed, and what it names by then.
 
 The steps together are :func:`evote_belenios.ballots.parse_ballot` and ``verify_ballot``, with the same errors.
 """

@@ -43,6 +43,15 @@ class TokenBucket:
             self._buckets.popitem(last=False)
         return 0.0 if allowed else (1 - tokens) / self._rate_per_s
 
+    def give_back(self, key: str) -> None:
+        """Undo a :meth:`take` that let the key through; a key whose bucket is full again is forgotten."""
+        tokens, since = self._buckets.get(key, (float(self._burst), 0.0))
+        now = self._monotonic()
+        if tokens + 1 + (now - since) * self._rate_per_s >= self._burst:
+            self._buckets.pop(key, None)
+        else:
+            self._buckets[key] = (tokens + 1, since)
+
     def __len__(self) -> int:
         """How many keys are remembered."""
         return len(self._buckets)

@@ -120,6 +120,26 @@ async def test_a_statement_that_takes_an_array_is_not_planned_each_time(database
     assert tuple(plans) == (0, 10)
 
 
+async def test_a_statement_planned_while_a_table_is_small_uses_its_index_when_it_is_large(
+    database_url: str, migrations: Path
+) -> None:
+    url = SecretStr(database_url)
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
+    async with await open_pool(url, "example") as pool, pool.acquire() as connection:
+        await connection.execute("ANALYZE thing")
+        plan = await connection.fetch("EXPLAIN SELECT FROM thing WHERE id = 1")
+    assert "Index" in plan[0]["QUERY PLAN"]
+
+
+async def test_what_has_no_index_to_go_by_is_not_compiled_each_time(database_url: str, migrations: Path) -> None:
+    url = SecretStr(database_url)
+    await asyncio.to_thread(migrate, url, Schema("example", migrations))
+    async with await open_pool(url, "example") as pool, pool.acquire() as connection:
+        plan = [row["QUERY PLAN"] for row in await connection.fetch("EXPLAIN SELECT xmin FROM thing")]
+    assert "Seq Scan" in plan[0]
+    assert len(plan) == 1, "the server would tell of its compiler"
+
+
 async def test_two_schemas_share_a_database_without_seeing_each_other(database_url: str, migrations: Path) -> None:
     url = SecretStr(database_url)
     for schema in ("one", "two"):

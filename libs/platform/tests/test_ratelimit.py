@@ -21,6 +21,18 @@ def test_a_key_has_its_burst_and_then_its_rate() -> None:
     assert [bucket.take("a") for _ in range(2)] == [0, 0.5]
 
 
+def test_what_is_given_back_may_be_taken_again() -> None:
+    watch = Watch()
+    bucket = TokenBucket(1.0, 2, monotonic=watch)
+    for _ in range(5):
+        assert bucket.take("a") == 0
+        bucket.give_back("a")
+        assert len(bucket) == 0, "nothing is kept of who used up nothing"
+    assert [bucket.take("a") for _ in range(3)] == [0, 0, 1]
+    bucket.give_back("a")
+    assert [bucket.take("a") for _ in range(2)] == [0, 1]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=80))
 def test_no_key_ever_passes_more_often_than_its_burst_and_rate_allow(steps: list[tuple[str, float]]) -> None:
     watch = Watch()

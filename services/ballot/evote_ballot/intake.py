@@ -1,4 +1,4 @@
-"""Taking a ballot in: checks in the order of their cost, then durable, then read back, then the receipt.
+"""Taking a ballot in: what it shows by itself and what the tables say, then durable, then read back, then the receipt.
 
 Ballots in flight at the close: a ballot counts if its record stands before the election's ``BallotBoxClosed`` in its
 partition. Its voter gets a receipt exactly then; the voter of a later record is told that the election is closed.
@@ -10,7 +10,8 @@ log. A replica that was stopped and goes on finds the newer ballot there, and sa
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from time import monotonic
 
 import asyncpg
@@ -28,20 +29,16 @@ from .domain.history import History
 from .domain.receipt import TakenIn, sign_receipt
 from .domain.refusals import (
     BadProof,
-    BadSignature,
     DuplicateCiphertext,
-    InvalidBallot,
-    InvalidOrder,
     Overloaded,
     RateLimited,
-    Refusal,
     UnknownCredential,
     UnknownElection,
 )
-from .domain.window import check_window
+from .domain.window import check_window, is_open
 from .metrics import IntakeMetrics
 from .readback import ReadBack, cast_record
-from .store import Look
+from .store import Look, OpenElection
 from .verification import BallotVerifier
 
 _CHECKED_WITHIN_S = 15.0
@@ -72,8 +69,8 @@ class Intake:
     receipt_key: Ed25519PrivateKey
     clock: Clock
     metrics: IntakeMetrics
-    election_texts: dict[str, str] = field(default_factory=dict)
-    """``election.json`` by election, of those that somebody cast in."""
+    elections: dict[str, OpenElection] = field(default_factory=dict)
+    """Those that somebody cast in; that one is closed may be missing."""
 
     async def check(self, election_uuid: str, body: bytes) -> CheckedCast | TakenIn:
         """Everything that comes before a record: it may be cancelled at any point, and nothing will come of it.
@@ -119,63 +116,72 @@ class Intake:
         self.metrics.read_back_seconds.labels("ok").observe(monotonic() - began)
 
     async def _check(self, cast: BallotAccepted) -> CheckedCast | TakenIn:
-        election_json = self.election_texts.get(cast.election_uuid)
-        if election_json is None or not self.verifier.is_quick(election_json, cast):
+        election = self.elections.get(cast.election_uuid)
+        if election is None or not self._is_worth_arithmetic(election, cast):
             # Whom the tables refuse must not cost arithmetic that is dearer than to ask them.
             async with self.pool.acquire() as connection:
                 look = await store.look_at(connection, cast.election_uuid, cast.credential)
-                if (known := self._known(cast, look, look.history(self.read_back))) is not None:
+                if (known := self._known(cast, look, look.history(self.read_back), self.clock())) is not None:
                     return known
-                election_json = await self._election_json(connection, cast.election_uuid)
-        digests, refusal = await self._examine(election_json, cast)
-        async with self.pool.acquire() as connection:
-            began = monotonic()
-            look, promised = await store.look_and_reserve(connection, cast, () if refusal else digests)
-        # What came within the last moments alone, by way of another replica, the record itself would find before it
-        # (ADR 1).
-        if monotonic() - began > _LONG_S:
-            await self.read_back.catch_up()
-        history = look.history(self.read_back)
-        if (known := self._known(cast, look, history)) is not None:
-            return known
+                election = await self._election(connection, cast.election_uuid)
+        examined = await self.verifier.check(election.election_json, cast)
+        # Behind the signature: credentials are public, and junk that names one must not use up its owner's share.
+        share = f"{cast.election_uuid}|{cast.credential}"
+        wait_s = self.credential_limit.take(share) if examined.is_signed else 0.0
+        refusal = RateLimited(wait_s) if wait_s else examined.refusal
+        is_counted = False
+        try:
+            now = self.clock()
+            digests = examined.digests if refusal is None and is_open(election.window, now) else ()
+            async with self.pool.acquire() as connection:
+                began = monotonic()
+                look, promised = await store.look_and_reserve(connection, cast, digests)
+            # What came within the last moments alone, by way of another replica, the record itself would find before
+            # it (ADR 1).
+            if monotonic() - began > _LONG_S:
+                await self.read_back.catch_up()
+            if look.window is not None and look.window.closed:
+                # By an officer, before the hour: who comes from now on asks the tables first.
+                self.elections[cast.election_uuid] = replace(election, window=look.window)
+            history = look.history(self.read_back)
+            if (known := self._known(cast, look, history, now)) is not None:
+                return known
+            is_counted = True
+        finally:
+            # Of what the tables answer by themselves, neither strangers nor who repeats a cast uses up a share.
+            if examined.is_signed and not wait_s and not is_counted:
+                self.credential_limit.give_back(share)
         if refusal is not None and not isinstance(refusal, BadProof):
             raise refusal
         history.demand_room_for(cast)
         if refusal is not None:
             # Proofs that were copied with their ciphertexts are made for another credential: say what it is.
             async with self.pool.acquire() as connection:
-                await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, digests)
+                await store.check_ciphertexts(connection, cast.election_uuid, cast.tracker, examined.digests)
             raise refusal
         if not promised:
             raise DuplicateCiphertext
-        assert look.window is not None  # noqa: S101 - else it was refused above
-        return CheckedCast(cast, look, look.window.closes_at)
+        return CheckedCast(cast, look, election.window.closes_at)
 
-    async def _examine(self, election_json: str, cast: BallotAccepted) -> tuple[tuple[str, ...], Refusal | None]:
-        """The ciphertexts' digests, and what the cast by itself is refused for, if the tables refuse it for nothing."""
-        try:
-            signed = await self.verifier.check(election_json, cast)
-        except (InvalidBallot, BadSignature, InvalidOrder) as refusal:
-            return (), refusal
-        # Behind the signature: credentials are public, and junk that names one must not use up its owner's share.
-        wait_s = self.credential_limit.take(f"{cast.election_uuid}|{cast.credential}")
-        return signed.digests, RateLimited(wait_s) if wait_s else signed.bad_proof
+    def _is_worth_arithmetic(self, election: OpenElection, cast: BallotAccepted) -> bool:
+        """Whether it comes before the tables: it is cheap, and they are not known to refuse everything new."""
+        return is_open(election.window, self.clock()) and self.verifier.is_quick(election.election_json, cast)
 
-    def _known(self, cast: BallotAccepted, look: Look, history: History) -> TakenIn | None:
+    def _known(self, cast: BallotAccepted, look: Look, history: History, now: datetime) -> TakenIn | None:
         """The receipt of a ballot that was taken in before; raises what the tables refuse any other for."""
         # The history was made first: it notices tables that are being made again, where an election may be missing.
         if look.window is None:
             raise UnknownElection(cast.election_uuid)
         if (known := history.accepted(cast.tracker)) is not None:
             return TakenIn(sign_receipt(known, self.receipt_key), is_new=False)
-        check_window(look.window, self.clock())
+        check_window(look.window, now)
         if not look.is_listed:
             raise UnknownCredential
         return None
 
-    async def _election_json(self, connection: store.Connection, election_uuid: str) -> str:
+    async def _election(self, connection: store.Connection, election_uuid: str) -> OpenElection:
         """Read once: the log fixes it when it opens the election."""
-        text = self.election_texts.get(election_uuid)
-        if text is None:
-            text = self.election_texts[election_uuid] = await store.election_text(connection, election_uuid)
-        return text
+        election = self.elections.get(election_uuid)
+        if election is None:
+            election = self.elections[election_uuid] = await store.load_election(connection, election_uuid)
+        return election

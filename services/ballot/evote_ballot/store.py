@@ -126,11 +126,6 @@ async def load_election(connection: Connection, election_uuid: str) -> OpenElect
     return OpenElection(election_uuid, row["election_json"], window)
 
 
-async def election_text(connection: Connection, election_uuid: str) -> str:
-    """The exact ``election.json``; raises ``UnknownElection``."""
-    return (await load_election(connection, election_uuid)).election_json
-
-
 async def open_elections(connection: Connection, now: datetime) -> list[str]:
     """The elections that take ballots now."""
     rows = await connection.fetch(
@@ -185,59 +180,62 @@ class Look:
         return history
 
 
-_LOOK: Final = """{first}
-SELECT e.opens_at, e.closes_at, c.credential IS NOT NULL AS is_listed,
+_FACTS: Final = """
+       e.opens_at, e.closes_at, c.credential IS NOT NULL AS is_listed,
        EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,
        ARRAY(SELECT partition FROM close_markers WHERE election_uuid = $1 GROUP BY 1 ORDER BY 1) AS marked,
        ARRAY(SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 GROUP BY partition ORDER BY partition)
        AS marked_at,
        o.topics, o.partitions, o.next_offsets,
-       b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response{more}
+       b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response"""
+_PLACES: Final = """
 FROM (SELECT array_agg(topic) AS topics, array_agg(partition) AS partitions, array_agg(next_offset) AS next_offsets
       FROM consumer_offsets WHERE projection = $3) AS o
 LEFT JOIN elections AS e ON e.election_uuid = $1
 LEFT JOIN credentials AS c
   ON c.election_uuid = $1 AND c.credential = $2 AND c.credentials_sha256 = e.credentials_sha256
 LEFT JOIN ballots AS b ON b.election_uuid = $1 AND b.credential = $2
-ORDER BY b.log_offset
-"""
-"""One statement, which sees one moment without a transaction around it: a row for each ballot, and one without any."""
-_LOOK_ONLY: Final = _LOOK.format(first="", more="")
-_RESERVE: Final = """
+ORDER BY b.log_offset"""
+# One statement each, which sees one moment without a transaction around it: a row for each ballot, and one without any.
+# $1 the election, $2 the credential, $3 the projection's name.
+_LOOK: Final = f"SELECT {_FACTS} {_PLACES}"
+# Also: $4 the tracker, $5 its ciphertexts' digests, $6 the most ballots of a credential, $7 the order's number.
+_LOOK_AND_RESERVE: Final = f"""
 WITH own AS (
     INSERT INTO reservations (election_uuid, digest, tracker)
     SELECT $1, d, $4 FROM unnest($5::text[]) AS d
-    -- Nothing for strangers, nor for an order that is refused: the table must not grow by them.
+    -- Nothing for strangers, behind the close, nor for an order that is refused: the table must not grow by them.
     WHERE EXISTS (SELECT FROM credentials JOIN elections USING (election_uuid, credentials_sha256)
                   WHERE election_uuid = $1 AND credential = $2)
+      AND NOT EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1)
       AND (SELECT count(*) < $6 AND COALESCE(max(number), 0) < $7 FROM ballots
            WHERE election_uuid = $1 AND credential = $2)
-    -- Counted for each: of a table that it has no figures of yet, as in an election's first minute, the server would
-    -- read all of the election for a list of digests.
+    -- Counted for each, in the index: joined with a list of digests, all of the election might be read.
       AND (SELECT count(*) FROM ciphertexts WHERE election_uuid = $1 AND digest = d AND tracker <> $4) = 0
     ORDER BY d  -- in one order everywhere, or two ballots could wait for each other
     ON CONFLICT (election_uuid, digest) DO UPDATE SET tracker = excluded.tracker
         WHERE reservations.tracker = excluded.tracker
-    RETURNING digest)"""
-_PROMISED: Final = """,
+    RETURNING digest)
+SELECT {_FACTS},
        (SELECT count(*) FROM own) = cardinality($5) AS promised,
        -- For this statement's own transaction: a crash of the server may lose the last promises, and what was published
        -- by then is in the log and will be among the ciphertexts. So nobody waits for the server's disk.
-       set_config('synchronous_commit', 'off', true)"""
-_LOOK_AND_RESERVE: Final = _LOOK.format(first=_RESERVE, more=_PROMISED)
+       set_config('synchronous_commit', 'off', true)
+{_PLACES}"""  # noqa: S608 - constants
 
 
 async def look_at(connection: Connection, election_uuid: str, credential: str) -> Look:
     """All that a cast asks of the tables, in one query."""
     return _look(
-        election_uuid, credential, await connection.fetch(_LOOK_ONLY, election_uuid, credential, BallotProjection.name)
+        election_uuid, credential, await connection.fetch(_LOOK, election_uuid, credential, BallotProjection.name)
     )
 
 
 async def look_and_reserve(connection: Connection, cast: BallotAccepted, digests: Collection[str]) -> tuple[Look, bool]:
     """As :func:`look_at`, and promise the ciphertexts to this ballot; whether all of them are.
 
-    They are not, where one is another ballot's, and where the look shows a stranger, or an order that is refused. Of
+    They are not, where one is another ballot's, and where the look shows a stranger, a close, or an order that is
+    refused; whether the clock is inside the election's window, the caller looks. Of
     two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same ballot
     may reserve again: its replica may have died before it published. What else a refused ballot was promised meanwhile
     stays promised: that keeps nobody out but who copies from it.

@@ -60,7 +60,7 @@ def stopped_thread(monkeypatch: pytest.MonkeyPatch, _: set[Any]) -> Iterator[Cal
     """The next check that begins waits in its thread."""
     go, check, waits = threading.Event(), verification._check, iter([True])
 
-    def held_up(*arguments: Any) -> verification.Signed:
+    def held_up(*arguments: Any) -> verification.Examined:
         if next(waits, False):
             go.wait()
         return check(*arguments)

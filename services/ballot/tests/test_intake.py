@@ -219,12 +219,12 @@ async def test_a_cast_asks_the_tables_once_and_reserves_once(place, monkeypatch)
 
         monkeypatch.setattr(store, name, ask)
 
-    for name in ("look_at", "look_and_reserve", "election_text", "check_ciphertexts", "load_election"):
+    for name in ("look_at", "look_and_reserve", "check_ciphertexts", "load_election"):
         counted(name)
     for voter in (0, 1, 0):
         assert (await place.post(place.new_cast(voter))).status_code == 201
     # The election is read when the first ballot comes, and never again.
-    assert asked == {"look_at": 1, "look_and_reserve": 3, "election_text": 1, "load_election": 1}
+    assert asked == {"look_at": 1, "look_and_reserve": 3, "load_election": 1}
 
 
 async def test_whom_the_tables_refuse_is_not_verified_where_that_is_dearer_than_to_ask_them(place, monkeypatch) -> None:
@@ -244,6 +244,97 @@ async def test_whom_the_tables_refuse_is_not_verified_where_that_is_dearer_than_
     assert not verified
     await place.cast(1)
     assert len(verified) == 1
+
+
+async def reserved(place) -> int:
+    return int(await place.service.pool.fetchval("SELECT count(*) FROM reservations"))
+
+
+async def test_before_the_opening_and_behind_the_close_nobody_buys_arithmetic_or_reserves(place, monkeypatch) -> None:
+    await place.cast(0)
+    before, verified = await reserved(place), []
+    check = place.service.intake.verifier.check
+
+    async def noted(election_json: str, cast: BallotAccepted) -> object:
+        verified.append(cast.credential)
+        return await check(election_json, cast)
+
+    monkeypatch.setattr(place.service.intake.verifier, "check", noted)
+    for moved, problem in ((-1, "election-not-open"), (9, "election-closed")):
+        place.clock.moved = timedelta(hours=moved)
+        assert await place.refused(place.new_cast(1)) == (403, problem)
+    assert (verified, await reserved(place)) == ([], before)
+    place.clock.moved = timedelta()
+    await place.cast(1)
+    # An officer closes it before the hour, and no clock tells: the first one who asks the tables does.
+    await place.services.close_election(place.election.uuid)
+
+    async def closed() -> bool:
+        return bool(await place.service.pool.fetchval("SELECT EXISTS (SELECT FROM closed_elections)"))
+
+    await eventually(closed)
+    before, verified[:] = await reserved(place), []
+    for _ in range(3):
+        assert await place.refused(place.new_cast(2)) == (403, "election-closed")
+    assert (len(verified), await reserved(place)) == (1, before)
+
+
+async def test_whose_window_ends_during_the_arithmetic_reserves_nothing(place, monkeypatch) -> None:
+    await place.cast(0)
+    before, check = await reserved(place), place.service.intake.verifier.check
+
+    async def long(election_json: str, cast: BallotAccepted) -> object:
+        examined = await check(election_json, cast)
+        place.clock.moved = timedelta(hours=9)
+        return examined
+
+    monkeypatch.setattr(place.service.intake.verifier, "check", long)
+    assert await place.refused(place.new_cast(1)) == (403, "election-closed")
+    assert await reserved(place) == before
+
+
+@pytest.mark.parametrize("quick_characters", [100_000, 0], ids=["arithmetic first", "tables first"])
+async def test_which_refusal_a_cast_gets_does_not_depend_on_what_is_looked_at_first(
+    place, monkeypatch, quick_characters: int
+) -> None:
+    def badly_signed(voter: int) -> str:
+        mine, other = json.loads(place.ballot(voter)), json.loads(place.ballot(voter))
+        return json.dumps({**mine, "answers": other["answers"]}, separators=(",", ":"))
+
+    def badly_proven(voter: int) -> str:
+        mine, other = json.loads(place.ballot(voter)), json.loads(place.ballot(voter))
+        mine["answers"][0]["overall_proof"] = other["answers"][0]["overall_proof"]
+        return sign_again(place, mine, voter)
+
+    def with_order_of(body: str, other: str) -> str:
+        return json.dumps({**json.loads(body), "order": json.loads(other)["order"]})
+
+    await place.cast(1)  # the replica has read the election by now
+    first, second = place.new_cast(0), place.new_cast(0)
+    receipt = (await place.post(first)).json()
+    assert (await place.post(second)).status_code == 201
+    place.credentials.append(generate(ED25519, random(3)))
+    monkeypatch.setattr(verification, "_QUICK_CHARACTERS", quick_characters)
+
+    async def problems(voter: int, number: int) -> list[str]:
+        bodies = [place.signed(voter, make(voter), number) for make in (badly_signed, badly_proven)]
+        bodies.append(with_order_of(place.new_cast(voter), first))
+        return [(await place.refused(body))[1] for body in bodies]
+
+    older = "older-than-your-last-ballot"
+    assert await problems(-1, 1) == ["unknown-credential"] * 3
+    # What the last number is, nobody is told who didn't sign; nor does who may not add a ballot learn of its proofs.
+    assert await problems(0, 1) == ["bad-signature", older, "invalid-order"]
+    assert await problems(0, 9) == ["bad-signature", "bad-proof", "invalid-order"]
+
+    async def known_again() -> list[object]:
+        others = [with_order_of(first, second), place.signed(0, json.loads(first)["ballot"], 7)]
+        return [(await place.post(body)).json() for body in others]
+
+    assert await known_again() == [receipt, receipt], "whatever order comes with it: the first one counts"
+    place.clock.moved = timedelta(hours=9)
+    assert await problems(0, 9) == ["election-closed"] * 3
+    assert await known_again() == [receipt, receipt]
 
 
 def opened(place, voter: int, number: int) -> BallotAccepted:
@@ -273,6 +364,39 @@ async def test_nothing_is_reserved_for_strangers_nor_for_an_order_that_is_refuse
             look, promised = await store.look_and_reserve(connection, cast, ["1", "2"])
             assert (look.is_listed, promised) == (cast is older, False)
         assert (await store.look_and_reserve(connection, opened(place, 0, 2), ["1", "2"]))[1], "they are nobody's"
+
+
+async def test_nothing_is_reserved_behind_the_close(place) -> None:
+    async with place.service.pool.acquire() as connection:
+        await connection.execute("INSERT INTO closed_elections VALUES ($1)", place.election.uuid)
+        look, promised = await store.look_and_reserve(connection, opened(place, 0, 1), ["1", "2"])
+    assert (look.window.closed, promised, await reserved(place)) == (True, False, 0)
+
+
+async def test_nothing_is_reserved_for_a_credential_that_has_no_ballots_left(place, monkeypatch) -> None:
+    await place.cast(0)
+    cast = opened(place, 0, 2)
+
+    async def projected() -> bool:
+        return bool((await store.look_at(place.service.pool, place.election.uuid, cast.credential)).ballots)
+
+    await eventually(projected)
+    monkeypatch.setattr(store, "MOST_BALLOTS", 1)
+    async with place.service.pool.acquire() as connection:
+        assert not (await store.look_and_reserve(connection, cast, ["1", "2"]))[1]
+        monkeypatch.setattr(store, "MOST_BALLOTS", 2)
+        assert (await store.look_and_reserve(connection, cast, ["1", "2"]))[1]
+
+
+async def test_of_two_ballots_with_equal_ciphertexts_one_is_promised_them_and_none_is_held_up(place) -> None:
+    one, another = opened(place, 0, 1), opened(place, 1, 1)
+    async with place.service.pool.acquire() as first, place.service.pool.acquire() as second:
+        for round_ in range(10):
+            digests = [f"{round_} {number:03}" for number in range(300)]
+            answers = await asyncio.gather(
+                store.look_and_reserve(first, one, digests), store.look_and_reserve(second, another, digests[::-1])
+            )
+            assert sorted(promised for _, promised in answers) == [False, True]
 
 
 async def test_nothing_is_taken_before_the_opening(place) -> None:
@@ -322,6 +446,24 @@ async def test_one_credential_can_not_flood_the_box(place) -> None:
     assert (place.slug(answers[-1]), int(answers[-1].headers["Retry-After"]) > 0) == ("rate-limited", True)
 
 
+async def test_what_the_tables_answer_by_themselves_uses_up_nobody_s_share(place) -> None:
+    """Neither repeating a cast nor casting out of hours keeps a voter from casting; of strangers nothing is kept."""
+    first = place.new_cast(0)
+    assert (await place.post(first)).status_code == 201
+    limit_credentials(place, 1)
+    for _ in range(3):
+        assert (await place.post(first)).status_code == 200, "somebody has the bytes, and sends them again"
+    place.credentials.append(generate(ED25519, random(3)))
+    assert await place.refused(place.new_cast(-1)) == (403, "unknown-credential")
+    assert len(place.service.intake.credential_limit) == 0
+    place.clock.moved = timedelta(hours=9)
+    for _ in range(3):
+        assert await place.refused(place.new_cast(0)) == (403, "election-closed")
+    place.clock.moved = timedelta()
+    assert (await place.post(place.new_cast(0))).status_code == 201
+    assert await place.refused(place.new_cast(0)) == (429, "rate-limited")
+
+
 async def test_junk_that_names_a_credential_does_not_lock_its_owner_out(place) -> None:
     """Credentials are on a public list: only what the credential has signed counts against it."""
     limit_credentials(place, 1)
@@ -336,7 +478,8 @@ async def test_a_credential_casts_so_many_ballots_in_an_election_whatever_replic
     two_replicas, monkeypatch
 ) -> None:
     place = two_replicas
-    monkeypatch.setattr(history, "MOST_BALLOTS", 2)
+    for module in (history, store):
+        monkeypatch.setattr(module, "MOST_BALLOTS", 2)
     casts = [place.new_cast(0) for _ in range(3)]
     assert (await place.post(casts[0], replica=0)).status_code == 201
     junk = place.signed(0, place.ballot(0).replace('"answers":', '"x":1,"answers":', 1), 2)

@@ -1,4 +1,4 @@
-"""The first look at what a voter posts, before any cryptography: enough for the checks that cost a database row."""
+"""The first look at what a voter posts, before any cryptography: enough to know what to verify and to ask for."""
 
 from __future__ import annotations
 

@@ -19,6 +19,15 @@ class Window:
     closed: bool
 
 
+def is_open(window: Window, now: datetime) -> bool:
+    """Whether ballots are taken."""
+    try:
+        check_window(window, now)
+    except (ElectionClosed, ElectionNotOpen):
+        return False
+    return True
+
+
 def check_window(window: Window, now: datetime) -> None:
     """Raise ``ElectionNotOpen`` or ``ElectionClosed`` outside the window."""
     if window.closed or now >= parse_rfc3339(window.closes_at):

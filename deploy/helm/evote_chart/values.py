@@ -406,8 +406,9 @@ class Recovery(_Values):
     """The archive that is read: the name of the cluster, or what ``archiveTo`` was when it was put back before."""
     archive_to: Name
     """The archive of the new cluster: a name that none has yet."""
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$")] | None = None
-    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived."""
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+[+-](0[1-9]|1\d):\d{2}$")] | None = None
+    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived.
+    Not in UTC, which the operator writes as PostgreSQL, when it starts, doesn't take."""
 
 
 class Recoveries(_Values):
@@ -517,7 +518,7 @@ class Values(_Values):
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)]
     """``EVOTE_SHUTDOWN_TIMEOUT_S``."""
     start_within_s: Annotated[int, Field(ge=10, le=3600)]
-    """After which a replica that hasn't started is started again."""
+    """After which a replica that doesn't answer yet is started again; who waits for a database answers."""
     spread: Literal["DoNotSchedule", "ScheduleAnyway"]
     """What happens with a second replica of a service when there is no second machine."""
     trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]

@@ -407,8 +407,9 @@ class Recovery(_Values):
     """The archive that is read: the name of the cluster, or what ``archiveTo`` was when it was put back before."""
     archive_to: Name
     """The archive of the new cluster: a name that none has yet."""
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$")] | None = None
-    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived."""
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+[+-](0[1-9]|1\d):\d{2}$")] | None = None
+    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived.
+    Not in UTC, which the operator writes as PostgreSQL, when it starts, doesn't take."""
 
 
 class Recoveries(_Values):

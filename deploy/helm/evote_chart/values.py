@@ -194,8 +194,8 @@ class TokenFiles(_Values):
 
     volume: VolumeSource
     """Such as a Secret with the client's certificate and its configuration."""
-    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+){2,}$")]
-    """The folder where it looks for them, such as ``/etc/luna``; auth reads it alone."""
+    path: Annotated[str, Field(pattern=r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$")]
+    """The folder where it looks for them, such as ``/etc/luna``, and none of auth's own; auth reads it alone."""
 
 
 class TokenClient(_Values):
@@ -203,7 +203,8 @@ class TokenClient(_Values):
     asked. auth's pods have it, and no others."""
 
     env: Variables | None = None
-    """Variables of its environment, none of which is ours (``EVOTE_…``) or secret: what is secret is a file."""
+    """Variables of its environment, as they are, none of which is ours (``EVOTE_…``), the program's (``PYTHON…``) or
+    secret: what is secret is a file."""
     files: TokenFiles | None = None
 
 

@@ -11,12 +11,15 @@ from types import SimpleNamespace
 import asyncpg
 import httpx
 import pytest
+from evote_local.people.staff import Staff
 from evote_local.testbed import eventually
 from evote_platform import starting as starting_module
+from evote_platform.access import Access
 from evote_platform.clock import Clock, utc_now
 from evote_platform.database import Schema, SchemaBehind
 from evote_platform.health import Readiness
 from evote_platform.program import Start
+from evote_platform.roster import RosterFile
 from evote_platform.starting import pool_when_there
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -74,6 +77,17 @@ async def test_who_waits_in_the_start_says_for_what_and_serves_when_it_is_there(
 
         await eventually(serves)
         assert await checks(client) == {}
+
+
+async def test_who_waits_in_the_start_shows_it_in_its_metrics(tmp_path: Path) -> None:
+    app = PROGRAM.app(starting(asyncio.Event(), nothing), utc_now)
+    staff = Staff()
+    app.state.access_at_start = Access("example", RosterFile(staff.write_roster(tmp_path / "roster.json")), utc_now)
+    async with app.router.lifespan_context(app), asking(app) as client:
+        assert (await client.get("/metrics")).status_code == 401
+        shown = (await client.get("/metrics", auth=staff.signing("example", utc_now))).text.splitlines()
+    assert 'evote_ready{check="start"} 0.0' in shown
+    assert any(line.startswith("evote_build_info{") for line in shown), "by which alerts know the service"
 
 
 async def test_a_start_that_fails_at_once_is_the_servers_to_tell() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -24,6 +25,9 @@ _LOOKED_WITHIN_S = 2.0
 _TRUNCATED_AFTER_S = 10.0
 """How long a leader may say that the log ends before a reader's place, until it is believed: one that was left behind
 says so too, until Kafka or the network has told its clients of the new one."""
+
+_OTHERS_MS = 20
+"""How long what one leader gave is kept for what another has."""
 
 FEW_RECORDS: Final = 500
 """Who fetched so few is not behind, and may let more come together before the next fetch."""
@@ -119,21 +123,32 @@ class LogReader:
 
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
         """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
-        self._consumer.resume(*self._consumer.paused())
+        fetched: defaultdict[TopicPartition, list[ConsumerRecord]] = defaultdict(list)
         try:
-            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
-                timeout_ms=timeout_ms, max_records=_BATCH_RECORDS
-            )
+            if self._consumer.paused():
+                # What another leader answered after the last fetch was given is dropped: it is asked for anew, with
+                # what came since, or it would be all that this fetch gives of that leader.
+                await self._take(fetched, 0)
+                self._consumer.resume(*self._consumer.paused())
+            await self._take(fetched, timeout_ms)
+            for _ in tuple(self._consumer._fetcher._in_flight) if fetched else ():  # leaders that have not answered yet
+                await self._take(fetched, _OTHERS_MS)
         except CorruptRecordException:
             return None
         except KafkaError:
             raise
         except Exception:  # a header's name that is no UTF-8, for one: brokers take it, and aiokafka's parser ends
             return None
-        if 0 < sum(map(len, fetched.values())) <= FEW_RECORDS:
+        if 0 < _count(fetched) <= FEW_RECORDS:
             # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
             self._consumer.pause(*self._consumer.assignment())
         return fetched
+
+    async def _take(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]], timeout_ms: int) -> None:
+        if (room := _BATCH_RECORDS - _count(fetched)) > 0:
+            more = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=room)
+            for partition, records in more.items():
+                fetched[partition] += records
 
     async def _next(
         self, partition: TopicPartition, place: int, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] | None
@@ -237,6 +252,10 @@ class LogReader:
                 self._stop, end = unknown, raw.offset
                 break
         return Batch(source, start, end, records) if end > start else None
+
+
+def _count(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> int:
+    return sum(map(len, fetched.values()))
 
 
 def read_raw(source: LogPartition, raw: RawRecord) -> Record | PoisonRecord:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaError
 from aiokafka.structs import BrokerMetadata
 from evote_eventlog import reading
@@ -31,6 +32,9 @@ pytestmark = pytest.mark.stack
 
 _position = attrgetter("position")
 NewBallot = Callable[..., BallotAccepted]
+_THE_NODE = 1
+_OTHER_NODES = 1000
+"""From here on, numbers of brokers that are all the same one."""
 
 
 async def test_reading_from_a_position_gives_what_stands_from_there_on(
@@ -74,6 +78,24 @@ async def test_who_is_not_behind_has_all_that_came_since_by_the_next_fetch(
     async with aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
         for _ in range(3):
             written = [await producer.publish(new_ballot(number)) for number in range(20)]
+            read = [record for batch in await anext(fetches) for record in batch.records]
+            assert {record.position for record in read} == {record.position for record in written}
+
+
+async def test_what_several_leaders_have_comes_with_the_same_fetch(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_OTHERS_MS", 2000)  # however slow the machine is
+    broker = ClusterMetadata.broker_metadata
+    monkeypatch.setattr(Fetcher, "_select_read_replica", lambda _, partition: _OTHER_NODES + partition.partition)
+    monkeypatch.setattr(
+        ClusterMetadata,
+        "broker_metadata",
+        lambda cluster, node: broker(cluster, _THE_NODE if node >= _OTHER_NODES else node),
+    )
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
+        for _ in range(3):
+            written = [await producer.publish(new_ballot(number), partition=number % 3) for number in range(30)]
             read = [record for batch in await anext(fetches) for record in batch.records]
             assert {record.position for record in read} == {record.position for record in written}
 

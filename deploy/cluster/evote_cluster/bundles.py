@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +18,24 @@ from typing import Final
 from evote_images.build import LEFT_OUT, make_root
 from evote_images.build import OUT as SERVICES
 from evote_images.oci import Layer, Start, pack_archive, pack_folders, write_image
-from evote_images.parts import PARTS
+from evote_images.parts import PARTS, ROOT
 from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
 
-from .programs import Missing, folder, home
+from .programs import BARMAN_CLOUD, Missing, folder, home
 
 REGISTRY: Final = "evote.local"
 POSTGRESQL_MAJOR: Final = 15
 """Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
 _PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-_POSTGRES: Final = (
-    # CloudNativePG runs as 26. Here before the package, which takes the user that is there.
+_USER_26: Final = (
     """echo 'postgres:x:26:' >>"$1/etc/group" """,
     """echo 'postgres:x:26:26::/var/lib/postgresql:/bin/sh' >>"$1/etc/passwd" """,
+)
+"""CloudNativePG's."""
+_POSTGRES: Final = (
+    # Before the package, which takes the user that is there.
+    *_USER_26,
     'mkdir -p "$1/etc/postgresql-common"',
     'echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"',
 )
@@ -74,6 +80,45 @@ def of_operator() -> Bundle:
     """CloudNativePG's, as its own image has it: ``/manager``, which it copies to the instances by its architecture."""
     at = "operator/manager_amd64"
     return _program("cloudnative-pg", "cnpg-manager", at, {"manager": at})
+
+
+def of_backups() -> Mapping[str, Bundle]:
+    """The operator's plugin for backups, what it puts beside each instance, and a store of objects."""
+    return {
+        "barman-plugin": _program("barman-plugin", "barman-cloud-plugin", "manager"),
+        "barman-sidecar": _sidecar(),
+        "object-store": _program("object-store", "versitygw"),
+    }
+
+
+def _sidecar() -> Bundle:
+    """As the plugin's own: its program, and barman's, which it calls."""
+    packages = ("python3-boto3", "python3-dateutil", "python3-psycopg2")
+    requirements = BARMAN_CLOUD.sources / "requirements.txt"
+    program = folder() / "barman-cloud-plugin"
+    key = hashlib.sha256(f"{packages} {_USER_26}".encode() + requirements.read_bytes() + program.read_bytes())
+
+    def layers(stage: Path) -> Sequence[Layer]:
+        base = pack_archive(make_root(packages, stage, _USER_26), stage / "base.tar.gz", LEFT_OUT)
+        own, barman = stage / "own", stage / "own/opt/barman"
+        barman.mkdir(parents=True)
+        words = ("pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(barman))
+        uv = str(ROOT / ".tools/bin/uv")
+        subprocess.run([uv, *words, "--requirements", str(requirements)], check=True)  # noqa: S603 - our own
+        shutil.rmtree(barman / "bin")
+        (own / "usr/local/bin").mkdir(parents=True)
+        (distribution,) = importlib.metadata.distributions(path=[str(barman)])
+        for script in distribution.entry_points.select(group="console_scripts"):
+            # uv's own would name the Python of this machine's environment.
+            place = own / "usr/local/bin" / script.name
+            called = f"from {script.module} import {script.attr}\nraise SystemExit({script.attr}())\n"
+            place.write_text(f"#!/usr/bin/python3\n{called}")
+            place.chmod(0o755)
+        shutil.copy(program, own / "manager")
+        return (base, pack_folders({".": own}, stage / "own.tar.gz"))
+
+    start = Start(["/manager"], environment={**_PATH, "PYTHONPATH": "/opt/barman", "PYTHONDONTWRITEBYTECODE": "1"})
+    return _kept("barman-sidecar", "1", key.hexdigest(), layers, start)
 
 
 def of_services() -> Mapping[str, Bundle]:

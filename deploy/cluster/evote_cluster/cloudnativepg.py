@@ -1,30 +1,42 @@
-"""CloudNativePG's operator as its release has it, and what happens to the database that it keeps for the chart."""
+"""CloudNativePG's operator as its release has it, with its plugin for backups, and what happens to the databases that
+it keeps for the chart."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from . import nodes, programs
-from .basics import Resource
+from .basics import Resource, named
 from .bundles import Bundle
+from .certificates import Authority
 from .faults import Fault, kill
+from .programs import Missing
 from .release import NAMESPACE, RELEASE, wait_ready
 
+KIND: Final = "clusters.postgresql.cnpg.io"
+PLUGIN: Final = "barman-cloud.cloudnative-pg.io"
+MAIN: Final = f"{RELEASE}-pg"
+FACES: Final = f"{MAIN}-biometric"
+"""The chart's clusters."""
 _MODULE: Final = "github.com/cloudnative-pg/cloudnative-pg"
+_PLUGINS_MODULE: Final = "github.com/cloudnative-pg/plugin-barman-cloud"
 _SYSTEM: Final = "cnpg-system"
 _MANAGER: Final = "cnpg-controller-manager"
-_CLUSTER: Final = f"{RELEASE}-pg"
+_BARMAN: Final = "barman-cloud"
 _HEALTHY: Final = "Cluster in healthy state"
 
 
-def install(image: Bundle) -> None:
-    """Start the operator, and return when it takes resources."""
-    nodes.apply(*_manifests(image))
-    nodes.kubectl("-n", _SYSTEM, "rollout", "status", f"deployment/{_MANAGER}", "--timeout=300s", timeout_s=330)
+def install(images: Mapping[str, Bundle], folder: Path) -> None:
+    """Start the operator and its plugin, and return when they take resources."""
+    nodes.apply(*_operator(images["cloudnative-pg"]))
+    _wait(_MANAGER)
+    nodes.apply(*_plugin(images, folder))
+    _wait(_BARMAN)
 
 
 def faults() -> Sequence[Fault]:
@@ -56,37 +68,114 @@ def lose_its_machine() -> str:
     return f"{before} on {machine}, then {after} is"
 
 
-def primary() -> str:
+def primary(name: str = MAIN) -> str:
     """The pod of the instance that takes writes."""
-    return str(_cluster()["status"]["currentPrimary"])
+    return str(cluster(name)["status"]["currentPrimary"])
 
 
-def wait_healthy() -> None:
+def wait_healthy(name: str = MAIN, within_s: float = 300) -> None:
     """Return when every instance is ready, and there is the primary that the operator wants."""
 
     def healthy() -> bool:
-        told = _cluster()
-        status = told["status"]
-        wanted = (told["spec"]["instances"], _HEALTHY, status["targetPrimary"])
-        return wanted == (status.get("readyInstances"), status["phase"], status["currentPrimary"])
+        told = cluster(name)
+        status = told.get("status", {})
+        wanted = (told["spec"]["instances"], _HEALTHY, status.get("targetPrimary"))
+        return wanted == (status.get("readyInstances"), status.get("phase"), status.get("currentPrimary"))
 
-    nodes.until(healthy, "all instances of PostgreSQL are ready", 300)
+    nodes.until(healthy, f"all instances of {name} are ready", within_s)
 
 
-def _manifests(image: Bundle) -> Iterator[Resource]:
+def wait_backed_up(name: str = MAIN) -> None:
+    """Return when the archive that a cluster writes has a base backup."""
+    (archive,) = (one["parameters"]["serverName"] for one in cluster(name)["spec"]["plugins"])
+
+    def backed_up() -> bool:
+        words = ("get", "backups.postgresql.cnpg.io", "-l", f"cnpg.io/scheduled-backup={archive}", "-o", "json")
+        found = json.loads(nodes.kubectl("-n", NAMESPACE, *words))["items"]
+        failed = [one["status"].get("error") for one in found if one.get("status", {}).get("phase") == "failed"]
+        if failed:
+            raise Missing(f"the backup of {name} failed: {failed}")
+        return any(one.get("status", {}).get("phase") == "completed" for one in found)
+
+    nodes.until(backed_up, f"the archive of {name} has a base backup", 600)
+
+
+def archive_now(name: str = MAIN) -> None:
+    """Return when all that was committed is in the archive, and one commit after it."""
+    statements = "SELECT pg_current_xact_id();\nSELECT pg_walfile_name(pg_switch_wal());\n"
+    *_, segment = sql(primary(name), statements).split()
+
+    def archived() -> bool:
+        last = sql(primary(name), "SELECT last_archived_wal FROM pg_stat_archiver").strip()
+        return last[8:] >= segment[8:]
+
+    nodes.until(archived, f"{segment} of {name} is in the archive", 300)
+
+
+def sql(pod: str, statements: str) -> str:
+    """What psql says in an instance, without heads, as PostgreSQL's administrator."""
+    words = ("psql", "-d", "evote", "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-")
+    return nodes.kubectl("-n", NAMESPACE, "exec", "-i", pod, "-c", "postgres", "--", *words, stdin=statements)
+
+
+def pods(name: str) -> list[str]:
+    """Of a cluster, all that are there."""
+    words = ("get", "pods", "-l", f"cnpg.io/cluster={name}", "-o", "name")
+    return nodes.kubectl("-n", NAMESPACE, *words).split()
+
+
+def cluster(name: str = MAIN) -> dict[str, Any]:
+    """As Kubernetes has it."""
+    found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", KIND, name, "-o", "json"))
+    return found
+
+
+def _wait(deployment: str) -> None:
+    words = ("rollout", "status", f"deployment/{deployment}", "--timeout=300s")
+    nodes.kubectl("-n", _SYSTEM, *words, timeout_s=330)
+
+
+def _operator(image: Bundle) -> Iterator[Resource]:
     version, folder = programs.sources(programs.CLOUDNATIVEPG, _MODULE)
     release = (folder / f"releases/cnpg-{version.removeprefix('v')}.yaml").read_text("utf-8")
     for resource in yaml.safe_load_all(release):
         if resource["kind"] == "Deployment":
-            pod = resource["spec"]["template"]["spec"]
-            # A city runs several. One that is lost with the primary's machine is replaced after five minutes.
-            pod["nodeSelector"] = {"kubernetes.io/hostname": "node1"}
-            (manager,) = pod["containers"]
-            manager |= {"image": image.reference, "imagePullPolicy": "IfNotPresent"}
-            for variable in manager["env"]:
-                if variable["name"] == "OPERATOR_IMAGE_NAME":
-                    variable["value"] = image.reference
+            _run_here(resource, image, {"OPERATOR_IMAGE_NAME": image.reference})
         yield resource
+
+
+def _plugin(images: Mapping[str, Bundle], folder: Path) -> Iterator[Resource]:
+    """Its release's own, with certificates of ours: there is no cert-manager here that would issue them."""
+    _, sources = programs.sources(programs.BARMAN_CLOUD, _PLUGINS_MODULE)
+    for resource in yaml.safe_load_all((sources / "manifest.yaml").read_text("utf-8")):
+        if resource["apiVersion"].startswith("cert-manager.io/"):
+            continue
+        if resource["kind"] == "Deployment":
+            _run_here(resource, images["barman-plugin"], {"SIDECAR_IMAGE": images["barman-sidecar"].reference})
+        yield resource
+    # The client's is its own authority: asked for one that the plugin trusts, which is that certificate itself, the
+    # operator would send no other.
+    client = Authority(f"{_BARMAN}-client", folder)
+    server = Authority(f"{_BARMAN}-server", folder).issue(_BARMAN, _BARMAN, ends=[_BARMAN])
+    for end, (certificate, key) in {"server": server, "client": (client.certificate, client.key)}.items():
+        data = {"tls.crt": certificate.read_text(), "tls.key": key.read_text()}
+        # By this label the operator is allowed to read it, and reads it anew.
+        secret = named("Secret", f"{_BARMAN}-{end}-tls", _SYSTEM, type="kubernetes.io/tls", stringData=data)
+        secret["metadata"]["labels"] = {"cnpg.io/reload": "true"}
+        yield secret
+
+
+def _run_here(deployment: Resource, image: Bundle, named_images: Mapping[str, str]) -> None:
+    """With our image, on a machine that stays.
+
+    A city runs several. One that is lost with the primary's machine is replaced after five minutes.
+    """
+    pod = deployment["spec"]["template"]["spec"]
+    pod["nodeSelector"] = {"kubernetes.io/hostname": "node1"}
+    (manager,) = pod["containers"]
+    manager |= {"image": image.reference, "imagePullPolicy": "IfNotPresent"}
+    others = [variable for variable in manager["env"] if variable["name"] not in named_images]
+    manager["env"] = [*others, *({"name": name, "value": value} for name, value in named_images.items())]
 
 
 def _away_from_the_first() -> str:
@@ -94,9 +183,9 @@ def _away_from_the_first() -> str:
     before = primary()
     if _node_of(before) != "node1":
         return before
-    others: list[str] = [name for name in _cluster()["status"]["instanceNames"] if name != before]
+    others: list[str] = [name for name in cluster()["status"]["instanceNames"] if name != before]
     patch = {"status": {"targetPrimary": others[0], "phase": "Switchover in progress"}}
-    words = ("patch", "clusters.postgresql.cnpg.io", _CLUSTER, "--subresource=status", "--type=merge")
+    words = ("patch", KIND, MAIN, "--subresource=status", "--type=merge")
     nodes.kubectl("-n", NAMESPACE, *words, "-p", json.dumps(patch))
     nodes.until(lambda: primary() == others[0], f"{others[0]} is primary", 180)
     wait_healthy()
@@ -110,9 +199,3 @@ def _another_that_serves(before: str) -> str | None:
 
 def _node_of(pod: str) -> str:
     return nodes.kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
-
-
-def _cluster() -> dict[str, Any]:
-    words = ("get", "clusters.postgresql.cnpg.io", _CLUSTER, "-o", "json")
-    found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, *words))
-    return found

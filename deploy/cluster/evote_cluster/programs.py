@@ -66,7 +66,10 @@ BUILDS: Final = (
     Build("helm", ("helm",), below=Path(__file__).parents[2] / "helm/tools"),
 )
 CLOUDNATIVEPG: Final = Build("cloudnative-pg", ("cnpg-manager",), renamed={"manager": "cnpg-manager"})
-"""Of a cluster that PostgreSQL's operator runs in; others do without its minutes."""
+BARMAN_CLOUD: Final = Build("barman-cloud", ("barman-cloud-plugin",), renamed={"manager": "barman-cloud-plugin"})
+OBJECT_STORE: Final = Build("object-store", ("versitygw",))
+OF_CLOUDNATIVEPG: Final = (CLOUDNATIVEPG, BARMAN_CLOUD, OBJECT_STORE)
+"""Of a cluster that PostgreSQL's operator runs in, with backups; others do without their minutes."""
 
 
 def home() -> Path:

@@ -20,6 +20,7 @@ from evote_local.stack.identities import LOG_ORIGIN, Identities
 from evote_local.stack.vouching import Vouching
 
 from . import edge, hsm, nodes, servers
+from .backups import SECRET, Store
 from .basics import named
 from .bundles import POSTGRESQL_MAJOR, Bundle
 from .programs import Missing, folder
@@ -48,6 +49,15 @@ _SMALL: Final = {"cpu": "50m", "memory": "192Mi", "memoryLimit": "1Gi"}
 
 
 @dataclass(frozen=True)
+class Operated:
+    """PostgreSQL by its operator."""
+
+    image: Bundle
+    store: Store
+    """Of its backups."""
+
+
+@dataclass(frozen=True)
 class People:
     """Who commands the platform, who issues cards, and who vouches for the log: all outside of the cluster."""
 
@@ -58,11 +68,8 @@ class People:
     chain: EthereumDevelopmentChain
 
 
-def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundle | None = None) -> dict[str, Any]:
-    """What a city writes over a profile: two replicas of all that may be several, a test authority's TLS everywhere.
-
-    It is ``environment: production``, unless PostgreSQL is the operator's: then production asks for a store of backups.
-    """
+def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Operated | None = None) -> dict[str, Any]:
+    """What a city writes over a profile: two replicas of all that may be several, a test authority's TLS everywhere."""
     keys = {"credentialTokenModule": hsm.MODULE, "credentialTokenLabel": people.token.label}
     own_settings: dict[str, Any] = {
         "auth": {"addressRequestsPerMinute": _PER_ADDRESS, **keys},
@@ -71,7 +78,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Bundl
         "ledgerAnchor": _chain_settings(people.chain),
     }
     found: dict[str, Any] = {
-        "environment": "test" if cloudnativepg else "production",
+        "environment": "production",
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
         "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
@@ -132,7 +139,7 @@ def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
     }
 
 
-def prepare(own: Servers, people: People, *, cloudnativepg: bool = False) -> None:
+def prepare(own: Servers, people: People, *, cloudnativepg: Operated | None = None) -> None:
     """The namespace, in which only what is restricted runs, and what the chart expects in it."""
     space = named("Namespace", NAMESPACE, None)
     space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -168,6 +175,8 @@ def prepare(own: Servers, people: People, *, cloudnativepg: bool = False) -> Non
         **{f"{service}-kafka": own.identity(service) for service in SCHEMAS},
     }
     resources = [named("Secret", f"{RELEASE}-{name}", NAMESPACE, stringData=data) for name, data in secrets.items()]
+    if cloudnativepg:
+        resources.append(named("Secret", SECRET, NAMESPACE, stringData=cloudnativepg.store.secret))
     for service, schema in SCHEMAS.items():
         for suffix, role in (("", f"evote_{schema}"), ("-owner", f"evote_{schema}_owner")):
             data = {"username": role, "password": own.passwords[role]}
@@ -204,12 +213,19 @@ def helm(*words: str, timeout_s: float = 1500) -> str:
 
 def install(chosen: Mapping[str, Any], *, upgrade: bool = False) -> None:
     """Install the chart, or upgrade it, with these values over a profile's; return when every pod is ready."""
+    helm("upgrade" if upgrade else "install", *_chart(chosen), "--wait", "--timeout", WITHIN)
+    wait_ready()
+
+
+def put_in_place(chosen: Mapping[str, Any]) -> None:
+    """Make what the release has and the cluster lacks, before any migration runs; wait for nothing."""
+    helm("upgrade", *_chart(chosen), "--no-hooks")
+
+
+def _chart(chosen: Mapping[str, Any]) -> Sequence[str]:
     file = nodes.run_folder() / "values.json"
     file.write_text(json.dumps(chosen, indent=1, ensure_ascii=False))
-    act = "upgrade" if upgrade else "install"
-    files = ("--values", str(PROFILE), "--values", str(file))
-    helm(act, RELEASE, str(CHART), "--namespace", NAMESPACE, *files, "--wait", "--timeout", WITHIN)
-    wait_ready()
+    return (RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(PROFILE), "--values", str(file))
 
 
 def wait_ready() -> None:
@@ -247,14 +263,17 @@ def _server(name: str) -> dict[str, Any]:
     return {"namespaceLabels": {"kubernetes.io/metadata.name": servers.NAMESPACE}, "podLabels": {"app": name}}
 
 
-def _postgresql(cloudnativepg: Bundle | None) -> dict[str, Any]:
+def _postgresql(cloudnativepg: Operated | None) -> dict[str, Any]:
     if cloudnativepg is None:
         main, faces = ({"host": servers.host(name), "peers": [_server(name)]} for name in ("postgresql", "faces"))
         return {"mode": "external", "external": {"main": main, "biometric": faces}}
     return {
         "mode": "cloudnativepg",
         # All else as the profile has it.
-        "cloudnativepg": {"image": {**_image(cloudnativepg), "major": POSTGRESQL_MAJOR}},
+        "cloudnativepg": {
+            "image": {**_image(cloudnativepg.image), "major": POSTGRESQL_MAJOR},
+            "backup": dict(cloudnativepg.store.values),
+        },
     }
 
 

@@ -143,7 +143,7 @@ class Servers:
         return [
             named("ConfigMap", "kafka", NAMESPACE, data={"server.properties": _PROPERTIES}),
             named("Secret", "kafka-tls", NAMESPACE, stringData=tls),
-            *_stateful("kafka", KAFKA_PORT, pod, 65532, replicas=len(BROKERS), headless=True),
+            *stateful("kafka", KAFKA_PORT, pod, 65532, replicas=len(BROKERS), headless=True),
         ]
 
     def _postgresql(self, name: str, image: Bundle) -> list[Resource]:
@@ -175,17 +175,17 @@ class Servers:
         return [
             named("Secret", name, NAMESPACE, stringData={"password": self._operators_password}),
             named("Secret", f"{name}-tls", NAMESPACE, stringData=tls),
-            *_stateful(name, 5432, pod, 26, headless=False),
+            *stateful(name, 5432, pod, 26, headless=False),
         ]
 
 
-def host(database: str) -> str:
-    """Where services find one of :data:`DATABASES`."""
-    return f"{database}.{NAMESPACE}.svc.cluster.local"
+def host(server: str) -> str:
+    """Where services find one of :data:`DATABASES`, or another server."""
+    return f"{server}.{NAMESPACE}.svc.cluster.local"
 
 
 def wait(name: str) -> None:
-    """Return when ``kafka`` or one of :data:`DATABASES` takes connections."""
+    """Return when a server takes connections."""
     nodes.kubectl("-n", NAMESPACE, "rollout", "status", f"statefulset/{name}", "--timeout=300s", timeout_s=330)
 
 
@@ -204,7 +204,8 @@ def _mounts(*names: str) -> list[Resource]:
     return [{"name": name, "mountPath": f"/{name}"} for name in names]
 
 
-def _stateful(name: str, port: int, pod: Resource, user: int, *, replicas: int = 1, headless: bool) -> list[Resource]:
+def stateful(name: str, port: int, pod: Resource, user: int, *, replicas: int = 1, headless: bool) -> list[Resource]:
+    """A server of the city's own with its service: ``pod`` has what not all have; its processes are ``user``'s."""
     labels = {"app": name}
     security = {**POD_SECURITY, "runAsUser": user, "runAsGroup": user, "fsGroup": user}
     claim = {

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,9 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, release
+from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, recovery, release
 from . import cloudnativepg as cnpg
+from .backups import Store
 from .certificates import Authority
 from .desk import Deployment
 from .faults import Fault, all_faults, timed
@@ -35,6 +36,8 @@ from .servers import Servers
 _SEED = 44
 _POSES = Path(__file__).parents[3] / ".cache/poses"
 _CROWD_S = 30
+_AFTER_THE_LOSS = 8
+"""Who come when the database was lost and put back, and just before."""
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
 
@@ -52,8 +55,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
 
     Args:
         by_face: how many of the crowd come by voting code and face; with one, biometric runs.
-        cloudnativepg: three nodes, on which PostgreSQL is the chart's own, and is lost. Otherwise two, on which it is a
-            server of the city's own; there replicas, a node and releases change.
+        cloudnativepg: three nodes, on which PostgreSQL is the chart's own, and is lost, in the end as a whole.
+            Otherwise two, on which it is a server of the city's own; there replicas, a node and releases change.
     """
     nodes.require_machine()
     programs.build()
@@ -63,8 +66,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
     poses = Poses.read(_POSES) if by_face else None
     following: Mapping[str, bundles.Bundle] = {}
     if cloudnativepg:
-        programs.build([programs.CLOUDNATIVEPG])
-        images["cloudnative-pg"] = bundles.of_operator()
+        programs.build(programs.OF_CLOUDNATIVEPG)
+        images |= {"cloudnative-pg": bundles.of_operator(), **bundles.of_backups()}
     else:
         following = bundles.next_release(services)
     with cluster(3 if cloudnativepg else 2):
@@ -76,17 +79,22 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
         say("Kafka has TLS, topics and grants")
-        operand = None
+        operated = None
         if cloudnativepg:
-            cnpg.install(images["cloudnative-pg"])
-            operand = images["postgresql"]
-            say("CloudNativePG's operator runs")
+            operated = release.Operated(images["postgresql"], Store(own.authority))
+            operated.store.start(images)
+            cnpg.install(images, folder / "plugin")
+            say("CloudNativePG's operator and its plugin for backups run, and a store of objects")
         people = desk.people(folder)
         try:
-            this = release.values(services, people, cloudnativepg=operand)
-            release.prepare(own, people, cloudnativepg=cloudnativepg)
+            this = release.values(services, people, cloudnativepg=operated)
+            release.prepare(own, people, cloudnativepg=operated)
             release.install(this)
             say("the chart is installed, all pods are ready")
+            if cloudnativepg:
+                for name in [cnpg.MAIN, *([cnpg.FACES] if by_face else [])]:
+                    cnpg.wait_backed_up(name)
+                    say(f"the archive of {name} has a base backup")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
             _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
@@ -94,8 +102,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             token = people.identities.staff.scraper_token
             faults = cnpg.faults() if cloudnativepg else all_faults(own, this, release.values(following, people), token)
             # Of the voters a third come as a crowd, when all else has happened.
-            crowd = 0 if cloudnativepg else voters // 3
-            asyncio.run(_referendum(Deployment(people), folder, voters, faults, Crowd(crowd, by_face, poses)))
+            crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
+            loss = (lambda meanwhile: _lose_the_databases(this, meanwhile)) if cloudnativepg else None
+            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd, loss))
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)
         finally:
@@ -144,6 +153,25 @@ def _fronts() -> Iterator[str]:
         yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
 
 
+def _lose_the_databases(this: Mapping[str, Any], go_on: Callable[[], None]) -> Iterator[str]:
+    """What there is to tell while main's database is lost with its volumes and put back; nobody comes meanwhile.
+
+    Args:
+        go_on: lets some people vote, of whom the archive doesn't have all.
+    """
+    noted, moment = recovery.note()
+    go_on()
+    yield f"PostgreSQL is looked at {recovery.look_back(noted, moment)}"
+    before = recovery.contents(cnpg.primary())
+    recovery.lose()
+    yield "PostgreSQL's three instances are gone, and their volumes"
+    begun = time.monotonic()
+    recovery.put_back(this)
+    yield f"they are put back from their archive, and replicas follow the log ({time.monotonic() - begun:.0f} s)"
+    lost = recovery.wait_caught_up(before)
+    yield f"every table that a replay makes is as it was; the archive did not have: {'; '.join(lost) or 'nothing more'}"
+
+
 @dataclass(frozen=True)
 class Crowd:
     """The last of the voters, who come all at once."""
@@ -155,7 +183,13 @@ class Crowd:
     """Whom they all look like."""
 
 
-async def _referendum(platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd) -> None:
+Loss = Callable[[Callable[[], None]], Iterator[str]]
+"""Something that is lost while nobody comes, but those whom it lets in; what there is to tell of it."""
+
+
+async def _referendum(
+    platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd, loss: Loss | None
+) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
 
@@ -173,6 +207,7 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
             polls = await referendum.open_polls(executor)
             comers = referendum.voters[voters - crowd.size :]
             visits = [visit for visit in referendum.plan_visits() if visit.voter.number < voters - crowd.size]
+            later = [visits.pop() for _ in range(_AFTER_THE_LOSS)][::-1] if loss else []
             for number, fault in enumerate(faults):
                 share = visits[: len(visits) // (len(faults) - number)]
                 happening = asyncio.create_task(asyncio.to_thread(timed, fault))
@@ -186,6 +221,11 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
                     raise Missing("nobody was left to vote: there have to be more voters")
                 visits = visits[voted:]
             await referendum.vote(polls, visits, lambda: None)
+            if loss:
+                meanwhile, later = later[: len(later) // 2], later[len(later) // 2 :]
+                await _tell(loss, lambda: referendum.vote(polls, meanwhile, lambda: None))
+                await referendum.vote(polls, later, lambda: None)
+                say(f"{len(meanwhile)} voted before the loss and after what the archive has, {len(later)} after it")
         casts = [cast for voter in referendum.voters for cast in voter.casts]
         kept: Sequence[Mapping[str, Any]] = []
         if comers:
@@ -205,6 +245,17 @@ async def _referendum(platform: Deployment, folder: Path, voters: int, faults: S
     if not verdict.accepted:
         raise Missing("evote-verify refuses the archive")
     say("evote-verify accepts the archive with the log, its witnesses and the chain")
+
+
+async def _tell(loss: Loss, vote: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Let it happen beside the loop in which people vote."""
+    loop = asyncio.get_running_loop()
+
+    def happen() -> None:
+        for line in loss(lambda: asyncio.run_coroutine_threadsafe(vote(), loop).result()):
+            say(line)
+
+    await asyncio.to_thread(happen)
 
 
 def _come_at_once(

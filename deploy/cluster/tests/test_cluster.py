@@ -16,11 +16,13 @@ import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
 from evote_cluster import bundles, nodes, programs, release
+from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
 from evote_cluster.hsm import SharedToken
-from evote_cluster.programs import BUILDS, CLOUDNATIVEPG, Missing
-from evote_cluster.release import People
+from evote_cluster.programs import BUILDS, OF_CLOUDNATIVEPG, Missing
+from evote_cluster.recovery import compare
+from evote_cluster.release import Operated, People
 from evote_images.oci import pack_folders, write_image
 from evote_images.parts import PARTS
 from evote_local.stack.chains import EthereumDevelopmentChain
@@ -57,6 +59,7 @@ def merged(under: object, over: object) -> object:
 @pytest.mark.parametrize("faces", [False, True])
 @pytest.mark.parametrize("operand", [None, Bundle(Path("none"), "evote.local/postgresql:15", f"sha256:{'b' * 64}")])
 def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, operand: Bundle | None, faces: bool) -> None:
+    operated = operand and Operated(operand, Store(Authority("servers-ca", tmp_path / "servers")))
     identities = create_identities(tmp_path / "keys")
     chain = cast(EthereumDevelopmentChain, StoppedChain())
     (tmp_path / "witnesses").mkdir()
@@ -68,13 +71,13 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     }
     if not faces:
         del images["biometric"]
-    own = release.values(images, people, cloudnativepg=operand)
+    own = release.values(images, people, cloudnativepg=operated)
     profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
     chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
     assert isinstance(chosen, dict)
     # No guard is got round: it is what a city installs, and Kafka and PostgreSQL are spoken to by TLS.
-    assert chosen["environment"] == ("test" if operand else "production")
+    assert chosen["environment"] == "production"
     assert chosen["kafka"]["brokers"] == 3
     assert "credentialTokenModule" in chosen["auth"]["settings"]
     assert chosen["kafka"]["external"]["authentication"] == "mtls"
@@ -85,6 +88,9 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
         # As many as a city gets that doesn't say, each on a machine of its own.
         assert "instances" not in own["postgresql"]["cloudnativepg"]
         assert "spread" not in own
+        backup = chosen["postgresql"]["cloudnativepg"]["backup"]
+        assert backup["endpointUrl"].startswith("https://")
+        assert backup["secret"] == backup["endpointCa"] == SECRET
 
 
 def test_an_authoritys_certificates_are_good_for_the_names_that_were_asked_for(tmp_path: Path) -> None:
@@ -205,6 +211,34 @@ def test_the_operators_image_has_its_program_where_instances_get_it_from(
 
 
 def test_every_program_is_pinned() -> None:
-    for build in (*BUILDS, CLOUDNATIVEPG):
+    for build in (*BUILDS, *OF_CLOUDNATIVEPG):
         assert (build.sources / "go.mod").exists()
         assert build.module == "pause" or (build.sources / "go.sum").exists()
+
+
+def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_others() -> None:
+    noted = {
+        "auth.vault_evidence": (9, "a"),
+        "ballot.reservations": (27, "r"),
+        "ballot.ballots": (9, "b"),
+        "auth.records": (2, "c"),
+    }
+    assert compare(noted, dict(noted)) == []
+    lost = compare(noted, {**noted, "auth.vault_evidence": (7, "d")})
+    assert lost == ["auth.vault_evidence had 9 rows, and has 7"]
+    assert compare(noted, {**noted, "ballot.reservations": (24, "d")}) == [
+        "ballot.reservations had 27 rows, and has 24"
+    ]
+    for table, found in {
+        "ballot.ballots": (8, "d"),
+        "auth.records": (2, "d"),
+        # It can't have more than before, nor as many others.
+        "auth.vault_evidence": (9, "d"),
+        "tally.elections": (1, "d"),
+    }.items():
+        with pytest.raises(Missing, match=table):
+            compare(noted, {**noted, table: found})
+    with pytest.raises(Missing, match=r"ballot\.ballots had 9 rows, and has 0"):
+        compare(noted, {table: found for table, found in noted.items() if table != "ballot.ballots"})
+    with pytest.raises(Missing, match="vault_evidence"):
+        compare(noted, {**noted, "auth.vault_evidence": (7, "d")}, but=())

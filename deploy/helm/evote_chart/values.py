@@ -194,8 +194,8 @@ class TokenFiles(_Values):
 
     volume: VolumeSource
     """Such as a Secret with the client's certificate and its configuration."""
-    path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+){2,}$")]
-    """The folder where it looks for them, such as ``/etc/luna``; auth reads it alone."""
+    path: Annotated[str, Field(pattern=r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$")]
+    """The folder where it looks for them, such as ``/etc/luna``, and none of auth's own; auth reads it alone."""
 
 
 class TokenClient(_Values):
@@ -203,7 +203,8 @@ class TokenClient(_Values):
     asked. auth's pods have it, and no others."""
 
     env: Variables | None = None
-    """Variables of its environment, none of which is ours (``EVOTE_…``) or secret: what is secret is a file."""
+    """Variables of its environment, as they are, none of which is ours (``EVOTE_…``), the program's (``PYTHON…``) or
+    secret: what is secret is a file."""
     files: TokenFiles | None = None
 
 
@@ -406,8 +407,9 @@ class Recovery(_Values):
     """The archive that is read: the name of the cluster, or what ``archiveTo`` was when it was put back before."""
     archive_to: Name
     """The archive of the new cluster: a name that none has yet."""
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$")] | None = None
-    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived."""
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[\d:.]+[+-](0[1-9]|1\d):\d{2}$")] | None = None
+    """A moment, such as ``2026-11-29T09:30:00+09:00``, up to which it is read; None: all that was archived.
+    Not in UTC, which the operator writes as PostgreSQL, when it starts, doesn't take."""
 
 
 class Recoveries(_Values):
@@ -517,7 +519,7 @@ class Values(_Values):
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)]
     """``EVOTE_SHUTDOWN_TIMEOUT_S``."""
     start_within_s: Annotated[int, Field(ge=10, le=3600)]
-    """After which a replica that hasn't started is started again."""
+    """After which a replica that doesn't answer yet is started again; who waits for a database answers."""
     spread: Literal["DoNotSchedule", "ScheduleAnyway"]
     """What happens with a second replica of a service when there is no second machine."""
     trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]

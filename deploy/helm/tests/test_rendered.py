@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,13 @@ def environment(container: Resource) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in container["env"]:
         value = one.get("value", "placeholder")
-        for name, known in found.items():
-            value = value.replace(f"$({name})", known)
-        found[one["name"]] = value
+        # In its order: a dollar that is doubled begins no name, and a name that nothing has before stays as it is.
+        found[one["name"]] = re.sub(r"\$(?:\$|\(([^)]*)\))", partial(_expanded, found), value)
     return found
+
+
+def _expanded(known: dict[str, str], match: re.Match[str]) -> str:
+    return "$" if match[1] is None else known.get(match[1], match[0])
 
 
 # --- the schemas ---
@@ -221,7 +224,7 @@ def test_each_setting_that_is_a_value_comes_to_its_service_as_it_is(
 
 def test_what_the_tokens_library_reads_comes_to_auths_pods_as_it_is_and_to_no_others(tmp_path: Path) -> None:
     client = {
-        "env": {"ChrystokiConfigurationPath": "/etc/luna", "SOFTHSM2_CONF": "on: #1"},
+        "env": {"ChrystokiConfigurationPath": "/etc/luna", "SOFTHSM2_CONF": "on: #1", "X": "$(DATABASE_PASSWORD) $$"},
         "files": {"path": "/etc/luna", "volume": {"secret": {"secretName": "evote-luna"}}},
     }
     file = tmp_path / "client.yaml"

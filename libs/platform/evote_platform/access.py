@@ -219,9 +219,10 @@ require_counter: Final = Reading(frozenset({Role.COUNTER_OFFICER}))
 
 
 async def require_scraper(request: Request, _: Annotated[object, Security(SCRAPER)]) -> None:
-    """Let only a program through that the roster names, by its own token; for a service that :class:`HasAccess`."""
-    service: HasAccess = _service(request)
-    access = service.access
+    """Let only a program through that the roster names, by its own token, also while the start waits for something."""
+    state = request.app.state
+    waits = hasattr(state, "access_at_start") and not hasattr(state, "service")
+    access: Access = state.access_at_start if waits else _service(request).access
     scheme, _space, token = request.headers.get("authorization", "").partition(" ")
     digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
     now = access.clock()

@@ -15,6 +15,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .arrival import arrived
+from .bodylimit import again_within
 from .door import LONGEST_S, Appointments
 from .management import MANAGEMENT_SCOPE_KEY, PROBED
 from .observer import SECURITY_HEADERS, HttpMetrics
@@ -93,9 +94,10 @@ class Admission:
             turn.set_result(is_admitted)
 
     async def _turn_away(self, scope: Scope, send: Send) -> None:
-        problem = Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s))
         # For the metrics, which promise something of single routes, and for the headers that let the front read it.
-        scope["route"] = self._routes.find(scope, scope["method"])
+        scope["route"] = route = self._routes.find(scope, scope["method"])
+        again_s = self._appointments.next_s(self._between_s, again_within(route))
+        problem = Problem(OVERLOADED, retry_after_s=again_s)
         answer = problem.response().body
         head = [*_HEAD, (b"content-length", b"%d" % len(answer))]
         head.append((b"retry-after", problem.headers["Retry-After"].encode()))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from .health import Readiness
 from .logging import exception_facts
 
-_CANCEL_AGAIN_S = 1.0
+CANCEL_AGAIN_S: Final = 1.0
+"""How long a task that was cancelled may take to end, in seconds, before it is cancelled once more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ class BackgroundTasks:
             while not task.done():
                 # Again and again: a task whose TaskGroup fails in the same moment loses a cancellation (Python 3.11).
                 task.cancel()
-                await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
+                await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()  # asked for, so asyncio won't complain

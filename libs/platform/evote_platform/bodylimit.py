@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from .door import LAST_COMING_S
 from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, Problem
 from .tracing import TRACED, serving
 
@@ -82,6 +83,21 @@ class BodyUpTo(Beforehand):
     max_bytes: int
 
 
+@dataclass(frozen=True)
+class AgainWithin(Beforehand):
+    """A dependency that declares by when whoever is turned away there is told to come again, at the latest.
+
+    For a route whose requests bring what is void soon.
+    """
+
+    seconds: float
+
+
+def again_within(route: object) -> float:
+    """Of whatever route a request is for, in seconds."""
+    return route.again_within_s if isinstance(route, GuardedRoute) else LAST_COMING_S
+
+
 def passed(request: Request, guard: Guard) -> Any:
     """What a guard found before the body was read."""
     return request.scope[_PASSED_SCOPE_KEY][guard]
@@ -96,6 +112,10 @@ class GuardedRoute(APIRoute):
         """As FastAPI makes it, without the dependencies that are :class:`Beforehand`."""
         declared = dependencies or ()
         self._beforehand = [each.dependency for each in declared if isinstance(each.dependency, Beforehand)]
+        self.again_within_s = min(
+            (each.seconds for each in self._beforehand if isinstance(each, AgainWithin)), default=LAST_COMING_S
+        )
+        """By when whoever is turned away here is told to come again, at the latest."""
         left = [each for each in declared if not isinstance(each.dependency, Beforehand)]
         super().__init__(path, endpoint, dependencies=left, **options)
 

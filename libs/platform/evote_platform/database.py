@@ -240,11 +240,20 @@ async def require_migrated(database_url: SecretStr, schema: Schema) -> None:
 
     Raises :class:`SchemaBehind`; OSError, asyncpg.PostgresError or asyncpg.InterfaceError: it is away or refuses.
     """
-    async with asyncio.timeout(_CONNECT_TIMEOUT_S), await open_pool(database_url, schema.name, max_size=1) as pool:
-        await _require_migrated(pool, schema)
+    async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+        session = await asyncpg.connect(
+            database_url.get_secret_value(),
+            connection_class=_WatchedConnection,
+            # Of no name that _look_for_room counts, which the server may show for a while after it has ended.
+            server_settings={"search_path": schema.name, **_session_settings(f"evote-{schema.name} start")},
+        )
+        try:
+            await _require_migrated(session, schema)
+        finally:
+            await session.close(timeout=_CONNECT_TIMEOUT_S)
 
 
-async def _require_migrated(pool: asyncpg.Pool, schema: Schema) -> None:
+async def _require_migrated(pool: asyncpg.Pool | asyncpg.Connection, schema: Schema) -> None:
     needed = sorted(path.stem for path in schema.migrations.glob("*.sql"))
     try:
         applied = {row["migration_id"] for row in await pool.fetch("SELECT migration_id FROM _yoyo_migration")}

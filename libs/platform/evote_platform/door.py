@@ -1,7 +1,8 @@
 """The door of work that costs much: so many are worked on at once, and who would wait too long is told at once.
 
 A replica that took on all that comes would answer everybody too late, and those who gave up would come again on top.
-Time counts from a request's arrival at this machine (:mod:`.arrival`), and to the end of its work.
+Time counts from a request's arrival at this machine (:mod:`.arrival`), and to the end of its work. Where others work
+for a request, who has it steps aside (:meth:`Turn.aside`): nobody waits behind those for whom nothing is done here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -24,6 +25,8 @@ _WEIGHT: Final = 1 / 8
 _FIRST_RETRY_S: Final = 2.0
 _LAST_RETRY_S: Final = 30.0
 _SPREAD_S: Final = 4.0
+LAST_COMING_S: Final = _LAST_RETRY_S + _SPREAD_S
+"""The longest time after which anybody is told to come again, in seconds."""
 
 
 class Appointments:
@@ -41,11 +44,48 @@ class Appointments:
         self._last = 0.0
         """The moment of the last appointment."""
 
-    def next_s(self, between_s: float) -> float:
-        """In how many seconds the next one should come, where one is served every ``between_s`` seconds."""
+    def next_s(self, between_s: float, within_s: float = LAST_COMING_S) -> float:
+        """In how many seconds the next one should come, where one is served every ``between_s`` seconds.
+
+        Args:
+            within_s: by when at the latest, in seconds, for who brings what is void soon.
+        """
         now = self._monotonic()
         self._last = min(max(self._last, now + _FIRST_RETRY_S) + between_s, now + _LAST_RETRY_S)
-        return self._last - now + self._uniform(0, _SPREAD_S)
+        wait_s = self._last - now + self._uniform(0, _SPREAD_S)
+        return wait_s if wait_s <= within_s else self._uniform(_FIRST_RETRY_S, within_s)
+
+
+class Turn:
+    """One's turn at a door, which :meth:`Door.turn` gives."""
+
+    def __init__(self, give_up: Callable[[], None], take_again: Callable[[], Awaitable[None]]) -> None:
+        """What the door does about it."""
+        self._give_up = give_up
+        self._take_again = take_again
+        self.held = True
+        """Whether it counts among those that are worked on now."""
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Give the turn to others while the block waits for something that is not ours, and take one again behind it.
+
+        Whoever was let in is turned away no more, however long it takes.
+        """
+        self._give_up()
+        self.held = False
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise  # who leaves needs no turn for it
+        except BaseException:
+            await self._come_back()
+            raise
+        await self._come_back()
+
+    async def _come_back(self) -> None:
+        await self._take_again()
+        self.held = True
 
 
 class Door:
@@ -83,40 +123,54 @@ class Door:
         """How many are worked on."""
         return self._inside
 
-    def require_room(self, arrived: float) -> None:
-        """Raise ``overloaded`` when the work of who ``arrived`` then would not be done in time."""
+    def require_room(self, arrived: float, again_within_s: float = LAST_COMING_S) -> None:
+        """Raise ``overloaded`` when the work of who ``arrived`` then would not be done in time.
+
+        Args:
+            again_within_s: by when at the latest they are told to come again, in seconds.
+        """
         here = self._inside + len(self._arrivals)
         if here < self._few:
             return
         now, first = self._monotonic(), next(iter(self._arrivals.values()), arrived)
         work_s = (here + 1) * (self._between_s or 0.0)
         if now - min(first, arrived) > self._longest_s or now - arrived + work_s > self._longest_s:
-            raise self._overloaded()
+            raise self._overloaded(again_within_s)
 
     @asynccontextmanager
-    async def turn(self, arrived: float) -> AsyncIterator[None]:
-        """Wait for a turn and hold it while the block runs; raises ``overloaded`` when it does not come in time."""
-        self.require_room(arrived)  # many may have passed the door together, and brought their bodies since
+    async def turn(self, arrived: float, again_within_s: float = LAST_COMING_S) -> AsyncIterator[Turn]:
+        """Wait for a turn and hold it while the block runs; raises ``overloaded`` when it would not come in time."""
+        self.require_room(arrived, again_within_s)  # many may have passed the door together, and brought bodies since
         if self._turns.locked():
-            await self._wait(arrived)
+            try:
+                async with asyncio.timeout(self._longest_s - (self._monotonic() - arrived)):
+                    await self._wait(arrived)
+            except TimeoutError:
+                raise self._overloaded(again_within_s) from None
         else:
             await self._turns.acquire()  # at once
         self._inside += 1
+        turn = Turn(self._give_up, self._take_again)
         try:
-            yield
+            yield turn
         finally:
             self._note_end()
-            self._inside -= 1
-            self._turns.release()
+            if turn.held:
+                self._give_up()
 
-    async def _wait(self, arrived: float) -> None:
+    def _give_up(self) -> None:
+        self._inside -= 1
+        self._turns.release()
+
+    async def _take_again(self) -> None:
+        await self._wait(self._monotonic())
+        self._inside += 1
+
+    async def _wait(self, since: float) -> None:
         waiter = object()
-        self._arrivals[waiter] = arrived
+        self._arrivals[waiter] = since
         try:
-            async with asyncio.timeout(self._longest_s - (self._monotonic() - arrived)):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise self._overloaded() from None
+            await self._turns.acquire()
         finally:
             del self._arrivals[waiter]
 
@@ -131,5 +185,5 @@ class Door:
             self._between_s = before_s + (between_s - before_s) * _WEIGHT
         self._last_end = now if busy else None  # an idle door says nothing about the pace
 
-    def _overloaded(self) -> Problem:
-        return Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s or 0.0))
+    def _overloaded(self, again_within_s: float) -> Problem:
+        return Problem(OVERLOADED, retry_after_s=self._appointments.next_s(self._between_s or 0.0, again_within_s))

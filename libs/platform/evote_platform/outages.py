@@ -53,6 +53,8 @@ _UNREACHABLE: Final = frozenset(
 
 def is_outage(error: BaseException) -> bool:
     """Whether an error means that the database can't be worked with now, and no fault of the program or the request."""
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return False  # an InterfaceError: what we were told of the database is wrong, and stays so
     if isinstance(error, DATABASE_AWAY):
         return True
     # asyncio and uvloop say so, without a number, where each of a name's addresses failed in its own way.

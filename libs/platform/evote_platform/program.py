@@ -18,6 +18,7 @@ import asyncpg
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
+from .access import Access
 from .app import create_app, new_registry
 from .cli import Commands, OwnCommand, run
 from .clock import Clock, utc_now
@@ -34,6 +35,7 @@ from .production import (
 )
 from .roles import role_statements
 from .room import require_room
+from .roster import RosterFile
 from .server import serve
 from .settings import CannotStart, MigrationSettings, ServiceSettings
 from .starting import started_or_waiting
@@ -121,6 +123,8 @@ class Program(Generic[Settings]):
         configure_logging(self.service, settings.log_level)
         start, readiness = self.start(settings), Readiness()
         app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint)
+        # A replica that waits in its start shows its metrics: alerts go by them.
+        app.state.access_at_start = Access(self.service, RosterFile(settings.roster_file), utc_now)
         return serve(app, readiness, settings)
 
     def _migrate(self) -> int:

@@ -127,7 +127,8 @@ def serve(app: FastAPI, readiness: Readiness, settings: ServiceSettings) -> int:
     requests in flight get ``shutdown_timeout_s`` to end, and the lifespan closes what it opened.
 
     Returns:
-        0 after a signal, 1 after a failure (a background task died), 3 when the start failed.
+        0 after a signal, 1 after a failure (a background task died, or the start failed behind a wait), 3 when it
+        failed at once.
     """
     sockets = listen(settings)
     server = server_of(app, readiness, settings, sockets)

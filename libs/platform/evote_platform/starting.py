@@ -7,19 +7,28 @@ reason would stand in the log of a container that is gone.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
+import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from .background import CANCEL_AGAIN_S
 from .database import Schema, SchemaBehind, TimedPool, require_migrated, schema_pool
 from .health import Readiness
 from .logging import exception_facts
 from .outages import is_outage
 
 _AGAIN_AFTER_S: Final = 1.0
+_REFUSED_AGAIN_AFTER_S: Final = 15.0
+"""Where the server knows us not: each attempt is a failed login in its log, and for whoever watches that."""
+_SAID_AGAIN_AFTER_S: Final = 60.0
+"""How often the log has a reason that stands."""
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
@@ -34,27 +43,49 @@ async def pool_when_there(
         ServerTooSmall: the server never takes as many connections as this replica may open.
         Exception: what else no waiting mends, such as a file of the connection's that can't be read.
     """
-    told = None
+    said: dict[str, float] = {}
     while (missing := await _missing(database_url, schema)) is not None:
-        if missing != told:
-            _log.warning("start-waits", reason=missing)
-        told = missing
-        readiness.start_waits(missing)
-        await asyncio.sleep(_AGAIN_AFTER_S)
+        now = time.monotonic()
+        # By itself each: a database that comes and goes would else have a line each second.
+        if now - said.get(missing.reason, now - _SAID_AGAIN_AFTER_S) >= _SAID_AGAIN_AFTER_S:
+            _log.warning("start-waits", reason=missing.reason)
+            said[missing.reason] = now
+        readiness.start_waits(missing.reason)
+        await asyncio.sleep(missing.again_after_s)
+    if said:
+        readiness.start_waits("the database is there: starting")
     async with schema_pool(database_url, schema, max_size=max_size, sessions=sessions) as pool:
         yield pool
 
 
-async def _missing(database_url: SecretStr, schema: Schema) -> str | None:
+@dataclass(frozen=True)
+class _Missing:
+    """What a start waits for, and after how many seconds it looks again."""
+
+    reason: str
+    again_after_s: float = _AGAIN_AFTER_S
+
+
+async def _missing(database_url: SecretStr, schema: Schema) -> _Missing | None:
     try:
         await require_migrated(database_url, schema)
     except SchemaBehind as behind:
-        return str(behind)
+        return _Missing(str(behind))
     except Exception as error:
-        if not is_outage(error):
+        # A server's socket that isn't there yet is a server that is down; any other file is ours, and stays away.
+        if not is_outage(error) and not (isinstance(error, FileNotFoundError) and _is_by_socket(database_url)):
             raise
-        return f"the database can't be worked with: {type(error).__name__}"
+        refused = isinstance(error, asyncpg.InvalidAuthorizationSpecificationError)
+        reason = f"the database can't be worked with: {type(error).__name__}"
+        return _Missing(reason, _REFUSED_AGAIN_AFTER_S if refused else _AGAIN_AFTER_S)
     return None
+
+
+def _is_by_socket(database_url: SecretStr) -> bool:
+    """Whether the server is reached by a Unix socket, whose folder stands where a host's name does."""
+    parts = urlsplit(database_url.get_secret_value())
+    hosts = parse_qs(parts.query).get("host", [unquote(parts.hostname or "")])
+    return hosts[-1].startswith("/")
 
 
 @asynccontextmanager
@@ -90,8 +121,9 @@ async def started_or_waiting(
     finally:
         settled.cancel()
         leaving.set()
-        if not is_up:
-            running.cancel()
-        await asyncio.wait([running])
+        while not running.done():
+            if not is_up:
+                running.cancel()  # again and again, as in background: a start can lose a cancellation, too
+            await asyncio.wait([running], timeout=CANCEL_AGAIN_S)
     if is_up:
         running.result()  # what failed as it closed

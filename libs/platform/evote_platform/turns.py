@@ -11,9 +11,9 @@ from fastapi import Request
 
 from .access import running_service
 from .arrival import arrived
-from .bodylimit import Beforehand
+from .bodylimit import Beforehand, again_within
 from .disconnect import unless_gone
-from .door import Door
+from .door import Door, Turn
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,16 @@ class RoomAt(Beforehand):
 
     async def before_body(self, request: Request) -> None:
         """Look at the queue; raises ``overloaded``."""
-        self.door(await running_service(request)).require_room(arrived(request.scope))
+        again_within_s = again_within(request.scope.get("route"))
+        self.door(await running_service(request)).require_room(arrived(request.scope), again_within_s)
 
 
 @dataclass(frozen=True)
 class TurnAt:
-    """As :class:`RoomAt`, and holds a turn from when the body is there until the route is done.
+    """As :class:`RoomAt`, and gives a turn, which is held from when the body is there until the route is done.
 
-    Who goes away while waiting gives the place up: ``ClientGone``.
+    Who goes away while waiting gives the place up: ``ClientGone``. It is for ``Depends(…, scope="function")``: of
+    another scope, who doesn't read the answer would keep the turn.
     """
 
     door: Callable[[Any], Door]
@@ -42,9 +44,9 @@ class TurnAt:
         """Look at the queue; raises ``overloaded``."""
         await RoomAt(self.door).before_body(request)
 
-    async def __call__(self, request: Request) -> AsyncIterator[None]:
-        """For ``Depends``; raises ``overloaded`` when the turn does not come in time."""
-        door = self.door(await running_service(request))
+    async def __call__(self, request: Request) -> AsyncIterator[Turn]:
+        """Raises ``overloaded`` when the turn does not come in time."""
+        door, again_within_s = self.door(await running_service(request)), again_within(request.scope.get("route"))
         async with AsyncExitStack() as held:
-            await unless_gone(request, held.enter_async_context(door.turn(arrived(request.scope))))
-            yield
+            taken = held.enter_async_context(door.turn(arrived(request.scope), again_within_s))
+            yield await unless_gone(request, taken)

@@ -15,12 +15,13 @@ from evote_platform import admission
 from evote_platform.admission import Admission
 from evote_platform.app import new_registry
 from evote_platform.arrival import ARRIVED_SCOPE_KEY
+from evote_platform.bodylimit import AgainWithin, GuardedRoute
 from evote_platform.door import LONGEST_S
 from evote_platform.entrance import Entrance
 from evote_platform.management import MANAGEMENT_SCOPE_KEY
 from evote_platform.observer import HttpMetrics
 from evote_platform.routing import RouteTable
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from .conftest import SCRAPER
@@ -199,6 +200,33 @@ async def test_who_is_turned_away_is_counted_by_the_route_that_they_came_for_and
     ]
     assert sorted(counted) == sorted(f"{each}}} {20 * labels.count(each)}.0" for each in set(labels))
     assert uuid not in metrics
+
+
+async def test_who_brings_what_is_void_soon_is_told_to_come_again_before() -> None:
+    router = APIRouter(route_class=GuardedRoute)
+
+    @router.get("/kept")
+    async def kept() -> None: ...
+
+    @router.get("/aging", dependencies=[Depends(AgainWithin(5.0))])
+    async def aging() -> None: ...
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    async def wait_s(path: str, at: float | None) -> int:
+        async def note(message: Message) -> None:
+            told.append(message)
+
+        told = list[Message]()
+        await admitting(scope(path, at), nothing, note)
+        return int(dict(told[0]["headers"])[b"retry-after"]) if told else 0
+
+    admitting = Admission(serve, metrics=HttpMetrics(new_registry()), routes=RouteTable([router]))
+    late = time.monotonic() - 60
+    admitting._appointments._last = time.monotonic() + 600  # so many were told to come again
+    told = await asyncio.gather(*(wait_s(path, late) for path in ["/kept", "/aging"] * CROWD))
+    kept_s, aging_s = ([wait for wait in told[first::2] if wait] for first in (0, 1))
+    assert min(kept_s) >= 30 and max(aging_s) <= 5 and kept_s and aging_s
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

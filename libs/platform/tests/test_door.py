@@ -196,6 +196,98 @@ async def test_the_few_who_are_always_taken_show_that_a_stall_is_over() -> None:
     await asyncio.wait(guests)
 
 
+async def test_who_waits_for_others_is_in_nobodys_way() -> None:
+    """Twenty whose work takes one and a half times what a turn may take, all of it in other hands."""
+    watch, asked, here = Watch(), list[asyncio.Event](), 0
+    door = watch.door(AT_ONCE)
+
+    async def guest(answered: asyncio.Event) -> None:
+        nonlocal here
+        async with door.turn(watch.now) as turn, turn.aside():
+            here += 1
+            await answered.wait()
+        here -= 1
+
+    guests = list[asyncio.Task[None]]()
+    for number in range(60):
+        asked.append(asyncio.Event())
+        guests.append(asyncio.create_task(guest(asked[-1])))
+        await eventually(lambda came=number + 1: _is(here == min(came, 20)))
+        assert (door.inside, door.waiting, refused(door, watch.now)) == (0, 0, False)
+        if number >= 19:
+            watch.now += 1.5 * LONGEST_S / 20
+            asked[number - 19].set()
+            await eventually(lambda: _is(here == 19))
+    for answered in asked:
+        answered.set()
+    await asyncio.gather(*guests)
+
+
+async def test_who_comes_back_waits_for_a_turn_and_is_never_turned_away() -> None:
+    watch, answered, leave, entered = Watch(), asyncio.Event(), asyncio.Event(), list[int]()
+    door = watch.door(1)
+
+    async def guest() -> None:
+        async with door.turn(watch.now) as turn:
+            async with turn.aside():
+                await answered.wait()
+            entered.append(door.inside)
+
+    outside = asyncio.create_task(guest())
+    inside = asyncio.create_task(hold(door, leave, entered, 0))
+    await eventually(lambda: _is(entered == [0]))
+    answered.set()
+    await eventually(lambda: _is(door.waiting == 1))
+    watch.now += 10 * LONGEST_S
+    assert refused(door, watch.now), "nobody is let in behind one who waits for so long"
+    leave.set()
+    await asyncio.gather(outside, inside)
+    assert entered == [0, 1]
+    assert (door.inside, door.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["aside", "coming back"])
+async def test_who_leaves_without_a_turn_gives_none_back(answers: bool) -> None:
+    watch, answered, leave, entered = Watch(), asyncio.Event(), asyncio.Event(), list[int]()
+    door = watch.door(1)
+
+    async def guest() -> None:
+        async with door.turn(watch.now) as turn, turn.aside():
+            await answered.wait()
+
+    leaver = asyncio.create_task(guest())
+    inside = asyncio.create_task(hold(door, leave, entered, 0))
+    await eventually(lambda: _is(entered == [0]))
+    if answers:
+        answered.set()
+        await eventually(lambda: _is(door.waiting == 1))
+    leaver.cancel()
+    await asyncio.wait([leaver])
+    assert (door.inside, door.waiting) == (1, 0)
+    second = asyncio.create_task(hold(door, leave, entered, 1))
+    await eventually(lambda: _is(door.waiting == 1))
+    leave.set()
+    await asyncio.gather(inside, second)
+
+
+async def test_who_is_refused_by_others_has_the_turn_in_which_that_is_noted() -> None:
+    door = Watch().door(1)
+    async with door.turn(1000.0) as turn:
+        with pytest.raises(KeyError):
+            async with turn.aside():
+                raise KeyError
+        assert (door.inside, turn.held) == (1, True)
+    assert door.inside == 0
+
+
+def test_who_brings_what_is_void_soon_comes_again_before() -> None:
+    watch = Watch()
+    appointments = Appointments(lambda: watch.now)
+    told = [appointments.next_s(0.5, 5.0) for _ in range(100)]
+    assert all(2.0 <= wait <= 5.0 for wait in told)
+    assert len(set(told)) > 50, "they don't come again together"
+
+
 def test_no_more_are_told_to_come_again_in_a_second_than_can_be_served() -> None:
     watch = Watch()
     appointments = Appointments(lambda: watch.now, lambda low, _: low)

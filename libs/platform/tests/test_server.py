@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from evote_local.nodes.ports import free_port
+from evote_local.people.staff import Staff
 
 SERVICE = Path(__file__).with_name("example_service.py")
 
@@ -27,7 +28,7 @@ class Running:
             "EVOTE_ENVIRONMENT": "test",
             "EVOTE_KAFKA_BOOTSTRAP": "nowhere:1",
             "EVOTE_DATABASE_URL": "postgresql://nowhere",
-            "EVOTE_ROSTER_FILE": "nowhere",
+            "EVOTE_ROSTER_FILE": str(Staff().write_roster(log.with_suffix(".roster.json"))),
             **{f"EVOTE_{name.upper()}": value for name, value in settings.items()},
         }
         with log.open("wb") as output:

@@ -12,7 +12,7 @@ from evote_auth.metrics import Way
 from evote_local.testbed import Watch, eventually
 from evote_platform import turns
 
-from .conftest import order_of
+from .conftest import Town, order_of
 from .face_way import HANAKO, ICHIRO, ICHIRO_ID
 
 pytestmark = pytest.mark.stack
@@ -74,6 +74,48 @@ async def test_while_the_vault_holds_releases_up_others_are_turned_away_at_the_d
     assert len(await town.evidence()) == len(asked) + 1, "one each, and none of those who were turned away first"
 
 
+def release_scope(town: Town) -> dict[str, Any]:
+    """Of a release by card, as a server makes it."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+        "path": f"{town.base}/releases",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+
+
+async def test_who_does_not_read_the_answer_holds_no_turn(open_town: Any, watch: Watch) -> None:
+    town = open_town
+    door = town.app.state.service.doors[Way.CARD] = watch.door(1)
+    body = town.sign(town.card(ICHIRO), await town.challenge())
+    content = httpx.Request("POST", "http://service", json=body).content
+    answered, for_ever = asyncio.Event(), asyncio.Event()
+    told = iter([{"type": "http.request", "body": content, "more_body": False}])
+
+    async def receive() -> Any:
+        for message in told:
+            return message
+        return await for_ever.wait()
+
+    async def send(message: Any) -> None:
+        assert message["status"] == 200
+        answered.set()
+        await for_ever.wait()
+
+    reader = asyncio.create_task(town.app(release_scope(town), receive, send))
+    await eventually(lambda: _is(answered.is_set() or reader.done()))
+    try:
+        assert (answered.is_set(), door.inside) == (True, 0)
+    finally:
+        reader.cancel()
+        await asyncio.wait([reader])
+
+
 async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once_and_keeps_the_challenge(
     open_town: Any, watch: Watch
 ) -> None:
@@ -93,19 +135,8 @@ async def test_who_leaves_while_waiting_at_the_door_gives_the_place_up_at_once_a
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
-        "path": f"{town.base}/releases",
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
     async with door.turn(watch.now):
-        leaver = asyncio.create_task(town.app(scope, receive, send))
+        leaver = asyncio.create_task(town.app(release_scope(town), receive, send))
         await eventually(lambda: _is(door.waiting == 1))
         gone.set()
         # The one turn is still taken, and the door's clock stands still.

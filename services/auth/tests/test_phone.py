@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 import uvicorn
+from evote_auth.domain.phone import PhoneAnswer, PhoneVisit
+from evote_auth.metrics import Way
 from evote_auth.settings import AuthSettings
 from evote_device.sealing import SealBroken
 from evote_eventlog.events import CredentialReleased, VoterAuthenticated
@@ -22,7 +25,8 @@ from evote_jpki.emulator import EmulatedCard
 from evote_local.nodes.phone_provider import CardFolder, PhoneProvider, RegisteredClient, phone_app
 from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.people.occasions import DeviceOccasion, LyingService
-from evote_local.testbed import MovableClock
+from evote_local.testbed import MovableClock, Watch, eventually
+from evote_platform import turns
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -172,6 +176,58 @@ async def test_a_voter_who_returns_into_another_browser_gets_the_credential_that
     assert credential == await released(open_town, provider, card)
     assert {event.method for event in await open_town.events(VoterAuthenticated)} == {"card"}
     assert [content["card_changes"] for content in await open_town.evidence()] == [[], [], []]
+
+
+async def test_a_slow_provider_turns_nobody_away(
+    open_town: Town, provider: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, service, answers, waiting = Watch(), open_town.app.state.service, asyncio.Event(), list[str]()
+    monkeypatch.setattr(turns, "arrived", watch.arrived)
+    door = service.doors[Way.PHONE] = watch.door(2)
+
+    class Slow(type(service.phone)):
+        async def answer(self, visit: PhoneVisit, code: str) -> PhoneAnswer:
+            waiting.append(code)
+            await answers.wait()
+            return await super().answer(visit, code)
+
+    open_town.app.state.service = replace(
+        service, phone=Slow(service.phone.http, service.phone.settings, service.clock)
+    )
+    card = open_town.card(HANAKO)
+    asked = [await returned(open_town, provider, card) for _ in range(6)]
+    sent = [asyncio.create_task(send(open_town, body)) for body, _ in asked]
+
+    async def all_wait() -> bool:
+        return len(waiting) == len(sent) or any(task.done() for task in sent)
+
+    await eventually(all_wait)
+    assert (len(waiting), door.inside, door.waiting) == (6, 0, 0)
+    answers.set()
+    found = set()
+    for (body, occasion), answer in zip(asked, await asyncio.gather(*sent), strict=True):
+        assert answer.status_code == 200, answer.text
+        found.add(occasion.credential(answer.json(), body["challenge_id"]))
+    assert (len(found), door.inside) == (1, 0)
+
+
+async def test_who_is_turned_away_with_a_code_that_ages_is_told_to_come_again_soon(
+    open_town: Town, provider: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, doors = Watch(), open_town.app.state.service.doors
+    monkeypatch.setattr(turns, "arrived", watch.arrived)
+    doors[Way.PHONE], doors[Way.CARD] = watch.door(1), watch.door(1)
+    body, occasion = await returned(open_town, provider, open_town.card(HANAKO))
+    for way in (Way.PHONE, Way.CARD):
+        doors[way]._appointments._last = watch.now + 600  # so many were told to come again
+    async with doors[Way.PHONE].turn(watch.now), doors[Way.CARD].turn(watch.now):
+        monkeypatch.setattr(turns, "arrived", lambda _: watch.now - watch.longest_s - 1)
+        by_phone = await send(open_town, body)
+        by_card = await open_town.client.post(f"{open_town.base}/releases", json={})
+    assert refused(by_phone) == (503, "overloaded")
+    assert int(by_phone.headers["Retry-After"]) <= 5 < int(by_card.headers["Retry-After"])
+    monkeypatch.setattr(turns, "arrived", watch.arrived)
+    assert occasion.credential((await send(open_town, body)).json(), body["challenge_id"])
 
 
 async def test_the_same_request_gets_its_lost_answer_again_and_another_browsers_does_not(

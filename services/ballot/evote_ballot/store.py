@@ -246,7 +246,7 @@ async def look_and_reserve(connection: Connection, cast: BallotAccepted, digests
         cast.credential,
         BallotProjection.name,
         cast.tracker,
-        list(set(digests)),  # a careless device may use one twice
+        list(dict.fromkeys(digests)),  # a careless device may use one twice
         MOST_BALLOTS,
         cast.order.number,
     )

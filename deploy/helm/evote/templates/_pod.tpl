@@ -231,7 +231,7 @@ spec:
         {{- include (printf "%s.env" .service) .root | nindent 8 }}
         {{- include "evote.ownSettings" $own.settings | nindent 8 }}
       {{- include "evote.resources" $own.resources | nindent 6 }}
-      # Until it has started nobody asks whether it is alive: a projection of a large log takes its time.
+      # It answers as soon as it has started, or waits for its database: nobody should start it again for that.
       startupProbe:
         httpGet: {path: /livez, port: management}
         periodSeconds: 2

@@ -8,7 +8,7 @@ from evote_officers import acts
 from evote_officers.acts import Act as Commandable
 from evote_officers.commands import GivenCommand
 from evote_platform.access import Commanded, running_service
-from evote_platform.door import Door
+from evote_platform.door import Door, Turn
 from evote_platform.problems import MALFORMED_JSON, Problem
 from evote_platform.turns import TurnAt
 from fastapi import Depends
@@ -22,12 +22,16 @@ Service = Annotated[AuthService, Depends(running_service)]
 
 
 def turn_by(way: Way) -> Any:
-    """For ``dependencies=[turn_by(Way.CARD)]``: a turn among the releases of this way."""
+    """For ``Annotated[Turn, turn_by(Way.CARD)]``: a turn among the releases of this way."""
 
     def door(service: AuthService) -> Door:
         return service.doors[way]
 
-    return Depends(TurnAt(door))
+    return Depends(TurnAt(door), scope="function")
+
+
+CardTurn = Annotated[Turn, turn_by(Way.CARD)]
+PhoneTurn = Annotated[Turn, turn_by(Way.PHONE)]
 
 
 def signed_act(act: Commandable) -> Any:

@@ -25,7 +25,7 @@ from ..domain.faces import AskedByFace, signed
 from ..doors.face import FaceDoor
 from ..metrics import Way
 from ..service import AuthService
-from .access import NDJSON, Service, signed_act, turn_by
+from .access import NDJSON, CardTurn, Service, signed_act, turn_by
 from .desk_models import VoterIdPath
 from .face_models import (
     FaceEnrolmentResponse,
@@ -70,16 +70,21 @@ async def order_verification(
     return _order(await door.order_verification(election_uuid, body.sealed_voting_code, device_key), service)
 
 
-@face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201, dependencies=[turn_by(Way.CARD)])
+@face_voters.post("/elections/{election_uuid}/face-enrolments", status_code=201)
 async def enrol_by_card(
-    election_uuid: ElectionUuidPath, body: ReleaseRequest, service: Service, door: Door, response: Response
+    election_uuid: ElectionUuidPath,
+    body: ReleaseRequest,
+    service: Service,
+    door: Door,
+    turn: CardTurn,
+    response: Response,
 ) -> FaceEnrolmentResponse:
     """Authenticate by card as for a release, and receive an order to enrol one's face and a voting code, given once.
 
     The code takes the place of any other that the voter had; it is sealed to the device that the challenge names.
     """
     response.headers.update(_NOT_STORED)
-    enrolment = await door.enrol_by_card(election_uuid, body.asked(EnrolmentRequested))
+    enrolment = await door.enrol_by_card(election_uuid, body.asked(EnrolmentRequested), turn)
     return FaceEnrolmentResponse(
         **_order(enrolment.order, service).model_dump(), sealed_voting_code=enrolment.sealed_code
     )

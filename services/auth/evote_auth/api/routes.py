@@ -24,10 +24,9 @@ from fastapi.responses import StreamingResponse
 from ..desks.roll import RollDesk
 from ..domain.acts import Act
 from ..doors.card import CardDoor
-from ..metrics import Way
 from ..vault.evidence import EvidencedRelease
 from ..vault.officers_acts import EvidencedAct
-from .access import NDJSON, Service, signed_act, turn_by
+from .access import NDJSON, CardTurn, Service, signed_act
 from .models import (
     ChallengeRequest,
     ChallengeResponse,
@@ -142,14 +141,14 @@ async def challenge(election_uuid: ElectionUuidPath, body: ChallengeRequest, doo
     )
 
 
-@voters.post("/elections/{election_uuid}/releases", dependencies=[turn_by(Way.CARD)])
-async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: Door) -> ReleaseResponse:
+@voters.post("/elections/{election_uuid}/releases")
+async def release(election_uuid: ElectionUuidPath, body: ReleaseRequest, door: Door, turn: CardTurn) -> ReleaseResponse:
     """Authenticate by card and receive the private credential, sealed to the device that the challenge names.
 
     The same request may be repeated while the challenge lasts, for an answer that was lost: sealed anew.
     503 `overloaded`: the turn would come too late; the challenge is as good as before, come again after `Retry-After`.
     """
-    sealed = await door.release(election_uuid, body.asked(ReleaseRequested))
+    sealed = await door.release(election_uuid, body.asked(ReleaseRequested), turn)
     return ReleaseResponse(election_uuid=election_uuid, sealed_credential=sealed)
 
 

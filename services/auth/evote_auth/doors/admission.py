@@ -11,6 +11,7 @@ from typing import TypeVar
 import asyncpg
 from evote_jpki.certificates import CertificateRefused, RevocationUnknown
 from evote_jpki.release_texts import ReleaseTexts
+from evote_platform.door import Turn
 
 from ..domain.attempts import wait_after
 from ..domain.refusals import (
@@ -60,6 +61,7 @@ class Attempt:
     challenge: Challenge
     texts: ReleaseTexts = field(repr=False)
     now: datetime
+    turn: Turn
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ Then = Callable[[Connection, AdmittedVoter], Awaitable[T]]
 """What is done in the transaction that binds the card."""
 
 
-async def use_challenge(service: AuthService, election_uuid: str, asked: Asked) -> Attempt:
+async def use_challenge(service: AuthService, election_uuid: str, asked: Asked, turn: Turn) -> Attempt:
     """The challenge that is answered, spent; raises as ``check_challenge`` does."""
     now = service.clock()
     async with service.pool.acquire() as connection:
@@ -84,16 +86,16 @@ async def use_challenge(service: AuthService, election_uuid: str, asked: Asked) 
         # else; the card signs a new one.
         challenge = await challenges.use_challenge(connection, asked.challenge_id)
         check_challenge(challenge, asked, election_uuid, now)
-    return Attempt(election, challenge, release_texts(challenge, election.name), now)
+    return Attempt(election, challenge, release_texts(challenge, election.name), now, turn)
 
 
-async def admit(service: AuthService, election_uuid: str, asked: AskedByCard, then: Then[T]) -> T:
+async def admit(service: AuthService, election_uuid: str, asked: AskedByCard, turn: Turn, then: Then[T]) -> T:
     """Authenticate by card, and do ``then`` in the transaction that binds the card; both are committed, or neither.
 
     Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
-    us ask a responder. No connection to the database is held meanwhile.
+    us ask a responder. No connection to the database is held meanwhile, and not ``turn``.
     """
-    attempt = await use_challenge(service, election_uuid, asked)
+    attempt = await use_challenge(service, election_uuid, asked, turn)
     texts, now = attempt.texts, attempt.now
     user = await asyncio.to_thread(authenticate_user, asked.card, texts, service.trust.authorities, now)
 
@@ -121,7 +123,8 @@ async def admit_known(
         await _check_failures(connection, election.uuid, fingerprint, now)
     try:
         card = await asyncio.to_thread(authenticate)
-        await _require_unrevoked(service, card, now)
+        async with attempt.turn.aside():
+            await _require_unrevoked(service, card, now)
         return await _bind(service, attempt, card, fingerprint, then)
     except _FAILURES as failure:
         if not isinstance(failure, RevocationUnknown):
@@ -137,7 +140,7 @@ async def _bind(service: AuthService, attempt: Attempt, card: AuthenticatedCard,
         async with service.pool.acquire() as connection:
             voter = await find_voter(connection, election.uuid, card, service.random, now)
             bound = await bound_card(connection, election.uuid, voter.voter_ref)
-        ended = await ended_certificates(bound, card.pair, service.trust, now)
+        ended = await ended_certificates(bound, card.pair, service.trust, attempt.turn, now)
         try:
             async with service.pool.acquire() as connection, connection.transaction():
                 registered = await register_card(

@@ -9,6 +9,7 @@ from evote_device.keys import DeviceKey
 from evote_eventlog.events import VoterAuthenticated
 from evote_jpki.release_texts import ReleaseTexts
 from evote_platform.clock import rfc3339
+from evote_platform.door import Turn
 
 from ..domain.evidence import evidence
 from ..domain.release import (
@@ -41,12 +42,12 @@ class CardDoor:
             await challenges.keep_challenge(connection, challenge, now)
         return challenge, release_texts(challenge, election.name)
 
-    async def release(self, election_uuid: str, asked: AskedByCard) -> str:
+    async def release(self, election_uuid: str, asked: AskedByCard, turn: Turn) -> str:
         """Check a card's response and return the voter's private credential, sealed to the device that asks.
 
         The writes: see ``releasing``.
         """
-        prepared = await admit(self.service, election_uuid, asked, partial(self._prepare_release, asked))
+        prepared = await admit(self.service, election_uuid, asked, turn, partial(self._prepare_release, asked))
         return await self.service.releasing.publish(prepared, Way.CARD)
 
     async def _prepare_release(

@@ -9,6 +9,7 @@ from evote_device.sealing import Contents, seal, unseal_typed_code
 from evote_eventlog.events import VoterAuthenticated
 from evote_face.statements import FaceOrder, FaceVerdict, verify_face_statement
 from evote_platform.clock import rfc3339
+from evote_platform.door import Turn
 
 from ..domain.face_evidence import face_evidence
 from ..domain.faces import (
@@ -84,10 +85,10 @@ class FaceDoor:
                 await face_orders.keep_order(connection, order, kept)
         return order
 
-    async def enrol_by_card(self, election_uuid: str, asked: AskedByCard) -> EnrolmentByCard:
+    async def enrol_by_card(self, election_uuid: str, asked: AskedByCard, turn: Turn) -> EnrolmentByCard:
         """Authenticate by card as for a release; the new code takes the place of any other that the voter had."""
         self.service.require_face_keys()
-        return await admit(self.service, election_uuid, asked, self._enrol)
+        return await admit(self.service, election_uuid, asked, turn, self._enrol)
 
     async def release(self, election_uuid: str, asked: AskedByFace) -> str:
         """Check biometric's signed verdict and return the voter's private credential, sealed to the order's device.

@@ -11,6 +11,7 @@ from evote_eventlog.events import VoterAuthenticated
 from evote_jpki.release_texts import ReleaseTexts
 from evote_phone.id_token import verify_id_token
 from evote_platform.clock import rfc3339
+from evote_platform.door import Turn
 
 from ..domain.phone import VISIT_LIFETIME, AskedByPhone, PhoneAnswer, PhoneVisit, new_code_verifier
 from ..domain.phone_evidence import phone_evidence
@@ -67,7 +68,7 @@ class PhoneDoor:
             await phone_visits.keep_visit(connection, visit)
         return BegunVisit(challenge, texts, provider.authorization_url(visit, texts.challenge))
 
-    async def release(self, election_uuid: str, asked: AskedByPhone) -> ReleasedByPhone:
+    async def release(self, election_uuid: str, asked: AskedByPhone, turn: Turn) -> ReleasedByPhone:
         """Take what the app did for the code that came back, and return the credential, and whose it is.
 
         The writes: see ``releasing``.
@@ -75,11 +76,13 @@ class PhoneDoor:
         provider = self.service.require_phone()
         async with self.service.pool.acquire() as connection:
             visit = await phone_visits.visit_of(connection, asked.challenge_id)
-        attempt = await use_challenge(self.service, election_uuid, asked)
-        # Told once by the provider: the same request again, after its answer was lost, finds it here.
-        answer = visit.answer or await provider.answer(visit, asked.code)
+        attempt = await use_challenge(self.service, election_uuid, asked, turn)
+        async with turn.aside():
+            # Told once by the provider: the same request again, after its answer was lost, finds it here.
+            answer = visit.answer or await provider.answer(visit, asked.code)
+            signer = await provider.provider()
         # Before anything counts against anybody: without it, a signature would do that was got elsewhere.
-        verify_id_token(answer.id_token, await provider.provider(), attempt.texts.challenge, attempt.now)
+        verify_id_token(answer.id_token, signer, attempt.texts.challenge, attempt.now)
         card = authenticate_signature(
             answer.signature_certificate,
             answer.statement_signature,

@@ -13,6 +13,7 @@ from evote_jpki.certificates import (
     RevocationUnknown,
     parse_certificate,
 )
+from evote_platform.door import Turn
 
 from ..domain.cards import (
     Approval,
@@ -85,12 +86,12 @@ async def find_voter(
 
 
 async def ended_certificates(
-    bound: cards.BoundCard | None, presented: CardPair, trust: Trust, now: datetime
+    bound: cards.BoundCard | None, presented: CardPair, trust: Trust, turn: Turn, now: datetime
 ) -> dict[str, Ended]:
     """Those of the bound certificates that the presented pair lacks and that have expired or were revoked.
 
-    May ask over the network: hold no connection to the database meanwhile. Raises ``RevocationUnknown`` when nobody can
-    tell now.
+    May ask over the network: hold no connection to the database meanwhile; ``turn`` is given up for it. Raises
+    ``RevocationUnknown`` when nobody can tell now.
     """
     if bound is None:
         return {}
@@ -100,7 +101,8 @@ async def ended_certificates(
         if der is None or fingerprint is None or fingerprint in presented.fingerprints:
             continue
         try:
-            await trust.require_valid(parse_certificate(der), now)
+            async with turn.aside():
+                await trust.require_valid(parse_certificate(der), now)
         except CertificateExpired:
             ended[fingerprint] = Ended.EXPIRED
         except CertificateRevoked:

@@ -11,7 +11,7 @@
   value: /etc/evote/keys/token-pin
 {{- range $name, $value := ($own.tokenClient | default dict).env }}
 - name: {{ $name }}
-  value: {{ $value | quote }}
+  value: {{ $value | replace "$" "$$" | quote }} {{- /* kubelet puts what is in our environment for $(…) */}}
 {{- end }}
 {{- else }}
 - name: EVOTE_MASTER_KEY_FILE

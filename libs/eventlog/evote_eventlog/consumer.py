@@ -192,7 +192,8 @@ class ProjectionRunner:
         }
         if places and seconds > 0:
             with suppress(KafkaError):  # the next round says what is wrong
-                await fetch_from(consumer, places, max_bytes=1, wait_ms=int(seconds * 1000))
+                wait_ms, within_s = int(seconds * 1000), seconds + _CHECK_TIMEOUT_S
+                await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
                 return
         await asyncio.sleep(until - monotonic())
 

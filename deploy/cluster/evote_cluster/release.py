@@ -135,7 +135,7 @@ def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
         "ethereumFirstBlock": int(told["EVOTE_ETHEREUM_FIRST_BLOCK"]),
         "ethereumFinalityDepth": 0,
         "ethereumIntervalS": 0.25,
-        "ethereumPollS": 0.25,
+        "ethereumPollS": 0.2,
     }
 
 

@@ -107,7 +107,7 @@ async def fetch_from(
     wait_ms: int = 0,
     within_s: float = _ANSWERS_WITHIN_S,
 ) -> Mapping[TopicPartition, Found]:
-    """As :func:`fetch_batches` of each partition, by one request to each leader.
+    """As :func:`fetch_batches` of each partition, by one request to each leader, some megabytes in all.
 
     What is found is read, and what is wrong with a partition raised, when it is called. A partition whose leader does
     not answer is left out, unless none does: one broker that is away keeps nobody from what the others have.
@@ -169,7 +169,7 @@ def _request(places: Mapping[TopicPartition, int], max_bytes: int, wait_ms: int)
     topics: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for partition, offset in places.items():
         topics[partition.topic].append((partition.partition, offset, max_bytes))
-    return FetchRequest(wait_ms, 1, max_bytes, _READ_COMMITTED, list(topics.items()))
+    return FetchRequest(wait_ms, 1, _FETCH_BYTES, _READ_COMMITTED, list(topics.items()))
 
 
 def _read_answer(partition: TopicPartition, version: int, code: int, _: int, *answer: Any) -> Sequence[RawBatch]:

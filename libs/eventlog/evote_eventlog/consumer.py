@@ -14,15 +14,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from .batches import fetch_from
 from .dead_letters import publish_dead_letter
 from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack
+from .events import Topic
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
 from .producer import EventProducer
 from .projection import OUTAGES, TRANSIENT, Applied, BatchApplier, Projection
 from .reading import (
-    FEW_RECORDS,
     Epoch,
     LogReader,
     consumer_options,
@@ -31,7 +32,7 @@ from .reading import (
     partitions_of,
     stop_consumer,
 )
-from .record import Batch, LogPartition, RecordPosition
+from .record import Batch, LogPartition
 
 TOLERATED_LAG = 1000
 """How many records a projection that had caught up may be behind and still count as caught up."""
@@ -40,7 +41,8 @@ _POLL_MS = 250
 ROUND_S: Final = 0.1
 UNHURRIED_S: Final = 0.25
 """A round where nobody waits for the tables: what must be known at once is known otherwise."""
-_HURRY_S = 0.01
+_TOGETHER: Final = 500
+"""How many records may share a transaction, whatever partitions they are of."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
 _CHECK_TIMEOUT_S = 3.0
@@ -76,13 +78,15 @@ class ProjectionRunner:
         metrics: ProjectionMetrics,
         *,
         round_s: float = ROUND_S,
+        awaited: Collection[Topic] = (),
         on_applied: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         """``producer`` writes the dead letters; ``pool`` reaches the schema with ``consumer_offsets``.
 
         Args:
-            round_s: after a round of few records the next one begins no sooner behind its beginning, in seconds: what
-                comes meanwhile shares a fetch and a transaction.
+            round_s: while nothing is left to fetch, a round begins no sooner behind the beginning of one that brought
+                something, in seconds: what comes meanwhile shares a fetch and a transaction.
+            awaited: what comes of these topics is waited for, and ends the rest between two rounds.
             on_applied: hears of which CloudEvents types this replica has applied events, once the tables show them.
         """
         self._kafka = kafka
@@ -90,6 +94,7 @@ class ProjectionRunner:
         self._projection = projection
         self._metrics = metrics
         self._round_s = round_s
+        self._awaited = frozenset(awaited)
         self._on_applied = on_applied
         self._applier = BatchApplier(
             pool, projection, lambda poison: publish_dead_letter(producer, projection.name, poison)
@@ -102,14 +107,6 @@ class ProjectionRunner:
         self._stuck = False
         self._epochs: dict[TopicPartition, Epoch] = {}
         """Outlive a consumer: a leader's fall may end it."""
-        self._hurried = asyncio.Event()
-        self._wanted: dict[LogPartition, int] = {}
-        """By partition, the last record that somebody waits for."""
-
-    def hurry(self, to: RecordPosition) -> None:
-        """Somebody here waits for a record that was written just now: rounds wait for no others until it is applied."""
-        self._wanted[LogPartition(to.topic, to.partition)] = to.offset
-        self._hurried.set()
 
     async def run(self) -> None:
         """Project until cancelled; outages of Kafka and of the database are waited out.
@@ -173,25 +170,32 @@ class ProjectionRunner:
             self._consumer = consumer
             if self._target is None:
                 self._target = await self._ends()
-            reader = LogReader(self._kafka, consumer, self._epochs)
+            reader = LogReader(self._kafka, consumer, self._epochs, rests=True)
             while self._assignment_failure is None:
                 began = monotonic()
-                self._hurried.clear()
                 records = await self._poll(consumer, reader)
                 await self._check(consumer)
-                if 0 < records <= FEW_RECORDS:
-                    await self._rest(began + self._round_s - monotonic())
+                if records and reader.caught_up:
+                    await self._rest(consumer, began + self._round_s - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
 
-    async def _rest(self, seconds: float) -> None:
-        """Let more come together, unless somebody waits: what was committed may show a moment later than others'."""
-        wanted = any(place.offset <= self._wanted.get(self._of(at), -1) for at, place in self._places.items())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(seconds, _HURRY_S) if wanted else seconds)):
-                await self._hurried.wait()
+    async def _rest(self, consumer: AIOKafkaConsumer, seconds: float) -> None:
+        """Let more come together, unless something comes that is awaited: its leader answers then, and not before."""
+        until = monotonic() + seconds
+        places = {
+            partition: place.offset
+            for partition, place in self._places.items()
+            if self._of(partition).topic in self._awaited
+        }
+        if places and seconds > 0:
+            with suppress(KafkaError):  # the next round says what is wrong
+                wait_ms, within_s = int(seconds * 1000), seconds + _CHECK_TIMEOUT_S
+                await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
+                return
+        await asyncio.sleep(until - monotonic())
 
     async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> int:
         """Apply what has come; how many records there were."""
@@ -203,7 +207,7 @@ class ProjectionRunner:
                 {partition: place.offset for partition, place in places.items()}, timeout_ms=_POLL_MS
             )
         records = sum(len(batch.records) for _, batch in batches)
-        if not batches or records > FEW_RECORDS or not await self._apply_together(places, batches):
+        if not batches or records > _TOGETHER or not await self._apply_together(places, batches):
             for partition, batch in batches:
                 await self._apply(consumer, partition, places[partition], batch)
         self._show_lag(consumer)

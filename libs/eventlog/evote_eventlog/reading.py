@@ -26,11 +26,11 @@ _TRUNCATED_AFTER_S = 10.0
 """How long a leader may say that the log ends before a reader's place, until it is believed: one that was left behind
 says so too, until Kafka or the network has told its clients of the new one."""
 
-_OTHERS_MS = 20
-"""How long what one leader gave is kept for what another has."""
+_OTHERS_S = 0.02
+"""How long what one leader gave is kept for what all others have, in seconds."""
 
-FEW_RECORDS: Final = 500
-"""Who fetched so few is not behind, and may let more come together before the next fetch."""
+_CHECKED_BYTES: Final = 16 * 1024
+"""Of each partition, where only the batch at its place is asked for: the others of the answer have room, too."""
 
 Places = Mapping[TopicPartition, int]
 """The next offset to read of each partition."""
@@ -43,6 +43,16 @@ class Epoch(NamedTuple):
     number: int
 
 
+class _Read(NamedTuple):
+    """What stands from ``place`` up to before ``end``, by one answer."""
+
+    place: int
+    end: int
+    epoch: int | None
+    """That of the last batch that begins there; None: it began before."""
+    records: Iterable[RawRecord]
+
+
 class LogReader:
     """Reads on from given places, and passes no offset without knowing what stands there.
 
@@ -50,15 +60,25 @@ class LogReader:
     settings, look to it like a transaction's marker. Where the offsets that it gives are not one after the other, but
     for markers that came with them, the batches themselves are looked at (:mod:`.batches`).
 
-    Who is not behind has one fetch for each time that they ask, which brings all that came until then; for who is
-    behind, the consumer fetches ahead.
+    Who rests between fetches and is not behind has one fetch for each time that they ask, which brings all that came
+    until then; for everybody else, the consumer fetches ahead.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, consumer: AIOKafkaConsumer, epochs: dict[TopicPartition, Epoch] | None = None
+        self,
+        kafka: KafkaSettings,
+        consumer: AIOKafkaConsumer,
+        epochs: dict[TopicPartition, Epoch] | None = None,
+        *,
+        rests: bool = False,
     ) -> None:
-        """``consumer`` is started, and assigned to what is read; ``epochs`` are an earlier reader's, and go on here."""
+        """``consumer`` is started, and assigned to what is read; ``epochs`` are an earlier reader's, and go on here.
+
+        Args:
+            rests: whether the caller lets more come together before the next fetch, while :attr:`caught_up`.
+        """
         self._kafka = kafka
+        self._rests = rests
         self._consumer = consumer
         self._seen = SeenBatches(consumer)
         self._stop: ReaderStopped | None = None
@@ -84,8 +104,8 @@ class LogReader:
         }
         self._seen.expect(places)
         fetched = await self._fetch(timeout_ms)
-        found = [(partition, await self._next(partition, place, fetched)) for partition, place in places.items()]
-        batches = [(partition, batch) for partition, batch in found if batch is not None]
+        found = {partition: await self._next(partition, place, fetched) for partition, place in places.items()}
+        batches, _ = await self._standing(found)
         if self._stop is not None and not batches:
             raise self._stop
         if self._out_of_range and not batches:
@@ -93,58 +113,86 @@ class LogReader:
         return batches
 
     async def look(self, places: Places) -> list[tuple[TopicPartition, Batch]]:
-        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing. What a
-        leader can't tell now is left to the next look, unless none can: also what stands at a place that it hasn't.
+        """As :meth:`next_batches`, by one request to each leader, which tells what it has and waits for nothing, and a
+        small one more where an epoch moved. What a leader can't tell now is left to the next look, unless none can:
+        also what stands at a place that it hasn't.
 
         For a consumer that nothing is assigned to: it fetches nothing by itself, and no look waits behind that.
         """
         if self._stop is not None:
             raise self._stop
-        found, read, missed = await fetch_from(self._consumer, places, within_s=_LOOKED_WITHIN_S), [], None
-        for partition, answer in found.items():
+        answers = await fetch_from(self._consumer, places, within_s=_LOOKED_WITHIN_S)
+        read, missed = dict[TopicPartition, _Read | None](), None
+        for partition, answer in answers.items():
             try:
-                batch = await self._read(partition, places[partition], answer)
+                found = await self._read(partition, places[partition], answer)
             except KafkaError as error:
                 if not error.retriable:
                     raise  # the next look would find it again, and the partition stand still without a word
                 missed = error
             else:
                 if partition not in self._out_of_range:
-                    read.append((partition, batch))
+                    read[partition] = found
         if missed is not None:
             if not read:
                 raise missed
             self._consumer._client.force_metadata_update()  # the partition has another leader by now
-        self.missed = self.missed.union(places) - {partition for partition, _ in read}
-        batches = [(partition, batch) for partition, batch in read if batch is not None]
+        batches, unknown = await self._standing(read)
+        self.missed = self.missed.union(places) - (read.keys() - unknown)
         if self._stop is not None and not batches:
             raise self._stop
         return batches
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the consumer has come to where each partition ended, by its leader's last answer."""
+        consumer = self._consumer
+        states = consumer._subscription.subscription.assignment
+        return all(
+            states.state_value(partition).has_valid_position
+            and states.state_value(partition).position >= (consumer.last_stable_offset(partition) or 0)
+            for partition in consumer.assignment()
+        )
 
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
         """What the consumer gives, or None when it came to bytes that it can't read, and nobody knows where."""
         fetched: defaultdict[TopicPartition, list[ConsumerRecord]] = defaultdict(list)
         try:
-            if self._consumer.paused():
+            if paused := self._consumer.paused():
                 # What another leader answered after the last fetch was given is dropped: it is asked for anew, with
                 # what came since, or it would be all that this fetch gives of that leader.
                 await self._take(fetched, 0)
-                self._consumer.resume(*self._consumer.paused())
+                self._consumer.resume(*paused)
             await self._take(fetched, timeout_ms)
-            for _ in tuple(self._consumer._fetcher._in_flight) if fetched else ():  # leaders that have not answered yet
-                await self._take(fetched, _OTHERS_MS)
+            if self._rests and fetched:
+                await self._take_of_others(fetched)
         except CorruptRecordException:
             return None
         except KafkaError:
             raise
         except Exception:  # a header's name that is no UTF-8, for one: brokers take it, and aiokafka's parser ends
             return None
-        if 0 < _count(fetched) <= FEW_RECORDS:
-            # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
-            self._consumer.pause(*self._consumer.assignment())
         return fetched
 
-    async def _take(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]], timeout_ms: int) -> None:
+    async def _take_of_others(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]]) -> None:
+        """Wait a moment for the leaders that have not answered yet, and ask none again before the next fetch."""
+        fetcher, until = self._consumer._fetcher, monotonic() + _OTHERS_S
+        while self.caught_up:
+            # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
+            answered = [
+                partition
+                for partition in self._consumer.assignment()
+                if fetcher._select_read_replica(partition) not in fetcher._in_flight
+            ]
+            self._consumer.pause(*answered)
+            left = until - monotonic()
+            if not fetcher._in_flight or left <= 0 or _count(fetched) >= _BATCH_RECORDS:
+                self._consumer.pause(*self._consumer.assignment())
+                return
+            await self._take(fetched, left * 1000)
+        self._consumer.resume(*self._consumer.paused())
+
+    async def _take(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]], timeout_ms: float) -> None:
         if (room := _BATCH_RECORDS - _count(fetched)) > 0:
             more = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=room)
             for partition, records in more.items():
@@ -152,21 +200,20 @@ class LogReader:
 
     async def _next(
         self, partition: TopicPartition, place: int, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] | None
-    ) -> Batch | None:
+    ) -> _Read | None:
         try:
             if fetched is not None and partition not in self._out_of_range:
                 messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
                 # Behind its end a consumer begins anew somewhere else, and says nothing.
                 if end >= place and self._nothing_missing(partition, place, end, messages):
-                    if not await self._goes_on(partition, place, end, self._seen.leader_epoch(partition, place, end)):
-                        return None
-                    return self._batch(partition, place, end, (RawRecord(m.offset, m.value) for m in messages))
-            found = await fetch_from(self._consumer, {partition: place})
-            batch = await self._read(partition, place, found[partition])
-            self._consumer.seek(partition, place if batch is None else batch.end)
+                    epoch = self._seen.leader_epoch(partition, place, end)
+                    return _Read(place, end, epoch, (RawRecord(m.offset, m.value) for m in messages))
+            answers = await fetch_from(self._consumer, {partition: place})
+            found = await self._read(partition, place, answers[partition])
+            self._consumer.seek(partition, place if found is None else found.end)
         except IllegalStateError:
             return None  # revoked meanwhile; the next owner starts where this one was
-        return batch
+        return found
 
     def _nothing_missing(
         self, partition: TopicPartition, place: int, end: int, messages: Sequence[ConsumerRecord]
@@ -176,7 +223,7 @@ class LogReader:
             offset for offset in range(place, end) if offset not in markers
         ]
 
-    async def _read(self, partition: TopicPartition, place: int, found: Found) -> Batch | None:
+    async def _read(self, partition: TopicPartition, place: int, found: Found) -> _Read | None:
         try:
             raw = found()
         except OffsetOutOfRangeError:
@@ -198,33 +245,69 @@ class LogReader:
             end = max(end, batch.end)
             records += [record for record in batch.records if record.offset >= place]
         epoch = next((batch.leader_epoch for batch in reversed(raw) if place <= batch.start < end), None)
-        if not await self._goes_on(partition, place, end, epoch):
-            return None
-        return self._batch(partition, place, end, records)
+        return _Read(place, end, epoch, records)
 
-    async def _goes_on(self, partition: TopicPartition, place: int, end: int, epoch: int | None) -> bool:
-        """Whether what was read before this place still stands there, where the partition has had another leader since.
+    async def _standing(
+        self, read: Mapping[TopicPartition, _Read | None]
+    ) -> tuple[list[tuple[TopicPartition, Batch]], Collection[TopicPartition]]:
+        """The batches of what was read where all before it still stands; and of what that is not known now."""
+        found = {partition: part for partition, part in read.items() if part is not None}
+        unknown = await self._replaced_or_unknown(found)
+        batches = []
+        for partition, part in found.items():
+            if partition in unknown:
+                continue
+            known = self._known_epoch(partition, part.place)
+            if (number := part.epoch if part.epoch is not None else known) is not None:
+                self._epochs[partition] = Epoch(part.end, number)
+            if (batch := self._batch(partition, part.place, part.end, part.records)) is not None:
+                batches.append((partition, batch))
+        return batches, unknown
+
+    async def _replaced_or_unknown(self, read: Mapping[TopicPartition, _Read]) -> Collection[TopicPartition]:
+        """Where what was read before does not stand any more, which stops the reader, or nobody can tell now.
 
         A leader that lacks records which its followers had, or had a log cut off, takes new ones in their places: those
-        are of a later epoch (Apache Kafka, KIP-101 and KIP-320) than what was read there. ``epoch`` is that of the last
-        batch that begins from ``place`` up to before ``end``; None: there is none.
+        are of a later epoch (Apache Kafka, KIP-101 and KIP-320) than what was read there; of an earlier one where
+        volumes were put back that had seen fewer leaders. So where an epoch moved, the record before is asked for.
         """
-        read = self._epochs.get(partition)
-        if read is None or read.behind != place:
-            read = None  # of other records: nothing is known of the one before
-        if read is not None and epoch is not None and epoch > read.number:
-            found = await fetch_from(self._consumer, {partition: place - 1})
+        moved = {
+            partition: part.place - 1
+            for partition, part in read.items()
+            if part.epoch is not None and self._known_epoch(partition, part.place) not in (None, part.epoch)
+        }
+        if not moved:
+            return ()
+        unknown = set(moved)
+        try:
+            answers = await fetch_from(self._consumer, moved, max_bytes=_CHECKED_BYTES, within_s=_LOOKED_WITHIN_S)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            return unknown  # asked again next time
+        for partition, answer in answers.items():
             try:
-                held = found[partition]()
+                held = answer()
             except (OffsetOutOfRangeError, BrokenBatch):
-                held = []  # deleted, or damaged, since it was read: who comes to it stops there
-            if held and held[0].leader_epoch != read.number:
+                unknown.discard(partition)  # deleted, or damaged, since it was read: who comes to it stops there
+                continue
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                continue
+            if not held:
+                continue  # no room in the answer, or nothing there: that proves nothing
+            if held[0].leader_epoch == self._epochs[partition].number:
+                unknown.discard(partition)
+            else:
+                place = read[partition].place
                 self._stop = LogTruncated(*log_partition(self._kafka, partition), place, held[0].start)
-                return False
-        number = epoch if epoch is not None else read.number if read is not None else None
-        if number is not None:
-            self._epochs[partition] = Epoch(end, number)
-        return True
+        return unknown
+
+    def _known_epoch(self, partition: TopicPartition, place: int) -> int | None:
+        """That of the record before ``place``; None: nobody here has read it."""
+        epoch = self._epochs.get(partition)
+        return epoch.number if epoch is not None and epoch.behind == place else None
 
     async def _why_out_of_range(self, partition: TopicPartition, place: int) -> ReaderStopped | None:
         """None while it may pass: a leader that was left behind, or a new one that catches up, ends before the log."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
@@ -15,7 +16,6 @@ from .errors import LogUnavailable
 from .events import Topic
 from .kafka import KafkaSettings
 from .reading import (
-    FEW_RECORDS,
     LogReader,
     begin_offsets,
     consumer_options,
@@ -29,6 +29,15 @@ from .record import Batch, LogPartition, PoisonRecord, Record
 
 Start = Mapping[LogPartition, int] | Literal["earliest"]
 """The first offset of each partition; a partition that is not named is read from its beginning."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """All that came at once."""
+
+    batches: Sequence[Batch]
+    came_after: float
+    """Until when nothing of it had been fetched, in seconds of the monotonic clock."""
 
 
 class Look:
@@ -72,8 +81,8 @@ class EventTail:
         """``topics`` must exist when reading begins.
 
         Args:
-            round_s: for who is in no hurry: the next fetch begins no sooner behind one of few records, in seconds, and
-                brings what came meanwhile at once.
+            round_s: for who is in no hurry: while nothing is left to fetch, the next fetch begins no sooner behind the
+                beginning of one that brought something, in seconds, and brings what came meanwhile at once.
         """
         self._kafka = kafka
         self._topics = frozenset(topics)
@@ -115,12 +124,12 @@ class EventTail:
         """As :meth:`read`, in batches of one partition that also say how far the reader has come."""
         async with aclosing(self.fetches(start, until=until)) as fetches:
             async for fetch in fetches:
-                for batch in fetch:
+                for batch in fetch.batches:
                     yield batch
 
     async def fetches(
         self, start: Start, *, until: Mapping[LogPartition, int] | None = None
-    ) -> AsyncGenerator[Sequence[Batch], None]:
+    ) -> AsyncGenerator[Fetch, None]:
         """As :meth:`batches`, all that came at once together."""
         async with self._consumer() as (consumer, partitions):
             assigned = [kafka_partition(self._kafka, partition) for partition in partitions]
@@ -129,10 +138,13 @@ class EventTail:
             for partition, assignment in zip(partitions, assigned, strict=True):
                 places[assignment] = 0 if start == "earliest" else start.get(partition, 0)
                 consumer.seek(assignment, places[assignment])
-            reader = LogReader(self._kafka, consumer)
+            reader = LogReader(self._kafka, consumer, rests=self._round_s > 0)
+            ended = monotonic()
             while self._unfinished(places, until):
-                began, records, fetched = monotonic(), 0, list[Batch]()
-                for assignment, batch in await reader.next_batches(places, timeout_ms=_POLL_MS):
+                began, came_after, records, fetched = monotonic(), ended, 0, list[Batch]()
+                read = await reader.next_batches(places, timeout_ms=_POLL_MS)
+                ended, caught_up = monotonic(), reader.caught_up
+                for assignment, batch in read:
                     records += len(batch.records)
                     begin, places[assignment] = places[assignment], batch.end
                     limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
@@ -140,8 +152,8 @@ class EventTail:
                         within = [record for record in batch.records if record.position.offset < limit]
                         fetched.append(Batch(batch.partition, begin, limit, within))
                 if fetched:
-                    yield fetched
-                if 0 < records <= FEW_RECORDS:
+                    yield Fetch(fetched, came_after)
+                if records and caught_up:
                     await asyncio.sleep(began + self._round_s - monotonic())
 
     @asynccontextmanager

@@ -114,24 +114,40 @@ async def test_who_waits_for_an_event_hears_of_it_when_the_tables_show_it(
         await asyncio.wait([running])
 
 
-async def test_rounds_wait_for_no_others_until_a_record_that_somebody_waits_for_is_applied(
+async def test_what_is_awaited_ends_the_rest_between_two_rounds_and_nothing_else_does(
     kafka: KafkaSettings,
     pool: asyncpg.Pool,
     producer: EventProducer,
     new_runner: Callable[..., ProjectionRunner],
     new_ballot: NewBallot,
+    new_close: Callable[[], ElectionClosed],
 ) -> None:
-    runner = new_runner(kafka, pool, producer, round_s=3600.0)
+    heard: list[set[str]] = []
+
+    async def hears(name: str) -> bool:
+        return any(name in types for types in heard)
+
+    runner = new_runner(
+        kafka,
+        pool,
+        producer,
+        round_s=3600.0,
+        awaited=[Topic.ELECTIONS],
+        on_applied=lambda types: heard.append(set(types)),
+    )
     running = asyncio.create_task(runner.run())
     try:
         written = [await producer.publish(new_ballot(0), partition=0)]
         await eventually(level(pool, written))
-        place = written[0].position
-        runner.hurry(place._replace(offset=place.offset + 1))
-        # A transaction's record shows when it is committed: others may come in between.
-        for partition in (1, 0):
-            written.append(await producer.publish(new_ballot(len(written)), partition=partition))
+        for number in (1, 2):
+            heard.clear()
+            written.append(await producer.publish(new_ballot(number), partition=number))
+            await until_readable(kafka, written[-1:])
+            assert heard == []
+            await producer.publish(new_close())
             await eventually(level(pool, written))
+            await eventually(lambda: hears(ElectionClosed.type_name()))
+            assert set().union(*heard) == {BallotAccepted.type_name(), ElectionClosed.type_name()}
     finally:
         running.cancel()
         await asyncio.wait([running])

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 from operator import attrgetter
+from time import monotonic
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, RequestTimedOutError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import BrokerMetadata
 from evote_eventlog import reading
+from evote_eventlog import tail as tails
+from evote_eventlog.batches import Found, RawBatch, fetch_from
 from evote_eventlog.errors import LogTruncated, LogUnavailable, ReaderStopped
 from evote_eventlog.events import BallotAccepted, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -75,17 +82,64 @@ async def test_a_reader_without_an_end_sees_records_as_they_come(
 async def test_who_is_not_behind_has_all_that_came_since_by_the_next_fetch(
     kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
 ) -> None:
-    async with aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=0.1).fetches("earliest")) as fetches:
         for _ in range(3):
             written = [await producer.publish(new_ballot(number)) for number in range(20)]
-            read = [record for batch in await anext(fetches) for record in batch.records]
+            read = [record for batch in (await anext(fetches)).batches for record in batch.records]
             assert {record.position for record in read} == {record.position for record in written}
 
 
-async def test_what_several_leaders_have_comes_with_the_same_fetch(
+async def test_what_comes_while_a_reader_rests_came_behind_the_fetch_before(
     kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_OTHERS_MS", 2000)  # however slow the machine is
+    """Or nobody would see how long a rest keeps who waits for what is read."""
+    monkeypatch.setattr(tails, "_POLL_MS", 60_000)  # however slow the machine is
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=0.1).fetches("earliest")) as fetches:
+        await producer.publish(new_ballot(0))
+        await anext(fetches)
+        for number in range(3):
+            resting = monotonic()
+            await producer.publish(new_ballot(number))
+            assert (await anext(fetches)).came_after <= resting
+
+
+async def test_who_is_in_the_midst_of_a_backlog_does_not_rest(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fetch has room for some megabytes of a partition: large records are few, and more are there."""
+    options = tails.consumer_options
+    monkeypatch.setattr(tails, "consumer_options", lambda kafka: {**options(kafka), "max_partition_fetch_bytes": 1})
+    written = [await producer.publish(new_ballot(number), partition=0) for number in range(5)]
+    seen: list[Record | PoisonRecord] = []
+    async with (
+        asyncio.timeout(60),
+        aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=3600.0).fetches("earliest")) as fetches,
+    ):
+        while len(seen) < len(written):
+            seen += [record for batch in (await anext(fetches)).batches for record in batch.records]
+    assert seen == written
+
+
+async def test_who_does_not_rest_has_the_consumer_fetch_ahead(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused, pause = list[TopicPartition](), AIOKafkaConsumer.pause
+
+    def noted(consumer: AIOKafkaConsumer, *partitions: TopicPartition) -> None:
+        paused.extend(partitions)
+        pause(consumer, *partitions)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "pause", noted)
+    await producer.publish(new_ballot(0))
+    for round_s, is_paused in ((0.0, False), (0.1, True)):
+        async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=round_s).fetches("earliest")) as fetches:
+            await anext(fetches)
+        assert bool(paused) is is_paused
+
+
+@pytest.fixture
+def leaders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each partition has another one."""
     broker = ClusterMetadata.broker_metadata
     monkeypatch.setattr(Fetcher, "_select_read_replica", lambda _, partition: _OTHER_NODES + partition.partition)
     monkeypatch.setattr(
@@ -93,11 +147,133 @@ async def test_what_several_leaders_have_comes_with_the_same_fetch(
         "broker_metadata",
         lambda cluster, node: broker(cluster, _THE_NODE if node >= _OTHER_NODES else node),
     )
-    async with aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
+
+
+@pytest.mark.usefixtures("leaders")
+async def test_what_several_leaders_have_comes_with_the_same_fetch(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_OTHERS_S", 2.0)  # however slow the machine is
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=0.1).fetches("earliest")) as fetches:
         for _ in range(3):
             written = [await producer.publish(new_ballot(number), partition=number % 3) for number in range(30)]
-            read = [record for batch in await anext(fetches) for record in batch.records]
+            read = [record for batch in (await anext(fetches)).batches for record in batch.records]
             assert {record.position for record in read} == {record.position for record in written}
+
+
+@pytest.mark.usefixtures("leaders")
+async def test_who_waits_for_other_leaders_waits_once_for_all_and_asks_none_again_that_has_answered(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_OTHERS_S", 1.0)  # the leaders answer ten times, that they have nothing
+    asked, waited = Counter[int](), list[float]()
+    send, getmany = AIOKafkaClient.send, AIOKafkaConsumer.getmany
+
+    async def sent(client: AIOKafkaClient, node: int, request: object, **options: object) -> object:
+        asked[node] += isinstance(request, FetchRequest)
+        return await send(client, node, request, **options)
+
+    async def taken(consumer: AIOKafkaConsumer, **options: float) -> object:
+        waited.append(options["timeout_ms"])
+        return await getmany(consumer, **options)
+
+    monkeypatch.setattr(AIOKafkaClient, "send", sent)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", taken)
+    async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=0.1).fetches("earliest")) as fetches:
+        await producer.publish(new_ballot(0), partition=0)
+        await anext(fetches)
+        await producer.publish(new_ballot(1), partition=0)
+        asked.clear()
+        waited.clear()
+        await anext(fetches)
+    assert asked[_OTHER_NODES] == 1
+    assert asked[_OTHER_NODES + 1] > 1, "these have nothing, and are asked until the wait ends"
+    assert 1000 <= sum(waited) < 1900
+
+
+class Epochs:
+    """What leaders tell of the epochs of batches, and what they answer who looks into it."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, int] = {}
+        """By the offset that a batch begins at, in every partition."""
+        self.checks: list[tuple[set[int], float]] = []
+        """Of which partitions at once, and within how many seconds."""
+        self.answers: list[KafkaError | None] = []
+        """Instead of what is there; None: nothing."""
+
+    async def fetch(self, consumer: Any, places: Any, **options: Any) -> Any:
+        if options.get("max_bytes") == reading._CHECKED_BYTES:
+            self.checks.append(({partition.partition for partition in places}, options["within_s"]))
+            if self.answers:
+                if (error := self.answers.pop(0)) is not None:
+                    raise error
+                return dict.fromkeys(places, list)
+        found = await fetch_from(consumer, places, **options)
+        return {partition: partial(self._told, answer) for partition, answer in found.items()}
+
+    def _told(self, answer: Found) -> Sequence[RawBatch]:
+        return [replace(batch, leader_epoch=self.of.get(batch.start, 0)) for batch in answer()]
+
+
+@pytest.fixture
+def epochs(monkeypatch: pytest.MonkeyPatch) -> Epochs:
+    told = Epochs()
+    monkeypatch.setattr(reading, "fetch_from", told.fetch)
+    return told
+
+
+async def seen_at_once(look: Look, expected: Sequence[Record]) -> None:
+    async def seen() -> bool:
+        return [record for batch in await look() for record in batch.records] == expected
+
+    await eventually(seen)
+
+
+@pytest.mark.parametrize("later", [4, 6])
+async def test_a_record_that_another_took_the_place_of_is_missed_under_whatever_epoch_it_was_written(
+    later: int, kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, epochs: Epochs
+) -> None:
+    """Volumes that are put back know of fewer leaders."""
+    epochs.of = {0: 5, 1: 5}
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        await seen_at_once(look, [await producer.publish(new_ballot(0), partition=0)])
+        epochs.of = {0: later, 1: later}
+        await producer.publish(new_ballot(1), partition=0)
+        with pytest.raises(LogTruncated) as truncated:
+            await look()
+        assert (truncated.value.applied, truncated.value.found) == (1, 0)
+
+
+@pytest.mark.parametrize("answer", [None, RequestTimedOutError()], ids=["nothing", "an outage"])
+async def test_who_is_told_nothing_of_the_record_before_knows_nothing_and_asks_again(
+    answer: KafkaError | None, kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, epochs: Epochs
+) -> None:
+    there = LogPartition(Topic.BALLOTS, 0)
+    epochs.of = {0: 5, 1: 6}
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        await seen_at_once(look, [await producer.publish(new_ballot(0), partition=0)])
+        written = await producer.publish(new_ballot(1), partition=0)
+        epochs.answers = [answer, answer]
+        for _ in range(2):
+            assert await look() == []
+            assert look.missed == [there]
+        assert [record for batch in await look() for record in batch.records] == [written]
+        assert look.missed == []
+        assert len(epochs.checks) == 3
+
+
+async def test_what_leaders_changed_is_asked_for_at_once_and_within_the_time_of_a_look(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, epochs: Epochs
+) -> None:
+    epochs.of = {0: 5, 1: 6}
+    async with EventTail(kafka, [Topic.BALLOTS]).looks({}) as look:
+        for offset in range(2):
+            await seen_at_once(look, [])
+            written = [await producer.publish(new_ballot(offset), partition=partition) for partition in range(3)]
+            seen = [record for batch in await look() for record in batch.records]
+            assert sorted(seen, key=_position) == written
+    assert epochs.checks == [({0, 1, 2}, reading._LOOKED_WITHIN_S)]
 
 
 async def test_a_look_sees_all_that_was_acknowledged_before_it_from_where_the_last_one_ended(

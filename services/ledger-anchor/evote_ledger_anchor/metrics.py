@@ -45,7 +45,7 @@ class SequencerMetrics:
         )
         self.delay = Histogram(
             "evote_ledger_checkpoint_delay_seconds",
-            "Time from when the sequencer has read a record to the commit of the checkpoint that covers it.",
+            "Time from the last fetch that did not bring a record to the commit of the checkpoint that covers it.",
             buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 5, 10, 60),
             registry=registry,
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from math import nan
@@ -24,8 +24,8 @@ from evote_eventlog.errors import Fenced, LogUnavailable, ReaderStopped
 from evote_eventlog.events import EventData, LogEntry, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.offsets import stored_offsets
-from evote_eventlog.record import Batch, LogPartition, Record, RecordPosition
-from evote_eventlog.tail import EventTail
+from evote_eventlog.record import LogPartition, Record
+from evote_eventlog.tail import EventTail, Fetch
 from evote_platform.health import NotReady
 from evote_platform.tracing import Following, following
 from evote_tlog.checkpoint import Checkpoint, SigningKey
@@ -35,7 +35,7 @@ from evote_tlog.policy import Policy
 from pydantic import SecretStr
 
 from .continuation import LogRolledBack, require_continuation
-from .domain import MAX_ENTRIES, SOURCE_TOPICS, Sequenced, Skip, examined, frontier_of, partial_tiles, sign_checkpoints
+from .domain import SOURCE_TOPICS, Sequenced, Skip, examined, frontier_of, partial_tiles, sign_checkpoints
 from .leadership import keep_leading
 from .metrics import SequencerMetrics
 from .projection import LedgerProjection
@@ -43,11 +43,8 @@ from .signed_head import TablesDisagree, newest_signed
 from .store import newest_size, next_offsets, read_tiles, sequenced
 
 TRANSACTIONAL_ID: Final = "ledger-sequencer"
-MAX_TRANSACTION_ENTRIES: Final = 4 * MAX_ENTRIES
-"""How many entries one transaction may carry, while a backlog is worked off."""
 
 _FOLLOWED: Final = frozenset({Topic.ELECTIONS, Topic.TALLY})
-_QUEUED_FETCHES = 1
 _PROJECTION_POLL_S = 0.05
 
 _log = structlog.get_logger(__name__)
@@ -74,6 +71,8 @@ class _Prepared:
     """With the leaf's hash, in hexadecimal."""
     poison: int
     """How many records of it no release can read."""
+    came_after: float
+    """Until when none of it had been fetched, in seconds of the monotonic clock."""
 
 
 @dataclass
@@ -84,7 +83,8 @@ class _Head:
     rules: Sequenced
     pending: list[LogEntry] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
-    """When what is pending came here, in seconds of the monotonic clock: events tell the minute only."""
+    """Since when what is pending may have waited for its fetch, in seconds of the monotonic clock: events tell the
+    minute only, and a record's timestamp is its writer's word."""
     followed: list[Following] = field(default_factory=list)
     """Of what officers, trustees and tally did that is pending: never of what voters do."""
 
@@ -103,15 +103,13 @@ class Sequencer:
         metrics: SequencerMetrics,
         batch_interval_s: float,
         policy: Policy | None = None,
-        on_signed: Callable[[RecordPosition], None] = lambda _: None,
     ) -> None:
         """``pool`` reaches the schema of :class:`LedgerProjection`, which some replica must be running.
 
         Args:
-            batch_interval_s: after a fetch of few records the next one begins no sooner behind its beginning, in
-                seconds: what comes meanwhile shares a checkpoint.
+            batch_interval_s: while nothing is left to fetch, a fetch begins no sooner behind the beginning of one that
+                brought something, in seconds: what comes meanwhile shares a checkpoint.
             policy: names the witnesses that are asked before a tenure; every one has a URL.
-            on_signed: hears where the last of the checkpoints stands that were committed together.
         """
         self._kafka = kafka
         self._database_url = database_url
@@ -121,7 +119,6 @@ class Sequencer:
         self._metrics = metrics
         self._batch_interval_s = batch_interval_s
         self._policy = policy
-        self._on_signed = on_signed
         self._trouble: str | None = "starting"
 
     async def run(self) -> None:
@@ -165,7 +162,7 @@ class Sequencer:
         self._metrics.leading.set(1)
         self._metrics.size.set(head.frontier.size)
         self._trouble = None
-        arrived: asyncio.Queue[_Prepared] = asyncio.Queue(_QUEUED_FETCHES)
+        arrived: asyncio.Queue[_Prepared] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as work:
             work.create_task(self._read(start, arrived))
             work.create_task(self._write(head, arrived))
@@ -209,8 +206,6 @@ class Sequencer:
     async def _write(self, head: _Head, arrived: asyncio.Queue[_Prepared]) -> None:
         while True:
             self._take(head, await arrived.get())
-            while len(head.pending) < MAX_TRANSACTION_ENTRIES and not arrived.empty():
-                self._take(head, arrived.get_nowait())
             if head.pending:
                 await self._publish(head)
 
@@ -229,7 +224,7 @@ class Sequencer:
                     leaf_hash=leaf,
                 )
             )
-            head.arrivals.append(time.monotonic())
+            head.arrivals.append(batch.came_after)
             if record.position.topic in _FOLLOWED:
                 head.followed.append(following(record.envelope.id, record.position.topic.value))
 
@@ -240,8 +235,7 @@ class Sequencer:
             _log.warning("not-sequenced", reason=skip.value, topic=topic.value, partition=partition, offset=offset)
 
     async def _publish(self, head: _Head) -> None:
-        written = await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
-        self._on_signed(written[-1].position)
+        await self._writer.publish_all(list(sign_checkpoints(head.frontier, head.pending, self._key)))
         now = time.monotonic()
         for arrival in head.arrivals:
             self._metrics.delay.observe(now - arrival)
@@ -255,9 +249,9 @@ class Sequencer:
         head.followed.clear()
 
 
-def _prepared(fetch: Sequence[Batch]) -> _Prepared:
-    read = [record for batch in fetch for record in batch.records]
+def _prepared(fetch: Fetch) -> _Prepared:
+    read = [record for batch in fetch.batches for record in batch.records]
     records = [record for record in read if isinstance(record, Record)]
     events = examined([record.envelope.data for record in records])
     leaves = [leaf_hash(record.value).hex() for record in records]
-    return _Prepared(list(zip(records, events, leaves, strict=True)), len(read) - len(records))
+    return _Prepared(list(zip(records, events, leaves, strict=True)), len(read) - len(records), fetch.came_after)

@@ -13,7 +13,7 @@ from evote_belenios import native
 from evote_eventlog.access import topics_of
 from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed
+from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed, Topic
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
@@ -117,9 +117,10 @@ async def running(
             producer,
             ProjectionMetrics(registry),
             round_s=UNHURRIED_S,
+            awaited=[Topic.LEDGER],
             on_applied=means.wakes.applied,
         )
-        sequencer, monitor = _sequencer(means, runner), _monitor(means)
+        sequencer, monitor = _sequencer(means), _monitor(means)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
@@ -134,7 +135,7 @@ async def running(
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
                 if policy is not None:
-                    tasks.start("witnessing", _witnessing(means, policy, runner).run())
+                    tasks.start("witnessing", _witnessing(means, policy).run())
                 for anchoring in _anchorings(means):
                     tasks.start("anchoring", anchoring.run())
                 contracts = tuple(AnchorContract(chain.writer.chain, chain.writer.anchor_contract) for chain in chains)
@@ -153,7 +154,7 @@ def _locks(policy: Policy | None, chains: Sequence[OpenChain]) -> int:
     return 2 + (policy is not None) + len(chains)
 
 
-def _sequencer(means: _Means, projection: ProjectionRunner) -> Sequencer:
+def _sequencer(means: _Means) -> Sequencer:
     kafka = means.settings.kafka()
     return Sequencer(
         kafka=kafka,
@@ -164,11 +165,10 @@ def _sequencer(means: _Means, projection: ProjectionRunner) -> Sequencer:
         metrics=SequencerMetrics(means.registry),
         batch_interval_s=means.settings.batch_interval_s,
         policy=means.policy,
-        on_signed=projection.hurry,
     )
 
 
-def _witnessing(means: _Means, policy: Policy, projection: ProjectionRunner) -> Witnessing:
+def _witnessing(means: _Means, policy: Policy) -> Witnessing:
     return Witnessing(
         database_url=means.settings.database_url,
         pool=means.pool,
@@ -178,7 +178,6 @@ def _witnessing(means: _Means, policy: Policy, projection: ProjectionRunner) -> 
         metrics=WitnessMetrics(means.registry),
         interval_s=means.settings.witness_interval_s,
         wake=means.wakes.at(CheckpointSigned, CheckpointWitnessed),
-        on_witnessed=projection.hurry,
     )
 
 

@@ -41,7 +41,8 @@ class LedgerSettings(ServiceSettings):
     log_origin: Annotated[str, Field(pattern=r"^[^\s+]+$", max_length=200)]
     """The log's name in checkpoints: its public URL without the scheme, such as ``vote.city.example/log``."""
     batch_interval_s: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """How long new records wait, at most, for others to share their checkpoint, in seconds."""
+    """A fetch of new records begins no sooner behind the one before, in seconds. So long a record waits at most for
+    others to share its checkpoint, where its partition's leader answers within 0.02 s; else until the next fetch."""
     witness_policy_file: Path | None = None
     """C2SP tlog-policy with this log's key, and the URL of each witness; without it every signed checkpoint counts."""
     witness_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Final
 
@@ -17,7 +17,6 @@ import structlog
 from evote_eventlog.events import CheckpointWitnessed
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import TRANSIENT
-from evote_eventlog.record import RecordPosition
 from evote_platform.clock import Clock
 from evote_platform.logging import exception_facts
 from evote_platform.tracing import asking, span
@@ -54,7 +53,6 @@ class Witnessing:
         metrics: WitnessMetrics,
         interval_s: float,
         wake: asyncio.Event,
-        on_witnessed: Callable[[RecordPosition], None] = lambda _: None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -62,7 +60,6 @@ class Witnessing:
             policy: every witness has a URL.
             interval_s: seconds from one round of questions to the next, at least.
             wake: set when the tables show another checkpoint, or that one counts.
-            on_witnessed: hears where the log tells of cosignatures.
         """
         self._database_url = database_url
         self._pool = pool
@@ -71,7 +68,6 @@ class Witnessing:
         self._clock = clock
         self._metrics = metrics
         self._interval_s = interval_s
-        self._on_witnessed = on_witnessed
         self._wake = wake
         self._busy: dict[str, asyncio.Task[None]] = {}
         """Who has been asked and has not answered, by name."""
@@ -186,10 +182,7 @@ class Witnessing:
         note = target.note + "".join(lines)
         checkpoint = verify_policy(note, self._policy)  # what is published holds for every reader of this policy
         with span("announce cosignatures", {"evote.log.size": target.size}):
-            written = await self._producer.publish(
-                CheckpointWitnessed(origin=checkpoint.origin, size=checkpoint.size, note=note)
-            )
-        self._on_witnessed(written.position)
+            await self._producer.publish(CheckpointWitnessed(origin=checkpoint.origin, size=checkpoint.size, note=note))
         cosigned.said_at = time.monotonic()
 
 

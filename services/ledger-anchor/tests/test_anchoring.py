@@ -61,7 +61,7 @@ class Place:
         return self._ballots
 
     @asynccontextmanager
-    async def anchoring(self) -> AsyncIterator[None]:
+    async def anchoring(self) -> AsyncIterator[Anchoring]:
         anchoring = Anchoring(
             database_url=self._url,
             pool=self.log.pool,
@@ -76,7 +76,7 @@ class Place:
         )
         task = asyncio.create_task(anchoring.run())
         try:
-            yield
+            yield anchoring
             assert not task.done(), task.exception()
         finally:
             while not task.done():
@@ -131,21 +131,20 @@ async def test_the_chain_is_not_looked_at_while_all_of_the_log_is_final_and_agai
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(anchoring, "_QUIET_LOOK_S", NEVER_S)
-    looks, head = list[None](), place.chain.head
+    rests, rest = list[bool](), Anchoring._until_the_next_look
 
-    async def noted() -> ChainHead:
-        looks.append(None)
-        return await head()
+    async def noted(anchors: Anchoring) -> None:
+        rests.append(True)
+        await rest(anchors)
+        rests.append(False)
 
-    monkeypatch.setattr(place.chain, "head", noted)
-    async with place.anchoring():
+    monkeypatch.setattr(Anchoring, "_until_the_next_look", noted)
+    async with place.anchoring() as anchors:
         for _ in range(3):
             size = await place.grow()
             await eventually(lambda size=size: place.verified(size))
-            seen = len(looks)
-            for _ in range(1000):
-                await place.rows()
-            assert len(looks) <= seen + 1, "one may have begun"
+            await eventually(lambda: _async(bool(anchors._unfinished._waiters)))
+            assert rests[-1], "it waits for the log, and not for the next look"
 
 
 async def test_a_checkpoint_that_another_replica_projected_is_found(place: Place) -> None:

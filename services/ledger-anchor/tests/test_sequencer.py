@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from evote_eventlog import envelope
+from evote_eventlog import envelope, tail
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import Fenced, LogUnavailable, UnknownEvent
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, EventData, LogEntry, Topic
@@ -84,15 +85,22 @@ class Stack:
     def writer(self) -> TransactionalProducer:
         return TransactionalProducer(self.kafka, "ledger-anchor", utc_now, TRANSACTIONAL_ID)
 
-    def sequencer(self, writer: Any, policy: Policy | None = None) -> Sequencer:
+    def sequencer(
+        self,
+        writer: Any,
+        policy: Policy | None = None,
+        *,
+        metrics: SequencerMetrics | None = None,
+        batch_interval_s: float = 0.05,
+    ) -> Sequencer:
         return Sequencer(
             kafka=self.kafka,
             database_url=SecretStr(self.database_url),
             pool=self.pool,
             writer=writer,
             key=self.key,
-            metrics=SequencerMetrics(CollectorRegistry()),
-            batch_interval_s=0.05,
+            metrics=metrics or SequencerMetrics(CollectorRegistry()),
+            batch_interval_s=batch_interval_s,
             policy=policy,
         )
 
@@ -186,6 +194,40 @@ async def test_the_rules_hold_end_to_end(stack: Stack, events: Any) -> None:
 
 async def _at_least(stack: Stack, size: int) -> bool:
     return await stack.logged() >= size
+
+
+class WatchedWriter(FaultyWriter):
+    """Notes when it was last asked to write, in seconds of the monotonic clock."""
+
+    asked_at = 0.0
+
+    async def publish_all(self, events: Sequence[EventData]) -> list[Record]:
+        self.asked_at = monotonic()
+        return await super().publish_all(events)
+
+
+async def test_the_delay_of_a_checkpoint_counts_what_a_record_waited_for_the_others(
+    stack: Stack, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "_POLL_MS", 60_000)  # however slow the machine is
+    registry, writer = CollectorRegistry(), WatchedWriter(stack.writer(), [])
+
+    def delays() -> float:
+        return registry.get_sample_value("evote_ledger_checkpoint_delay_seconds_sum") or 0.0
+
+    sequencer = stack.sequencer(writer, metrics=SequencerMetrics(registry), batch_interval_s=3.0)
+    async with stack.running(stack.projection(), sequencer):
+        await stack.publish(events.ballot(1))
+        await eventually(lambda: _observed(delays, 0.0))
+        before = delays()
+        await stack.publish(events.ballot(2))
+        acknowledged = monotonic()
+        await eventually(lambda: _observed(delays, before))
+        assert delays() - before >= writer.asked_at - acknowledged
+
+
+async def _observed(delays: Callable[[], float], before: float) -> bool:
+    return delays() > before
 
 
 @pytest.mark.parametrize(

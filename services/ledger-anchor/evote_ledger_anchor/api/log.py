@@ -50,7 +50,7 @@ from .problems import (
 
 router = APIRouter(tags=["log"], route_class=FrontRoute)
 
-# A checkpoint is superseded several times a second; hashes and records never change.
+# A checkpoint is superseded twice a second; hashes and records never change.
 MUTABLE = {"Cache-Control": "public, max-age=1"}
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 _OCTETS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/octet-stream": {}}}}

@@ -21,7 +21,7 @@ from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.load import meant, target_of
-from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
 from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, recovery, release
@@ -37,7 +37,7 @@ _SEED = 44
 _POSES = Path(__file__).parents[3] / ".cache/poses"
 _CROWD_S = 30
 _AFTER_THE_LOSS = 8
-"""Who come when the database was lost and put back, and just before."""
+"""Who come when the database was lost and put back, and just before: of each half two for the first time."""
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
 
@@ -207,7 +207,7 @@ async def _referendum(
             polls = await referendum.open_polls(executor)
             comers = referendum.voters[voters - crowd.size :]
             visits = [visit for visit in referendum.plan_visits() if visit.voter.number < voters - crowd.size]
-            later = [visits.pop() for _ in range(_AFTER_THE_LOSS)][::-1] if loss else []
+            visits, later = around_the_loss(visits) if loss else (visits, [])
             for number, fault in enumerate(faults):
                 share = visits[: len(visits) // (len(faults) - number)]
                 happening = asyncio.create_task(asyncio.to_thread(timed, fault))
@@ -222,7 +222,7 @@ async def _referendum(
                 visits = visits[voted:]
             await referendum.vote(polls, visits, lambda: None)
             if loss:
-                meanwhile, later = later[: len(later) // 2], later[len(later) // 2 :]
+                meanwhile, later = later[::2], later[1::2]
                 await _tell(loss, lambda: referendum.vote(polls, meanwhile, lambda: None))
                 await referendum.vote(polls, later, lambda: None)
                 say(f"{len(meanwhile)} voted before the loss and after what the archive has, {len(later)} after it")
@@ -245,6 +245,18 @@ async def _referendum(
     if not verdict.accepted:
         raise Missing("evote-verify refuses the archive")
     say("evote-verify accepts the archive with the log, its witnesses and the chain")
+
+
+def around_the_loss(visits: Sequence[Visit]) -> tuple[list[Visit], list[Visit]]:
+    """The visits before it, and those around it: some who come but once, then the last, who come again.
+
+    Whose device has a credential needs no auth: without the former nobody would use the vault that was lost.
+    """
+    half = _AFTER_THE_LOSS // 2
+    count = Counter(visit.voter.number for visit in visits)
+    before, again = visits[:-half], visits[-half:]
+    first = [visit for visit in before if count[visit.voter.number] == 1][-half:]
+    return [visit for visit in before if visit not in first], [*first, *again]
 
 
 async def _tell(loss: Loss, vote: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -23,8 +23,11 @@ from evote_cluster.hsm import SharedToken
 from evote_cluster.programs import BUILDS, OF_CLOUDNATIVEPG, Missing
 from evote_cluster.recovery import compare
 from evote_cluster.release import Operated, People
+from evote_cluster.story import around_the_loss
 from evote_images.oci import pack_folders, write_image
 from evote_images.parts import PARTS
+from evote_local.people.voters import Voter
+from evote_local.referendum.referendum import Visit
 from evote_local.stack.chains import EthereumDevelopmentChain
 from evote_local.stack.identities import create_identities
 from evote_local.stack.vouching import Vouching
@@ -242,3 +245,17 @@ def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_
         compare(noted, {table: found for table, found in noted.items() if table != "ballot.ballots"})
     with pytest.raises(Missing, match="vault_evidence"):
         compare(noted, {**noted, "auth.vault_evidence": (7, "d")}, but=())
+
+
+def test_before_the_loss_and_after_it_come_some_who_need_auth() -> None:
+    voters = [Voter(number, cast(Any, None)) for number in range(12)]
+    # Whoever comes again means the same: such visits are equal.
+    visits = [Visit(voter, "yes") for voter in [*voters, *voters[6:]]]
+    before, later = around_the_loss(visits)
+    assert len(before) + len(later) == len(visits)
+    seen = {visit.voter.number for visit in before}
+    for half in (later[::2], later[1::2]):
+        news = [visit.voter.number not in seen for visit in half]
+        assert sorted(news) == [False, False, True, True]
+        seen |= {visit.voter.number for visit in half}
+    assert seen == set(range(12))

@@ -146,12 +146,15 @@ class LogReader:
     @property
     def caught_up(self) -> bool:
         """Whether the consumer has come to where each partition ended, by its leader's last answer."""
+        return self._at_end(self._consumer.assignment())
+
+    def _at_end(self, partitions: Iterable[TopicPartition]) -> bool:
         consumer = self._consumer
         states = consumer._subscription.subscription.assignment
         return all(
             states.state_value(partition).has_valid_position
             and states.state_value(partition).position >= (consumer.last_stable_offset(partition) or 0)
-            for partition in consumer.assignment()
+            for partition in partitions
         )
 
     async def _fetch(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
@@ -177,20 +180,25 @@ class LogReader:
     async def _take_of_others(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]]) -> None:
         """Wait a moment for the leaders that have not answered yet, and ask none again before the next fetch."""
         fetcher, until = self._consumer._fetcher, monotonic() + _OTHERS_S
-        while self.caught_up:
+        # Of the others more may be known than was taken: their last answers were dropped. They are waited for.
+        while self._at_end(fetched.keys() & self._consumer.assignment()):
+            answered = {fetcher._select_read_replica(partition) for partition in fetched}
+            waiting, left = fetcher._in_flight - answered, until - monotonic()
             # Or the consumer would fetch at once what comes first, hold it, and leave the rest to the round after.
-            answered = [
-                partition
-                for partition in self._consumer.assignment()
-                if fetcher._select_read_replica(partition) not in fetcher._in_flight
-            ]
-            self._consumer.pause(*answered)
-            left = until - monotonic()
-            if not fetcher._in_flight or left <= 0 or _count(fetched) >= _BATCH_RECORDS:
-                self._consumer.pause(*self._consumer.assignment())
-                return
+            self._consumer.pause(
+                *(
+                    partition
+                    for partition in self._consumer.assignment()
+                    if fetcher._select_read_replica(partition) not in waiting
+                )
+            )
+            if not waiting or left <= 0 or _count(fetched) >= _BATCH_RECORDS:
+                break
             await self._take(fetched, left * 1000)
-        self._consumer.resume(*self._consumer.paused())
+        if self.caught_up:
+            self._consumer.pause(*self._consumer.assignment())
+        else:
+            self._consumer.resume(*self._consumer.paused())
 
     async def _take(self, fetched: defaultdict[TopicPartition, list[ConsumerRecord]], timeout_ms: float) -> None:
         if (room := _BATCH_RECORDS - _count(fetched)) > 0:

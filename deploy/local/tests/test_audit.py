@@ -142,7 +142,16 @@ def test_a_vulnerable_crate_is_named_and_a_database_out_of_reach_has_found_nothi
     assert status([silent]) == status([cargo([], count=0)]) == NOT_ANSWERED
 
 
-CLUSTER = ("cloudnative-pg", "coredns", "etcd", "kube-router", "kubernetes", "metrics-server")
+CLUSTER = (
+    "barman-cloud",
+    "object-store",
+    "cloudnative-pg",
+    "coredns",
+    "etcd",
+    "kube-router",
+    "kubernetes",
+    "metrics-server",
+)
 """What `make cluster` is made of."""
 
 

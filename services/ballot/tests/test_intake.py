@@ -399,6 +399,15 @@ async def test_of_two_ballots_with_equal_ciphertexts_one_is_promised_them_and_no
             assert sorted(promised for _, promised in answers) == [False, True]
 
 
+async def test_who_casts_while_the_tables_lack_a_close_that_was_seen_is_not_told_of_a_copied_ciphertext(place) -> None:
+    """They are being made again from the log; the replica knows of the close, and asked them for no promise."""
+    await place.cast(0)
+    elections = place.service.intake.elections
+    [(uuid, election)] = elections.items()
+    elections[uuid] = dataclasses.replace(election, window=dataclasses.replace(election.window, closed=True))
+    assert (await place.refused(place.new_cast(1)))[1] == "election-closed"
+
+
 async def test_nothing_is_taken_before_the_opening(place) -> None:
     place.election, place.credentials = await place.services.open_election(1, opens_in=timedelta(hours=1))
     cast = place.new_cast(0)

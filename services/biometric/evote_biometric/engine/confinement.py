@@ -20,8 +20,12 @@ def keep_memory() -> None:
 
     In a container that may make no namespaces the decoder is the same user as the service, with its keys, and as the
     workers, with their faces.
+
+    Raises:
+        OSError: the kernel would not.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
 
 
 def confine() -> bool:

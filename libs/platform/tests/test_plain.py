@@ -172,9 +172,7 @@ def test_a_route_is_plain_that_asks_for_its_path_and_makes_its_answer(endpoint: 
 async def test_a_plain_route_is_answered_as_fastapi_would(
     client: httpx.AsyncClient, path: str, headers: dict[str, str]
 ) -> None:
-    ours, theirs = [
-        await client.post(f"/{way}/{path}", content=b"vote", headers=headers) for way in ("plain", "other")
-    ]
+    ours, theirs = [await client.post(f"/{way}/{path}", content=b"vote", headers=headers) for way in ("plain", "other")]
     assert (ours.status_code, ours.json() if ours.status_code > 400 else ours.text) == (
         theirs.status_code,
         theirs.json() if theirs.status_code > 400 else theirs.text,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from . import nodes, servers
@@ -46,6 +48,12 @@ class Store:
             "secret-access-key": self._secret_key,
             "ca.crt": self._authority.certificate.read_text(),
         }
+
+    def archive(self, name: str) -> Path:
+        """The folder of this machine in which an archive's objects are, once the store runs."""
+        claim = json.loads(nodes.kubectl("-n", servers.NAMESPACE, "get", "pvc", f"data-{_NAME}-0", "-o", "json"))
+        volume = json.loads(nodes.kubectl("get", "pv", claim["spec"]["volumeName"], "-o", "json"))
+        return Path(volume["spec"]["local"]["path"]) / "objects" / _BUCKET / "evote" / name
 
     def start(self, images: Mapping[str, Bundle]) -> None:
         """Start it, and return when it takes connections."""

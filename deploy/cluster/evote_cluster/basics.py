@@ -10,7 +10,7 @@ from . import nodes
 from .bundles import Bundle
 
 Resource = dict[str, Any]
-_VOLUMES: Final = 12
+_VOLUMES: Final = 20
 """On each node."""
 _CORE: Final = """\
 .:53 {

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,21 +41,33 @@ def install(images: Mapping[str, Bundle], folder: Path) -> None:
     _wait(_BARMAN)
 
 
-def faults() -> Sequence[Fault]:
-    """In the order in which they happen."""
+def faults(names: Sequence[str]) -> Sequence[Fault]:
+    """What happens to these clusters, in the order in which it happens."""
     return [
-        Fault("PostgreSQL's primary is killed", lose_the_primary),
-        Fault("the machine of PostgreSQL's primary stops, and comes back", lose_its_machine),
+        *(Fault(f"the primary of {name} is killed", partial(lose_the_primary, name)) for name in names),
+        Fault(f"the machine of the primary of {MAIN} stops, and comes back", lose_its_machine),
+        *(Fault(f"primary and standbys of {name} are killed", partial(lose_all_at_once, name)) for name in names),
     ]
 
 
-def lose_the_primary() -> str:
+def lose_the_primary(name: str) -> str:
     """All its processes at once. It starts again; the operator may have made another one primary until then."""
-    before = primary()
+    before = primary(name)
     kill(before)
-    wait_healthy()
+    wait_healthy(name)
     wait_ready()
-    return f"{before}, then {primary()} is"
+    return f"{before}, then {primary(name)} is"
+
+
+def lose_all_at_once(name: str) -> str:
+    """As when the power of all machines fails; the disks stay, and with them all that was answered."""
+    before = primary(name)
+    with ThreadPoolExecutor() as threads:
+        for killed in [threads.submit(kill, pod) for pod in cluster(name)["status"]["instanceNames"]]:
+            killed.result()
+    wait_healthy(name)
+    wait_ready()
+    return f"{before}, then {primary(name)} is"
 
 
 def lose_its_machine() -> str:
@@ -87,7 +101,7 @@ def wait_healthy(name: str = MAIN, within_s: float = 300) -> None:
 
 def wait_backed_up(name: str = MAIN) -> None:
     """Return when the archive that a cluster writes has a base backup."""
-    (archive,) = (one["parameters"]["serverName"] for one in cluster(name)["spec"]["plugins"])
+    archive = archive_of(name)
 
     def backed_up() -> bool:
         words = ("get", "backups.postgresql.cnpg.io", "-l", f"cnpg.io/scheduled-backup={archive}", "-o", "json")
@@ -98,6 +112,28 @@ def wait_backed_up(name: str = MAIN) -> None:
         return any(one.get("status", {}).get("phase") == "completed" for one in found)
 
     nodes.until(backed_up, f"the archive of {name} has a base backup", 600)
+
+
+def back_up(name: str) -> None:
+    """Make a base backup now, and not when its time is; return when it is there."""
+    backup = f"{name}-now"
+    spec = {"cluster": {"name": name}, "method": "plugin", "pluginConfiguration": {"name": PLUGIN}}
+    nodes.apply(named("Backup", backup, NAMESPACE, "postgresql.cnpg.io/v1", spec=spec))
+
+    def there() -> bool:
+        words = ("get", "backups.postgresql.cnpg.io", backup, "-o", "json")
+        status = json.loads(nodes.kubectl("-n", NAMESPACE, *words)).get("status", {})
+        if status.get("phase") == "failed":
+            raise Missing(f"the backup of {name} failed: {status.get('error')}")
+        return bool(status.get("phase") == "completed")
+
+    nodes.until(there, f"a base backup of {name} is made", 600)
+
+
+def archive_of(name: str) -> str:
+    """The archive that a cluster writes."""
+    (archive,) = (str(one["parameters"]["serverName"]) for one in cluster(name)["spec"]["plugins"])
+    return archive
 
 
 def archive_now(name: str = MAIN) -> None:

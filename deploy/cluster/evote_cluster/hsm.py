@@ -21,8 +21,14 @@ from .programs import Missing
 _AT: Final = "/opt/token"
 """Where the chart has it."""
 MODULE: Final = f"{_AT}/libsofthsm2.so"
-ENVIRONMENT: Final = {"SOFTHSM2_CONF": f"{_AT}/softhsm2.conf"}
-"""What the library reads of it."""
+_CLIENT: Final = "evote-token-client"
+_CLIENT_AT: Final = "/etc/softhsm-client"
+_CONFIGURATION: Final = "softhsm2.conf"
+CLIENT: Final = {
+    "env": {"SOFTHSM2_CONF": f"{_CLIENT_AT}/{_CONFIGURATION}"},
+    "files": {"path": _CLIENT_AT, "volume": {"secret": {"secretName": _CLIENT}}},
+}
+"""What the library reads by itself, as ``auth.tokenClient`` has it: without one or the other it finds no token."""
 CLAIM: Final = "evote-token"
 _NEVER_READY: Final = {"conditionType": "evote.example/never"}
 
@@ -35,7 +41,6 @@ class SharedToken:
         self._folder = folder
         # Of Debian, as the images are.
         shutil.copy(self._token.module, folder / Path(MODULE).name)
-        (folder / "softhsm2.conf").write_text(f"directories.tokendir = {_AT}/tokens\nobjectstore.backend = file\n")
         folder.chmod(0o755)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, USER, USER)
@@ -51,11 +56,13 @@ class SharedToken:
         return self._token.pin_file.read_text().strip()
 
     def resources(self, namespace: str) -> list[Resource]:
-        """The volume, on all nodes, and its claim."""
+        """The volume, on all nodes, its claim, and the library's configuration."""
         common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
         place = {"hostPath": {"path": str(self._folder), "type": "Directory"}, "capacity": {"storage": "1Mi"}}
         claim = {"volumeName": CLAIM, "resources": {"requests": {"storage": "1Mi"}}}
+        configuration = f"directories.tokendir = {_AT}/tokens\nobjectstore.backend = file\n"
         return [
+            named("Secret", _CLIENT, namespace, stringData={_CONFIGURATION: configuration}),
             named("PersistentVolume", CLAIM, None, spec={**common, **place}),
             named("PersistentVolumeClaim", CLAIM, namespace, spec={**common, **claim}),
         ]

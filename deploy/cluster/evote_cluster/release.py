@@ -112,7 +112,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
     found["auth"]["auditorPublicKey"] = people.identities.auditor_public_key
     found["auth"]["authoritiesVolume"] = {"configMap": {"name": "authorities"}}
     found["auth"]["tokenVolume"] = {"persistentVolumeClaim": {"claimName": hsm.CLAIM, "readOnly": True}}
-    found["auth"]["tokenClient"] = {"env": hsm.ENVIRONMENT}
+    found["auth"]["tokenClient"] = hsm.CLIENT
     found["ballot"] |= {"resources": {**_SMALL, "cpu": "250m"}, "autoscaling": {"max": 3, "cpuPercent": 95}}
     found["ledgerAnchor"] |= {"logOrigin": LOG_ORIGIN, "egress": [_outside(people)]}
     return found

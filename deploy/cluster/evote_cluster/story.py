@@ -24,7 +24,7 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import basics, bundles, desk, edge, hsm, nodes, probes, programs, recovery, release
+from . import auditor, basics, bundles, desk, edge, erasure, hsm, nodes, probes, programs, recovery, release
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority
@@ -65,6 +65,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         services.pop("biometric", None)
     poses = Poses.read(_POSES) if by_face else None
     following: Mapping[str, bundles.Bundle] = {}
+    databases = [cnpg.MAIN, *([cnpg.FACES] if by_face else [])]
     if cloudnativepg:
         programs.build(programs.OF_CLOUDNATIVEPG)
         images |= {"cloudnative-pg": bundles.of_operator(), **bundles.of_backups()}
@@ -92,7 +93,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             release.install(this)
             say("the chart is installed, all pods are ready")
             if cloudnativepg:
-                for name in [cnpg.MAIN, *([cnpg.FACES] if by_face else [])]:
+                for name in databases:
                     cnpg.wait_backed_up(name)
                     say(f"the archive of {name} has a base backup")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
@@ -100,11 +101,18 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             for line in (*release.helm_test(), *probes.probe(), *_fronts()):
                 say(line)
             token = people.identities.staff.scraper_token
-            faults = cnpg.faults() if cloudnativepg else all_faults(own, this, release.values(following, people), token)
+            faults = (
+                cnpg.faults(databases)
+                if cloudnativepg
+                else all_faults(own, this, release.values(following, people), token)
+            )
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
-            loss = (lambda meanwhile: _lose_the_databases(this, meanwhile)) if cloudnativepg else None
+            loss = Loss(this, databases) if cloudnativepg else None
             asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd, loss))
+            if operated and by_face:
+                for line in erasure.follow(operated.store, by_face):
+                    say(line)
             for line in (*release.helm_test(), *probes.probe()):
                 say(line)
         finally:
@@ -153,23 +161,32 @@ def _fronts() -> Iterator[str]:
         yield f"https://{release.HOSTS[key]}/ serves its page, and names the services"
 
 
-def _lose_the_databases(this: Mapping[str, Any], go_on: Callable[[], None]) -> Iterator[str]:
-    """What there is to tell while main's database is lost with its volumes and put back; nobody comes meanwhile.
+class Loss:
+    """All databases go with their volumes and are put back from their archives; nobody comes meanwhile, but some."""
 
-    Args:
-        go_on: lets some people vote, of whom the archive doesn't have all.
-    """
-    noted, moment = recovery.note()
-    go_on()
-    yield f"PostgreSQL is looked at {recovery.look_back(noted, moment)}"
-    before = recovery.contents(cnpg.primary())
-    recovery.lose()
-    yield "PostgreSQL's three instances are gone, and their volumes"
-    begun = time.monotonic()
-    recovery.put_back(this)
-    yield f"they are put back from their archive, and replicas follow the log ({time.monotonic() - begun:.0f} s)"
-    lost = recovery.wait_caught_up(before)
-    yield f"every table that a replay makes is as it was; the archive did not have: {'; '.join(lost) or 'nothing more'}"
+    def __init__(self, this: Mapping[str, Any], databases: Sequence[str]) -> None:
+        """``this``: the values of the release that runs."""
+        self._this, self._databases = this, databases
+        self.evidence: set[str] = set()
+        """Of releases, what main's archive did not have: by its SHA-256, once it has happened."""
+
+    def happen(self, go_on: Callable[[], None]) -> Iterator[str]:
+        """What there is to tell meanwhile. ``go_on`` lets some people vote, of whom the archive doesn't have all."""
+        noted = {name: recovery.note(name) for name in self._databases}
+        go_on()
+        yield f"PostgreSQL is looked at {recovery.look_back(*noted[cnpg.MAIN])}"
+        before = {name: recovery.contents(cnpg.primary(name)) for name in self._databases}
+        evidence = recovery.evidence()
+        for name in self._databases:
+            recovery.lose(name)
+        yield f"all instances of {' and '.join(self._databases)} are gone, and their volumes"
+        begun = time.monotonic()
+        recovery.put_back(self._this, self._databases)
+        yield f"they are put back from their archives, and replicas follow the log ({time.monotonic() - begun:.0f} s)"
+        for name, contents in before.items():
+            lost = "; ".join(recovery.wait_caught_up(name, contents)) or "nothing more"
+            yield f"every table of {name} that a replay makes is as it was; the archive did not have: {lost}"
+        self.evidence = evidence - recovery.evidence()
 
 
 @dataclass(frozen=True)
@@ -181,10 +198,6 @@ class Crowd:
     """The last of these come by voting code and face."""
     poses: Poses | None
     """Whom they all look like."""
-
-
-Loss = Callable[[Callable[[], None]], Iterator[str]]
-"""Something that is lost while nobody comes, but those whom it lets in; what there is to tell of it."""
 
 
 async def _referendum(
@@ -221,9 +234,12 @@ async def _referendum(
                     raise Missing("nobody was left to vote: there have to be more voters")
                 visits = visits[voted:]
             await referendum.vote(polls, visits, lambda: None)
+            late = set[str]()
             if loss:
+                came = {voter.number for voter in referendum.voters if voter.credential}
                 meanwhile, later = later[::2], later[1::2]
                 await _tell(loss, lambda: referendum.vote(polls, meanwhile, lambda: None))
+                late = {_public(voter) for voter in referendum.voters if voter.casts and voter.number not in came}
                 await referendum.vote(polls, later, lambda: None)
                 say(f"{len(meanwhile)} voted before the loss and after what the archive has, {len(later)} after it")
         casts = [cast for voter in referendum.voters for cast in voter.casts]
@@ -240,6 +256,9 @@ async def _referendum(
         if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
+        lost, election = loss.evidence if loss else set[str](), referendum.officers.election_uuid
+        print(auditor.reconcile(platform, election, archive, lost=lost, whose=late), flush=True)
+        say(f"evote audit releases names {len(lost)} releases, those whose evidence is lost, and who voted with them")
         verdict = await verify_from_public_data(platform, client, casts[-1].receipt, folder)
     print(verdict.output, flush=True)
     if not verdict.accepted:
@@ -264,10 +283,14 @@ async def _tell(loss: Loss, vote: Callable[[], Coroutine[Any, Any, None]]) -> No
     loop = asyncio.get_running_loop()
 
     def happen() -> None:
-        for line in loss(lambda: asyncio.run_coroutine_threadsafe(vote(), loop).result()):
+        for line in loss.happen(lambda: asyncio.run_coroutine_threadsafe(vote(), loop).result()):
             say(line)
 
     await asyncio.to_thread(happen)
+
+
+def _public(voter: Voter) -> str:
+    return str(json.loads(voter.casts[-1].ballot)["credential"])
 
 
 def _come_at_once(

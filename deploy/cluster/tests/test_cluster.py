@@ -15,7 +15,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import bundles, nodes, programs, release
+from evote_cluster import auditor, bundles, erasure, nodes, programs, release
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -259,3 +259,55 @@ def test_before_the_loss_and_after_it_come_some_who_need_auth() -> None:
         assert sorted(news) == [False, False, True, True]
         seen |= {visit.voter.number for visit in half}
     assert seen == set(range(12))
+
+
+RELEASES = """\
+{"partition": 0, "offset": 4, "evidence_sha256": "aa", "sealed": null}
+{"partition": 1, "offset": 9, "evidence_sha256": "bb", "sealed": "AA=="}
+{"releases": 2}
+"""
+NO_EVIDENCE, UNRELEASED = "証拠のない資格情報の交付", "交付の証拠がない資格情報で投票されている"
+
+
+def test_the_auditor_must_name_the_releases_whose_evidence_is_lost_and_nothing_else() -> None:
+    assert auditor.places(RELEASES, {"aa", "cc"}) == ["0:4"]
+    named = f"不一致が 2 件あります:\n  {NO_EVIDENCE}: 0:4\n  {UNRELEASED}: first\n"
+    auditor.compare(named, ["0:4"], {"first", "second"})
+    auditor.compare("", [], {"first"})
+    for said, places, whose in (
+        # It says that all is well, though something is lost.
+        ("", ["0:4"], {"first"}),
+        # What it names was not lost, or it doesn't name all.
+        (named, [], {"first"}),
+        (named, ["0:4", "1:9"], {"first"}),
+        # Somebody else's credential, or nobody's.
+        (named, ["0:4"], {"second"}),
+        (f"不一致が 1 件あります:\n  {NO_EVIDENCE}: 0:4\n", ["0:4"], {"first"}),
+        # Something that a loss doesn't explain.
+        (f"{named}  {NO_EVIDENCE}: 3:3\n", ["0:4"], {"first"}),
+    ):
+        with pytest.raises(Missing, match="evote audit releases"):
+            auditor.compare(said, places, whose)
+
+
+def test_a_base_backup_is_made_older_in_what_barman_says_of_it_and_in_nothing_else() -> None:
+    info = (
+        "backup_id=20261201T040506\nbegin_time=Tue Dec  1 04:05:06 2026\nbegin_time_iso=2026-12-01T04:05:06+00:00\n"
+        "begin_wal=000000010000000000000004\nend_time=Tue Dec  1 04:05:09 2026\nend_time_iso=2026-12-01T04:05:09\n"
+    )
+    aged = erasure.age(info, 3)
+    assert aged == info.replace("_iso=2026-12-01T", "_iso=2026-11-28T")
+    assert len(aged) == len(info)
+    with pytest.raises(Missing, match="without its times"):
+        erasure.age(info.replace("_iso", ""), 3)
+
+
+def test_of_an_archives_log_what_was_written_before_a_segment_is_found_by_its_name(tmp_path: Path) -> None:
+    names = ["000000010000000000000003", "000000010000000000000004", "000000020000000000000004", "00000002.history"]
+    for name in names:
+        place = tmp_path / "wals" / name[:16] / f"{name}.gz"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"")
+    assert erasure.older_segments(tmp_path, names[1]) == names[:1]
+    assert erasure.older_segments(tmp_path, names[2]) == names[:2]
+    assert erasure.older_segments(tmp_path, names[0]) == []

@@ -8,6 +8,7 @@ of the platform reads all of them for ever, and writes those of the release that
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
@@ -60,6 +61,7 @@ def in_words_of(data: EventData, release: int) -> EventData:
     return type(data)(**{name: getattr(data, name) for name in type(data).model_fields if name not in left_out})
 
 
+@cache
 def fields_after(event_class: type[EventData], release: int) -> frozenset[str]:
     """The fields that the type didn't have in that release."""
     return frozenset(name for name, since in later_fields(event_class).items() if since > release)

@@ -7,10 +7,11 @@ import json
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from evote_biometric.domain.actions import Action
+from evote_biometric.domain.actions import Action, choose_actions
 from evote_biometric.domain.copies import SKETCH_SIDE, SKETCH_STEPS, Sketch
 from evote_biometric.domain.reading import FaceReading
 from evote_biometric.engine.decoding import Limits, decode
@@ -101,6 +102,16 @@ def acted(actions: Sequence[Action], person: int = 1) -> list[FaceReading]:
     for action in actions:
         readings += [replace(rest, **_POSES[action]), rest]
     return readings + [rest] * max(0, 8 - len(readings))
+
+
+def every_challenge() -> list[tuple[Action, ...]]:
+    """All that biometric can ask, as it chooses it: from each run of bytes that is long enough for one choice."""
+    found = set[tuple[Action, ...]]()
+    for choice in product(range(4), repeat=5):
+        drawn = iter(choice)
+        with suppress(StopIteration, RuntimeError):  # it would choose anew, and these bytes are used up
+            found.add(choose_actions(lambda _, drawn=drawn: bytes([next(drawn)])))
+    return sorted(found)
 
 
 def spelled(reading: FaceReading) -> bytes:

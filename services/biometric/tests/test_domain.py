@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
@@ -20,8 +20,11 @@ from evote_biometric.domain.reading import FaceReading
 from evote_biometric.domain.refusals import FaceRefused, MasterKeyChanged, RejectionReason
 from evote_biometric.keys import ElectionKey, MasterKey, TemplateUnreadable
 from evote_eventlog.events.biometric import RejectionName
+from evote_local.people.face import STRAIGHT, steps_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from .conftest import every_challenge
 
 Act = Callable[..., list[FaceReading]]
 THRESHOLD = 0.07
@@ -73,6 +76,41 @@ def test_who_does_what_was_asked_is_live_and_only_straight_frames_are_compared(a
     readings = act(ACTIONS)
     straight = require_live(readings, ACTIONS, THRESHOLD)
     assert len(straight) == len(readings) - len(ACTIONS)
+
+
+def at_the_pages_pace(actions: Sequence[Action], poses: Mapping[str, FaceReading]) -> list[FaceReading]:
+    """A reading of each picture that the voting page takes."""
+    return [poses[pose] for pose, moments in steps_of([str(action) for action in actions]) for _ in moments]
+
+
+@pytest.mark.parametrize("asked", every_challenge(), ids="+".join)
+def test_who_turns_more_often_than_not_is_not_refused_though_turned_heads_read_as_lowered(
+    asked: tuple[Action, ...], reading: FaceReading
+) -> None:
+    poses = {
+        STRAIGHT: reading,
+        Action.TURN_LEFT: replace(reading, yaw_deg=23.0, pitch_deg=-9.0, eye_openness=0.34),
+        Action.TURN_RIGHT: replace(reading, yaw_deg=-18.0, pitch_deg=-7.0, eye_openness=0.26),
+        Action.LOOK_UP: replace(reading, pitch_deg=9.0, eye_openness=0.26),
+        Action.BLINK: replace(reading, pitch_deg=2.0, eye_openness=0.21),
+    }
+    burst = at_the_pages_pace(asked, poses)
+    assert len(require_live(burst, asked, THRESHOLD)) == 2 * (len(asked) + 1)
+
+
+def test_two_long_blinks_and_two_of_nature_leave_the_eyes_at_rest_open(reading: FaceReading) -> None:
+    asked = (Action.BLINK, Action.TURN_LEFT, Action.BLINK)
+    closed = replace(reading, eye_openness=0.1)
+    burst = at_the_pages_pace(
+        asked, {STRAIGHT: reading, Action.TURN_LEFT: replace(reading, yaw_deg=23.0), Action.BLINK: closed}
+    )
+    burst[1] = burst[-2] = closed
+    require_live(burst, asked, THRESHOLD)
+
+
+def test_a_head_that_is_on_either_side_and_never_between_is_refused(reading: FaceReading) -> None:
+    left, right = replace(reading, yaw_deg=20.0), replace(reading, yaw_deg=-20.0)
+    assert refusal([left] * 5 + [right] * 5) is RejectionReason.WRONG_ACTIONS
 
 
 def test_a_blink_that_was_not_asked_for_is_nature(act: Act, reading: FaceReading) -> None:
@@ -192,6 +230,7 @@ def test_actions_never_repeat_and_always_have_a_turn(stream) -> None:
 
 
 def test_many_sequences_come_up() -> None:
+    assert len(every_challenge()) == 140
     assert len({choose_actions(secrets.token_bytes) for _ in range(2000)}) > 80
 
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from evote_biometric.domain.liveness import require_live
+from evote_biometric.domain.refusals import FaceRefused
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.picture import Picture
 from evote_biometric.engine.weights import RECOGNITION, WeightsDifferent, WeightsMissing, check_weights, weight_path
+from evote_local.people.face import Poses, steps_of
 from evote_local.people.puppet import Gesture, Puppet, encode
+
+from .conftest import every_challenge
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits()
+THRESHOLD = 0.065
 
 
 def distance(one: tuple[float, ...], other: tuple[float, ...]) -> float:
@@ -133,3 +140,20 @@ def test_the_engine_reads_without_any_network(weights: Path, photographs: Path) 
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert not (weights / "nobody").exists()
+
+
+def test_the_puppet_is_taken_for_live_whatever_it_is_asked(engine: FaceEngine, puppet: Puppet) -> None:
+    random, poses = np.random.default_rng(1), Poses.of(puppet)
+    # Four of each take turns: no two frames that follow each other are the same.
+    readings = {
+        pose: [engine.read(decode(poses.frame(pose, random), LIMITS)) for _ in range(4)] for pose in poses.pictures
+    }
+    refused = {}
+    for asked in every_challenge():
+        steps = steps_of([str(action) for action in asked])
+        shown = {pose: cycle(readings[pose]) for pose in readings}
+        try:
+            require_live([next(shown[pose]) for pose, moments in steps for _ in moments], asked, THRESHOLD)
+        except FaceRefused as refusal:
+            refused[asked] = refusal.reason
+    assert refused == {}

@@ -84,13 +84,16 @@ class Poses:
         """For the enrolment: a JPEG file that looks straight ahead."""
         return encode(self.pictures[STRAIGHT])
 
+    def frame(self, pose: str, random: np.random.Generator) -> bytes:
+        """A JPEG file, with a camera's noise."""
+        return encode(_grain(self.pictures[pose], random))
+
     def burst(self, actions: Sequence[str], random: np.random.Generator) -> Burst:
         """As the page takes it: straight ahead before and behind each action."""
         frames, moments, begun = list[bytes](), list[int](), 0
-        for pose in (STRAIGHT, *(pose for action in actions for pose in (action, STRAIGHT))):
-            after_words = _moments(pose)
+        for pose, after_words in steps_of(actions):
             moments += [begun + moment for moment in after_words]
-            frames += [encode(_grain(self.pictures[pose], random)) for _ in after_words]
+            frames += [self.frame(pose, random) for _ in after_words]
             begun = moments[-1]
         return Burst(frames, [moment - moments[0] for moment in moments], begun / 1000)
 
@@ -105,10 +108,11 @@ class FaceWay:
     poses: Poses
 
 
-def _moments(pose: str) -> tuple[int, ...]:
-    if pose == STRAIGHT:
-        return STRAIGHT_MS
-    return BLINK_MS if pose == "blink" else MOVED_MS
+def steps_of(actions: Sequence[str]) -> Sequence[tuple[str, Sequence[int]]]:
+    """The page's steps: each a pose, and when pictures are taken, in milliseconds after the words that ask for it."""
+    moved = [(action, BLINK_MS if action == "blink" else MOVED_MS) for action in actions]
+    straight = (STRAIGHT, STRAIGHT_MS)
+    return [straight, *(step for action in moved for step in (action, straight))]
 
 
 def _grain(pixels: Pixels, random: np.random.Generator) -> Pixels:

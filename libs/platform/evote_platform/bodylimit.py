@@ -16,10 +16,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from .door import LAST_COMING_S
-from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, Problem
+from .plain import plain_handler
+from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, OUT_OF_SERVICE, Problem
 from .tracing import TRACED, serving
 
 SMALL_BODY_BYTES: Final = 64 * 1024
@@ -118,6 +119,15 @@ class GuardedRoute(APIRoute):
         """By when whoever is turned away here is told to come again, at the latest."""
         left = [each for each in declared if not isinstance(each.dependency, Beforehand)]
         super().__init__(path, endpoint, dependencies=left, **options)
+        is_plain = plain_handler(self) is not None
+        self.plain_handler = self.get_route_handler() if is_plain else None
+        """Answers its requests without FastAPI's layers, where there is nothing for them to do (:mod:`.plain`)."""
+
+    def path_values(self, scope: Scope) -> dict[str, Any]:
+        """What the path of a request for it names, by name."""
+        found = self.path_regex.match(scope["path"])
+        assert found is not None, "the request is for this route"  # noqa: S101
+        return {name: self.param_convertors[name].convert(value) for name, value in found.groupdict().items()}
 
     @property
     def asked(self) -> tuple[object, ...]:
@@ -125,8 +135,8 @@ class GuardedRoute(APIRoute):
         return (*self._beforehand, *_calls(self.dependant))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, behind the guards."""
-        handle, asked = super().get_route_handler(), self.asked
+        """FastAPI's handler or a plain route's own, behind the guards, and while the replica serves."""
+        handle, asked = plain_handler(self) or super().get_route_handler(), self.asked
         guards = dict.fromkeys(call for call in asked if isinstance(call, Guard))
         most = max((call.max_bytes for call in asked if isinstance(call, BodyUpTo)), default=SMALL_BODY_BYTES)
         route = self.path_format
@@ -137,6 +147,8 @@ class GuardedRoute(APIRoute):
             # More digits than any limit has are too many, and int() would refuse thousands of them.
             if declared.isdecimal() and (len(declared) > 18 or int(declared) > most):
                 raise BodyTooLarge(most)
+            if not await request.app.readiness.serves():
+                raise Problem(OUT_OF_SERVICE)
             return await handle(Request(request.scope, bounded(request.receive, most)))
 
         async def handle_traced(request: Request) -> Response:

@@ -43,7 +43,8 @@ UNHURRIED_S: Final = 0.25
 LEISURELY_S: Final = 1.0
 """A round where what is waited for ends it (``awaited``), and the rest may come with that or a second later."""
 _ASKED_AGAIN_S: Final = 0.25
-"""How long a leader is asked for what is awaited, where another one may have it."""
+"""How long a leader is asked for what is awaited: until it answers, it answers nothing else on that connection, such as
+how long the log is, nor shows what another one has told already."""
 _TOGETHER: Final = 500
 """How many records may share a transaction, whatever partitions they are of."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
@@ -193,20 +194,21 @@ class ProjectionRunner:
             for partition, place in self._places.items()
             if self._of(partition).topic in self._awaited
         }
-        # A leader that has nothing yet would keep back what another one has told already, and what is asked of itself.
-        leaders = {consumer._client.cluster.leader_for_partition(partition) for partition in places}
-        longest_s = seconds if len(leaders) == 1 else _ASKED_AGAIN_S
         while places and (left := until - monotonic()) > 0:
-            wait_s = min(left, longest_s)
+            wait_s = min(left, _ASKED_AGAIN_S)
             wait_ms, within_s = int(wait_s * 1000), wait_s + _CHECK_TIMEOUT_S
             try:
                 answers = await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
-                if any(answer() for answer in answers.values()):
-                    return
-            except BrokenBatch:
-                return
             except KafkaError:
                 break  # the next round says what is wrong
+            for partition, answer in answers.items():
+                try:
+                    if answer():
+                        return
+                except BrokenBatch:
+                    return
+                except KafkaError:
+                    places.pop(partition, None)  # as above; the others are awaited all the same
         await asyncio.sleep(until - monotonic())
 
     async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> int:

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import NotLeaderForPartitionError
 from evote_eventlog import consumer as consumers
 from evote_eventlog import reading
-from evote_eventlog.batches import BrokenBatch
+from evote_eventlog.batches import BrokenBatch, fetch_from
 from evote_eventlog.consumer import ProjectionRunner, _Place
 from evote_eventlog.errors import ApplyFailed, LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
@@ -157,37 +159,77 @@ async def test_what_is_awaited_ends_the_rest_between_two_rounds_and_nothing_else
         await asyncio.wait([running])
 
 
-@pytest.mark.parametrize("answers", [[False, True], [False, BrokenBatch(0)]], ids=["something", "damaged"])
-async def test_a_leader_without_anything_keeps_nothing_back_that_another_one_has(
-    answers: list[bool | Exception],
+async def test_a_rest_keeps_nobody_from_hearing_how_far_the_tables_are(
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    new_ballot: NewBallot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both ask by one connection, on which a broker answers one after the other."""
+    resting = asyncio.Event()
+
+    def ask(*arguments: Any, **options: Any) -> Awaitable[Any]:
+        asyncio.get_running_loop().call_soon(resting.set)
+        return fetch_from(*arguments, **options)
+
+    monkeypatch.setattr(consumers, "fetch_from", ask)
+    runner = new_runner(kafka, pool, producer, round_s=3600.0, awaited=[Topic.ELECTIONS])
+    running = asyncio.create_task(runner.run())
+    try:
+        await producer.publish(new_ballot(0))
+        async with asyncio.timeout(60):
+            await resting.wait()
+        async with asyncio.timeout(20):  # less than aiokafka's own patience with a broker
+            while not await runner.caught_up():
+                pass
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        [[False, False], [False, True]],
+        [[False, False], [False, BrokenBatch(0)]],
+        [[NotLeaderForPartitionError(), True]],
+        [[NotLeaderForPartitionError(), False], [True]],
+    ],
+    ids=["something", "damaged", "something behind a fault", "something after a fault"],
+)
+async def test_neither_one_without_anything_nor_a_fault_hides_what_another_has(
+    questions: list[list[bool | Exception]],
     kafka: KafkaSettings,
     pool: asyncpg.Pool,
     producer: EventProducer,
     new_runner: Callable[..., ProjectionRunner],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One that has something answers at once, and that is known when each of the others has answered."""
+    """A leader that has something answers at once, and that is known when each of the others has answered."""
     runner = new_runner(kafka, pool, producer, awaited=[Topic.ELECTIONS, Topic.TALLY])
     runner._places = {
         kafka_partition(kafka, LogPartition(topic, 0)): _Place(0) for topic in (Topic.ELECTIONS, Topic.TALLY)
     }
-    cluster = SimpleNamespace(leader_for_partition=lambda partition: partition.topic)
     waits: list[int] = []
 
-    async def fetch(*_: object, wait_ms: int, **__: object) -> Mapping[object, Callable[[], object]]:
-        def found() -> object:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        answer = answers[len(waits)]
+    async def fetch(
+        _: object, places: Mapping[TopicPartition, int], *, wait_ms: int, **__: object
+    ) -> Mapping[TopicPartition, Callable[[], bool]]:
+        answers = zip(places, questions[len(waits)], strict=True)
         waits.append(wait_ms)
-        return {None: found}
+        return {partition: partial(told, answer) for partition, answer in answers}
+
+    def told(answer: bool | Exception) -> bool:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     monkeypatch.setattr(consumers, "fetch_from", fetch)
     async with asyncio.timeout(60):
-        await runner._rest(SimpleNamespace(_client=SimpleNamespace(cluster=cluster)), 3600.0)
-    assert waits == [250, 250]
+        await runner._rest(cast(AIOKafkaConsumer, None), 3600.0)
+    assert waits == [250] * len(questions)
 
 
 async def test_replicas_that_come_and_go_apply_each_event_once(

@@ -172,7 +172,7 @@ cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started:
 	@$(RUN) python -m evote_cluster.main down
 
 # What a cluster runs is built of the sources as they are; biometric with FACE= alone, it takes a gigabyte of weights.
-test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary, its machine and then all of it are lost; with FACE=2 so many come by voting code and face: make test-cluster [VOTERS=300] [FACE=2] [CNPG=1]
+test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary, its machine, all instances at once and then their volumes are lost; with FACE=2 so many come by voting code and face: make test-cluster [VOTERS=300] [FACE=2] [CNPG=1]
 	@$(if $(filter-out 0,$(FACE)),$(RUN) python -m benchmarks.poses .cache/poses)
 	@$(RUN) python -m evote_images.build auth $(if $(filter-out 0,$(FACE)),biometric) ballot ledger-anchor tally resident board
 	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) --face $(FACE) $(if $(CNPG),--cloudnativepg)
@@ -233,8 +233,7 @@ performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmar
 	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP))
 
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
-	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
-	@node .cache/bench-web.mjs
+	@$(RUN) python -m benchmarks.bench_web
 
 bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
 	@$(RUN) python -m benchmarks.bench_front

@@ -10,7 +10,8 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -52,12 +53,15 @@ class Outcome:
     """From the start to the end of the last visit."""
     faults: list[str] = field(default_factory=list)
     """What went wrong otherwise than as an answer to one voter."""
+    faces_refused: Mapping[str, int] = field(default_factory=dict)
+    """Bursts of pictures, by biometric's reasons."""
 
     def add(self, other: Outcome) -> None:
         """Another client's."""
         self.kept = [*self.kept, *other.kept]
         self.missing = [*self.missing, *other.missing]
         self.refusals = [*self.refusals, *other.refusals]
+        self.faces_refused = Counter(self.faces_refused) + Counter(other.faces_refused)
         self.latest_s = max(self.latest_s, other.latest_s)
         self.seconds = max(self.seconds, other.seconds)
         self.faults += other.faults
@@ -105,6 +109,7 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
         outcome.seconds = time.perf_counter() - started
         outcome.missing = await comers.missing()
         outcome.kept, outcome.refusals = comers.kept, comers.polls.measured.refusals
+        outcome.faces_refused = comers.polls.measured.faces_refused
         teller.cancel()
         pipe.send(samples)
         return outcome

@@ -111,6 +111,8 @@ class Figures:
     through: Sequence[Through]
     gave_up: int
     """Who had been told to come again too often."""
+    faces_refused: Mapping[str, int]
+    """Bursts of pictures, by biometric's reasons: who had attempts left tried again, and that is no failure."""
     phases: Sequence[PhaseFigures]
     injected: Sequence[str]
     """Parts that were broken on purpose."""
@@ -149,6 +151,7 @@ def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figure
         waited={name: _waited([one for one in run.samples if one.name == name]) for name in names},
         through=list(_through(run.samples)),
         gave_up=sum(sample.name == GAVE_UP for sample in run.samples),
+        faces_refused=dict(outcome.faces_refused),
         phases=[_phase(phase, run) for phase in run.plan.phases],
         injected=[fault.name for fault in run.injected],
     )
@@ -289,6 +292,9 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
     )
     if figures.injected:
         yield f"Broken on purpose: {', '.join(figures.injected)}"
+    if figures.faces_refused:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(figures.faces_refused.items()))
+        yield f"Pictures of faces refused (who has attempts left tries again): {reasons}"
     yield ""
     columns = "phase | came/s | accepted/s | 503 | no answer | other 5xx | p50 ms | p95 ms | p99 ms | cores"
     yield f"| {columns} |"

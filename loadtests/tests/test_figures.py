@@ -189,3 +189,12 @@ def test_the_page_has_every_plot_and_loads_nothing() -> None:
     assert "<b>" not in text
     assert "src=" not in text
     assert "<link" not in text
+
+
+def test_pictures_that_are_refused_are_told_by_reason_and_fail_nothing() -> None:
+    run = run_of(waits(CAST, [0.1]))
+    for reasons in ({"wrong-actions": 1}, {"wrong-actions": 1, "no-face": 1}):
+        run.outcome.add(Outcome(faces_refused=reasons))
+    assert found(run) == []
+    assert figures(run).faces_refused == {"wrong-actions": 2, "no-face": 1}
+    assert "no-face 1, wrong-actions 2" in "".join(table(figures(run), None))

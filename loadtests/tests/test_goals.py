@@ -42,7 +42,7 @@ def reached(**changes: PhaseFigures) -> dict[str, Goal]:
         CROWDED: phase(CROWDED, accepted=2000, unavailable=2000),
     }
     phases = list({**usual, **changes}.values())
-    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], 0, phases, [])
+    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], 0, {}, phases, [])
     return {goal.name: goal for goal in goals_of(figures)}
 
 

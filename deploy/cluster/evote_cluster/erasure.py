@@ -22,7 +22,7 @@ _LEFT: Final = """
 SELECT (SELECT count(*) FROM biometric.vault_templates) + (SELECT count(*) FROM biometric.vault_election_keys);
 SELECT coalesce(sum(templates), 0) FROM biometric.vault_erasures;
 """
-_DAY_OF: Final = re.compile(r"^((?:begin|end)_time_iso=)(\d{4}-\d\d-\d\d)", re.MULTILINE)
+_DAY_OF: Final = re.compile(r"^((?:begin|end)_time=)(\d{4}-\d\d-\d\d)", re.MULTILINE)
 _LOOK_EVERY_S: Final = 5
 
 

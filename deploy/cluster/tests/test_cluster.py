@@ -292,14 +292,15 @@ def test_the_auditor_must_name_the_releases_whose_evidence_is_lost_and_nothing_e
 
 def test_a_base_backup_is_made_older_in_what_barman_says_of_it_and_in_nothing_else() -> None:
     info = (
-        "backup_id=20261201T040506\nbegin_time=Tue Dec  1 04:05:06 2026\nbegin_time_iso=2026-12-01T04:05:06+00:00\n"
-        "begin_wal=000000010000000000000004\nend_time=Tue Dec  1 04:05:09 2026\nend_time_iso=2026-12-01T04:05:09\n"
+        "backup_label='START TIME: 2026-12-01 04:05:06 UTC'\nbackup_name=backup-20261201040506\n"
+        "begin_time=2026-12-01 04:05:06.807986+00:00\nbegin_wal=00000003000000000000000F\n"
+        "end_time=2026-12-01 04:05:09.860382+00:00\nend_wal=00000003000000000000000F\n"
     )
     aged = erasure.age(info, 3)
-    assert aged == info.replace("_iso=2026-12-01T", "_iso=2026-11-28T")
+    assert aged == info.replace("_time=2026-12-01", "_time=2026-11-28")
     assert len(aged) == len(info)
     with pytest.raises(Missing, match="without its times"):
-        erasure.age(info.replace("_iso", ""), 3)
+        erasure.age(info.replace("end_time", "end"), 3)
 
 
 def test_of_an_archives_log_what_was_written_before_a_segment_is_found_by_its_name(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ MOST_FRAMES = 24
 def poses() -> Poses:
     """Small, and each of another brightness."""
     return Poses(
-        {pose: np.full((48, 32, 3), 40 * number, np.uint8) for number, pose in enumerate(GESTURES)},
+        [
+            {pose: np.full((48, 32, 3), 40 * number + sitting, np.uint8) for number, pose in enumerate(GESTURES)}
+            for sitting in range(2)
+        ]
     )
 
 
@@ -31,7 +34,7 @@ def test_pictures_are_taken_when_the_page_takes_them(name: str) -> None:
 
 
 def test_the_longest_burst_is_one_that_biometric_takes_and_no_two_frames_are_the_same(poses: Poses) -> None:
-    burst = poses.burst(["blink", "turn-left", "blink", "turn-right"], np.random.default_rng(1))
+    burst = poses.burst(0, ["blink", "turn-left", "blink", "turn-right"], np.random.default_rng(1))
     assert len(burst.frames) == len(burst.times_ms) == MOST_FRAMES
     assert len(set(burst.frames)) == MOST_FRAMES
     assert burst.times_ms[0] == 0
@@ -41,7 +44,10 @@ def test_the_longest_burst_is_one_that_biometric_takes_and_no_two_frames_are_the
 
 def test_what_is_written_is_read_and_a_missing_pose_is_named(poses: Poses, tmp_path: Path) -> None:
     poses.write(tmp_path)
-    assert all((Poses.read(tmp_path).pictures[pose] == pixels).all() for pose, pixels in poses.pictures.items())
-    (tmp_path / "blink.png").write_bytes(b"no picture")
-    with pytest.raises(PosesUnreadable, match=r"blink\.png"):
+    for read, written in zip(Poses.read(tmp_path).sittings, poses.sittings, strict=True):
+        assert all((read[pose] == pixels).all() for pose, pixels in written.items())
+    (tmp_path / "2/blink.png").write_bytes(b"no picture")
+    with pytest.raises(PosesUnreadable, match=r"2/blink\.png"):
         Poses.read(tmp_path)
+    with pytest.raises(PosesUnreadable, match=r"1/straight\.png"):
+        Poses.read(tmp_path / "1")

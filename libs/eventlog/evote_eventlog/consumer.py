@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias, cast
@@ -14,7 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from .batches import fetch_from
+from .batches import BrokenBatch, fetch_from
 from .dead_letters import publish_dead_letter
 from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack
 from .events import Topic
@@ -41,6 +40,10 @@ _POLL_MS = 250
 ROUND_S: Final = 0.1
 UNHURRIED_S: Final = 0.25
 """A round where nobody waits for the tables: what must be known at once is known otherwise."""
+LEISURELY_S: Final = 1.0
+"""A round where what is waited for ends it (``awaited``), and the rest may come with that or a second later."""
+_ASKED_AGAIN_S: Final = 0.25
+"""How long a leader is asked for what is awaited, where another one may have it."""
 _TOGETHER: Final = 500
 """How many records may share a transaction, whatever partitions they are of."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
@@ -190,11 +193,20 @@ class ProjectionRunner:
             for partition, place in self._places.items()
             if self._of(partition).topic in self._awaited
         }
-        if places and seconds > 0:
-            with suppress(KafkaError):  # the next round says what is wrong
-                wait_ms, within_s = int(seconds * 1000), seconds + _CHECK_TIMEOUT_S
-                await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
+        # A leader that has nothing yet would keep back what another one has told already, and what is asked of itself.
+        leaders = {consumer._client.cluster.leader_for_partition(partition) for partition in places}
+        longest_s = seconds if len(leaders) == 1 else _ASKED_AGAIN_S
+        while places and (left := until - monotonic()) > 0:
+            wait_s = min(left, longest_s)
+            wait_ms, within_s = int(wait_s * 1000), wait_s + _CHECK_TIMEOUT_S
+            try:
+                answers = await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
+                if any(answer() for answer in answers.values()):
+                    return
+            except BrokenBatch:
                 return
+            except KafkaError:
+                break  # the next round says what is wrong
         await asyncio.sleep(until - monotonic())
 
     async def _poll(self, consumer: AIOKafkaConsumer, reader: LogReader) -> int:

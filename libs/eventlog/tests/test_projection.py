@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from evote_eventlog import consumer as consumers
 from evote_eventlog import reading
-from evote_eventlog.consumer import ProjectionRunner
+from evote_eventlog.batches import BrokenBatch
+from evote_eventlog.consumer import ProjectionRunner, _Place
 from evote_eventlog.errors import ApplyFailed, LogTruncated, LogUnavailable
 from evote_eventlog.events import BallotAccepted, DeadLetter, ElectionClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import BatchApplier, Projection
-from evote_eventlog.record import PoisonRecord, Record
+from evote_eventlog.reading import kafka_partition
+from evote_eventlog.record import LogPartition, PoisonRecord, Record
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
 from evote_eventlog.transactional import TransactionalProducer
@@ -151,6 +155,39 @@ async def test_what_is_awaited_ends_the_rest_between_two_rounds_and_nothing_else
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+@pytest.mark.parametrize("answers", [[False, True], [False, BrokenBatch(0)]], ids=["something", "damaged"])
+async def test_a_leader_without_anything_keeps_nothing_back_that_another_one_has(
+    answers: list[bool | Exception],
+    kafka: KafkaSettings,
+    pool: asyncpg.Pool,
+    producer: EventProducer,
+    new_runner: Callable[..., ProjectionRunner],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that has something answers at once, and that is known when each of the others has answered."""
+    runner = new_runner(kafka, pool, producer, awaited=[Topic.ELECTIONS, Topic.TALLY])
+    runner._places = {
+        kafka_partition(kafka, LogPartition(topic, 0)): _Place(0) for topic in (Topic.ELECTIONS, Topic.TALLY)
+    }
+    cluster = SimpleNamespace(leader_for_partition=lambda partition: partition.topic)
+    waits: list[int] = []
+
+    async def fetch(*_: object, wait_ms: int, **__: object) -> Mapping[object, Callable[[], object]]:
+        def found() -> object:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        answer = answers[len(waits)]
+        waits.append(wait_ms)
+        return {None: found}
+
+    monkeypatch.setattr(consumers, "fetch_from", fetch)
+    async with asyncio.timeout(60):
+        await runner._rest(SimpleNamespace(_client=SimpleNamespace(cluster=cluster)), 3600.0)
+    assert waits == [250, 250]
 
 
 async def test_replicas_that_come_and_go_apply_each_event_once(

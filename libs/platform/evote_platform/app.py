@@ -24,9 +24,10 @@ from .cross_origin import AnswersToFront, Preflights
 from .health import CheckResult, Readiness
 from .in_tens import InTens
 from .observer import HttpMetrics, RequestObserver
-from .problems import OUT_OF_SERVICE, PROBLEM_MEDIA_TYPE, Problem, ProblemTable
+from .problems import PROBLEM_MEDIA_TYPE, ProblemTable
 from .process_metrics import LoopLag, ReadyMetrics
 from .routing import RouteTable
+from .short_way import ServiceApp
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -85,7 +86,12 @@ def create_app(
         front_origins: whose pages may read the answers of each :class:`.FrontRoute`.
         clock: the time in ``/readyz`` and ``/statusz``.
     """
-    app = FastAPI(
+    ready = ReadyMetrics(registry, readiness, service=service_name, version=version, clock=clock)
+    health = _health_router(readiness, registry, ready, clock)
+    routes = RouteTable([health, *routers])
+    app = ServiceApp(
+        table=routes,
+        readiness=readiness,
         title=f"Tsukuba e-Vote: {service_name}",
         version=version,
         lifespan=_measured(lifespan, LoopLag(registry)),
@@ -94,9 +100,6 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the client's Host header
         responses={"default": _PROBLEM},
     )
-    ready = ReadyMetrics(registry, readiness, service=service_name, version=version, clock=clock)
-    health = _health_router(readiness, registry, ready, clock)
-    routes = RouteTable([health, *routers])
     install_problem_handlers(app, problems)
     app.add_middleware(ConditionalAnswers)
     if front_origins:
@@ -108,16 +111,11 @@ def create_app(
         # Around the observer: a page has to be able to read its 500, too.
         app.add_middleware(AnswersToFront, origins=front_origins)
     app.include_router(health)
-
-    async def refuse_while_out_of_service() -> None:
-        if not await readiness.serves():
-            raise Problem(OUT_OF_SERVICE)
-
     for router in routers:
         # Any other would read a body of any size before it asks who sends it.
         if not all(isinstance(route, GuardedRoute) for route in router.routes):
             raise TypeError("every route of a service is a GuardedRoute")
-        app.include_router(router, dependencies=[Depends(refuse_while_out_of_service)])
+        app.include_router(router)
     describe_problems(app, problems)
     return app
 

@@ -16,10 +16,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
+from .arrival import WHOLE_SCOPE_KEY
 from .door import LAST_COMING_S
-from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, Problem
+from .plain import plain_handler
+from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, OUT_OF_SERVICE, Problem
 from .tracing import TRACED, serving
 
 SMALL_BODY_BYTES: Final = 64 * 1024
@@ -118,6 +120,15 @@ class GuardedRoute(APIRoute):
         """By when whoever is turned away here is told to come again, at the latest."""
         left = [each for each in declared if not isinstance(each.dependency, Beforehand)]
         super().__init__(path, endpoint, dependencies=left, **options)
+        is_plain = plain_handler(self) is not None
+        self.plain_handler = self.get_route_handler() if is_plain else None
+        """Answers its requests without FastAPI's layers, where there is nothing for them to do (:mod:`.plain`)."""
+
+    def path_values(self, scope: Scope) -> dict[str, Any]:
+        """What the path of a request for it names, by name."""
+        found = self.path_regex.match(scope["path"])
+        assert found is not None, "the request is for this route"  # noqa: S101
+        return {name: self.param_convertors[name].convert(value) for name, value in found.groupdict().items()}
 
     @property
     def asked(self) -> tuple[object, ...]:
@@ -125,8 +136,8 @@ class GuardedRoute(APIRoute):
         return (*self._beforehand, *_calls(self.dependant))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, behind the guards."""
-        handle, asked = super().get_route_handler(), self.asked
+        """FastAPI's handler or a plain route's own, behind the guards, and while the replica serves."""
+        handle, asked = plain_handler(self) or super().get_route_handler(), self.asked
         guards = dict.fromkeys(call for call in asked if isinstance(call, Guard))
         most = max((call.max_bytes for call in asked if isinstance(call, BodyUpTo)), default=SMALL_BODY_BYTES)
         route = self.path_format
@@ -137,7 +148,9 @@ class GuardedRoute(APIRoute):
             # More digits than any limit has are too many, and int() would refuse thousands of them.
             if declared.isdecimal() and (len(declared) > 18 or int(declared) > most):
                 raise BodyTooLarge(most)
-            return await handle(Request(request.scope, bounded(request.receive, most)))
+            if not await request.app.readiness.serves():
+                raise Problem(OUT_OF_SERVICE)
+            return await handle(Request(request.scope, bounded(request.receive, most, request.scope)))
 
         async def handle_traced(request: Request) -> Response:
             with serving(request.scope, request.method, route):
@@ -146,7 +159,7 @@ class GuardedRoute(APIRoute):
         return handle_traced if TRACED in asked else handle_guarded
 
 
-def bounded(receive: Receive, max_bytes: int) -> Receive:
+def bounded(receive: Receive, max_bytes: int, scope: Scope) -> Receive:
     """The same messages, unless the body is too large or too slow: then ``BodyTooLarge`` or ``BodyTooSlow``.
 
     Behind the body's end, where only the disconnection is waited for, there is no limit.
@@ -159,13 +172,15 @@ def bounded(receive: Receive, max_bytes: int) -> Receive:
         nonlocal received, began, more
         if not more:
             return await receive()
-        loop = asyncio.get_running_loop()
-        began = loop.time() if began is None else began
-        try:
-            async with asyncio.timeout_at(began + PATIENCE_S + received / _SLOWEST_BYTES_PER_S):
-                message = await receive()
-        except TimeoutError:
-            raise BodyTooSlow from None
+        if WHOLE_SCOPE_KEY in scope:
+            message = await receive()
+        else:
+            began = asyncio.get_running_loop().time() if began is None else began
+            try:
+                async with asyncio.timeout_at(began + PATIENCE_S + received / _SLOWEST_BYTES_PER_S):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow from None
         received += len(message.get("body", b""))
         more = message["type"] == "http.request" and message.get("more_body", False)
         if received > max_bytes:

@@ -11,13 +11,13 @@ from collections.abc import Set
 from typing import Final
 
 from fastapi import Response
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .bodylimit import GuardedRoute
 from .routing import RouteTable
 
-_EXPOSED: Final = "ETag, Retry-After"
+_EXPOSED: Final = b"ETag, Retry-After"
 """What the front reads of an answer's head, beside what browsers show anyway. Not ``X-Request-Id``: an id that the page
 has read from one service is one that it could tell the other."""
 _REQUEST_HEADERS: Final = "Content-Type, If-None-Match"
@@ -43,18 +43,19 @@ class AnswersToFront:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        origin = _allowed_origin(scope, self._origins)
 
         async def send_shared(message: Message) -> None:
             # Who answers has noted by now which route it is: the router, also where it refuses the method, and whoever
             # turns people away before it is asked: they may read that, and when to come again.
             if message["type"] == "http.response.start" and isinstance(scope.get("route"), FrontRoute):
-                headers = MutableHeaders(scope=message)
                 # Also without an origin: a cache must not give the front what it was told for somebody else.
-                headers.add_vary_header("Origin")
-                if origin is not None:
-                    headers["Access-Control-Allow-Origin"] = origin
-                    headers["Access-Control-Expose-Headers"] = _EXPOSED
+                varies = [value for name, value in message["headers"] if name == b"vary"]
+                head = [line for line in message["headers"] if line[0] != b"vary"]
+                head.append((b"vary", b", ".join([*varies, b"Origin"])))
+                if (origin := _allowed_origin(scope, self._origins)) is not None:
+                    head.append((b"access-control-allow-origin", origin.encode("latin-1")))
+                    head.append((b"access-control-expose-headers", _EXPOSED))
+                message["headers"] = head
             await send(message)
 
         await self._app(scope, receive, send_shared)
@@ -90,5 +91,5 @@ class Preflights:
 
 
 def _allowed_origin(scope: Scope, origins: Set[str]) -> str | None:
-    origin = Headers(scope=scope).get("origin")
-    return origin if origin in origins else None
+    origin: bytes = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    return text if (text := origin.decode("latin-1")) in origins else None

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .arrival import arrived
@@ -19,7 +18,7 @@ from .problems import INTERNAL_ERROR, OVERLOADED, PROBLEM_SCOPE_KEY, Problem
 from .tracing import served
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
-_STREAM = "text/event-stream"
+_STREAM = b"text/event-stream"
 _NO_ROUTE: Final = "(none)"
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/statusz", "/metrics"})
 
@@ -28,6 +27,10 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+_UNLESS_GIVEN: Final = tuple(
+    (name.lower().encode(), value.encode()) for name, value in {"Cache-Control": "no-store", **SECURITY_HEADERS}.items()
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -97,9 +100,9 @@ class RequestObserver:
         async def send_decorated(message: Message) -> None:
             nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                status, headers = message["status"], MutableHeaders(scope=message)
-                is_stream = headers.get("Content-Type", "").startswith(_STREAM)
-                _decorate(headers, request_id)
+                status, head = message["status"], list(message["headers"])
+                is_stream = any(name == b"content-type" and value.startswith(_STREAM) for name, value in head)
+                message["headers"] = _decorated(head, request_id)
             await send(message)
 
         try:
@@ -144,11 +147,9 @@ def method_of(scope: Scope) -> str:
     return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "(other)"
 
 
-def _decorate(headers: MutableHeaders, request_id: str) -> None:
-    headers["X-Request-Id"] = request_id
-    headers.setdefault("Cache-Control", "no-store")
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
+def _decorated(head: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    given = {name for name, _ in head}  # in lower case, as ASGI wants them
+    return [*head, (b"x-request-id", request_id.encode()), *(line for line in _UNLESS_GIVEN if line[0] not in given)]
 
 
 def _unbind(bound: Any) -> None:

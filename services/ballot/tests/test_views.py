@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiokafka.cluster import ClusterMetadata
 from evote_ballot import readback, store
+from evote_ballot.api.routes import cast, router, status
 from evote_ballot.metrics import TurnoutMetrics
 from evote_ballot.projection import BallotProjection
 from evote_ballot.service import SERVICE
@@ -30,6 +31,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 pytestmark = pytest.mark.stack
+
+
+@pytest.mark.parametrize("route", [cast, status])
+def test_what_each_voter_asks_for_goes_the_short_way(route) -> None:
+    assert [each.plain_handler is not None for each in router.routes if each.endpoint is route] == [True]
 
 
 async def test_the_board_is_paged_in_log_order(place) -> None:

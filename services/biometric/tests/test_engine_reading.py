@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import cycle
+from collections.abc import Mapping, Sequence
+from itertools import cycle, product
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from evote_biometric.domain.copies import COPIED, nearest
 from evote_biometric.domain.liveness import require_live
+from evote_biometric.domain.reading import FaceReading
 from evote_biometric.domain.refusals import FaceRefused
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
@@ -142,18 +145,35 @@ def test_the_engine_reads_without_any_network(weights: Path, photographs: Path) 
     assert not (weights / "nobody").exists()
 
 
-def test_the_puppet_is_taken_for_live_whatever_it_is_asked(engine: FaceEngine, puppet: Puppet) -> None:
+Sitting = Mapping[str, Sequence[FaceReading]]
+
+
+@pytest.fixture(scope="module")
+def sittings(engine: FaceEngine, puppet: Puppet) -> list[Sitting]:
+    """What is read of the puppet's pictures: two of each pose, with noise."""
     random, poses = np.random.default_rng(1), Poses.of(puppet)
-    # Four of each take turns: no two frames that follow each other are the same.
-    readings = {
-        pose: [engine.read(decode(poses.frame(pose, random), LIMITS)) for _ in range(4)] for pose in poses.pictures
-    }
+    return [
+        {pose: [engine.read(decode(poses.frame(number, pose, random), LIMITS)) for _ in range(2)] for pose in pictures}
+        for number, pictures in enumerate(poses.sittings)
+    ]
+
+
+def test_the_puppet_is_taken_for_live_whatever_it_is_asked(sittings: list[Sitting]) -> None:
     refused = {}
-    for asked in every_challenge():
+    for (number, sitting), asked in product(enumerate(sittings), every_challenge()):
+        shown = {pose: cycle(readings) for pose, readings in sitting.items()}
         steps = steps_of([str(action) for action in asked])
-        shown = {pose: cycle(readings[pose]) for pose in readings}
         try:
             require_live([next(shown[pose]) for pose, moments in steps for _ in moments], asked, THRESHOLD)
         except FaceRefused as refusal:
-            refused[asked] = refusal.reason
+            refused[number, asked] = refusal.reason
     assert refused == {}
+
+
+def test_who_comes_again_shows_no_frame_of_an_earlier_sitting(sittings: list[Sitting]) -> None:
+    sketches = [[one.sketch for readings in sitting.values() for one in readings] for sitting in sittings]
+    for number, mine in enumerate(sketches):
+        others = [sketch for other, theirs in enumerate(sketches) if other != number for sketch in theirs]
+        assert min(nearest(mine, others)) > 2 * COPIED
+        # Noise alone makes no other picture: each pose was taken twice.
+        assert max(nearest(mine[::2], mine[1::2])) < COPIED

@@ -19,9 +19,9 @@ from typing import NoReturn
 
 import asyncpg
 import structlog
-from evote_anchors.anchor import Anchor, AnchoredHead, AnchorWriter
+from evote_anchors.anchor import Anchor, AnchoredHead, AnchorWriter, ChainHead
 from evote_anchors.errors import ChainError
-from evote_eventlog.events import AnchorVerified, CheckpointAnchored
+from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import TRANSIENT
 from evote_platform.clock import Clock, rfc3339
@@ -193,9 +193,7 @@ class Anchoring:
             size = anchored.anchor.size
             if size != largest[anchored.block] and size not in self._announced:
                 continue
-            await self._announce(anchored)
-            if anchored.block <= head.final_block:
-                await self._verify(anchored)
+            await self._tell(anchored, head)
         self._on_chain = max([self._verified, *(anchored.anchor.size for anchored in ours)])
         self._first_block = max(self._first_block, head.final_block + 1)
         self._trouble = None
@@ -215,21 +213,26 @@ class Anchoring:
             return False
         return True
 
-    async def _announce(self, anchored: AnchoredHead) -> None:
-        size = anchored.anchor.size
-        if size <= self._verified or self._announced.get(size) == anchored.block_hash:
-            return
-        with span("announce anchor", self._about(size)):
-            await self._producer.publish(self._announcement(anchored))
-        self._announced[size] = anchored.block_hash
-
-    async def _verify(self, anchored: AnchoredHead) -> None:
-        size = anchored.anchor.size
+    async def _tell(self, anchored: AnchoredHead, head: ChainHead) -> None:
+        """Announce what isn't yet, and what is final; both at once is one write, and one round of every reader."""
+        size, is_final = anchored.anchor.size, anchored.block <= head.final_block
         if size <= self._verified:
             return
-        announced = self._announcement(anchored).model_dump(exclude={"block_time", "anchorer"})
-        with span("announce final anchor", self._about(size)):
-            await self._producer.publish(AnchorVerified.model_validate(announced))
+        announcement = self._announcement(anchored)
+        events: list[EventData] = []
+        if self._announced.get(size) != anchored.block_hash:
+            events.append(announcement)
+        if is_final:
+            events.append(AnchorVerified.model_validate(announcement.model_dump(exclude={"block_time", "anchorer"})))
+        if not events:
+            return
+        with span("announce anchor" if announcement in events else "announce final anchor", self._about(size)):
+            await self._producer.publish_together(events)
+        self._announced[size] = anchored.block_hash
+        if is_final:
+            self._note_verified(size)
+
+    def _note_verified(self, size: int) -> None:
         self._verified = size
         self._metrics.anchors.labels(self._writer.chain).inc()
         while self._waiting and self._waiting[0][0] <= size:

@@ -11,7 +11,7 @@ import asyncpg
 from evote_anchors.anchor import ChainName
 from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
+from evote_eventlog.consumer import LEISURELY_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
 from evote_eventlog.events import CheckpointSigned, CheckpointWitnessed, Topic
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
@@ -116,7 +116,7 @@ async def running(
             LedgerProjection(key.verifier),
             producer,
             ProjectionMetrics(registry),
-            round_s=UNHURRIED_S,
+            round_s=LEISURELY_S,
             awaited=[Topic.LEDGER],
             on_applied=means.wakes.applied,
         )

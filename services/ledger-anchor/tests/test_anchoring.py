@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -14,7 +13,7 @@ import asyncpg
 import pytest
 from evote_anchors.anchor import Anchor, ChainHead
 from evote_eventlog.errors import LogUnavailable
-from evote_eventlog.events import EventData
+from evote_eventlog.events import AnchorVerified, CheckpointAnchored, EventData
 from evote_ledger_anchor import anchoring, wakes
 from evote_ledger_anchor.anchoring import Anchoring, Pace
 from evote_ledger_anchor.metrics import AnchoringMetrics
@@ -31,14 +30,21 @@ WORKS, LOST, LANDED = None, Fault.LOST, Fault.LANDED
 
 
 class HandPlayedLog:
-    """An EventProducer whose events are projected at once; some publishes fail as its script says."""
+    """An EventProducer whose events are projected at once; some writes fail as its script says."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
         self.script: Iterator[Fault | None] = iter(())
+        self.written: list[list[type[EventData]]] = []
 
-    async def publish(self, data: EventData) -> None:
-        apply = partial(self._log.apply, self._log.record(data))
+    async def publish_together(self, events: Sequence[EventData]) -> None:
+        assert len({(data.topic, data.partition_key()) for data in events}) == 1
+
+        async def apply() -> None:
+            self.written.append([type(data) for data in events])
+            for data in events:
+                await self._log.apply(self._log.record(data))
+
         await break_write(next(self.script, WORKS), apply, LogUnavailable("broken by a test"))
 
 
@@ -245,13 +251,37 @@ async def test_an_anchor_that_a_reorganisation_moves_beside_a_larger_one_is_anno
     assert await place.rows() == [(1, True), (2, True)]
 
 
+@pytest.mark.parametrize("depth", [0, 2])
 @pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])
-async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None]) -> None:
+async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None], depth: int) -> None:
     place.producer.script = iter(script)
+    place.chain.finality_depth = depth
     async with place.anchoring():
         size = await place.grow()
+        if depth:
+            await eventually(lambda: _is(place, [(size, False)]))
+        for _ in range(depth):
+            place.chain.mine()
         await eventually(lambda: place.verified(size))
     assert place.chain.sizes() == [size]
+
+
+@pytest.mark.parametrize(
+    ("depth", "written"),
+    [(0, [[CheckpointAnchored, AnchorVerified]]), (2, [[CheckpointAnchored], [AnchorVerified]])],
+)
+async def test_what_is_final_when_it_is_found_is_told_at_once(
+    place: Place, depth: int, written: list[list[type[EventData]]]
+) -> None:
+    place.chain.finality_depth = depth
+    async with place.anchoring():
+        size = await place.grow()
+        if depth:
+            await eventually(lambda: _is(place, [(size, False)]))
+        for _ in range(depth):
+            place.chain.mine()
+        await eventually(lambda: place.verified(size))
+    assert place.producer.written == written
 
 
 async def test_an_answer_that_breaks_the_reading_stops_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

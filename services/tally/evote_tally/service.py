@@ -11,8 +11,9 @@ import asyncpg
 import httpx
 from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
+from evote_eventlog.consumer import LEISURELY_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
+from evote_eventlog.events import Topic
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.replay import replay_with_bar
@@ -75,7 +76,14 @@ async def running(
         show_pool(pool, registry)
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         runner = ProjectionRunner(
-            kafka, pool, TallyProjection(), producer, ProjectionMetrics(registry), round_s=UNHURRIED_S
+            kafka,
+            pool,
+            TallyProjection(),
+            producer,
+            ProjectionMetrics(registry),
+            round_s=LEISURELY_S,
+            # Officers and trustees wait until their own events are in the tables; for ballots, until the count, nobody.
+            awaited=[Topic.ELECTIONS, Topic.TALLY],
         )
         worker = WorkerProcesses(1)
         commands = CommandHandler(pool, producer)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from evote_ceremony.messages import Step
-from evote_local.testbed import eventually
+from evote_eventlog.kafka import KafkaSettings
+from evote_local.testbed import MovableClock, eventually
 from evote_platform import admission
 from evote_platform.clock import rfc3339
 from evote_platform.publication import text_to_the_minute
-from evote_tally import exports
+from evote_tally import exports, service
 from evote_tally.domain import roll
+
+from .conftest import Officer, running_tally
 
 pytestmark = pytest.mark.stack
 
@@ -35,6 +39,16 @@ async def test_a_draft_with_faults_is_refused_field_by_field(officer) -> None:
     }
     unknown = await officer.draft(colour="red")
     assert (unknown.status_code, slug(unknown)) == (422, "invalid-request")
+
+
+async def test_no_officer_waits_for_the_rest_between_two_rounds_of_the_tables(
+    kafka: KafkaSettings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LEISURELY_S", 3600.0)
+    async with running_tally(kafka, database_url, tmp_path) as client:
+        officer = Officer(client, tmp_path, MovableClock())
+        for _ in range(3):  # what the first one brings begins a rest
+            assert (await officer.draft()).status_code == 201
 
 
 async def test_a_roll_that_is_not_published_is_not_frozen(officer, stand_ins) -> None:

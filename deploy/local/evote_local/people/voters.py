@@ -8,6 +8,7 @@ import json
 import secrets
 import ssl
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Measurements:
     logged_s: list[float] = field(default_factory=list)
     anchored_s: list[float] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    faces_refused: Counter[str] = field(default_factory=Counter)
+    """Bursts of pictures that biometric refused, by its reasons; who has attempts left tries again."""
 
     @property
     def unavailable(self) -> int:
@@ -145,6 +148,8 @@ class Voter:
     """The voting code of the letter, for who comes by code and face; None: they come by card."""
     judged_s: float | None = None
     """From sending the pictures of the face to the verdict, once there is one."""
+    bursts: int = 0
+    """How often they have sat before the camera."""
     credential: str | None = field(default=None, repr=False)
     casts: list[Cast] = field(default_factory=list)
     last_number: int = 0
@@ -255,7 +260,7 @@ class PollingDay:
         return occasion.credential(response.json(), order_id)
 
     async def _show_face(self, face: FaceWay, voter: Voter, order: str, client: httpx.AsyncClient) -> str:
-        """Do before the camera what biometric asks for, until there is a verdict.
+        """Do before the camera what biometric asks for, until there is a verdict or no attempt is left.
 
         Pictures that nobody could look at are taken anew: a verification takes one burst, and its attempt is given
         back.
@@ -263,17 +268,28 @@ class PollingDay:
         verifications = f"{face.biometric_url}/verifications"
         for _ in range(_ATTEMPTS):
             begun = (await self._retrying(lambda: client.post(verifications, json={"order": order}))).json()
-            burst = await asyncio.to_thread(face.poses.burst, begun["actions"], np.random.default_rng())
+            sitting = voter.bursts % len(face.poses.sittings)
+            voter.bursts += 1
+            burst = await asyncio.to_thread(face.poses.burst, sitting, begun["actions"], np.random.default_rng())
             await asyncio.sleep(burst.seconds)
             sent_at = time.perf_counter()
-            answer = await self._attempt(
-                client.post(
-                    f"{verifications}/{begun['verification_id']}/frames",
-                    data={"nonce": begun["nonce"], "timestamps": ",".join(map(str, burst.times_ms))},
-                    files=[("frames", ("frame.jpg", frame, "image/jpeg")) for frame in burst.frames],
-                    timeout=_JUDGED_WITHIN_S,
+            try:
+                answer = await self._attempt(
+                    client.post(
+                        f"{verifications}/{begun['verification_id']}/frames",
+                        data={"nonce": begun["nonce"], "timestamps": ",".join(map(str, burst.times_ms))},
+                        files=[("frames", ("frame.jpg", frame, "image/jpeg")) for frame in burst.frames],
+                        timeout=_JUDGED_WITHIN_S,
+                    )
                 )
-            )
+            except VoterRefused as refused:
+                if refused.slug != "face-refused":
+                    raise
+                told = json.loads(refused.problem)
+                self.measured.faces_refused[told["reason"]] += 1
+                if not told["attempts_left"]:
+                    raise
+                continue
             if isinstance(answer, httpx.Response):
                 voter.judged_s = time.perf_counter() - sent_at
                 return str(answer.json()["verdict"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout
@@ -18,6 +19,14 @@ class EndpointFailed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _StatusOfError(EndpointFailed):
+    """Field: ``status``, HTTP's."""
+
+    def __init__(self, what: str, status: int) -> None:
+        super().__init__(f"answers {what} with HTTP status {status}")
+        self.status = status
 
 
 class HttpProvider(AsyncJSONBaseProvider):
@@ -37,24 +46,56 @@ class HttpProvider(AsyncJSONBaseProvider):
         self._url = url
         self._timeout = ClientTimeout(total=timeout_s)
         self._session: ClientSession | None = None
+        self._takes_batches = True
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One call; raises :class:`EndpointFailed`. An error that the node states is part of the answer."""
+        response = await self._exchange(method, self.encode_rpc_request(method, params))
+        return _checked(method, response)
+
+    async def make_batch_request(
+        self, batch_requests: list[tuple[RPCEndpoint, Any]]
+    ) -> list[RPCResponse] | RPCResponse:
+        """Several calls by one request, each with its answer as :meth:`make_request` gives it; in whatever order the
+        node likes. An endpoint that takes no such request is asked one by one, from then on.
+        """
+        if self._takes_batches and (answers := await self._batch(batch_requests)) is not None:
+            return answers
+        one_by_one = [await self.make_request(method, params) for method, params in batch_requests]
+        self._takes_batches = False  # it is well, and did not take them together
+        return one_by_one
+
+    async def _batch(self, calls: Sequence[tuple[RPCEndpoint, Any]]) -> list[RPCResponse] | None:
+        """None: refused as a whole."""
+        requests = [self.form_request(method, params) for method, params in calls]
+        what = "a batch"
         try:
-            response = self.decode_rpc_response(await self._post(self.encode_rpc_request(method, params)))
+            responses = await self._exchange(what, self.encode_batch_request_dicts(requests))
+        except _StatusOfError as error:
+            if error.status == _HTTP_TOO_MANY_REQUESTS:
+                raise
+            return None
+        if not isinstance(responses, list):
+            _checked(what, responses)
+            return None
+        # JSON-RPC 2.0, section 6: the answers come in any order.
+        by_id = {response["id"]: response for response in responses if _has_id(response)}
+        if by_id.keys() != {request["id"] for request in requests}:
+            raise EndpointFailed("answers a batch with other calls' answers, or not with all")
+        return [_checked(request["method"], by_id[request["id"]]) for request in requests]
+
+    async def _exchange(self, what: str, body: bytes) -> Any:
+        """The JSON that answers ``body``; raises :class:`EndpointFailed`."""
+        try:
+            return self.decode_rpc_response(await self._post(body))
         except ClientResponseError as error:
-            raise EndpointFailed(f"answers {method} with HTTP status {error.status}") from error
+            raise _StatusOfError(what, error.status) from error
         except TimeoutError as error:
-            raise EndpointFailed(f"did not answer {method} within {self._timeout.total:g} s") from error
+            raise EndpointFailed(f"did not answer {what} within {self._timeout.total:g} s") from error
         except (ClientError, OSError) as error:
             raise EndpointFailed(f"is not reachable ({type(error).__name__})") from error
         except ValueError as error:
-            raise EndpointFailed(f"answers {method} with something that is not JSON") from error
-        if not isinstance(response, dict) or not response.keys() & {"result", "error"}:
-            raise EndpointFailed(f"answers {method} with something that is not JSON-RPC")
-        if _is_rate_limit(response):
-            raise EndpointFailed("limits our calls")
-        return response
+            raise EndpointFailed(f"answers {what} with something that is not JSON") from error
 
     async def disconnect(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -68,6 +109,18 @@ class HttpProvider(AsyncJSONBaseProvider):
         headers = {"Content-Type": "application/json"}
         async with self._session.post(self._url, data=body, headers=headers) as response:
             return await response.read()
+
+
+def _has_id(response: Any) -> bool:
+    return isinstance(response, dict) and isinstance(response.get("id"), int)
+
+
+def _checked(what: str, response: Any) -> RPCResponse:
+    if not isinstance(response, dict) or not response.keys() & {"result", "error"}:
+        raise EndpointFailed(f"answers {what} with something that is not JSON-RPC")
+    if _is_rate_limit(cast(RPCResponse, response)):
+        raise EndpointFailed("limits our calls")
+    return cast(RPCResponse, response)
 
 
 def _is_rate_limit(response: RPCResponse) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from eth_typing import BlockNumber
 from hexbytes import HexBytes
@@ -15,14 +14,15 @@ from web3.types import BlockData, FilterParams, LogReceipt, TxData
 from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import ChainUnavailable
 from .contract import ContractAt, anchored_topics, newest_call, read_anchored, read_newest, verify_code
-from .endpoints import Endpoints, Web3
+from .endpoints import Endpoints, Web3, together
 from .provider import EndpointFailed
 
 T = TypeVar("T")
 
 _MOST_BLOCKS = 10_000
 """Of one search: what most providers allow. Where one allows less, the range is halved until it answers."""
-_CALLS_AT_ONCE = 8
+_LOGS_AT_ONCE = 50
+"""Of which block and transaction are asked by one request: nodes take at least a hundred calls in one."""
 
 
 class NodeRefused(ChainUnavailable):
@@ -110,32 +110,35 @@ class EthereumReader:
         async def search(web3: Web3) -> list[LogReceipt]:
             # Most nodes answer for the blocks that they have, and say nothing of those that they don't have yet: the
             # anchors in them would seem to be missing from the chain.
-            newest = await web3.eth.block_number
+            newest, logs = await together(web3, [web3.eth.block_number, web3.eth.get_logs(wanted)])
             if newest < last:
                 raise EndpointFailed(f"is at block {newest}, and block {last} was asked for")
-            return await web3.eth.get_logs(wanted)
+            return cast(list[LogReceipt], logs)
 
         return search
 
     async def _complete(self, origin: str, logs: Sequence[LogReceipt]) -> list[AnchoredHead]:
         """Block and transaction are asked for by hash: a reorganisation meanwhile can't mix two histories."""
-        blocks = await self._each([log["blockHash"] for log in logs], lambda web3, block: web3.eth.get_block(block))
-        transactions = await self._each(
-            [log["transactionHash"] for log in logs], lambda web3, transaction: web3.eth.get_transaction(transaction)
-        )
-        return [_anchored(origin, log, blocks[log["blockHash"]], transactions[log["transactionHash"]]) for log in logs]
+        found: list[AnchoredHead] = []
+        for at in range(0, len(logs), _LOGS_AT_ONCE):
+            some = logs[at : at + _LOGS_AT_ONCE]
+            # Each is asked once: several anchors share a block.
+            blocks = list(dict.fromkeys(log["blockHash"] for log in some))
+            transactions = list(dict.fromkeys(log["transactionHash"] for log in some))
+            answers = await self._ask(self._tell(blocks, transactions))
+            told = dict(zip([*blocks, *transactions], answers, strict=True))
+            found += [_anchored(origin, log, told[log["blockHash"]], told[log["transactionHash"]]) for log in some]
+        return found
 
-    async def _each(
-        self, hashes: Iterable[HexBytes], what: Callable[[Web3, HexBytes], Awaitable[T]]
-    ) -> dict[HexBytes, T]:
-        """What a node says of each, asked once: several anchors share a block."""
-        slots, distinct = asyncio.Semaphore(_CALLS_AT_ONCE), list(dict.fromkeys(hashes))
+    def _tell(
+        self, blocks: Sequence[HexBytes], transactions: Sequence[HexBytes]
+    ) -> Callable[[Web3], Awaitable[Sequence[Any]]]:
+        async def tell(web3: Web3) -> Sequence[Any]:
+            return await together(
+                web3, [*map(web3.eth.get_block, blocks), *map(web3.eth.get_transaction, transactions)]
+            )
 
-        async def one(wanted: HexBytes) -> T:
-            async with slots:
-                return await self._ask(lambda web3: what(web3, wanted))
-
-        return dict(zip(distinct, await asyncio.gather(*map(one, distinct)), strict=True))
+        return tell
 
 
 def _anchored(origin: str, log: LogReceipt, block: BlockData, transaction: TxData) -> AnchoredHead:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hexbytes import HexBytes
 from web3.types import Nonce, TxParams, Wei
 
 from ..anchor import Anchor
 from ..errors import AnchorRefused, ChainUnavailable
-from .contract import ContractAt, anchor_data, anchorer_call, read_anchorer
+from .contract import ContractAt, anchor_data, anchorer_call, newest_call, read_anchorer, read_newest
+from .endpoints import Web3, together
 from .fees import Fee, FeeCapReached, FeePolicy
 from .key import AnchorerKey
 from .pipeline import Again, ChainView, Pipeline, Put, Sent, Step
@@ -75,6 +77,8 @@ class EthereumWriter(EthereumReader):
         self._pipeline = Pipeline(replace_after_s=policy.replace_after_s, max_pending=policy.max_pending)
         self._one_at_a_time = asyncio.Lock()
         self._is_anchorer = False
+        self._mined = -1
+        """As the last look told, behind which the newest head was asked for."""
 
     async def submit(self, anchor: Anchor) -> None:
         """As :meth:`evote_anchors.anchor.AnchorWriter.submit` says.
@@ -88,11 +92,11 @@ class EthereumWriter(EthereumReader):
         async with self._one_at_a_time:
             await self._demand_anchorer()
             for _ in range(_ROUNDS):
-                view = await self._look(anchor.origin)
+                view, base_fee = await self._look(anchor.origin)
                 steps = self._pipeline.plan(anchor, view, self._clock())
                 try:
                     for step in steps:
-                        await self._take(step)
+                        await self._take(step, base_fee)
                 except _Outdated:
                     continue
                 return
@@ -109,24 +113,41 @@ class EthereumWriter(EthereumReader):
                 )
             self._is_anchorer = True
 
-    async def _look(self, origin: str) -> ChainView:
-        """The order counts: what gets into a block meanwhile shows in ``newest``, and isn't sent a second time."""
-        address = self._key.address
-        mined = await self._ask(lambda web3: web3.eth.get_transaction_count(address, "latest"))
-        known = await self._ask(lambda web3: web3.eth.get_transaction_count(address, "pending"))
-        return ChainView(mined, max(mined, known), await self.newest(origin))
+    async def _look(self, origin: str) -> tuple[ChainView, int]:
+        """What the node says now, and the newest block's base fee."""
+        address, newest_of = self._key.address, newest_call(self._address, origin)
 
-    async def _take(self, step: Step) -> None:
+        async def look(web3: Web3) -> Sequence[Any]:
+            return await together(
+                web3,
+                [
+                    web3.eth.get_transaction_count(address, "latest"),
+                    web3.eth.get_transaction_count(address, "pending"),
+                    web3.eth.call(newest_of, "latest"),
+                    web3.eth.get_block("latest"),
+                ],
+            )
+
+        mined, known, newest, block = await self._ask(look)
+        if mined == self._mined:
+            head = read_newest(origin, newest)
+        else:
+            # The order counts: what got into a block meanwhile must show in the newest head, or it is sent a second
+            # time. That answer may be the first of those four; one that is asked for now comes behind ``mined``.
+            head = await self.newest(origin)
+            self._mined = mined
+        return ChainView(mined, max(mined, known), head), block.get("baseFeePerGas", 0)
+
+    async def _take(self, step: Step, base_fee: int) -> None:
         if isinstance(step, Again):
             refusal = await self._broadcast(step.sent.raw)
             if refusal is not Refusal.TOO_CHEAP:
                 self._complain(refusal)
                 return
             step = Put(step.sent.nonce, step.sent.anchor, step.sent.fee)
-        await self._put(step)
+        await self._put(step, base_fee)
 
-    async def _put(self, put: Put) -> None:
-        base_fee = await self._base_fee()
+    async def _put(self, put: Put, base_fee: int) -> None:
         try:
             fee = self._fees.offer(base_fee) if put.outbids is None else self._fees.outbid(put.outbids, base_fee)
             while (refusal := await self._offer(put, fee)) is Refusal.TOO_CHEAP:
@@ -164,10 +185,6 @@ class EthereumWriter(EthereumReader):
                 raise AccountTooPoor(self._key.address)
             case Refusal.OTHER:
                 raise ChainUnavailable("the node does not take the transaction; its reason is in the log")
-
-    async def _base_fee(self) -> int:
-        block = await self._ask(lambda web3: web3.eth.get_block("latest"))
-        return block.get("baseFeePerGas", Wei(0))
 
     def _transaction(self, put: Put, fee: Fee) -> TxParams:
         return {

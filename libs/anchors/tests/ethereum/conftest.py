@@ -113,16 +113,26 @@ class Doorway:
         self._client = httpx.AsyncClient(timeout=20)
         self.rule: Callable[[str, list[Any]], Fate] = lambda method, params: "pass"
         self.calls: list[str] = []
+        self.requests = 0
+        self.batches: int | dict[str, Any] | list[Any] | Literal["pass"] = "pass"
+        """What becomes of whatever asks several calls at once, as a whole."""
         self._closing = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
         call = await request.json()
-        self.calls.append(call["method"])
-        fate = self.rule(call["method"], call["params"])
+        together = call if isinstance(call, list) else [call]
+        self.requests += 1
+        self.calls += [one["method"] for one in together]
+        if call is together and self.batches != "pass":
+            return self._refusal(self.batches)
+        fates = [self.rule(one["method"], one["params"]) for one in together]
+        # What befalls one call befalls the request, unless it is an answer of its own.
+        fate = next((fate for fate in fates if not isinstance(fate, dict) and fate != "pass"), fates[0])
         if isinstance(fate, int):
             return web.Response(status=fate)
-        if isinstance(fate, dict):
-            return web.json_response({"jsonrpc": "2.0", "id": call["id"], **fate})
+        if isinstance(fate, dict) or (fate == "pass" and any(isinstance(fate, dict) for fate in fates)):
+            answers = [await self._one(*each) for each in zip(together, fates, strict=True)]
+            return web.json_response(answers[::-1] if call is together else answers[0])
         if fate == "hang":
             await self._closing.wait()
         if fate == "garbage":
@@ -135,6 +145,16 @@ class Doorway:
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
+
+    async def _one(self, call: Any, fate: Fate) -> Any:
+        if isinstance(fate, dict):
+            return {"jsonrpc": "2.0", "id": call["id"], **fate}
+        return (await self._client.post(self._url, json=call)).json()
+
+    def _refusal(self, fate: int | dict[str, Any] | list[Any]) -> web.Response:
+        if isinstance(fate, int):
+            return web.Response(status=fate)
+        return web.json_response(fate if isinstance(fate, list) else {"jsonrpc": "2.0", "id": None, **fate})
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:

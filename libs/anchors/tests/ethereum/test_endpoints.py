@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,10 @@ async def test_anchors_are_not_read_from_an_endpoint_that_has_not_got_their_bloc
 ) -> None:
     await writer.submit(HEAD)
     last = (await writer.head()).block
-    doorway.rule = lambda method, params: {"result": hex(last - 1)} if method == "eth_blockNumber" else "pass"
+    behind = {"eth_blockNumber": {"result": hex(last - 1)}, "eth_getLogs": {"result": []}}
+    doorway.rule = lambda method, params: behind.get(method, "pass")
     reader = new_reader(rpc_urls=(doorway.url, chain.node.rpc_url))
     assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]
-    assert "eth_getLogs" not in doorway.calls
     with pytest.raises(ChainUnavailable, match=f"block {last}"):
         await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)
 
@@ -186,3 +187,69 @@ async def test_a_reader_works_again_when_its_node_is_back(
         await reader.newest(ORIGIN)
     chain.node.start()
     assert await reader.newest(ORIGIN) == HEAD
+
+
+async def test_a_look_for_anchors_takes_two_requests_and_a_head_at_most_three(
+    new_writer: Callable[..., EthereumWriter], contract: ContractAt, doorway: Any
+) -> None:
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    await writer.submit(HEAD)
+    last, asked = (await writer.head()).block, doorway.requests
+    assert [found.anchor for found in await writer.anchors(ORIGIN, 0, last)] == [HEAD]
+    assert doorway.requests - asked == 2
+    asked = doorway.requests
+    await writer.submit(replace(HEAD, size=HEAD.size + 1))
+    assert doorway.requests - asked == 3
+    assert doorway.calls[-1] == "eth_sendRawTransaction"
+
+
+@pytest.mark.parametrize("refusal", [400, 405, 500, {"error": {"code": -32600, "message": "no batches"}}])
+async def test_an_endpoint_that_takes_no_calls_together_is_asked_one_by_one(
+    refusal: Any, new_writer: Callable[..., EthereumWriter], contract: ContractAt, doorway: Any
+) -> None:
+    doorway.batches = refusal
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    await writer.submit(HEAD)
+    doorway.batches = "pass"
+    asked, calls = doorway.requests, len(doorway.calls)
+    last = (await writer.head()).block
+    assert [found.anchor for found in await writer.anchors(ORIGIN, 0, last)] == [HEAD]
+    assert doorway.requests - asked == len(doorway.calls) - calls == 5
+
+
+async def test_an_outage_between_does_not_part_calls_for_ever(
+    new_writer: Callable[..., EthereumWriter], contract: ContractAt, doorway: Any
+) -> None:
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    await writer.submit(HEAD)
+    doorway.rule = every(503)
+    with pytest.raises(ChainUnavailable, match="HTTP status 503"):
+        await writer.submit(replace(HEAD, size=HEAD.size + 1))
+    doorway.rule = lambda method, params: "pass"
+    last, asked = (await writer.head()).block, doorway.requests
+    assert [found.anchor for found in await writer.anchors(ORIGIN, 0, last)] == [HEAD]
+    assert doorway.requests - asked == 2
+
+
+@pytest.mark.parametrize("answered", [[], [{"id": 10**6, "result": "0x0"}], ["0x0"], [{"id": [], "result": "0x0"}]])
+async def test_answers_to_other_calls_than_were_asked_are_none(
+    answered: list[Any], writer: EthereumWriter, new_reader: Callable[..., EthereumReader], chain: Any, doorway: Any
+) -> None:
+    await writer.submit(HEAD)
+    last = (await writer.head()).block
+    doorway.batches = answered
+    reader = new_reader(rpc_urls=(doorway.url, chain.node.rpc_url))
+    assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]
+    with pytest.raises(ChainUnavailable, match="batch"):
+        await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)
+
+
+async def test_answers_come_in_any_order(
+    writer: EthereumWriter, new_reader: Callable[..., EthereumReader], doorway: Any
+) -> None:
+    await writer.submit(HEAD)
+    last = (await writer.head()).block
+    # An answer of its own has the doorway ask each alone, and answer backwards.
+    doorway.rule = lambda method, params: {"result": hex(last)} if method == "eth_blockNumber" else "pass"
+    reader = new_reader(rpc_urls=(doorway.url,))
+    assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]

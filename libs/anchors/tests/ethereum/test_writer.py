@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from eth_account import Account
 from evote_anchors.anchor import Anchor, AnchoredHead
 from evote_anchors.errors import AnchorRefused
+from evote_anchors.ethereum.contract import ContractAt
 from evote_anchors.ethereum.fees import FeeCapReached, FeePolicy
 from evote_anchors.ethereum.key import AnchorerKey
 from evote_anchors.ethereum.writer import AccountTooPoor, EthereumWriter
@@ -40,6 +42,23 @@ async def test_a_head_that_is_anchored_is_not_sent_again(
     await new_writer().submit(head_of(5))
     assert await chain.transactions_in_blocks() == before
     assert await sizes(anchored) == [5]
+
+
+async def test_a_head_that_gets_into_a_block_between_two_answers_is_not_sent_again(
+    new_writer: NewWriter, contract: ContractAt, chain: Any, doorway: Any
+) -> None:
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    await writer.submit(head_of(5))
+    before, stale = await chain.transactions_in_blocks(), [{"result": f"0x{0:0128x}"}]
+
+    def rule(method: str, params: list[Any]) -> Any:
+        # Of several calls in one request a node may answer any first: this one before the block, the counts behind it.
+        return stale.pop() if method == "eth_call" and stale else "pass"
+
+    doorway.rule = rule
+    await writer.submit(head_of(5))
+    assert not stale
+    assert await chain.transactions_in_blocks() == before
 
 
 @pytest.mark.parametrize("head", [head_of(4), head_of(5, root=b"\xff" * 32)])

@@ -145,11 +145,11 @@ async def ballot(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
 
 @router.get(
     "/elections/{election_uuid}/status/{tracker:path}",
-    response_model_exclude_none=True,
+    response_model=Status,
     openapi_extra=OPTIONAL_ACCESS,
     dependencies=[Depends(_LIVE)],
 )
-async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Status:
+async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service: Service, reader: ReaderOf) -> Response:
     """How far a ballot is; never a state before it is reached."""
     async with service.reads.acquire() as connection:
         stage, standing = await store.find_standing(connection, election_uuid, tracker)
@@ -162,7 +162,7 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         raise UnknownTracker
     linked = is_readable(Matter.SUCCESSION, stage, reader)
     place = Position(partition=standing.acceptance.partition, offset=standing.acceptance.offset)
-    return Status(
+    answer = Status(
         tracker=tracker,
         state=standing.state,
         position=place if linked else None,
@@ -174,6 +174,7 @@ async def status(election_uuid: ElectionUuidPath, tracker: TrackerPath, service:
         anchors=[AnchorOfBallot(**asdict(anchor)) for anchor in standing.anchors],
         superseded_by=standing.superseded_by if linked else None,
     )
+    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 async def _read_standing(service: BallotService, election_uuid: str, tracker: str) -> Standing | None:

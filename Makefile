@@ -233,8 +233,7 @@ performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmar
 	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP))
 
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
-	@web/node_modules/.bin/rolldown web/shared/tests/encryption.bench.ts --platform node --file .cache/bench-web.mjs >/dev/null
-	@node .cache/bench-web.mjs
+	@$(RUN) python -m benchmarks.bench_web
 
 bench-front: $(INSTALLED) ## A vote on the residents' page in Chromium: taps, seconds, first view, encryption
 	@$(RUN) python -m benchmarks.bench_front

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import numpy as np
 from evote_biometric.engine.decoding import Decoder, Limits
 from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.picture import Picture
-from evote_biometric.engine.weights import install_weights
+from evote_biometric.engine.weights import RECOGNITION, install_weights, weight_path
 from evote_local.nodes.photographs import fetch_photographs
 from evote_local.people.latencies import percentiles
 from evote_local.referendum.taken import taken_by
@@ -32,6 +34,7 @@ from benchmarks.tables import Table, tell
 
 WEBCAM_SIDE = 1280
 """Longest side of what a resident's browser sends."""
+_FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,14 @@ def alignment(people: list[tuple[str, Picture]], engine: FaceEngine) -> Table:
     return Table(["aligned by", "same person, largest", "different, smallest", "ratio", "p50 ms"], rows)
 
 
+def lend_five_points(weights: Path) -> None:
+    """deepface's own dlib backend aligns by five points, which the service's weights lack."""
+    models = find_spec("face_recognition_models")
+    assert models is not None and models.submodule_search_locations is not None, "make install"
+    shipped = Path(models.submodule_search_locations[0], "models", _FIVE_POINTS)
+    shutil.copy(shipped, weight_path(weights, RECOGNITION).with_name(_FIVE_POINTS))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reads", type=int, default=40)
@@ -139,6 +150,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         weights = Path(name)
         install_weights(weights)
+        lend_five_points(weights)
         first = workers(weights, pictures(), arguments.reads)
         with Decoder(Limits()) as decoder:
             paths = sorted(fetch_photographs().rglob("*.jpg"))

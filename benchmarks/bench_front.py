@@ -6,7 +6,6 @@ on a slow line, and how long the ballot of 2022 takes to encrypt.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 from typing import Final
@@ -21,11 +20,11 @@ from evote_local.people.voting_page import VotingPage
 from evote_local.referendum.taken import taken_by
 from playwright.sync_api import Browser
 
+from benchmarks.bench_web import bundle
 from benchmarks.performance import Row
 from benchmarks.polls import CARD, PHONE, WEIGHTS, Polls, open_polls
 from benchmarks.tables import Table, tell
 
-_ROOT: Final = Path(__file__).parents[1]
 # Lighthouse's "slow 4G" and a phone four times slower than this machine.
 _SLOW_LINE: Final = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
 _SLOW_PHONE: Final = 4
@@ -130,11 +129,7 @@ def _measure_first_view(polls: Polls) -> list[Row]:
 
 def _run_in(browser: Browser, bench: str, rate: int) -> list[Row]:
     """A program of `web/shared/tests`; a row for each line that it prints."""
-    program = _ROOT / f".cache/bench-front-{bench}.js"
-    bundler = str(_ROOT / "web/node_modules/.bin/rolldown")
-    source = str(_ROOT / f"web/shared/tests/{bench}.bench.ts")
-    command = [bundler, source, "--platform", "browser", "--format", "iife", "--file", str(program)]
-    subprocess.run(command, check=True, capture_output=True)
+    program = bundle(bench, "--platform", "browser", "--format", "iife")
     tab, lines = browser.new_page(), list[str]()
     tab.on("console", lambda message: lines.append(message.text))
     tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": rate})

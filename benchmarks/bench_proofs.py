@@ -134,6 +134,13 @@ def proofs(log: Log) -> Found:
     return found
 
 
+_PLACE = ("topic", "partition", "record_offset")
+
+
+def _digest(number: int) -> bytes:
+    return hashlib.sha256(b"%d" % number).digest()
+
+
 async def store(pool: asyncpg.Pool, log: Log) -> None:
     """Load what the tables lack of the log; the rows are those of the projection."""
     old = await newest_size(pool)
@@ -142,13 +149,16 @@ async def store(pool: asyncpg.Pool, log: Log) -> None:
             numbers = range(start, min(start + 50 * STEP, log.size))
             places = [("ballots", number % PARTITIONS, number // PARTITIONS) for number in numbers]
             await connection.copy_records_to_table(
-                "entries", records=[(i, *place, leaf(i)) for i, place in zip(numbers, places, strict=True)]
+                "entries",
+                columns=["log_index", *_PLACE, "leaf_hash"],
+                records=[(i, *place, leaf(i)) for i, place in zip(numbers, places, strict=True)],
             )
             await connection.copy_records_to_table(
                 "records",
+                columns=[*_PLACE, "value", "ballot_election", "ballot_digest", "ballot_credential", "ballot_number"],
                 records=[
-                    (*place, bytes(100), "1" * 14, hashlib.sha256(b"%d" % i).digest(), None)
-                    for i, place in zip(numbers, places, strict=True)
+                    (*place, bytes(100), "1" * 14, digest, digest.hex(), 1)
+                    for place, digest in zip(places, map(_digest, numbers), strict=True)
                 ],
             )
         await connection.executemany(

@@ -320,6 +320,7 @@ PLACES: Final = {
     "referendum": (10, "A whole referendum"),
     "referendum-2048": (12, "A whole referendum, BELENIOS-2048"),
     "voting-page": (20, "The voting page"),
+    "web": (22, "A ballot in a browser's engine"),
     "public-pages": (30, "The public pages"),
     "card": (50, "From the card to the credential"),
     "idle": (52, "What the idle stack and a release cost, by program"),

@@ -135,5 +135,8 @@ async def _answer_database_away(request: Request, error: Exception) -> Response:
 
 async def _answer_unreachable(request: Request, error: Exception) -> Response:
     if not is_outage(error):
-        raise error  # a file's: the observer's to answer
+        try:
+            raise error  # a file's: the observer's to answer
+        finally:
+            del error  # which its traceback would keep by way of this frame, with the request and its body
     return await _answer_database_away(request, error)

@@ -49,7 +49,10 @@ class ServiceApp(FastAPI):
 
 
 class _ShortWay:
-    """Calls the handlers of plain routes, and leaves all else to FastAPI."""
+    """Calls the handlers of plain routes, and leaves all else to FastAPI.
+
+    An app's ``dependency_overrides``, and its handlers for numbers of statuses, have no effect on plain routes.
+    """
 
     def __init__(self, app: ASGIApp, routes: RouteTable, handlers: _Handlers) -> None:
         self._app = app
@@ -66,11 +69,11 @@ class _ShortWay:
         try:
             response = await route.plain_handler(request)
         except Exception as error:
-            response = await self._answer(request, error)
+            # Here, and by no function that is given the error: its traceback has the frame of whoever raises it, and
+            # would keep what names it there, with the request and its body, until garbage is collected.
+            answer = next((self._handlers[kind] for kind in type(error).__mro__ if kind in self._handlers), None)
+            if answer is None:
+                raise
+            response = await answer(request, error)
+            error.__traceback__ = None  # for refusals that were raised from a variable, as Starlette does
         await response(scope, receive, send)
-
-    async def _answer(self, request: Request, error: Exception) -> Response:
-        for kind in type(error).__mro__:
-            if kind in self._handlers:
-                return await self._handlers[kind](request, error)
-        raise error

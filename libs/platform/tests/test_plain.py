@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import gc
+import weakref
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -57,6 +59,11 @@ async def _answer(request: Request, election_uuid: str, place: str, number: int,
         raise RuntimeError("secret of a voter")
     if place == "closed":
         raise Problem(CLOSED)
+    if place == "file":
+        raise FileNotFoundError
+    if place == "held":
+        refusal = Problem(CLOSED)
+        raise refusal
     body = await request.body()
     found = f"{election_uuid} {place} {number} {given} {request.scope['asked']} {len(body)}"
     request.scope["asked"].append("fastapi_inner_astack" in request.scope)
@@ -183,21 +190,54 @@ async def test_a_plain_route_is_answered_as_fastapi_would(
     }
 
 
-async def test_a_plain_route_passes_none_of_fastapis_layers(app: FastAPI) -> None:
-    def scope(way: str) -> dict[str, Any]:
-        path = f"/{way}/{ELECTION}/7/x"
-        named = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
-        return {**named, "headers": [], "client": None, "server": None, "root_path": ""}
+def scope_of(way: str, place: str = "x") -> dict[str, Any]:
+    path = f"/{way}/{ELECTION}/7/{place}"
+    named = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    return {**named, "headers": [], "client": None, "server": None, "root_path": ""}
 
+
+async def send_nowhere(_: Any) -> None: ...
+
+
+async def test_a_plain_route_passes_none_of_fastapis_layers(app: FastAPI) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(_: Any) -> None: ...
-
-    ours, theirs = scope("plain"), scope("other")
-    await app(ours, receive, send)
-    await app(theirs, receive, send)
+    ours, theirs = scope_of("plain"), scope_of("other")
+    await app(ours, receive, send_nowhere)
+    await app(theirs, receive, send_nowhere)
     assert (ours["asked"][-1], theirs["asked"][-1]) == (False, True)
+
+
+class Held:
+    """By a request."""
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize("place", ["aborted", "broken", "file", "held", "closed", "x"])
+@pytest.mark.parametrize("way", ["plain", "other"])
+async def test_a_request_that_failed_is_gone_before_garbage_is_collected(app: FastAPI, way: str, place: str) -> None:
+    """A service collects seldom, and who aborts casts must not fill its memory with their bodies."""
+
+    async def request() -> weakref.ref[Held]:
+        held = Held()
+        parts: list[dict[str, Any]] = [{"type": "http.request", "body": b"vote", "more_body": place == "aborted"}]
+
+        async def receive() -> dict[str, Any]:
+            return parts.pop() if parts else {"type": "http.disconnect"}
+
+        await app({**scope_of(way, place), "test.held": held}, receive, send_nowhere)
+        return weakref.ref(held)
+
+    requests = [await request() for _ in range(3)]
+    assert [held() for held in requests] == [None] * 3
 
 
 async def test_other_methods_and_places_are_fastapis_to_refuse(client: httpx.AsyncClient) -> None:

@@ -75,18 +75,21 @@ def make_key(namespace: str, release: str, election_uuid: str) -> str:
     pod = "auth-keys"
     nodes.apply(_operators_pod(template, pod, namespace, ["keys", "create", "--election", election_uuid]))
 
-    def ended() -> str:
-        phase = nodes.kubectl("-n", namespace, "get", "pod", pod, "-o", "jsonpath={.status.phase}")
-        return phase if phase in ("Succeeded", "Failed") else ""
+    def made() -> bool:
+        return nodes.kubectl("-n", namespace, "get", "pod", pod, "-o", "jsonpath={.status.phase}") == "Succeeded"
 
-    phase = nodes.until(ended, "the election's key is made", 180)
-    said = nodes.kubectl("-n", namespace, "logs", pod).strip()
-    if phase != "Succeeded":
-        raise Missing(f"evote-auth keys create: {said}")
+    def said() -> str:
+        return nodes.kubectl("-n", namespace, "logs", pod).strip()
+
+    try:
+        nodes.until(made, "the election's key is made", 300)
+    except Missing:
+        raise Missing(f"evote-auth keys create: {said()}") from None
+    told = said()
     nodes.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
     # SoftHSM that may not write reads what is there when it starts.
     nodes.kubectl("-n", namespace, "rollout", "restart", f"deployment/{release}-auth")
-    return said
+    return told
 
 
 def _operators_pod(template: dict[str, Any], name: str, namespace: str, arguments: list[str]) -> Resource:
@@ -102,7 +105,8 @@ def _operators_pod(template: dict[str, Any], name: str, namespace: str, argument
     for volume in spec["volumes"]:
         if volume["name"] == "token":
             volume["persistentVolumeClaim"]["readOnly"] = False
-    spec |= {"restartPolicy": "Never", "readinessGates": [_NEVER_READY]}
+    # A new pod may be up before the network knows of its arrows: its first connection is refused, as a migration's.
+    spec |= {"restartPolicy": "OnFailure", "readinessGates": [_NEVER_READY]}
     pod = named("Pod", name, namespace, spec=spec)
     pod["metadata"]["labels"] = template["metadata"]["labels"]
     return pod

@@ -6,7 +6,6 @@ event loop to come round. Who counts from the moment in which it was read would 
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 import time
@@ -17,17 +16,20 @@ from starlette.types import Scope
 ARRIVED_SCOPE_KEY: Final = "evote.arrived"
 """Where the ASGI scope has the moment of ``time.monotonic`` in which the request's head was all there; once the body
 has come, the moment of its last byte."""
+WHOLE_SCOPE_KEY: Final = "evote.whole"
+"""In the ASGI scope of a request of which everything has come, the body's last byte included."""
 _SINCE_DATA_AT: Final = 52
 """Of ``tcpi_last_data_recv`` in Linux's ``struct tcp_info`` (``linux/tcp.h``): milliseconds since bytes came."""
 
 
-def waited_s(transport: asyncio.BaseTransport) -> float:
+def waited_s(connection: socket.socket | None) -> float:
     """For how long the newest bytes of a connection have been here, in seconds; 0 where the kernel doesn't say."""
-    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return 0.0
     try:
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SINCE_DATA_AT + 4)
         milliseconds: int = struct.unpack_from("=I", told, _SINCE_DATA_AT)[0]
-    except (OSError, AttributeError, struct.error):  # no TCP, or the connection is gone: it waits for nothing
+    except (OSError, struct.error):  # no TCP, or the connection is gone: it waits for nothing
         return 0.0
     return milliseconds / 1000
 

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope
 
+from .arrival import WHOLE_SCOPE_KEY
 from .door import LAST_COMING_S
 from .plain import plain_handler
 from .problems import BODY_TOO_LARGE, BODY_TOO_SLOW, OUT_OF_SERVICE, Problem
@@ -149,7 +150,7 @@ class GuardedRoute(APIRoute):
                 raise BodyTooLarge(most)
             if not await request.app.readiness.serves():
                 raise Problem(OUT_OF_SERVICE)
-            return await handle(Request(request.scope, bounded(request.receive, most)))
+            return await handle(Request(request.scope, bounded(request.receive, most, request.scope)))
 
         async def handle_traced(request: Request) -> Response:
             with serving(request.scope, request.method, route):
@@ -158,7 +159,7 @@ class GuardedRoute(APIRoute):
         return handle_traced if TRACED in asked else handle_guarded
 
 
-def bounded(receive: Receive, max_bytes: int) -> Receive:
+def bounded(receive: Receive, max_bytes: int, scope: Scope) -> Receive:
     """The same messages, unless the body is too large or too slow: then ``BodyTooLarge`` or ``BodyTooSlow``.
 
     Behind the body's end, where only the disconnection is waited for, there is no limit.
@@ -171,13 +172,15 @@ def bounded(receive: Receive, max_bytes: int) -> Receive:
         nonlocal received, began, more
         if not more:
             return await receive()
-        loop = asyncio.get_running_loop()
-        began = loop.time() if began is None else began
-        try:
-            async with asyncio.timeout_at(began + PATIENCE_S + received / _SLOWEST_BYTES_PER_S):
-                message = await receive()
-        except TimeoutError:
-            raise BodyTooSlow from None
+        if WHOLE_SCOPE_KEY in scope:
+            message = await receive()
+        else:
+            began = asyncio.get_running_loop().time() if began is None else began
+            try:
+                async with asyncio.timeout_at(began + PATIENCE_S + received / _SLOWEST_BYTES_PER_S):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow from None
         received += len(message.get("body", b""))
         more = message["type"] == "http.request" and message.get("more_body", False)
         if received > max_bytes:

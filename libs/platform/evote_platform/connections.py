@@ -6,13 +6,15 @@ uvicorn bounds none of it: a connection that says nothing, or one byte a minute,
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .arrival import ARRIVED_SCOPE_KEY, waited_s
+from .arrival import ARRIVED_SCOPE_KEY, WHOLE_SCOPE_KEY, waited_s
+from .disconnect import LEAVING_SCOPE_KEY, Leaving
 from .door import Appointments
 from .problems import OVERLOADED, PROBLEM_MEDIA_TYPE, Problem
 
@@ -36,9 +38,12 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         _waited_bytes = 0
         _head_bytes = 0
         _in_body = False
+        _socket: socket.socket | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self._socket = transport.get_extra_info("socket")  # uvloop makes one each time that it is asked
+            self._leaving = Leaving()
             self._expect_head()
             if len(self.connections) > most and (self.server is None or self.server[1] != management_port):
                 self._refuse(*_no_room(appointments.next_s(0.0)))
@@ -46,6 +51,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             super().connection_lost(exc)
+            self._leaving.leave()
 
         def data_received(self, data: bytes) -> None:
             if self.transport.is_closing():
@@ -74,6 +80,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         def on_headers_complete(self) -> None:
             self._stop_waiting()
             self._in_body = True
+            self.scope[LEAVING_SCOPE_KEY] = self._leaving  # type: ignore[typeddict-unknown-key]
             self._note_arrival()
             super().on_headers_complete()
 
@@ -81,10 +88,11 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
             self._in_body = False
             # What a slow line takes for a body is nobody's queue.
             self._note_arrival()
+            self.scope[WHOLE_SCOPE_KEY] = True  # type: ignore[typeddict-unknown-key]
             super().on_message_complete()
 
         def _note_arrival(self) -> None:
-            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self.transport)  # type: ignore[typeddict-unknown-key]
+            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self._socket)  # type: ignore[typeddict-unknown-key]
 
         def send_400_response(self, msg: str) -> None:
             if self._head_bytes > MOST_HEAD_BYTES:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
 T = TypeVar("T")
+LEAVING_SCOPE_KEY: Final = "evote.leaving"
+"""Where the ASGI scope of a request that came by our own server has its connection's :class:`Leaving`."""
 
 
 class ClientGone(Exception):
     """The client closed the connection before the work was done; the work was stopped."""
+
+
+class Leaving:
+    """Of one connection: whether its client has left, and who is to be told of it."""
+
+    def __init__(self) -> None:
+        self.has_left = False
+        self.told: set[Callable[[], None]] = set()
+
+    def leave(self) -> None:
+        """The connection is lost."""
+        self.has_left = True
+        for tell in tuple(self.told):
+            tell()
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -23,14 +39,21 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     working, gone, ended = asyncio.current_task(), False, False
     assert working is not None, "a coroutine runs in a task"  # noqa: S101
 
-    def stop(_: object) -> None:
+    def stop() -> None:
         nonlocal gone
         if not ended:
             gone = True
             working.cancel()
 
-    going = asyncio.ensure_future(_gone(request))
-    going.add_done_callback(stop)
+    leaving: Leaving = request.scope.get(LEAVING_SCOPE_KEY) or Leaving()
+    if leaving.has_left:
+        work.close()
+        raise ClientGone
+    leaving.told.add(stop)
+    # A server that isn't ours tells only who asks, and a task for that costs a cast as much as its statement's answer.
+    going = None if LEAVING_SCOPE_KEY in request.scope else asyncio.ensure_future(_gone(request))
+    if going is not None:
+        going.add_done_callback(lambda _: leaving.leave())
     try:
         return await work
     except asyncio.CancelledError:
@@ -41,9 +64,11 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         # Who went in the moment in which the work ended has `stop` scheduled already: it would stop what comes next.
         ended = True
-        # Also when this request itself is cancelled: nothing must go on behind its back.
-        going.cancel()
-        await asyncio.wait([going])
+        leaving.told.discard(stop)
+        if going is not None:
+            # Also when this request itself is cancelled: nothing must go on behind its back.
+            going.cancel()
+            await asyncio.wait([going])
 
 
 async def _gone(request: Request) -> None:

@@ -65,11 +65,11 @@ def address_key(host: str) -> str:
 
     A subscriber is given a whole /64 (RFC 6177), and could ask from another of its addresses each time.
     """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    if ":" not in host:
         return host
-    if isinstance(address, ipaddress.IPv4Address):
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
         return host
     if (mapped := address.ipv4_mapped) is not None:
         return str(mapped)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 
 import asyncpg
@@ -179,3 +180,44 @@ async def test_a_closed_pool_is_not_ready(database_url: str) -> None:
 async def test_a_schema_has_a_plain_name(database_url: str, schema: str) -> None:
     with pytest.raises(ValueError, match="schema"):
         await open_pool(SecretStr(database_url), schema)
+
+
+async def test_a_connection_is_given_back_without_a_task_of_its_own(database_url: str) -> None:
+    made, loop = list[object](), asyncio.get_running_loop()
+
+    def noting(its_loop: asyncio.AbstractEventLoop, work: Coroutine[object, object, object]) -> asyncio.Task[object]:
+        made.append(work)
+        return asyncio.Task(work, loop=its_loop)
+
+    async with await open_pool(SecretStr(database_url), "example", max_size=1) as pool:
+        await pool.fetchval("SELECT 1")
+        loop.set_task_factory(noting)
+        try:
+            for _ in range(3):
+                assert await pool.fetchval("SELECT 1") == 1
+        finally:
+            loop.set_task_factory(None)
+        assert pool.get_idle_size() == 1
+    assert made == []
+
+
+async def test_who_is_cancelled_while_giving_a_connection_back_leaves_the_pool_whole(database_url: str) -> None:
+    async with await open_pool(SecretStr(database_url), "example", max_size=1) as pool:
+        in_transaction, before = asyncio.Event(), await pool.fetchval("SELECT pg_backend_pid()")
+
+        async def works() -> None:
+            async with pool.acquire() as connection:
+                await connection.execute("BEGIN; SELECT set_config('evote.left', 'yes', true)")
+                in_transaction.set()
+                await asyncio.Event().wait()
+
+        working = asyncio.create_task(works())
+        await in_transaction.wait()
+        working.cancel()
+        await asyncio.sleep(0)  # it gives back, and waits for its rollback
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        after = await pool.fetchrow("SELECT pg_backend_pid() AS pid, current_setting('evote.left', true) AS left")
+        assert after is not None
+        assert (after["pid"] != before, after["left"] or None) == (True, None)

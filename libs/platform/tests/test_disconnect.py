@@ -6,20 +6,43 @@ import asyncio
 from typing import Any
 
 import pytest
-from evote_platform.disconnect import ClientGone, unless_gone
+from evote_platform.disconnect import LEAVING_SCOPE_KEY, ClientGone, Leaving, unless_gone
 from starlette.requests import Request
 
 
 class Client:
-    """Its request has been read, and it stays until it goes."""
+    """Its request has been read, and it stays until it goes; a server that isn't ours tells who asks."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
         self.request = Request({"type": "http", "headers": []}, self._receive)
 
+    def go(self) -> None:
+        self.gone.set()
+
     async def _receive(self) -> Any:
         await self.gone.wait()
         return {"type": "http.disconnect"}
+
+
+class OwnClient:
+    """The same, of our own server, which tells by itself."""
+
+    def __init__(self) -> None:
+        self._leaving = Leaving()
+        self.request = Request({"type": "http", "headers": [], LEAVING_SCOPE_KEY: self._leaving}, self._receive)
+
+    def go(self) -> None:
+        self._leaving.leave()
+
+    async def _receive(self) -> Any:
+        raise AssertionError("nobody has to ask")
+
+
+@pytest.fixture(params=[Client, OwnClient])
+def client(request: pytest.FixtureRequest) -> Client | OwnClient:
+    made: Client | OwnClient = request.param()
+    return made
 
 
 class Work:
@@ -38,47 +61,62 @@ class Work:
         return "done"
 
 
-async def test_who_stays_gets_the_outcome() -> None:
-    client, work = Client(), Work()
+async def test_who_stays_gets_the_outcome(client: Client | OwnClient) -> None:
+    work = Work()
     work.end.set()
     assert await unless_gone(client.request, work.run()) == "done"
 
 
-async def test_what_the_work_raises_is_raised() -> None:
+async def test_what_the_work_raises_is_raised(client: Client | OwnClient) -> None:
     async def fails() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await unless_gone(Client().request, fails())
+        await unless_gone(client.request, fails())
 
 
-async def test_who_goes_stops_the_work() -> None:
-    client, work = Client(), Work()
+async def test_who_goes_stops_the_work(client: Client | OwnClient) -> None:
+    work = Work()
     asked = asyncio.create_task(unless_gone(client.request, work.run()))
     await work.begun.wait()
-    client.gone.set()
+    client.go()
     with pytest.raises(ClientGone):
         await asked
     assert work.stopped
 
 
-async def test_who_goes_in_the_moment_in_which_the_work_ends_stops_nothing_behind_it() -> None:
-    client, work = Client(), Work()
-    asked = asyncio.create_task(unless_gone(client.request, work.run()))
+async def test_who_goes_in_the_moment_in_which_the_work_ends_stops_nothing_behind_it(
+    client: Client | OwnClient,
+) -> None:
+    work, behind = Work(), asyncio.Event()
+
+    async def asks() -> str | None:
+        try:
+            return await unless_gone(client.request, work.run())
+        except ClientGone:
+            return None
+        finally:
+            await asyncio.sleep(0)
+            behind.set()
+
+    asked = asyncio.create_task(asks())
     await work.begun.wait()
-    client.gone.set()
+    client.go()
     work.end.set()
-    assert await asked == "done"
+    assert await asked == ("done" if isinstance(client, Client) else None)
+    assert behind.is_set()
     assert asked.cancelling() == 0
 
 
 @pytest.mark.parametrize("gone_too", [False, True])
-async def test_a_request_that_is_cancelled_stops_the_work_and_stays_cancelled(gone_too: bool) -> None:
-    client, work = Client(), Work()
+async def test_a_request_that_is_cancelled_stops_the_work_and_stays_cancelled(
+    client: Client | OwnClient, gone_too: bool
+) -> None:
+    work = Work()
     asked = asyncio.create_task(unless_gone(client.request, work.run()))
     await work.begun.wait()
     if gone_too:
-        client.gone.set()
+        client.go()
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
@@ -86,7 +124,7 @@ async def test_a_request_that_is_cancelled_stops_the_work_and_stays_cancelled(go
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_work_that_was_cancelled_elsewhere_is_nobodys_going() -> None:
+async def test_work_that_was_cancelled_elsewhere_is_nobodys_going(client: Client | OwnClient) -> None:
     work = Work()
     inner: list[asyncio.Task[Any]] = []
 
@@ -96,8 +134,16 @@ async def test_work_that_was_cancelled_elsewhere_is_nobodys_going() -> None:
         inner.append(task)
         return await work.run()
 
-    asked = asyncio.create_task(unless_gone(Client().request, noted()))
+    asked = asyncio.create_task(unless_gone(client.request, noted()))
     await work.begun.wait()
     inner[0].cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
+
+
+async def test_who_has_gone_before_the_work_begins_gets_none_of_it() -> None:
+    client, work = OwnClient(), Work()
+    client.go()
+    with pytest.raises(ClientGone):
+        await unless_gone(client.request, work.run())
+    assert not work.begun.is_set()

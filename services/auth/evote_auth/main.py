@@ -11,6 +11,7 @@ from functools import partial
 from evote_eventlog.errors import LogUnavailable, ReaderStopped
 from evote_platform.cli import OwnCommand
 from evote_platform.database import SchemaBehind, schema_pool
+from evote_platform.outages import DATABASE_AWAY
 from evote_platform.production import require_production_connections
 from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
@@ -63,6 +64,9 @@ def _keys(arguments: argparse.Namespace) -> int:
         SchemaBehind,
     ) as refusal:
         print(f"evote-auth: {refusal}", file=sys.stderr)
+        return 1
+    except DATABASE_AWAY as error:
+        print(f"evote-auth: the database can't be worked with, repeat this: {error}", file=sys.stderr)
         return 1
     return 0
 

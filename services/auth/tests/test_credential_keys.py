@@ -24,10 +24,11 @@ from evote_belenios.credentials import public_credential
 from evote_belenios.groups import group_by_name
 from evote_eventlog.events import CredentialsPublished, ElectionAbandoned, ElectionOpened, ResultCertified
 from evote_jpki.authority import Person
+from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.nodes.softhsm import SoftToken
 from evote_local.testbed import eventually, running_app
 from evote_platform.settings import Environment
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 HANAKO = Person("齋藤　花子", "茨城県つくば市研究学園１丁目１番地１", "1990-04-01", "2")
 ICHIRO = Person("山本　一郎", "茨城県つくば市吾妻２丁目２番地２", "1985-12-31", "1")
@@ -334,3 +335,15 @@ def test_production_refuses_keys_in_a_file_and_every_deployment_keys_in_two_plac
     ):
         with pytest.raises(ValidationError, match="token"):
             AuthSettings(**wrong)
+
+
+def test_who_makes_a_key_while_there_is_no_way_to_the_database_is_told_so_in_one_line(
+    in_a_token: AuthSettings, desk: TokenDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = f"postgresql://evote_auth@{LOOPBACK}:{free_port()}/evote"
+    unreached = in_a_token.model_copy(update={"database_url": SecretStr(nowhere)})
+    monkeypatch.setattr(AuthSettings, "from_environment", lambda: unreached)
+    assert PROGRAM.run(["keys", "create", "--election", "AnElection1234"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("evote-auth: the database can't be worked with, repeat this: ")
+    assert desk.ids_of("AnElection1234") == []

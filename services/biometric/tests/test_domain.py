@@ -83,19 +83,43 @@ def at_the_pages_pace(actions: Sequence[Action], poses: Mapping[str, FaceReading
     return [poses[pose] for pose, moments in steps_of([str(action) for action in actions]) for _ in moments]
 
 
-@pytest.mark.parametrize("asked", every_challenge(), ids="+".join)
-def test_who_turns_more_often_than_not_is_not_refused_though_turned_heads_read_as_lowered(
-    asked: tuple[Action, ...], reading: FaceReading
-) -> None:
-    poses = {
+@pytest.fixture
+def poses(reading: FaceReading) -> dict[str, FaceReading]:
+    """About as the puppet's are read."""
+    return {
         STRAIGHT: reading,
         Action.TURN_LEFT: replace(reading, yaw_deg=23.0, pitch_deg=-9.0, eye_openness=0.34),
         Action.TURN_RIGHT: replace(reading, yaw_deg=-18.0, pitch_deg=-7.0, eye_openness=0.26),
         Action.LOOK_UP: replace(reading, pitch_deg=9.0, eye_openness=0.26),
         Action.BLINK: replace(reading, pitch_deg=2.0, eye_openness=0.21),
     }
+
+
+@pytest.mark.parametrize("asked", every_challenge(), ids="+".join)
+def test_who_turns_more_often_than_not_is_not_refused_though_turned_heads_read_as_lowered(
+    asked: tuple[Action, ...], poses: dict[str, FaceReading]
+) -> None:
     burst = at_the_pages_pace(asked, poses)
     assert len(require_live(burst, asked, THRESHOLD)) == 2 * (len(asked) + 1)
+
+
+@pytest.mark.parametrize("is_late", [lambda pose: pose == STRAIGHT, lambda _: True], ids=["to return", "always"])
+@pytest.mark.parametrize("asked", every_challenge(), ids="+".join)
+def test_who_follows_the_words_late_is_not_refused(
+    asked: tuple[Action, ...], is_late: Callable[[str], bool], poses: dict[str, FaceReading]
+) -> None:
+    """The first picture of a step may still show the pose before it."""
+    burst: list[FaceReading] = []
+    for pose, moments in steps_of([str(action) for action in asked]):
+        late = burst[-1:] if is_late(pose) else []
+        burst += [*late, *[poses[pose] for _ in moments[len(late) :]]]
+    assert len(require_live(burst, asked, THRESHOLD)) >= len(asked) + 2
+
+
+def test_where_a_face_rests_is_in_the_middle_of_its_noise(reading: FaceReading) -> None:
+    """Not below it: who nods by less than a look upwards would be taken to look up."""
+    nods = [replace(reading, pitch_deg=pitch) for pitch in (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 7.0)]
+    assert refusal(nods) is RejectionReason.STILL_PHOTO
 
 
 def test_two_long_blinks_and_two_of_nature_leave_the_eyes_at_rest_open(reading: FaceReading) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, product
 from pathlib import Path
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 from evote_biometric.domain.copies import COPIED, nearest
@@ -18,7 +19,9 @@ from evote_biometric.domain.reading import FaceReading
 from evote_biometric.domain.refusals import FaceRefused
 from evote_biometric.engine.decoding import Limits, decode
 from evote_biometric.engine.face_engine import FaceEngine
-from evote_biometric.engine.picture import Picture
+from evote_biometric.engine.finding import FaceFinder
+from evote_biometric.engine.geometry import RIGHT_EYE, Points
+from evote_biometric.engine.picture import Picture, Pixels
 from evote_biometric.engine.weights import RECOGNITION, WeightsDifferent, WeightsMissing, check_weights, weight_path
 from evote_local.people.face import Poses, steps_of
 from evote_local.people.puppet import Gesture, Puppet, encode
@@ -59,6 +62,39 @@ def test_a_template_has_length_one_and_is_the_same_each_time(engine: FaceEngine,
 
 def test_no_face_reads_as_no_face(engine: FaceEngine) -> None:
     reading = engine.read(Picture(np.full((480, 640, 3), 128, np.uint8), 640, 480))
+    assert (reading.faces, reading.template, reading.genuineness) == (0, (), 0)
+
+
+def _on_one_another(points: Points) -> None:
+    points[:] = points[0]
+
+
+def _eyes_without_width(points: Points) -> None:
+    points[RIGHT_EYE] = points[RIGHT_EYE].mean(axis=0)
+
+
+def _no_number(points: Points) -> None:
+    points[30, 0] = np.nan
+
+
+def _an_eye_no_number(points: Points) -> None:
+    points[37] = np.inf
+
+
+@pytest.mark.parametrize("spoil", [_on_one_another, _eyes_without_width, _no_number, _an_eye_no_number])
+def test_landmarks_that_no_head_has_read_as_no_face(
+    engine: FaceEngine, portrait: Picture, spoil: Callable[[Points], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as angles that are no numbers, of which there is no median, nor as a fault of ours."""
+    find = FaceFinder.points
+
+    def spoilt(self: FaceFinder, pixels: Pixels, box: dlib.rectangle) -> Points:
+        points = find(self, pixels, box).copy()
+        spoil(points)
+        return points
+
+    monkeypatch.setattr(FaceFinder, "points", spoilt)
+    reading = engine.read(portrait)
     assert (reading.faces, reading.template, reading.genuineness) == (0, (), 0)
 
 

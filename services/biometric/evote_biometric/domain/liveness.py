@@ -129,8 +129,12 @@ def _rest_of(seen: Sequence[FaceReading]) -> _RestingFace:
     openness = sorted(reading.eye_openness for reading in ahead)
     # The more open half: two blinks close the eyes in half of these frames, and nature in some more.
     eye_openness = median(openness[len(openness) // 2 :])
-    awake = [reading for reading in ahead if reading.eye_openness >= eye_openness * _CLOSED]
-    return _RestingFace(yaw_deg, median(reading.pitch_deg for reading in awake), eye_openness)
+    pitches = sorted(reading.pitch_deg for reading in ahead if reading.eye_openness >= eye_openness * _CLOSED)
+    # Without those that are raised: of two looks upwards and a head that is late to return, they are most. The lower
+    # half's median is a face at rest, but in the noise's lower half.
+    lowered_deg = median(pitches[: (len(pitches) + 1) // 2])
+    pitch_deg = median(pitch for pitch in pitches if pitch <= lowered_deg + _CENTRE_PITCH_DEG)
+    return _RestingFace(yaw_deg, pitch_deg, eye_openness)
 
 
 def _pose(reading: FaceReading, rest: _RestingFace) -> _Pose:

@@ -17,7 +17,7 @@ from evote_biometric.engine.appearance import (
     screen_pattern,
 )
 from evote_biometric.engine.finding import CHIP_SIDE, FaceFinder, align
-from evote_biometric.engine.geometry import estimate_pose, eye_openness
+from evote_biometric.engine.geometry import NoFaceLikeThat, estimate_pose, eye_openness
 from evote_biometric.engine.picture import Picture, Pixels
 from evote_biometric.engine.sketch import sketch_of
 from evote_biometric.engine.weights import check_weights
@@ -51,13 +51,17 @@ class FaceEngine:
         self._embed(nobody)
 
     def read(self, picture: Picture) -> FaceReading:
-        """Measure the largest face of a picture."""
+        """Measure the largest face of a picture; one that no head looks like is none, and every measure is finite."""
         boxes = self._finder.find(picture.pixels)
         if not boxes:
             return _no_face(picture)
         box = max(boxes, key=lambda found: found.area())
         points = self._finder.points(picture.pixels, box)
-        face, pose = _crop(picture.pixels, box), estimate_pose(points)
+        try:
+            pose, openness = estimate_pose(points), eye_openness(points)
+        except NoFaceLikeThat:
+            return _no_face(picture)  # whatever the finder took for one
+        face = _crop(picture.pixels, box)
         light = measure_light(face)
         chip = align(picture.pixels, points)
         return FaceReading(
@@ -71,7 +75,7 @@ class FaceEngine:
             yaw_deg=pose.yaw_deg,
             pitch_deg=pose.pitch_deg,
             roll_deg=pose.roll_deg,
-            eye_openness=eye_openness(points),
+            eye_openness=openness,
             mouth_covered=1 - certainty(lip_difference(picture.pixels, points), *_LIPS),
             eyes_covered=certainty(eyes_difference(picture.pixels, points), *_EYES),
             genuineness=1 - certainty(screen_pattern(face), *_SCREEN),

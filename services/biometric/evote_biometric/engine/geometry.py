@@ -31,6 +31,10 @@ _HEAD = np.array(
 first, points of the mesh read a look upwards at half of what it is; fitted to the second, a turn (ADR 11)."""
 
 
+class NoFaceLikeThat(Exception):
+    """Landmarks of which no angle, or no eye's openness, can be told: they lie on one another, or are no numbers."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """Where the head points, in degrees; see ``FaceReading`` for the signs."""
@@ -45,11 +49,19 @@ def estimate_pose(points: Points) -> Pose:
 
     The camera is taken to look straight at the face from about an arm's length. What the real one's focal length and
     the face's place in the picture change is less than what they would add in noise, for nobody knows them.
+
+    Raises:
+        NoFaceLikeThat: there is no such fit.
     """
     centre, extent = points.mean(axis=0), float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
     camera = np.array([(_DISTANCE * extent, 0, centre[0]), (0, _DISTANCE * extent, centre[1]), (0, 0, 1)])
     seen = np.ascontiguousarray(points[list(_POSED)], dtype=np.float64)
-    _, rotation, _ = cv2.solvePnP(_HEAD, seen, camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
+    try:
+        _, rotation, _ = cv2.solvePnP(_HEAD, seen, camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
+    except cv2.error:
+        raise NoFaceLikeThat from None
+    if not np.isfinite(rotation).all():
+        raise NoFaceLikeThat
     matrix, _ = cv2.Rodrigues(rotation)
     forward, up = matrix @ (0, 0, -1), matrix @ (0, -1, 0)
     return Pose(
@@ -61,10 +73,16 @@ def estimate_pose(points: Points) -> Pose:
 
 
 def eye_openness(points: Points) -> float:
-    """Eye aspect ratio (Soukupová and Čech, 2016): height over width, the mean of both eyes."""
+    """Eye aspect ratio (Soukupová and Čech, 2016): height over width, the mean of both eyes.
+
+    Raises:
+        NoFaceLikeThat: an eye has no width.
+    """
     return (_aspect(points[RIGHT_EYE]) + _aspect(points[LEFT_EYE])) / 2
 
 
 def _aspect(eye: Points) -> float:
-    height = np.linalg.norm(eye[1] - eye[5]) + np.linalg.norm(eye[2] - eye[4])
-    return float(height / (2 * np.linalg.norm(eye[0] - eye[3])))
+    height, width = np.linalg.norm(eye[1] - eye[5]) + np.linalg.norm(eye[2] - eye[4]), np.linalg.norm(eye[0] - eye[3])
+    if not (np.isfinite(height) and width > 0):
+        raise NoFaceLikeThat
+    return float(height / (2 * width))

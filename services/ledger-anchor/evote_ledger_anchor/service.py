@@ -116,8 +116,8 @@ async def running(
             LedgerProjection(key.verifier),
             producer,
             ProjectionMetrics(registry),
-            # Nothing ends the rest of a replica that has ballots' partitions and not the log's, and a checkpoint can't be
-            # served before the records in it.
+            # Nothing ends the rest of a replica that has ballots' partitions and not the log's, and a checkpoint
+            # can't be served before the records in it.
             round_s=UNHURRIED_S,
             awaited=[Topic.LEDGER],
             on_applied=means.wakes.applied,

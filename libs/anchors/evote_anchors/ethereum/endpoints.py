@@ -68,7 +68,8 @@ class Endpoints:
         ``clock`` gives seconds that never go back.
         """
         self._endpoints = [
-            _Endpoint(AsyncWeb3(HttpProvider(url, timeout_s=timeout_s), middleware=[], modules=None)) for url in urls
+            _Endpoint(AsyncWeb3(HttpProvider(url, timeout_s=timeout_s, clock=clock), middleware=[], modules=None))
+            for url in urls
         ]
         self._chain_id = chain_id
         self._admit = admit

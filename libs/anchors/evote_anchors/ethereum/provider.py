@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -11,6 +13,11 @@ from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 _HTTP_TOO_MANY_REQUESTS = 429
+_AT_ONCE = 8
+_TOGETHER_AGAIN_S = 30
+"""An endpoint that was well and took no batch may have been so for a moment: a gateway's error to one of them."""
+
+_log = logging.getLogger(__name__)
 
 
 class EndpointFailed(Exception):
@@ -36,7 +43,8 @@ class HttpProvider(AsyncJSONBaseProvider):
     its sessions behind a lock of the whole process that a cancelled call can leave locked for ever.
     """
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
+    def __init__(self, url: str, *, timeout_s: float, clock: Callable[[], float]) -> None:
+        """``clock`` gives seconds that never go back."""
         super().__init__()
         parts = urlsplit(url)
         self.name = parts.hostname or "?"
@@ -46,7 +54,8 @@ class HttpProvider(AsyncJSONBaseProvider):
         self._url = url
         self._timeout = ClientTimeout(total=timeout_s)
         self._session: ClientSession | None = None
-        self._takes_batches = True
+        self._clock = clock
+        self._is_apart, self._apart_until = False, float("-inf")
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One call; raises :class:`EndpointFailed`. An error that the node states is part of the answer."""
@@ -57,13 +66,26 @@ class HttpProvider(AsyncJSONBaseProvider):
         self, batch_requests: list[tuple[RPCEndpoint, Any]]
     ) -> list[RPCResponse] | RPCResponse:
         """Several calls by one request, each with its answer as :meth:`make_request` gives it; in whatever order the
-        node likes. An endpoint that takes no such request is asked one by one, from then on.
+        node likes. An endpoint that is well and took no such request is asked one by one, for half a minute.
         """
-        if self._takes_batches and (answers := await self._batch(batch_requests)) is not None:
-            return answers
-        one_by_one = [await self.make_request(method, params) for method, params in batch_requests]
-        self._takes_batches = False  # it is well, and did not take them together
-        return one_by_one
+        if self._clock() < self._apart_until:
+            return await self._one_by_one(batch_requests)
+        answers = await self._batch(batch_requests)
+        if answers is None:
+            answers = await self._one_by_one(batch_requests)
+            # It is well, and did not take them together.
+            if not self._is_apart:
+                _log.warning("the Ethereum endpoint %s takes no calls together: they are asked one by one", self.name)
+            self._is_apart, self._apart_until = True, self._clock() + _TOGETHER_AGAIN_S
+        else:
+            self._is_apart = False
+        return answers
+
+    async def _one_by_one(self, calls: Sequence[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        answers: list[RPCResponse] = []
+        for at in range(0, len(calls), _AT_ONCE):
+            answers += await asyncio.gather(*(self.make_request(*call) for call in calls[at : at + _AT_ONCE]))
+        return answers
 
     async def _batch(self, calls: Sequence[tuple[RPCEndpoint, Any]]) -> list[RPCResponse] | None:
         """None: refused as a whole."""
@@ -81,7 +103,10 @@ class HttpProvider(AsyncJSONBaseProvider):
         # JSON-RPC 2.0, section 6: the answers come in any order.
         by_id = {response["id"]: response for response in responses if _has_id(response)}
         if by_id.keys() != {request["id"] for request in requests}:
-            raise EndpointFailed("answers a batch with other calls' answers, or not with all")
+            # Such as geth's answer to a batch that is too large for it: a list of one error, with the first call's id.
+            if any(map(_is_rate_limit, responses)):
+                raise EndpointFailed("limits our calls")
+            return None
         return [_checked(request["method"], by_id[request["id"]]) for request in requests]
 
     async def _exchange(self, what: str, body: bytes) -> Any:
@@ -118,11 +143,11 @@ def _has_id(response: Any) -> bool:
 def _checked(what: str, response: Any) -> RPCResponse:
     if not isinstance(response, dict) or not response.keys() & {"result", "error"}:
         raise EndpointFailed(f"answers {what} with something that is not JSON-RPC")
-    if _is_rate_limit(cast(RPCResponse, response)):
+    if _is_rate_limit(response):
         raise EndpointFailed("limits our calls")
     return cast(RPCResponse, response)
 
 
-def _is_rate_limit(response: RPCResponse) -> bool:
-    error = response.get("error")
+def _is_rate_limit(response: Any) -> bool:
+    error = response.get("error") if isinstance(response, dict) else None
     return isinstance(error, dict) and error.get("code") == _HTTP_TOO_MANY_REQUESTS

@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 _MOST_BLOCKS = 10_000
 """Of one search: what most providers allow. Where one allows less, the range is halved until it answers."""
-_LOGS_AT_ONCE = 50
-"""Of which block and transaction are asked by one request: nodes take at least a hundred calls in one."""
+_LOGS_AT_ONCE = 10
+"""Of which block and transaction are asked by one request: some providers take no more than twenty calls in one."""
 
 
 class NodeRefused(ChainUnavailable):

@@ -116,6 +116,8 @@ class Doorway:
         self.requests = 0
         self.batches: int | dict[str, Any] | list[Any] | Literal["pass"] = "pass"
         """What becomes of whatever asks several calls at once, as a whole."""
+        self.most_together: int | None = None
+        """More calls than these in one request are refused in geth's way: a list of one error for the first of them."""
         self._closing = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -125,6 +127,9 @@ class Doorway:
         self.calls += [one["method"] for one in together]
         if call is together and self.batches != "pass":
             return self._refusal(self.batches)
+        if call is together and self.most_together is not None and len(call) > self.most_together:
+            error = {"code": -32600, "message": "batch too large"}
+            return web.json_response([{"jsonrpc": "2.0", "id": call[0]["id"], "error": error}])
         fates = [self.rule(one["method"], one["params"]) for one in together]
         # What befalls one call befalls the request, unless it is an answer of its own.
         fate = next((fate for fate in fates if not isinstance(fate, dict) and fate != "pass"), fates[0])

@@ -231,8 +231,54 @@ async def test_an_outage_between_does_not_part_calls_for_ever(
     assert doorway.requests - asked == 2
 
 
+async def test_a_batch_that_is_too_large_for_geth_is_asked_one_by_one_and_the_next_one_together(
+    new_writer: Callable[..., EthereumWriter],
+    contract: ContractAt,
+    doorway: Any,
+    clock: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    await writer.submit(HEAD)
+    last = (await writer.head()).block
+
+    async def look() -> int:
+        asked = doorway.requests
+        assert [found.anchor for found in await writer.anchors(ORIGIN, 0, last)] == [HEAD]
+        return doorway.requests - asked
+
+    doorway.most_together = 1
+    assert await look() == 5  # with the batch that was refused
+    assert await look() == 4
+    clock.now += 30
+    await writer.head()  # the endpoints are looked at
+    assert await look() == 5
+    assert caplog.text.count("takes no calls together") == 1
+    doorway.most_together = None
+    assert await look() == 4
+    clock.now += 30
+    await writer.head()
+    assert await look() == 2
+
+
+async def test_many_anchors_are_told_by_batches_of_twenty_calls_at_most(
+    new_writer: Callable[..., EthereumWriter],
+    contract: ContractAt,
+    doorway: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    doorway.most_together = 20
+    writer = new_writer(at=replace(contract, rpc_urls=(doorway.url,)))
+    sizes = list(range(1, 13))
+    for size in sizes:
+        await writer.submit(replace(HEAD, size=size))
+    last = (await writer.head()).block
+    assert [found.anchor.size for found in await writer.anchors(ORIGIN, 0, last)] == sizes
+    assert "together" not in caplog.text
+
+
 @pytest.mark.parametrize("answered", [[], [{"id": 10**6, "result": "0x0"}], ["0x0"], [{"id": [], "result": "0x0"}]])
-async def test_answers_to_other_calls_than_were_asked_are_none(
+async def test_answers_to_other_calls_than_were_asked_are_none_and_these_are_asked_one_by_one(
     answered: list[Any], writer: EthereumWriter, new_reader: Callable[..., EthereumReader], chain: Any, doorway: Any
 ) -> None:
     await writer.submit(HEAD)
@@ -240,8 +286,7 @@ async def test_answers_to_other_calls_than_were_asked_are_none(
     doorway.batches = answered
     reader = new_reader(rpc_urls=(doorway.url, chain.node.rpc_url))
     assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]
-    with pytest.raises(ChainUnavailable, match="batch"):
-        await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)
+    assert [found.anchor for found in await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)] == [HEAD]
 
 
 async def test_answers_come_in_any_order(

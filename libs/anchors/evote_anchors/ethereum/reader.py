@@ -43,6 +43,8 @@ class EthereumReader:
         self._address = contract.checksummed
         self._anchor_contract = contract.account
         self._finality_depth = contract.finality_depth
+        self._heights: dict[Web3, int] = {}
+        """Each endpoint's newest block, as it told it last."""
         self._endpoints = Endpoints(
             contract.rpc_urls,
             contract.chain_id,
@@ -58,7 +60,7 @@ class EthereumReader:
 
     async def head(self) -> ChainHead:
         """How far the chain is now."""
-        block = await self._ask(lambda web3: web3.eth.block_number)
+        block = await self._ask(self._height)
         return ChainHead(block, max(block - self._finality_depth, -1))
 
     async def newest(self, origin: str) -> Anchor | None:
@@ -96,6 +98,10 @@ class EthereumReader:
         except Web3Exception as error:
             raise NodeRefused(f"the node's answer is an error: {error}") from error
 
+    async def _height(self, web3: Web3) -> int:
+        self._heights[web3] = height = await web3.eth.block_number
+        return height
+
     async def _admit(self, web3: Web3) -> None:
         verify_code(await web3.eth.get_code(self._address), self._address)
 
@@ -110,7 +116,13 @@ class EthereumReader:
         async def search(web3: Web3) -> list[LogReceipt]:
             # Most nodes answer for the blocks that they have, and say nothing of those that they don't have yet: the
             # anchors in them would seem to be missing from the chain.
-            newest, logs = await together(web3, [web3.eth.block_number, web3.eth.get_logs(wanted)])
+            # A height that an earlier request told: within one, the search may come first, and its last block then.
+            if (newest := self._heights.get(web3, -1)) < last:
+                newest = await self._height(web3)
+            if newest >= last:
+                # And once more with it: a name may stand for several nodes.
+                newest, logs = await together(web3, [web3.eth.block_number, web3.eth.get_logs(wanted)])
+                self._heights[web3] = newest
             if newest < last:
                 raise EndpointFailed(f"is at block {newest}, and block {last} was asked for")
             return cast(list[LogReceipt], logs)

@@ -130,7 +130,8 @@ class Doorway:
         if call is together and self.most_together is not None and len(call) > self.most_together:
             error = {"code": -32600, "message": "batch too large"}
             return web.json_response([{"jsonrpc": "2.0", "id": call[0]["id"], "error": error}])
-        fates = [self.rule(one["method"], one["params"]) for one in together]
+        # The last one first: a node works on them in any order.
+        fates = [self.rule(one["method"], one["params"]) for one in together[::-1]][::-1]
         # What befalls one call befalls the request, unless it is an answer of its own.
         fate = next((fate for fate in fates if not isinstance(fate, dict) and fate != "pass"), fates[0])
         if isinstance(fate, int):

@@ -144,6 +144,27 @@ async def test_anchors_are_not_read_from_an_endpoint_that_has_not_got_their_bloc
         await new_reader(rpc_urls=(doorway.url,)).anchors(ORIGIN, 0, last)
 
 
+async def test_a_block_that_comes_between_two_calls_of_a_request_hides_no_anchor(
+    writer: EthereumWriter, new_reader: Callable[..., EthereumReader], chain: Any, doorway: Any
+) -> None:
+    await writer.submit(HEAD)
+    last, searched = (await writer.head()).block, False
+
+    def rule(method: str, params: list[Any]) -> Any:
+        """A node that gets the last block behind a search, and works on the search before the height."""
+        nonlocal searched
+        if method == "eth_blockNumber":
+            return {"result": hex(last if searched else last - 1)}
+        if method != "eth_getLogs" or searched:
+            return "pass"
+        searched = True
+        return {"result": []}
+
+    doorway.rule = rule
+    reader = new_reader(rpc_urls=(doorway.url, chain.node.rpc_url))
+    assert [found.anchor for found in await reader.anchors(ORIGIN, 0, last)] == [HEAD]
+
+
 async def test_all_endpoints_failing_is_said_without_their_tokens(
     new_reader: Callable[..., EthereumReader], doorway: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

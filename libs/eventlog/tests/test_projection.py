@@ -181,7 +181,7 @@ async def test_a_rest_keeps_nobody_from_hearing_how_far_the_tables_are(
         await producer.publish(new_ballot(0))
         async with asyncio.timeout(60):
             await resting.wait()
-        async with asyncio.timeout(20):  # less than aiokafka's own patience with a broker
+        async with asyncio.timeout(8):  # less than the client's own patience with a broker
             while not await runner.caught_up():
                 pass
     finally:

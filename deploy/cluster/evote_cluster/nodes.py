@@ -155,7 +155,11 @@ def traces() -> set[str]:
 
 def load(images: Iterable[Bundle]) -> None:
     """Bring images to each node, to all at once, and call each by what it is, as it would be called after a registry
-    had given it."""
+    had given it.
+
+    What a node has already stays, and what it has of earlier builds goes: no registry could bring it back, and so no
+    kubelet collects it before the disk is full.
+    """
     wanted = list(images)
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(_load, number, wanted) for number in numbers()]:
@@ -163,15 +167,17 @@ def load(images: Iterable[Bundle]) -> None:
 
 
 def _load(number: int, images: Sequence[Bundle]) -> None:
-    loaded = run_folder() / f"node{number}/loaded"
-    loaded.mkdir(exist_ok=True)
+    had = [line.split() for line in _ctr(number, "images", "ls").splitlines()[1:]]
+    digests, names = {image.digest for image in images}, set[str]()
+    for name, _, digest, *_ in had:
+        if digest in digests:
+            names.add(name)
+        else:
+            _ctr(number, "images", "rm", name)
     for image in images:
-        stamp = loaded / image.digest.removeprefix("sha256:")
-        if stamp.exists():
-            continue
-        _ctr(number, "images", "import", str(image.archive))
-        _ctr(number, "images", "tag", "--force", image.name, image.reference)
-        stamp.touch()
+        if image.reference not in names:
+            _ctr(number, "images", "import", str(image.archive))
+            _ctr(number, "images", "tag", "--force", image.name, image.reference)
 
 
 def kubectl(*words: str, stdin: str | None = None, timeout_s: float = 300) -> str:
@@ -479,7 +485,7 @@ def _ready_nodes() -> int:
     return sum(line.split()[1] == "Ready" for line in listed.splitlines())
 
 
-def _ctr(number: int, *words: str) -> None:
+def _ctr(number: int, *words: str) -> str:
     own = run_folder() / f"node{number}"
     first = (own / "pid").read_text().strip()
     command = ["nsenter", "--target", first, "--mount", "--pid", "ctr", "--address", f"{own}/containerd.sock"]
@@ -488,6 +494,7 @@ def _ctr(number: int, *words: str) -> None:
     )
     if done.returncode != 0:
         raise Missing(f"node{number}: ctr {' '.join(words)} failed: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _ip(*words: str) -> None:

@@ -312,3 +312,27 @@ def test_of_an_archives_log_what_was_written_before_a_segment_is_found_by_its_na
     assert erasure.older_segments(tmp_path, names[1]) == names[:1]
     assert erasure.older_segments(tmp_path, names[2]) == names[:2]
     assert erasure.older_segments(tmp_path, names[0]) == []
+
+
+def test_a_node_gets_what_it_lacks_and_loses_what_earlier_builds_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what containerd lists, here a stand-in: a kubelet under pressure may have collected what was loaded once."""
+    had, fresh = (Bundle(Path(f"{name}.tar"), f"evote.local/{name}:1", f"sha256:{name}") for name in ("pause", "edge"))
+    media, done = "application/vnd.oci.image.manifest.v1+json", list[tuple[str, ...]]()
+    rows = [had.name, had.reference, "sha256:id-of-pause"]
+    listed = [f"{name} {media} {had.digest} 1 KiB linux/amd64 -" for name in rows]
+    listed += [f"{name} {media} sha256:before 1 KiB linux/amd64 -" for name in ("evote.local/edge:1", "sha256:id")]
+
+    def ctr(number: int, *words: str) -> str:
+        done.append(words[1:])
+        return "\n".join(["REF TYPE DIGEST SIZE PLATFORMS LABELS", *listed])
+
+    monkeypatch.setattr(nodes, "_ctr", ctr)
+    monkeypatch.setattr(nodes, "numbers", lambda: [1])
+    nodes.load([had, fresh])
+    assert done == [
+        ("ls",),
+        ("rm", "evote.local/edge:1"),
+        ("rm", "sha256:id"),
+        ("import", "edge.tar"),
+        ("tag", "--force", fresh.name, fresh.reference),
+    ]

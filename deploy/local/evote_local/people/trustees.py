@@ -64,17 +64,23 @@ class LocalTrustee:
         """What the trustee hands to the officers."""
         return key_text(identity_of(self._secret()).public_key())
 
-    def do_step(self, election_uuid: str, heard: CeremonyCode | None) -> None:
-        """Do the next step of the ceremony, as soon as the log shows that it is this trustee's turn.
+    def do_step(self, election_uuid: str, step: str, heard: CeremonyCode | None) -> None:
+        """Do a step of the ceremony, as soon as the log shows that it is this trustee's turn.
 
         Args:
+            step: of :data:`STEPS`. Until the log shows the one before, which tally has, that is still the next one.
             heard: the code that another trustee read out, once certificates are complete.
         """
         person = FromArguments(None if heard is None else heard.text, approved=True)
-        message = _as_soon_as_logged(
-            lambda: sign_step(self._secret(), self._records(), self._log(), election_uuid, person, secrets.token_bytes)
-        )
-        self._submit(message)
+
+        def sign() -> Message:
+            log = self._log()
+            message = sign_step(self._secret(), self._records(), log, election_uuid, person, secrets.token_bytes)
+            if message.step != step:
+                raise NothingToDo(f"{self.name}: the log does not show yet what tally has of the step before {step}")
+            return message
+
+        self._submit(_as_soon_as_logged(sign))
 
     def code(self, election_uuid: str) -> CeremonyCode:
         """What this trustee reads out to the others."""
@@ -132,13 +138,13 @@ def make_keys(trustees: Sequence[LocalTrustee], election_uuid: str) -> None:
             codes = [trustee.code(election_uuid) for trustee in trustees]
             heard = dict(zip(trustees, [*codes[1:], codes[0]], strict=True))
         for trustee in trustees:
-            trustee.do_step(election_uuid, heard[trustee])
+            trustee.do_step(election_uuid, step, heard[trustee])
 
 
 def confirm_setup(trustees: Sequence[LocalTrustee], election_uuid: str) -> None:
     """All trustees confirm the final texts, once the roll is frozen."""
     for trustee in trustees:
-        trustee.do_step(election_uuid, None)
+        trustee.do_step(election_uuid, STEPS[-1], None)
 
 
 def _as_soon_as_logged(act: Callable[[], Done]) -> Done:

@@ -251,10 +251,8 @@ async def test_an_anchor_that_a_reorganisation_moves_beside_a_larger_one_is_anno
     assert await place.rows() == [(1, True), (2, True)]
 
 
-@pytest.mark.parametrize("depth", [0, 2])
-@pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])
-async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None], depth: int) -> None:
-    place.producer.script = iter(script)
+async def _anchored_at(place: Place, depth: int) -> int:
+    """The size that is final behind so many blocks."""
     place.chain.finality_depth = depth
     async with place.anchoring():
         size = await place.grow()
@@ -263,6 +261,14 @@ async def test_an_announcement_that_fails_is_made_again(place: Place, script: li
         for _ in range(depth):
             place.chain.mine()
         await eventually(lambda: place.verified(size))
+    return size
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize("script", [[LOST], [LANDED], [WORKS, LOST], [WORKS, LANDED], [LOST, LANDED]])
+async def test_an_announcement_that_fails_is_made_again(place: Place, script: list[Fault | None], depth: int) -> None:
+    place.producer.script = iter(script)
+    size = await _anchored_at(place, depth)
     assert place.chain.sizes() == [size]
 
 
@@ -273,14 +279,7 @@ async def test_an_announcement_that_fails_is_made_again(place: Place, script: li
 async def test_what_is_final_when_it_is_found_is_told_at_once(
     place: Place, depth: int, written: list[list[type[EventData]]]
 ) -> None:
-    place.chain.finality_depth = depth
-    async with place.anchoring():
-        size = await place.grow()
-        if depth:
-            await eventually(lambda: _is(place, [(size, False)]))
-        for _ in range(depth):
-            place.chain.mine()
-        await eventually(lambda: place.verified(size))
+    await _anchored_at(place, depth)
     assert place.producer.written == written
 
 

@@ -82,8 +82,8 @@ _BROKER_FLAGS = (
     *_JVM_FLAGS,
     # Else its pages are touched one after the other for ten minutes, and look like memory that somebody keeps.
     "-XX:+AlwaysPreTouch",
-    # C2's code takes half of the processor that C1's does, once it is there. What runs only while a broker starts is
-    # not worth its compiling: that would double what a start takes.
+    # C2's code takes less of a processor than C1's, once it is there. What runs only while a broker starts is not worth
+    # its compiling.
     "-XX:CompileThresholdScaling=3",
 )
 _PROGRAM_FLAGS = (*_JVM_FLAGS, "-XX:TieredStopAtLevel=1")

@@ -1,8 +1,8 @@
 """Whether anything that is locked is known to be vulnerable: ``make audit``.
 
 pip-audit is asked about ``uv.lock``, ``npm audit`` about each ``package-lock.json``, and cargo-audit, where it is
-installed, about each ``Cargo.lock``, and so is cargo-deny, by the rules in ``deny.toml``. The status is 0 when all answered that nothing is known, 1 when something is, and
-2 when there was something that a source didn't answer for.
+installed, about each ``Cargo.lock``, and so is cargo-deny, by the rules in ``deny.toml``. The status is 0 when all
+answered that nothing is known, 1 when something is, and 2 when there was something that a source didn't answer for.
 """
 
 from __future__ import annotations
@@ -104,6 +104,19 @@ class _CargoAudit(BaseModel):
     vulnerabilities: _VulnerableCrates
 
 
+class _DenyFields(BaseModel):
+    severity: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class _CargoDeny(BaseModel):
+    """A line that ``cargo deny --format json`` prints."""
+
+    type: str
+    fields: _DenyFields
+
+
 class _NpmRefusal(BaseModel):
     """What ``npm audit --json`` prints when the registry gave no report."""
 
@@ -143,19 +156,6 @@ def read_npm_audit(of: str, output: str, errors: str) -> Audit:
             return Audit(of, tuple(known), ())
         case _NpmRefusal(message=message):
             return Audit(of, (), (message,))
-
-
-class _DenyFields(BaseModel):
-    severity: str = ""
-    code: str = ""
-    message: str = ""
-
-
-class _CargoDeny(BaseModel):
-    """A line that ``cargo deny --format json`` prints."""
-
-    type: str
-    fields: _DenyFields
 
 
 def read_cargo_audit(of: str, output: str, errors: str) -> Audit:

@@ -56,8 +56,10 @@ def secret_calls(group: Group, monkeypatch: pytest.MonkeyPatch) -> Iterator[list
         original = getattr(type(group), name)
         monkeypatch.setattr(type(group), name, lambda *all_: (refuse(all_), original(*all_))[1])
 
-    def fixed_base(itself: Group, base: Any, original: Any = type(group).fixed_base) -> Any:
-        power = original(itself, base)
+    table_of = type(group).fixed_base
+
+    def fixed_base(itself: Group, base: Any) -> Any:
+        power = table_of(itself, base)
         return lambda exponent: (refuse([exponent]), power(exponent))[1]
 
     def secret(name: str) -> None:
@@ -123,7 +125,7 @@ def test_a_ballot_is_made_by_secret_powers_of_nonces_and_choices(
     text = generate_ballot(
         election, generate(group, RANDOM), [[Secret(value) for value in chosen] for chosen in choices], RANDOM
     )
-    # Credential and signature; for each of five choices alpha, beta and g^choice; three for each of 10 + 2 + 2 + 3 branches.
+    # Credential and signature; alpha, beta and g^choice of five choices; three for each of 10 + 2 + 2 + 3 branches.
     expected = [] if election.compiled is not None else ["secret_power"] * 22 + ["secret_power_generator"] * 46
     assert sorted(secret_calls) == expected
     verify_ballot(election, parse_ballot(election, text))

@@ -64,8 +64,8 @@ class Belenios2048:
         return self._generator_power(exponent)
 
     def secret_power(self, base: Element, exponent: int) -> Element:
-        # GMP's mpz_powm_sec takes the same time, and reads the same places, for any two exponents of as many limbs. These
-        # are between 2q and 3q, of five limbs: never 0 either, which it doesn't take. base to the 2q is 1.
+        # GMP's mpz_powm_sec takes the same time, and reads the same places, for any two exponents of as many limbs.
+        # These are between 2q and 3q, of five limbs: never 0 either, which it doesn't take. base to the 2q is 1.
         return cast(Element, gmpy2.powmod_sec(_number(base), exponent % _ORDER + 2 * _ORDER, _P))
 
     def secret_power_generator(self, exponent: int) -> Element:

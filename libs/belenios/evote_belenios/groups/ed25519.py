@@ -40,8 +40,8 @@ class _Sodium:
     subtract = staticmethod(sodium.crypto_core_ed25519_sub)
 
     def power(self, base: bytes, exponent: bytes, /) -> bytes:
-        # libsodium refuses the identity and the exponent 0, because to a key exchange they mean an attack; to us they are
-        # algebra. It looks at the exponent when it has done its work: asked before, a secret 0 would cost nothing.
+        # libsodium refuses the identity and the exponent 0, because to a key exchange they mean an attack; to us they
+        # are algebra. It looks at the exponent when it has done its work: asked before, a secret 0 would cost nothing.
         try:
             return sodium.crypto_scalarmult_ed25519_noclamp(exponent, base)
         except SodiumRefusal:

@@ -5,7 +5,8 @@ process; verification is ``evote-verify`` on all cores, of the whole archive and
 it; for Ed25519 also without the compiled core. belenios-tool verifies the same file in the same run, on the core that
 it uses: Debian 12's knows BELENIOS-2048 alone, Debian 13's (``make belenios-tool``) Ed25519, too. npm's sirona takes
 0.1 s a ballot, and gets an archive of its own. A run is of one group: BELENIOS-2048 takes ten times as long, and what
-disturbs it must not spoil the other's figures. ``make bench-verify-growth [SIZES="10000 100000"]`` verifies archives of growing size.
+disturbs it must not spoil the other's figures. ``make bench-verify-growth [SIZES="10000 100000"]`` verifies archives
+of growing size.
 """
 
 from __future__ import annotations

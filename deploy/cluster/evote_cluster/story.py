@@ -107,6 +107,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 for name in databases:
                     cnpg.wait_backed_up(name)
                     say(f"the archive of {name} has a base backup")
+            say(edge.pass_trackers(release.HOSTS["ballot"]))
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
             for line in (
                 *release.helm_test(),

@@ -317,6 +317,20 @@ DEPENDENCIES = Board(
                 "s",
             ),
             Panel(
+                "certificates and roster: until the first ends",
+                (
+                    (
+                        "min by (service, what) (evote_certificate_end_timestamp_seconds"
+                        " * on (instance) group_left (service) evote_build_info) - time()",
+                        "{{service}} {{what}}",
+                    ),
+                    ("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "roster: {{entry}}"),
+                ),
+                "s",
+                says="As each service holds them: docs/runbooks/alerts.md, EvoteCertificateEnds.",
+                quiet=True,
+            ),
+            Panel(
                 "clocks: off Prometheus'",
                 _one("timestamp(evote_clock_timestamp_seconds) - evote_clock_timestamp_seconds", "{{instance}}"),
                 "s",

@@ -28,6 +28,7 @@ from evote_platform.production import (
     require_named_proxies,
     require_production_connections,
 )
+from evote_tally.settings import TallySettings
 from evote_verify.reading.front_manifest import build_files, new_manifest
 from pydantic.alias_generators import to_camel
 
@@ -259,6 +260,27 @@ def test_the_preflight_asks_each_service_at_its_management_port() -> None:
 
 
 # --- pods ---
+
+
+def test_tally_has_the_certificate_of_each_public_name_and_no_key_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = pods(rendered("city-240k"))
+    (container,) = templates["tally"]["spec"]["containers"]
+    (volume,) = [one for one in templates["tally"]["spec"]["volumes"] if one["name"] == "hosts"]
+    _given(container, monkeypatch)
+    named = TallySettings().host_certificates
+    given = {source["secret"]["items"][0]["path"]: source["secret"] for source in volume["projected"]["sources"]}
+    hosts = yaml.safe_load(CITY.read_text("utf-8"))["hosts"]
+    assert {name: given[file.name]["name"] for name, file in named.items()} == {
+        name: host["tlsSecret"] for name, host in hosts.items()
+    }
+    assert {str(file.parent) for file in named.values()} == {
+        mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "hosts"
+    }
+    # Whoever took tally over would otherwise be the city's front.
+    assert all(len(one["items"]) == 1 and one["items"][0]["key"] == "tls.crt" for one in given.values())
+    assert all(one["optional"] for one in given.values()), "a certificate that is not there yet keeps nobody from counting"
+    others = [json.dumps(template) for name, template in templates.items() if name != "tally"]
+    assert not [host["tlsSecret"] for host in hosts.values() if any(host["tlsSecret"] in other for other in others)]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -56,9 +56,7 @@ def test_every_file_that_a_service_is_given_is_watched_or_holds_no_certificate(s
         given |= {"host_certificates": {"vote": given["host_certificates"]}}
     made = settings.model_construct(**given, database_url=SecretStr("postgresql://nowhere/x"))
     certificates = made.certificates()
-    watched = {
-        read()[0].not_valid_after_utc for read in {**certificates.read_once, **certificates.read_again}.values()
-    }
+    watched = {read()[0].not_valid_after_utc for read in {**certificates.read_once, **certificates.read_again}.values()}
     unwatched = {name for name in files if ends[name] not in watched}
     assert unwatched == {"roster_file", "kafka_key_file", *_ENDLESS.get(service, ())}
 
@@ -82,5 +80,5 @@ def test_all_of_fabrics_certificates_are_watched(tmp_path: Path, monkeypatch: py
     read = settings.certificates().read_once["fabric"]
     assert {(each.not_valid_after_utc - now).days for each in read()} == {1, 2, 3}
     (tmp_path / "profile.json").write_text("{")
-    with pytest.raises(ValueError, match="profile.json"):
+    with pytest.raises(ValueError, match=r"profile\.json"):
         read()

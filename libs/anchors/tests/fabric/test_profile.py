@@ -78,7 +78,7 @@ def test_every_certificate_that_a_profile_names_is_found_without_its_key(
     of_organisations = (city.authority, audit.authority)
     assert load_certificates(path) == (city.client.certificate, *of_organisations, city.authority, city.authority)
     (tmp_path / "client.pem").write_text("none")
-    with pytest.raises(ProfileInvalid, match="identity.certificate_file"):
+    with pytest.raises(ProfileInvalid, match=r"identity\.certificate_file"):
         load_certificates(path)
 
 

@@ -61,5 +61,8 @@ test("each address of its server asks one thing, without anything that the brows
     expect(body, name).toContain("proxy_pass_request_body off;");
     expect(body, name).toMatch(/^ {2}proxy_pass \$evote_(ballot|log|tally|prometheus)[A-Za-z0-9/_.~!?=%$-]*;$/m);
   }
-  expect(printed).not.toMatch(/auth|biometric|proxy_set_header/);
+  // What Prometheus knows of auth is asked of Prometheus.
+  const asked = new Set([...printed.matchAll(/\$evote_(\w+)/g)].map(([, name]) => name));
+  expect([...asked].toSorted()).toEqual(["ballot", "election", "log", "prometheus", "tally"]);
+  expect(printed).not.toMatch(/proxy_set_header/);
 });

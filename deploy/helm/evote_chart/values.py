@@ -159,7 +159,7 @@ class BallotAutoscaling(Autoscaling):
 
     casts_waiting: Annotated[int, Field(ge=1)] | None = None
     """Casts that wait for their turn at a replica (``evote_ballot_casts_waiting``), at which there is one more; it
-    takes an adapter for metrics of one's own."""
+    takes an adapter for metrics of one's own: while it can't be read, no replica is taken away."""
 
 
 class _Service(_Values):
@@ -501,6 +501,9 @@ class Kafka(_Values):
     """How many there are."""
     topic_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
     """``EVOTE_TOPIC_PREFIX``."""
+    rack_key: Annotated[str, Field(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9._-]+$")]
+    """The label of nodes by which Strimzi spreads brokers, and copies of a partition over them. A node without it gets
+    no broker: where nodes have no zone, ``kubernetes.io/hostname``."""
     client_rack: bool
     """Whether replicas read from a broker of their own zone; it takes Kubernetes 1.35, which tells pods their zone."""
     strimzi: Strimzi | None = None

@@ -640,6 +640,25 @@ def test_every_topic_has_three_copies_of_which_two_must_have_a_record() -> None:
         assert one["spec"]["config"]["flush.messages"] == "1"
 
 
+@pytest.mark.parametrize(
+    "more, rack, spread",
+    [
+        ((), "topology.kubernetes.io/zone", ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]),
+        (("--set", "kafka.rackKey=kubernetes.io/hostname"), "kubernetes.io/hostname", ["kubernetes.io/hostname"]),
+    ],
+)
+def test_brokers_stand_by_the_label_that_the_citys_nodes_have(
+    more: tuple[str, ...], rack: str, spread: list[str]
+) -> None:
+    resources = rendered("city-240k", *more)
+    (kafka,) = of_kind(resources, "Kafka").values()
+    assert kafka["spec"]["kafka"]["rack"] == {"topologyKey": rack}
+    for pool in of_kind(resources, "KafkaNodePool").values():
+        constraints = pool["spec"]["template"]["pod"]["topologySpreadConstraints"]
+        assert [one["topologyKey"] for one in constraints] == spread
+        assert {one["whenUnsatisfiable"] for one in constraints} == {"DoNotSchedule"}
+
+
 def test_what_holds_ballots_or_the_vault_outlives_the_release() -> None:
     data = [
         one

@@ -65,11 +65,12 @@ export const en: Words = {
     phone: "Phone",
     face: "Voting code and face",
     station: "Polling station",
+    waiting: (people: string | null) => (people === null ? "No figure of who waits" : `${people} waiting to identify`),
   },
   queues: {
     panel: "Queues",
     face: "Face check",
-    intake: "Checking ballots",
+    intake: "Ballots to be taken",
     receipt: "Time to the receipt",
     pictures: (count: string) => `${count} pictures`,
     ballots: (count: string) => `${count} ballots`,

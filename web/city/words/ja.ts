@@ -63,11 +63,12 @@ export const ja = {
     phone: "スマートフォン",
     face: "投票コードと顔",
     station: "投票所",
+    waiting: (people: string | null) => (people === null ? "本人確認の待ちは不明" : `本人確認の待ち ${people} 人`),
   },
   queues: {
     panel: "待ち",
     face: "顔の確認",
-    intake: "票の検査",
+    intake: "受け付けを待つ票",
     receipt: "受け付けにかかる時間",
     pictures: (count: string) => `${count} 枚`,
     ballots: (count: string) => `${count} 票`,

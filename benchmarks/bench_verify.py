@@ -32,7 +32,7 @@ from evote_belenios.ballots import generate_ballot
 from evote_belenios.box import BallotFacts, recall_ballots
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.decryption import partial_decryption
-from evote_belenios.election import Question, election_json, new_uuid, parse_election
+from evote_belenios.election import Election, Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import BELENIOS_2048, ED25519, Group, group_by_name
 from evote_belenios.jsontext import dump
 from evote_belenios.result import compute_result
@@ -80,6 +80,7 @@ class MadeArchive:
     """A whole election of one basic trustee, and what its ballots took to make."""
 
     path: Path
+    election: Election
     generation: Cost
 
 
@@ -131,7 +132,7 @@ def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> Made
         writer.partial_decryption(1, decryption)
         writer.result(compute_result(election, parsed_trustees, tally, ballots, {1: decryption}))
         writer.close()
-    return MadeArchive(path, Cost(seconds, cpu_seconds))
+    return MadeArchive(path, election, Cost(seconds, cpu_seconds))
 
 
 def batched(chunks: Sequence[Sequence[str]], size: int) -> Iterator[Sequence[Sequence[str]]]:

@@ -32,8 +32,8 @@ class Sum(Protocol):
 class Group(Protocol):
     """A group written multiplicatively (specification, "Groups"). Exponents are integers modulo ``order``.
 
-    An exponent that is secret goes through :meth:`secret_power` and :meth:`secret_power_generator` alone: the others may
-    take another time for another exponent, and look tables up by its digits.
+    An exponent that is secret goes through :meth:`secret_power` and :meth:`secret_power_generator` alone: the others
+    may take another time for another exponent, and look tables up by its digits.
     """
 
     @property

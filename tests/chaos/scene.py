@@ -57,6 +57,15 @@ class Scene:
         print(f"    {', '.join(alerts)}: over when the rule's window is clean, looked at behind the last scene")
         self.later.update(alerts)
 
+    async def until_counted(self, problem: str) -> None:
+        """Wait until Prometheus has a first sample of these refusals: nothing before it counts as an increase."""
+
+        async def seen() -> bool:
+            query = f'evote_problems_total{{type="{problem}"}}'
+            return bool(await asyncio.to_thread(self.prometheus.values, query))
+
+        await patiently(seen)
+
     async def cast(self, voter: Voter) -> Cast:
         """The voter casts anew, and has a receipt."""
         await self.polls.cast(voter, "はい", [[0, 1, 0]], self.client)

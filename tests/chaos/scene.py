@@ -59,12 +59,7 @@ class Scene:
 
     async def until_counted(self, problem: str) -> None:
         """Wait until Prometheus has a first sample of these refusals: nothing before it counts as an increase."""
-
-        async def seen() -> bool:
-            query = f'evote_problems_total{{type="{problem}"}}'
-            return bool(await asyncio.to_thread(self.prometheus.values, query))
-
-        await patiently(seen)
+        await self.until_shown(f'sum by (type) (evote_problems_total{{type="{problem}"}})')
 
     async def cast(self, voter: Voter) -> Cast:
         """The voter casts anew, and has a receipt."""
@@ -89,15 +84,24 @@ class Scene:
             return archived >= {cast.tracker for cast in casts}
 
         await patiently(has_them)
-        print(f"    all {len(casts)} ballots with a receipt are in the archive; evote-verify:")
-        for line in (await self.verify()).splitlines():
-            print(f"      {line}")
+        print(f"    all {len(casts)} ballots with a receipt are in the archive")
+        *_, verdict = (await self.verify()).splitlines()
+        print(f"    evote-verify: {verdict.strip()}")
 
     async def statusz(self, service: Service) -> None:
         """What a replica says of all that it works with."""
         report = (await self.client.get(f"{service.url}/statusz")).json()
         failing = {name: check["detail"] for name, check in report["checks"].items() if not check["ok"]}
         print(f"    {service.name} /statusz: {failing or 'all is well'}")
+
+    async def until_shown(self, query: str) -> None:
+        """Wait until a query that compares gives something, and print it."""
+
+        async def so() -> bool:
+            return bool(await asyncio.to_thread(self.prometheus.values, query))
+
+        await patiently(so)
+        await self.figures(query)
 
     async def figures(self, query: str) -> dict[str, float]:
         """What a panel over ``query`` shows, by what its series differ in."""

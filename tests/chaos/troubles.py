@@ -115,8 +115,8 @@ async def the_certificate_authority_is_away_until_its_lists_end(scene: Scene) ->
     stack.hand_over_lists(stack.authority.crl_pem(_LISTS_LAST))
     print(f"    nobody has fetched new lists: they end in {_LISTS_LAST.total_seconds():.0f} s")
     await scene.until_called("EvoteRevocationListsEnd")
-    await scene.figures("min(evote_auth_revocation_lists_end_timestamp_seconds) - time()")
-    await _until_the_lists_have_ended(scene)
+    # While a responder's URL is set, `/statusz` says nothing of lists, since that one may tell.
+    await scene.until_shown("min(evote_auth_revocation_lists_end_timestamp_seconds) - time() < 0")
     refused = await _with_a_card(scene, two)
     assert refused.startswith("503 revocation-unknown"), refused
     print(f"    the lists have ended; who comes with a card is told: {refused}")
@@ -166,16 +166,6 @@ async def _comes_in_at_last(scene: Scene, voter: Voter) -> None:
     """A voter whose page comes again as often as it is told to, with a connection of its own."""
     async with open_client() as client:
         await scene.polls.obtain_credential(voter, client)
-
-
-async def _until_the_lists_have_ended(scene: Scene) -> None:
-    """By the metric: while a responder's URL is set, ``/statusz`` says nothing of lists, since that one may tell."""
-
-    async def ended() -> bool:
-        query = "min(evote_auth_revocation_lists_end_timestamp_seconds) < time()"
-        return bool(await asyncio.to_thread(scene.prometheus.values, query))
-
-    await patiently(ended)
 
 
 async def _with_a_card(scene: Scene, voter: Voter) -> str:

@@ -31,7 +31,7 @@ from .scene import Scene, log_lines, refusal, show, type_line
 _WRONG = 400
 """Refusals of each kind together: more than one in two seconds over the ten minutes that the rule looks at."""
 _AT_ONCE = 40
-_LISTS_LAST = timedelta(seconds=120)
+_LISTS_LAST = timedelta(seconds=100)
 _SHORT_WINDOW, _BEFORE_THE_HOUR = timedelta(minutes=5), timedelta(seconds=20)
 _FLOOD = 3000
 """Requests: more than five a second over the five minutes that the rule looks at."""
@@ -268,8 +268,8 @@ async def somebody_floods_auth(scene: Scene) -> None:
         print("    a voter at another address comes in")
         await scene.until_called("EvoteFlood")
         await scene.figures(_REFUSED_BY_SERVICE)
-    print("    that address is shut out at the edge; nothing is restarted for it")
     await scene.cast(scene.referendum.voters[0])
+    print("    who has a credential votes on; no replica was restarted for it")
     stack.auth.stop()
     stack.auth.environment = lax
     stack.auth.start()

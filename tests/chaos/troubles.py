@@ -124,7 +124,6 @@ async def the_certificate_authority_is_away_until_its_lists_end(scene: Scene) ->
     refused = await _with_a_card(scene, two)
     assert refused.startswith("503 revocation-unknown"), refused
     print(f"    the lists have ended; who comes with a card is told: {refused}")
-    tried = asyncio.create_task(_comes_in_at_last(scene, two))
     await scene.until_called("EvoteCardsCannotBeChecked")
     await scene.statusz(stack.auth)
     await scene.cast(one)
@@ -147,7 +146,7 @@ async def the_certificate_authority_is_away_until_its_lists_end(scene: Scene) ->
 
     await patiently(is_read)
     print("    the new lists are in their place; auth's log: authorities-read")
-    await tried
+    await scene.polls.obtain_credential(two, scene.client)
     print("    the voter who was turned away has come in, by the list again")
     await scene.until_over("EvoteRevocationListsEnd")
     await asyncio.to_thread(stack.start_authority)
@@ -164,12 +163,6 @@ async def _responder_question(scene: Scene) -> list[str | Path]:
     card.write_bytes(certificate.public_bytes(Encoding.PEM))
     asked = ("-issuer", ca, "-cert", card, "-CAfile", ca, "-url", f"{scene.stack.authority_url}/{OCSP_PATH}")
     return ["openssl", "ocsp", *asked]
-
-
-async def _comes_in_at_last(scene: Scene, voter: Voter) -> None:
-    """A voter whose page comes again as often as it is told to, with a connection of its own."""
-    async with open_client() as client:
-        await scene.polls.obtain_credential(voter, client)
 
 
 async def _with_a_card(scene: Scene, voter: Voter) -> str:

@@ -71,8 +71,8 @@ class Program(Generic[Settings]):
     def run(self, arguments: Sequence[str] | None = None) -> int:
         """Run the subcommand that ``arguments`` (by default the process's) ask for; its exit status.
 
-        2 when settings are missing or wrong or name what can't be used; 1 when a subcommand was refused, or the database
-        was away, each with one line that says so; otherwise the subcommand's own.
+        2 when settings are missing or wrong or name what can't be used; 1 when a subcommand was refused, or the
+        database was away, each with one line that says so; otherwise the subcommand's own.
         """
         own = {
             "roles": OwnCommand("print the SQL that makes the schema's roles", self._roles),

@@ -330,6 +330,22 @@ DEPENDENCIES = Board(
                 "s",
             ),
             Panel(
+                "certificates: until the first ends",
+                _one(
+                    "min by (service, what) (evote_certificate_end_timestamp_seconds"
+                    " * on (instance) group_left (service) evote_build_info) - time()",
+                    "{{service}} {{what}}",
+                ),
+                "s",
+                says="As each service holds them: docs/runbooks/alerts.md, EvoteCertificateEnds.",
+            ),
+            Panel(
+                "roster: until the first entry ends",
+                _one("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "{{entry}}"),
+                "s",
+                quiet=True,
+            ),
+            Panel(
                 "clocks: off Prometheus'",
                 _one("timestamp(evote_clock_timestamp_seconds) - evote_clock_timestamp_seconds", "{{instance}}"),
                 "s",

@@ -370,6 +370,9 @@ class Monitoring(_Values):
     runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")]
     """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then
     name the whole address of their runbook. Empty: its path in the repository."""
+    traces_ca: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    """The Secret whose ``ca.crt`` has the authorities of the Collectors' certificates, for services with a
+    ``tracesEndpoint``; empty: those that browsers know."""
 
 
 class Storage(_Values):

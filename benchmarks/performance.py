@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms
+from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms, growth
+from evote_local.people.observed import is_the_citys
 
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
@@ -173,6 +174,17 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ["ms of a processor, beyond the idle stack", "a release", "a ballot"],
         [[name, f"{release[name]:.2f}", f"{ballot[name]:.2f}"] for name in ballot],
+    )
+    yield ""
+    steady = phases[STEADY]
+    found = {name: growth(memory, steady["accepted"]) for name, memory in sorted(steady["memory_mb"].items())}
+    yield from _table(
+        ["memory, by the medians of the second and the last quarter", "before, MB", "grown, MB", "kB a ballot"],
+        [
+            [name, f"{one.before_mb:.1f}", f"{one.grown_mb:.1f}", f"{one.kb_a_ballot:.2f}"]
+            for name, one in found.items()
+            if one is not None and is_the_citys(name)
+        ],
     )
 
 

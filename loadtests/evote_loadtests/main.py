@@ -24,6 +24,7 @@ from locust.html import get_html_report
 from . import goals
 from .arrivals import PROFILES, Plan, plan_of
 from .client import Outcome, Share
+from .comparison import compared
 from .crowd import Sample, write_kept
 from .figures import ANCHORED_WITHIN_S, Figures, Run, faults_of, figures_of, goals_missed, save, table
 from .progress import Progress
@@ -106,7 +107,8 @@ def _report(
         *([] if arguments.goals else goals_missed(run, figures, arguments.anchored_within)),
     ]
     said = [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]
-    lines = [*table(figures, baseline), *_goals_lines(figures, reached), "", *said]
+    beside = ["", *compared(figures, reached, baseline)] if baseline else []
+    lines = [*table(figures, baseline), *_goals_lines(figures, reached), *beside, "", *said]
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     save(figures, out / "figures.json", goals=[{**asdict(goal), "met": goal.met} for goal in reached], faults=faults)
@@ -120,7 +122,9 @@ def _report(
 
 
 def _goals_lines(figures: Figures, reached: Sequence[goals.Goal]) -> list[str]:
-    return ["", *goals.table(reached), "", *goals.costs_table(figures)] if reached else []
+    if not reached:
+        return []
+    return ["", *goals.table(reached), "", *goals.costs_table(figures), "", *goals.memory_table(figures)]
 
 
 def _observed(path: Path) -> tuple[list[Seen], list[Fault]]:

@@ -55,6 +55,7 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
+    phase["memory_mb"] = {"tally": [10.0, 20.0, 30.0, 40.0], "anvil": [1.0] * 4, "auth": [7.0]}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
     through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
@@ -82,6 +83,9 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
     assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
     assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
+    assert "| kB a ballot |\n|---|---|---|---|\n| tally | 20.0 | 20.0 | 80.00 |\n" in text, (
+        "of the city's, looked at enough"
+    )
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text

@@ -737,7 +737,7 @@ def test_each_database_with_standbys_is_asked_who_is_in_sync_and_one_without_is_
         }
         assert yaml.safe_load(queries["data"]["queries.yaml"]) == yaml.safe_load(kept)
         assert queries["metadata"]["labels"]["cnpg.io/reload"] == ""
-    alone = rendered("city-240k", "--set", "postgresql.cloudnativepg.instances=1")
+    alone = rendered("city-240k", "--set", "environment=test,postgresql.cloudnativepg.instances=1")
     assert not [one for one in of_kind(alone, "Cluster").values() if "monitoring" in one["spec"]]
     assert not [name for name in of_kind(alone, "ConfigMap") if name.endswith("-queries")]
 

@@ -5,7 +5,6 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
-SIZES ?= 10000 100000
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
@@ -14,7 +13,6 @@ CREDENTIALS ?= 5000
 SECONDS ?= 60
 RATE ?= 50
 ENTRIES ?= 50000
-SIZES ?= 10000 100000 1000000
 SUBMITS ?= 50
 PROFILE ?= constant
 AGAIN ?= 0.033
@@ -244,10 +242,11 @@ bench-board: $(INSTALLED) ## What a reader of the public pages costs the service
 screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
 	@$(RUN) python -m benchmarks.screens docs/screens
 
-bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
-	@$(RUN) python -m benchmarks.bench_verify --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+bench-verify: $(INSTALLED) ## Ballots per second beside belenios-tool and sirona: make bench-verify [GROUP=Ed25519|BELENIOS-2048] [BALLOTS=300] [BELENIOS_TOOL=program]
+	@$(RUN) python -m benchmarks.bench_verify --group $(GROUP) --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
 
 .PHONY: bench-verify-growth belenios-tool
+bench-verify-growth: SIZES := 10000 100000
 bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
 	@$(RUN) python -m benchmarks.bench_verify --grow $(SIZES)
 
@@ -296,6 +295,7 @@ bench-monitor: ENTRIES_EACH := 5
 bench-monitor: $(INSTALLED) ## Time, waiting and memory of the monitor's passes: make bench-monitor [ENTRIES=2500] [ENTRIES_EACH=5]
 	@$(RUN) python -m benchmarks.bench_monitor --entries $(ENTRIES) --entries-each $(ENTRIES_EACH)
 
+bench-proofs: SIZES := 10000 100000 1000000
 bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
 	@$(RUN) python -m benchmarks.bench_proofs --sizes $(SIZES)
 

@@ -334,17 +334,19 @@ DEPENDENCIES = Board(
                 "s",
             ),
             Panel(
-                "certificates and roster: until the first ends",
-                (
-                    (
-                        "min by (service, what) (evote_certificate_end_timestamp_seconds"
-                        " * on (instance) group_left (service) evote_build_info) - time()",
-                        "{{service}} {{what}}",
-                    ),
-                    ("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "roster: {{entry}}"),
+                "certificates: until the first ends",
+                _one(
+                    "min by (service, what) (evote_certificate_end_timestamp_seconds"
+                    " * on (instance) group_left (service) evote_build_info) - time()",
+                    "{{service}} {{what}}",
                 ),
                 "s",
                 says="As each service holds them: docs/runbooks/alerts.md, EvoteCertificateEnds.",
+            ),
+            Panel(
+                "roster: until the first entry ends",
+                _one("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "{{entry}}"),
+                "s",
                 quiet=True,
             ),
             Panel(

@@ -26,8 +26,11 @@ from .programs import BARMAN_CLOUD, Missing, folder, home
 REGISTRY: Final = "evote.local"
 POSTGRESQL_MAJOR: Final = 15
 """Debian's."""
+PROMETHEUS: Final = "2.42.0"
+"""Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
 _PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_SHELL: Final = Start(["/bin/sh"], environment=_PATH)
 _USER_26: Final = (
     """echo 'postgres:x:26:' >>"$1/etc/group" """,
     """echo 'postgres:x:26:26::/var/lib/postgresql:/bin/sh' >>"$1/etc/passwd" """,
@@ -80,6 +83,17 @@ def of_operator() -> Bundle:
     """CloudNativePG's, as its own image has it: ``/manager``, which it copies to the instances by its architecture."""
     at = "operator/manager_amd64"
     return _program("cloudnative-pg", "cnpg-manager", at, {"manager": at})
+
+
+def of_watching() -> Mapping[str, Bundle]:
+    """Prometheus' operator, what it puts beside each Prometheus, and a Prometheus, which it gives arguments alone."""
+    start = Start(["/usr/bin/prometheus"], environment=_PATH)
+    return {
+        "prometheus-operator": _program("prometheus-operator", "prometheus-operator"),
+        # It calls this one by its own name for it.
+        "prometheus-config-reloader": _program("prometheus-config-reloader", "prometheus-config-reloader"),
+        "prometheus": _packaged("prometheus", ("prometheus",), PROMETHEUS, start=start),
+    }
 
 
 def of_backups() -> Mapping[str, Bundle]:
@@ -244,6 +258,7 @@ def _packaged(
     beside: Callable[[], Mapping[str, Path]] = dict,
     *,
     hooks: Sequence[str] = (),
+    start: Start = _SHELL,
 ) -> Bundle:
     """An image of Debian's packages, and folders beside them."""
 
@@ -252,7 +267,7 @@ def _packaged(
         folders = beside()
         return (base, pack_folders(folders, stage / "own.tar.gz")) if folders else (base,)
 
-    return _kept(name, version, f"{packages} {version} {hooks}", layers, Start(["/bin/sh"], environment=_PATH))
+    return _kept(name, version, f"{packages} {version} {hooks}", layers, start)
 
 
 def _kept(name: str, version: str, key: str, layers: Callable[[Path], Sequence[Layer]], start: Start) -> Bundle:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from . import nodes, programs
-from .basics import Resource, named
+from .basics import Resource, named, run_here
 from .bundles import Bundle
 from .certificates import Authority
 from .faults import Fault, kill
@@ -80,6 +80,17 @@ def lose_its_machine() -> str:
     wait_healthy()
     wait_ready()
     return f"{before} on {machine}, then {after} is"
+
+
+def fence_the_standbys(name: str) -> None:
+    """Stop PostgreSQL in them, as an administrator may; nothing is committed until :func:`fence_nobody`."""
+    told = cluster(name)["status"]
+    _fence(name, [one for one in told["instanceNames"] if one != told["currentPrimary"]])
+
+
+def fence_nobody(name: str) -> None:
+    """Let all instances run."""
+    _fence(name, [])
 
 
 def primary(name: str = MAIN) -> str:
@@ -166,6 +177,12 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
     return found
 
 
+def _fence(name: str, instances: Sequence[str]) -> None:
+    fenced = {"cnpg.io/fencedInstances": json.dumps(instances) if instances else None}
+    patch = {"metadata": {"annotations": fenced}}
+    nodes.kubectl("-n", NAMESPACE, "patch", KIND, name, "--type=merge", "-p", json.dumps(patch))
+
+
 def _wait(deployment: str) -> None:
     words = ("rollout", "status", f"deployment/{deployment}", "--timeout=300s")
     nodes.kubectl("-n", _SYSTEM, *words, timeout_s=330)
@@ -176,7 +193,7 @@ def _operator(image: Bundle) -> Iterator[Resource]:
     release = (folder / f"releases/cnpg-{version.removeprefix('v')}.yaml").read_text("utf-8")
     for resource in yaml.safe_load_all(release):
         if resource["kind"] == "Deployment":
-            _run_here(resource, image, {"OPERATOR_IMAGE_NAME": image.reference})
+            run_here(resource, image, {"OPERATOR_IMAGE_NAME": image.reference})
         yield resource
 
 
@@ -187,7 +204,7 @@ def _plugin(images: Mapping[str, Bundle], folder: Path) -> Iterator[Resource]:
         if resource["apiVersion"].startswith("cert-manager.io/"):
             continue
         if resource["kind"] == "Deployment":
-            _run_here(resource, images["barman-plugin"], {"SIDECAR_IMAGE": images["barman-sidecar"].reference})
+            run_here(resource, images["barman-plugin"], {"SIDECAR_IMAGE": images["barman-sidecar"].reference})
         yield resource
     # The client's is its own authority: asked for one that the plugin trusts, which is that certificate itself, the
     # operator would send no other.
@@ -199,19 +216,6 @@ def _plugin(images: Mapping[str, Bundle], folder: Path) -> Iterator[Resource]:
         secret = named("Secret", f"{_BARMAN}-{end}-tls", _SYSTEM, type="kubernetes.io/tls", stringData=data)
         secret["metadata"]["labels"] = {"cnpg.io/reload": "true"}
         yield secret
-
-
-def _run_here(deployment: Resource, image: Bundle, named_images: Mapping[str, str]) -> None:
-    """With our image, on a machine that stays.
-
-    A city runs several. One that is lost with the primary's machine is replaced after five minutes.
-    """
-    pod = deployment["spec"]["template"]["spec"]
-    pod["nodeSelector"] = {"kubernetes.io/hostname": "node1"}
-    (manager,) = pod["containers"]
-    manager |= {"image": image.reference, "imagePullPolicy": "IfNotPresent"}
-    others = [variable for variable in manager["env"] if variable["name"] not in named_images]
-    manager["env"] = [*others, *({"name": name, "value": value} for name, value in named_images.items())]
 
 
 def _away_from_the_first() -> str:

@@ -1,8 +1,9 @@
-"""What ballot reaches and must not, tried from a running replica: a denied arrow, and an allowed one beside it."""
+"""What a pod reaches and must not, tried from where it runs: a denied arrow, and an allowed one beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from . import nodes
@@ -53,6 +54,11 @@ for other in others:
     print(f"ballot's role, the schema {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
     print(f"ballot's password, the role evote_{other}:", asyncio.run(ask(as_role(f"evote_{other}"), "SELECT 1")))
 """
+# Run with what Debian's smallest image has.
+_REACH: Final = "timeout 3 bash -c '</dev/tcp/'$0'/'$1 2>/dev/null && echo reached || echo denied"
+_GET: Final = """
+timeout 10 bash -c 'exec 3<>/dev/tcp/'$0'/'$1' && printf "GET '$2' HTTP/1.0\\r\\n\\r\\n" >&3 && cat <&3'
+"""
 _ALLOWED: Final = ("ballot to PostgreSQL", "ballot's role, its own schema")
 
 
@@ -67,3 +73,38 @@ def probe() -> Iterator[str]:
         if outcome != wanted:
             raise Missing(f"{line}, and must be {wanted}: the cluster does not hold the policies, or the roles")
         yield line
+
+
+@dataclass(frozen=True)
+class Try:
+    """A connection, from a pod of a namespace to a port of the release's pod."""
+
+    what: str
+    namespace: str
+    pod: str
+    to: str
+    port: int
+    allowed: bool
+
+
+def hold(tries: Sequence[Try]) -> Iterator[str]:
+    """Each and how it went; raises :class:`Missing` at the first that is not as it must be."""
+    for one in tries:
+        words = ("bash", "-c", _REACH, address(one.to), str(one.port))
+        outcome = nodes.kubectl("-n", one.namespace, "exec", one.pod, "--", *words).strip()
+        wanted = "reached" if one.allowed else "denied"
+        if outcome != wanted:
+            raise Missing(f"{one.what}: {outcome}, and must be {wanted}: the cluster does not hold the policies")
+        yield f"{one.what}: {outcome}"
+
+
+def get(namespace: str, pod: str, to: str, port: int, path: str) -> tuple[int, str]:
+    """What a pod of the release answers another one: status and body."""
+    told = nodes.kubectl("-n", namespace, "exec", pod, "--", "bash", "-c", _GET, address(to), str(port), path)
+    head, _, body = told.replace("\r\n", "\n").partition("\n\n")
+    return int(head.split()[1]), body
+
+
+def address(pod: str) -> str:
+    """Of the release's pod, its own."""
+    return nodes.kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "jsonpath={.status.podIP}")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import auditor, basics, bundles, desk, edge, erasure, hsm, nodes, probes, programs, recovery, release
+from . import auditor, basics, bundles, desk, edge, erasure, hsm, nodes, probes, programs, recovery, release, wall, watching
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority
@@ -59,8 +60,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             Otherwise two, on which it is a server of the city's own; there replicas, a node and releases change.
     """
     nodes.require_machine()
-    programs.build()
-    images, services = dict(bundles.of_cluster()), dict(bundles.of_services())
+    programs.build([*programs.BUILDS, programs.PROMETHEUS_OPERATOR])
+    images, services = {**bundles.of_cluster(), **bundles.of_watching()}, dict(bundles.of_services())
     if not by_face:
         services.pop("biometric", None)
     poses = Poses.read(_POSES) if by_face else None
@@ -80,6 +81,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
         say("Kafka has TLS, topics and grants")
+        watching.install(images)
         operated = None
         if cloudnativepg:
             operated = release.Operated(images["postgresql"], Store(own.authority))
@@ -98,23 +100,34 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                     say(f"the archive of {name} has a base backup")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
             _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
-            for line in (*release.helm_test(), *probes.probe(), *_fronts()):
+            watch = watching.start(images)
+            watched = databases if cloudnativepg else []
+            for line in (*release.helm_test(), *probes.probe(), *watching.probe(cloudnativepg), *_fronts()):
+                say(line)
+            for line in chain(watch.look(watched), watch.drill(watched)):
                 say(line)
             token = people.identities.staff.scraper_token
-            faults = (
-                cnpg.faults(databases)
-                if cloudnativepg
-                else all_faults(own, this, release.values(following, people), token)
-            )
+
+            def begin(election: str) -> tuple[Sequence[Fault], Loss | None]:
+                """Hang the wall; what happens from then on happens with it."""
+                shown = wall.hung(this, services["wall"], election, people.identities.staff)
+                release.install(shown, upgrade=True)
+                for line in wall.look(watch):
+                    say(line)
+                if cloudnativepg:
+                    return cnpg.faults(databases), Loss(shown, databases)
+                after = wall.hung(release.values(following, people), services["wall"], election, people.identities.staff)
+                return all_faults(own, shown, after, token, watch.wait_leads), None
+
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
-            loss = Loss(this, databases) if cloudnativepg else None
-            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd, loss))
+            asyncio.run(_referendum(Deployment(people), folder, voters, begin, crowd))
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in (*release.helm_test(), *probes.probe()):
+            for line in (*release.helm_test(), *probes.probe(), *watching.probe(cloudnativepg)):
                 say(line)
+            say(f"since Prometheus began to look, these alerts fired: {sorted(watch.fired())}")
         finally:
             people.vouching.stop()
 
@@ -201,7 +214,11 @@ class Crowd:
 
 
 async def _referendum(
-    platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd, loss: Loss | None
+    platform: Deployment,
+    folder: Path,
+    voters: int,
+    begin: Callable[[str], tuple[Sequence[Fault], Loss | None]],
+    crowd: Crowd,
 ) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
@@ -212,6 +229,7 @@ async def _referendum(
 
         await referendum.prepare(make_key)
         say(f"key ceremony held, roll of {voters} frozen, election {referendum.officers.election_uuid} open")
+        faults, loss = await asyncio.to_thread(begin, referendum.officers.election_uuid)
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         if crowd.poses:
             await referendum.send_letters(crowd.by_face, crowd.poses.photograph(), platform.biometric.url)

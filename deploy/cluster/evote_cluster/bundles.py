@@ -30,7 +30,6 @@ PROMETHEUS: Final = "2.42.0"
 """Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
 _PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-_SHELL: Final = Start(["/bin/sh"], environment=_PATH)
 _USER_26: Final = (
     """echo 'postgres:x:26:' >>"$1/etc/group" """,
     """echo 'postgres:x:26:26::/var/lib/postgresql:/bin/sh' >>"$1/etc/passwd" """,
@@ -86,13 +85,12 @@ def of_operator() -> Bundle:
 
 
 def of_watching() -> Mapping[str, Bundle]:
-    """Prometheus' operator, what it puts beside each Prometheus, and a Prometheus, which it gives arguments alone."""
-    start = Start(["/usr/bin/prometheus"], environment=_PATH)
+    """Prometheus' operator, what it puts beside each Prometheus, and a Prometheus."""
     return {
         "prometheus-operator": _program("prometheus-operator", "prometheus-operator"),
         # It calls this one by its own name for it.
         "prometheus-config-reloader": _program("prometheus-config-reloader", "prometheus-config-reloader"),
-        "prometheus": _packaged("prometheus", ("prometheus",), PROMETHEUS, start=start),
+        "prometheus": _packaged("prometheus", ("prometheus",), PROMETHEUS),
     }
 
 
@@ -258,7 +256,6 @@ def _packaged(
     beside: Callable[[], Mapping[str, Path]] = dict,
     *,
     hooks: Sequence[str] = (),
-    start: Start = _SHELL,
 ) -> Bundle:
     """An image of Debian's packages, and folders beside them."""
 
@@ -267,7 +264,7 @@ def _packaged(
         folders = beside()
         return (base, pack_folders(folders, stage / "own.tar.gz")) if folders else (base,)
 
-    return _kept(name, version, f"{packages} {version} {hooks}", layers, start)
+    return _kept(name, version, f"{packages} {version} {hooks}", layers, Start(["/bin/sh"], environment=_PATH))
 
 
 def _kept(name: str, version: str, key: str, layers: Callable[[Path], Sequence[Layer]], start: Start) -> Bundle:

@@ -25,7 +25,23 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import auditor, basics, bundles, desk, edge, erasure, hsm, nodes, probes, programs, recovery, release, wall, watching
+from . import (
+    auditor,
+    basics,
+    bundles,
+    desk,
+    discovery,
+    edge,
+    erasure,
+    hsm,
+    nodes,
+    probes,
+    programs,
+    recovery,
+    release,
+    wall,
+    watching,
+)
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority
@@ -72,7 +88,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         images |= {"cloudnative-pg": bundles.of_operator(), **bundles.of_backups()}
     else:
         following = bundles.next_release(services)
-    with cluster(3 if cloudnativepg else 2):
+    with cluster(3 if cloudnativepg else 2), discovery.serve(release.NAMESPACE) as pods_at:
         nodes.load([*images.values(), *services.values(), *following.values()])
         say("the images are on all nodes")
         basics.install(images)
@@ -100,7 +116,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                     say(f"the archive of {name} has a base backup")
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
             _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
-            watch = watching.start(images)
+            watch = watching.start(images, pods_at)
             watched = databases if cloudnativepg else []
             for line in (*release.helm_test(), *probes.probe(), *watching.probe(cloudnativepg), *_fronts()):
                 say(line)
@@ -116,7 +132,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                     say(line)
                 if cloudnativepg:
                     return cnpg.faults(databases), Loss(shown, databases)
-                after = wall.hung(release.values(following, people), services["wall"], election, people.identities.staff)
+                after = wall.hung(
+                    release.values(following, people), services["wall"], election, people.identities.staff
+                )
                 return all_faults(own, shown, after, token, watch.wait_leads), None
 
             # Of the voters a third come as a crowd, when all else has happened.

@@ -60,7 +60,11 @@ def look(watched: watching.Watch) -> Iterator[str]:
     prometheus = (watching.SYSTEM, watching.POD)
     yield from hold(
         [
-            *(Try(f"the wall to {one}", *wall, pods(one)[0], 8000, allowed=one in _ASKED) for one in SCHEMAS if pods(one)),
+            *(
+                Try(f"the wall to {one}", *wall, pods(one)[0], 8000, allowed=one in _ASKED)
+                for one in SCHEMAS
+                if pods(one)
+            ),
             *(Try(f"the wall to {one}'s metrics", *wall, pods(one)[0], 8001, allowed=False) for one in _ASKED),
             Try("Prometheus to the wall", *prometheus, own[0], _PORT, allowed=False),
             Try("the edge to the wall", *_EDGE, own[0], _PORT, allowed=True),

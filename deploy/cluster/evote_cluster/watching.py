@@ -1,5 +1,5 @@
-"""A Prometheus by its operator, as a city has one: it finds the release by the chart's PodMonitors, reads it by the token
-of the roster, and judges by the chart's rules."""
+"""A Prometheus by its operator, as a city has one: it finds the release by the chart's PodMonitors, reads it by the
+token of the roster, and judges by the chart's rules."""
 
 from __future__ import annotations
 
@@ -39,6 +39,25 @@ OF_DATABASES: Final = ("EvoteNoSynchronousStandby", "EvoteArchivingFails", "Evot
 UNREADY: Final = "EvoteServiceUnready"
 
 
+# Debian builds Prometheus without discovery by Kubernetes: what the operator wrote goes on, with the same pods from
+# another place. What reloads it reads rules anew, and not this.
+_START: Final = r"""
+awk '/^  kubernetes_sd_configs:/ {
+    print "  http_sd_configs:\n  - url: " ENVIRON["PODS"] "\n    refresh_interval: 5s"
+    off = 1
+    next
+  }
+  off && /^  [a-z]/ { off = 0 }
+  !off' /etc/prometheus/config_out/prometheus.env.yaml >/prometheus/config.yaml || exit
+for word; do
+  shift
+  case $word in --config.file=*) word=--config.file=/prometheus/config.yaml ;; esac
+  set -- "$@" "$word"
+done
+exec /usr/bin/prometheus "$@"
+"""
+
+
 def install(images: Mapping[str, Bundle]) -> None:
     """Start the operator; return when it takes resources. What the chart makes for one, it makes where this was."""
     _, sources = programs.sources(programs.PROMETHEUS_OPERATOR, _MODULE)
@@ -48,8 +67,12 @@ def install(images: Mapping[str, Bundle]) -> None:
     _roll_out(f"deployment/{_OPERATOR}")
 
 
-def start(images: Mapping[str, Bundle]) -> Watch:
-    """Have it make a Prometheus, which begins to look; return when that answers."""
+def start(images: Mapping[str, Bundle], pods_at: str) -> Watch:
+    """Have it make a Prometheus, which begins to look; return when that answers.
+
+    Args:
+        pods_at: the address of :func:`evote_cluster.discovery.serve`.
+    """
     _, sources = programs.sources(programs.PROMETHEUS_OPERATOR, _MODULE)
     nodes.apply(*moved(sources / "example/rbac/prometheus", "prometheus", ("service-account", "cluster-role")))
     spec = {
@@ -61,6 +84,14 @@ def start(images: Mapping[str, Bundle]) -> Watch:
         "securityContext": POD_SECURITY,
         "nodeSelector": {"kubernetes.io/hostname": "node1"},
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
+        # Laid over what the operator makes, by the container's name.
+        "containers": [
+            {
+                "name": "prometheus",
+                "command": ["/bin/sh", "-c", _START, "prometheus"],
+                "env": [{"name": "PODS", "value": pods_at}],
+            }
+        ],
         # Of all namespaces all that is there.
         **{f"{kind}{of}Selector": {} for kind in ("podMonitor", "rule") for of in ("", "Namespace")},
     }
@@ -88,7 +119,8 @@ class Watch:
         queries = nodes.until(self._rules_of_the_chart, "Prometheus has the chart's rules", 120)
         wanted = _targets(databases)
         _wait(self._up, lambda found: found == wanted, f"Prometheus reads {sorted(wanted)}", 180)
-        yield f"Prometheus reads all {len(wanted)} targets that there are, {', '.join(sorted({job for job, _ in wanted}))}"
+        jobs = ", ".join(sorted({job for job, _ in wanted}))
+        yield f"Prometheus reads all {len(wanted)} targets that there are, {jobs}"
         yield f"it judges by {len(queries)} rules"
         services = {job for job, _ in wanted if job in SCHEMAS}
         self._wait_measures(UNREADY, queries, "service", services)
@@ -110,7 +142,10 @@ class Watch:
         yield f"{WATCHDOG} fires, and no other alert has in {_JUDGED_S} s"
 
     def drill(self, databases: Sequence[str]) -> Iterator[str]:
-        """Nobody puts ballots into the log, and databases have no standby, until somebody is paged; then all is well."""
+        """Nobody puts ballots into the log, and databases have no standby, until somebody is paged; then all is well.
+
+        Nobody may vote meanwhile: they would wait for longer than people do.
+        """
         wanted = {"EvoteSequencersNotOne", *(["EvoteNoSynchronousStandby"] if databases else [])}
         sequencer = f"statefulset/{RELEASE}-ledger-anchor"
         replicas = nodes.kubectl("-n", NAMESPACE, "get", sequencer, "-o", "jsonpath={.spec.replicas}")
@@ -118,7 +153,8 @@ class Watch:
         for name in databases:
             cnpg.fence_the_standbys(name)
         _wait(self.firing, lambda found: wanted <= found, f"{sorted(wanted)} fire", 300)
-        yield f"no replica of ledger-anchor{', no standby of a database' * bool(databases)}: {sorted(self.firing())} fire"
+        without = " and no standby of a database" * bool(databases)
+        yield f"without a replica of ledger-anchor{without} fire {sorted(self.firing())}"
         for name in databases:
             cnpg.fence_nobody(name)
         nodes.kubectl("-n", NAMESPACE, "scale", sequencer, f"--replicas={replicas}")

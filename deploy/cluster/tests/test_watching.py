@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from evote_chart.settings import CHART
-from evote_cluster import watching
+from evote_cluster import discovery, watching
 from evote_cluster.programs import Missing
 
 ALERTS = {
@@ -46,3 +46,22 @@ def test_a_releases_own_resources_come_into_our_namespace(tmp_path: Path) -> Non
     assert account["metadata"]["namespace"] == watching.SYSTEM
     assert "namespace" not in role["metadata"]
     assert binding["subjects"] == [{**subject, "namespace": watching.SYSTEM}]
+
+
+def test_a_pod_is_named_as_prometheus_would_name_it() -> None:
+    pod = {
+        "metadata": {"name": "evote-auth-1", "namespace": "evote", "labels": {"app.kubernetes.io/name": "auth"}},
+        "spec": {"containers": [{"name": "auth", "ports": [{"name": "management", "containerPort": 8001}]}]},
+        "status": {"phase": "Running", "podIP": "10.244.0.9"},
+    }
+    (found,) = discovery.targets([pod, {**pod, "status": {"phase": "Pending"}}])
+    assert found["targets"] == ["10.244.0.9:8001"]
+    assert found["labels"] == {
+        "__meta_kubernetes_namespace": "evote",
+        "__meta_kubernetes_pod_name": "evote-auth-1",
+        "__meta_kubernetes_pod_phase": "Running",
+        "__meta_kubernetes_pod_label_app_kubernetes_io_name": "auth",
+        "__meta_kubernetes_pod_labelpresent_app_kubernetes_io_name": "true",
+        "__meta_kubernetes_pod_container_name": "auth",
+        "__meta_kubernetes_pod_container_port_name": "management",
+    }

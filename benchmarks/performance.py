@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +41,9 @@ class Taken:
     """It prints the figures anew."""
     date: str
     commit: str
-    """Of the tree that was measured."""
+    """Of the tree that was measured; it ends in ``-dirty`` if that tree had changes that are in no commit."""
     machine: str
+    """Its cores and memory, and which Python ran there."""
     load: str
     """What else the machine did."""
 
@@ -98,7 +98,8 @@ def document(runs: Sequence[Run]) -> str:
 
 def _said(run: Run, taken: Taken) -> Iterator[str]:
     by = "written down by hand from" if run.kind == "recorded" else "by"
-    yield f"- {taken.date}, commit {taken.commit[:9]}, {by} `{taken.command}`, on {taken.machine}; {taken.load}"
+    commit, changed = taken.commit[:9], " with changes that are in no commit" * taken.commit.endswith("-dirty")
+    yield f"- {taken.date}, commit {commit}{changed}, {by} `{taken.command}`, on {taken.machine}; {taken.load}"
 
 
 def _recorded(blocks: Sequence[Any]) -> Iterator[str]:
@@ -276,10 +277,12 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
         raise RunUnreadable(path, "it is of no command whose runs are kept")
     run = folder / f"{name}.json"
     order, title = PLACES[name]
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    taken = {**figures.pop("taken"), "commit": commit}
+    taken = figures.pop("taken")
+    try:
+        Taken(**taken)
+    except TypeError as error:
+        # Nobody knows any more which tree that was: the one that keeps it may be another.
+        raise RunUnreadable(path, f"it doesn't say how it was taken ({error}): take it anew") from error
     text = json.dumps(
         {"order": order, "title": title, "kind": kind, "taken": [taken], "content": figures},
         ensure_ascii=False,
@@ -335,6 +338,7 @@ PLACES: Final = {
     "gas": (84, "What anchors cost on Ethereum"),
     "monitor": (86, "A pass of the monitor"),
     "verification": (39, "Verification beside other programs"),
+    "verification-2048": (40, "Verification beside other programs, BELENIOS-2048"),
     "verification-growth": (41, "Verification of archives of growing size"),
     "ratios": (95, "What is held against the last release"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -72,15 +72,13 @@ class PhaseFigures:
     def planned_per_s(self) -> float:
         return self.planned / self.seconds
 
-    @property
-    def cpu_s(self) -> float:
-        """Of all the services' processes; not a number when nobody looked."""
-        used = [spent for name, spent in self.cpu_by_process_s.items() if is_the_citys(name)]
+    def cpu_s(self, whose: Callable[[str], bool] = is_the_citys) -> float:
+        """Of the processes of those names; not a number when nobody looked."""
+        used = [spent for name, spent in self.cpu_by_process_s.items() if whose(name)]
         return sum(used) if used else math.nan
 
-    @property
-    def cores(self) -> float:
-        return self.cpu_s / self.counted_s
+    def cores(self, whose: Callable[[str], bool] = is_the_citys) -> float:
+        return self.cpu_s(whose) / self.counted_s
 
 
 @dataclass(frozen=True)
@@ -303,7 +301,7 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         counts = f"{phase.unavailable} | {phase.unanswered}"
         post = " | ".join(_number(value) for value in (phase.post.p50_ms, phase.post.p95_ms, phase.post.p99_ms))
         rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
-        cores = "-" if math.isnan(phase.cores) else f"{phase.cores:.2f}"
+        cores = "-" if math.isnan(phase.cores()) else f"{phase.cores():.2f}"
         yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
     yield ""
     yield from _through_table(figures)

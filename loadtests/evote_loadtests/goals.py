@@ -7,12 +7,12 @@ that must be borne, and at one that needn't be.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from evote_local.people.observed import is_the_citys
+from evote_local.people.observed import is_no_voters, is_the_citys
 
 from .arrivals import PROFILES, Phase, Plan
 from .figures import Figures, PhaseFigures
@@ -81,10 +81,13 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
     """Each goal beside its figure."""
     phases = {phase.name: phase for phase in figures.phases}
     idle, releases, steady, crowded = (phases[name] for name in (IDLE, RELEASES, STEADY, CROWDED))
-    idle_cores = idle.cores
-    yield Goal("idle stack", 0.3, idle_cores, "cores")
-    yield Goal("a release, all processes", 25, _each_ms(releases, releases.released, idle_cores), "ms of a processor")
-    yield Goal("a ballot, all processes", 6, _each_ms(steady, steady.accepted, idle_cores), "ms of a processor")
+    for whose, processes in ((is_the_citys, "the city's processes"), (is_no_voters, "with witnesses and chain")):
+        idle_cores = idle.cores(whose)
+        release = _each_ms(releases, releases.released, whose, idle_cores)
+        ballot = _each_ms(steady, steady.accepted, whose, idle_cores)
+        yield Goal(f"idle stack, {processes}", 0.3, idle_cores, "cores")
+        yield Goal(f"a release, {processes}", 25, release, "ms of a processor")
+        yield Goal(f"a ballot, {processes}", 6, ballot, "ms of a processor")
     yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
     rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
     yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
@@ -101,17 +104,17 @@ def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
     yield Goal(f"{rate}: not accepted at once", 0, phase.planned - phase.accepted_at_once, "ballots")
 
 
-def _each_ms(phase: PhaseFigures, things: int, idle_cores: float) -> float:
+def _each_ms(phase: PhaseFigures, things: int, whose: Callable[[str], bool], idle_cores: float) -> float:
     """What one thing cost the processors, beyond what is spent when nobody comes."""
     if not things:
         return float("nan")
-    return (phase.cpu_s - idle_cores * phase.counted_s) / things * 1000
+    return (phase.cpu_s(whose) - idle_cores * phase.counted_s) / things * 1000
 
 
 def each_process_ms(
     spent: Mapping[str, float], seconds: float, idle: Mapping[str, float], idle_seconds: float, things: int
 ) -> Mapping[str, float]:
-    """What one thing took of each of the city's processes beyond what it spends when nobody comes; the most first.
+    """What one thing took of each process but the crowd beyond what it spends when nobody comes; the most first.
 
     Args:
         spent: seconds of a processor, by process, in so many ``seconds`` in which so many ``things`` came.
@@ -120,7 +123,7 @@ def each_process_ms(
     beyond = {
         name: (used - idle.get(name, 0.0) / idle_seconds * seconds) / things * 1000
         for name, used in spent.items()
-        if is_the_citys(name) and things
+        if is_no_voters(name) and things
     }
     return dict(sorted(beyond.items(), key=lambda found: -found[1]))
 

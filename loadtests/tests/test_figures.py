@@ -166,14 +166,14 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
     assert (two.planned, two.accepted, two.unavailable, two.unanswered, two.broken) == (0, 1, 0, 1, 1)
     assert (one.post.p50_ms, one.post.max_ms) == (pytest.approx(100), pytest.approx(300))
     assert (one.unclean, two.unclean) == (1, 0)
-    assert one.cpu_s == pytest.approx(7.5)
-    assert one.cores == pytest.approx(0.5)
+    assert one.cpu_s() == pytest.approx(7.5)
+    assert one.cores() == pytest.approx(0.5)
     assert one.memory_mb["ballot-1"] == [100] * 4
 
 
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:
     alone = figures(run_of())
-    assert math.isnan(alone.phases[0].cpu_s)
+    assert math.isnan(alone.phases[0].cpu_s())
     save(alone, tmp_path / "figures.json", goals=[{"name": "idle stack", "figure": math.nan}])
     saved = json.loads((tmp_path / "figures.json").read_text())
     assert saved["phases"][0]["post"]["p95_ms"] is None

@@ -52,6 +52,26 @@ _READABLE = 'evote_ledger_monitor_chain_readable{anchor_contract="eip155:1:0x1",
 _MONITOR = 'evote_ledger_monitor_leading{instance="a:1"}'
 
 
+_HELD = {"service": "auth", "what": "kafka-client"}
+_ISSUED = {"namespace": "vote", "name": "front"}
+
+
+def _certificate(ends: int, what: str = "kafka-client") -> Series:
+    """One replica has it anew already, the other holds the one before."""
+    metric = "evote_certificate_end_timestamp_seconds"
+    replicas = {"a:1": 9_000_000, "b:1": ends}
+    held = {f'{metric}{{what="{what}",instance="{one}"}}': f"{end}x100" for one, end in replicas.items()}
+    return {**held, **{_of("auth", one): "1x100" for one in replicas}}
+
+
+def _of_certmanager(ends: int) -> Series:
+    return {'certmanager_certificate_expiration_timestamp_seconds{namespace="vote",name="front"}': f"{ends}x100"}
+
+
+def _roster(ends: int) -> Series:
+    return {'evote_roster_end_timestamp_seconds{entry="scraper",instance="a:1"}': f"{ends}x100"}
+
+
 def _used(used: int) -> Series:
     limit = 'evote_db_pool_connections{state="limit",instance="a:1"}'
     return {limit: "6x100", 'evote_db_pool_connections{state="used",instance="a:1"}': f"{used}x100"}
@@ -216,6 +236,18 @@ CASES = (
         {'evote_clock_timestamp_seconds{instance="a:1"}': "1+15x100"},
         {"instance": "a:1"},
     ),
+    Case("EvoteCertificateEnds", _certificate(200_000), _certificate(300_000), _HELD),
+    Case("EvoteCertificateEnds", _of_certmanager(200_000), _of_certmanager(300_000), _ISSUED),
+    Case("EvoteCertificateEndsSoon", _certificate(1_200_000), _certificate(1_250_000), _HELD),
+    Case(
+        "EvoteCertificateEndsSoon",
+        _certificate(500_000, "database-ca"),
+        _certificate(550_000, "database-ca"),
+        {**_HELD, "what": "database-ca"},
+    ),
+    Case("EvoteCertificateEndsSoon", _of_certmanager(1_200_000), _of_certmanager(1_250_000), _ISSUED),
+    Case("EvoteRosterEnds", _roster(80_000), _roster(90_000), {"entry": "scraper"}),
+    Case("EvoteRosterEndsSoon", _roster(1_200_000), _roster(1_250_000), {"entry": "scraper"}),
     Case("EvoteWitnessAway", _witness(0, 7), _witness(0, 0), {"witness": "hokkaido"}, at="25m"),
     Case("EvoteWitnessAway", _witness(60, 7), _witness(1400, 7), {"witness": "hokkaido"}, at="25m"),
     Case("EvoteAnchoringAway", *({'evote_anchor_up{chain="fabric"}': f"{n}x100"} for n in (0, 1)), {"chain": "fabric"}),
@@ -281,14 +313,6 @@ CASES = (
         ),
         {"cluster": "evote"},
         at="30h",
-    ),
-    Case(
-        "EvoteCertificateEnds",
-        *(
-            {'certmanager_certificate_expiration_timestamp_seconds{namespace="vote",name="front"}': f"{end}x100"}
-            for end in (200000, 300000)
-        ),
-        {"namespace": "vote", "name": "front"},
     ),
     _slo("EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "POST", 0)),
     _slo("EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "GET", 40)),

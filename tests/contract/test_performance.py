@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -37,14 +36,20 @@ def test_the_document_is_written_from_the_runs() -> None:
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.title)
 def test_each_run_says_how_it_was_taken(run: object) -> None:
     for taken in run.taken:  # type: ignore[attr-defined]
-        assert re.fullmatch(r"[0-9a-f]{40}", taken.commit), taken
+        assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", taken.commit), taken
         assert re.fullmatch(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", taken.date), taken
         assert taken.command.startswith(("make ", "python benchmarks/")), taken
         assert taken.machine and taken.load, taken
 
 
+MEASURED = "0123456789abcdef0123456789abcdef01234567"
+
+
+def _taken(command: str = "make load-goals", commit: str = MEASURED) -> dict[str, str]:
+    return {"command": command, "date": "2026-11-29", "commit": commit, "machine": "2 cores", "load": "0.1 waited"}
+
+
 def _figures(tmp_path: Path, **changes: object) -> Path:
-    taken = {"command": "make load-goals", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
     post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
@@ -56,7 +61,7 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     path.write_text(
         json.dumps(
             {
-                "taken": taken,
+                "taken": _taken(),
                 "goals": [goal],
                 "phases": [idle, {**phase, "name": "releases"}, phase],
                 "through": through,
@@ -77,8 +82,22 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
     assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert performance.read_run(kept).taken[0].commit == head.strip()
+    assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
+    assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
+
+
+def test_changes_that_were_in_no_commit_are_said(tmp_path: Path) -> None:
+    performance.keep(_figures(tmp_path, taken=_taken(commit=f"{MEASURED}-dirty")), tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "commit 012345678 with changes that are in no commit, by" in text
+
+
+def test_a_run_whose_tree_nobody_knows_is_not_kept(tmp_path: Path) -> None:
+    taken = _taken()
+    del taken["commit"]
+    with pytest.raises(performance.RunUnreadable, match="commit"):
+        performance.keep(_figures(tmp_path, taken=taken), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +143,10 @@ def test_a_small_demo_does_not_take_the_place_of_a_large_one(
 
 
 def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None:
-    def taken(command: str) -> dict[str, str]:
-        return {"command": command, "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
-
-    flood = performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=flood")), tmp_path)
+    flood = performance.keep(_figures(tmp_path, taken=_taken("make load-goals TIME=flood")), tmp_path)
     assert flood.name == "goals-flood.json"
     with pytest.raises(performance.RunUnreadable):
-        performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=short")), tmp_path)
+        performance.keep(_figures(tmp_path, taken=_taken("make load-goals TIME=short")), tmp_path)
 
 
 @pytest.mark.parametrize("changes", [{"goals": []}, {"taken": None}])

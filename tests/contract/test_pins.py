@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from evote_belenios import native
@@ -16,9 +17,7 @@ from evote_belenios import native
 ROOT = Path(__file__).parents[2]
 _CORE = ROOT / "libs/belenios-core"
 _RUST = "docker.io/library/rust@sha256:${RUST_SHA256}"
-_LICENCES = {"0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"} | {
-    "Unicode-3.0"
-}
+_RULES = tomllib.loads((_CORE / "deny.toml").read_text())
 
 
 def test_images_are_built_with_the_uv_that_make_install_installs() -> None:
@@ -69,7 +68,7 @@ def test_no_unsafe_code_is_ours() -> None:
 
 def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship() -> None:
     if shutil.which("cargo") is None:
-        pytest.skip("there is no cargo to read the crates' manifests with")
+        _unread("there is no cargo to read the crates' manifests with")
     command = ["cargo", "metadata", "--locked", "--offline", "--format-version", "1", "--all-features"]
     # cargo hangs under libfaketime, and licences know no date.
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
@@ -81,14 +80,35 @@ def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship() -> None
         text=True,
     )
     if read.returncode:
-        pytest.skip(f"the crates are not here: {read.stderr.strip()[-200:]}")
+        _unread(f"the crates are not here: {read.stderr.strip()[-200:]}")
     packages = json.loads(read.stdout)["packages"]
     assert len(packages) > 5
     for package in packages:
         # Of "A OR B" one is enough, of "A AND B" both are needed.
         needed = re.split(r" AND ", (package["license"] or "").replace("/", " OR "))
         for choice in needed:
-            assert _LICENCES & set(re.split(r" OR ", choice.strip("()"))), package["id"]
+            assert set(_RULES["licenses"]["allow"]) & set(re.split(r" OR ", choice.strip("()"))), package["id"]
+
+
+def test_of_each_crate_one_version_is_compiled_and_all_come_from_one_registry() -> None:
+    """What `cargo deny` says where it is installed (`make audit`): deny.toml is the rule of both."""
+    assert _RULES["bans"] == {"multiple-versions": "deny", "wildcards": "deny", "skip": ["syn"]}
+    locked = tomllib.loads((_CORE / "Cargo.lock").read_text())["package"]
+    names = [package["name"] for package in locked]
+    assert {name for name in names if names.count(name) > 1} <= set(_RULES["bans"]["skip"])
+    assert [_RULES["sources"][name] for name in ("unknown-registry", "unknown-git")] == ["deny", "deny"]
+    sources = {package["source"].removeprefix("registry+") for package in locked if "source" in package}
+    assert sources == set(_RULES["sources"]["allow-registry"])
+    declared = tomllib.loads((_CORE / "Cargo.toml").read_text())["dependencies"].values()
+    versions = [one if isinstance(one, str) else one["version"] for one in declared]
+    assert not [version for version in versions if "*" in version]
+
+
+def _unread(why: str) -> NoReturn:
+    """A machine may do without cargo; what is released has been looked at."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def _recipes_with_core() -> list[Path]:

@@ -40,11 +40,7 @@ class Fault:
 
 
 def all_faults(
-    own: servers.Servers,
-    this: Mapping[str, Any],
-    following: Mapping[str, Any],
-    scraper_token: str,
-    seen: Callable[[str], None],
+    own: servers.Servers, this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str
 ) -> Sequence[Fault]:
     """In the order in which they happen.
 
@@ -52,11 +48,10 @@ def all_faults(
         own: the city's, with the tables that a release changes.
         this: the values of the release that runs.
         following: those of the next one.
-        seen: returns when whoever watches has seen which replica of ledger-anchor leads.
     """
     return [
         Fault("a replica of ballot is killed", lose_a_ballot),
-        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token, seen)),
+        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
         Fault("one of three brokers of Kafka is killed", lambda: lose_a_server("kafka")),
         Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
         # People come through the edge of the first.
@@ -84,13 +79,12 @@ def lose_a_server(name: str) -> str:
     return pod
 
 
-def lose_the_leader(scraper_token: str, seen: Callable[[str], None]) -> str:
+def lose_the_leader(scraper_token: str) -> str:
     """Another replica sequences from then on."""
     name = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads", 60)
     kill(name)
     after = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads again", 120)
     wait_ready()
-    seen(after)
     return f"{name}, then {after} leads"
 
 

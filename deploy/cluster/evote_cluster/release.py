@@ -23,6 +23,7 @@ from . import edge, hsm, nodes, servers
 from .backups import SECRET, Store
 from .basics import named
 from .bundles import POSTGRESQL_MAJOR, Bundle
+from .certificates import Authority
 from .programs import Missing, folder
 from .servers import Servers
 
@@ -74,7 +75,8 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
     own_settings: dict[str, Any] = {
         "auth": {"addressRequestsPerMinute": _PER_ADDRESS, **keys},
         "ballot": {"addressRequestsPerMinute": _PER_ADDRESS, "workers": 1},
-        "tally": {"addressRequestsPerMinute": _PER_ADDRESS},
+        # As a city has it: of what a trustee sends there is little.
+        "tally": {},
         "ledgerAnchor": _chain_settings(people.chain),
     }
     found: dict[str, Any] = {
@@ -82,7 +84,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
         "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
-        "edge": {"kind": "none"},
+        "edge": {"kind": "gateway", "className": edge.CLASS},
         "network": {"edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}]},
         "city": {"authority": "模擬市選挙管理委員会", "helpdesk": "模擬市選挙管理委員会\n電話 000-000-0000"},
         "publicKeys": {
@@ -106,9 +108,9 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "postgresql": _postgresql(cloudnativepg),
     }
     for name, settings in own_settings.items():
-        found[name] = {"replicas": 2, "image": image_of(images[name]), "resources": _SMALL, "settings": settings}
+        found[name] = {"replicas": 2, "image": _image(images[name]), "resources": _SMALL, "settings": settings}
     for name in ("resident", "board"):
-        found[name] = {"replicas": 1, "image": image_of(images[name])}
+        found[name] = {"replicas": 1, "image": _image(images[name])}
     found["auth"]["auditorPublicKey"] = people.identities.auditor_public_key
     found["auth"]["authoritiesVolume"] = {"configMap": {"name": "authorities"}}
     found["auth"]["tokenVolume"] = {"persistentVolumeClaim": {"claimName": hsm.CLAIM, "readOnly": True}}
@@ -122,7 +124,7 @@ def _biometric(image: Bundle | None) -> dict[str, Any]:
     if image is None:
         return {"enabled": False, "image": {"repository": "evote.local/none", "digest": f"sha256:{'0' * 64}"}}
     # One: what it computes two processors are busy with.
-    return {"enabled": True, "replicas": 1, "image": image_of(image), "resources": _FACES}
+    return {"enabled": True, "replicas": 1, "image": _image(image), "resources": _FACES}
 
 
 def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
@@ -139,8 +141,12 @@ def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
     }
 
 
-def prepare(own: Servers, people: People, *, cloudnativepg: Operated | None = None) -> None:
-    """The namespace, in which only what is restricted runs, and what the chart expects in it."""
+def prepare(own: Servers, people: People, names: Authority, *, cloudnativepg: Operated | None = None) -> None:
+    """The namespace, in which only what is restricted runs, and what the chart expects in it.
+
+    Args:
+        names: who certifies the city's names.
+    """
     space = named("Namespace", NAMESPACE, None)
     space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
     nodes.apply(space)
@@ -177,6 +183,10 @@ def prepare(own: Servers, people: People, *, cloudnativepg: Operated | None = No
     resources = [named("Secret", f"{RELEASE}-{name}", NAMESPACE, stringData=data) for name, data in secrets.items()]
     if cloudnativepg:
         resources.append(named("Secret", SECRET, NAMESPACE, stringData=cloudnativepg.store.secret))
+    for key, name in HOSTS.items():
+        certificate, private = names.issue(key, name, ends=[name])
+        data = {"tls.crt": certificate.read_text(), "tls.key": private.read_text()}
+        resources.append(named("Secret", f"{key}-tls", NAMESPACE, type="kubernetes.io/tls", stringData=data))
     for service, schema in SCHEMAS.items():
         for suffix, role in (("", f"evote_{schema}"), ("-owner", f"evote_{schema}_owner")):
             data = {"username": role, "password": own.passwords[role]}
@@ -254,8 +264,7 @@ def helm_test() -> Sequence[str]:
     return [*lines, f"{len(lines)} connections tried in {time.monotonic() - begun:.0f} s"]
 
 
-def image_of(bundle: Bundle) -> dict[str, str]:
-    """As the chart's values name it."""
+def _image(bundle: Bundle) -> dict[str, str]:
     repository, _, digest = bundle.reference.partition("@")
     return {"repository": repository, "digest": digest}
 
@@ -272,7 +281,7 @@ def _postgresql(cloudnativepg: Operated | None) -> dict[str, Any]:
         "mode": "cloudnativepg",
         # All else as the profile has it.
         "cloudnativepg": {
-            "image": {**image_of(cloudnativepg.image), "major": POSTGRESQL_MAJOR},
+            "image": {**_image(cloudnativepg.image), "major": POSTGRESQL_MAJOR},
             "backup": dict(cloudnativepg.store.values),
         },
     }

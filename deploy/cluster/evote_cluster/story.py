@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import httpx
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_local.people.face import Poses
@@ -25,23 +25,7 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import (
-    auditor,
-    basics,
-    bundles,
-    desk,
-    discovery,
-    edge,
-    erasure,
-    hsm,
-    nodes,
-    probes,
-    programs,
-    recovery,
-    release,
-    wall,
-    watching,
-)
+from . import auditor, basics, bundles, desk, discovery, edge, erasure, hsm, nodes, probes, programs, recovery, release, watching
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority
@@ -55,6 +39,9 @@ _POSES = Path(__file__).parents[3] / ".cache/poses"
 _CROWD_S = 30
 _AFTER_THE_LOSS = 8
 """Who come when the database was lost and put back, and just before: of each half two for the first time."""
+_LOGGED_WITHIN_S = 120
+_TRUSTEES = f"https://{release.HOSTS['tally']}/elections/none/trustees/1/confirmation"
+"""What is asked here a stranger's share is counted for, and is nothing to anybody."""
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
 
@@ -92,7 +79,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         nodes.load([*images.values(), *services.values(), *following.values()])
         say("the images are on all nodes")
         basics.install(images)
+        edge.install(images["edge"])
         desk.enter(folder)
+        desk.learn_the_citys_names()
         own = Servers(folder / "servers")
         own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
@@ -107,45 +96,44 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         people = desk.people(folder)
         try:
             this = release.values(services, people, cloudnativepg=operated)
-            release.prepare(own, people, cloudnativepg=operated)
-            release.install(this)
+            release.prepare(own, people, names, cloudnativepg=operated)
+            hosts = {key: name for key, name in release.HOSTS.items() if key != "biometric" or by_face}
+            release.install({**this, "edge": {**this["edge"], "kind": "ingress"}})
             say("the chart is installed, all pods are ready")
+            say(f"by its Ingresses Traefik serves {edge.wait_served(hosts)}")
+            release.put_in_place(this)
+            say(edge.wait_taken(release.NAMESPACE))
+            say(f"by its Gateway Traefik serves {edge.wait_served(hosts)}")
             if cloudnativepg:
                 for name in databases:
                     cnpg.wait_backed_up(name)
                     say(f"the archive of {name} has a base backup")
+            say(edge.pass_trackers(release.HOSTS["ballot"]))
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
-            _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
             watch = watching.start(images, pods_at)
-            watched = databases if cloudnativepg else []
-            for line in (*release.helm_test(), *probes.probe(), *watching.probe(cloudnativepg), *_fronts()):
-                say(line)
-            for line in chain(watch.look(watched), watch.drill(watched)):
+            for line in (
+                *release.helm_test(),
+                *probes.probe(services["ballot"]),
+                *_fronts(),
+                *edge.tell_apart(_TRUSTEES),
+                *watch.look(databases if cloudnativepg else []),
+            ):
                 say(line)
             token = people.identities.staff.scraper_token
-
-            def begin(election: str) -> tuple[Sequence[Fault], Loss | None]:
-                """Hang the wall; what happens from then on happens with it."""
-                shown = wall.hung(this, services["wall"], election, people.identities.staff)
-                release.install(shown, upgrade=True)
-                for line in wall.look(watch):
-                    say(line)
-                if cloudnativepg:
-                    return cnpg.faults(databases), Loss(shown, databases)
-                after = wall.hung(
-                    release.values(following, people), services["wall"], election, people.identities.staff
-                )
-                return all_faults(own, shown, after, token, watch.wait_leads), None
-
+            faults = (
+                cnpg.faults(databases)
+                if cloudnativepg
+                else all_faults(own, this, release.values(following, people), token)
+            )
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
-            asyncio.run(_referendum(Deployment(people), folder, voters, begin, crowd))
+            loss = Loss(this, databases) if cloudnativepg else None
+            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd, loss))
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in (*release.helm_test(), *probes.probe(), *watching.probe(cloudnativepg)):
+            for line in (*release.helm_test(), *probes.probe(services["ballot"])):
                 say(line)
-            say(f"since Prometheus began to look, these alerts fired: {sorted(watch.fired())}")
         finally:
             people.vouching.stop()
 
@@ -166,13 +154,6 @@ def cluster(count: int) -> Iterator[None]:
             say("the cluster is gone without a trace")
     if left:
         raise Missing(f"the cluster left {left}")
-
-
-def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority, keys: Sequence[str]) -> None:
-    behind = {"vote": "resident", "log": "ledger-anchor"}
-    hosts = {key: (release.HOSTS[key], f"{release.RELEASE}-{behind.get(key, key)}.{release.NAMESPACE}") for key in keys}
-    edge.install(images["edge"], hosts, names)
-    desk.learn_the_citys_names()
 
 
 def _fronts() -> Iterator[str]:
@@ -232,11 +213,7 @@ class Crowd:
 
 
 async def _referendum(
-    platform: Deployment,
-    folder: Path,
-    voters: int,
-    begin: Callable[[str], tuple[Sequence[Fault], Loss | None]],
-    crowd: Crowd,
+    platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd, loss: Loss | None
 ) -> None:
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
@@ -247,7 +224,6 @@ async def _referendum(
 
         await referendum.prepare(make_key)
         say(f"key ceremony held, roll of {voters} frozen, election {referendum.officers.election_uuid} open")
-        faults, loss = await asyncio.to_thread(begin, referendum.officers.election_uuid)
         await asyncio.to_thread(referendum.issue_cards, lambda: None)
         if crowd.poses:
             await referendum.send_letters(crowd.by_face, crowd.poses.photograph(), platform.biometric.url)
@@ -282,7 +258,11 @@ async def _referendum(
         kept: Sequence[Mapping[str, Any]] = []
         if comers:
             target = target_of(platform, referendum, biometric_url=platform.biometric.url)
-            kept = await asyncio.to_thread(_come_at_once, target, comers, crowd.poses, folder)
+            turnout = f"{platform.ballots[0].url}/elections/{referendum.officers.election_uuid}/turnout/events"
+            async with client.stream("GET", turnout) as events:
+                kept = await asyncio.to_thread(_come_at_once, target, comers, crowd.poses, folder)
+                await asyncio.wait_for(_shows(events, len(casts) + len(kept)), _LOGGED_WITHIN_S)
+            say("who followed the turnout by one stream through the edge saw every ballot come to the log")
         say(f"{len(casts) + len(kept)} ballots were acknowledged")
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
@@ -344,6 +324,14 @@ def _come_at_once(
     if done.returncode != 0:
         raise Missing(f"the crowd's program ended with status {done.returncode}:\n{done.stderr[-4000:]}")
     return [json.loads(line) for line in (folder / "crowd/casts.jsonl").read_text().splitlines()]
+
+
+async def _shows(events: httpx.Response, ballots: int) -> None:
+    """Return when the turnout's stream says that so many ballots are in the log."""
+    async for line in events.aiter_lines():
+        if line.startswith("data:") and json.loads(line.removeprefix("data:"))["logged"] == ballots:
+            return
+    raise Missing(f"the stream of the turnout ended before {ballots} ballots were in the log")
 
 
 def _compare(archive: Path, receipts: Sequence[str]) -> None:

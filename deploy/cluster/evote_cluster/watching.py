@@ -14,13 +14,12 @@ import yaml
 from evote_local.nodes.prometheus import ask
 
 from . import cloudnativepg as cnpg
-from . import edge, nodes, programs
+from . import nodes, programs
 from .basics import POD_SECURITY, Resource, named, run_here
 from .bundles import PROMETHEUS, Bundle
 from .faults import pods
-from .probes import Try, get, hold
 from .programs import Missing
-from .release import NAMESPACE, RELEASE, SCHEMAS, wait_ready
+from .release import NAMESPACE, SCHEMAS
 
 Found = TypeVar("Found")
 SYSTEM: Final = "monitoring"
@@ -30,9 +29,6 @@ POD: Final = f"prometheus-{_NAME}-0"
 _MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
 _OPERATOR: Final = "prometheus-operator"
 _RELOADER: Final = "--prometheus-config-reloader"
-WATCHDOG: Final = "EvoteWatchdog"
-_JUDGED_S: Final = 120
-"""For so long all has to be well before anything happens: longer than what most alerts wait."""
 _THRESHOLD: Final = re.compile(r"\s*(?:==|!=|<=|>=|<|>)\s*[\d.]+(?:\s*\*\s*[\d.]+)*$")
 FOREIGN: Final = re.compile(r"\b(?:cnpg|barman)_\w+")
 OF_DATABASES: Final = ("EvoteNoSynchronousStandby", "EvoteArchivingFails", "EvoteBackupOld")
@@ -111,7 +107,7 @@ class Watch:
         self.url = url
 
     def look(self, databases: Sequence[str]) -> Iterator[str]:
-        """That it sees all there is and nothing to report; raises :class:`Missing`.
+        """That it sees all there is, and of databases nothing to tell; raises :class:`Missing`.
 
         Args:
             databases: CloudNativePG's clusters, if there are any.
@@ -135,51 +131,6 @@ class Watch:
                 if found := ask(self.url, queries[alert]):
                     raise Missing(f"nothing has happened yet, and {alert} begins: {found}")
                 yield f"{alert} has something to judge of each, and nothing to tell"
-        age = f'time() - max(ALERTS_FOR_STATE{{alertname="{WATCHDOG}"}})'
-        nodes.until(lambda: any(seconds > _JUDGED_S for _, seconds in ask(self.url, age)), "rules are judged", 300)
-        if others := self.fired() - {WATCHDOG}:
-            raise Missing(f"nothing has happened yet, and these alerts fired: {sorted(others)}")
-        yield f"{WATCHDOG} fires, and no other alert has in {_JUDGED_S} s"
-
-    def drill(self, databases: Sequence[str]) -> Iterator[str]:
-        """Nobody puts ballots into the log, and databases have no standby, until somebody is paged; then all is well.
-
-        Nobody may vote meanwhile: they would wait for longer than people do.
-        """
-        wanted = {"EvoteSequencersNotOne", *(["EvoteNoSynchronousStandby"] if databases else [])}
-        sequencer = f"statefulset/{RELEASE}-ledger-anchor"
-        replicas = nodes.kubectl("-n", NAMESPACE, "get", sequencer, "-o", "jsonpath={.spec.replicas}")
-        nodes.kubectl("-n", NAMESPACE, "scale", sequencer, "--replicas=0")
-        for name in databases:
-            cnpg.fence_the_standbys(name)
-        _wait(self.firing, lambda found: wanted <= found, f"{sorted(wanted)} fire", 300)
-        without = " and no standby of a database" * bool(databases)
-        yield f"without a replica of ledger-anchor{without} fire {sorted(self.firing())}"
-        for name in databases:
-            cnpg.fence_nobody(name)
-        nodes.kubectl("-n", NAMESPACE, "scale", sequencer, f"--replicas={replicas}")
-        for name in databases:
-            cnpg.wait_healthy(name)
-        wait_ready()
-        _wait(self.firing, lambda found: found == {WATCHDOG}, "all is well again", 300)
-        yield f"they are back: {WATCHDOG} alone fires"
-
-    def wait_leads(self, pod: str) -> None:
-        """Return when it has seen that this replica of ledger-anchor leads, and no other."""
-
-        def leads() -> bool:
-            return [labels["pod"] for labels, _ in ask(self.url, "evote_ledger_leading == 1")] == [pod]
-
-        nodes.until(leads, f"Prometheus sees that {pod} leads", 120)
-
-    def firing(self) -> set[str]:
-        """The alerts that fire now."""
-        return {labels["alertname"] for labels, _ in ask(self.url, 'ALERTS{alertstate="firing"}')}
-
-    def fired(self) -> set[str]:
-        """All that have, since it began to look."""
-        query = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))'
-        return {labels["alertname"] for labels, _ in ask(self.url, query)}
 
     def _up(self) -> set[tuple[str, str]]:
         return {(labels.get("cluster", labels["job"]), labels["pod"]) for labels, _ in ask(self.url, "up == 1")}
@@ -217,33 +168,6 @@ def before_the_threshold(query: str) -> str:
     if not cut:
         raise Missing(f"{query} ends with no threshold")
     return measured
-
-
-def probe(cloudnativepg: bool) -> Iterator[str]:
-    """What Prometheus' pod reaches and must not, and others beside it; raises :class:`Missing`."""
-    watching, others = (SYSTEM, POD), (edge.NAMESPACE, "daemonset/edge")
-    tries = [
-        Try("the edge to ballot's public port", *others, pods("ballot")[0], 8000, allowed=True),
-        *(Try(f"Prometheus to {one}", *watching, pods(one)[0], 8080, allowed=False) for one in ("resident", "board")),
-    ]
-    for service in SCHEMAS:
-        for pod in pods(service)[:1]:
-            tries += [
-                Try(f"Prometheus to {service}'s metrics", *watching, pod, 8001, allowed=True),
-                Try(f"Prometheus to {service}'s public port", *watching, pod, 8000, allowed=False),
-                Try(f"the edge to {service}'s metrics", *others, pod, 8001, allowed=False),
-            ]
-    if cloudnativepg:
-        tries += [
-            Try("Prometheus to PostgreSQL's exporter", *watching, cnpg.primary(), 9187, allowed=True),
-            Try("Prometheus to PostgreSQL", *watching, cnpg.primary(), 5432, allowed=False),
-            Try("the edge to PostgreSQL's exporter", *others, cnpg.primary(), 9187, allowed=False),
-        ]
-    yield from hold(tries)
-    status, _ = get(*watching, pods("auth")[0], 8001, "/metrics")
-    if status != 401:
-        raise Missing(f"auth's metrics without a token: {status}")
-    yield "auth's metrics without a token: 401"
 
 
 def _targets(databases: Sequence[str]) -> set[tuple[str, str]]:

@@ -23,6 +23,7 @@ from .app import create_app, new_registry
 from .cli import Commands, OwnCommand, run
 from .clock import Clock, utc_now
 from .database import Schema, SchemaBehind, migrate, schema_pool
+from .endings import Endings
 from .health import Readiness
 from .logging import configure_logging
 from .problems import ProblemTable
@@ -87,13 +88,18 @@ class Program(Generic[Settings]):
         clock: Clock,
         front_origins: Set[str] = frozenset(),
         traces_endpoint: str | None = None,
+        endings: Endings | None = None,
     ) -> FastAPI:
         registry, release = new_registry(), version(f"evote-{self.service}")
+        if endings is not None:
+            registry.register(endings)
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             def give(service: object) -> None:
                 app.state.service = service
+                if endings is not None:
+                    endings.hold()
 
             with traces(self.service, release, traces_endpoint, registry):
                 async with started_or_waiting(start(readiness, registry, clock), readiness, give):
@@ -121,10 +127,11 @@ class Program(Generic[Settings]):
         require_encrypted_traces(settings)
         require_room(settings)
         configure_logging(self.service, settings.log_level)
-        start, readiness = self.start(settings), Readiness()
-        app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint)
+        start, readiness, roster = self.start(settings), Readiness(), RosterFile(settings.roster_file)
+        endings = Endings(settings.certificates(), roster, utc_now)
+        app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint, endings)
         # A replica that waits in its start shows its metrics: alerts go by them.
-        app.state.access_at_start = Access(self.service, RosterFile(settings.roster_file), utc_now)
+        app.state.access_at_start = Access(self.service, roster, utc_now)
         return serve(app, readiness, settings)
 
     def _migrate(self) -> int:

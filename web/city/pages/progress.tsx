@@ -3,7 +3,7 @@
 import type { VNode } from "preact";
 
 import type { Name, Reads } from "../read/reads.ts";
-import { type State, stateOf, type Step } from "../rules/effects.ts";
+import { type State, stateOf, type Step, type Way } from "../rules/effects.ts";
 import { cameAt, isOld, judgedAt, oldest, scrapedAt } from "../rules/freshness.ts";
 import { grouped, lastingOf, useAround, useWords } from "./around.ts";
 import { Mark, Panel } from "./panel.tsx";
@@ -92,6 +92,10 @@ export function Ways(): VNode {
   const { reads, now, config, effects } = useAround();
   const words = useWords();
   const judged = judgedAt(reads);
+  const waiting = (way: Way) => {
+    const people = reads["releases-waiting"]?.data.find(({ labels }) => labels["way"] === way)?.value;
+    return people === undefined || !Number.isFinite(people) ? null : grouped(people);
+  };
   return (
     <Panel name="ways" title={words.ways.panel} at={judged}>
       <ul>
@@ -102,6 +106,7 @@ export function Ways(): VNode {
             <li key={way} class={state}>
               <h3>{words.ways[way]}</h3>
               <Mark of={state} />
+              {way === "station" || !known ? null : <p>{words.ways.waiting(waiting(way))}</p>}
             </li>
           );
         })}

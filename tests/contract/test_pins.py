@@ -20,6 +20,22 @@ _RUST = "docker.io/library/rust@sha256:${RUST_SHA256}"
 _RULES = tomllib.loads((_CORE / "deny.toml").read_text())
 
 
+def test_every_file_that_pins_is_told_of() -> None:
+    """An operator reads there what an audit has to look at."""
+    table = (ROOT / "docs/runbooks/supply.md").read_text().split("## ", 1)[0]
+    pins = subprocess.run(
+        ["git", "ls-files", "*go.sum", "*package-lock.json", "*Cargo.lock", "*uv.lock", "*requirements.txt"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(pins) > 15
+    named = set(re.findall(r"`([\w./-]+)`", table))
+    for pin in map(Path, pins):
+        assert {str(pin), *map(str, pin.parents)} & named, f"the table of pins doesn't name {pin}"
+
+
 def test_images_are_built_with_the_uv_that_make_install_installs() -> None:
     installed = re.search(r"^UV_VERSION=(\d+\.\d+\.\d+)$", (ROOT / "deploy/local/install.sh").read_text(), re.M)
     assert installed is not None

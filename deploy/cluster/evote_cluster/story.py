@@ -25,7 +25,22 @@ from evote_local.referendum.load import meant, target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import auditor, basics, bundles, desk, discovery, edge, erasure, hsm, nodes, probes, programs, recovery, release, watching
+from . import (
+    auditor,
+    basics,
+    bundles,
+    desk,
+    discovery,
+    edge,
+    erasure,
+    hsm,
+    nodes,
+    probes,
+    programs,
+    recovery,
+    release,
+    watching,
+)
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from evote_belenios.archive import read_ballots
-from evote_belenios.ballots import tracker_of
 from evote_local.people.face import Poses
 from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
+from evote_local.referendum.concluding import compare, meant
 from evote_local.referendum.devices import device_pool
-from evote_local.referendum.load import meant, target_of
+from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
@@ -283,7 +282,12 @@ async def _referendum(
         say(f"closed, counted and certified: {counts}")
         archive = folder / "archive.bel"
         await referendum.officers.download_archive(archive)
-        _compare(archive, [*(cast.tracker for cast in casts), *(cast["receipt"]["tracker"] for cast in kept)])
+        receipts = [*(cast.tracker for cast in casts), *(cast["receipt"]["tracker"] for cast in kept)]
+        compared = compare(archive, receipts)
+        if compared.lost or compared.unclaimed:
+            raise Missing(
+                f"acknowledged and not in the archive: {compared.lost}; not acknowledged: {compared.unclaimed}"
+            )
         if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
@@ -347,10 +351,3 @@ async def _shows(events: httpx.Response, ballots: int) -> None:
         if line.startswith("data:") and json.loads(line.removeprefix("data:"))["logged"] == ballots:
             return
     raise Missing(f"the stream of the turnout ended before {ballots} ballots were in the log")
-
-
-def _compare(archive: Path, receipts: Sequence[str]) -> None:
-    archived = Counter(tracker_of(text) for text in read_ballots(archive))
-    if archived != (acknowledged := Counter(receipts)):
-        lost, others = acknowledged - archived, archived - acknowledged
-        raise Missing(f"acknowledged and not in the archive: {sorted(lost)}; not acknowledged: {sorted(others)}")

@@ -210,6 +210,10 @@ PROJECTIONS = Board(
             Number("dead letters (must be 0)", _one("sum(evote_dead_letters_total) or vector(0)")),
             Number("records missing (must be 0)", _one("sum(max by (topic) (evote_log_missing_records))")),
             Number("faults of topics (must be 0)", _one("sum(max by (topic) (evote_topic_faults))")),
+            Number(
+                "partitions that refuse writes (must be 0)",
+                _one("sum(max by (topic) (evote_topic_partitions_under_min_isr))"),
+            ),
         ),
         (
             Panel(
@@ -330,17 +334,19 @@ DEPENDENCIES = Board(
                 "s",
             ),
             Panel(
-                "certificates and roster: until the first ends",
-                (
-                    (
-                        "min by (service, what) (evote_certificate_end_timestamp_seconds"
-                        " * on (instance) group_left (service) evote_build_info) - time()",
-                        "{{service}} {{what}}",
-                    ),
-                    ("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "roster: {{entry}}"),
+                "certificates: until the first ends",
+                _one(
+                    "min by (service, what) (evote_certificate_end_timestamp_seconds"
+                    " * on (instance) group_left (service) evote_build_info) - time()",
+                    "{{service}} {{what}}",
                 ),
                 "s",
                 says="As each service holds them: docs/runbooks/alerts.md, EvoteCertificateEnds.",
+            ),
+            Panel(
+                "roster: until the first entry ends",
+                _one("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "{{entry}}"),
+                "s",
                 quiet=True,
             ),
             Panel(

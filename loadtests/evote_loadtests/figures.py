@@ -23,8 +23,8 @@ _LATE_S: Final = 1.0
 """A client that is so late with an arrival measures itself."""
 _ATTEMPTS: Final = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 60))
 """Told together."""
-GOALS: Final[Mapping[tuple[str, float], float]] = {(CAST, 0.99): 1.0, (LOGGED, 0.99): 5.0, (ANCHORED, 0.99): 300.0}
-"""What a share of all must be under, in seconds."""
+ANCHORED_WITHIN_S: Final = 300.0
+"""On a chain that takes a block every few seconds, or minutes."""
 
 
 @dataclass(frozen=True)
@@ -255,15 +255,15 @@ def faults_of(figures: Figures, run: Run) -> Iterator[str]:
         yield f"{ended} of {figures.visits} visits ended"
 
 
-def goals_missed(run: Run, figures: Figures) -> Iterator[str]:
-    """The goals that this run doesn't reach: one line each."""
+def goals_missed(run: Run, figures: Figures, anchored_within_s: float = ANCHORED_WITHIN_S) -> Iterator[str]:
+    """The goals of what 99 of 100 wait that this run doesn't reach: one line each."""
     if figures.latest_arrival_s > _LATE_S:
         yield f"the client let somebody in {figures.latest_arrival_s:.1f} s late: it needs a machine of its own"
-    for (name, share), within_s in GOALS.items():
+    for name, within_s in {CAST: 1.0, LOGGED: 5.0, ANCHORED: anchored_within_s}.items():
         served = sorted(sample.seconds for sample in run.samples if sample.name == name and sample.fault is None)
-        seconds = served[max(0, math.ceil(share * len(served)) - 1)] if served else 0.0
+        seconds = served[max(0, math.ceil(0.99 * len(served)) - 1)] if served else 0.0
         if seconds > within_s:
-            yield f"{name}: {share:.0%} within {seconds:.2f} s, and not {within_s:g} s"
+            yield f"{name}: 99% within {seconds:.2f} s, and not {within_s:g} s"
 
 
 def save(figures: Figures, path: Path, **beside: object) -> None:

@@ -45,6 +45,8 @@ _ARGUMENTS: Final = (
     # A connection that nobody took is tried at another replica; a request that was sent is not sent again.
     "--entryPoints.websecure.http.middlewares=again@file",
     "--serversTransport.forwardingTimeouts.dialTimeout=1s",
+    # A connection to a machine that is gone says nothing any more.
+    "--serversTransport.forwardingTimeouts.responseHeaderTimeout=60s",
     "--providers.file.filename=/config/again.yaml",
     "--providers.kubernetesGateway=true",
     "--providers.kubernetesIngress=true",

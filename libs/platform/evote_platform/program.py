@@ -10,7 +10,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Generic, TypeVar
 
@@ -26,6 +27,7 @@ from .database import Schema, SchemaBehind, migrate, schema_pool
 from .endings import Endings
 from .health import Readiness
 from .logging import configure_logging
+from .outages import is_outage
 from .problems import ProblemTable
 from .production import (
     require_encrypted_database,
@@ -63,19 +65,44 @@ class Program(Generic[Settings]):
     problems: ProblemTable
     own: Mapping[str, OwnCommand] = field(default_factory=dict)
     """Subcommands that only this service has."""
+    refusals: tuple[type[Exception], ...] = ()
+    """What a subcommand may raise that its operator is told in the error's own words: what was wrong, what to do."""
 
     def run(self, arguments: Sequence[str] | None = None) -> int:
         """Run the subcommand that ``arguments`` (by default the process's) ask for; its exit status.
 
-        2 when settings are missing or wrong or name what can't be used; otherwise the subcommand's own.
+        2 when settings are missing or wrong or name what can't be used; 1 when a subcommand was refused, or the
+        database was away, each with one line that says so; otherwise the subcommand's own.
         """
-        own = {"roles": OwnCommand("print the SQL that makes the schema's roles", self._roles), **self.own}
-        commands = Commands(self._serve, self._migrate, self._replay, self._openapi, own)
+        own = {
+            "roles": OwnCommand("print the SQL that makes the schema's roles", self._roles),
+            **{name: replace(one, run=partial(self._done_or_said, one.run)) for name, one in self.own.items()},
+        }
+        migrate_or_say = partial(self._done_or_said, self._migrate)
+        replay_or_say = partial(self._done_or_said, self._replay)
+        commands = Commands(self._serve, migrate_or_say, replay_or_say, self._openapi, own)
         try:
             return run(f"evote-{self.service}", commands, arguments)
         except CannotStart as error:
             print(f"evote-{self.service}: {error.reason}", file=sys.stderr)
             return 2
+
+    def _done_or_said(self, command: Callable[..., int], *arguments: argparse.Namespace) -> int:
+        """Run what a person waits for. A replica is not among it: that one waits for its database by itself."""
+        try:
+            return command(*arguments)
+        except SchemaBehind as error:
+            raise CannotStart(str(error)) from error
+        except self.refusals as error:
+            reason = str(error)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            # libpq writes several lines, and a time that is up none.
+            told = " ".join(str(error).split()) or type(error).__name__
+            reason = f"the database can't be worked with, repeat this: {told}"
+        print(f"evote-{self.service}: {reason}", file=sys.stderr)
+        return 1
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
@@ -149,11 +176,8 @@ class Program(Generic[Settings]):
         return 0
 
     async def _replay_all(self, settings: Settings) -> None:
-        try:
-            async with schema_pool(settings.database_url, self.schema) as pool:
-                await self.replay(settings, pool)
-        except SchemaBehind as error:
-            raise CannotStart(str(error)) from error
+        async with schema_pool(settings.database_url, self.schema) as pool:
+            await self.replay(settings, pool)
 
     def _settings(self) -> Settings:
         settings = self.settings.from_environment()

@@ -223,7 +223,7 @@ class PollingDay:
         challenge = (await self._retrying(lambda: client.post(f"{base}/challenges", json=asked))).json()
         occasion.check_challenge(challenge)
         if voter.reader is None:
-            answer = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            answer = await asyncio.to_thread(answer_challenge, voter.card, challenge)
         else:
             answer = await voter.reader(voter.card, challenge)
         request = occasion.card_request(answer)
@@ -544,7 +544,7 @@ def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey
         raise ValueError("the receipt's signature does not hold") from None
 
 
-def _answer_challenge(emulated: EmulatedCard, challenge: Mapping[str, Any]) -> dict[str, str]:
+def answer_challenge(emulated: EmulatedCard, challenge: Mapping[str, Any]) -> dict[str, str]:
     """What the voter does with the card: type the PIN and the password, and sign the two texts."""
     card = JpkiCard(emulated.transmit)
     card.verify_pin(USER_AUTHENTICATION, USER_PIN)

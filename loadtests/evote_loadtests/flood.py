@@ -6,7 +6,6 @@ ballots of others once more, and voting codes that nobody has.
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import time
@@ -17,7 +16,6 @@ from random import Random
 from typing import Final
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from evote_belenios.ballots import tracker_of
 from evote_belenios.credentials import generate, secret_exponent
 from evote_belenios.jsontext import dump
@@ -124,8 +122,8 @@ class Flood:
     def _code(self) -> tuple[str, str] | None:
         if not self.target.code_key:
             return None
-        key = X25519PublicKey.from_public_bytes(base64.b64decode(self.target.code_key))
-        asked = DeviceOccasion(self.target.election).order_request(unknown_code(self.random), key)
+        code, key = unknown_code(self.random), self.target.voting_code_key()
+        asked = DeviceOccasion(self.target.election).order_request(code, key)
         return f"{self.target.auth_url}/elections/{self.target.election}/face-orders", json.dumps(asked)
 
 

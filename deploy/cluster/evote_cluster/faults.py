@@ -40,7 +40,11 @@ class Fault:
 
 
 def all_faults(
-    own: servers.Servers, this: Mapping[str, Any], following: Mapping[str, Any], scraper_token: str
+    own: servers.Servers,
+    this: Mapping[str, Any],
+    following: Mapping[str, Any],
+    scraper_token: str,
+    wait_seen: Callable[[str], None],
 ) -> Sequence[Fault]:
     """In the order in which they happen.
 
@@ -48,10 +52,11 @@ def all_faults(
         own: the city's, with the tables that a release changes.
         this: the values of the release that runs.
         following: those of the next one.
+        wait_seen: returns when whoever watches sees that this replica of ledger-anchor leads, and no other.
     """
     return [
         Fault("a replica of ballot is killed", lose_a_ballot),
-        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token)),
+        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token, wait_seen)),
         Fault("one of three brokers of Kafka is killed", lambda: lose_a_server("kafka")),
         Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
         # People come through the edge of the first.
@@ -79,12 +84,14 @@ def lose_a_server(name: str) -> str:
     return pod
 
 
-def lose_the_leader(scraper_token: str) -> str:
-    """Another replica sequences from then on."""
+def lose_the_leader(scraper_token: str, wait_seen: Callable[[str], None]) -> str:
+    """Another replica sequences from then on, and whoever watches sees both."""
     name = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads", 60)
+    wait_seen(name)
     kill(name)
     after = nodes.until(lambda: leader(scraper_token), "a replica of ledger-anchor leads again", 120)
     wait_ready()
+    wait_seen(after)
     return f"{name}, then {after} leads"
 
 

@@ -131,13 +131,17 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 *_fronts(),
                 *edge.tell_apart(_TRUSTEES),
                 *watch.look(databases if cloudnativepg else []),
+                *watching.probe(),
             ):
                 say(line)
+            if not cloudnativepg:
+                for line in watch.drill():
+                    say(line)
             token = people.identities.staff.scraper_token
             faults = (
                 cnpg.faults(databases)
                 if cloudnativepg
-                else all_faults(own, this, release.values(following, people), token)
+                else all_faults(own, this, release.values(following, people), token, watch.wait_leads)
             )
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
@@ -146,8 +150,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in (*release.helm_test(), *probes.probe(services["ballot"])):
+            for line in (*release.helm_test(), *probes.probe(services["ballot"]), *watching.probe()):
                 say(line)
+            say(f"since Prometheus looks, these alerts have fired: {sorted(watch.fired())}")
         finally:
             people.vouching.stop()
 

@@ -19,7 +19,7 @@ from .basics import POD_SECURITY, Resource, named, run_here
 from .bundles import PROMETHEUS, Bundle
 from .faults import pods
 from .programs import Missing
-from .release import NAMESPACE, SCHEMAS
+from .release import NAMESPACE, RELEASE, SCHEMAS, wait_ready
 
 Found = TypeVar("Found")
 SYSTEM: Final = "monitoring"
@@ -33,7 +33,12 @@ _THRESHOLD: Final = re.compile(r"\s*(?:==|!=|<=|>=|<|>)\s*[\d.]+(?:\s*\*\s*[\d.]
 FOREIGN: Final = re.compile(r"\b(?:cnpg|barman)_\w+")
 OF_DATABASES: Final = ("EvoteNoSynchronousStandby", "EvoteArchivingFails", "EvoteBackupOld")
 UNREADY: Final = "EvoteServiceUnready"
-
+WATCHDOG: Final = "EvoteWatchdog"
+_NOBODY_LEADS: Final = "EvoteSequencersNotOne"
+_JUDGED_S: Final = 90
+"""For so long rules are judged before anything happens: most pages wait for a minute."""
+_METRICS: Final = frozenset({"management", "metrics"})
+"""The names of the ports that Prometheus reads: the services' own, CloudNativePG's exporter."""
 
 # Debian builds Prometheus without discovery by Kubernetes: what the operator wrote goes on, with the same pods from
 # another place. What reloads it reads rules anew, and not this.
@@ -51,6 +56,13 @@ for word; do
   set -- "$@" "$word"
 done
 exec /usr/bin/prometheus "$@"
+"""
+# Run in its pod, with what Debian's smallest image has: prints one line for each address and port.
+REACH: Final = """
+for place; do
+  { timeout 5 bash -c "</dev/tcp/${place/:/\\/}" 2>/dev/null && echo "$place reached" || echo "$place denied"; } &
+done
+wait
 """
 
 
@@ -131,6 +143,44 @@ class Watch:
                 if found := ask(self.url, queries[alert]):
                     raise Missing(f"nothing has happened yet, and {alert} begins: {found}")
                 yield f"{alert} has something to judge of each, and nothing to tell"
+        age = f'time() - max(ALERTS_FOR_STATE{{alertname="{WATCHDOG}"}}) > {_JUDGED_S}'
+        nodes.until(lambda: ask(self.url, age), "rules are judged", 300)
+        if others := self.fired() - {WATCHDOG}:
+            raise Missing(f"nothing has happened yet, and these alerts fired: {sorted(others)}")
+        yield f"{WATCHDOG} fires, and since Prometheus looks no other alert has"
+
+    def drill(self) -> Iterator[str]:
+        """Nobody puts ballots into the log until somebody is paged; then all is well.
+
+        Nobody may vote meanwhile: they would wait for longer than people do.
+        """
+        sequencer = ("-n", NAMESPACE, "scale", f"statefulset/{RELEASE}-ledger-anchor")
+        replicas = len(pods("ledger-anchor"))
+        nodes.kubectl(*sequencer, "--replicas=0")
+        _wait(self.firing, lambda found: _NOBODY_LEADS in found, f"{_NOBODY_LEADS} fires", 300)
+        yield f"without a replica of ledger-anchor fire {sorted(self.firing())}"
+        nodes.kubectl(*sequencer, f"--replicas={replicas}")
+        wait_ready()
+        _wait(self.firing, lambda found: found == {WATCHDOG}, f"{WATCHDOG} alone fires", 300)
+        yield f"with {replicas} again {WATCHDOG} alone fires"
+
+    def wait_leads(self, pod: str) -> None:
+        """Return when it has seen that this replica of ledger-anchor leads, and no other."""
+
+        _wait(self.leading, lambda found: found == {pod}, f"Prometheus sees that {pod} alone leads", 120)
+
+    def leading(self) -> set[str]:
+        """Of ledger-anchor, the replicas that lead."""
+        return {labels["pod"] for labels, _ in ask(self.url, "evote_ledger_leading == 1")}
+
+    def firing(self) -> set[str]:
+        """The alerts that fire now."""
+        return {labels["alertname"] for labels, _ in ask(self.url, 'ALERTS{alertstate="firing"}')}
+
+    def fired(self) -> set[str]:
+        """All that have, since it began to look."""
+        query = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))'
+        return {labels["alertname"] for labels, _ in ask(self.url, query)}
 
     def _up(self) -> set[tuple[str, str]]:
         return {(labels.get("cluster", labels["job"]), labels["pod"]) for labels, _ in ask(self.url, "up == 1")}
@@ -168,6 +218,48 @@ def before_the_threshold(query: str) -> str:
     if not cut:
         raise Missing(f"{query} ends with no threshold")
     return measured
+
+
+def probe() -> Iterator[str]:
+    """What Prometheus' pod reaches of the release, and must not; raises :class:`Missing`.
+
+    The policies let others to the ports that are denied here, so something listens there.
+    """
+    found = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
+    places = arrows(found)
+
+    def outcomes() -> Mapping[str, str]:
+        words = ("bash", "-c", REACH, "bash", *places)
+        told = nodes.kubectl("-n", SYSTEM, "exec", POD, "-c", "prometheus", "--", *words)
+        return dict(line.split() for line in told.splitlines())
+
+    # A new pod's address is not known at once to the rules of each node.
+    allowed = {place for place, (_, may) in places.items() if may}
+    _wait(outcomes, lambda found: all(found[place] == "reached" for place in allowed), "Prometheus reaches metrics", 30)
+    yield from judge(places, outcomes())
+
+
+def arrows(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, bool]]:
+    """By address and port all ports that pods which run have: what is tried there, and whether Prometheus may."""
+    return {
+        f"{pod['status']['podIP']}:{port['containerPort']}": (
+            f"Prometheus to {pod['metadata']['name']}'s port {port['name']}",
+            port["name"] in _METRICS,
+        )
+        for pod in pods
+        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", ())
+    }
+
+
+def judge(places: Mapping[str, tuple[str, bool]], outcomes: Mapping[str, str]) -> Iterator[str]:
+    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be."""
+    for place, (what, allowed) in places.items():
+        outcome, wanted = outcomes.get(place), "reached" if allowed else "denied"
+        if outcome != wanted:
+            raise Missing(f"{what}: {outcome}, and must be {wanted}: the cluster does not hold the policies")
+        yield f"{what}: {outcome}"
 
 
 def _targets(databases: Sequence[str]) -> set[tuple[str, str]]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 import yaml
 from evote_chart.settings import CHART
-from evote_cluster import discovery, watching
+from evote_cluster import discovery, nodes, watching
 from evote_cluster.programs import Missing
+from evote_local.nodes.prometheus import Prometheus
 
 ALERTS = {
     rule["alert"]: rule["expr"]
@@ -46,6 +52,111 @@ def test_a_releases_own_resources_come_into_our_namespace(tmp_path: Path) -> Non
     assert account["metadata"]["namespace"] == watching.SYSTEM
     assert "namespace" not in role["metadata"]
     assert binding["subjects"] == [{**subject, "namespace": watching.SYSTEM}]
+
+
+AUTH: dict[str, Any] = {
+    "metadata": {"name": "evote-auth-1"},
+    "spec": {
+        "containers": [
+            {"ports": [{"name": "http", "containerPort": 8000}, {"name": "management", "containerPort": 8001}]}
+        ]
+    },
+    "status": {"phase": "Running", "podIP": "10.244.0.9"},
+}
+DATABASE = {
+    "metadata": {"name": "evote-pg-1"},
+    "spec": {
+        "containers": [
+            {
+                "ports": [
+                    {"name": "postgresql", "containerPort": 5432},
+                    {"name": "metrics", "containerPort": 9187},
+                    {"name": "status", "containerPort": 8000},
+                ]
+            }
+        ]
+    },
+    "status": {"phase": "Running", "podIP": "10.244.1.4"},
+}
+
+
+def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
+    migration = {**AUTH, "status": {"phase": "Succeeded"}}
+    leaving = {**AUTH, "metadata": {"name": "evote-auth-0", "deletionTimestamp": "2026-11-30T00:00:00Z"}}
+    places = watching.arrows([AUTH, DATABASE, migration, leaving])
+    assert {place: allowed for place, (_, allowed) in places.items()} == {
+        "10.244.0.9:8000": False,
+        "10.244.0.9:8001": True,
+        "10.244.1.4:5432": False,
+        "10.244.1.4:9187": True,
+        "10.244.1.4:8000": False,
+    }
+
+
+@pytest.mark.parametrize("outcomes", [{"8000": "reached"}, {"8001": "denied"}, {"8001": None}])
+def test_an_arrow_that_is_not_as_it_must_be_is_told_of(outcomes: dict[str, str | None]) -> None:
+    places = watching.arrows([AUTH])
+    good = {"10.244.0.9:8000": "denied", "10.244.0.9:8001": "reached"}
+    assert len(list(watching.judge(places, good))) == 2
+    found = {**good, **{f"10.244.0.9:{port}": outcome for port, outcome in outcomes.items()}}
+    with pytest.raises(Missing, match="evote-auth-1's port"):
+        list(watching.judge(places, {place: outcome for place, outcome in found.items() if outcome}))
+
+
+def test_what_is_reached_is_told_from_what_is_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+        there, gone = (f"127.0.0.1:{one.getsockname()[1]}" for one in (listening, other))
+        other.close()
+        told = subprocess.run(
+            ["bash", "-c", watching.REACH, "bash", there, gone],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert sorted(told.stdout.splitlines()) == sorted([f"{there} reached", f"{gone} denied"])
+
+
+RULES = """
+groups:
+  - name: test
+    rules:
+      - {alert: EvoteWatchdog, expr: vector(1)}
+      - {alert: EvoteSequencersNotOne, expr: sum(evote_ledger_leading) != 1}
+"""
+
+
+def test_it_is_seen_who_leads_and_which_alerts_fire_and_which_have(tmp_path: Path) -> None:
+    leading = {"evote-ledger-anchor-0": 1, "evote-ledger-anchor-1": 1}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = "".join(f'evote_ledger_leading{{pod="{pod}"}} {value}\n' for pod, value in leading.items())
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Nobody reads it."""
+
+    rules = tmp_path / "rules.yml"
+    rules.write_text(RULES)
+    both = {"EvoteWatchdog", "EvoteSequencersNotOne"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        target = f"127.0.0.1:{server.server_port}"
+        prometheus = Prometheus(tmp_path / "prometheus", targets=[target], token="none", rules=[rules])
+        prometheus.start()
+        try:
+            watch = watching.Watch(prometheus.url)
+            nodes.until(lambda: watch.firing() == both, "two lead, and it fires", 60)
+            assert watch.leading() == set(leading)
+            leading["evote-ledger-anchor-0"] = 0
+            watch.wait_leads("evote-ledger-anchor-1")
+            nodes.until(lambda: watch.firing() == {"EvoteWatchdog"}, "one leads, and it fires no more", 60)
+            assert watch.fired() == both
+        finally:
+            prometheus.stop()
+            server.shutdown()
 
 
 def test_a_pod_is_named_as_prometheus_would_name_it() -> None:

@@ -150,7 +150,7 @@ class Watch:
         yield f"{WATCHDOG} fires, and since Prometheus looks no other alert has"
 
     def drill(self) -> Iterator[str]:
-        """Nobody puts ballots into the log until somebody is paged; then all is well.
+        """Nobody puts ballots into the log until somebody is paged; then somebody does until nobody is.
 
         Nobody may vote meanwhile: they would wait for longer than people do.
         """
@@ -161,8 +161,8 @@ class Watch:
         yield f"without a replica of ledger-anchor fire {sorted(self.firing())}"
         nodes.kubectl(*sequencer, f"--replicas={replicas}")
         wait_ready()
-        _wait(self.firing, lambda found: found == {WATCHDOG}, f"{WATCHDOG} alone fires", 300)
-        yield f"with {replicas} again {WATCHDOG} alone fires"
+        _wait(self.firing, lambda found: _NOBODY_LEADS not in found, f"{_NOBODY_LEADS} fires no more", 300)
+        yield f"with {replicas} again {_NOBODY_LEADS} fires no more; {sorted(self.firing())} do"
 
     def wait_leads(self, pod: str) -> None:
         """Return when it has seen that this replica of ledger-anchor leads, and no other."""

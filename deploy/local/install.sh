@@ -8,8 +8,8 @@ UV_VERSION=0.13.9
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# Debian's own Python before another that comes first in PATH: the images carry it too, and where somebody compiled Python
-# without profiles (pyenv's default), a ballot takes a seventh more of a processor. Another: UV_PYTHON=/path make install
+# Debian's own Python before another that comes first in PATH: the images carry it too, and it was compiled with profiles, which
+# makes it quicker than one compiled without (by pyenv, say). Another: UV_PYTHON=/path/to/python make install
 python=${UV_PYTHON:-/usr/bin/python3}
 is_new_enough() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 [ -n "${UV_PYTHON:-}" ] || is_new_enough || python=python3

@@ -5,7 +5,6 @@ SHELL := /bin/bash
 VOTERS ?= 300
 GROUP ?= Ed25519
 BALLOTS ?= 300
-SIZES ?= 10000 100000
 RELEASES ?= 40
 VERIFICATIONS ?= 20
 READS ?= 40
@@ -14,7 +13,6 @@ CREDENTIALS ?= 5000
 SECONDS ?= 60
 RATE ?= 50
 ENTRIES ?= 50000
-SIZES ?= 10000 100000 1000000
 SUBMITS ?= 50
 PROFILE ?= constant
 AGAIN ?= 0.033
@@ -46,9 +44,15 @@ $(INSTALLED): deploy/local/install.sh deploy/local/package-lock.json web/package
 install: $(INSTALLED) ## Install what is missing (Debian packages, uv, locked Python packages)
 
 # Not part of `make test`, which puts core and reference side by side: it compiles another program. No nightly compiler.
-.PHONY: test-core
+.PHONY: test-core fuzz-core
 test-core: $(INSTALLED) ## The compiled core without Python, and changed texts at its parser: make test-core [SECONDS=60]
 	@cd libs/belenios-core && FUZZ_SECONDS=$(SECONDS) CARGO_TARGET_DIR=../../.cache/belenios-core cargo test --release --locked --quiet
+
+# Each round draws other examples: where CI is set, Hypothesis would draw the same again.
+fuzz-core: $(INSTALLED) ## Changed ballots, archives and records at core and reference, round after round: make fuzz-core [SECONDS=60]
+	@end=$$(($$(date +%s) + $(SECONDS))); round=0; while [ $$(date +%s) -lt $$end ]; do round=$$((round + 1)); \
+	  env -u CI FUZZ_TIMES=4 $(RUN) pytest -q -n 0 -k say_the_same --hypothesis-seed=random libs/belenios/tests/test_native.py || exit; \
+	  echo "round $$round: 1,200 ballots, 100 archives and 1,600 times up to three records held against the reference"; done
 
 # Not part of `make test`: it needs sources that are not always in reach, and changes its answer while nothing here changes.
 audit: $(INSTALLED) ## Ask what is known against the locked packages: status 1 something, 2 something got no answer (docs/runbooks/supply.md)
@@ -103,11 +107,13 @@ test-other-days: $(INSTALLED) ## Unit and contract tests on other days and in ot
 	@set -e; for day in $(DAYS); do faketime "$$day" date; faketime "$$day" $(OTHER_DAY); done
 	@set -e; for zone in $(ZONES); do TZ=$$zone date; TZ=$$zone $(OTHER_DAY); done
 
-lint: $(INSTALLED) ## ruff, mypy --strict, import-linter
+lint: $(INSTALLED) ## ruff, mypy --strict, import-linter, rustfmt
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy $(wildcard libs/*/evote_* services/*/evote_* clients/*/evote_* contracts/*/evote_* deploy/local/evote_local deploy/helm/evote_chart deploy/images/evote_images deploy/cluster/evote_cluster loadtests/evote_loadtests benchmarks)
 	@$(RUN) lint-imports
+	@if command -v rustfmt >/dev/null; then cd libs/belenios-core && cargo fmt --check; \
+	  else echo "There is no rustfmt (Debian: rustfmt-web): the core's format is not checked."; fi
 
 # The clients' types, from the services' documents. Nobody edits or commits them.
 $(WEB): $(INSTALLED) web/redocly.yaml web/package-lock.json $(wildcard docs/openapi/*.json)
@@ -208,8 +214,8 @@ collector-check: $(INSTALLED) .tools/evote-collector ## Run it with the configur
 	@$(RUN) pytest -q -n 0 tests/contract/test_traced.py tests/integration/test_collector.py
 
 .PHONY: drill
-drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: minutes (docs/runbooks/incidents.md)
-	@$(RUN) pytest -q -s -n 0 tests/chaos/drill.py tests/chaos/restore_drill.py
+drill: $(INSTALLED) ## Lose parts of a platform while people vote, and print what the operator sees: make drill [SCENES="database chain"] (docs/runbooks/incidents.md)
+	@DRILL_SCENES='$(SCENES)' $(RUN) pytest -q -s -n 0 tests/chaos/drill.py $(if $(SCENES),,tests/chaos/restore_drill.py)
 
 .PHONY: dashboards
 dashboards: $(INSTALLED) ## Write Grafana's dashboards, deploy/monitoring/dashboards, from boards.py
@@ -244,10 +250,11 @@ bench-board: $(INSTALLED) ## What a reader of the public pages costs the service
 screens: $(INSTALLED) ## Write each page and state of the voting page, the public pages and the wall into docs/screens
 	@$(RUN) python -m benchmarks.screens docs/screens
 
-bench-verify: $(INSTALLED) ## Ballots per second, both groups, beside belenios-tool and sirona: make bench-verify [BALLOTS=300] [BELENIOS_TOOL=program]
-	@$(RUN) python -m benchmarks.bench_verify --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
+bench-verify: $(INSTALLED) ## Ballots per second beside belenios-tool and sirona: make bench-verify [GROUP=Ed25519|BELENIOS-2048] [BALLOTS=300] [BELENIOS_TOOL=program]
+	@$(RUN) python -m benchmarks.bench_verify --group $(GROUP) --ballots $(BALLOTS) $(if $(BELENIOS_TOOL),--belenios-tool $(BELENIOS_TOOL))
 
 .PHONY: bench-verify-growth belenios-tool
+bench-verify-growth: SIZES := 10000 100000
 bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
 	@$(RUN) python -m benchmarks.bench_verify --grow $(SIZES)
 
@@ -296,6 +303,7 @@ bench-monitor: ENTRIES_EACH := 5
 bench-monitor: $(INSTALLED) ## Time, waiting and memory of the monitor's passes: make bench-monitor [ENTRIES=2500] [ENTRIES_EACH=5]
 	@$(RUN) python -m benchmarks.bench_monitor --entries $(ENTRIES) --entries-each $(ENTRIES_EACH)
 
+bench-proofs: SIZES := 10000 100000 1000000
 bench-proofs: $(INSTALLED) ## Size and time of proofs, endpoints and takeover as the log grows: make bench-proofs [SIZES="10000 100000 1000000"]
 	@$(RUN) python -m benchmarks.bench_proofs --sizes $(SIZES)
 

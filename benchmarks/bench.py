@@ -20,21 +20,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_auth.domain.credentials import private_credential
 from evote_auth.keys.store import FileKeys
+from evote_ballot.domain.cast import open_cast
 from evote_belenios import native
+from evote_belenios.admission import examine_casts
 from evote_belenios.archive import read_ballots
+from evote_belenios.ballots import generate_ballot
+from evote_belenios.box import BallotFacts, examine_ballots
 from evote_belenios.credentials import generate, public_credential
+from evote_belenios.election import Election
 from evote_belenios.groups import BELENIOS_2048, ED25519
 from evote_belenios.order import sign_order, verify_order
+from evote_eventlog.envelope import Envelope, decode, encode
 from evote_local.referendum.taken import taken_by
-from evote_local.testbed import begun_cast
+from evote_local.testbed import accepted
 from evote_tlog.checkpoint import Checkpoint, SigningKey, open_checkpoint
 from evote_tlog.merkle import Frontier, leaf_hash
 from tqdm import tqdm
@@ -49,6 +55,7 @@ SLOWER: Final = 1.15
 _AT_LEAST_S: Final = 0.2
 """Of a processor, for one figure in one round."""
 _LEAVES: Final = 2_000
+_CASTS: Final = 100
 ELECTION: Final = "4yP2vbZnkbxpPG"
 
 
@@ -92,15 +99,23 @@ def _count(archive: Path) -> int:
 
 def works(folder: Path) -> Iterator[tuple[str, Work]]:
     """Each figure's name, and its work for one of what it names."""
+    program = str(Path(sys.executable).with_name("evote-verify"))
+    yield "the start of evote-verify", _program([program, "--help"], {})
     for group, few in ((ED25519, 100), (BELENIOS_2048, 40)):
-        path = make_archive(group, few, folder, threads=1).path
-        command = [str(Path(sys.executable).with_name("evote-verify")), str(path)]
-        yield f"evote-verify of {few} ballots, {group.name}", _program(command, {})
-        if group is ED25519 and native.arithmetic() != "Python":
-            yield f"the same by the Python reference, {group.name}", _program(command, {native.SWITCH: "off"})
+        made = make_archive(group, few, folder, threads=1)
+        path, election = made.path, made.election
+        # Its start is most of it: what a ballot takes is seen in the figures of this process alone.
+        yield f"evote-verify of {few} ballots, {group.name}", _program([program, str(path)], {})
+        if group is ED25519 and native.core is not None:
+            yield (
+                f"the same by the Python reference, {group.name}",
+                _program([program, str(path)], {native.SWITCH: "off"}),
+            )
         ballots = list(read_ballots(path))
         yield f"reading {few} ballots of an archive, {group.name}", partial(_count, path)
+        yield f"{few} ballots examined, {group.name}", partial(_examine, election, ballots)
         credential = generate(group, secrets.token_bytes)
+        yield f"a ballot made, {group.name}", partial(_make, election, credential)
         yield (
             f"a public credential, {group.name}",
             partial(public_credential, credential, ELECTION, group),
@@ -116,10 +131,29 @@ def works(folder: Path) -> Iterator[tuple[str, Work]]:
     signing = SigningKey("log.example", _SIGNING)
     checkpoint = Checkpoint("log.example", _LEAVES, leaves[0])
     yield "a checkpoint signed and opened", lambda: open_checkpoint(signing.sign(checkpoint), signing.verifier)
-    event = begun_cast(1)
-    record = event.model_dump(mode="json")
-    yield "a ballot's event in its canonical form", lambda: rfc8785.dumps(record)
-    yield "a ballot's event read", lambda: type(event).model_validate(record)
+    yield from _cast_works(make_archive(ED25519, 1, folder, threads=1).election)
+
+
+def _cast_works(election: Election) -> Iterator[tuple[str, Work]]:
+    """What a service does with a cast besides its proofs: each on ballots as voters make them."""
+    credentials = [generate(ED25519, secrets.token_bytes) for _ in range(_CASTS)]
+    casts = [accepted(election.uuid, ED25519, one, _make(election, one)) for one in credentials]
+    order = {"number": casts[0].order.number, "signature": casts[0].order.signature.model_dump()}
+    body = json.dumps({"ballot": casts[0].ballot, "order": order}).encode()
+    yield "a cast's body opened by the intake", lambda: open_cast(body, election.uuid)
+    yield f"{_CASTS} casts examined", lambda: examine_casts(casts)
+    envelope = Envelope.wrap(casts[0], id="1", source="ballot-1", time=datetime(2026, 11, 29, tzinfo=UTC))
+    value = encode(envelope)
+    yield "a cast's event written", lambda: encode(envelope)
+    yield "a cast's event read", lambda: decode(value)
+
+
+def _make(election: Election, credential: str) -> str:
+    return generate_ballot(election, credential, [[0, 1, 0]], secrets.token_bytes)
+
+
+def _examine(election: Election, ballots: Sequence[str]) -> None:
+    assert all(isinstance(verdict, BallotFacts) for verdict in examine_ballots(election, ballots))
 
 
 def _order(group: Any, credential: str, digest: Any) -> Work:

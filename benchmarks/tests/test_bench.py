@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from evote_belenios import native
 
 from ..bench import Figure, Slower, Work, figures_of, measure_s, reference, slower_than, works
 
@@ -47,4 +48,17 @@ def test_each_piece_of_work_can_be_done(tmp_path: Path) -> None:
     named = dict(works(tmp_path))
     for work in named.values():
         work()
-    assert {"evote-verify of 100 ballots, Ed25519", "a ballot's event read"} <= named.keys()
+    assert {
+        "evote-verify of 100 ballots, Ed25519",
+        "100 ballots examined, Ed25519",
+        "a cast's event read",
+    } <= named.keys()
+    # Twice the same would say of the compiled core what is true of none.
+    assert ("the same by the Python reference, Ed25519" in named) == (native.core is not None)
+
+
+def test_without_a_core_nothing_is_said_of_the_reference_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "core", None)
+    assert not any("by the Python reference" in name for name, _ in works(tmp_path))

@@ -10,7 +10,13 @@ import pytest
 from ..performance import PLACES, document, keep, read_run, read_runs
 from ..tables import Table, tell
 
-TAKEN = {"command": "make bench-log", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
+TAKEN = {
+    "command": "make bench-log",
+    "date": "2026-11-29",
+    "commit": "0" * 40,
+    "machine": "2 cores",
+    "load": "0.1 waited",
+}
 
 
 def test_what_is_told_is_printed_and_can_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,8 +121,8 @@ if [ -e "$core" ]; then
   install -m 755 "$core" "$installed"
 else
   rm -f "$installed"
-  echo "The core of the voting protocol could not be compiled (Rust 1.89 or newer is needed): Python does its work, some" \
-    "twenty times more slowly." >&2
+  echo "The core of the voting protocol could not be compiled (Rust 1.89 or newer is needed): Python does its work, several" \
+    "times as slowly." >&2
 fi
 if [ -n "${web:-}" ]; then
   wait "$web"

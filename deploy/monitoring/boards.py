@@ -97,6 +97,19 @@ VOTING_DAY = Board(
         ),
         (
             Panel(
+                "本人確認の待ち（方法別）/ releases that wait, by way",
+                _one("sum by (way) (evote_auth_releases_waiting)", "{{way}}"),
+            ),
+            Panel(
+                "受け付けを待つ票 / ballots that wait, and in checks",
+                (
+                    ("sum(evote_ballot_casts_waiting)", "待ち / at the door"),
+                    ("sum(evote_ballot_verifications_waiting)", "検査 / in checks"),
+                ),
+            ),
+        ),
+        (
+            Panel(
                 "受付票までの時間 / cast to receipt",
                 (
                     (_p99("evote_ballot_intake_duration_seconds", quantile=0.5), "50 %"),
@@ -197,6 +210,10 @@ PROJECTIONS = Board(
             Number("dead letters (must be 0)", _one("sum(evote_dead_letters_total) or vector(0)")),
             Number("records missing (must be 0)", _one("sum(max by (topic) (evote_log_missing_records))")),
             Number("faults of topics (must be 0)", _one("sum(max by (topic) (evote_topic_faults))")),
+            Number(
+                "partitions that refuse writes (must be 0)",
+                _one("sum(max by (topic) (evote_topic_partitions_under_min_isr))"),
+            ),
         ),
         (
             Panel(
@@ -315,6 +332,22 @@ DEPENDENCIES = Board(
                 "revocation: until a list ends",
                 _one("min(evote_auth_revocation_lists_end_timestamp_seconds) - time()", "list"),
                 "s",
+            ),
+            Panel(
+                "certificates: until the first ends",
+                _one(
+                    "min by (service, what) (evote_certificate_end_timestamp_seconds"
+                    " * on (instance) group_left (service) evote_build_info) - time()",
+                    "{{service}} {{what}}",
+                ),
+                "s",
+                says="As each service holds them: docs/runbooks/alerts.md, EvoteCertificateEnds.",
+            ),
+            Panel(
+                "roster: until the first entry ends",
+                _one("min by (entry) (evote_roster_end_timestamp_seconds) - time()", "{{entry}}"),
+                "s",
+                quiet=True,
             ),
             Panel(
                 "clocks: off Prometheus'",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from evote_loadtests.arrivals import Phase, Plan
 from evote_loadtests.client import Outcome
-from evote_loadtests.crowd import CAST, LOGGED, VISIT, Kept, Sample
+from evote_loadtests.crowd import ANCHORED, CAST, LOGGED, VISIT, Kept, Sample
 from evote_loadtests.figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
 from evote_loadtests.report import page
 from evote_loadtests.rush import GAVE_UP, UNANSWERED
@@ -112,6 +112,12 @@ def test_a_goal_is_missed_by_what_one_voter_in_a_hundred_waits() -> None:
     assert [line.split(":")[0] for line in goals_missed(slow, figures(slow))] == [CAST]
 
 
+def test_how_soon_a_ballot_must_be_anchored_is_the_chains() -> None:
+    run = run_of(waits(ANCHORED, [1.0] * 90 + [3.0] * 10))
+    assert list(goals_missed(run, figures(run))) == []
+    assert [line.split(":")[0] for line in goals_missed(run, figures(run), 2.0)] == [ANCHORED]
+
+
 def test_a_client_that_lets_people_in_late_measures_itself() -> None:
     late = run_of(latest_s=5)
     assert "machine of its own" in "".join(goals_missed(late, figures(late)))
@@ -166,14 +172,14 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
     assert (two.planned, two.accepted, two.unavailable, two.unanswered, two.broken) == (0, 1, 0, 1, 1)
     assert (one.post.p50_ms, one.post.max_ms) == (pytest.approx(100), pytest.approx(300))
     assert (one.unclean, two.unclean) == (1, 0)
-    assert one.cpu_s == pytest.approx(7.5)
-    assert one.cores == pytest.approx(0.5)
+    assert one.cpu_s() == pytest.approx(7.5)
+    assert one.cores() == pytest.approx(0.5)
     assert one.memory_mb["ballot-1"] == [100] * 4
 
 
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:
     alone = figures(run_of())
-    assert math.isnan(alone.phases[0].cpu_s)
+    assert math.isnan(alone.phases[0].cpu_s())
     save(alone, tmp_path / "figures.json", goals=[{"name": "idle stack", "figure": math.nan}])
     saved = json.loads((tmp_path / "figures.json").read_text())
     assert saved["phases"][0]["post"]["p95_ms"] is None

@@ -15,9 +15,11 @@ from evote_loadtests.goals import (
     RUNS,
     STEADY,
     Goal,
+    Growth,
     each_process_ms,
     goals_of,
     grown,
+    growth,
     people_of,
     plan_of,
     table,
@@ -37,7 +39,7 @@ def phase(name: str, **changes: object) -> PhaseFigures:
 def reached(**changes: PhaseFigures) -> dict[str, Goal]:
     usual = {
         IDLE: phase(IDLE),
-        RELEASES: phase(RELEASES, cpu_by_process_s={"tally": 14.0, "anvil": 9.0}),
+        RELEASES: phase(RELEASES, cpu_by_process_s={"tally": 14.0, "anvil": 0.5}),
         STEADY: phase(STEADY, cpu_by_process_s={"tally": 30.0, CROWD: 99.0}),
         CROWDED: phase(CROWDED, accepted=2000, unavailable=2000),
     }
@@ -48,17 +50,26 @@ def reached(**changes: PhaseFigures) -> dict[str, Goal]:
 
 def test_a_ballot_and_a_release_cost_what_is_spent_beyond_the_idle_stack_and_the_crowd() -> None:
     goals = reached()
-    assert goals["idle stack"].figure == pytest.approx(0.1)
-    assert goals["a release, all processes"].figure == pytest.approx((14 - 10) / 200 * 1000)
-    assert goals["a ballot, all processes"].figure == pytest.approx((30 - 10) / 4000 * 1000)
+    assert goals["idle stack, the city's processes"].figure == pytest.approx(0.1)
+    assert goals["a release, the city's processes"].figure == pytest.approx((14 - 10) / 200 * 1000)
+    assert goals["a ballot, the city's processes"].figure == pytest.approx((30 - 10) / 4000 * 1000)
     assert all(goal.met for goal in goals.values())
+
+
+def test_witnesses_and_chain_are_in_rows_of_their_own_and_the_crowd_in_none() -> None:
+    goals = reached()
+    assert goals["a release, with witnesses and chain"].figure == pytest.approx((14 + 0.5 - 10) / 200 * 1000)
+    assert goals["a ballot, with witnesses and chain"].figure == pytest.approx((30 - 10) / 4000 * 1000)
+    idle = phase(IDLE, cpu_by_process_s={"tally": 10.0, "witness-1": 21.0, CROWD: 99.0})
+    assert reached(**{IDLE: idle})["idle stack, the city's processes"].met
+    assert not reached(**{IDLE: idle})["idle stack, with witnesses and chain"].met
 
 
 @pytest.mark.parametrize(
     "changed, missed",
     [
-        ({IDLE: phase(IDLE, cpu_by_process_s={"tally": 31.0})}, "idle stack"),
-        ({STEADY: phase(STEADY, cpu_by_process_s={"tally": 40.0})}, "a ballot, all processes"),
+        ({IDLE: phase(IDLE, cpu_by_process_s={"tally": 31.0})}, "idle stack, the city's processes"),
+        ({STEADY: phase(STEADY, cpu_by_process_s={"tally": 40.0})}, "a ballot, the city's processes"),
         ({STEADY: phase(STEADY, post=Waited(1, 0, 1, 61, 61, 61))}, "50/s for 80 s: POST of the ballot, p95"),
         ({STEADY: phase(STEADY, accepted_at_once=3999)}, "50/s for 80 s: not accepted at once"),
         ({CROWDED: phase(CROWDED, post=Waited(1, 0, 1, 1, 2001, 1))}, "50/s for 80 s: accepted, p99"),
@@ -74,23 +85,36 @@ def test_what_a_ballot_takes_of_each_process_adds_up_to_what_it_takes() -> None:
     idle = {"tally": 1.0, "ballot-1": 2.0, CROWD: 5.0}
     spent = {"tally": 12.0, "ballot-1": 44.0, CROWD: 99.0, "anvil": 9.0, "auth": 0.5}
     each = each_process_ms(spent, 100, idle, 50, 1000)
-    assert list(each) == ["ballot-1", "tally", "auth"], "the most first; of the city's alone"
-    assert each == pytest.approx({"ballot-1": 40.0, "tally": 10.0, "auth": 0.5})
+    assert list(each) == ["ballot-1", "tally", "anvil", "auth"], "the most first; of all but the crowd"
+    assert each == pytest.approx({"ballot-1": 40.0, "tally": 10.0, "anvil": 9.0, "auth": 0.5})
     assert each_process_ms(spent, 100, idle, 50, 0) == {}
 
 
 def test_what_was_not_measured_meets_no_goal() -> None:
     blind = {name: phase(name, cpu_by_process_s={}) for name in (IDLE, RELEASES, STEADY)}
     goals = reached(**blind)
-    assert math.isnan(goals["idle stack"].figure)
-    assert not goals["idle stack"].met
-    assert not goals["a ballot, all processes"].met
-    assert "**missed**" in "".join(table([goals["idle stack"]]))
+    assert math.isnan(goals["idle stack, the city's processes"].figure)
+    assert not goals["idle stack, the city's processes"].met
+    assert not goals["a ballot, the city's processes"].met
+    assert "**missed**" in "".join(table([goals["idle stack, the city's processes"]]))
 
 
 def test_memory_grows_from_the_second_quarter_to_the_last_and_the_crowds_is_its_own() -> None:
     warm = phase(STEADY, memory_mb={"auth": [1.0, 1.0, 50.0, 50.0, 60.0, 60.0, 70.0, 70.0], CROWD: [1.0] * 8})
-    assert grown(warm) == [("auth", 20.0, 50.0)]
+    assert grown(warm) == {"auth": Growth(50.0, 20.0, 20.0 * 1000 / 2000)}
+
+
+def test_a_worker_that_is_there_for_a_look_is_no_growth_and_what_stays_is() -> None:
+    steady = [100.0] * 12
+    assert growth([*steady, 100.0, 147.0, 100.0, 100.0], 1000) == Growth(100.0, 0.0, 0.0)
+    assert growth([*steady, 147.0, 147.0, 147.0, 100.0], 1000) == Growth(100.0, 47.0, 94.0)
+
+
+def test_without_ballots_there_is_no_growth_of_each_and_of_too_few_looks_none() -> None:
+    found = growth([1.0] * 4, 0)
+    assert found is not None
+    assert math.isnan(found.kb_a_ballot)
+    assert growth([1.0] * 3, 1000) is None
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))

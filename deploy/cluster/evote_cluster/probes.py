@@ -1,11 +1,13 @@
-"""What ballot reaches and must not, tried from a running replica: a denied arrow, and an allowed one beside it."""
+"""What ballot and the edge reach and must not, tried from their places: a denied arrow, an allowed one beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from . import nodes
+from . import edge, nodes
+from .basics import POD_SECURITY, container, named
+from .bundles import Bundle
 from .programs import Missing
 from .release import NAMESPACE, RELEASE
 
@@ -53,11 +55,44 @@ for other in others:
     print(f"ballot's role, the schema {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
     print(f"ballot's password, the role evote_{other}:", asyncio.run(ask(as_role(f"evote_{other}"), "SELECT 1")))
 """
+# Run in a pod beside the edge's: prints two lines for each service.
+_FROM_THE_EDGE: Final = """
+import socket, sys, time
+
+def reach(address, port):
+    try:
+        with socket.create_connection((address, port), timeout=3):
+            return True
+    except OSError:
+        return False
+
+def outcome(found):
+    return "reached" if all(found) else "denied" if not any(found) else f"differs: {found}"
+
+for service in sys.argv[1:]:
+    found = socket.getaddrinfo(f"{service}-management.NAMESPACE.svc.cluster.local", 8001, type=socket.SOCK_STREAM)
+    addresses = [place[0] for *_, place in found]
+    until = time.monotonic() + 30
+    # A new pod's address is not known at once to the rules of each node.
+    while not all([reach(address, 8000) for address in addresses]) and time.monotonic() < until:
+        time.sleep(0.2)
+    print(f"the edge to {service}:", outcome([reach(address, 8000) for address in addresses]))
+    print(f"the edge to {service}'s management:", outcome([reach(address, 8001) for address in addresses]))
+""".replace("NAMESPACE", NAMESPACE)
 _ALLOWED: Final = ("ballot to PostgreSQL", "ballot's role, its own schema")
 
 
-def probe() -> Iterator[str]:
-    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be."""
+def probe(python: Bundle) -> Iterator[str]:
+    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be.
+
+    Args:
+        python: an image with Python, which the edge has none of.
+    """
+    yield from _probe_ballot()
+    yield from _probe_edge(python)
+
+
+def _probe_ballot() -> Iterator[str]:
     deployment = f"deployment/{RELEASE}-ballot"
     arguments = [f"{RELEASE}-auth", "auth,ledger,tally"]
     told = nodes.kubectl("-n", NAMESPACE, "exec", deployment, "-c", "ballot", "--", "python", "-c", _SCRIPT, *arguments)
@@ -67,3 +102,23 @@ def probe() -> Iterator[str]:
         if outcome != wanted:
             raise Missing(f"{line}, and must be {wanted}: the cluster does not hold the policies, or the roles")
         yield line
+
+
+def _probe_edge(python: Bundle) -> Iterator[str]:
+    """From a pod that stands where the edge's do, and has their arrows: to the services' public ports and no other."""
+    services = [f"{RELEASE}-{name}" for name in ("auth", "ballot", "ledger-anchor", "tally")]
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": POD_SECURITY,
+        "containers": [container("probe", python, command=["/app/bin/python", "-c", _FROM_THE_EDGE, *services])],
+    }
+    nodes.apply(named("Pod", "probe", edge.NAMESPACE, spec=pod))
+    words = ("-n", edge.NAMESPACE)
+    nodes.kubectl(*words, "wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=240s")
+    told = nodes.kubectl(*words, "logs", "probe")
+    nodes.kubectl(*words, "delete", "pod", "probe", "--now")
+    wanted = [(f"the edge to {one}: reached", f"the edge to {one}'s management: denied") for one in services]
+    if told.splitlines() != [line for both in wanted for line in both]:
+        raise Missing(f"{told}\nThe edge must reach each service's public port, and no other port of it.")
+    yield from told.splitlines()

@@ -68,6 +68,8 @@ BUILDS: Final = (
 CLOUDNATIVEPG: Final = Build("cloudnative-pg", ("cnpg-manager",), renamed={"manager": "cnpg-manager"})
 BARMAN_CLOUD: Final = Build("barman-cloud", ("barman-cloud-plugin",), renamed={"manager": "barman-cloud-plugin"})
 OBJECT_STORE: Final = Build("object-store", ("versitygw",))
+GATEWAY_API: Final = Build("schemas", (), below=Path(__file__).parents[2] / "helm/tools")
+"""Nothing is built: the definitions that the chart is held to."""
 OF_CLOUDNATIVEPG: Final = (CLOUDNATIVEPG, BARMAN_CLOUD, OBJECT_STORE)
 """Of a cluster that PostgreSQL's operator runs in, with backups; others do without their minutes."""
 

@@ -23,6 +23,7 @@ from . import edge, hsm, nodes, servers
 from .backups import SECRET, Store
 from .basics import named
 from .bundles import POSTGRESQL_MAJOR, Bundle
+from .certificates import Authority
 from .programs import Missing, folder
 from .servers import Servers
 
@@ -74,7 +75,8 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
     own_settings: dict[str, Any] = {
         "auth": {"addressRequestsPerMinute": _PER_ADDRESS, **keys},
         "ballot": {"addressRequestsPerMinute": _PER_ADDRESS, "workers": 1},
-        "tally": {"addressRequestsPerMinute": _PER_ADDRESS},
+        # As a city has it: of what a trustee sends there is little.
+        "tally": {},
         "ledgerAnchor": _chain_settings(people.chain),
     }
     found: dict[str, Any] = {
@@ -82,7 +84,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
         "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
-        "edge": {"kind": "none"},
+        "edge": {"kind": "gateway", "className": edge.CLASS},
         "network": {"edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}]},
         "city": {"authority": "模擬市選挙管理委員会", "helpdesk": "模擬市選挙管理委員会\n電話 000-000-0000"},
         "publicKeys": {
@@ -139,8 +141,12 @@ def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
     }
 
 
-def prepare(own: Servers, people: People, *, cloudnativepg: Operated | None = None) -> None:
-    """The namespace, in which only what is restricted runs, and what the chart expects in it."""
+def prepare(own: Servers, people: People, names: Authority, *, cloudnativepg: Operated | None = None) -> None:
+    """The namespace, in which only what is restricted runs, and what the chart expects in it.
+
+    Args:
+        names: who certifies the city's names.
+    """
     space = named("Namespace", NAMESPACE, None)
     space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
     nodes.apply(space)
@@ -177,6 +183,10 @@ def prepare(own: Servers, people: People, *, cloudnativepg: Operated | None = No
     resources = [named("Secret", f"{RELEASE}-{name}", NAMESPACE, stringData=data) for name, data in secrets.items()]
     if cloudnativepg:
         resources.append(named("Secret", SECRET, NAMESPACE, stringData=cloudnativepg.store.secret))
+    for key, name in HOSTS.items():
+        certificate, private = names.issue(key, name, ends=[name])
+        data = {"tls.crt": certificate.read_text(), "tls.key": private.read_text()}
+        resources.append(named("Secret", f"{key}-tls", NAMESPACE, type="kubernetes.io/tls", stringData=data))
     for service, schema in SCHEMAS.items():
         for suffix, role in (("", f"evote_{schema}"), ("-owner", f"evote_{schema}_owner")):
             data = {"username": role, "password": own.passwords[role]}

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evote_belenios.archive import read_ballots
-from evote_belenios.ballots import tracker_of
+import httpx
 from evote_local.people.face import Poses
 from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
+from evote_local.referendum.concluding import compare, meant
 from evote_local.referendum.devices import device_pool
-from evote_local.referendum.load import meant, target_of
+from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
@@ -38,6 +38,9 @@ _POSES = Path(__file__).parents[3] / ".cache/poses"
 _CROWD_S = 30
 _AFTER_THE_LOSS = 8
 """Who come when the database was lost and put back, and just before: of each half two for the first time."""
+_LOGGED_WITHIN_S = 120
+_TRUSTEES = f"https://{release.HOSTS['tally']}/elections/none/trustees/1/confirmation"
+"""What is asked here a stranger's share is counted for, and is nothing to anybody."""
 _BETWEEN_VOTERS_S = 2
 """People come all the while that something happens, and not all in its first seconds."""
 
@@ -75,7 +78,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         nodes.load([*images.values(), *services.values(), *following.values()])
         say("the images are on all nodes")
         basics.install(images)
+        edge.install(images["edge"])
         desk.enter(folder)
+        desk.learn_the_citys_names()
         own = Servers(folder / "servers")
         own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
@@ -89,16 +94,26 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         people = desk.people(folder)
         try:
             this = release.values(services, people, cloudnativepg=operated)
-            release.prepare(own, people, cloudnativepg=operated)
-            release.install(this)
+            release.prepare(own, people, names, cloudnativepg=operated)
+            hosts = {key: name for key, name in release.HOSTS.items() if key != "biometric" or by_face}
+            release.install({**this, "edge": {**this["edge"], "kind": "ingress"}})
             say("the chart is installed, all pods are ready")
+            say(f"by its Ingresses Traefik serves {edge.wait_served(hosts)}")
+            release.put_in_place(this)
+            say(edge.wait_taken(release.NAMESPACE))
+            say(f"by its Gateway Traefik serves {edge.wait_served(hosts)}")
             if cloudnativepg:
                 for name in databases:
                     cnpg.wait_backed_up(name)
                     say(f"the archive of {name} has a base backup")
+            say(edge.pass_trackers(release.HOSTS["ballot"]))
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
-            _open_the_edge(images, names, [key for key in release.HOSTS if key != "biometric" or by_face])
-            for line in (*release.helm_test(), *probes.probe(), *_fronts()):
+            for line in (
+                *release.helm_test(),
+                *probes.probe(services["ballot"]),
+                *_fronts(),
+                *edge.tell_apart(_TRUSTEES),
+            ):
                 say(line)
             token = people.identities.staff.scraper_token
             faults = (
@@ -113,7 +128,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in (*release.helm_test(), *probes.probe()):
+            for line in (*release.helm_test(), *probes.probe(services["ballot"])):
                 say(line)
         finally:
             people.vouching.stop()
@@ -135,13 +150,6 @@ def cluster(count: int) -> Iterator[None]:
             say("the cluster is gone without a trace")
     if left:
         raise Missing(f"the cluster left {left}")
-
-
-def _open_the_edge(images: Mapping[str, bundles.Bundle], names: Authority, keys: Sequence[str]) -> None:
-    behind = {"vote": "resident", "log": "ledger-anchor"}
-    hosts = {key: (release.HOSTS[key], f"{release.RELEASE}-{behind.get(key, key)}.{release.NAMESPACE}") for key in keys}
-    edge.install(images["edge"], hosts, names)
-    desk.learn_the_citys_names()
 
 
 def _fronts() -> Iterator[str]:
@@ -246,13 +254,22 @@ async def _referendum(
         kept: Sequence[Mapping[str, Any]] = []
         if comers:
             target = target_of(platform, referendum, biometric_url=platform.biometric.url)
-            kept = await asyncio.to_thread(_come_at_once, target, comers, crowd.poses, folder)
+            turnout = f"{platform.ballots[0].url}/elections/{referendum.officers.election_uuid}/turnout/events"
+            async with client.stream("GET", turnout) as events:
+                kept = await asyncio.to_thread(_come_at_once, target, comers, crowd.poses, folder)
+                await asyncio.wait_for(_shows(events, len(casts) + len(kept)), _LOGGED_WITHIN_S)
+            say("who followed the turnout by one stream through the edge saw every ballot come to the log")
         say(f"{len(casts) + len(kept)} ballots were acknowledged")
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
         archive = folder / "archive.bel"
         await referendum.officers.download_archive(archive)
-        _compare(archive, [*(cast.tracker for cast in casts), *(cast["receipt"]["tracker"] for cast in kept)])
+        receipts = [*(cast.tracker for cast in casts), *(cast["receipt"]["tracker"] for cast in kept)]
+        compared = compare(archive, receipts)
+        if compared.lost or compared.unclaimed:
+            raise Missing(
+                f"acknowledged and not in the archive: {compared.lost}; not acknowledged: {compared.unclaimed}"
+            )
         if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
@@ -310,8 +327,9 @@ def _come_at_once(
     return [json.loads(line) for line in (folder / "crowd/casts.jsonl").read_text().splitlines()]
 
 
-def _compare(archive: Path, receipts: Sequence[str]) -> None:
-    archived = Counter(tracker_of(text) for text in read_ballots(archive))
-    if archived != (acknowledged := Counter(receipts)):
-        lost, others = acknowledged - archived, archived - acknowledged
-        raise Missing(f"acknowledged and not in the archive: {sorted(lost)}; not acknowledged: {sorted(others)}")
+async def _shows(events: httpx.Response, ballots: int) -> None:
+    """Return when the turnout's stream says that so many ballots are in the log."""
+    async for line in events.aiter_lines():
+        if line.startswith("data:") and json.loads(line.removeprefix("data:"))["logged"] == ballots:
+            return
+    raise Missing(f"the stream of the turnout ended before {ballots} ballots were in the log")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import jsonschema
@@ -15,12 +21,12 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, erasure, nodes, programs, release
+from evote_cluster import auditor, bundles, edge, erasure, nodes, programs, release
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
 from evote_cluster.hsm import SharedToken
-from evote_cluster.programs import BUILDS, OF_CLOUDNATIVEPG, Missing
+from evote_cluster.programs import BARMAN_CLOUD, BUILDS, GATEWAY_API, OF_CLOUDNATIVEPG, Missing
 from evote_cluster.recovery import compare
 from evote_cluster.release import Operated, People
 from evote_cluster.story import around_the_loss
@@ -81,6 +87,9 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     assert isinstance(chosen, dict)
     # No guard is got round: it is what a city installs, and Kafka and PostgreSQL are spoken to by TLS.
     assert chosen["environment"] == "production"
+    assert chosen["edge"] == {"kind": "gateway", "className": edge.CLASS, "annotations": {}}
+    # What a stranger may ask of it is a city's: the run counts it.
+    assert "addressRequestsPerMinute" not in chosen["tally"]["settings"]
     assert chosen["kafka"]["brokers"] == 3
     assert "credentialTokenModule" in chosen["auth"]["settings"]
     assert chosen["kafka"]["external"]["authentication"] == "mtls"
@@ -214,9 +223,13 @@ def test_the_operators_image_has_its_program_where_instances_get_it_from(
 
 
 def test_every_program_is_pinned() -> None:
-    for build in (*BUILDS, *OF_CLOUDNATIVEPG):
+    for build in (*BUILDS, *OF_CLOUDNATIVEPG, GATEWAY_API):
         assert (build.sources / "go.mod").exists()
         assert build.module == "pause" or (build.sources / "go.sum").exists()
+    for listed in (BARMAN_CLOUD.sources / "requirements.txt", bundles.TRAEFIK):
+        packages = [line for line in listed.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+        assert packages
+        assert all(re.fullmatch(r"[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line) for line in packages)
 
 
 def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_others() -> None:
@@ -336,3 +349,82 @@ def test_a_node_gets_what_it_lacks_and_loses_what_earlier_builds_left(monkeypatc
         ("import", "edge.tar"),
         ("tag", "--force", fresh.name, fresh.reference),
     ]
+
+
+def condition(kind: str, status: str = "True", generation: int = 1) -> dict[str, Any]:
+    return {"type": kind, "status": status, "observedGeneration": generation, "message": "as told"}
+
+
+def taken_gateway() -> dict[str, Any]:
+    conditions = [condition(kind) for kind in ("Accepted", "Programmed", "ResolvedRefs")]
+    listener = {"name": "auth", "attachedRoutes": 1, "conditions": conditions}
+    return {
+        "kind": "Gateway",
+        "metadata": {"name": "evote-edge", "generation": 1},
+        "spec": {"listeners": [{"name": "auth"}]},
+        "status": {"conditions": conditions, "listeners": [listener]},
+    }
+
+
+def taken_route() -> dict[str, Any]:
+    parent = {"conditions": [condition(kind) for kind in ("Accepted", "ResolvedRefs")]}
+    return {"kind": "HTTPRoute", "metadata": {"name": "evote-auth", "generation": 1}, "status": {"parents": [parent]}}
+
+
+def test_what_a_controller_has_not_taken_as_it_stands_is_named() -> None:
+    assert edge.untaken([taken_gateway(), taken_route()]) == []
+    fresh, changed, bare, unresolved = taken_gateway(), taken_gateway(), taken_gateway(), taken_route()
+    del fresh["status"]
+    assert "listener auth of evote-edge: not Programmed" in edge.untaken([fresh])
+    changed["metadata"]["generation"] = 2
+    assert "Gateway evote-edge: not Accepted as told" in edge.untaken([changed])
+    bare["status"]["listeners"][0]["attachedRoutes"] = 0
+    assert edge.untaken([bare]) == ["listener auth of evote-edge has 0 routes"]
+    unresolved["status"]["parents"][0]["conditions"][1] = condition("ResolvedRefs", "False")
+    assert edge.untaken([unresolved]) == ["route evote-auth: not ResolvedRefs as told"]
+    orphan = taken_route()
+    orphan["status"] = {"parents": []}
+    assert edge.untaken([orphan]) == ["route evote-auth: nobody serves it"]
+
+
+@contextmanager
+def limited(share_of: Callable[[BaseHTTPRequestHandler], str], share: int) -> Iterator[str]:
+    """A server that answers 422, and 429 to whoever has used up its share; its address."""
+    asked = Counter[str]()
+
+    class Limited(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            who = share_of(self)
+            asked[who] += 1
+            self.send_response(429 if asked[who] > share else 422)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Limited) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+def test_addresses_are_told_apart_where_the_connections_own_counts_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edge, "PASSERS_BY", ("127.0.0.2", "127.0.0.3"))
+    with limited(lambda request: request.client_address[0], 30) as url:
+        told = list(edge.tell_apart(url))
+    assert told[0] == "one address was limited after 30 requests, each of which claimed another one"
+    # Whoever believes the client limits nobody.
+    with (
+        limited(lambda request: request.headers["X-Forwarded-For"], 30) as url,
+        pytest.raises(Missing, match="not limited"),
+    ):
+        list(edge.tell_apart(url))
+    # Whoever sees the proxy alone limits everybody.
+    with limited(lambda _: "the proxy", 30) as url, pytest.raises(Missing, match="another address was answered 429"):
+        list(edge.tell_apart(url))

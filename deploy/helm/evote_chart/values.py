@@ -159,7 +159,7 @@ class BallotAutoscaling(Autoscaling):
 
     casts_waiting: Annotated[int, Field(ge=1)] | None = None
     """Casts that wait for their turn at a replica (``evote_ballot_casts_waiting``), at which there is one more; it
-    takes an adapter for metrics of one's own."""
+    takes an adapter for metrics of one's own: while it can't be read, no replica is taken away."""
 
 
 class _Service(_Values):
@@ -370,6 +370,9 @@ class Monitoring(_Values):
     runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")]
     """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then
     name the whole address of their runbook. Empty: its path in the repository."""
+    traces_ca: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    """The Secret whose ``ca.crt`` has the authorities of the Collectors' certificates, for services with a
+    ``tracesEndpoint``; empty: those that browsers know."""
 
 
 class Storage(_Values):
@@ -498,6 +501,9 @@ class Kafka(_Values):
     """How many there are."""
     topic_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
     """``EVOTE_TOPIC_PREFIX``."""
+    rack_key: Annotated[str, Field(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9._-]+$")]
+    """The label of nodes by which Strimzi spreads brokers, and copies of a partition over them. A node without it gets
+    no broker: where nodes have no zone, ``kubernetes.io/hostname``."""
     client_rack: bool
     """Whether replicas read from a broker of their own zone; it takes Kubernetes 1.35, which tells pods their zone."""
     strimzi: Strimzi | None = None

@@ -28,6 +28,8 @@ from evote_platform.production import (
     require_named_proxies,
     require_production_connections,
 )
+from evote_platform.settings import COLLECTORS_AUTHORITY
+from evote_tally.settings import TallySettings
 from evote_verify.reading.front_manifest import build_files, new_manifest
 from pydantic.alias_generators import to_camel
 
@@ -243,6 +245,35 @@ def test_what_the_tokens_library_reads_comes_to_auths_pods_as_it_is_and_to_no_ot
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_the_authority_of_the_collectors_comes_to_those_that_have_one_and_to_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: dict[str, Any] = {
+        service: {"settings": {"tracesEndpoint": f"https://collector-{service}.example:4318/v1/traces"}}
+        for service in ("auth", "tally")
+    }
+    file, with_ca = tmp_path / "traced.yaml", tmp_path / "ca.yaml"
+    file.write_text(yaml.safe_dump(traced))
+    with_ca.write_text(yaml.safe_dump({**traced, "monitoring": {"tracesCa": "city-ca"}}))
+    without, with_it = (pods(rendered("city-240k", "--values", str(each))) for each in (file, with_ca))
+    assert {name for name, pod in with_it.items() if pod != without[name]} == {"auth", "tally"}
+    for service in ("auth", "tally"):
+        spec, before = with_it[service]["spec"], without[service]["spec"]
+        (container,), (plain,) = spec["containers"], before["containers"]
+        (mount,) = [mount for mount in container["volumeMounts"] if mount not in plain["volumeMounts"]]
+        (volume,) = [volume for volume in spec["volumes"] if volume not in before["volumes"]]
+        assert volume["name"] == mount["name"]
+        assert (volume["secret"]["secretName"], volume["secret"]["items"]) == (
+            "city-ca",
+            [{"key": "ca.crt", "path": "ca.crt"}],
+        )
+        given = _given(container, monkeypatch)
+        assert given[COLLECTORS_AUTHORITY] == f"{mount['mountPath']}/ca.crt"
+        assert "traces-ca" in SETTINGS[service][0]().certificates().read_again
+    done = kubeconform(rendered("city-240k", "--values", str(with_ca)))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def _plain(value: object) -> object:
     return value if isinstance(value, int | float | str) else str(value)
 
@@ -259,6 +290,29 @@ def test_the_preflight_asks_each_service_at_its_management_port() -> None:
 
 
 # --- pods ---
+
+
+def test_tally_has_the_certificate_of_each_public_name_and_no_key_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = pods(rendered("city-240k"))
+    (container,) = templates["tally"]["spec"]["containers"]
+    (volume,) = [one for one in templates["tally"]["spec"]["volumes"] if one["name"] == "hosts"]
+    _given(container, monkeypatch)
+    named = TallySettings().host_certificates
+    given = {source["secret"]["items"][0]["path"]: source["secret"] for source in volume["projected"]["sources"]}
+    hosts = yaml.safe_load(CITY.read_text("utf-8"))["hosts"]
+    assert {name: given[file.name]["name"] for name, file in named.items()} == {
+        name: host["tlsSecret"] for name, host in hosts.items()
+    }
+    assert {str(file.parent) for file in named.values()} == {
+        mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "hosts"
+    }
+    # Whoever took tally over would otherwise be the city's front.
+    assert all(len(one["items"]) == 1 and one["items"][0]["key"] == "tls.crt" for one in given.values())
+    assert all(one["optional"] for one in given.values()), (
+        "a certificate that is not there yet keeps nobody from counting"
+    )
+    others = [json.dumps(template) for name, template in templates.items() if name != "tally"]
+    assert not [host["tlsSecret"] for host in hosts.values() if any(host["tlsSecret"] in other for other in others)]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -586,6 +640,25 @@ def test_every_topic_has_three_copies_of_which_two_must_have_a_record() -> None:
         assert one["spec"]["config"]["flush.messages"] == "1"
 
 
+@pytest.mark.parametrize(
+    "more, rack, spread",
+    [
+        ((), "topology.kubernetes.io/zone", ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]),
+        (("--set", "kafka.rackKey=kubernetes.io/hostname"), "kubernetes.io/hostname", ["kubernetes.io/hostname"]),
+    ],
+)
+def test_brokers_stand_by_the_label_that_the_citys_nodes_have(
+    more: tuple[str, ...], rack: str, spread: list[str]
+) -> None:
+    resources = rendered("city-240k", *more)
+    (kafka,) = of_kind(resources, "Kafka").values()
+    assert kafka["spec"]["kafka"]["rack"] == {"topologyKey": rack}
+    for pool in of_kind(resources, "KafkaNodePool").values():
+        constraints = pool["spec"]["template"]["pod"]["topologySpreadConstraints"]
+        assert [one["topologyKey"] for one in constraints] == spread
+        assert {one["whenUnsatisfiable"] for one in constraints} == {"DoNotSchedule"}
+
+
 def test_what_holds_ballots_or_the_vault_outlives_the_release() -> None:
     data = [
         one
@@ -722,6 +795,24 @@ def test_numbers_of_the_databases_say_which_one_they_are_of() -> None:
     assert endpoint["relabelings"] == [
         {"sourceLabels": ["__meta_kubernetes_pod_label_cnpg_io_cluster"], "targetLabel": "cluster"}
     ]
+
+
+def test_each_database_with_standbys_is_asked_who_is_in_sync_and_one_without_is_not() -> None:
+    # On the PostgreSQL of one's own and where one instance is wanted there is no synchronous standby to miss.
+    kept = (CHART / "files/queries.yaml").read_text("utf-8")
+    resources = rendered("city-240k")
+    clusters = of_kind(resources, "Cluster")
+    assert set(clusters) == {"evote-pg", "evote-pg-biometric"}
+    for name, cluster in clusters.items():
+        queries = of_kind(resources, "ConfigMap")[f"{name}-queries"]
+        assert cluster["spec"]["monitoring"] == {
+            "customQueriesConfigMap": [{"name": f"{name}-queries", "key": "queries.yaml"}]
+        }
+        assert yaml.safe_load(queries["data"]["queries.yaml"]) == yaml.safe_load(kept)
+        assert queries["metadata"]["labels"]["cnpg.io/reload"] == ""
+    alone = rendered("city-240k", "--set", "environment=test,postgresql.cloudnativepg.instances=1")
+    assert not [one for one in of_kind(alone, "Cluster").values() if "monitoring" in one["spec"]]
+    assert not [name for name in of_kind(alone, "ConfigMap") if name.endswith("-queries")]
 
 
 def test_an_alert_names_the_whole_address_of_its_runbook_where_documents_are_served() -> None:

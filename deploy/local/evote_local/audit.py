@@ -1,8 +1,8 @@
 """Whether anything that is locked is known to be vulnerable: ``make audit``.
 
 pip-audit is asked about ``uv.lock``, ``npm audit`` about each ``package-lock.json``, and cargo-audit, where it is
-installed, about each ``Cargo.lock``. The status is 0 when all answered that nothing is known, 1 when something is, and
-2 when there was something that a source didn't answer for.
+installed, about each ``Cargo.lock``, and so is cargo-deny, by the rules in ``deny.toml``. The status is 0 when all
+answered that nothing is known, 1 when something is, and 2 when there was something that a source didn't answer for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ROOT: Final = Path(__file__).parents[3]
 _UV: Final = str(ROOT / ".tools/bin/uv")
 PIP_AUDIT: Final = "pip-audit==2.10.0"
 INSTALL_CARGO_AUDIT: Final = "cargo install --locked cargo-audit"
+INSTALL_CARGO_DENY: Final = "cargo install --locked cargo-deny"
 WITHIN_S: Final = 1800.0
 """pip-audit asks about one package after the other."""
 NOTHING_KNOWN, SOMETHING_KNOWN, NOT_ANSWERED = 0, 1, 2
@@ -103,6 +104,19 @@ class _CargoAudit(BaseModel):
     vulnerabilities: _VulnerableCrates
 
 
+class _DenyFields(BaseModel):
+    severity: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class _CargoDeny(BaseModel):
+    """A line that ``cargo deny --format json`` prints."""
+
+    type: str
+    fields: _DenyFields
+
+
 class _NpmRefusal(BaseModel):
     """What ``npm audit --json`` prints when the registry gave no report."""
 
@@ -159,6 +173,20 @@ def read_cargo_audit(of: str, output: str, errors: str) -> Audit:
     return Audit(of, tuple(known), () if report.lockfile.dependency_count else ("cargo-audit read no packages",))
 
 
+def read_cargo_deny(of: str, output: str) -> Audit:
+    """From the lines that ``cargo deny --format json check`` printed: what breaks ``deny.toml``, then a summary."""
+    known, ended = [], False
+    for line in output.splitlines():
+        try:
+            said = _CargoDeny.model_validate_json(line)
+        except ValidationError:
+            continue
+        ended = ended or said.type == "summary"
+        if said.type == "diagnostic" and said.fields.severity == "error":
+            known.append(f"{said.fields.code}: {said.fields.message}")
+    return Audit(of, tuple(known), () if ended else (_last_line(output),))
+
+
 def status(audits: Sequence[Audit]) -> int:
     """What the program ends with; what is known comes before what nobody answered for."""
     if any(audit.known for audit in audits):
@@ -203,6 +231,14 @@ def ask_cargo_audit(lock: Path) -> Audit:
     return read_cargo_audit(of, *_printed(["cargo-audit", "audit", "--json", "--file", str(lock)], str(lock.parent)))
 
 
+def ask_cargo_deny(rules: Path) -> Audit:
+    """About licences, sources, versions and advisories of the crates beside a ``deny.toml``."""
+    of = f"cargo-deny, {rules.relative_to(ROOT)}"
+    if shutil.which("cargo-deny") is None:
+        return Audit(of, (), (f"cargo-deny is not installed: {INSTALL_CARGO_DENY}",))
+    return read_cargo_deny(of, _printed(["cargo-deny", "--format", "json", "check"], str(rules.parent))[1])
+
+
 def lock_files(name: str) -> list[Path]:
     """Those of the repository that are called so, but not those of what is installed in it."""
     found: list[Path] = []
@@ -217,6 +253,7 @@ def main() -> None:
     audits = [ask_pip_audit(lock) for lock in lock_files("uv.lock")]
     audits += [ask_npm_audit(lock) for lock in lock_files("package-lock.json")]
     audits += [ask_cargo_audit(lock) for lock in lock_files("Cargo.lock")]
+    audits += [ask_cargo_deny(rules) for rules in lock_files("deny.toml")]
     for audit in audits:
         print(*lines(audit), sep="\n")
     sys.exit(status(audits))

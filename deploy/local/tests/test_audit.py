@@ -12,6 +12,7 @@ from evote_local.audit import (
     lines,
     lock_files,
     read_cargo_audit,
+    read_cargo_deny,
     read_npm_audit,
     read_pip_audit,
     status,
@@ -140,6 +141,26 @@ def test_a_vulnerable_crate_is_named_and_a_database_out_of_reach_has_found_nothi
     silent = read_cargo_audit("Cargo.lock", "", "error: couldn't fetch advisory database\n")
     assert silent.unanswered == ("error: couldn't fetch advisory database",)
     assert status([silent]) == status([cargo([], count=0)]) == NOT_ANSWERED
+
+
+def test_what_breaks_the_rules_for_crates_is_named_and_an_end_without_a_summary_is_no_answer() -> None:
+    """As cargo-deny's documentation has it: a line of JSON for each thing said."""
+    warned = {
+        "type": "diagnostic",
+        "fields": {"severity": "warning", "code": "license-not-encountered", "message": "…"},
+    }
+    rejected = {"type": "diagnostic", "fields": {"severity": "error", "code": "rejected", "message": "not allowed"}}
+    summary = {"type": "summary", "fields": {"licenses": {"errors": 1, "warnings": 0}}}
+    log = {"type": "log", "fields": {"level": "ERROR", "message": "failed to fetch advisory database"}}
+
+    def said(*lines_: object) -> Audit:
+        return read_cargo_deny("deny.toml", "".join(json.dumps(line) + "\n" for line in lines_))
+
+    assert said(warned, rejected, summary).known == ("rejected: not allowed",)
+    assert status([said(rejected, summary)]) == SOMETHING_KNOWN
+    assert status([said(warned, summary)]) == NOTHING_KNOWN
+    assert status([said(log)]) == status([said()]) == NOT_ANSWERED
+    assert "failed to fetch" in said(log).unanswered[0]
 
 
 CLUSTER = (

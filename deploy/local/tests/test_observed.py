@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from evote_local.nodes.processes import ChildProcess, name_child, uses_of_children
-from evote_local.people.observed import Fault, Observed, Seen, Used, is_the_citys, read_observed
+from evote_local.people.observed import Fault, Observed, Seen, Used, is_no_voters, is_the_citys, read_observed
 
 _SPENDS = """
 import time
@@ -52,3 +52,4 @@ def test_the_file_keeps_each_look_and_the_last_word_on_each_fault(tmp_path: Path
 def test_stand_ins_and_those_whom_others_run_are_not_the_citys() -> None:
     names = ["ballot-1", "witness-1", "anvil", "crowd", "PostgreSQL", "test-authority"]
     assert [name for name in names if is_the_citys(name)] == ["ballot-1", "PostgreSQL"]
+    assert [name for name in names if not is_no_voters(name)] == ["crowd"]

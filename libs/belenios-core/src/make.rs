@@ -1,5 +1,6 @@
 //! Ballots, made: encryption, proofs and signature. Scalars are secret here, so everything takes the same time for
-//! every vote and credential of an election, and what was secret is overwritten.
+//! every vote and credential of an election, and what was secret is overwritten as well as can be: each scalar and point
+//! that has a name here, while copies that the compiler makes on the stack may stay.
 
 use base64ct::{Base64Unpadded, Encoding};
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
@@ -67,10 +68,11 @@ pub fn make_ballot(election: &Election, secret: &Scalar, choices: &[Vec<u8>], ra
     let mut signed = format!("sig|{hash}|").into_bytes();
     write_element(&EdwardsPoint::mul_base(&nonce).compress().0, &mut signed);
     let challenge = challenge(&signed);
+    let product = Zeroizing::new(secret * challenge);
     text.extend_from_slice(br#","signature":{"hash":""#);
     text.extend_from_slice(hash.as_bytes());
     text.extend_from_slice(br#"","proof":"#);
-    write_proof(&Proof { challenge, response: *nonce - secret * challenge }, &mut text);
+    write_proof(&Proof { challenge, response: *nonce - *product }, &mut text);
     text.extend_from_slice(b"}}");
     String::from_utf8(text).ok()
 }
@@ -108,9 +110,12 @@ fn write_answer(
     let values = Zeroizing::new(chosen.iter().map(|value| Scalar::from(*value)).collect::<Vec<_>>());
     let mut points = Vec::with_capacity(2 * chosen.len());
     for (secret, value) in secrets.iter().zip(chosen) {
-        let message =
-            EdwardsPoint::conditional_select(&EdwardsPoint::identity(), &ED25519_BASEPOINT_POINT, value.ct_eq(&1));
-        points.extend([EdwardsPoint::mul_base(secret), election.power(secret) + message]);
+        let message = Zeroizing::new(EdwardsPoint::conditional_select(
+            &EdwardsPoint::identity(),
+            &ED25519_BASEPOINT_POINT,
+            value.ct_eq(&1),
+        ));
+        points.extend([EdwardsPoint::mul_base(secret), election.power(secret) + *message]);
     }
     let ciphertexts: Vec<Vec<u8>> = EdwardsPoint::compress_batch_alloc(&points)
         .chunks_exact(2)
@@ -190,14 +195,16 @@ fn write_proofs(
     let mut points = Vec::with_capacity(2 * openings.len());
     for (index, opening) in openings.iter().enumerate() {
         let place = 2 * index;
-        let nonce = Scalar::conditional_select(&drawn[place], &drawn[place.saturating_sub(1)], truth_seen);
-        let simulated = Scalar::conditional_select(&drawn[place + 1], &drawn[place], truth_seen);
+        let nonce = select(&drawn[place], &drawn[place.saturating_sub(1)], truth_seen);
+        let simulated = select(&drawn[place + 1], &drawn[place], truth_seen);
         let is_the_true_one = opening.excess.ct_eq(&Scalar::ZERO) & !truth_seen;
-        let challenge = Scalar::conditional_select(&simulated, &Scalar::ZERO, is_the_true_one);
-        let surplus = EdwardsPoint::mul_base(&(*opening.excess * challenge));
-        points.extend([EdwardsPoint::mul_base(&nonce), election.power(&nonce) + surplus]);
-        nonces.push(nonce);
-        challenges.push(challenge);
+        // Where challenge, product and surplus are nothing, the branch is the true one: they say what was voted.
+        let challenge = select(&simulated, &Scalar::ZERO, is_the_true_one);
+        let product = Zeroizing::new(*opening.excess * *challenge);
+        let surplus = Zeroizing::new(EdwardsPoint::mul_base(&product));
+        points.extend([EdwardsPoint::mul_base(&nonce), election.power(&nonce) + *surplus]);
+        nonces.push(*nonce);
+        challenges.push(*challenge);
         true_ones.push(is_the_true_one.unwrap_u8());
         truth_seen |= is_the_true_one;
     }
@@ -207,17 +214,24 @@ fn write_proofs(
         }
         write_element(&point.0, &mut hashed);
     }
-    let rest = challenge(&hashed) - challenges.iter().sum::<Scalar>();
+    let simulated = Zeroizing::new(challenges.iter().sum::<Scalar>());
+    let rest = Zeroizing::new(challenge(&hashed) - *simulated);
     text.push(b'[');
     for (index, (opening, nonce)) in openings.iter().zip(nonces.iter()).enumerate() {
         if index > 0 {
             text.push(b',');
         }
-        let challenge = Scalar::conditional_select(&challenges[index], &rest, Choice::from(true_ones[index]));
-        write_proof(&Proof { challenge, response: nonce - opening.secret * challenge }, text);
+        let challenge = *select(&challenges[index], &rest, Choice::from(true_ones[index]));
+        let product = Zeroizing::new(opening.secret * challenge);
+        write_proof(&Proof { challenge, response: nonce - *product }, text);
     }
     text.push(b']');
     Some(())
+}
+
+/// The second where `choice` is 1.
+fn select(first: &Scalar, second: &Scalar, choice: Choice) -> Zeroizing<Scalar> {
+    Zeroizing::new(Scalar::conditional_select(first, second, choice))
 }
 
 fn write_proof(proof: &Proof, text: &mut Vec<u8>) {

@@ -99,16 +99,18 @@ impl PyElection {
     fn make_ballot(
         &self,
         py: Python<'_>,
-        secret: Encoded,
+        secret: &[u8],
         choices: Vec<Vec<u8>>,
-        random: Vec<[u8; DRAW]>,
+        random: Vec<Bound<'_, PyBytes>>,
     ) -> PyResult<String> {
-        let (secret, choices, random) = (Zeroizing::new(secret), Zeroizing::new(choices), Zeroizing::new(random));
-        py.detach(|| {
-            let secret = Zeroizing::new(Option::<Scalar>::from(Scalar::from_canonical_bytes(*secret))?);
-            make_ballot(&self.0, &secret, &choices, &random)
-        })
-        .ok_or_else(|| PyValueError::new_err("not the choices, draws and exponent of a ballot of this election"))
+        let (secret, choices) = (scalar(secret)?, Zeroizing::new(choices));
+        // Of full size from the start: a vector that grows leaves what it held behind.
+        let mut draws = Zeroizing::new(vec![[0; DRAW]; random.len()]);
+        for (place, bytes) in draws.iter_mut().zip(&random) {
+            copy(bytes.as_bytes(), place).ok_or_else(|| PyValueError::new_err("a draw has 48 bytes"))?;
+        }
+        py.detach(|| make_ballot(&self.0, &secret, &choices, &draws))
+            .ok_or_else(|| PyValueError::new_err("not the choices, draws and exponent of a ballot of this election"))
     }
 }
 
@@ -203,14 +205,14 @@ fn subtract<'py>(py: Python<'py>, left: Encoded, right: Encoded) -> PyResult<Bou
 
 /// An element times an exponent below q, in constant time.
 #[pyfunction]
-fn power<'py>(py: Python<'py>, base: Encoded, exponent: Encoded) -> PyResult<Bound<'py, PyBytes>> {
+fn power<'py>(py: Python<'py>, base: Encoded, exponent: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let exponent = scalar(exponent)?;
     Ok(written(py, &raise(&point(&base)?, &exponent)))
 }
 
 /// The generator times an exponent below q, in constant time.
 #[pyfunction]
-fn power_generator<'py>(py: Python<'py>, exponent: Encoded) -> PyResult<Bound<'py, PyBytes>> {
+fn power_generator<'py>(py: Python<'py>, exponent: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     Ok(written(py, &EdwardsPoint::mul_base(&*scalar(exponent)?)))
 }
 
@@ -219,8 +221,8 @@ fn power_generator<'py>(py: Python<'py>, exponent: Encoded) -> PyResult<Bound<'p
 fn commitment<'py>(
     py: Python<'py>,
     public: Encoded,
-    challenge: Encoded,
-    response: Encoded,
+    challenge: &[u8],
+    response: &[u8],
 ) -> PyResult<Bound<'py, PyBytes>> {
     Ok(written(py, &commit(&point(&public)?, &*scalar(challenge)?, &*scalar(response)?)))
 }
@@ -268,11 +270,19 @@ fn point(bytes: &Encoded) -> PyResult<EdwardsPoint> {
     known(bytes).ok_or_else(|| PyValueError::new_err("not an element"))
 }
 
-fn scalar(bytes: Encoded) -> PyResult<Zeroizing<Scalar>> {
-    let bytes = Zeroizing::new(bytes);
-    Option::<Scalar>::from(Scalar::from_canonical_bytes(*bytes))
+/// Read from where Python has it: an array as an argument would be one more copy, which nothing overwrites.
+fn scalar(bytes: &[u8]) -> PyResult<Zeroizing<Scalar>> {
+    let mut exponent = Zeroizing::new([0; 32]);
+    copy(bytes, &mut exponent)
+        .and_then(|()| Option::<Scalar>::from(Scalar::from_canonical_bytes(*exponent)))
         .map(Zeroizing::new)
         .ok_or_else(|| PyValueError::new_err("not an exponent below q"))
+}
+
+/// `None` when they are not as many.
+fn copy<const LENGTH: usize>(from: &[u8], to: &mut [u8; LENGTH]) -> Option<()> {
+    to.copy_from_slice(from.get(..LENGTH).filter(|_| from.len() == LENGTH)?);
+    Some(())
 }
 
 fn written<'py>(py: Python<'py>, point: &EdwardsPoint) -> Bound<'py, PyBytes> {

@@ -1,8 +1,6 @@
 //! The parser and the group, without Python. The protocol's own tests are in `libs/belenios/tests`, which put this crate
 //! beside the reference. `make test-core SECONDS=60` gives the last tests more time.
 
-use std::time::{Duration, Instant};
-
 use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
@@ -13,6 +11,9 @@ use evote_belenios_core::group::{
 };
 use evote_belenios_core::make::{DRAW, draws, make_ballot};
 use evote_belenios_core::text::{Proof, claims_of, read_ballot};
+
+mod numbers;
+use numbers::{Numbers, Watch};
 
 fn election() -> Election {
     let questions = vec![
@@ -26,27 +27,6 @@ fn election() -> Election {
 fn ballot(election: &Election, random: &mut Numbers) -> String {
     let drawn: Vec<[u8; DRAW]> = (0..draws(&election.questions)).map(|_| [(); DRAW].map(|()| random.byte())).collect();
     make_ballot(election, &Scalar::from(77u32), &[vec![0, 1, 0], vec![1, 0, 1]], &drawn).expect("a ballot")
-}
-
-/// Reproducible numbers (splitmix64): a failing seed is printed, and is all that is needed to see it again.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next() as u8
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
 }
 
 #[test]
@@ -117,11 +97,10 @@ fn exponents_are_reduced_and_have_one_text() {
 #[test]
 fn whatever_is_read_has_one_text_and_nothing_brings_the_reader_down() {
     let election = election();
-    let (mut random, started) = (Numbers(seed()), Instant::now());
-    println!("seed {}", random.0);
+    let (mut random, watch) = Watch::begin(2000);
     let (first, second) = (ballot(&election, &mut Numbers(5)), ballot(&election, &mut Numbers(6)));
     let (mut tried, mut read) = (0, 0);
-    while started.elapsed() < time() || tried < 2000 {
+    for _ in watch {
         let mut text = first.clone().into_bytes();
         for _ in 0..=random.below(3) {
             change(&mut text, second.as_bytes(), &mut random);
@@ -129,7 +108,7 @@ fn whatever_is_read_has_one_text_and_nothing_brings_the_reader_down() {
         tried += 1;
         if let Some(found) = read_ballot(&text, &election.questions) {
             read += 1;
-            assert_eq!(String::from_utf8_lossy(&text), written(&found), "seed {}", random.0);
+            assert_eq!(String::from_utf8_lossy(&text), written(&found));
         }
         if let Ok(text) = String::from_utf8(text) {
             let _ = Ballot::read(&election, &text).map(|ballot| ballot.check_binding(&election));
@@ -142,13 +121,12 @@ fn whatever_is_read_has_one_text_and_nothing_brings_the_reader_down() {
 #[test]
 fn whatever_is_claimed_stands_there_and_no_changed_order_holds() {
     let election = election();
-    let (mut random, started) = (Numbers(seed()), Instant::now());
-    println!("seed {}", random.0);
+    let (mut random, watch) = Watch::begin(2000);
     let (first, second) = (ballot(&election, &mut Numbers(5)), ballot(&election, &mut Numbers(6)));
     let parts = signed_order(&Scalar::from(77u32), 3);
     assert!(holds(&parts, 3) && !holds(&parts, 4) && !holds(&parts, 0) && !holds(&parts, u64::MAX));
     let (mut tried, mut claimed) = (0, 0);
-    while started.elapsed() < time() || tried < 2000 {
+    for _ in watch {
         let mut text = first.clone().into_bytes();
         change(&mut text, second.as_bytes(), &mut random);
         tried += 1;
@@ -159,7 +137,7 @@ fn whatever_is_claimed_stands_there_and_no_changed_order_holds() {
             let hash = &text[18 + uuid.len()..][..62];
             assert!(hash.starts_with(r#"","election_hash":""#), "{text}");
             let begins = format!(r#"{{"election_uuid":"{uuid}{hash}","credential":"{credential}","#);
-            assert!(text.starts_with(&begins), "seed {}: {text}", random.0);
+            assert!(text.starts_with(&begins), "{text}");
             assert!(ballot_digest(&uuid, &credential, "", text).is_none(), "the tracker is another");
         }
         let mut changed = parts.clone();
@@ -167,7 +145,7 @@ fn whatever_is_claimed_stands_there_and_no_changed_order_holds() {
         let mut part = std::mem::take(&mut changed[which]).into_bytes();
         change(&mut part, parts[(which + 1) % parts.len()].as_bytes(), &mut random);
         changed[which] = String::from_utf8_lossy(&part).into_owned();
-        assert!(changed == parts || !holds(&changed, 3), "seed {}: {changed:?}", random.0);
+        assert!(changed == parts || !holds(&changed, 3), "{changed:?}");
     }
     assert!(claimed > tried / 100, "only {claimed} of {tried} texts were taken");
 }
@@ -258,14 +236,4 @@ fn element(bytes: &[u8; 32]) -> String {
     let mut text = Vec::new();
     write_element(bytes, &mut text);
     String::from_utf8(text).expect("digits")
-}
-
-fn time() -> Duration {
-    Duration::from_secs(std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0))
-}
-
-fn seed() -> u64 {
-    let chosen = std::env::var("FUZZ_SEED").ok().and_then(|text| text.parse().ok());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    chosen.or(now.ok().map(|since| since.as_nanos() as u64)).unwrap_or(0)
 }

@@ -91,7 +91,7 @@ def generate_ballot(election: Election, credential: str, choices: Sequence[Seque
             check_choices(question, chosen)
         drawn = [random(DRAWN_BYTES) for _ in range(compiled.draws)]
         return compiled.make_ballot(secret.to_bytes(32, "little"), choices, drawn)
-    credential_text = group.encode(group.power_generator(secret))
+    credential_text = group.encode(group.secret_power_generator(secret))
     prefix = f"{election.fingerprint}|{credential_text}"
     answers = [
         make_answer(election, question, chosen, prefix, random)

@@ -122,7 +122,7 @@ def make_coefficients(
     group: Group, keys: ChannelKeys, certificates: Sequence[Certificate], polynomial: Sequence[int], random: Random
 ) -> Coefficients:
     """Exponentiate and sign a polynomial."""
-    elements = tuple(group.power_generator(coefficient) for coefficient in polynomial)
+    elements = tuple(group.secret_power_generator(coefficient) for coefficient in polynomial)
     encoded: Json = [group.encode(element) for element in elements]
     signed = sign(group, keys.signing, dump({"coefexps": encoded}), random)
     binding = sign(group, keys.signing, _binding_message(group, certificates, elements), random).signature

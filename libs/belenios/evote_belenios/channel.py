@@ -54,7 +54,8 @@ class TrusteeSecret:
         """The signing and decryption keys derived from the seed."""
         signing = hash_to_exponent(group, f"sk|{self._seed}")
         decryption = hash_to_exponent(group, f"dk|{self._seed}")
-        return ChannelKeys(signing, decryption, group.power_generator(signing), group.power_generator(decryption))
+        public = [group.secret_power_generator(exponent) for exponent in (signing, decryption)]
+        return ChannelKeys(signing, decryption, *public)
 
     def __repr__(self) -> str:
         return "TrusteeSecret(…)"
@@ -128,9 +129,9 @@ def receive(group: Group, keys: ChannelKeys, sender: Element, text: str) -> str:
 
 def _encrypt(group: Group, recipient: Element, plaintext: str, random: Random) -> str:
     nonce_exponent, key_exponent = random_exponent(group, random), random_exponent(group, random)
-    shared = group.power_generator(key_exponent)
-    alpha = group.power_generator(nonce_exponent)
-    beta = group.multiply(group.power(recipient, nonce_exponent), shared)
+    shared = group.secret_power_generator(key_exponent)
+    alpha = group.secret_power_generator(nonce_exponent)
+    beta = group.multiply(group.secret_power(recipient, nonce_exponent), shared)
     data = plaintext.encode()
     sealed = _cipher(group, shared).encrypt(_nonce(group, alpha, len(data)), data, None)
     return dump({"alpha": group.encode(alpha), "beta": group.encode(beta), "data": sealed.hex()})
@@ -145,7 +146,7 @@ def _decrypt(group: Group, decryption_key: int, text: str) -> str:
     if not _HEX.fullmatch(data_hex) or len(data_hex) <= 2 * _TAG_BYTES:
         raise _undecryptable()
     data = bytes.fromhex(data_hex)
-    shared = group.divide(beta, group.power(alpha, decryption_key))
+    shared = group.divide(beta, group.secret_power(alpha, decryption_key))
     try:
         opened = _cipher(group, shared).decrypt(_nonce(group, alpha, len(data) - _TAG_BYTES), data, None)
         return opened.decode()

@@ -76,7 +76,7 @@ def secret_exponent(credential: str, election_uuid: str, group: Group) -> int:
 
 def public_credential(credential: str, election_uuid: str, group: Group) -> str:
     """The text of g^x."""
-    return group.encode(group.power_generator(secret_exponent(credential, election_uuid, group)))
+    return group.encode(group.secret_power_generator(secret_exponent(credential, election_uuid, group)))
 
 
 def parse_public(text: str, group: Group) -> tuple[str, int]:

@@ -83,11 +83,11 @@ def _decrypt(
 ) -> tuple[Element, Proof]:
     group = election.group
     nonce = random_exponent(group, random)
-    left = group.encode(group.power_generator(nonce))
-    right = group.encode(group.power(ciphertext.alpha, nonce))
+    left = group.encode(group.secret_power_generator(nonce))
+    right = group.encode(group.secret_power(ciphertext.alpha, nonce))
     challenge = hash_to_exponent(group, f"{prefix}{left},{right}")
     response = (nonce - key.exponent * challenge) % group.order
-    return group.power(ciphertext.alpha, key.exponent), Proof(challenge, response)
+    return group.secret_power(ciphertext.alpha, key.exponent), Proof(challenge, response)
 
 
 def _prefix(election: Election, verification_key: Element) -> str:

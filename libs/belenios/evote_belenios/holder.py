@@ -28,7 +28,7 @@ def prove_holding(credential: str, election_uuid: str, group: Group, challenge: 
     Raises ``CredentialError``: the credential is malformed, or the challenge is none (``holder-challenge``).
     """
     secret = secret_exponent(credential, election_uuid, group)
-    public = group.encode(group.power_generator(secret))
+    public = group.encode(group.secret_power_generator(secret))
     return prove_knowledge(group, secret, _prefix(election_uuid, challenge, public), random)
 
 

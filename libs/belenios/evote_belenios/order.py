@@ -61,7 +61,7 @@ def sign_order(
         raise ValueError("a tracker is the unpadded base64 of a SHA-256")
     check_number(number)
     secret = secret_exponent(credential, election_uuid, group)
-    public = group.encode(group.power_generator(secret))
+    public = group.encode(group.secret_power_generator(secret))
     signature = prove_knowledge(group, secret, _prefix(election_uuid, tracker, number, public), random)
     return OrderStatement(number, signature)
 

@@ -90,7 +90,7 @@ def make_ciphertext(group: Group, alpha: Element, beta: Element) -> Ciphertext:
 def prove_knowledge(group: Group, secret: int, prefix: str, random: Random) -> Proof:
     """Prove knowledge of ``secret`` = log X: the challenge is the hash of ``prefix`` and the commitment g^w."""
     nonce = random_exponent(group, random)
-    challenge = hash_to_exponent(group, prefix + group.encode(group.power_generator(nonce)))
+    challenge = hash_to_exponent(group, prefix + group.encode(group.secret_power_generator(nonce)))
     return Proof(challenge, (nonce - secret * challenge) % group.order)
 
 
@@ -101,9 +101,9 @@ def knowledge_holds(group: Group, public: Element, prefix: str, proof: Proof) ->
 
 
 def prove_one_of(
-    group: Group, y_power: Power, openings: Sequence[Opening], prefix: str, random: Random
+    group: Group, y: Element, openings: Sequence[Opening], prefix: str, random: Random
 ) -> tuple[Proof, ...]:
-    """Prove that one of the branches holds, without saying which one it is.
+    """Prove that one of the branches holds under the key ``y``, without saying which one it is.
 
     The prover knows every opening, so that a simulated branch's commitment costs no more than an honest one. For
     each branch in order a nonce is drawn, then, unless it is the first true one, its challenge. Raises
@@ -114,9 +114,9 @@ def prove_one_of(
     for index, opening in enumerate(openings):
         nonces.append(random_exponent(group, random))
         challenges.append(0 if index == true_index else random_exponent(group, random))
-        left, right = group.power_generator(nonces[-1]), y_power(nonces[-1])
-        if opening.excess:
-            right = group.multiply(right, group.power_generator(opening.excess * challenges[-1]))
+        left, right = group.secret_power_generator(nonces[-1]), group.secret_power(y, nonces[-1])
+        # The true branch has no excess, and takes no less time.
+        right = group.multiply(right, group.secret_power_generator(opening.excess * challenges[-1]))
         commitments.append(f"{group.encode(left)},{group.encode(right)}")
     total = hash_to_exponent(group, prefix + ",".join(commitments))
     challenges[true_index] = (total - sum(challenges)) % group.order

@@ -138,7 +138,7 @@ def voutput(
         fields = Fields(load(receive(group, keys, sender.verification, text)), "secret")
         share = _reduced(group, fields, "secret")
         fields.end()
-        if group.power_generator(share) != published.at(group, own):
+        if group.secret_power_generator(share) != published.at(group, own):
             raise TrusteeError("polynomial-share", _VINPUTS, f"trustee {index}'s share is not on their polynomial")
         total += share
     key = DecryptionKey(group, total % group.order)
@@ -246,5 +246,5 @@ def _check_own_polynomial(group: Group, keys: ChannelKeys, kept: str, published:
     fields = Fields(load(receive(group, keys, keys.verification, kept)), "polynomial")
     coefficients = [parse_exponent(text, group.order, "a coefficient") for text in fields.texts("polynomial")]
     fields.end()
-    if tuple(group.power_generator(coefficient) for coefficient in coefficients) != published.elements:
+    if tuple(group.secret_power_generator(coefficient) for coefficient in coefficients) != published.elements:
         raise TrusteeError("polynomial-own", _VINPUTS, "the own polynomial is not the one shown under this name")

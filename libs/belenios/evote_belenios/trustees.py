@@ -46,7 +46,7 @@ class DecryptionKey:
     @cached_property
     def public_key(self) -> Element:
         """X = g^x."""
-        return self.group.power_generator(self.exponent)
+        return self.group.secret_power_generator(self.exponent)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ from nacl import bindings as sodium
 from .recorded import Order, Recorded, Signature
 from .verdicts import examined, verdict
 
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+"""How many times as many examples: `make fuzz-core` asks for more."""
+
 NewElection = Callable[[Group, Sequence[Question]], Election]
 # p + 3 encodes y = 3 once more; the rest are of small order, or off the curve, or the identity.
 ELEMENTS = [
@@ -156,7 +159,7 @@ def signed(ballot: Told, value: Any) -> str:
     return dump({**unsigned, "signature": {"hash": content_hash, "proof": proof.to_json()}})
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * TIMES)
 @given(st.integers(0, 2), st.data())
 def test_of_any_changed_ballot_core_and_reference_say_the_same(
     told: list[Told], which: int, data: st.DataObject
@@ -191,7 +194,7 @@ def test_every_rule_that_the_core_knows_is_reached_by_a_signed_change(told: list
     }
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25 * TIMES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_of_any_archive_core_and_reference_say_the_same(tell_story: Any, tmp_path: Path, data: st.DataObject) -> None:
     story = tell_story(ED25519)
@@ -294,7 +297,7 @@ def _words(found: object) -> object:
     return (type(found), found.rule, found.section, found.detail) if isinstance(found, BeleniosError) else found
 
 
-@settings(max_examples=400)
+@settings(max_examples=400 * TIMES)
 @given(st.data())
 def test_of_any_records_of_casts_core_and_reference_say_the_same(told: list[Told], data: st.DataObject) -> None:
     """Together or each by itself."""

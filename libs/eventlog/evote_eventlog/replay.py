@@ -7,18 +7,21 @@ import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import asyncpg
 from tqdm import tqdm
 
-from .errors import LogGap
+from .errors import LogGap, LogUnavailable, ReaderStopped
 from .kafka import KafkaSettings
 from .projection import BatchApplier, Projection
 from .record import PoisonRecord, RecordPosition
 from .tail import EventTail
 
 _TABLE = re.compile(r"^[a-z_][a-z0-9_]*$")
+
+REPLAY_REFUSALS: Final = (LogUnavailable, ReaderStopped)
+"""What :func:`replay` raises that says to a person what was wrong and what to do."""
 
 Progress = Callable[[int, int], None]
 """Called with the offsets done and the offsets in all."""

@@ -97,9 +97,10 @@ class TestAuthority:
         """Both authorities' certificates."""
         return b"".join(issuer.certificate.public_bytes(Encoding.PEM) for issuer in (self._user, self._signature))
 
-    def crl_pem(self) -> bytes:
-        """Both authorities' current revocation lists."""
-        return b"".join(self._list(issuer).public_bytes(Encoding.PEM) for issuer in (self._user, self._signature))
+    def crl_pem(self, lifetime: timedelta = _LIST_LIFETIME) -> bytes:
+        """Both authorities' current revocation lists, good for ``lifetime`` from now."""
+        issuers = (self._user, self._signature)
+        return b"".join(self._list(issuer, lifetime).public_bytes(Encoding.PEM) for issuer in issuers)
 
     def issue_card(
         self,
@@ -206,13 +207,13 @@ class TestAuthority:
     def _name(self, text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(f"{self._mark} {text}")])
 
-    def _list(self, issuer: _Issuer) -> x509.CertificateRevocationList:
+    def _list(self, issuer: _Issuer, lifetime: timedelta) -> x509.CertificateRevocationList:
         now = self._clock()
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(issuer.certificate.subject)
             .last_update(now - timedelta(minutes=1))
-            .next_update(now + _LIST_LIFETIME)
+            .next_update(now + lifetime)
             .add_extension(_authority_key(issuer.key), critical=False)
             .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
         )

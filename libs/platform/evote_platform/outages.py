@@ -8,6 +8,7 @@ import ssl
 from typing import Final
 
 import asyncpg
+import psycopg
 
 DATABASE_AWAY: Final = (
     # Down, starting, stopping, out of connections; a session that was ended.
@@ -34,8 +35,11 @@ DATABASE_AWAY: Final = (
     TimeoutError,
     socket.gaierror,
     ssl.SSLError,
+    # To whoever migrates, by another library: the same, and an owner who may not.
+    psycopg.OperationalError,
+    psycopg.errors.InsufficientPrivilege,
 )
-"""The errors of asyncpg, and of the network below it, whose types alone tell (see :func:`is_outage`)."""
+"""The errors of asyncpg and psycopg, and of the network below them, whose types alone tell (see :func:`is_outage`)."""
 
 _UNREACHABLE: Final = frozenset(
     {

@@ -26,7 +26,8 @@ TrackerPath = Annotated[
     Path(
         pattern=r"^[0-9A-Za-z+/]{43}$",
         max_length=43,
-        description="The smart ballot tracker: SHA-256 of the ballot, base64 without padding.",
+        description="The smart ballot tracker: SHA-256 of the ballot, base64 without padding. Percent-encode it: "
+        "proxies make one slash of two.",
     ),
 ]
 """For ``{tracker:path}``: a tracker may hold ``/`` and ``+``, plain or percent-encoded."""

@@ -10,7 +10,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Generic, TypeVar
 
@@ -23,8 +24,10 @@ from .app import create_app, new_registry
 from .cli import Commands, OwnCommand, run
 from .clock import Clock, utc_now
 from .database import Schema, SchemaBehind, migrate, schema_pool
+from .endings import Endings
 from .health import Readiness
 from .logging import configure_logging
+from .outages import is_outage
 from .problems import ProblemTable
 from .production import (
     require_encrypted_database,
@@ -62,19 +65,44 @@ class Program(Generic[Settings]):
     problems: ProblemTable
     own: Mapping[str, OwnCommand] = field(default_factory=dict)
     """Subcommands that only this service has."""
+    refusals: tuple[type[Exception], ...] = ()
+    """What a subcommand may raise that its operator is told in the error's own words: what was wrong, what to do."""
 
     def run(self, arguments: Sequence[str] | None = None) -> int:
         """Run the subcommand that ``arguments`` (by default the process's) ask for; its exit status.
 
-        2 when settings are missing or wrong or name what can't be used; otherwise the subcommand's own.
+        2 when settings are missing or wrong or name what can't be used; 1 when a subcommand was refused, or the
+        database was away, each with one line that says so; otherwise the subcommand's own.
         """
-        own = {"roles": OwnCommand("print the SQL that makes the schema's roles", self._roles), **self.own}
-        commands = Commands(self._serve, self._migrate, self._replay, self._openapi, own)
+        own = {
+            "roles": OwnCommand("print the SQL that makes the schema's roles", self._roles),
+            **{name: replace(one, run=partial(self._done_or_said, one.run)) for name, one in self.own.items()},
+        }
+        migrate_or_say = partial(self._done_or_said, self._migrate)
+        replay_or_say = partial(self._done_or_said, self._replay)
+        commands = Commands(self._serve, migrate_or_say, replay_or_say, self._openapi, own)
         try:
             return run(f"evote-{self.service}", commands, arguments)
         except CannotStart as error:
             print(f"evote-{self.service}: {error.reason}", file=sys.stderr)
             return 2
+
+    def _done_or_said(self, command: Callable[..., int], *arguments: argparse.Namespace) -> int:
+        """Run what a person waits for. A replica is not among it: that one waits for its database by itself."""
+        try:
+            return command(*arguments)
+        except SchemaBehind as error:
+            raise CannotStart(str(error)) from error
+        except self.refusals as error:
+            reason = str(error)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            # libpq writes several lines, and a time that is up none.
+            told = " ".join(str(error).split()) or type(error).__name__
+            reason = f"the database can't be worked with, repeat this: {told}"
+        print(f"evote-{self.service}: {reason}", file=sys.stderr)
+        return 1
 
     def app(self, start: Start, clock: Clock = utc_now) -> FastAPI:
         """The service over HTTP; the replica that ``start`` gives runs while the app's lifespan does."""
@@ -87,13 +115,18 @@ class Program(Generic[Settings]):
         clock: Clock,
         front_origins: Set[str] = frozenset(),
         traces_endpoint: str | None = None,
+        endings: Endings | None = None,
     ) -> FastAPI:
         registry, release = new_registry(), version(f"evote-{self.service}")
+        if endings is not None:
+            registry.register(endings)
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             def give(service: object) -> None:
                 app.state.service = service
+                if endings is not None:
+                    endings.hold()
 
             with traces(self.service, release, traces_endpoint, registry):
                 async with started_or_waiting(start(readiness, registry, clock), readiness, give):
@@ -121,10 +154,11 @@ class Program(Generic[Settings]):
         require_encrypted_traces(settings)
         require_room(settings)
         configure_logging(self.service, settings.log_level)
-        start, readiness = self.start(settings), Readiness()
-        app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint)
+        start, readiness, roster = self.start(settings), Readiness(), RosterFile(settings.roster_file)
+        endings = Endings(settings.certificates(), roster, utc_now)
+        app = self._app(start, readiness, utc_now, settings.origins(), settings.traces_endpoint, endings)
         # A replica that waits in its start shows its metrics: alerts go by them.
-        app.state.access_at_start = Access(self.service, RosterFile(settings.roster_file), utc_now)
+        app.state.access_at_start = Access(self.service, roster, utc_now)
         return serve(app, readiness, settings)
 
     def _migrate(self) -> int:
@@ -142,11 +176,8 @@ class Program(Generic[Settings]):
         return 0
 
     async def _replay_all(self, settings: Settings) -> None:
-        try:
-            async with schema_pool(settings.database_url, self.schema) as pool:
-                await self.replay(settings, pool)
-        except SchemaBehind as error:
-            raise CannotStart(str(error)) from error
+        async with schema_pool(settings.database_url, self.schema) as pool:
+            await self.replay(settings, pool)
 
     def _settings(self) -> Settings:
         settings = self.settings.from_environment()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .certificates import NamedCertificates, in_file
 
 
 class CannotStart(Exception):
@@ -29,6 +32,8 @@ class Environment(StrEnum):
 
 
 NO_PROXIES = "none"
+COLLECTORS_AUTHORITY: Final = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
+"""OpenTelemetry's own variable: PEM of the authorities that the Collector's certificate may come from."""
 
 
 def _proxies(text: str) -> str:
@@ -136,6 +141,21 @@ class ServiceSettings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The residents' front."""
         return frozenset(part.strip() for part in self.front_origins.split(",") if part)
+
+    def certificates(self) -> NamedCertificates:
+        """Each certificate that these settings name, so that somebody is told before it ends."""
+        database = parse_qs(urlsplit(self.database_url.get_secret_value()).query)
+        once = {"kafka-ca": self.kafka_ca_file, "kafka-client": self.kafka_certificate_file}
+        # Read anew for each connection.
+        again = {
+            "database-ca": database.get("sslrootcert", [None])[-1],
+            "database-client": database.get("sslcert", [None])[-1],
+            "traces-ca": os.environ.get(COLLECTORS_AUTHORITY) if self.traces_endpoint is not None else None,
+        }
+        return NamedCertificates(
+            {what: in_file(path) for what, path in once.items() if path is not None},
+            {what: in_file(Path(path)) for what, path in again.items() if path is not None},
+        )
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -7,18 +7,20 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import asyncpg
-from evote_platform.access import running_service
+from evote_platform.access import Access, running_service
 from evote_platform.background import background_tasks
-from evote_platform.clock import Clock
+from evote_platform.clock import Clock, utc_now
 from evote_platform.cross_origin import FrontRoute
 from evote_platform.database import Schema
 from evote_platform.health import Readiness
 from evote_platform.problems import ProblemTable
 from evote_platform.program import Program, Start
+from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart, ServiceSettings
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
@@ -31,6 +33,11 @@ router = APIRouter(route_class=FrontRoute)
 class ExampleService:
     crash: asyncio.Event
     draining: asyncio.Event
+    roster_file: Path = Path("nowhere")
+
+    @property
+    def access(self) -> Access:
+        return Access("platform", RosterFile(self.roster_file), utc_now)
 
 
 Service = Annotated[ExampleService, Depends(running_service)]
@@ -70,7 +77,9 @@ async def crash(service: Service) -> None:
 
 
 @asynccontextmanager
-async def running(readiness: Readiness, registry: CollectorRegistry, clock: Clock) -> AsyncIterator[ExampleService]:
+async def running(
+    roster_file: Path, readiness: Readiness, registry: CollectorRegistry, clock: Clock
+) -> AsyncIterator[ExampleService]:
     crash = asyncio.Event()
 
     async def dies() -> None:
@@ -79,14 +88,14 @@ async def running(readiness: Readiness, registry: CollectorRegistry, clock: Cloc
 
     async with background_tasks(readiness) as tasks:
         tasks.start("projection", dies())
-        yield ExampleService(crash, readiness.draining)
+        yield ExampleService(crash, readiness.draining, roster_file)
     print("lifespan-closed", file=sys.stderr, flush=True)
 
 
 def start(settings: ExampleSettings) -> Start:
     if not settings.key_file.exists():
         raise CannotStart(f"{settings.key_file} is missing")
-    return running
+    return partial(running, settings.roster_file)
 
 
 async def replay(settings: ExampleSettings, pool: asyncpg.Pool) -> None:

@@ -8,10 +8,9 @@ import sys
 from contextlib import closing
 from functools import partial
 
-from evote_eventlog.errors import LogUnavailable, ReaderStopped
+from evote_eventlog.replay import REPLAY_REFUSALS
 from evote_platform.cli import OwnCommand
-from evote_platform.database import SchemaBehind, schema_pool
-from evote_platform.outages import DATABASE_AWAY
+from evote_platform.database import schema_pool
 from evote_platform.production import require_production_connections
 from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
@@ -53,21 +52,8 @@ def _keys(arguments: argparse.Namespace) -> int:
     token = settings.credential_token()
     if token is None:
         raise CannotStart("keys in a file have no life of their own: name a token (EVOTE_CREDENTIAL_TOKEN_MODULE)")
-    try:
-        with closing(TokenDesk(token)) as desk:
-            asyncio.run(_act(settings, desk, arguments.action, arguments.election))
-    except (
-        key_commands.KeyCommandRefused,
-        KeyStoreUnavailable,
-        LogUnavailable,
-        ReaderStopped,
-        SchemaBehind,
-    ) as refusal:
-        print(f"evote-auth: {refusal}", file=sys.stderr)
-        return 1
-    except DATABASE_AWAY as error:
-        print(f"evote-auth: the database can't be worked with, repeat this: {error}", file=sys.stderr)
-        return 1
+    with closing(TokenDesk(token)) as desk:
+        asyncio.run(_act(settings, desk, arguments.action, arguments.election))
     return 0
 
 
@@ -91,6 +77,7 @@ PROGRAM = Program(
     own={
         "keys": OwnCommand("make, replace or destroy an election's credential key", _keys, key_commands.add_arguments)
     },
+    refusals=(*REPLAY_REFUSALS, key_commands.KeyCommandRefused, KeyStoreUnavailable),
 )
 
 

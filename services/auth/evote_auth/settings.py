@@ -13,6 +13,7 @@ from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
 from evote_jpki.certificates import Purpose
 from evote_phone.id_token import Algorithm
+from evote_platform.certificates import NamedCertificates, in_file
 from evote_platform.settings import Environment, ServiceSettings
 from joserfc.jwk import ECKey, RSAKey
 from nacl.public import PublicKey
@@ -78,6 +79,12 @@ class AuthSettings(ServiceSettings):
     def kafka(self) -> KafkaSettings:
         """Where the event log is."""
         return KafkaSettings.of(self)
+
+    def certificates(self) -> NamedCertificates:
+        """Those of every service, and the cards' authorities, which are read again when their file changes."""
+        common = super().certificates()
+        authorities = {"card-authorities": in_file(self.ca_bundle_file)}
+        return NamedCertificates(common.read_once, {**common.read_again, **authorities})
 
     @model_validator(mode="after")
     def _keys_in_a_token_or_a_file(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+from evote_eventlog.replay import REPLAY_REFUSALS
 from evote_platform.program import Program
 from evote_platform.roster import RosterFile
 
@@ -21,6 +22,7 @@ PROGRAM = Program(
     replay=replay,
     routers=[router],
     problems=PROBLEMS,
+    refusals=REPLAY_REFUSALS,
 )
 
 

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 import structlog
+from evote_eventlog.replay import REPLAY_REFUSALS
 from evote_platform.program import Program, Start
 from evote_platform.roster import RosterFile
 from evote_platform.settings import CannotStart
@@ -39,6 +40,7 @@ PROGRAM = Program(
     replay=replay,
     routers=[officers, voters],
     problems=PROBLEMS,
+    refusals=REPLAY_REFUSALS,
 )
 
 

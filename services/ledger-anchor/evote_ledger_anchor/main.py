@@ -9,6 +9,7 @@ from functools import partial
 
 from evote_anchors.errors import ChainError
 from evote_anchors.ethereum.key import UnusableKey
+from evote_eventlog.replay import REPLAY_REFUSALS
 from evote_platform.cli import OwnCommand
 from evote_platform.program import Program
 from evote_platform.roster import RosterFile
@@ -49,6 +50,7 @@ PROGRAM = Program(
             "put the anchor contract on the Ethereum chain; prints the settings that name it", _deploy_contract
         )
     },
+    refusals=REPLAY_REFUSALS,
 )
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import Certificate
+from evote_anchors.fabric.errors import ProfileInvalid
+from evote_anchors.fabric.profile import load_certificates
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.releases import OLDEST_RELEASE, EventsRelease
+from evote_platform.certificates import NamedCertificates
 from evote_platform.settings import ServiceSettings
 from evote_tlog.checkpoint import SigningKey, VerifierKey
 from evote_tlog.errors import MalformedPolicy
 from evote_tlog.policy import Policy, parse_policy
 from pydantic import Field
+
+from .chain_settings import ChainSettings
 
 
 class UnusableLogKey(Exception):
@@ -61,6 +68,14 @@ class LedgerSettings(ServiceSettings):
         """Where the event log is."""
         return KafkaSettings.of(self)
 
+    def certificates(self) -> NamedCertificates:
+        """Those of every service, and all of Fabric's that the chain's profile names."""
+        common, fabric = super().certificates(), ChainSettings.from_environment().fabric
+        if fabric is None:
+            return common
+        own = {"fabric": partial(_of_profile, fabric.fabric_profile_file)}
+        return NamedCertificates({**common.read_once, **own}, common.read_again)
+
     def signing_key(self) -> SigningKey:
         """Read the key; raises :class:`UnusableLogKey`, ``OSError``."""
         try:
@@ -86,3 +101,10 @@ class LedgerSettings(ServiceSettings):
         if mute:
             raise UnusableWitnessPolicy(path, f"add the URLs of the witnesses {', '.join(mute)}")
         return policy
+
+
+def _of_profile(path: Path) -> tuple[Certificate, ...]:
+    try:
+        return load_certificates(path)
+    except ProfileInvalid as error:
+        raise ValueError(str(error)) from error

@@ -86,6 +86,8 @@ def test_the_wall_shows_the_vote_as_it_goes_and_asks_its_own_server_alone(
     expect(tab.get_by_text("すべて更新されています。")).to_be_visible(timeout=_SOON_MS)
     expect(tab.locator(".ways .mark.well")).to_have_count(2, timeout=_SOON_MS)
     expect(tab.locator(".steps .mark.well")).to_have_count(4)
+    expect(tab.locator(".ways li p")).to_have_text(["本人確認の待ち 0 人"] * 2)
+    expect(tab.locator(".queues dl > div", has_text="受け付けを待つ票")).to_contain_text("0 票")
     expect(tab.get_by_text("改ざんの知らせはありません")).to_be_visible()
     sato, stranger = stack.identities.staff.sato, Staff().sato
     _say(stack, tab, tmp_path, sato, "並木の投票所の回線が切れています")

@@ -3,7 +3,7 @@
 import type { VNode } from "preact";
 
 import type { Name, Reads } from "../read/reads.ts";
-import { type State, stateOf, type Step } from "../rules/effects.ts";
+import { type State, stateOf, type Step, type Way } from "../rules/effects.ts";
 import { cameAt, isOld, judgedAt, oldest, scrapedAt } from "../rules/freshness.ts";
 import { grouped, lastingOf, useAround, useWords } from "./around.ts";
 import { Mark, Panel } from "./panel.tsx";
@@ -85,23 +85,29 @@ function One({ step, state, count, unit, notes = [] }: OneProps): VNode {
   );
 }
 
-/** What has to be heard of for each way in; a way of which nothing is heard is not green. */
+/** What has to be heard of for each way in; a way of which nothing is heard is not green, and red where an alarm says that it stops. */
 const HEARD = { card: ["auth", "ballot"], phone: ["auth", "ballot"], face: ["auth", "biometric", "ballot"], station: ["auth", "ballot"] } as const;
 
 export function Ways(): VNode {
   const { reads, now, config, effects } = useAround();
   const words = useWords();
   const judged = judgedAt(reads);
+  const waiting = (way: Way) => {
+    const people = reads["releases-waiting"]?.data.find(({ labels }) => labels["way"] === way)?.value;
+    return people === undefined || !Number.isFinite(people) ? null : grouped(people);
+  };
   return (
     <Panel name="ways" title={words.ways.panel} at={judged}>
       <ul>
         {config.ways.map((way) => {
-          const known = !isOld(oldest(judged, ...HEARD[way].map((service) => scrapedAt(reads, service))), now);
-          const state = stateOf(way, effects, known);
+          const heard = !isOld(oldest(...HEARD[way].map((service) => scrapedAt(reads, service))), now);
+          const told = stateOf(way, effects, !isOld(judged, now));
+          const state = heard || told === "stops" ? told : "unknown";
           return (
             <li key={way} class={state}>
               <h3>{words.ways[way]}</h3>
               <Mark of={state} />
+              {way === "station" || !known ? null : <p>{words.ways.waiting(waiting(way))}</p>}
             </li>
           );
         })}

@@ -42,6 +42,7 @@ export const ANSWERS = {
   "anchoring-waits": Vector,
   "receipt-within": Vector,
   "ballots-waiting": Vector,
+  "releases-waiting": Vector,
   "pictures-waiting": Vector,
   "face-waits": Vector,
 } as const;

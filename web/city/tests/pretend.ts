@@ -78,6 +78,7 @@ export class PretendServer {
     "anchoring-waits": vector([{ chain: "ethereum" }, 200]),
     "receipt-within": vector([{}, 0.081]),
     "ballots-waiting": vector([{}, 3]),
+    "releases-waiting": vector([{ way: "card" }, 12], [{ way: "face" }, 0], [{ way: "phone" }, 1_204]),
     "pictures-waiting": vector([{}, 4]),
     "face-waits": vector([{}, 2.5]),
   };

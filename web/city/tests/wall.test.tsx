@@ -48,6 +48,7 @@ async function later(seconds: number): Promise<void> {
 }
 
 const panel = (name: string) => root.querySelector(`.${name}`)!;
+const waits = () => [...panel("ways").querySelectorAll("li")].map((item) => item.querySelector("p")?.textContent);
 const marks = (of: string) => [...panel(of).querySelectorAll("li")].map((item) => item.className);
 const press = (name: string) =>
   act(() => {
@@ -66,7 +67,9 @@ test("while all is well every panel has its figures and its time, and nothing ho
   expect(panel("steps").textContent).toContain("3 分 20 秒");
   expect(marks("steps")).toEqual(["well", "well", "well", "well"]);
   expect(marks("ways")).toEqual(["well", "well", "well", "well"]);
+  expect(waits()).toEqual(["本人確認の待ち 12 人", "本人確認の待ち 1,204 人", "本人確認の待ち 0 人", undefined]);
   expect(panel("queues").textContent).toContain("4 枚約 2.5 秒");
+  expect(panel("queues").textContent).toContain("受け付けを待つ票3 票");
   expect(panel("alarms").textContent).toContain(ja.alarms.none);
   expect(panel("alarms").textContent).toContain(ja.alarms.intact);
   expect(root.querySelector(".standing")!.textContent).toBe(ja.nothingStale);
@@ -109,12 +112,21 @@ test("of ways and steps nothing green is said on old data", async () => {
   expect(root.querySelectorAll(".panel.old")).toHaveLength(8);
   expect(new Set([...marks("ways"), ...marks("steps")])).toEqual(new Set(["unknown"]));
   expect(root.querySelector(".well:not(.standing)")).toBeNull();
+  expect(waits()).toEqual([undefined, undefined, undefined, undefined]);
 });
 
 test("where nothing is heard of biometric, the face alone isn't green", async () => {
   server.answers["scraped-at"] = vector(...["auth", "ballot", "ledger-anchor"].map((service) => [{ service }, NOW / 1000] as const));
   await hang();
   expect(marks("ways")).toEqual(["well", "well", "unknown", "well"]);
+});
+
+test("where biometric is gone and an alarm says so, the face stops, and the alarm names it", async () => {
+  server.answers["scraped-at"] = vector(...["auth", "ballot", "ledger-anchor"].map((service) => [{ service }, NOW / 1000] as const));
+  server.fire(firing("EvoteServiceAbsent", "page", { service: "biometric" }));
+  await hang();
+  expect(marks("ways")).toEqual(["well", "well", "stops", "well"]);
+  expect(panel("alarms").textContent).toContain(ja.of(ja.alert.EvoteServiceAbsent, "biometric"));
 });
 
 test("an alarm holds the screen, keeps the keyboard, survives Escape and a reload, and is listed when it was seen", async () => {
@@ -247,13 +259,14 @@ test.each([
 });
 
 test("figures that there are not are said so: nothing is made up", async () => {
-  for (const name of ["logged-within", "receipt-within", "face-waits", "pictures-waiting", "ballots-waiting", "anchoring-waits"] as const) {
+  for (const name of ["logged-within", "receipt-within", "face-waits", "pictures-waiting", "ballots-waiting", "releases-waiting", "anchoring-waits"] as const) {
     server.answers[name] = vector(...(name === "logged-within" ? [[{}, Number.NaN] as const] : []));
   }
   server.answers.coverage = { size: 9, witnessed_size: 9, chains: [] };
   await hang();
   expect(panel("queues").textContent).toContain(ja.queues.noFace);
   expect(panel("steps").textContent).toContain(ja.steps.noChain);
+  expect(waits()).toEqual([ja.ways.waiting(null), ja.ways.waiting(null), ja.ways.waiting(null), undefined]);
   expect(root.textContent).not.toMatch(/NaN|undefined|Infinity/);
 });
 

@@ -167,6 +167,12 @@ ca: {{ $place.plaintext | ternary "" (printf "%s-database-ca" .root.Release.Name
 {{- end }}
 {{- end }}
 
+{{/* The Secret with the authority of the service's Collector; nothing where it has none, or one that everybody knows. */}}
+{{- define "evote.tracesCa" -}}
+{{- $own := index .root.Values (include "evote.key" .service) -}}
+{{- if $own.settings.tracesEndpoint }}{{ .root.Values.monitoring.tracesCa }}{{ end -}}
+{{- end }}
+
 {{/* The settings of a service that have no meaning for the chart: witnessIntervalS is read as WITNESS_INTERVAL_S behind our prefix. */}}
 {{- define "evote.ownSettings" -}}
 {{- range $name, $value := . }}
@@ -228,6 +234,10 @@ spec:
           value: {{ $own.databasePoolSize | quote }}
         {{- include "evote.databaseEnv" (merge (dict "owner" false "name" "EVOTE_DATABASE_URL") .) | nindent 8 }}
         {{- include "evote.kafkaEnv" . | nindent 8 }}
+        {{- if include "evote.tracesCa" . }}
+        - name: OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE
+          value: /etc/evote/traces/ca.crt
+        {{- end }}
         {{- include (printf "%s.env" .service) .root | nindent 8 }}
         {{- include "evote.ownSettings" $own.settings | nindent 8 }}
       {{- include "evote.resources" $own.resources | nindent 6 }}
@@ -253,6 +263,9 @@ spec:
         - {name: roster, mountPath: /etc/evote/roster, readOnly: true}
         {{- include "evote.databaseMount" . | nindent 8 }}
         {{- include "evote.kafkaMount" . | nindent 8 }}
+        {{- if include "evote.tracesCa" . }}
+        - {name: traces, mountPath: /etc/evote/traces, readOnly: true}
+        {{- end }}
         {{- include (printf "%s.mounts" .service) .root | nindent 8 }}
   volumes:
     - name: tmp
@@ -261,6 +274,13 @@ spec:
       configMap: {name: {{ .root.Release.Name }}-roster}
     {{- include "evote.databaseVolume" . | nindent 4 }}
     {{- include "evote.kafkaVolume" . | nindent 4 }}
+    {{- with include "evote.tracesCa" . }}
+    - name: traces
+      secret:
+        secretName: {{ . }}
+        defaultMode: 0440
+        items: [{key: ca.crt, path: ca.crt}]
+    {{- end }}
     {{- include (printf "%s.volumes" .service) .root | nindent 4 }}
 {{- end }}
 

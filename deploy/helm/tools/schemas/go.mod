@@ -8,5 +8,5 @@ require (
 	github.com/cloudnative-pg/plugin-barman-cloud v0.15.0
 	github.com/prometheus-operator/prometheus-operator v0.85.0
 	k8s.io/kubernetes v1.34.4
-	sigs.k8s.io/gateway-api v1.4.1
+	sigs.k8s.io/gateway-api v1.6.3
 )

@@ -21,6 +21,11 @@ def is_the_citys(process: str) -> bool:
     return not process.startswith(_OTHERS)
 
 
+def is_no_voters(process: str) -> bool:
+    """Whether what a process uses is the platform's, or that of those beside it: witnesses, chain, cards' authority."""
+    return process != CROWD
+
+
 @dataclass(frozen=True)
 class Used:
     """What a process and those that it has started have used."""

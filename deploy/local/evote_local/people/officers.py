@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Officers:
         self._client = client
 
     async def draft(
-        self, *, group: str, trustees: Sequence[LocalTrustee], threshold: int, opens_at: datetime, hours: int
+        self, *, group: str, trustees: Sequence[LocalTrustee], threshold: int, opens_at: datetime, closes_at: datetime
     ) -> None:
         """Draft the referendum with the keys that the trustees handed over."""
         answer = await self._post(
@@ -57,7 +57,7 @@ class Officers:
                 "administrator": "つくば市選挙管理委員会（模擬）",
                 "questions": [{"question": QUESTION, "answers": list(ANSWERS), "blank": True, "min": 1, "max": 1}],
                 "opens_at": _rfc3339(opens_at),
-                "closes_at": _rfc3339(opens_at + timedelta(hours=hours)),
+                "closes_at": _rfc3339(closes_at),
                 "trustees": [{"name": trustee.name, "key": trustee.line} for trustee in trustees],
                 "threshold": threshold,
             },

@@ -16,7 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import numpy as np
@@ -161,6 +161,11 @@ def open_client(timeout_s: float = 30) -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=timeout_s, verify=_PLAIN_HTTP)
 
 
+def status_url(ballot_url: str, election_uuid: str, tracker: str) -> str:
+    """Where ballot tells how far a ballot is; written as a browser does, since an edge may make one slash of two."""
+    return f"{ballot_url}/elections/{election_uuid}/status/{quote(tracker, safe='')}"
+
+
 class PollingDay:
     """Lets voters authenticate, encrypt, cast and check, and measures what they saw."""
 
@@ -218,7 +223,7 @@ class PollingDay:
         challenge = (await self._retrying(lambda: client.post(f"{base}/challenges", json=asked))).json()
         occasion.check_challenge(challenge)
         if voter.reader is None:
-            answer = await asyncio.to_thread(_answer_challenge, voter.card, challenge)
+            answer = await asyncio.to_thread(answer_challenge, voter.card, challenge)
         else:
             answer = await voter.reader(voter.card, challenge)
         request = occasion.card_request(answer)
@@ -453,7 +458,7 @@ class PollingDay:
     async def _wait_for(
         self, tracker: str, client: httpx.AsyncClient, reached: Callable[[dict[str, object]], bool]
     ) -> dict[str, object]:
-        url = f"{self._ballot_urls[0]}/elections/{self.election.uuid}/status/{tracker}"
+        url = status_url(self._ballot_urls[0], self.election.uuid, tracker)
         gives_up_at = time.monotonic() + _STATUS_WITHIN_S
         while time.monotonic() < gives_up_at:
             try:
@@ -539,7 +544,7 @@ def check_receipt(receipt: dict[str, object], ballot: str, key: Ed25519PublicKey
         raise ValueError("the receipt's signature does not hold") from None
 
 
-def _answer_challenge(emulated: EmulatedCard, challenge: Mapping[str, Any]) -> dict[str, str]:
+def answer_challenge(emulated: EmulatedCard, challenge: Mapping[str, Any]) -> dict[str, str]:
     """What the voter does with the card: type the PIN and the password, and sign the two texts."""
     card = JpkiCard(emulated.transmit)
     card.verify_pin(USER_AUTHENTICATION, USER_PIN)

@@ -66,6 +66,7 @@ def written_day() -> Answers:
         "anchoring-waits": vector(({"chain": "ethereum"}, 214)),
         "receipt-within": vector(({}, 0.12)),
         "ballots-waiting": vector(({}, 3)),
+        "releases-waiting": vector(({"way": "card"}, 2), ({"way": "face"}, 0), ({"way": "phone"}, 4)),
         "pictures-waiting": vector(({}, 5)),
         "face-waits": vector(({}, 2.4)),
     }

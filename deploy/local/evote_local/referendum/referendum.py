@@ -30,7 +30,7 @@ _VOTERS_AT_ONCE = 8
 _CARD_KEY_PAIRS = 20
 _FOLLOWED = 200
 """About so many ballots are asked for until they are anchored; among few voters, one in 20."""
-_WINDOW_HOURS = 12
+_WINDOW = timedelta(hours=12)
 CHOICES = {ANSWERS[0]: [0, 1, 0], ANSWERS[1]: [0, 0, 1], BLANK: [1, 0, 0]}
 WEIGHTS = (52, 40, 8)
 
@@ -47,13 +47,25 @@ class Referendum:
     """One election on a running platform. Steps are called in the order in which they stand here."""
 
     def __init__(
-        self, stack: Platform, client: httpx.AsyncClient, *, directory: Path, group: str, voters: int, seed: int
+        self,
+        stack: Platform,
+        client: httpx.AsyncClient,
+        *,
+        directory: Path,
+        group: str,
+        voters: int,
+        seed: int,
+        window: timedelta = _WINDOW,
     ) -> None:
-        """``seed`` decides the people, their choices and the order of their visits; never a key."""
+        """``seed`` decides the people, their choices and the order of their visits; never a key.
+
+        Polls are open for ``window`` from the minute before the draft, unless :meth:`close_and_count` ends them.
+        """
         self._stack = stack
         self._client = client
         self._directory = directory
         self._group = group
+        self._window = window
         self._random = Random(seed)  # noqa: S311 - simulated people, no secrets
         self._residents = make_residents(voters, self._random)
         self.officers = Officers(
@@ -63,6 +75,8 @@ class Referendum:
             staff=stack.identities.staff,
         )
         self.trustees: list[LocalTrustee] = []
+        self.closes_at: datetime | None = None
+        """The hour of the close, once there is a draft."""
         self.voters: list[Voter] = []
         self.in_browser: list[Visit] = []
         """Who vote on the page itself, once each, and not as :meth:`plan_visits` says."""
@@ -86,12 +100,14 @@ class Referendum:
             )
             for number in range(1, TRUSTEES + 1)
         ]
+        opens_at = to_the_minute(datetime.now(UTC)) - timedelta(minutes=1)
+        self.closes_at = opens_at + self._window
         await self.officers.draft(
             group=self._group,
             trustees=self.trustees,
             threshold=THRESHOLD,
-            opens_at=to_the_minute(datetime.now(UTC)) - timedelta(minutes=1),
-            hours=_WINDOW_HOURS,
+            opens_at=opens_at,
+            closes_at=self.closes_at,
         )
         await asyncio.to_thread(make_keys, self.trustees, self.officers.election_uuid)
         if before_freeze:
@@ -196,8 +212,12 @@ class Referendum:
         return [last[BLANK], *(last[answer] for answer in ANSWERS)]
 
     async def close_and_count(self) -> list[int]:
-        """Close, have ``THRESHOLD`` trustees decrypt, certify, and return the result's counts."""
+        """Close before the hour, and :meth:`count`."""
         await self.officers.close()
+        return await self.count()
+
+    async def count(self) -> list[int]:
+        """Once it is closed: have ``THRESHOLD`` trustees decrypt, certify, and return the result's counts."""
         await self.officers.wait_for(["tallied"])
         archive = self._directory / "for-trustees.bel"
         await self.officers.download_archive(archive)

@@ -136,9 +136,18 @@ class Stack(Running):
 
     def publish_lists(self) -> None:
         """Let auth and the responder see what the authority has revoked."""
+        self.hand_over_lists(self.authority.crl_pem())
+
+    def hand_over_lists(self, lists: bytes) -> None:
+        """Put revocation lists (PEM) where auth and the responder read them, in the place of those that are there."""
         draft = self._lists_file.with_suffix(".new")
-        draft.write_bytes(self.authority.crl_pem())
+        draft.write_bytes(lists)
         draft.replace(self._lists_file)
+
+    def stop_authority(self) -> None:
+        """Let nobody answer at :attr:`authority_url`; safe to repeat."""
+        if self._authority_server is not None:
+            self._authority_server.stop()
 
     def start(self) -> None:
         """Start all parts and wait until each says that it is ready."""
@@ -151,7 +160,7 @@ class Stack(Running):
         self.announce("witnesses and Ethereum development chain")
         self.vouching.start()
         self.announce(f"test authority on {self.authority_url}")
-        self._start_authority()
+        self.start_authority()
         if self.phone is not None:
             self.announce(f"stand-in of the phone's app on {self.phone.url}")
             self.phone.start()
@@ -257,8 +266,7 @@ class Stack(Running):
             self.prometheus.stop()
         for service in reversed(self.services):
             service.stop()
-        if self._authority_server is not None:
-            self._authority_server.stop()
+        self.stop_authority()
         if self.phone is not None:
             self.phone.stop()
         if self.collectors is not None:
@@ -294,7 +302,8 @@ class Stack(Running):
     def _lists_file(self) -> Path:
         return self.directory / "keys" / "test-ca.crl"
 
-    def _start_authority(self) -> None:
+    def start_authority(self) -> None:
+        """Publish the authority's lists, and answer at :attr:`authority_url`."""
         self.publish_lists()
         command = [sys.executable, "-m", "evote_local.nodes.authority_server", "--port", str(self._authority_port)]
         command += ["--lists", str(self._lists_file)]

@@ -6,11 +6,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 
 from .errors import ProfileInvalid
 from .identity import Identity, PemKey, Signer, TokenKey, TokenSettings, verify_key_fits
+
+_PEER: Final = frozenset({"address", "tls_ca_file", "tls_server_name"})
+_ORGANISATION: Final = frozenset({"msp_id", "ca_file"})
+_IDENTITY: Final = frozenset({"msp_id", "certificate_file", "key_file", "token"})
 
 
 @dataclass(frozen=True)
@@ -69,24 +74,40 @@ def load_profile(path: Path) -> Profile:
         ProfileInvalid: with the field and what is wrong with it.
         ChainUnavailable: the identity's token doesn't answer.
     """
+    top = _top(path)
+    organisations = tuple(_organisation(each) for each in top.parts("organisations", _ORGANISATION))
+    anchorer = top.text("anchorer")
+    if anchorer not in {organisation.msp_id for organisation in organisations}:
+        raise ProfileInvalid(path, "anchorer", f"{anchorer} is none of the organisations")
+    return Profile(
+        channel=top.text("channel"),
+        chaincode=top.text("chaincode"),
+        peers=tuple(_peer(each) for each in top.parts("peers", _PEER)),
+        organisations=organisations,
+        anchorer=anchorer,
+        identity=_identity(top.part("identity", _IDENTITY)),
+    )
+
+
+def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Every certificate that a profile names: who asks, who issues the members', who issues the peers' TLS.
+
+    Raises ``ProfileInvalid``. No key is read, and no token asked.
+    """
+    top = _top(path)
+    return (
+        *top.part("identity", _IDENTITY).certificates("certificate_file"),
+        *(one for each in top.parts("organisations", _ORGANISATION) for one in each.certificates("ca_file")),
+        *(one for each in top.parts("peers", _PEER) for one in each.certificates("tls_ca_file")),
+    )
+
+
+def _top(path: Path) -> _Part:
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ProfileInvalid(path, "the file", str(error)) from error
-    top = _Part(path, "", document, {"channel", "chaincode", "peers", "organisations", "anchorer", "identity"})
-    organisations = tuple(_organisation(each) for each in top.parts("organisations", {"msp_id", "ca_file"}))
-    anchorer = top.text("anchorer")
-    if anchorer not in {organisation.msp_id for organisation in organisations}:
-        raise ProfileInvalid(path, "anchorer", f"{anchorer} is none of the organisations")
-    peer_fields = {"address", "tls_ca_file", "tls_server_name"}
-    return Profile(
-        channel=top.text("channel"),
-        chaincode=top.text("chaincode"),
-        peers=tuple(_peer(each) for each in top.parts("peers", peer_fields)),
-        organisations=organisations,
-        anchorer=anchorer,
-        identity=_identity(top.part("identity", {"msp_id", "certificate_file", "key_file", "token"})),
-    )
+    return _Part(path, "", document, {"channel", "chaincode", "peers", "organisations", "anchorer", "identity"})
 
 
 class _Part:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from evote_anchors.fabric.errors import ProfileInvalid
 from evote_anchors.fabric.identity import TokenKey
-from evote_anchors.fabric.profile import load_profile
+from evote_anchors.fabric.profile import load_certificates, load_profile
 from evote_local.nodes.softhsm import SoftToken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,6 +67,19 @@ def test_files_are_found_beside_the_profile(
     assert [each.msp_id for each in profile.organisations] == ["CityMSP", "AuditMSP"]
     assert profile.organisations[0].authorities == (city.authority,)
     assert profile.identity.creator == city.client.identity.creator
+
+
+def test_every_certificate_that_a_profile_names_is_found_without_its_key(
+    tmp_path: Path, document: Document, city: TestOrganisation, audit: TestOrganisation
+) -> None:
+    path = tmp_path / "connection.json"
+    path.write_text(json.dumps(document))
+    (tmp_path / "key.pem").unlink()
+    of_organisations = (city.authority, audit.authority)
+    assert load_certificates(path) == (city.client.certificate, *of_organisations, city.authority, city.authority)
+    (tmp_path / "client.pem").write_text("none")
+    with pytest.raises(ProfileInvalid, match=r"identity\.certificate_file"):
+        load_certificates(path)
 
 
 def test_a_key_may_be_in_a_token(

@@ -16,7 +16,7 @@ DRAWN_BYTES: Final = 48
 """What each exponent is drawn from."""
 
 Power = Callable[[int], Element]
-"""Raises one fixed base to an exponent."""
+"""Raises one fixed base to a public exponent."""
 
 
 class Sum(Protocol):
@@ -30,7 +30,11 @@ class Sum(Protocol):
 
 
 class Group(Protocol):
-    """A group written multiplicatively (specification, "Groups"). Exponents are integers modulo ``order``."""
+    """A group written multiplicatively (specification, "Groups"). Exponents are integers modulo ``order``.
+
+    An exponent that is secret goes through :meth:`secret_power` and :meth:`secret_power_generator` alone: the others
+    may take another time for another exponent, and look tables up by its digits.
+    """
 
     @property
     def name(self) -> str:
@@ -59,10 +63,16 @@ class Group(Protocol):
         """``left`` times the inverse of ``right``."""
 
     def power(self, base: Element, exponent: int) -> Element:
-        """``base`` to the ``exponent``."""
+        """``base`` to a public ``exponent``."""
 
     def power_generator(self, exponent: int) -> Element:
-        """g to the ``exponent``, from a precomputed table."""
+        """g to a public ``exponent``, from a precomputed table."""
+
+    def secret_power(self, base: Element, exponent: int) -> Element:
+        """``base`` to a secret ``exponent``, in the same time for each."""
+
+    def secret_power_generator(self, exponent: int) -> Element:
+        """g to a secret ``exponent``, in the same time for each."""
 
     def commitment(self, public: Element, challenge: int, response: int) -> Element:
         """g^response·public^challenge of a proof that is checked: nothing of it is secret, and it may take its time."""
@@ -71,7 +81,7 @@ class Group(Protocol):
         """A new product of many elements, cheaper than :meth:`multiply` for each."""
 
     def fixed_base(self, base: Element) -> Power:
-        """A function that raises ``base``, faster than :meth:`power` when it is called often."""
+        """A function that raises ``base`` to public exponents, faster than :meth:`power` when it is called often."""
 
     def encode(self, element: Element) -> str:
         """The one text of an element."""

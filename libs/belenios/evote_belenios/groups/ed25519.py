@@ -18,7 +18,7 @@ _ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 class _Arithmetic(Protocol):
-    """Points and exponents as 32 bytes, little-endian; in constant time, but for ``commitment``."""
+    """Points and exponents as 32 bytes, little-endian; in the same time for each exponent, but for ``commitment``."""
 
     def add(self, left: bytes, right: bytes, /) -> bytes: ...
 
@@ -40,13 +40,20 @@ class _Sodium:
     subtract = staticmethod(sodium.crypto_core_ed25519_sub)
 
     def power(self, base: bytes, exponent: bytes, /) -> bytes:
-        # libsodium refuses these two, because to a key exchange they mean an attack; to us they are algebra.
-        if not any(exponent) or base == _IDENTITY:
+        # libsodium refuses the identity and the exponent 0, because to a key exchange they mean an attack; to us they
+        # are algebra. It looks at the exponent when it has done its work: asked before, a secret 0 would cost nothing.
+        try:
+            return sodium.crypto_scalarmult_ed25519_noclamp(exponent, base)
+        except SodiumRefusal:
+            if any(exponent) and base != _IDENTITY:
+                raise
             return _IDENTITY
-        return sodium.crypto_scalarmult_ed25519_noclamp(exponent, base)
 
     def power_generator(self, exponent: bytes, /) -> bytes:
-        return sodium.crypto_scalarmult_ed25519_base_noclamp(exponent) if any(exponent) else _IDENTITY
+        try:
+            return sodium.crypto_scalarmult_ed25519_base_noclamp(exponent)
+        except SodiumRefusal:
+            return _IDENTITY  # the exponent is 0
 
     def commitment(self, public: bytes, challenge: bytes, response: bytes, /) -> bytes:
         return self.add(self.power_generator(response), self.power(public, challenge))
@@ -81,9 +88,15 @@ class Ed25519:
         return cast(Element, _arithmetic().subtract(_point(left), _point(right)))
 
     def power(self, base: Element, exponent: int) -> Element:
-        return cast(Element, _arithmetic().power(_point(base), _scalar(exponent)))
+        return self.secret_power(base, exponent)
 
     def power_generator(self, exponent: int) -> Element:
+        return self.secret_power_generator(exponent)
+
+    def secret_power(self, base: Element, exponent: int) -> Element:
+        return cast(Element, _arithmetic().power(_point(base), _scalar(exponent)))
+
+    def secret_power_generator(self, exponent: int) -> Element:
         return cast(Element, _arithmetic().power_generator(_scalar(exponent)))
 
     def commitment(self, public: Element, challenge: int, response: int) -> Element:

@@ -2,7 +2,9 @@
 
 Nobody comes for a minute, then 200 fetch their credentials by card, then ballots come at 50 a second for ten minutes
 and at 150 a second for one. Ballots and the credentials for them are made beforehand, for which no release is asked: a
-stack of our own has its key at hand. What the crowd uses is left out of all that is counted, but it shares the machine.
+stack of our own has its key at hand. Behind the last phase the election is closed, counted by its trustees and
+verified, and each receipt is looked for in the archive. What the crowd uses is left out of all that is counted, but it
+shares the machine.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import json
 import secrets
 import sys
 import tempfile
@@ -25,7 +26,8 @@ from evote_jpki.authority import TestAuthority
 from evote_loadtests.goals import RUNS, people_of
 from evote_local.people.target import write_target
 from evote_local.people.voters import open_client
-from evote_local.referendum.load import let_in, target_of
+from evote_local.referendum.concluding import Concluded, NobodyVoted, conclude, forget
+from evote_local.referendum.load import add_to_figures, let_in, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.taken import taken_by
 from evote_local.stack.stack import Stack
@@ -35,8 +37,10 @@ LOOK_EVERY_S = 5.0
 """A look takes a tenth of a second of a processor."""
 
 
-async def prepare(stack: Stack, directory: Path, by_card: int, ready: int) -> Path:
-    """An open election; the folder of a target with these voters."""
+async def hold(stack: Stack, directory: Path, time: str, out: Path, options: Sequence[str]) -> tuple[int, Concluded]:
+    """An election from its draft to its count, at which the crowd of that run votes; the crowd's exit status, and what
+    became of its ballots."""
+    by_card, ready = people_of(RUNS[time])
     async with open_client(timeout_s=300) as client:
         referendum = Referendum(
             stack, client, directory=directory, group=ED25519.name, voters=by_card + ready, seed=secrets.randbits(32)
@@ -48,7 +52,14 @@ async def prepare(stack: Stack, directory: Path, by_card: int, ready: int) -> Pa
         folder = directory / "target"
         cards = [voter.card for voter in referendum.voters]
         write_target(folder, target_of(stack, referendum), cards, credentials)
-    return folder
+        print("the ballots are made", flush=True)
+        told = ["--goals", time, *options]
+        status = await asyncio.to_thread(let_in, stack, folder, out, told, look_every_s=LOOK_EVERY_S)
+        # Behind the last phase, and so in none of its figures.
+        print("closed; the trustees count, and the archive is verified", flush=True)
+        concluded, verification = await conclude(stack, client, referendum, out)
+        print(verification, flush=True)
+    return status, concluded
 
 
 async def credentials_of(stack: Stack, election: str, voter_ids: Sequence[str]) -> list[str]:
@@ -66,7 +77,7 @@ async def credentials_of(stack: Stack, election: str, voter_ids: Sequence[str]) 
 
 
 def main() -> int:
-    """Returns the crowd's exit status."""
+    """Returns the crowd's exit status; 1 also when what was acknowledged isn't what was counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--time", choices=sorted(RUNS), default="full", help="short: a trial; flood: far more than is borne"
@@ -75,18 +86,26 @@ def main() -> int:
     parser.add_argument("options", nargs="*", help="after --: what evote-load is told besides")
     arguments = parser.parse_args()
     taken = taken_by("make load-goals" if arguments.time == "full" else f"make load-goals TIME={arguments.time}")
-    (arguments.out / "figures.json").unlink(missing_ok=True)  # an earlier run's are none of this one
+    forget(arguments.out)
     with tempfile.TemporaryDirectory(prefix="tsukuba-evote-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         with Stack(directory, TestAuthority(utc_now, secrets.token_bytes), announce=print) as stack:
-            folder = asyncio.run(prepare(stack, directory, *people_of(RUNS[arguments.time])))
-            print("the ballots are made", flush=True)
-            options = ["--goals", arguments.time, *arguments.options]
-            status = let_in(stack, folder, arguments.out, options, look_every_s=LOOK_EVERY_S)
-    figures = arguments.out / "figures.json"
-    written = {"taken": taken, **json.loads(figures.read_text())}
-    figures.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n")
-    return status
+            try:
+                status, concluded = asyncio.run(
+                    hold(stack, directory, arguments.time, arguments.out, arguments.options)
+                )
+            except NobodyVoted:
+                print("FAILED nobody got a receipt")
+                return 1
+    add_to_figures(arguments.out, taken=taken, concluded=concluded)
+    print(
+        f"{concluded.acknowledged} ballots acknowledged, {concluded.lost} of them not in the archive of "
+        f"{concluded.archived}; close to result {concluded.close_to_result_s:.1f} s, evote-verify "
+        f"{concluded.verify_s:.1f} s"
+    )
+    for fault in concluded.faults:
+        print(f"FAILED {fault}")
+    return status or bool(concluded.faults)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms
+from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms, growth
+from evote_local.people.observed import is_the_citys
 
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
 DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
-_KINDS: Final = ("recorded", "goals", "ratios", "referendum", "tables", "verification")
+_KINDS: Final = ("recorded", "goals", "load", "ratios", "referendum", "tables", "verification")
 Cell = str | float | None
 Row = Sequence[Cell]
 
@@ -141,21 +142,8 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
     ]
     yield from _table(["goal", "at most", "figure", ""], rows)
     yield ""
-    columns = ["phase", "came/s", "accepted/s", "503", "p50 ms", "p95 ms", "p99 ms", "max ms"]
-    yield from _table(
-        columns,
-        [
-            [
-                phase["name"],
-                _figure(phase["planned"] / phase["seconds"]),
-                # Not in runs in which nobody came again.
-                _figure(phase.get("accepted_per_s", phase["accepted"] / phase["seconds"])),
-                str(phase["unavailable"]),
-                *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
-            ]
-            for phase in figures["phases"]
-        ],
-    )
+    yield from _phases(figures)
+    yield from _concluded(figures)
     yield ""
     if "through" in figures:
         yield from _table(
@@ -186,6 +174,70 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ["ms of a processor, beyond the idle stack", "a release", "a ballot"],
         [[name, f"{release[name]:.2f}", f"{ballot[name]:.2f}"] for name in ballot],
+    )
+    yield ""
+    steady = phases[STEADY]
+    found = {name: growth(memory, steady["accepted"]) for name, memory in sorted(steady["memory_mb"].items())}
+    yield from _table(
+        ["memory, by the medians of the second and the last quarter", "before, MB", "grown, MB", "kB a ballot"],
+        [
+            [name, f"{one.before_mb:.1f}", f"{one.grown_mb:.1f}", f"{one.kb_a_ballot:.2f}"]
+            for name, one in found.items()
+            if one is not None and is_the_citys(name)
+        ],
+    )
+
+
+def _phases(figures: dict[str, Any]) -> Iterator[str]:
+    columns = ["phase", "came/s", "accepted/s", "503", "p50 ms", "p95 ms", "p99 ms", "max ms"]
+    yield from _table(
+        columns,
+        [
+            [
+                phase["name"],
+                _figure(phase["planned"] / phase["seconds"]),
+                # Not in runs in which nobody came again.
+                _figure(phase.get("accepted_per_s", phase["accepted"] / phase["seconds"])),
+                str(phase["unavailable"]),
+                *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
+            ]
+            for phase in figures["phases"]
+        ],
+    )
+
+
+def _concluded(figures: dict[str, Any]) -> Iterator[str]:
+    """Not in runs that ended with the last phase."""
+    if (found := figures.get("concluded")) is None:
+        return
+    yield ""
+    yield (
+        f"Behind the last phase: {found['acknowledged']:,} ballots were acknowledged, and {found['lost']:,} of them "
+        f"are not in the archive of {found['archived']:,}; close to result {_figure(found['close_to_result_s'])} s, "
+        f"`evote-verify` of archive, log, witnesses, chain and a receipt {_figure(found['verify_s'])} s."
+    )
+    for fault in found["faults"]:
+        yield f"**{fault}**"
+
+
+def _load(figures: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield (
+        f"{figures['voters']:,} voters, {figures['visits']:,} visits in {_figure(figures['planned_s'])} s; "
+        f"{figures['casts']:,} ballots, {_figure(figures['casts_per_s'])} a second."
+        + (f" Broken on purpose: {', '.join(figures['injected'])}." if figures["injected"] else "")
+    )
+    yield ""
+    yield from _phases(figures)
+    yield from _concluded(figures)
+    yield ""
+    at = ("p50", "p95", "p99", "max")
+    yield from _table(
+        ["waited for", "count", "failed", *(f"{name} ms" for name in at)],
+        [
+            [name, f"{one['count']:,}", str(one["failures"]), *(_figure(one[f"{name_at}_ms"]) for name_at in at)]
+            for name, one in figures["waited"].items()
+        ],
     )
 
 
@@ -247,6 +299,7 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
 _RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {
     "recorded": _recorded,
     "goals": _goals,
+    "load": _load,
     "ratios": _ratios,
     "referendum": _referendum,
     "tables": _tables,
@@ -296,6 +349,8 @@ def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if figures.get("goals"):
         name = _GOALS.get((figures.get("taken") or {}).get("command", ""))
         return (None, "") if name is None else ("goals", name)
+    if (name := f"load-{figures.get('profile')}") in PLACES:
+        return "load", name
     if "figures" in figures:
         return "ratios", "ratios"
     if "verify_s" in figures:
@@ -322,6 +377,11 @@ PLACES: Final = {
     "referendum-large": (8, "A whole referendum of many"),
     "referendum": (10, "A whole referendum"),
     "referendum-2048": (12, "A whole referendum, BELENIOS-2048"),
+    "load-constant": (14, "A crowd at a constant rate"),
+    "load-tsukuba-2022": (15, "A crowd as in Tsukuba in 2022"),
+    "load-estonia-2023": (16, "A crowd as in Estonia in 2023"),
+    "load-last-minutes": (17, "A crowd that comes in the last minutes"),
+    "load-junk": (18, "A crowd beside a flood of junk"),
     "voting-page": (20, "The voting page"),
     "web": (22, "A ballot in a browser's engine"),
     "public-pages": (30, "The public pages"),

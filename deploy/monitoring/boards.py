@@ -210,6 +210,10 @@ PROJECTIONS = Board(
             Number("dead letters (must be 0)", _one("sum(evote_dead_letters_total) or vector(0)")),
             Number("records missing (must be 0)", _one("sum(max by (topic) (evote_log_missing_records))")),
             Number("faults of topics (must be 0)", _one("sum(max by (topic) (evote_topic_faults))")),
+            Number(
+                "partitions that refuse writes (must be 0)",
+                _one("sum(max by (topic) (evote_topic_partitions_under_min_isr))"),
+            ),
         ),
         (
             Panel(

@@ -14,7 +14,7 @@ from typing import Any, Final
 from evote_local.people.latencies import percentiles
 from evote_local.people.observed import Fault, Seen, is_the_citys
 
-from .arrivals import Phase, Plan
+from .arrivals import WITH_JUNK, WITHOUT_JUNK, Phase, Plan
 from .client import Outcome
 from .crowd import ANCHORED, CAST, LOGGED, VISIT, WAYS, Sample
 from .rush import GAVE_UP, UNANSWERED
@@ -23,8 +23,8 @@ _LATE_S: Final = 1.0
 """A client that is so late with an arrival measures itself."""
 _ATTEMPTS: Final = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 60))
 """Told together."""
-GOALS: Final[Mapping[tuple[str, float], float]] = {(CAST, 0.99): 1.0, (LOGGED, 0.99): 5.0, (ANCHORED, 0.99): 300.0}
-"""What a share of all must be under, in seconds."""
+ANCHORED_WITHIN_S: Final = 300.0
+"""On a chain that takes a block every few seconds, or minutes."""
 
 
 @dataclass(frozen=True)
@@ -255,15 +255,15 @@ def faults_of(figures: Figures, run: Run) -> Iterator[str]:
         yield f"{ended} of {figures.visits} visits ended"
 
 
-def goals_missed(run: Run, figures: Figures) -> Iterator[str]:
-    """The goals that this run doesn't reach: one line each."""
+def goals_missed(run: Run, figures: Figures, anchored_within_s: float = ANCHORED_WITHIN_S) -> Iterator[str]:
+    """The goals of what 99 of 100 wait that this run doesn't reach: one line each."""
     if figures.latest_arrival_s > _LATE_S:
         yield f"the client let somebody in {figures.latest_arrival_s:.1f} s late: it needs a machine of its own"
-    for (name, share), within_s in GOALS.items():
+    for name, within_s in {CAST: 1.0, LOGGED: 5.0, ANCHORED: anchored_within_s}.items():
         served = sorted(sample.seconds for sample in run.samples if sample.name == name and sample.fault is None)
-        seconds = served[max(0, math.ceil(share * len(served)) - 1)] if served else 0.0
+        seconds = served[max(0, math.ceil(0.99 * len(served)) - 1)] if served else 0.0
         if seconds > within_s:
-            yield f"{name}: {share:.0%} within {seconds:.2f} s, and not {within_s:g} s"
+            yield f"{name}: 99% within {seconds:.2f} s, and not {within_s:g} s"
 
 
 def save(figures: Figures, path: Path, **beside: object) -> None:
@@ -303,6 +303,7 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
         cores = "-" if math.isnan(phase.cores()) else f"{phase.cores():.2f}"
         yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
+    yield from _flooded(figures)
     yield ""
     yield from _through_table(figures)
     yield ""
@@ -314,6 +315,18 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         times = map(_number, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))
         row = [str(waited.count), str(waited.failures), *times]
         yield f"| {name} | " + " | ".join(row) + " |" + _ratio(name, waited, baseline)
+
+
+def _flooded(figures: Figures) -> Iterator[str]:
+    """What a flood costs honest voters."""
+    post = {phase.name: phase.post for phase in figures.phases}
+    if {WITH_JUNK, WITHOUT_JUNK} <= post.keys():
+        flooded, calm = post[WITH_JUNK].p99_ms, post[WITHOUT_JUNK].p99_ms
+        yield ""
+        yield "| honest voters' POST of a ballot | p99 ms with junk | p99 ms without | with : without |"
+        yield f"|{'---|' * 4}"
+        ballots = f"of {post[WITH_JUNK].count} and {post[WITHOUT_JUNK].count} ballots"
+        yield f"| {ballots} | {_number(flooded)} | {_number(calm)} | {flooded / calm:.2f} |"
 
 
 def _through_table(figures: Figures) -> Iterator[str]:

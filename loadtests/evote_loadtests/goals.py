@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import median
 from typing import Final
 
 from evote_local.people.observed import is_no_voters, is_the_citys
@@ -93,8 +94,8 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
     yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
     yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "attempts")
     yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
-    for name, grown_mb, before_mb in grown(steady):
-        yield Goal(f"memory of {name} grows no more", max(_FLAT_MB, before_mb * _FLAT_SHARE), grown_mb, "MB")
+    for name, one in grown(steady).items():
+        yield Goal(f"memory of {name} grows no more", max(_FLAT_MB, one.before_mb * _FLAT_SHARE), one.grown_mb, "MB")
     yield Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
 
 
@@ -142,19 +143,42 @@ def costs_table(figures: Figures) -> Iterator[str]:
         yield f"| {name} | {release.get(name, math.nan):.2f} | {ballot[name]:.2f} |"
 
 
-def grown(phase: PhaseFigures) -> Sequence[tuple[str, float, float]]:
-    """Each process: by how many megabytes it grew from the phase's second quarter to its last, and from what."""
-    found = []
-    for name, memory in sorted(phase.memory_mb.items()):
-        quarter = len(memory) // 4
-        if quarter and is_the_citys(name):
-            before, after = _mean(memory[quarter : 2 * quarter]), _mean(memory[-quarter:])
-            found.append((name, after - before, before))
-    return found
+@dataclass(frozen=True)
+class Growth:
+    """What a process had more in the last quarter of a phase than in the second, by each quarter's median look.
+
+    The median passes by what is there for a look or two: a worker that ends, sessions that are opened in a stall.
+    """
+
+    before_mb: float
+    grown_mb: float
+    kb_a_ballot: float
+    """Of each ballot that came between the middles of the two; not a number where none did."""
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def growth(memory: Sequence[float], ballots: int) -> Growth | None:
+    """Of a process whose ``memory``, in MB, was looked at evenly while so many ``ballots`` came; None: too seldom."""
+    quarter = len(memory) // 4
+    if not quarter:
+        return None
+    before, after = median(memory[quarter : 2 * quarter]), median(memory[-quarter:])
+    # Half of the phase lies between the two middles.
+    return Growth(before, after - before, (after - before) * 1000 / (ballots / 2) if ballots else math.nan)
+
+
+def grown(phase: PhaseFigures) -> Mapping[str, Growth]:
+    """How much each of the city's processes grew."""
+    found = {name: growth(memory, phase.accepted) for name, memory in sorted(phase.memory_mb.items())}
+    return {name: one for name, one in found.items() if one is not None and is_the_citys(name)}
+
+
+def memory_table(figures: Figures) -> Iterator[str]:
+    """What each process grew by while ballots came at the rate that must be borne, as a Markdown table."""
+    steady = next(phase for phase in figures.phases if phase.name == STEADY)
+    yield "| memory | before, MB | grown, MB | kB a ballot |"
+    yield "|---|---|---|---|"
+    for name, one in grown(steady).items():
+        yield f"| {name} | {one.before_mb:.1f} | {one.grown_mb:.1f} | {one.kb_a_ballot:.2f} |"
 
 
 def table(goals: Sequence[Goal]) -> Iterator[str]:

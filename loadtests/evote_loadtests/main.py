@@ -24,8 +24,9 @@ from locust.html import get_html_report
 from . import goals
 from .arrivals import PROFILES, Plan, plan_of
 from .client import Outcome, Share
+from .comparison import compared
 from .crowd import Sample, write_kept
-from .figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
+from .figures import ANCHORED_WITHIN_S, Figures, Run, faults_of, figures_of, goals_missed, save, table
 from .progress import Progress
 from .report import page
 from .street import Street, let_in
@@ -103,10 +104,11 @@ def _report(
             for goal in reached
             if not goal.met
         ),
-        *([] if arguments.goals else goals_missed(run, figures)),
+        *([] if arguments.goals else goals_missed(run, figures, arguments.anchored_within)),
     ]
     said = [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]
-    lines = [*table(figures, baseline), *_goals_lines(figures, reached), "", *said]
+    beside = ["", *compared(figures, reached, baseline)] if baseline else []
+    lines = [*table(figures, baseline), *_goals_lines(figures, reached), *beside, "", *said]
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     save(figures, out / "figures.json", goals=[{**asdict(goal), "met": goal.met} for goal in reached], faults=faults)
@@ -120,7 +122,9 @@ def _report(
 
 
 def _goals_lines(figures: Figures, reached: Sequence[goals.Goal]) -> list[str]:
-    return ["", *goals.table(reached), "", *goals.costs_table(figures)] if reached else []
+    if not reached:
+        return []
+    return ["", *goals.table(reached), "", *goals.costs_table(figures), "", *goals.memory_table(figures)]
 
 
 def _observed(path: Path) -> tuple[list[Seen], list[Fault]]:
@@ -174,6 +178,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--observed", type=Path, help="what is seen of the processes meanwhile, for plots and figures")
     parser.add_argument("--out", type=Path, default=Path("load-out"), help="where the report is written")
     parser.add_argument("--baseline", type=Path, help="figures.json of an earlier run, to compare with")
+    parser.add_argument(
+        "--anchored-within",
+        type=_positive,
+        default=ANCHORED_WITHIN_S,
+        help="the goal of 99 of 100 ballots, in seconds: how often the chain takes a block decides what can be reached",
+    )
     parser.add_argument("--strict", action="store_true", help="a goal that is missed is a failure")
     return parser.parse_args()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from evote_loadtests.arrivals import Phase, Plan
 from evote_loadtests.client import Outcome
-from evote_loadtests.crowd import CAST, LOGGED, VISIT, Kept, Sample
+from evote_loadtests.crowd import ANCHORED, CAST, LOGGED, VISIT, Kept, Sample
 from evote_loadtests.figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
 from evote_loadtests.report import page
 from evote_loadtests.rush import GAVE_UP, UNANSWERED
@@ -110,6 +110,12 @@ def test_a_platform_that_is_not_well_again_fails_the_run() -> None:
 def test_a_goal_is_missed_by_what_one_voter_in_a_hundred_waits() -> None:
     slow = run_of(waits(CAST, [0.1] * 90 + [3.0] * 10) + waits(LOGGED, [1.0]))
     assert [line.split(":")[0] for line in goals_missed(slow, figures(slow))] == [CAST]
+
+
+def test_how_soon_a_ballot_must_be_anchored_is_the_chains() -> None:
+    run = run_of(waits(ANCHORED, [1.0] * 90 + [3.0] * 10))
+    assert list(goals_missed(run, figures(run))) == []
+    assert [line.split(":")[0] for line in goals_missed(run, figures(run), 2.0)] == [ANCHORED]
 
 
 def test_a_client_that_lets_people_in_late_measures_itself() -> None:

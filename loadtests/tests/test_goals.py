@@ -15,9 +15,11 @@ from evote_loadtests.goals import (
     RUNS,
     STEADY,
     Goal,
+    Growth,
     each_process_ms,
     goals_of,
     grown,
+    growth,
     people_of,
     plan_of,
     table,
@@ -99,7 +101,20 @@ def test_what_was_not_measured_meets_no_goal() -> None:
 
 def test_memory_grows_from_the_second_quarter_to_the_last_and_the_crowds_is_its_own() -> None:
     warm = phase(STEADY, memory_mb={"auth": [1.0, 1.0, 50.0, 50.0, 60.0, 60.0, 70.0, 70.0], CROWD: [1.0] * 8})
-    assert grown(warm) == [("auth", 20.0, 50.0)]
+    assert grown(warm) == {"auth": Growth(50.0, 20.0, 20.0 * 1000 / 2000)}
+
+
+def test_a_worker_that_is_there_for_a_look_is_no_growth_and_what_stays_is() -> None:
+    steady = [100.0] * 12
+    assert growth([*steady, 100.0, 147.0, 100.0, 100.0], 1000) == Growth(100.0, 0.0, 0.0)
+    assert growth([*steady, 147.0, 147.0, 147.0, 100.0], 1000) == Growth(100.0, 47.0, 94.0)
+
+
+def test_without_ballots_there_is_no_growth_of_each_and_of_too_few_looks_none() -> None:
+    found = growth([1.0] * 4, 0)
+    assert found is not None
+    assert math.isnan(found.kb_a_ballot)
+    assert growth([1.0] * 3, 1000) is None
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))

@@ -23,8 +23,9 @@ election, a voter, a credential or an address.
 
 What counts people's successes stands still until ten more have come, and begins to show at ten (`by 10`; more of what
 one voter makes several of): nobody who reads metrics every few seconds tells one voter's release from it. Failures
-(`outcome="failed"`, a status from 400 on) show at once. A gauge that can't be read is left out or not a number; it
-does not stand still.
+(`outcome="failed"`, a status from 400 on) show at once. A gauge that can't be read, or that another replica shows since
+it leads, is left out or not a number; it does not stand still. What a pass of the monitor found is as old as that pass,
+whose time is shown.
 
 | metric | kind | labels | shown | of | meaning |
 |---|---|---|---|---|---|

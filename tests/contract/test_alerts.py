@@ -49,6 +49,10 @@ _FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1
 _LEADS = 'evote_ledger_leading{instance="a:1"}'
 _STANDS_BY = 'evote_ledger_leading{instance="b:1"}'
 _READABLE = 'evote_ledger_monitor_chain_readable{anchor_contract="eip155:1:0x1",instance="a:1"}'
+_RAISED = 'evote_ledger_tampering_detected_total{kind="log-rolled-back",instance="a:1"}'
+_STANDING = 'evote_ledger_tampering_standing{kind="log-rolled-back",instance="b:1"}'
+_IN_SYNC = 'cnpg_evote_standbys_in_sync{cluster="evote-pg",instance="a:1"}'
+_IN_RECOVERY = 'cnpg_pg_replication_in_recovery{cluster="alone",instance="c:1"}'
 _MONITOR = 'evote_ledger_monitor_leading{instance="a:1"}'
 
 
@@ -123,6 +127,13 @@ CASES = (
         {'evote_ledger_tampering_standing{kind="entry-dropped",instance="a:1"}': "0x100"},
         {"kind": "entry-dropped"},
     ),
+    Case(  # raised by a monitor of before; the one that looks now doesn't find it
+        "EvoteTampering",
+        {_RAISED: "0x200 1x200", _STANDING: "_x200 0x200"},
+        {_RAISED: "1x400", _STANDING: "_x200 0x200"},
+        {"kind": "log-rolled-back"},
+        "70m",
+    ),
     Case("EvoteTamperingUnpublished", *({"evote_ledger_tampering_unpublished": f"{n}x100"} for n in (2, 0))),
     Case(
         "EvoteMonitorBlind",
@@ -185,6 +196,15 @@ CASES = (
             {"service": service},
         )
         for service in ("auth", "ballot", "ledger-anchor", "tally")
+    ),
+    Case(  # well: a city without
+        "EvoteServiceAbsent", _FIVE | {_of("biometric"): "1x20 _x100"}, _FIVE, {"service": "biometric"}
+    ),
+    Case(
+        "EvoteServiceAbsent",
+        _FIVE | {_of("biometric"): "1x20 _x100"},
+        _FIVE | {_of("biometric"): "1x100"},
+        {"service": "biometric"},
     ),
     Case(
         "EvoteServiceUnready",
@@ -268,9 +288,25 @@ CASES = (
         *({"kafka_server_replicamanager_underminisrpartitioncount": f"{n}x100"} for n in (3, 0)),
     ),
     Case(
+        "EvoteKafkaUnderMinIsr",
+        *({'evote_topic_partitions_under_min_isr{topic="ballots"}': f"{n}x100"} for n in (2, 0)),
+    ),
+    Case(  # Strimzi's exporter is there, and doesn't say it
+        "EvoteKafkaUnderMinIsr",
+        *(
+            {
+                "kafka_server_replicamanager_underminisrpartitioncount": "0x100",
+                'evote_topic_partitions_under_min_isr{topic="ballots"}': f"{n}x100",
+            }
+            for n in (1, 0)
+        ),
+    ),
+    Case("EvoteNoSynchronousStandby", *({_IN_SYNC: f"{n}x100"} for n in (0, 1)), {"cluster": "evote-pg"}),
+    Case(  # sick: nobody says it any more; well: another primary does, and a cluster of one instance is never asked
         "EvoteNoSynchronousStandby",
-        *({'cnpg_collector_sync_replicas{value="observed",cluster="evote"}': f"{n}x100"} for n in (0, 1)),
-        {"cluster": "evote"},
+        {_IN_SYNC: "2x20 _x100", _IN_SYNC.replace("evote-pg", "other"): "2x100"},
+        {_IN_SYNC: "2x20 _x100", _IN_SYNC.replace("a:1", "b:1"): "_x20 1x100", _IN_RECOVERY: "0x100"},
+        {"cluster": "evote-pg"},
     ),
     Case(
         "EvoteArchivingFails",

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from evote_loadtests.arrivals import PROFILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +55,7 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
+    phase["memory_mb"] = {"tally": [10.0, 20.0, 30.0, 40.0], "anvil": [1.0] * 4, "auth": [7.0]}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
     through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
@@ -81,6 +83,9 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
     assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
     assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
+    assert "| kB a ballot |\n|---|---|---|---|\n| tally | 20.0 | 20.0 | 80.00 |\n" in text, (
+        "of the city's, looked at enough"
+    )
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
@@ -98,6 +103,35 @@ def test_a_run_whose_tree_nobody_knows_is_not_kept(tmp_path: Path) -> None:
     del taken["commit"]
     with pytest.raises(performance.RunUnreadable, match="commit"):
         performance.keep(_figures(tmp_path, taken=taken), tmp_path)
+
+
+CONCLUDED = {"acknowledged": 500, "archived": 499, "lost": 1, "unclaimed": 0, "counts": [1, 2, 3]}
+CONCLUDED |= {"close_to_result_s": 14.4, "verify_s": 9.1, "faults": ["acknowledged, and not in the archive: 1"]}
+
+
+def test_what_became_of_the_acknowledged_ballots_stands_behind_the_phases(tmp_path: Path) -> None:
+    performance.keep(_figures(tmp_path, concluded=CONCLUDED), runs := tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(runs))
+    assert "500 ballots were acknowledged, and 1 of them are not in the archive of 499; close to result 14.4 s" in text
+    assert "\n**acknowledged, and not in the archive: 1**\n" in text
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_a_crowd_of_each_profile_has_a_place_of_its_own(profile: str, tmp_path: Path) -> None:
+    taken = _taken(f"make load PROFILE={profile} SECONDS=60 VOTERS=300")
+    waited = {"cast to anchored": {"count": 30, "failures": 1, "p50_ms": 900.0, "p95_ms": 1500.0, "p99_ms": 1790.0}}
+    waited["cast to anchored"]["max_ms"] = 2100.0
+    crowd = {"profile": profile, "voters": 300, "visits": 310, "planned_s": 60.0, "casts": 310, "casts_per_s": 5.1}
+    crowd |= {"goals": [], "injected": ["kafka"], "waited": waited, "concluded": CONCLUDED, "taken": taken}
+    kept = performance.keep(_figures(tmp_path, **crowd), tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert kept.stem == f"load-{profile}"
+    assert "300 voters, 310 visits in 60 s; 310 ballots, 5.1 a second. Broken on purpose: kafka." in text
+    assert "| cast to anchored | 30 | 1 | 900 | 1,500 | 1,790 | 2,100 |" in text
+    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "500 ballots were acknowledged" in text
 
 
 @pytest.mark.parametrize(

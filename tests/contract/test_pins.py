@@ -13,11 +13,41 @@ from typing import NoReturn
 
 import pytest
 from evote_belenios import native
+from evote_images.build import labels_of
+from evote_images.parts import PARTS
 
 ROOT = Path(__file__).parents[2]
 _CORE = ROOT / "libs/belenios-core"
 _RUST = "docker.io/library/rust@sha256:${RUST_SHA256}"
+_TOOLS = ROOT / "clients/Containerfile"
+_TOLD = ["ARG VERSION", "ARG REVISION"]
+_TITLE = "org.opencontainers.image.title"
+_ARGUMENTS = {
+    ROOT / "web/Containerfile": ("node", "nginx"),
+    ROOT / "deploy/monitoring/collector/Containerfile": ("go", "debian"),
+}
+_OTHERS = {
+    recipe: [f"docker.io/library/{name.replace('go', 'golang')}@sha256:${{{name.upper()}_SHA256}}" for name in names]
+    for recipe, names in _ARGUMENTS.items()
+}
+"""The images that stand on others than Python's, and on what."""
 _RULES = tomllib.loads((_CORE / "deny.toml").read_text())
+
+
+def test_every_file_that_pins_is_told_of() -> None:
+    """An operator reads there what an audit has to look at."""
+    table = (ROOT / "docs/runbooks/supply.md").read_text().split("## ", 1)[0]
+    pins = subprocess.run(
+        ["git", "ls-files", "*go.sum", "*package-lock.json", "*Cargo.lock", "*uv.lock", "*requirements.txt"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(pins) > 15
+    named = set(re.findall(r"`([\w./-]+)`", table))
+    for pin in map(Path, pins):
+        assert {str(pin), *map(str, pin.parents)} & named, f"the table of pins doesn't name {pin}"
 
 
 def test_images_are_built_with_the_uv_that_make_install_installs() -> None:
@@ -33,15 +63,52 @@ def test_images_are_built_on_what_a_digest_names_and_on_nothing_by_default() -> 
         # Before the first stage and without a value: only the one who builds gives it, once for all stages.
         arguments = ["ARG PYTHON_SHA256", *(["ARG RUST_SHA256"] if recipe in _recipes_with_core() else [])]
         assert lines[: len(arguments)] == arguments, recipe
-        assert not [line for line in lines[len(arguments) :] if line.startswith("ARG")], recipe
+        # What an image says of itself is told to its last stage, and chooses nothing.
+        assert [line for line in lines[len(arguments) :] if line.startswith("ARG")] == _TOLD, recipe
         bases = [line.split()[1] for line in lines if line.startswith("FROM")]
         rust = [_RUST for argument in arguments if "RUST" in argument]
         assert bases == [*rust, *["docker.io/library/python@sha256:${PYTHON_SHA256}"] * 2], recipe
 
 
+def test_the_collectors_and_the_fronts_images_are_built_on_what_a_digest_names_too() -> None:
+    for recipe, bases in _OTHERS.items():
+        lines = [line for line in recipe.read_text().splitlines() if not line.startswith("#")]
+        assert lines[:2] == [f"ARG {name.upper()}_SHA256" for name in _ARGUMENTS[recipe]], recipe
+        assert [line.split()[1] for line in lines if line.startswith("FROM")] == bases, recipe
+
+
+def test_every_part_has_a_recipe_that_starts_it_and_labels_it_as_make_images_does() -> None:
+    found = set[str]()
+    for recipe in (*_recipes(), *_OTHERS):
+        text = recipe.read_text()
+        (label,) = re.findall(r"^LABEL ((?:.*\\\n)*.*)$", text, re.M)
+        said = dict(pair.split("=", 1) for pair in label.replace("\\\n", " ").split())
+        names = ["resident", "board", "city"] if "${FRONT}" in label else [said[_TITLE].removeprefix("evote-")]
+        for name in names:
+            told = {key: value.replace("${FRONT}", name).replace("${VERSION}", "0.1.0") for key, value in said.items()}
+            assert told == labels_of(name, "${REVISION}"), recipe
+            assert "USER 65532:65532" in text.splitlines(), recipe
+            for program in PARTS[name].programs:
+                assert f"--package {program} " in text, recipe
+            start = PARTS[name].start
+            if "${FRONT}" not in label:  # nginx's image starts nginx
+                entry = [Path(word).name for word in start.entrypoint[:1]]
+                assert [Path(word).name for word in json.loads(_after("ENTRYPOINT", text) or "[]")] == entry, recipe
+                command = [word.removeprefix("/app/bin/") for word in start.command]
+                assert json.loads(_after("CMD", text) or "[]") == command, recipe
+        found |= set(names)
+    assert found == set(PARTS)
+
+
+def _after(word: str, text: str) -> str | None:
+    match = re.search(rf"^{word} (.*)$", text, re.M)
+    return match and match[1]
+
+
 def test_images_of_services_that_read_ballots_hold_the_compiled_core_of_what_is_locked() -> None:
     reading = {ROOT / f"services/{name}/Containerfile" for name in ("auth", "ballot", "ledger-anchor", "tally")}
-    assert reading == {recipe for recipe in _recipes() if '"evote-belenios"' in _declared_by(recipe)}
+    assert reading == {recipe for recipe in _services() if '"evote-belenios"' in _declared_by(recipe)}
+    reading.add(_TOOLS)
     assert set(_recipes_with_core()) == reading
     for recipe in reading:
         assert "cargo build --release --locked --features python" in recipe.read_text()
@@ -119,7 +186,12 @@ def _declared_by(recipe: Path) -> str:
     return (recipe.parent / "pyproject.toml").read_text()
 
 
-def _recipes() -> list[Path]:
-    recipes = sorted(ROOT.glob("*/*/Containerfile"))
+def _services() -> list[Path]:
+    recipes = sorted(ROOT.glob("services/*/Containerfile"))
     assert len(recipes) >= 5
     return recipes
+
+
+def _recipes() -> list[Path]:
+    """Of the images with programs in Python."""
+    return [*_services(), _TOOLS]

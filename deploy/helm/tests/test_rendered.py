@@ -797,6 +797,24 @@ def test_numbers_of_the_databases_say_which_one_they_are_of() -> None:
     ]
 
 
+def test_each_database_with_standbys_is_asked_who_is_in_sync_and_one_without_is_not() -> None:
+    # On the PostgreSQL of one's own and where one instance is wanted there is no synchronous standby to miss.
+    kept = (CHART / "files/queries.yaml").read_text("utf-8")
+    resources = rendered("city-240k")
+    clusters = of_kind(resources, "Cluster")
+    assert set(clusters) == {"evote-pg", "evote-pg-biometric"}
+    for name, cluster in clusters.items():
+        queries = of_kind(resources, "ConfigMap")[f"{name}-queries"]
+        assert cluster["spec"]["monitoring"] == {
+            "customQueriesConfigMap": [{"name": f"{name}-queries", "key": "queries.yaml"}]
+        }
+        assert yaml.safe_load(queries["data"]["queries.yaml"]) == yaml.safe_load(kept)
+        assert queries["metadata"]["labels"]["cnpg.io/reload"] == ""
+    alone = rendered("city-240k", "--set", "environment=test,postgresql.cloudnativepg.instances=1")
+    assert not [one for one in of_kind(alone, "Cluster").values() if "monitoring" in one["spec"]]
+    assert not [name for name in of_kind(alone, "ConfigMap") if name.endswith("-queries")]
+
+
 def test_an_alert_names_the_whole_address_of_its_runbook_where_documents_are_served() -> None:
     known = ("--api-versions", "monitoring.coreos.com/v1")
     served = rendered("city-240k", *known, "--set", "monitoring.runbooksUrl=https://docs.city.example/evote")

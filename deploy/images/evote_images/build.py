@@ -41,18 +41,28 @@ def build(part: Part, registry: str) -> str:
     root = make_root(part.packages, OUT)
     base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", LEFT_OUT)
     own = pack_folders(fill(part, OUT / "stage" / part.name), OUT / f"{part.name}.own.tar.gz")
-    labels = {
-        "org.opencontainers.image.title": f"evote-{part.name}",
-        "org.opencontainers.image.version": VERSION,
-        "org.opencontainers.image.revision": run("git", "rev-parse", "HEAD").strip(),
-        "org.opencontainers.image.licenses": "Apache-2.0",
-    }
     name = f"{registry}/{part.name}:{VERSION}"
-    digest = write_image(OUT / f"{part.name}.tar", name, (base, own), part.start, labels)
+    digest = write_image(
+        OUT / f"{part.name}.tar",
+        name,
+        (base, own),
+        part.start,
+        labels_of(part.name, run("git", "rev-parse", "HEAD").strip()),
+    )
     (OUT / f"{part.name}.cdx.json").write_text(json.dumps(_contents(part, root, digest), indent=1) + "\n")
     for layer in (base, own):
         layer.path.unlink()
     return digest
+
+
+def labels_of(name: str, revision: str) -> dict[str, str]:
+    """What an image says of itself; the Containerfiles say the same."""
+    return {
+        "org.opencontainers.image.title": f"evote-{name}",
+        "org.opencontainers.image.version": VERSION,
+        "org.opencontainers.image.revision": revision,
+        "org.opencontainers.image.licenses": "Apache-2.0",
+    }
 
 
 def make_root(packages: Sequence[str], into: Path, hooks: Sequence[str] = ()) -> Path:

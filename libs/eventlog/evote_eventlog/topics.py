@@ -27,7 +27,8 @@ _IN_ONE_ORDER: Final = frozenset({Topic.ELECTIONS, Topic.TALLY, Topic.LEDGER})
 _TOPIC_ALREADY_EXISTS = 36  # Apache Kafka protocol, "Error codes"
 _ANSWER_WITHIN_S = 10.0
 _FIRST_LOOK_AGAIN_S = 1.0
-_LOOK_AGAIN_S = 60.0
+_LOOK_AGAIN_S = 15.0
+"""A page waits for it: writes are refused while too few replicas are in sync."""
 
 _log = structlog.get_logger(__name__)
 
@@ -90,8 +91,28 @@ async def create_topics(
         await admin.close()
 
 
-async def topic_faults(kafka: KafkaSettings, topics: Collection[Topic]) -> dict[Topic, list[str]]:
+@dataclass(frozen=True)
+class TopicState:
+    """What Kafka says of a topic."""
+
+    faults: Sequence[str]
+    """What would lose events, in words for an operator."""
+    refusing: int
+    """Partitions that refuse writes: without a leader, or with fewer replicas in sync than ``min.insync.replicas``."""
+
+
+async def topic_faults(kafka: KafkaSettings, topics: Collection[Topic]) -> dict[Topic, Sequence[str]]:
     """What is wrong with each topic, in words for an operator; only topics with a fault.
+
+    Raises:
+        LogUnavailable: Kafka is away, or a topic does not exist yet.
+    """
+    states = await topic_states(kafka, topics)
+    return {topic: state.faults for topic, state in states.items() if state.faults}
+
+
+async def topic_states(kafka: KafkaSettings, topics: Collection[Topic]) -> dict[Topic, TopicState]:
+    """How each topic is set, made and kept now.
 
     Raises:
         LogUnavailable: Kafka is away, or a topic does not exist yet.
@@ -107,11 +128,13 @@ async def topic_faults(kafka: KafkaSettings, topics: Collection[Topic]) -> dict[
         raise LogUnavailable(type(error).__name__) from error
     finally:
         await admin.close()
-    faults = {
-        topic: [*_setting_faults(configs[name], kafka.copies), *_shape_faults(topic, described[name], kafka.copies)]
+    return {
+        topic: TopicState(
+            [*_setting_faults(configs[name], kafka.copies), *_shape_faults(topic, described[name], kafka.copies)],
+            _refusing(described[name], _in_sync(configs[name])),
+        )
         for name, topic in names.items()
     }
-    return {topic: found for topic, found in faults.items() if found}
 
 
 async def _describe_configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, dict[str, str]]:
@@ -136,11 +159,20 @@ def _setting_faults(found: Mapping[str, str], copies: Copies) -> list[str]:
         for wanted in SETTINGS
         if found.get(wanted.name) != wanted.value
     ]
-    in_sync = int(found.get("min.insync.replicas", 0))
+    in_sync = _in_sync(found)
     if in_sync < copies.in_sync:
         why = "the loss of one machine loses what was acknowledged"
         faults.append(f"min.insync.replicas is {in_sync} and must be {copies.in_sync} or more: {why}")
     return faults
+
+
+def _in_sync(found: Mapping[str, str]) -> int:
+    return int(found.get("min.insync.replicas", 0))
+
+
+def _refusing(described: Mapping[str, Any], in_sync: int) -> int:
+    partitions: Sequence[Mapping[str, Any]] = described["partitions"]
+    return sum(partition["leader"] < 0 or len(partition["isr"]) < in_sync for partition in partitions)
 
 
 def _shape_faults(topic: Topic, described: Mapping[str, Any], copies: Copies) -> list[str]:
@@ -170,6 +202,12 @@ class TopicWatch:
             ["topic"],
             registry=registry,
         )
+        self._refusing = Gauge(
+            "evote_topic_partitions_under_min_isr",
+            "Partitions of a topic that refuse writes: fewer replicas are in sync than min.insync.replicas.",
+            ["topic"],
+            registry=registry,
+        )
         self._said: set[str] = set()
 
     async def run(self) -> None:
@@ -181,16 +219,19 @@ class TopicWatch:
         first = True
         while True:
             try:
-                faults = await topic_faults(self._kafka, self._topics)
+                states = await topic_states(self._kafka, self._topics)
                 await self._look_for_missing()
             except LogUnavailable as error:
                 _log.warning("topics-not-seen", reason=error.reason)
                 self._faults.clear()
                 self._missing.clear()
+                self._refusing.clear()
                 await asyncio.sleep(_FIRST_LOOK_AGAIN_S)
                 continue
-            for topic in self._topics:
-                self._faults.labels(topic.value).set(len(faults.get(topic, ())))
+            for topic, state in states.items():
+                self._faults.labels(topic.value).set(len(state.faults))
+                self._refusing.labels(topic.value).set(state.refusing)
+            faults = {topic: state.faults for topic, state in states.items() if state.faults}
             if first and faults:
                 raise TopicsUnfit({self._kafka.topic_name(topic): found for topic, found in faults.items()})
             first = False

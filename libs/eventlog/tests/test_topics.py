@@ -17,7 +17,7 @@ from evote_eventlog.events import Topic
 from evote_eventlog.kafka import PRODUCTION, KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.tail import EventTail
-from evote_eventlog.topics import SETTINGS, TopicWatch, create_topics, topic_faults
+from evote_eventlog.topics import SETTINGS, TopicWatch, create_topics, topic_faults, topic_states
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.kafka_sabotage import change_topic, delete_head
 from evote_local.testbed import eventually
@@ -133,6 +133,37 @@ async def test_a_head_that_was_deleted_shows_in_the_metrics_of_who_had_read_it(
     watch.cancel()
 
 
+async def test_partitions_with_fewer_replicas_in_sync_than_a_write_needs_are_shown(kafka: KafkaSettings) -> None:
+    """Kafka refuses their writes, and one that isn't Strimzi's has no exporter that says so."""
+    registry, ballots = CollectorRegistry(), len(await EventTail(kafka, [Topic.BALLOTS]).end_offsets())
+    watch = TopicWatch(kafka, [Topic.BALLOTS, Topic.ELECTIONS], registry)
+    watching = asyncio.create_task(watch.run())
+
+    def refusing(topic: Topic) -> float | None:
+        return registry.get_sample_value("evote_topic_partitions_under_min_isr", {"topic": topic.value})
+
+    async def well() -> bool:
+        return refusing(Topic.BALLOTS) == 0 == refusing(Topic.ELECTIONS)
+
+    await eventually(well)
+    watching.cancel()
+    changed = {**OURS, "min.insync.replicas": "2"}
+    await change_topic(kafka.bootstrap_servers, kafka.topic_name(Topic.BALLOTS), changed)
+
+    async def sick() -> bool:
+        states = await topic_states(kafka, [Topic.BALLOTS, Topic.ELECTIONS])
+        return states[Topic.BALLOTS].refusing == ballots
+
+    await eventually(sick)
+    watching = asyncio.create_task(watch.run())  # from its first look on, and not a quarter of a minute later
+
+    async def shown() -> bool:
+        return refusing(Topic.BALLOTS) == ballots and refusing(Topic.ELECTIONS) == 0
+
+    await eventually(shown)
+    watching.cancel()
+
+
 async def test_what_can_no_longer_be_looked_at_is_not_shown_as_if_it_were(
     broker: KafkaNode, broker_settings: KafkaSettings, pool: asyncpg.Pool, own_running: Callable[..., Any]
 ) -> None:
@@ -155,11 +186,13 @@ async def test_what_can_no_longer_be_looked_at_is_not_shown_as_if_it_were(
         await eventually(shown)
         broker.stop()
         await eventually(not_shown)
-    watch._faults.labels(Topic.ELECTIONS.value).set(0)
+    of_the_watch = ("evote_topic_faults", "evote_log_missing_records", "evote_topic_partitions_under_min_isr")
+    for gauge in (watch._faults, watch._missing, watch._refusing):
+        gauge.labels(Topic.ELECTIONS.value).set(0)
     watching = asyncio.create_task(watch.run())
 
     async def not_seen() -> bool:
-        return registry.get_sample_value("evote_topic_faults", {"topic": "elections"}) is None
+        return {registry.get_sample_value(name, {"topic": "elections"}) for name in of_the_watch} == {None}
 
     await eventually(not_seen)
     watching.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import get_args
 
 from evote_eventlog.events import TamperingKind
@@ -18,6 +19,7 @@ class WitnessMetrics:
             "Entries in the newest signed checkpoint that are in no checkpoint for which the witness policy holds.",
             registry=registry,
         )
+        self.lag.set(nan)
         self.requests = Counter(
             "evote_witness_requests", "Requests to a witness, by outcome.", ["witness", "outcome"], registry=registry
         )
@@ -36,6 +38,7 @@ class SequencerMetrics:
         """Register the metrics in ``registry``."""
         self.leading = Gauge("evote_ledger_leading", "1 while this replica is the sequencer.", registry=registry)
         self.size = Gauge("evote_ledger_size_entries", "Entries in the log, as the leader knows it.", registry=registry)
+        self.size.set(nan)
         self.entries = Counter("evote_ledger_entries", "Records that this replica put into the log.", registry=registry)
         self.skipped = Counter(
             "evote_ledger_skipped",
@@ -93,7 +96,7 @@ class AnchoringMetrics:
 
 
 class MonitorMetrics:
-    """The metrics of one process's monitor. A monitor that stopped shows a last pass that grows old."""
+    """The metrics of one process's monitor. One that stopped shows a last pass that grows old, not what it found."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics in ``registry``."""
@@ -148,4 +151,11 @@ class MonitorMetrics:
         )
         for kind in get_args(TamperingKind):
             self.detected.labels(kind)
-            self.standing.labels(kind)
+        self.show_no_pass()
+
+    def show_no_pass(self) -> None:
+        """Show no figure of a look: none was made yet, or another replica looks by now."""
+        for gauge in (self.seconds, self.entries, self.remembered):
+            gauge.set(nan)
+        self.standing.clear()
+        self.chain_readable.clear()

@@ -136,6 +136,7 @@ async def running(
                 tasks.start("projection", monitor.reporting_losses(runner.run()))
                 tasks.start("sequencer", sequencer.run())
                 tasks.start("monitor", monitor.run())
+                tasks.start("findings", monitor.publish_what_is_left())
                 if policy is not None:
                     tasks.start("witnessing", _witnessing(means, policy).run())
                 for anchoring in _anchorings(means):

@@ -98,6 +98,7 @@ class System:
             "projection": self.monitor.reporting_losses(runner.run()),
             "sequencer": sequencer.run(),
             "monitor": self.monitor.run(),
+            "findings": self.monitor.publish_what_is_left(),
         }
         tasks = {name: asyncio.create_task(work) for name, work in works.items()}
         try:

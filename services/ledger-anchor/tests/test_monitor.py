@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import isnan
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from evote_eventlog.events import (
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.replay import replay
+from evote_ledger_anchor.monitor.domain import Finding
 from evote_ledger_anchor.monitor.memory import UnusableMonitorState
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.store import newest_size
@@ -118,15 +120,104 @@ async def test_one_replica_monitors_and_another_takes_over(system: System, event
         try:
             await system.completed_passes(3)
             assert not metrics.get_sample_value("evote_ledger_monitor_leading")
-            await system.pool.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evote-ledger-monitor'"
-                " AND datname = current_database()"
-                " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
-            )
+            await _end_the_tenure(system)
             await patiently(lambda: _leads(metrics))
         finally:
             other.cancel()
             await asyncio.wait([other])
+
+
+async def _end_the_tenure(system: System) -> None:
+    await system.pool.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evote-ledger-monitor'"
+        " AND datname = current_database()"
+        " AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
+    )
+
+
+OF_A_LOOK = {
+    "evote_ledger_tampering_standing": {"kind": "entry-dropped"},
+    "evote_ledger_monitor_chain_readable": {"anchor_contract": CHAIN},
+    "evote_ledger_monitor_entries": {},
+    "evote_ledger_monitor_last_pass_duration_seconds": {},
+    "evote_ledger_monitor_remembered_entries": {},
+}
+
+
+def _figures(metrics: CollectorRegistry) -> list[float]:
+    """Those that are shown, and are numbers."""
+    values = [metrics.get_sample_value(name, labels) for name, labels in OF_A_LOOK.items()]
+    return [value for value in values if value is not None and not isnan(value)]
+
+
+async def test_who_looks_no_more_shows_no_figure_and_what_was_found_stays_with_who_looks(
+    system: System, events: Any
+) -> None:
+    """Its last pass would keep a page standing for ever, or a chain readable."""
+    standby, shown_by_standby = system.monitor, system.registry
+    producer = UnreliableProducer(system.producer, losses=10_000)
+    system.new_monitor(producer)
+    assert _figures(system.registry) == [], "nobody has looked yet"
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.pool.execute("DELETE FROM entries WHERE log_index = 0")
+        await patiently(lambda: _unpublished(system))
+        await system.completed_passes(1)
+        assert len(_figures(system.registry)) == len(OF_A_LOOK)
+        other = asyncio.create_task(standby.run())
+        try:
+            while not await _leads(shown_by_standby):  # the one before may take it again
+                await _end_the_tenure(system)
+                await asyncio.sleep(1)
+            await patiently(lambda: _shows_all(shown_by_standby))
+            assert shown_by_standby.get_sample_value(*_STANDING) == 1
+            assert _figures(system.registry) == []
+            assert system.metric("evote_ledger_tampering_detected_total", kind="entry-dropped") == 1
+            await system.finding("entry-dropped")
+            # What it could not write is in Kafka by now; it is told once.
+            await patiently(lambda: _nothing_left(system))
+        finally:
+            other.cancel()
+            await asyncio.wait([other])
+    assert len(await system.findings()) == 1
+
+
+_STANDING = "evote_ledger_tampering_standing", OF_A_LOOK["evote_ledger_tampering_standing"]
+
+
+async def _shows_all(metrics: CollectorRegistry) -> bool:
+    return len(_figures(metrics)) == len(OF_A_LOOK)
+
+
+async def _nothing_left(system: System) -> bool:
+    return not await _unpublished(system)
+
+
+async def test_what_one_replica_alone_found_comes_into_kafka_also_while_another_leads(
+    system: System, events: Any
+) -> None:
+    producer = UnreliableProducer(system.producer, losses=10_000)
+    async with system.running():
+        await system.cast(events, range(BALLOTS))
+        await system.completed_passes(1)
+        system.new_monitor(producer)
+        # As by a memory that no other replica has.
+        system.monitor._raise([Finding("log-rolled-back", "Kafka ledger/0", "more", "less", "Kafka ledger/0")])
+        standing_by = asyncio.create_task(system.monitor.publish_what_is_left())
+        try:
+            await patiently(lambda: _tried(producer))
+            assert await _unpublished(system)
+            producer.losses = 0
+            await system.finding("log-rolled-back")
+            await patiently(lambda: _nothing_left(system))
+        finally:
+            standing_by.cancel()
+            await asyncio.wait([standing_by])
+    assert len(await system.findings()) == 1
+
+
+async def _tried(producer: UnreliableProducer) -> bool:
+    return producer.losses < 10_000
 
 
 async def _leads(metrics: CollectorRegistry) -> bool:

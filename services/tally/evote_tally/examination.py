@@ -76,6 +76,7 @@ class Examination:
             except (BrokenProcessPool, *TRANSIENT) as error:
                 examined = 0
                 _log.warning("examination-retries", error=type(error).__name__)
+                self._metrics.unknown()
                 await asyncio.sleep(_LOOK_AGAIN_AFTER_FAULT_S)
             if examined < BALLOTS_AT_ONCE:  # what has come meanwhile is examined together
                 await asyncio.sleep(_LOOK_EVERY_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
@@ -21,3 +23,8 @@ class CountingMetrics:
             "1 while the tables do not show what the log says: archive and count stand still.",
             registry=registry,
         )
+        self.unknown()
+
+    def unknown(self) -> None:
+        """Show neither: nobody has compared tables and log yet, or nobody could when it was tried last."""
+        self.log_disagrees.set(nan)

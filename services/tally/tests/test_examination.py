@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator
+from math import isnan
 from pathlib import Path
 
 import asyncpg
@@ -110,6 +111,39 @@ async def test_a_ballot_that_is_not_acceptable_is_passed_over_and_the_count_goes
     metrics = (await officer.client.get("/metrics", auth=officer.signed)).text
     for rule in ("ballot-copied-ciphertext", "ballot-hash", "json", "ballot-credential"):
         assert f'evote_tally_passed_over_ballots_total{{rule="{rule}"}} 1.0' in metrics, rule
+
+
+async def test_while_nobody_can_look_it_is_not_said_that_tables_and_log_agree(pool, monkeypatch) -> None:
+    registry, worker, outage = CollectorRegistry(), WorkerProcesses(1), asyncio.Event()
+    examination = Examination(pool, worker, CountingMetrics(registry))
+    look = examination.step
+
+    async def step() -> int:
+        if outage.is_set():
+            raise ConnectionRefusedError
+        return await look()
+
+    def shown() -> float | None:
+        return registry.get_sample_value("evote_tally_log_disagrees")
+
+    async def agrees() -> bool:
+        return shown() == 0
+
+    async def unknown() -> bool:
+        return isnan(shown())
+
+    monkeypatch.setattr(examination, "step", step)
+    assert await unknown(), "nobody has looked yet"
+    running = asyncio.create_task(examination.run())
+    try:
+        await eventually(agrees)
+        outage.set()
+        await eventually(unknown)
+        outage.clear()
+        await eventually(agrees)
+    finally:
+        running.cancel()
+        worker.close()
 
 
 async def test_a_killed_worker_delays_the_examination_and_does_not_end_it(pool, monkeypatch) -> None:

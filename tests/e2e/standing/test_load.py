@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from evote_local.people.target import write_target
 from evote_local.people.voters import open_client
-from evote_local.referendum.load import meant, target_of
+from evote_local.referendum.concluding import compare, conclude, meant
+from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 
@@ -43,4 +44,10 @@ async def _crowd(stack: Stack, directory: Path) -> None:
         assert ways == [3, 3]
         assert {name: waited["failures"] for name, waited in figures["waited"].items() if waited["failures"]} == {}
         assert "POST of the ballot" in (out / "report.html").read_text()
-        assert await referendum.close_and_count() == meant(kept)
+        concluded, verification = await conclude(stack, client, referendum, out)
+        assert (concluded.acknowledged, concluded.archived, concluded.lost, concluded.unclaimed) == (9, 9, 0, 0)
+        assert concluded.counts == meant(kept)
+        assert concluded.faults == [], verification
+        # One receipt that the archive doesn't hold is found.
+        trackers = [cast["receipt"]["tracker"] for cast in kept]
+        assert compare(out / "archive.bel", [*trackers[1:], "A" * 43]).lost == ["A" * 43]

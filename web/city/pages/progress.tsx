@@ -85,7 +85,7 @@ function One({ step, state, count, unit, notes = [] }: OneProps): VNode {
   );
 }
 
-/** What has to be heard of for each way in; a way of which nothing is heard is not green. */
+/** What has to be heard of for each way in; a way of which nothing is heard is not green, and red where an alarm says that it stops. */
 const HEARD = { card: ["auth", "ballot"], phone: ["auth", "ballot"], face: ["auth", "biometric", "ballot"], station: ["auth", "ballot"] } as const;
 
 export function Ways(): VNode {
@@ -100,13 +100,15 @@ export function Ways(): VNode {
     <Panel name="ways" title={words.ways.panel} at={judged}>
       <ul>
         {config.ways.map((way) => {
-          const known = !isOld(oldest(judged, ...HEARD[way].map((service) => scrapedAt(reads, service))), now);
-          const state = stateOf(way, effects, known);
+          const heard = !isOld(oldest(...HEARD[way].map((service) => scrapedAt(reads, service))), now);
+          const fresh = !isOld(judged, now);
+          const told = stateOf(way, effects, fresh);
+          const state = heard || told === "stops" ? told : "unknown";
           return (
             <li key={way} class={state}>
               <h3>{words.ways[way]}</h3>
               <Mark of={state} />
-              {way === "station" || !known ? null : <p>{words.ways.waiting(waiting(way))}</p>}
+              {way === "station" || !heard || !fresh ? null : <p>{words.ways.waiting(waiting(way))}</p>}
             </li>
           );
         })}

@@ -121,6 +121,14 @@ test("where nothing is heard of biometric, the face alone isn't green", async ()
   expect(marks("ways")).toEqual(["well", "well", "unknown", "well"]);
 });
 
+test("where biometric is gone and an alarm says so, the face stops, and the alarm names it", async () => {
+  server.answers["scraped-at"] = vector(...["auth", "ballot", "ledger-anchor"].map((service) => [{ service }, NOW / 1000] as const));
+  server.fire(firing("EvoteServiceAbsent", "page", { service: "biometric" }));
+  await hang();
+  expect(marks("ways")).toEqual(["well", "well", "stops", "well"]);
+  expect(panel("alarms").textContent).toContain(ja.of(ja.alert.EvoteServiceAbsent, "biometric"));
+});
+
 test("an alarm holds the screen, keeps the keyboard, survives Escape and a reload, and is listed when it was seen", async () => {
   await hang();
   server.fire(firing("EvoteCardsCannotBeChecked", "page"));

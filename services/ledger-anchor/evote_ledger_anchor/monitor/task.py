@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
-from math import nan
 from pathlib import Path
 from typing import Final, get_args
 
@@ -84,6 +83,7 @@ class Monitor:
         self._look = Passes(kafka, pool, self._notes, self._watches)
         self._counted: set[str] = set()
         self._unpublished: dict[str, TamperingDetected] = {}
+        self._leads = False
 
     async def run(self) -> None:
         """Run until cancelled; outages are waited out, and shown by a last pass that grows old."""
@@ -103,14 +103,31 @@ class Monitor:
             await self._raise_at_the_end(_finding_of(loss))
             raise
 
+    async def publish_what_is_left(self) -> None:
+        """While another replica leads, go on with what this one found and Kafka didn't take; until cancelled.
+
+        The one that leads may not find it: each has a memory of its own.
+        """
+        while True:
+            if self._unpublished and not self._leads:
+                try:
+                    for finding in await self._raised():
+                        self._unpublished.pop(finding, None)
+                    await self._publish()
+                except Exception as error:  # as of a pass: a log that was written to break its readers
+                    _log.error("findings-not-published", **exception_facts(error))
+            await asyncio.sleep(_RETRY_S)
+
     async def _lead(self) -> None:
         self._say_what_is_remembered()
+        self._leads = True
         self._metrics.leading.set(1)
         try:
             await self._passes()
         finally:
+            self._leads = False
             self._metrics.leading.set(0)
-            self._metrics.remembered.set(nan)  # the replica that leads shows its own
+            self._metrics.show_no_pass()  # the replica that leads shows its own
 
     def _say_what_is_remembered(self) -> None:
         """An operator has to see a memory that is gone, or that is a copy of long ago: a rollback hides behind it."""
@@ -218,7 +235,7 @@ class Monitor:
         """For a service that is about to end: a restart comes here again, so a few attempts are enough."""
         for _ in range(_LAST_ATTEMPTS):
             try:
-                if await self._is_raised(finding.id):
+                if finding.id in await self._raised():
                     return
                 self._raise([finding])
                 await self._publish()
@@ -228,13 +245,14 @@ class Monitor:
                 return
             await asyncio.sleep(_RETRY_S)
 
-    async def _is_raised(self, finding: str) -> bool:
+    async def _raised(self) -> set[str]:
+        """The ids of all findings in Kafka."""
         tail = EventTail(self._kafka, [Topic.LEDGER])
-        return finding in [
+        return {
             record.envelope.data.finding
             async for record in tail.read("earliest", until=await tail.end_offsets())
             if isinstance(record, Record) and isinstance(record.envelope.data, TamperingDetected)
-        ]
+        }
 
 
 def _finding_of(loss: LogTruncated | LogGap) -> Finding:

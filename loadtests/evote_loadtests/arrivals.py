@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+WITHOUT_JUNK, WITH_JUNK = "without junk", "with junk"
+"""The halves of a run beside a flood."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -16,7 +19,7 @@ class Profile:
     weights: Sequence[float]
     """How many come in each of as many equal parts of the run, in proportion."""
     junk_per_voter: float = 0
-    """Requests of a flood, for each visit of a voter: bodies that are no ballots."""
+    """Requests of a flood, for each visit of a voter while it lasts: the second half of the run."""
 
     def arrivals(self, count: int, seconds: float, random: Random) -> list[float]:
         """``count`` moments in [0, seconds), in order: a Poisson process with these weights, given how many come."""
@@ -48,7 +51,9 @@ PROFILES: Final[Mapping[str, Profile]] = {
     "last-minutes": Profile(
         "each tenth of the time a half more than the one before", [1.5**part for part in range(10)]
     ),
-    "junk": Profile("a constant rate, and ten bodies of junk for each voter", [1], junk_per_voter=10),
+    "junk": Profile(
+        "a constant rate, and in the second half ten pieces of junk for each voter", [1], junk_per_voter=10
+    ),
 }
 
 
@@ -88,6 +93,9 @@ def plan_of(profile: str, voters: int, again: float, seconds: float, random: Ran
     """Everybody comes once, and the share ``again`` of them a second time."""
     shape = PROFILES[profile]
     visits = voters + round(voters * again)
-    junk = round(visits * shape.junk_per_voter)
-    arrivals = enumerate(shape.arrivals(visits, seconds, random))
-    return Plan(dict(arrivals), shape.arrivals(junk, seconds, random), [Phase(profile, 0, seconds)])
+    arrivals = dict(enumerate(shape.arrivals(visits, seconds, random)))
+    if not shape.junk_per_voter:
+        return Plan(arrivals, [], [Phase(profile, 0, seconds)])
+    half = seconds / 2
+    junk = [half + at for at in shape.arrivals(round(visits / 2 * shape.junk_per_voter), half, random)]
+    return Plan(arrivals, junk, [Phase(WITHOUT_JUNK, 0, half), Phase(WITH_JUNK, half, half)])

@@ -15,7 +15,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,7 +25,8 @@ from evote_local.people.target import Letters, Target, face_way, read_credential
 from evote_local.people.voters import Refusal, Voter
 
 from .arrivals import Plan
-from .crowd import Comers, Crowd, Kept, Sample, open_polls, throw_junk
+from .crowd import Comers, Crowd, Kept, Sample, open_polls
+from .flood import Flood
 from .rush import Rush, open_session, seal
 
 _TELL_EVERY_S = 0.2
@@ -100,12 +100,13 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
     samples: list[Sample] = []
     async with AsyncExitStack() as day:
         devices = day.enter_context(_devices(share.clients))
-        comers = await _gather(share, target, voters_of(target, cards, letters), letters, devices, samples, day)
+        voters = voters_of(target, cards, letters)
+        comers = await _gather(share, target, voters, letters, devices, samples, day)
         pipe.send(Ready())
         started: float = await asyncio.to_thread(pipe.recv)
         teller = asyncio.create_task(_tell(samples, pipe))
-        junk = partial(throw_junk, target, random, samples.append)
-        outcome = Outcome(latest_s=await come(share.plan, comers.visit, junk, started))
+        flood = Flood(target, comers.polls, voters, random, samples.append)
+        outcome = Outcome(latest_s=await come(share.plan, comers.visit, flood.throw, started))
         outcome.seconds = time.perf_counter() - started
         outcome.missing = await comers.missing()
         outcome.kept, outcome.refusals = comers.kept, comers.polls.measured.refusals

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
@@ -18,7 +17,7 @@ from evote_local.people.face import FaceWay
 from evote_local.people.target import Target
 from evote_local.people.voters import Cast, PollingDay, Voter, VoterRefused, open_client
 
-LOOK, RELEASE, BY_PHONE, BY_FACE, JUDGED, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, JUNK, VISIT = (
+LOOK, RELEASE, BY_PHONE, BY_FACE, JUDGED, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, VISIT = (
     "look at the election",
     "card to credential",
     "phone to credential",
@@ -30,7 +29,6 @@ LOOK, RELEASE, BY_PHONE, BY_FACE, JUDGED, CAST, LOGGED, WITNESSED, ANCHORED, BOA
     "cast to anchored",
     "board",
     "turnout",
-    "junk",
     "arrival to receipt",
 )
 WAYS: Final = (RELEASE, BY_PHONE, BY_FACE)
@@ -41,8 +39,6 @@ _FOLLOWED: Final = 10
 _PREPARING: Final = 8
 """So many voters are prepared at a time."""
 LOGGED_WITHIN_S: Final = 60.0
-_REFUSED_JUNK: Final = frozenset({400, 413, 422, 429, 503})
-"""What a flood may be answered."""
 
 
 @dataclass(frozen=True)
@@ -186,21 +182,6 @@ def _way_of(voter: Voter) -> str:
     if voter.code is not None:
         return BY_FACE
     return RELEASE if voter.by_phone is None else BY_PHONE
-
-
-async def throw_junk(target: Target, random: Random, tell: Callable[[Sample], None]) -> None:
-    """A body that is no ballot, from whoever; it never raises."""
-    url = f"{random.choice(target.ballot_urls)}/elections/{target.election}/ballots"
-    started = time.perf_counter()
-    try:
-        async with open_client() as client:
-            answer = await client.post(url, content=secrets.token_bytes(2000))
-        if answer.status_code not in _REFUSED_JUNK:
-            raise VoterRefused(answer.status_code, answer.text)
-    except (httpx.HTTPError, VoterRefused) as error:
-        tell(Sample.of_fault(JUNK, time.perf_counter() - started, error))
-    else:
-        tell(Sample(JUNK, time.perf_counter() - started))
 
 
 def choose(target: Target, random: Random) -> tuple[str, list[list[int]]]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from evote_local.people.latencies import percentiles
 from evote_local.people.observed import Fault, Seen, is_the_citys
 
-from .arrivals import Phase, Plan
+from .arrivals import WITH_JUNK, WITHOUT_JUNK, Phase, Plan
 from .client import Outcome
 from .crowd import ANCHORED, CAST, LOGGED, VISIT, WAYS, Sample
 from .rush import GAVE_UP, UNANSWERED
@@ -303,6 +303,7 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
         cores = "-" if math.isnan(phase.cores()) else f"{phase.cores():.2f}"
         yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
+    yield from _flooded(figures)
     yield ""
     yield from _through_table(figures)
     yield ""
@@ -314,6 +315,18 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         times = map(_number, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))
         row = [str(waited.count), str(waited.failures), *times]
         yield f"| {name} | " + " | ".join(row) + " |" + _ratio(name, waited, baseline)
+
+
+def _flooded(figures: Figures) -> Iterator[str]:
+    """What a flood costs honest voters."""
+    post = {phase.name: phase.post for phase in figures.phases}
+    if {WITH_JUNK, WITHOUT_JUNK} <= post.keys():
+        flooded, calm = post[WITH_JUNK].p99_ms, post[WITHOUT_JUNK].p99_ms
+        yield ""
+        yield "| honest voters' POST of a ballot | p99 ms with junk | p99 ms without | with : without |"
+        yield f"|{'---|' * 4}"
+        ballots = f"of {post[WITH_JUNK].count} and {post[WITHOUT_JUNK].count} ballots"
+        yield f"| {ballots} | {_number(flooded)} | {_number(calm)} | {flooded / calm:.2f} |"
 
 
 def _through_table(figures: Figures) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from evote_loadtests.arrivals import PROFILES, plan_of
+from evote_loadtests.arrivals import PROFILES, WITH_JUNK, WITHOUT_JUNK, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,5 +33,10 @@ def test_the_crowd_of_the_last_minutes_grows_to_the_end() -> None:
 
 def test_a_share_comes_again_and_junk_comes_beside_them() -> None:
     plan = plan_of("junk", voters=300, again=0.1, seconds=60, random=Random(1))
-    assert (len(plan.visits), len(plan.junk)) == (330, 3300)
+    assert (len(plan.visits), len(plan.junk)) == (330, 1650)
+    assert [(phase.name, phase.begins_s, phase.seconds) for phase in plan.phases] == [
+        (WITHOUT_JUNK, 0, 30),
+        (WITH_JUNK, 30, 30),
+    ]
+    assert min(plan.junk) >= 30 and max(plan.junk) <= 60, "the first half is what the second is held against"
     assert plan_of("constant", voters=300, again=0, seconds=60, random=Random(1)).junk == []

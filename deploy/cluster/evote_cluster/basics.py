@@ -62,6 +62,22 @@ def named(kind: str, name: str, namespace: str | None, api: str = "v1", **more: 
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **more}
 
 
+def run_here(deployment: Resource, image: Bundle, named_images: Mapping[str, str]) -> None:
+    """An operator's, as its release has it, with our image, on a machine that stays.
+
+    A city runs several. One that is lost with the primary's machine is replaced after five minutes.
+
+    Args:
+        named_images: by the variables of its environment other images that it puts into pods.
+    """
+    pod = deployment["spec"]["template"]["spec"]
+    pod["nodeSelector"] = {"kubernetes.io/hostname": "node1"}
+    (manager,) = pod["containers"]
+    manager |= {"image": image.reference, "imagePullPolicy": "IfNotPresent"}
+    others = [variable for variable in manager["env"] if variable["name"] not in named_images]
+    manager["env"] = [*others, *({"name": name, "value": value} for name, value in named_images.items())]
+
+
 def role(name: str, account: str, rules: list[Resource], namespace: str = "kube-system") -> list[Resource]:
     """What a ServiceAccount may do in all namespaces."""
     api = "rbac.authorization.k8s.io/v1"

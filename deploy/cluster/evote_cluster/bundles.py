@@ -26,6 +26,8 @@ from .programs import BARMAN_CLOUD, SOURCES, Missing, folder, home
 REGISTRY: Final = "evote.local"
 POSTGRESQL_MAJOR: Final = 15
 """Debian's."""
+PROMETHEUS: Final = "2.42.0"
+"""Debian's."""
 _POSTGRESQL: Final = f"/usr/lib/postgresql/{POSTGRESQL_MAJOR}/bin"
 TRAEFIK: Final = SOURCES / "traefik/requirements.txt"
 _PATH: Final = {"PATH": f"{_POSTGRESQL}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -101,6 +103,16 @@ def of_operator() -> Bundle:
     """CloudNativePG's, as its own image has it: ``/manager``, which it copies to the instances by its architecture."""
     at = "operator/manager_amd64"
     return _program("cloudnative-pg", "cnpg-manager", at, {"manager": at})
+
+
+def of_watching() -> Mapping[str, Bundle]:
+    """Prometheus' operator, what it puts beside each Prometheus, and a Prometheus."""
+    return {
+        "prometheus-operator": _program("prometheus-operator", "prometheus-operator"),
+        # It calls this one by its own name for it.
+        "prometheus-config-reloader": _program("prometheus-config-reloader", "prometheus-config-reloader"),
+        "prometheus": _packaged("prometheus", ("prometheus",), PROMETHEUS),
+    }
 
 
 def of_backups() -> Mapping[str, Bundle]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from . import nodes, programs
-from .basics import Resource, named
+from .basics import Resource, named, run_here
 from .bundles import Bundle
 from .certificates import Authority
 from .faults import Fault, kill
@@ -176,7 +176,7 @@ def _operator(image: Bundle) -> Iterator[Resource]:
     release = (folder / f"releases/cnpg-{version.removeprefix('v')}.yaml").read_text("utf-8")
     for resource in yaml.safe_load_all(release):
         if resource["kind"] == "Deployment":
-            _run_here(resource, image, {"OPERATOR_IMAGE_NAME": image.reference})
+            run_here(resource, image, {"OPERATOR_IMAGE_NAME": image.reference})
         yield resource
 
 
@@ -187,7 +187,7 @@ def _plugin(images: Mapping[str, Bundle], folder: Path) -> Iterator[Resource]:
         if resource["apiVersion"].startswith("cert-manager.io/"):
             continue
         if resource["kind"] == "Deployment":
-            _run_here(resource, images["barman-plugin"], {"SIDECAR_IMAGE": images["barman-sidecar"].reference})
+            run_here(resource, images["barman-plugin"], {"SIDECAR_IMAGE": images["barman-sidecar"].reference})
         yield resource
     # The client's is its own authority: asked for one that the plugin trusts, which is that certificate itself, the
     # operator would send no other.
@@ -199,19 +199,6 @@ def _plugin(images: Mapping[str, Bundle], folder: Path) -> Iterator[Resource]:
         secret = named("Secret", f"{_BARMAN}-{end}-tls", _SYSTEM, type="kubernetes.io/tls", stringData=data)
         secret["metadata"]["labels"] = {"cnpg.io/reload": "true"}
         yield secret
-
-
-def _run_here(deployment: Resource, image: Bundle, named_images: Mapping[str, str]) -> None:
-    """With our image, on a machine that stays.
-
-    A city runs several. One that is lost with the primary's machine is replaced after five minutes.
-    """
-    pod = deployment["spec"]["template"]["spec"]
-    pod["nodeSelector"] = {"kubernetes.io/hostname": "node1"}
-    (manager,) = pod["containers"]
-    manager |= {"image": image.reference, "imagePullPolicy": "IfNotPresent"}
-    others = [variable for variable in manager["env"] if variable["name"] not in named_images]
-    manager["env"] = [*others, *({"name": name, "value": value} for name, value in named_images.items())]
 
 
 def _away_from_the_first() -> str:

@@ -65,6 +65,11 @@ BUILDS: Final = (
     Build("pause", ("pause",)),
     Build("helm", ("helm",), below=Path(__file__).parents[2] / "helm/tools"),
 )
+PROMETHEUS_OPERATOR: Final = Build(
+    "prometheus-operator",
+    ("prometheus-operator", "prometheus-config-reloader"),
+    renamed={"operator": "prometheus-operator"},
+)
 CLOUDNATIVEPG: Final = Build("cloudnative-pg", ("cnpg-manager",), renamed={"manager": "cnpg-manager"})
 BARMAN_CLOUD: Final = Build("barman-cloud", ("barman-cloud-plugin",), renamed={"manager": "barman-cloud-plugin"})
 OBJECT_STORE: Final = Build("object-store", ("versitygw",))

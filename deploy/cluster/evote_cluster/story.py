@@ -24,7 +24,22 @@ from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum, Visit
 from evote_local.referendum.verification import verify_from_public_data
 
-from . import auditor, basics, bundles, desk, edge, erasure, hsm, nodes, probes, programs, recovery, release
+from . import (
+    auditor,
+    basics,
+    bundles,
+    desk,
+    discovery,
+    edge,
+    erasure,
+    hsm,
+    nodes,
+    probes,
+    programs,
+    recovery,
+    release,
+    watching,
+)
 from . import cloudnativepg as cnpg
 from .backups import Store
 from .certificates import Authority
@@ -62,8 +77,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             Otherwise two, on which it is a server of the city's own; there replicas, a node and releases change.
     """
     nodes.require_machine()
-    programs.build()
-    images, services = dict(bundles.of_cluster()), dict(bundles.of_services())
+    programs.build([*programs.BUILDS, programs.PROMETHEUS_OPERATOR])
+    images, services = {**bundles.of_cluster(), **bundles.of_watching()}, dict(bundles.of_services())
     if not by_face:
         services.pop("biometric", None)
     poses = Poses.read(_POSES) if by_face else None
@@ -74,7 +89,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         images |= {"cloudnative-pg": bundles.of_operator(), **bundles.of_backups()}
     else:
         following = bundles.next_release(services)
-    with cluster(3 if cloudnativepg else 2):
+    with cluster(3 if cloudnativepg else 2), discovery.serve(release.NAMESPACE) as pods_at:
         nodes.load([*images.values(), *services.values(), *following.values()])
         say("the images are on all nodes")
         basics.install(images)
@@ -85,6 +100,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
         asyncio.run(desk.grant(own))
         say("Kafka has TLS, topics and grants")
+        watching.install(images)
         operated = None
         if cloudnativepg:
             operated = release.Operated(images["postgresql"], Store(own.authority))
@@ -108,11 +124,13 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                     say(f"the archive of {name} has a base backup")
             say(edge.pass_trackers(release.HOSTS["ballot"]))
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
+            watch = watching.start(images, pods_at)
             for line in (
                 *release.helm_test(),
                 *probes.probe(services["ballot"]),
                 *_fronts(),
                 *edge.tell_apart(_TRUSTEES),
+                *watch.look(databases if cloudnativepg else []),
             ):
                 say(line)
             token = people.identities.staff.scraper_token

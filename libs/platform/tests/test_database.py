@@ -8,6 +8,7 @@ import asyncpg
 import psycopg
 import pytest
 from evote_local.testbed import eventually
+from evote_platform import database
 from evote_platform.database import Schema, database_check, migrate, open_pool
 from evote_platform.process_metrics import show_pool
 from prometheus_client import CollectorRegistry
@@ -105,6 +106,22 @@ async def test_a_connection_that_is_given_back_is_clean_and_asks_the_server_noth
         assert asked == []
         async with pool.acquire() as connection:
             assert connection._con is real
+
+
+async def test_what_a_stall_had_opened_is_closed_when_nobody_uses_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_UNUSED_FOR_S", 0.2)
+    async with await open_pool(SecretStr(database_url), "example", max_size=3) as pool:
+        async with pool.acquire(), pool.acquire(), pool.acquire():
+            assert pool.get_size() == 3
+
+        async def one_is_left() -> bool:
+            async with pool.acquire() as connection:  # in use all the time, and so it stays
+                await connection.fetchval("SELECT 1")
+            return pool.get_size() == 1
+
+        await eventually(one_is_left)
 
 
 async def test_a_statement_that_takes_an_array_is_not_planned_each_time(database_url: str, migrations: Path) -> None:

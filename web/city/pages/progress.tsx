@@ -101,13 +101,14 @@ export function Ways(): VNode {
       <ul>
         {config.ways.map((way) => {
           const heard = !isOld(oldest(...HEARD[way].map((service) => scrapedAt(reads, service))), now);
-          const told = stateOf(way, effects, !isOld(judged, now));
+          const fresh = !isOld(judged, now);
+          const told = stateOf(way, effects, fresh);
           const state = heard || told === "stops" ? told : "unknown";
           return (
             <li key={way} class={state}>
               <h3>{words.ways[way]}</h3>
               <Mark of={state} />
-              {way === "station" || !known ? null : <p>{words.ways.waiting(waiting(way))}</p>}
+              {way === "station" || !heard || !fresh ? null : <p>{words.ways.waiting(waiting(way))}</p>}
             </li>
           );
         })}

@@ -15,6 +15,19 @@ from .processes import ChildProcess, Running
 _EVERY: Final = "1s"
 
 
+def ask(url: str, query: str) -> list[tuple[Mapping[str, str], float]]:
+    """What a query gives now at the Prometheus of this address: labels and value of each series.
+
+    Raises:
+        httpx.HTTPStatusError: the query is not one.
+    """
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=30)
+    answer.raise_for_status()
+    found = answer.json()["data"]
+    series = [{"metric": {}, "value": found["result"]}] if found["resultType"] == "scalar" else found["result"]
+    return [(one["metric"], float(one["value"][1])) for one in series]
+
+
 class Prometheus(Running):
     """A server of its own over ``directory``, which takes its configuration and data."""
 
@@ -50,16 +63,8 @@ class Prometheus(Running):
             self._process.stop()
 
     def values(self, query: str) -> list[tuple[Mapping[str, str], float]]:
-        """What a query gives now: labels and value of each series.
-
-        Raises:
-            httpx.HTTPStatusError: the query is not one.
-        """
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=30)
-        answer.raise_for_status()
-        found = answer.json()["data"]
-        series = [{"metric": {}, "value": found["result"]}] if found["resultType"] == "scalar" else found["result"]
-        return [(one["metric"], float(one["value"][1])) for one in series]
+        """As :func:`ask`."""
+        return ask(self.url, query)
 
     def _answers(self) -> bool:
         try:

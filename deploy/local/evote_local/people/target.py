@@ -57,6 +57,10 @@ class Target:
     code_key: str = ""
     """auth's key that voting codes are sealed to: base64 of the 32 bytes (X25519)."""
 
+    def voting_code_key(self) -> X25519PublicKey:
+        """auth's, to which voting codes are sealed; raises ``ValueError`` when :attr:`code_key` is none."""
+        return X25519PublicKey.from_public_bytes(base64.b64decode(self.code_key, validate=True))
+
     def log(self) -> PublicLog:
         """The public log; raises ``MalformedNote`` when :attr:`log_key` is no key."""
         return PublicLog(self.log_url, VerifierKey.parse(self.log_key))
@@ -137,7 +141,7 @@ def face_way(folder: Path, target: Target, letters: Letters) -> FaceWay:
         TargetUnreadable: the target doesn't say where faces are verified, or to which key codes are sealed.
     """
     try:
-        key = X25519PublicKey.from_public_bytes(base64.b64decode(target.code_key, validate=True))
+        key = target.voting_code_key()
     except ValueError as error:
         raise TargetUnreadable(
             folder, f"code_key is no X25519 key in base64, and there are voting codes: {error}"

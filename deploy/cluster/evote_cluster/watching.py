@@ -1,0 +1,210 @@
+"""A Prometheus by its operator, as a city has one: it finds the release by the chart's PodMonitors, reads it by the
+token of the roster, and judges by the chart's rules."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+import yaml
+from evote_local.nodes.prometheus import ask
+
+from . import cloudnativepg as cnpg
+from . import nodes, programs
+from .basics import POD_SECURITY, Resource, named, run_here
+from .bundles import PROMETHEUS, Bundle
+from .faults import pods
+from .programs import Missing
+from .release import NAMESPACE, SCHEMAS
+
+Found = TypeVar("Found")
+SYSTEM: Final = "monitoring"
+"""The namespace, from which the chart's policies let Prometheus in."""
+_NAME: Final = "city"
+POD: Final = f"prometheus-{_NAME}-0"
+_MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
+_OPERATOR: Final = "prometheus-operator"
+_RELOADER: Final = "--prometheus-config-reloader"
+_THRESHOLD: Final = re.compile(r"\s*(?:==|!=|<=|>=|<|>)\s*[\d.]+(?:\s*\*\s*[\d.]+)*$")
+FOREIGN: Final = re.compile(r"\b(?:cnpg|barman)_\w+")
+OF_DATABASES: Final = ("EvoteNoSynchronousStandby", "EvoteArchivingFails", "EvoteBackupOld")
+UNREADY: Final = "EvoteServiceUnready"
+
+
+# Debian builds Prometheus without discovery by Kubernetes: what the operator wrote goes on, with the same pods from
+# another place. What reloads it reads rules anew, and not this.
+_START: Final = r"""
+awk '/^  kubernetes_sd_configs:/ {
+    print "  http_sd_configs:\n  - url: " ENVIRON["PODS"] "\n    refresh_interval: 5s"
+    off = 1
+    next
+  }
+  off && /^  [a-z]/ { off = 0 }
+  !off' /etc/prometheus/config_out/prometheus.env.yaml >/prometheus/config.yaml || exit
+for word; do
+  shift
+  case $word in --config.file=*) word=--config.file=/prometheus/config.yaml ;; esac
+  set -- "$@" "$word"
+done
+exec /usr/bin/prometheus "$@"
+"""
+
+
+def install(images: Mapping[str, Bundle]) -> None:
+    """Start the operator; return when it takes resources. What the chart makes for one, it makes where this was."""
+    _, sources = programs.sources(programs.PROMETHEUS_OPERATOR, _MODULE)
+    nodes.kubectl("apply", "--server-side", "-f", str(sources / "example/prometheus-operator-crd"))
+    nodes.apply(named("Namespace", SYSTEM, None))
+    nodes.apply(*_operator(images, sources / "example/rbac" / _OPERATOR))
+    _roll_out(f"deployment/{_OPERATOR}")
+
+
+def start(images: Mapping[str, Bundle], pods_at: str) -> Watch:
+    """Have it make a Prometheus, which begins to look; return when that answers.
+
+    Args:
+        pods_at: the address of :func:`evote_cluster.discovery.serve`.
+    """
+    _, sources = programs.sources(programs.PROMETHEUS_OPERATOR, _MODULE)
+    nodes.apply(*moved(sources / "example/rbac/prometheus", "prometheus", ("service-account", "cluster-role")))
+    spec = {
+        "image": images["prometheus"].reference,
+        "version": f"v{PROMETHEUS}",
+        "imagePullPolicy": "IfNotPresent",
+        "replicas": 1,
+        "serviceAccountName": "prometheus",
+        "securityContext": POD_SECURITY,
+        "nodeSelector": {"kubernetes.io/hostname": "node1"},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
+        # Laid over what the operator makes, by the container's name.
+        "containers": [
+            {
+                "name": "prometheus",
+                "command": ["/bin/sh", "-c", _START, "prometheus"],
+                "env": [{"name": "PODS", "value": pods_at}],
+            }
+        ],
+        # Of all namespaces all that is there.
+        **{f"{kind}{of}Selector": {} for kind in ("podMonitor", "rule") for of in ("", "Namespace")},
+    }
+    nodes.apply(named("Prometheus", _NAME, SYSTEM, "monitoring.coreos.com/v1", spec=spec))
+    made = f"statefulset/prometheus-{_NAME}"
+    nodes.until(lambda: nodes.kubectl("-n", SYSTEM, "get", made, "--ignore-not-found"), "a Prometheus is made", 60)
+    _roll_out(made)
+    place = nodes.kubectl("-n", SYSTEM, "get", "pod", POD, "-o", "jsonpath={.status.podIP}")
+    return Watch(f"http://{place}:9090")
+
+
+class Watch:
+    """What the city's Prometheus has seen."""
+
+    def __init__(self, url: str) -> None:
+        """``url``: its address, without a trailing slash."""
+        self.url = url
+
+    def look(self, databases: Sequence[str]) -> Iterator[str]:
+        """That it sees all there is, and of databases nothing to tell; raises :class:`Missing`.
+
+        Args:
+            databases: CloudNativePG's clusters, if there are any.
+        """
+        queries = nodes.until(self._rules_of_the_chart, "Prometheus has the chart's rules", 120)
+        wanted = _targets(databases)
+        _wait(self._up, lambda found: found == wanted, f"Prometheus reads {sorted(wanted)}", 180)
+        jobs = ", ".join(sorted({job for job, _ in wanted}))
+        yield f"Prometheus reads all {len(wanted)} targets that there are, {jobs}"
+        yield f"it judges by {len(queries)} rules"
+        services = {job for job, _ in wanted if job in SCHEMAS}
+        self._wait_measures(UNREADY, queries, "service", services)
+        yield f"{UNREADY} joins checks and replicas of all services"
+        if databases:
+            foreign = {name for query in queries.values() for name in FOREIGN.findall(query)}
+            for name in sorted(foreign):
+                self._wait_of("cluster", name, {*databases})
+                yield f"{name} is there of {' and '.join(databases)}"
+            for alert in OF_DATABASES:
+                self._wait_measures(alert, queries, "cluster", {*databases})
+                if found := ask(self.url, queries[alert]):
+                    raise Missing(f"nothing has happened yet, and {alert} begins: {found}")
+                yield f"{alert} has something to judge of each, and nothing to tell"
+
+    def _up(self) -> set[tuple[str, str]]:
+        return {(labels.get("cluster", labels["job"]), labels["pod"]) for labels, _ in ask(self.url, "up == 1")}
+
+    def _rules_of_the_chart(self) -> Mapping[str, str]:
+        """By name the queries of all its rules; none while one of the chart's is missing."""
+        answer = httpx.get(f"{self.url}/api/v1/rules", timeout=30)
+        answer.raise_for_status()
+        found = {
+            rule["name"]: str(rule["query"]) for group in answer.json()["data"]["groups"] for rule in group["rules"]
+        }
+        return found if rules_of_the_chart() <= found.keys() else {}
+
+    def _wait_measures(self, alert: str, queries: Mapping[str, str], label: str, wanted: set[str]) -> None:
+        self._wait_of(label, before_the_threshold(queries[alert]), wanted)
+
+    def _wait_of(self, label: str, query: str, wanted: set[str]) -> None:
+        def found() -> set[str]:
+            return {labels.get(label, "") for labels, _ in ask(self.url, query)}
+
+        _wait(found, lambda told: told == wanted, f"{query} tells of {sorted(wanted)}", 180)
+
+
+def rules_of_the_chart() -> set[str]:
+    """The names of the alerts in its resources, as Kubernetes has them."""
+    words = ("-n", NAMESPACE, "get", "prometheusrules.monitoring.coreos.com", "-o", "json")
+    resources = json.loads(nodes.kubectl(*words))["items"]
+    groups = [group for one in resources for group in one["spec"]["groups"]]
+    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+def before_the_threshold(query: str) -> str:
+    """What an alert's query compares with a number at its end."""
+    measured, cut = _THRESHOLD.subn("", query)
+    if not cut:
+        raise Missing(f"{query} ends with no threshold")
+    return measured
+
+
+def _targets(databases: Sequence[str]) -> set[tuple[str, str]]:
+    """Whom it has to read: of the chart's services and databases every pod."""
+    services = {(service, pod) for service in SCHEMAS for pod in pods(service)}
+    return services | {(name, pod.partition("/")[2]) for name in databases for pod in cnpg.pods(name)}
+
+
+def _wait(look: Callable[[], Found], holds: Callable[[Found], bool], what: str, within_s: float) -> None:
+    """As :func:`nodes.until`, and says what there was instead."""
+    try:
+        nodes.until(lambda: holds(look()), what, within_s)
+    except Missing as missing:
+        raise Missing(f"{missing} There is: {look()}") from None
+
+
+def _roll_out(what: str) -> None:
+    nodes.kubectl("-n", SYSTEM, "rollout", "status", what, "--timeout=300s", timeout_s=330)
+
+
+def _operator(images: Mapping[str, Bundle], release: Path) -> Iterator[Resource]:
+    yield from moved(release, _OPERATOR, ("service-account", "cluster-role"))
+    (deployment,) = moved(release, _OPERATOR, ("deployment",))
+    run_here(deployment, images[_OPERATOR], {})
+    (manager,) = deployment["spec"]["template"]["spec"]["containers"]
+    others = [word for word in manager["args"] if not word.startswith(_RELOADER)]
+    manager["args"] = [*others, f"{_RELOADER}={images['prometheus-config-reloader'].reference}"]
+    yield deployment
+
+
+def moved(folder: Path, name: str, parts: Sequence[str]) -> Iterator[Resource]:
+    """Of a release's files some, in our namespace; with a role its binding."""
+    files = [part for given in parts for part in ([given, f"{given}-binding"] if given == "cluster-role" else [given])]
+    for file in files:
+        resource: dict[str, Any] = yaml.safe_load((folder / f"{name}-{file}.yaml").read_text("utf-8"))
+        if not resource["kind"].startswith("ClusterRole"):
+            resource["metadata"]["namespace"] = SYSTEM
+        for subject in resource.get("subjects", ()):
+            subject["namespace"] = SYSTEM
+        yield resource

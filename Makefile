@@ -156,8 +156,8 @@ images: $(INSTALLED) ## Build images without a registry, their contents and dige
 	@command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap (apt-get install mmdebstrap), then repeat." >&2; exit 1; }
 	@$(RUN) python -m evote_images.build $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY)) $(PARTS)
 
-images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot]
-	@$(RUN) python -m evote_images.check $(PARTS)
+images-check: $(INSTALLED) ## Run what `make images` built, as nobody on a root that nobody writes (takes root): make images-check [PARTS=ballot] [TWICE=1, to build each again and compare]
+	@$(RUN) python -m evote_images.check $(if $(TWICE),--twice) $(PARTS)
 
 .PHONY: cosign
 # Of the Go module proxy, pinned by go.sum; minutes of one processor. Tests try it where it is.

@@ -8,6 +8,14 @@ UV_VERSION=0.13.9
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+# Debian's own Python before another that comes first in PATH: the images carry it too, and it was compiled with profiles, which
+# makes it quicker than one compiled without (by pyenv, say). Another: UV_PYTHON=/path/to/python make install
+python=${UV_PYTHON:-/usr/bin/python3}
+is_new_enough() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+[ -n "${UV_PYTHON:-}" ] || is_new_enough || python=python3
+is_new_enough || { echo "Python 3.11 or newer is needed; $python is not." >&2; exit 1; }
+export UV_PYTHON=$python
+
 missing=()
 have_package() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
@@ -15,7 +23,7 @@ command -v mvn >/dev/null || missing+=(maven)
 command -v belenios-tool >/dev/null || missing+=(belenios-tool)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
 command -v npm >/dev/null || missing+=(npm)
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # The card's stack: PC/SC with a virtual reader, OpenSC as the judge of the emulated card, and what pyscard is built with.
 for package in pcscd vsmartcard-vpcd opensc libpcsclite-dev swig gcc libc6-dev; do
   have_package "$package" || missing+=("$package")
@@ -36,8 +44,8 @@ have_package prometheus || missing+=(prometheus)
 have_package spin || missing+=(spin)
 # Moves the clock of the tests that must pass on any day.
 have_package faketime || missing+=(faketime)
-python3 -c 'import tkinter' 2>/dev/null || have_package python3-tk || missing+=(python3-tk)
-python3 -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null ||
+"$python" -c 'import tkinter' 2>/dev/null || have_package python3-tk || missing+=(python3-tk)
+"$python" -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("include"), "Python.h").stat()' 2>/dev/null ||
   missing+=(python3-dev)
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -79,10 +87,9 @@ if command -v cargo >/dev/null; then
   compiling=$!
 fi
 
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
 if [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
   echo "Installing uv $UV_VERSION"
-  python3 -m venv .tools
+  "$python" -m venv .tools
   .tools/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
 fi
 # Beside the Python packages: both wait for the network more than for this machine.

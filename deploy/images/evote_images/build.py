@@ -14,6 +14,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,23 +37,32 @@ LEFT_OUT: Final = (
 _KEPT: Final = "var/lib/dpkg/status"
 
 
-def build(part: Part, registry: str) -> str:
-    """Write the part's archive and its list of contents; the image's digest."""
-    root = make_root(part.packages, OUT)
-    base = pack_archive(root, OUT / f"{part.name}.base.tar.gz", LEFT_OUT)
-    own = pack_folders(fill(part, OUT / "stage" / part.name), OUT / f"{part.name}.own.tar.gz")
+@dataclass(frozen=True)
+class Built:
+    """An image, and the root that it stands on."""
+
+    digest: str
+    root: Path
+    """As mmdebstrap wrote it."""
+
+
+def build(part: Part, registry: str, into: Path = OUT) -> Built:
+    """Write the part's archive and its list of contents."""
+    root = make_root(part.packages, into)
+    base = pack_archive(root, into / f"{part.name}.base.tar.gz", LEFT_OUT)
+    own = pack_folders(fill(part, into / "stage" / part.name), into / f"{part.name}.own.tar.gz")
     name = f"{registry}/{part.name}:{VERSION}"
     digest = write_image(
-        OUT / f"{part.name}.tar",
+        into / f"{part.name}.tar",
         name,
         (base, own),
         part.start,
         labels_of(part.name, run("git", "rev-parse", "HEAD").strip()),
     )
-    (OUT / f"{part.name}.cdx.json").write_text(json.dumps(_contents(part, root, digest), indent=1) + "\n")
+    (into / f"{part.name}.cdx.json").write_text(json.dumps(_contents(part, root, digest), indent=1) + "\n")
     for layer in (base, own):
         layer.path.unlink()
-    return digest
+    return Built(digest, root)
 
 
 def labels_of(name: str, revision: str) -> dict[str, str]:
@@ -139,16 +149,17 @@ def main() -> int:
     for name in asked.parts or PARTS:
         begun = time.monotonic()
         try:
-            digest = build(PARTS[name], asked.registry)
+            built = build(PARTS[name], asked.registry)
         except (BuildFailed, FileNotFoundError) as error:
             print(f"evote-{name}: {error}", file=sys.stderr)
             return 1
-        size = (OUT / f"{name}.tar").stat().st_size
+        digest, size = built.digest, (OUT / f"{name}.tar").stat().st_size
         print(f"evote-{name}: {digest}, {size / 2**20:.0f} MiB, built in {time.monotonic() - begun:.0f} s", flush=True)
         if PARTS[name].value:
             images[PARTS[name].value] = {"image": {"repository": f"{asked.registry}/{name}", "digest": digest}}
         if key is not None:
-            (OUT / f"{name}.provenance.json").write_text(signed(statement_of(PARTS[name], digest, asked.registry), key))
+            statement = statement_of(PARTS[name], digest, asked.registry, built.root)
+            (OUT / f"{name}.provenance.json").write_text(signed(statement, key))
     # Values of the chart; JSON is YAML.
     (OUT / "values.yaml").write_text(json.dumps(images, indent=1) + "\n")
     return 0

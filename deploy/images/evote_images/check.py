@@ -1,13 +1,17 @@
-"""``python -m evote_images.check [PART…]``: each image that was built runs, as nobody, on a root that nobody writes.
+"""``python -m evote_images.check [--twice] [PART…]``: each image that was built runs, as nobody, on a root that
+nobody writes.
 
 It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
 repository's; nginx reads a front's configuration and serves its page; each of the operators' programs says how it is
-used, and the Collector takes its configuration.
+used, and the Collector takes its configuration. With ``--twice`` each is built
+a second time, in a folder and on a root of its own, and has to have the same digest.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -16,9 +20,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .build import OUT
+from .build import OUT, build
 from .oci import EPOCH
-from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, Part, run
+from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, BuildFailed, Part, run
+from .provenance import digest_of, name_of
 
 _NOBODY: Final = "65532:65532"
 _TOOLS: Final = ("evote", "evote-backup", "evote-verify", "evote-witness", "pg_dump")
@@ -75,6 +80,18 @@ def fault_of(part: Part) -> str | None:
         return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
 
 
+def built_twice_fault(part: Part) -> str | None:
+    """Why a second build of the part, from nothing, isn't the first; None: it is, byte for byte."""
+    archive = OUT / f"{part.name}.tar"
+    first, name = digest_of(archive), name_of(archive)
+    with tempfile.TemporaryDirectory(prefix="again-", dir=OUT) as folder:
+        try:
+            second = build(part, name.rpartition("/")[0], Path(folder)).digest
+        except (BuildFailed, FileNotFoundError) as error:
+            return f"it isn't built again: {error}"
+    return None if first == second else f"built again it is {second}, and was {first}"
+
+
 def _front_fault(root: Path, part: Part) -> str | None:
     config = root / "etc/evote-front"
     # The wall's page asks its own server alone, which asks these.
@@ -123,13 +140,21 @@ def _run(root: Path, *program: str) -> subprocess.CompletedProcess[str]:
 
 def main() -> int:
     """Check the parts that are named, or all that were built."""
-    names = sys.argv[1:] or [name for name in PARTS if (OUT / f"{name}.tar").exists()]
-    wrong = 0
+    arguments = argparse.ArgumentParser(prog="evote_images.check", description="Check images that were built.")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help="(all that were built)")
+    arguments.add_argument("--twice", action="store_true", help="build each again, and compare")
+    asked = arguments.parse_args()
+    names = asked.parts or [name for name in PARTS if (OUT / f"{name}.tar").exists()]
+    os.umask(0o022)  # as the build
+    wrong, again = 0, ", and is the same when built again" if asked.twice else ""
     for name in names:
         begun = time.monotonic()
-        fault = fault_of(PARTS[name])
+        fault = fault_of(PARTS[name]) or (built_twice_fault(PARTS[name]) if asked.twice else None)
         wrong += fault is not None
-        print(f"evote-{name}: {fault or f'runs, in {time.monotonic() - begun:.0f} s with its unpacking'}", flush=True)
+        print(
+            f"evote-{name}: {fault or f'runs{again}, in {time.monotonic() - begun:.0f} s with its unpacking'}",
+            flush=True,
+        )
     return 1 if wrong or not names else 0
 
 

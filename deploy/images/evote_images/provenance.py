@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import hashlib
 import json
 import sys
 import tarfile
@@ -56,14 +57,16 @@ def read_key(path: Path) -> PrivateKey:
     raise UnusableKey(f"{path}: the key has to be Ed25519, or of the curve P-256")
 
 
-def statement_of(part: Part, digest: str, registry: str) -> dict[str, Any]:
-    """What is signed: the image, and the commit, the lock files and the parameters that it follows from.
+def statement_of(part: Part, digest: str, registry: str, root: Path) -> dict[str, Any]:
+    """What is signed: the image, and commit, lock files, root of Debian's packages and parameters that it follows from.
 
     No time and no machine: the same build has the same statement.
     """
     changed = run("git", "status", "--porcelain", "--untracked-files=no").strip() != ""
     commit = {"gitCommit": run("git", "rev-parse", "HEAD").strip()}
     locks = [{"uri": f"file:{lock}", "digest": {"sha256": _sha256(ROOT / lock)}} for lock in _LOCKS]
+    # Debian's mirror has other packages another day: of which ones this image is made, no commit says.
+    base = {"uri": "urn:tsukuba-evote:root:mmdebstrap", "digest": {"sha256": _sha256(root)}}
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": f"{registry}/{part.name}", "digest": {"sha256": digest.removeprefix("sha256:")}}],
@@ -73,7 +76,7 @@ def statement_of(part: Part, digest: str, registry: str) -> dict[str, Any]:
                 "buildType": "urn:tsukuba-evote:build:make-images:v1",
                 # Whoever built of files that no commit has must not seem to have built of the commit.
                 "externalParameters": {"part": part.name, "registry": registry, "uncommittedChanges": changed},
-                "resolvedDependencies": [{"uri": "git:tsukuba-evote", "digest": commit}, *locks],
+                "resolvedDependencies": [{"uri": "git:tsukuba-evote", "digest": commit}, *locks, base],
             },
             "runDetails": {"builder": {"id": "urn:tsukuba-evote:builder:make-images"}},
         },
@@ -113,11 +116,21 @@ def verify(bundle: str, key: PublicKey, digest: str) -> dict[str, Any]:
 
 def digest_of(archive: Path) -> str:
     """The digest by which a registry and the chart's values know an archive that ``make images`` wrote."""
+    return str(_manifest_of(archive)["digest"])
+
+
+def name_of(archive: Path) -> str:
+    """The name by which an engine calls an archive's image, with registry and tag."""
+    return str(_manifest_of(archive)["annotations"]["io.containerd.image.name"])
+
+
+def _manifest_of(archive: Path) -> dict[str, Any]:
     with tarfile.open(archive) as image:
         index = image.extractfile("index.json")
         if index is None:
             raise NotProven(f"{archive} is no image")
-        return str(json.loads(index.read())["manifests"][0]["digest"])
+        found: dict[str, Any] = json.loads(index.read())["manifests"][0]
+        return found
 
 
 def _encoded(payload: bytes) -> bytes:
@@ -141,9 +154,8 @@ def _is_p256(key: object) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(path.read_bytes())
-    return digest.finalize().hex()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main() -> int:

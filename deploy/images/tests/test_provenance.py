@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -33,6 +34,10 @@ DIGEST = "sha256:" + "ab" * 32
 COSIGN = ROOT / ".tools/cosign"
 
 
+ROOT_OF_DEBIAN = ROOT / "uv.lock"
+"""Some file: what the statement has of a root is its digest."""
+
+
 def pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -44,17 +49,21 @@ def key(request: pytest.FixtureRequest, tmp_path: Path) -> PrivateKey:
 
 
 def test_what_was_signed_names_image_commit_and_lock_files_and_no_time(key: PrivateKey) -> None:
-    statement = verify(signed(statement_of(PARTS["tools"], DIGEST, "r.example/evote"), key), key.public_key(), DIGEST)
-    assert statement == statement_of(PARTS["tools"], DIGEST, "r.example/evote")
+    statement = verify(
+        signed(statement_of(PARTS["tools"], DIGEST, "r.example/evote", ROOT_OF_DEBIAN), key), key.public_key(), DIGEST
+    )
+    assert statement == statement_of(PARTS["tools"], DIGEST, "r.example/evote", ROOT_OF_DEBIAN)
     assert statement["subject"] == [{"name": "r.example/evote/tools", "digest": {"sha256": "ab" * 32}}]
     commit, *locks = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert len(commit["digest"]["gitCommit"]) == 40
     assert {lock["uri"] for lock in locks} >= {"file:uv.lock", "file:web/package-lock.json"}
+    own = {lock["uri"]: lock["digest"]["sha256"] for lock in locks}
+    assert own["urn:tsukuba-evote:root:mmdebstrap"] == hashlib.sha256(ROOT_OF_DEBIAN.read_bytes()).hexdigest()
 
 
 def test_openssl_verifies_the_same_signature(key: PrivateKey, tmp_path: Path) -> None:
     """A program that we did not write, over DSSE's encoding made by hand."""
-    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))["dsseEnvelope"]
+    envelope = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r", ROOT_OF_DEBIAN), key))["dsseEnvelope"]
     payload = base64.b64decode(envelope["payload"])
     kind = "application/vnd.in-toto+json"
     (tmp_path / "message").write_bytes(f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload)
@@ -97,7 +106,7 @@ def cosign(folder: Path, key: PrivateKey, bundle: str, digest: str) -> subproces
 def test_cosign_verifies_what_was_signed_and_neither_another_key_nor_image_nor_text(
     key: PrivateKey, tmp_path: Path
 ) -> None:
-    bundle = signed(statement_of(PARTS["auth"], DIGEST, "r"), key)
+    bundle = signed(statement_of(PARTS["auth"], DIGEST, "r", ROOT_OF_DEBIAN), key)
     assert "Verified OK" in cosign(tmp_path, key, bundle, DIGEST).stderr
     stranger = ec.generate_private_key(ec.SECP256R1())
     assert cosign(tmp_path, stranger, bundle, DIGEST).returncode == 1
@@ -111,7 +120,7 @@ def test_cosign_verifies_what_was_signed_and_neither_another_key_nor_image_nor_t
 
 @pytest.mark.parametrize("change", [_other_image, _other_kind, _nobody])
 def test_a_changed_envelope_proves_nothing(key: PrivateKey, change: Any) -> None:
-    bundle = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r"), key))
+    bundle = json.loads(signed(statement_of(PARTS["auth"], DIGEST, "r", ROOT_OF_DEBIAN), key))
     change(bundle["dsseEnvelope"])
     with pytest.raises(NotProven, match="did not sign"):
         verify(json.dumps(bundle), key.public_key(), "sha256:" + "cd" * 32)
@@ -119,7 +128,7 @@ def test_a_changed_envelope_proves_nothing(key: PrivateKey, change: Any) -> None
 
 def test_neither_another_key_nor_another_image_is_taken() -> None:
     mine, other = KEYS["ed25519"], ed25519.Ed25519PrivateKey.generate()
-    envelope = signed(statement_of(PARTS["auth"], DIGEST, "r"), mine)
+    envelope = signed(statement_of(PARTS["auth"], DIGEST, "r", ROOT_OF_DEBIAN), mine)
     with pytest.raises(NotProven, match="did not sign"):
         verify(envelope, other.public_key(), DIGEST)
     with pytest.raises(NotProven, match="another image"):
@@ -145,7 +154,9 @@ def test_an_operator_checks_an_archive_with_one_command(tmp_path: Path) -> None:
     digest = write_image(image, "r/auth:1", (layer,), Start(["/app/run"]), {})
     assert digest_of(image) == digest
     key = KEYS["ed25519"]
-    (tmp_path / "auth.provenance.json").write_text(signed(statement_of(PARTS["auth"], digest, "r"), key))
+    (tmp_path / "auth.provenance.json").write_text(
+        signed(statement_of(PARTS["auth"], digest, "r", ROOT_OF_DEBIAN), key)
+    )
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "builder.pem").write_bytes(public)
     command = [sys.executable, "-m", "evote_images.provenance", "builder.pem", "auth.provenance.json", "auth.tar"]

@@ -13,13 +13,14 @@ import { CONFIG, firing, NOW, PretendServer, spoken, vector, WATCHDOG } from "./
 
 let root: HTMLElement;
 let server: PretendServer;
-let next: () => void;
+let next: (() => void) | null;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   root = document.createElement("div");
   document.body.append(root);
   server = new PretendServer();
+  next = null;
 });
 afterEach(async () => {
   await act(() => render(null, root));
@@ -31,6 +32,8 @@ async function hang(language: "ja" | "en" = "ja"): Promise<void> {
   const outside = server.outside(() => new Promise((resolve) => (next = resolve)));
   await act(() => render(<Wall language={language} config={CONFIG} outside={outside} tellLanguage={() => {}} />, root));
   await vi.waitFor(() => expect(root.textContent).toContain("模擬住民投票"));
+  // The round is over, and not the one of the test before.
+  await vi.waitFor(() => expect(next).not.toBeNull());
 }
 
 /** So many seconds later the wall has asked again. */
@@ -38,7 +41,7 @@ async function later(seconds: number): Promise<void> {
   server.now += seconds * 1000;
   const waited = next;
   await act(async () => {
-    next();
+    next!();
     vi.advanceTimersByTime(1000);
   });
   await vi.waitFor(() => expect(next).not.toBe(waited));
@@ -134,7 +137,7 @@ test("an alarm holds the screen, keeps the keyboard, survives Escape and a reloa
   server.fire(firing("EvoteCardsCannotBeChecked", "page"));
   await later(10);
   const dialog = root.querySelector("dialog")!;
-  expect(dialog.open).toBe(true);
+  await vi.waitFor(() => expect(dialog.open).toBe(true)); // it opens behind the frame in which it came
   expect(dialog.textContent).toContain(ja.alert.EvoteCardsCannotBeChecked);
   expect(document.title).toContain(ja.alarms.held);
   expect(marks("ways")).toEqual(["stops", "stops", "well", "well"]);

@@ -157,12 +157,18 @@ class Watch:
         sequencer = ("-n", NAMESPACE, "scale", f"statefulset/{RELEASE}-ledger-anchor")
         replicas = len(pods("ledger-anchor"))
         nodes.kubectl(*sequencer, "--replicas=0")
-        _wait(self.firing, lambda found: _NOBODY_LEADS in found, f"{_NOBODY_LEADS} fires", 300)
-        yield f"without a replica of ledger-anchor fire {sorted(self.firing())}"
+        yield self._wait_fires(_NOBODY_LEADS, "a replica of ledger-anchor")
         nodes.kubectl(*sequencer, f"--replicas={replicas}")
+        yield self._wait_over(_NOBODY_LEADS, f"{replicas} of them")
+
+    def _wait_fires(self, alert: str, what: str) -> str:
+        _wait(self.firing, lambda found: alert in found, f"{alert} fires", 300)
+        return f"without {what} fire {sorted(self.firing())}"
+
+    def _wait_over(self, alert: str, what: str) -> str:
         wait_ready()
-        _wait(self.firing, lambda found: _NOBODY_LEADS not in found, f"{_NOBODY_LEADS} fires no more", 300)
-        yield f"with {replicas} again {_NOBODY_LEADS} fires no more; {sorted(self.firing())} do"
+        _wait(self.firing, lambda found: alert not in found, f"{alert} fires no more", 300)
+        return f"with {what} again {alert} fires no more; {sorted(self.firing())} do"
 
     def wait_leads(self, pod: str) -> None:
         """Return when it has seen that this replica of ledger-anchor leads, and no other."""

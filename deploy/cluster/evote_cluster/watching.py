@@ -172,7 +172,6 @@ class Watch:
 
     def wait_leads(self, pod: str) -> None:
         """Return when it has seen that this replica of ledger-anchor leads, and no other."""
-
         _wait(self.leading, lambda found: found == {pod}, f"Prometheus sees that {pod} alone leads", 120)
 
     def leading(self) -> set[str]:

@@ -29,9 +29,9 @@ from evote_belenios.groups import ED25519
 from evote_jpki.authority import TestAuthority
 from evote_loadtests.crowd import CAST, Sample, open_polls
 from evote_loadtests.goals import each_process_ms
-from evote_local.people.observed import is_the_citys
 from evote_loadtests.rush import Rush, open_session, seal
 from evote_local.nodes.processes import uses_of_children
+from evote_local.people.observed import is_the_citys
 from evote_local.people.voters import open_client
 from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum

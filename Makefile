@@ -31,7 +31,7 @@ INSTALLED := .tools/installed
 SERVICES := evote-auth evote-biometric evote-ballot evote-ledger-anchor evote-tally
 CLIENTS := evote-cli evote-verify evote-card-agent evote-witness evote-backup
 
-.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-cast bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-monitor bench-proofs contracts isolation chart chart-tools chart-values images images-check
+.PHONY: help install audit demo load load-goals up status restart down test test-faults test-fabric test-other-days lint web-lint web-test structure format events openapi claims metrics model bench-web bench-front bench-board screens bench-verify bench-anchor bench-card bench-cast bench-idle bench-keys bench-face bench-face-counting bench-face-http eval-face eval-copies bench-fabric bench-gas bench-log bench-images bench-monitor bench-proofs contracts isolation chart chart-tools chart-values images images-check
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -297,6 +297,9 @@ bench-face-http: $(INSTALLED) ## Face verification over HTTP, at one and at two 
 
 bench-log: $(INSTALLED) ## Entries per second into the log, part by part, and cast to checkpoint: make bench-log [ENTRIES=50000]
 	@$(RUN) python -m benchmarks.bench_log --entries $(ENTRIES)
+
+bench-images: $(INSTALLED) ## Size and start of each image that `make images` built (takes root): make bench-images
+	@$(RUN) python -m benchmarks.bench_images
 
 bench-monitor: ENTRIES := 2500
 bench-monitor: ENTRIES_EACH := 5

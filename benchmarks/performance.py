@@ -400,6 +400,7 @@ PLACES: Final = {
     "verification": (39, "Verification beside other programs"),
     "verification-2048": (40, "Verification beside other programs, BELENIOS-2048"),
     "verification-growth": (41, "Verification of archives of growing size"),
+    "images": (88, "Images: size and start"),
     "ratios": (95, "What is held against the last release"),
 }
 

@@ -16,6 +16,8 @@ from ssl import DER_cert_to_PEM_cert
 from unittest.mock import patch
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from evote_ceremony.code import CeremonyCode, read_aloud_by
 from evote_cli import trustee_commands
 from evote_cli.dialogue import AtKeyboard
@@ -395,8 +397,9 @@ class DocumentedTown:
         self.done(WITNESS, "evote-witness keygen")
         self.done(WITNESS, "evote-witness evidence")
         self.done("docs/officers.md", "openssl rand")
-        (self.folder / "new.pem").write_bytes(self.stack.authority.crl_pem())
-        for _ in range(2):
+        one_list = x509.load_pem_x509_crl(self.stack.authority.crl_pem())
+        (self.folder / "list.crl").write_bytes(one_list.public_bytes(Encoding.DER))
+        for _ in range(3):
             self.done(REVOCATION, "openssl crl")
         self.done(REVOCATION, "openssl ocsp")
 

@@ -58,26 +58,29 @@ def fault_of(part: Part) -> str | None:
     """Why the part's image isn't as it must be; None: it is."""
     with tempfile.TemporaryDirectory(prefix="evote-image-") as folder:
         root = Path(folder)
-        _unpack(OUT / f"{part.name}.tar", root)
+        unpack(OUT / f"{part.name}.tar", root)
         if writable := [
             str(path.relative_to(root))
             for path in root.rglob("*")
             if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o002
         ]:
             return f"everybody may write {', '.join(writable[:5])}"
-        if part.start.port == 8080:
-            return _front_fault(root, part)
-        if part.name == "collector":
-            told = _run(
-                root, "env", *_FOR_A_COLLECTOR, f"/app/bin/{COLLECTOR}", "validate", "--config", COLLECTOR_CONFIG
-            )
-            return None if told.returncode == 0 else f"it doesn't take its configuration: {told.stderr[-2000:]}"
-        if not part.start.entrypoint:
-            silent = [name for name in _TOOLS if _run(root, name, "--help").returncode != 0]
-            return f"{', '.join(silent)} don't start" if silent else None
-        told = _run(root, part.start.entrypoint[0], "openapi")
-        document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
-        return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
+        return fault_of_start(part, root)
+
+
+def fault_of_start(part: Part, root: Path) -> str | None:
+    """Why the part's image, unpacked into ``root``, doesn't start and answer; None: it did, and has ended again."""
+    if part.start.port == 8080:
+        return _front_fault(root, part)
+    if part.name == "collector":
+        told = _run(root, "env", *_FOR_A_COLLECTOR, f"/app/bin/{COLLECTOR}", "validate", "--config", COLLECTOR_CONFIG)
+        return None if told.returncode == 0 else f"it doesn't take its configuration: {told.stderr[-2000:]}"
+    if not part.start.entrypoint:
+        silent = [name for name in _TOOLS if _run(root, name, "--help").returncode != 0]
+        return f"{', '.join(silent)} don't start" if silent else None
+    told = _run(root, part.start.entrypoint[0], "openapi")
+    document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
+    return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
 
 
 def built_twice_fault(part: Part) -> str | None:
@@ -106,7 +109,8 @@ def _front_fault(root: Path, part: Part) -> str | None:
     return None
 
 
-def _unpack(archive: Path, root: Path) -> None:
+def unpack(archive: Path, root: Path) -> None:
+    """Lay the layers of an image's archive over one another in ``root``."""
     with tarfile.open(archive) as image:
 
         def read(digest: str) -> bytes:

@@ -207,7 +207,7 @@ class TestAuthority:
     def _name(self, text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"), _common_name(f"{self._mark} {text}")])
 
-    def _list(self, issuer: _Issuer, lifetime: timedelta) -> x509.CertificateRevocationList:
+    def _list(self, issuer: _Issuer, lifetime: timedelta = _LIST_LIFETIME) -> x509.CertificateRevocationList:
         now = self._clock()
         builder = (
             x509.CertificateRevocationListBuilder()

@@ -82,6 +82,17 @@ def lose_its_machine() -> str:
     return f"{before} on {machine}, then {after} is"
 
 
+def fence_the_standbys(name: str) -> None:
+    """Stop PostgreSQL in them, as an administrator may; nothing is committed until :func:`fence_nobody`."""
+    told = cluster(name)["status"]
+    _fence(name, [one for one in told["instanceNames"] if one != told["currentPrimary"]])
+
+
+def fence_nobody(name: str) -> None:
+    """Let all instances run."""
+    _fence(name, [])
+
+
 def primary(name: str = MAIN) -> str:
     """The pod of the instance that takes writes."""
     return str(cluster(name)["status"]["currentPrimary"])
@@ -164,6 +175,12 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
     """As Kubernetes has it."""
     found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", KIND, name, "-o", "json"))
     return found
+
+
+def _fence(name: str, instances: Sequence[str]) -> None:
+    fenced = {"cnpg.io/fencedInstances": json.dumps(instances) if instances else None}
+    patch = {"metadata": {"annotations": fenced}}
+    nodes.kubectl("-n", NAMESPACE, "patch", KIND, name, "--type=merge", "-p", json.dumps(patch))
 
 
 def _wait(deployment: str) -> None:

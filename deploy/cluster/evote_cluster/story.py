@@ -134,9 +134,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 *watching.probe(),
             ):
                 say(line)
-            if not cloudnativepg:
-                for line in watch.drill():
-                    say(line)
+            for line in watch.drill(databases if cloudnativepg else []):
+                say(line)
             token = people.identities.staff.scraper_token
             faults = (
                 cnpg.faults(databases)

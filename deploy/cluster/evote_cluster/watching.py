@@ -31,7 +31,8 @@ _OPERATOR: Final = "prometheus-operator"
 _RELOADER: Final = "--prometheus-config-reloader"
 _THRESHOLD: Final = re.compile(r"\s*(?:==|!=|<=|>=|<|>)\s*[\d.]+(?:\s*\*\s*[\d.]+)*$")
 FOREIGN: Final = re.compile(r"\b(?:cnpg|barman)_\w+")
-OF_DATABASES: Final = ("EvoteNoSynchronousStandby", "EvoteArchivingFails", "EvoteBackupOld")
+_NO_STANDBY: Final = "EvoteNoSynchronousStandby"
+OF_DATABASES: Final = (_NO_STANDBY, "EvoteArchivingFails", "EvoteBackupOld")
 UNREADY: Final = "EvoteServiceUnready"
 WATCHDOG: Final = "EvoteWatchdog"
 _NOBODY_LEADS: Final = "EvoteSequencersNotOne"
@@ -149,11 +150,25 @@ class Watch:
             raise Missing(f"nothing has happened yet, and these alerts fired: {sorted(others)}")
         yield f"{WATCHDOG} fires, and since Prometheus looks no other alert has"
 
-    def drill(self) -> Iterator[str]:
-        """Nobody puts ballots into the log until somebody is paged; then somebody does until nobody is.
+    def drill(self, databases: Sequence[str]) -> Iterator[str]:
+        """Something is away until somebody is paged, and comes back until nobody is.
 
+        It is who puts ballots into the log; with databases, given as to :meth:`look`, all their standbys instead.
         Nobody may vote meanwhile: they would wait for longer than people do.
         """
+        yield from self._without_standbys(databases) if databases else self._without_sequencer()
+
+    def _without_standbys(self, databases: Sequence[str]) -> Iterator[str]:
+        for name in databases:
+            cnpg.fence_the_standbys(name)
+        yield self._wait_fires(_NO_STANDBY, "a standby")
+        for name in databases:
+            cnpg.fence_nobody(name)
+        for name in databases:
+            cnpg.wait_healthy(name)
+        yield self._wait_over(_NO_STANDBY, "all standbys")
+
+    def _without_sequencer(self) -> Iterator[str]:
         sequencer = ("-n", NAMESPACE, "scale", f"statefulset/{RELEASE}-ledger-anchor")
         replicas = len(pods("ledger-anchor"))
         nodes.kubectl(*sequencer, "--replicas=0")

@@ -172,6 +172,7 @@ CLUSTER = (
     "kube-router",
     "kubernetes",
     "metrics-server",
+    "prometheus-operator",
 )
 """What `make cluster` is made of."""
 

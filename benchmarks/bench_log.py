@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import resource
@@ -207,7 +208,8 @@ async def apart(bench: Bench) -> None:
             metrics = SequencerMetrics(CollectorRegistry())
 
             async def sequenced() -> Progress:
-                return (int(metrics.size._value.get()),)
+                size = metrics.size._value.get()
+                return (0 if math.isnan(size) else int(size),)  # it isn't a number before the sequencer has looked
 
             async with bench.running(sequencer(kafka, url, pool, metrics).run):
                 await bench.measure("sequencer alone", sequenced)

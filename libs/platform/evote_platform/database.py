@@ -36,7 +36,7 @@ _COMMAND_TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
 _UNUSED_FOR_S = 60.0
 """A connection that nobody used for so long is closed. The pool hands out the last one that was given back, so that
-what a stall had it open beside lies idle, with 5 MB of plans and catalogue for each in the server."""
+what a stall had it open beside lies idle, with plans and catalogue for each in the server."""
 _SILENCE_S = 10
 """How long either end of a connection waits for a sign of the other one's machine before it gives the session up."""
 _PROBE_AFTER_S, _PROBES = 2, 4

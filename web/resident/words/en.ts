@@ -186,7 +186,7 @@ export const en: Words = {
     notCast: "This ballot is not cast.",
   },
   advice: {
-    closed: { title: "Voting has closed", todo: "This ballot does not count. An earlier vote of yours that was received before the close counts." },
+    closed: { title: "Voting has closed", todo: "This ballot was not taken in. A vote of yours that was received before the close counts." },
     givenUp: { title: "This election was called off before it opened", todo: "There is nothing to vote on here. Wait for news from the city about a new one." },
     notOpen: { title: "Voting has not begun yet", todo: "Come again when it opens." },
     later: { title: "The service is busy or not available", todo: "Wait a little and try again." },

@@ -84,8 +84,17 @@ PROBLEMS = ProblemTable(
             kind(
                 "election-closed",
                 403,
-                ("投票は締め切られました", "この票は数えられません。受付証のある票は数えられます。"),
-                ("The election is closed", "This ballot does not count. Ballots that have a receipt do."),
+                # A ballot may have reached the log without its replica's knowing: nobody says that it doesn't count.
+                (
+                    "投票は締め切られました",
+                    "この票は受け付けていません。締め切り前に送って返事がなかった票は、少し後に同じ票を送ると、"
+                    "届いていれば受付証が返ります。受付証のある票は数えられます。",
+                ),
+                (
+                    "The election is closed",
+                    "This ballot is not taken in. If it was sent before the close and had no answer, send the same"
+                    " again a little later: had it arrived, its receipt comes. Ballots that have a receipt count.",
+                ),
                 members=("closes_at",),
             ),
             lambda error: {"closes_at": error.closes_at},

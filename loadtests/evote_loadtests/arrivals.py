@@ -35,7 +35,7 @@ def _seven_days() -> list[float]:
 
 
 def _estonia_2023() -> list[float]:
-    """Casts by hour, from 27 February, 9:00, to 4 March, 20:00; the 110 of those already inside, after it, are left out.
+    """Casts by hour, from 27 February, 9:00, to 4 March, 20:00, without the 110 later ones of those already inside.
 
     What the National Electoral Office told (ERR News, 22 March 2023): 324,301 casts in all, the hours below, and under
     100 an hour in the depth of the night. The others share what remains; the form of their day is assumed (more in the

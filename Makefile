@@ -133,11 +133,14 @@ structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: 
 format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-isolation: $(INSTALLED) ## Import each deployable from an environment with only its declared dependencies
-	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode; do \
+isolation: $(INSTALLED) ## Import each deployable, and the load tests, from an environment with only its declared dependencies and no other service
+	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode evote-loadtests; do \
 	  environment=$$(mktemp -d); \
 	  UV_PROJECT_ENVIRONMENT=$$environment .tools/bin/uv sync --package $$package --no-dev --frozen --quiet; \
 	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \
+	  for service in $(SERVICES); do \
+	    if [ $$service != $$package ] && (cd / && $$environment/bin/python -c "import $${service//-/_}" 2>/dev/null); then \
+	      echo "$$package brings $$service with it" >&2; exit 1; fi; done; \
 	  rm -rf $$environment; echo "$$package imports from its own environment"; done
 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kafka-acls.json

@@ -63,7 +63,7 @@ class Scene:
         await self.until_shown(f'sum by (type) (evote_problems_total{{type="{problem}"}})')
 
     async def cast(self, voter: Voter) -> Cast:
-        """The voter casts anew, the other answer each time, so that the count shows which ballot counted; has a receipt."""
+        """The voter casts anew, and has a receipt. The other answer each time: the count shows which ballot counted."""
         answer = ANSWERS[len(voter.casts) % len(ANSWERS)]
         await self.polls.cast(voter, answer, [CHOICES[answer]], self.client)
         return voter.casts[-1]

@@ -124,12 +124,29 @@ def name_of(archive: Path) -> str:
     return str(_manifest_of(archive)["annotations"]["io.containerd.image.name"])
 
 
+def revision_of(archive: Path) -> str:
+    """The commit that an archive's image says it was built of; nothing is signed by that."""
+    manifest = _read(archive, _blob(digest_of(archive)))
+    return str(
+        _read(archive, _blob(manifest["config"]["digest"]))["config"]["Labels"]["org.opencontainers.image.revision"]
+    )
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
 def _manifest_of(archive: Path) -> dict[str, Any]:
+    found: dict[str, Any] = _read(archive, "index.json")["manifests"][0]
+    return found
+
+
+def _read(archive: Path, name: str) -> dict[str, Any]:
     with tarfile.open(archive) as image:
-        index = image.extractfile("index.json")
-        if index is None:
+        file = image.extractfile(name)
+        if file is None:
             raise NotProven(f"{archive} is no image")
-        found: dict[str, Any] = json.loads(index.read())["manifests"][0]
+        found: dict[str, Any] = json.loads(file.read())
         return found
 
 

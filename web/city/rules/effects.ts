@@ -44,6 +44,7 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteBallotsPassedOver: nobody,
   EvoteWitnessContradicts: stops("witnessed"),
   EvoteServiceAbsent: "stops-service",
+  EvoteTwoReleases: nobody,
   EvoteServiceUnready: "stops-service",
   EvoteReplicaUnready: "slows-service",
   EvoteSequencersNotOne: stops("logged"),

@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 
 from evote_local.people.target import Letters, Target, face_way, read_credentials, read_letters, read_target, voters_of
-from evote_local.people.voters import Refusal, Voter
+from evote_local.people.voters import Posted, Refusal, Voter
 
 from .arrivals import Plan
 from .crowd import Comers, Crowd, Kept, Sample, open_polls
@@ -55,11 +55,14 @@ class Outcome:
     """What went wrong otherwise than as an answer to one voter."""
     faces_refused: Mapping[str, int] = field(default_factory=dict)
     """Bursts of pictures, by biometric's reasons."""
+    posted: Sequence[Posted] = ()
+    """Every ballot that was sent, with a receipt or without."""
 
     def add(self, other: Outcome) -> None:
         """Another client's."""
         self.kept = [*self.kept, *other.kept]
         self.missing = [*self.missing, *other.missing]
+        self.posted = [*self.posted, *other.posted]
         self.refusals = [*self.refusals, *other.refusals]
         self.faces_refused = Counter(self.faces_refused) + Counter(other.faces_refused)
         self.latest_s = max(self.latest_s, other.latest_s)
@@ -109,7 +112,8 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
         outcome = Outcome(latest_s=await come(share.plan, comers.visit, flood.throw, started))
         outcome.seconds = time.perf_counter() - started
         outcome.missing = await comers.missing()
-        outcome.kept, outcome.refusals = comers.kept, comers.polls.measured.refusals
+        outcome.kept, outcome.posted = comers.kept, comers.polls.posted
+        outcome.refusals = comers.polls.measured.refusals
         outcome.faces_refused = comers.polls.measured.faces_refused
         teller.cancel()
         pipe.send(samples)

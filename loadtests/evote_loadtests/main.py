@@ -25,7 +25,7 @@ from . import goals
 from .arrivals import PROFILES, Plan, plan_of
 from .client import Outcome, Share
 from .comparison import compared
-from .crowd import Sample, write_kept
+from .crowd import Sample, write_lines
 from .figures import ANCHORED_WITHIN_S, Figures, Run, faults_of, figures_of, goals_missed, save, table
 from .progress import Progress
 from .report import page
@@ -115,7 +115,8 @@ def _report(
     locust = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
     (out / "locust.html").write_text(locust)
     (out / "report.html").write_text(page(f"Load: {figures.profile}", lines, run))
-    (out / "casts.jsonl").write_text(write_kept(run.outcome.kept))
+    (out / "casts.jsonl").write_text(write_lines(run.outcome.kept))
+    (out / "posted.jsonl").write_text(write_lines(run.outcome.posted))
     (out / "report.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 1 if faults or (arguments.strict and missed) else 0

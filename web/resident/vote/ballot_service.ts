@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
   /** Nothing came, or nothing of the service's: it may have the ballot. */
   | { readonly kind: "no-answer" }
-  /** `recorded`: whether the log may hold the ballot all the same. */
+  /** `recorded`: whether this attempt may have put the ballot into the log all the same. */
   | { readonly kind: "busy"; readonly waitS: number; readonly recorded: "perhaps" | "no" }
   /** Another ballot of the voter's stands, with this number or a larger one. */
   | { readonly kind: "earlier-ballot"; readonly lastNumber: number; readonly lastTracker: string }

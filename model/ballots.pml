@@ -109,6 +109,9 @@ short posted;                      /* the statements that ever left a device */
 byte left_alone;                   /* ballots whose voter gave up, while the device goes on */
 #endif
 byte answered;                     /* voters who are done */
+#ifdef PROGRESS
+byte box_marked;                   /* partitions that have a marker, as bits */
+#endif
 
 #ifdef RELEASES
 #define TALLY_READER REPLICAS
@@ -210,18 +213,32 @@ inline history(r, p, tables, memory) {
 /* ---------------------------------------------------------------------------------------------------------------- what is claimed */
 
 byte receipts;                     /* ballots with a receipt */
+byte told_closed;                  /* ballots of which a voter was told that the election is closed */
 bool is_counted;
 byte archived;                     /* ballots in the archive */
 byte counted[CREDENTIALS];         /* of each credential, the ballot that counts */
 bool is_agreed;
 
 byte c_i;
-bool every_receipt_counts = true, nothing_older_supersedes = true, each_record_once_in_order = true, all_readers_agree = true,
+bool every_receipt_counts = true, closed_is_a_fact = true, nothing_older_supersedes = true, each_record_once_in_order = true, all_readers_agree = true,
   no_reader_stops = true, the_model_is_large_enough = true;
 
 inline demand_counted(b) {
   every_receipt_counts = (archived & BIT(b)) && counted[OWNER(b)] >= b;
   assert(every_receipt_counts)
+}
+
+inline demand_not_counted(b) {
+  closed_is_a_fact = !(archived & BIT(b));
+  assert(closed_is_a_fact)
+}
+
+inline tell_closed(b) {
+  told_closed = told_closed | BIT(b);
+  if
+  :: is_counted -> demand_not_counted(b)
+  :: else
+  fi
 }
 
 inline give_receipt(b) {
@@ -292,6 +309,13 @@ inline find_credible(b) {
 #define STANDS 1
 #define IS_CLOSED 2
 #define IS_OLDER 3
+#define IS_PENDING 4
+
+#ifdef CLOSED_BY_THE_CLOCK
+#define IS_FINAL true
+#else
+#define IS_FINAL f_closed /* @History.is_final */
+#endif
 
 inline look_into(r, p, tables, memory, b) {
   history(r, p, tables, memory);
@@ -350,18 +374,19 @@ post:
        somewhere(memory, READABLE(HOME(c), IS_NEWER(r)));
        d_step {
          look_into(r, HOME(c), tables, memory, b); /* @Intake._check */
-         tables = 0; memory = 0; done_reading();
          if
          :: verdict == STANDS
-         :: verdict != STANDS && closed_known -> verdict = IS_CLOSED /* @check_window */
+         :: verdict != STANDS && closed_known -> verdict = (IS_FINAL -> IS_CLOSED : IS_PENDING) /* @check_window */
          :: verdict != STANDS && !closed_known && !IS_ABOVE(number, last) -> verdict = IS_OLDER /* @History.demand_newer */
          :: else -> last = 0
-         fi
+         fi;
+         tables = 0; memory = 0; done_reading()
        }
        if
        :: verdict == STANDS -> verdict = 0; last = 0; goto has_receipt
        :: verdict == IS_CLOSED -> verdict = 0; last = 0; goto is_refused
        :: verdict == IS_OLDER -> verdict = 0; goto signs_anew
+       :: verdict == IS_PENDING -> verdict = 0; last = 0; goto asks_again
        :: else
        fi
 #if LIES > 0
@@ -424,6 +449,25 @@ post:
     fi
   }
 
+asks_again:
+  atomic {
+    working[c] = NOBODY; r = 0;
+    if
+    :: MAY_GIVE_UP -> goto gives_up
+#ifdef PROGRESS
+    /* Over and over until a replica reads the marker, which is sooner or later. What it says then, whichever it is: */
+    :: box_marked & BIT(HOME(c)) ->
+       d_step { look_into(0, HOME(c), end_of[HOME(c)], end_of[HOME(c)], b); last = 0; done_reading() }
+       if
+       :: verdict == STANDS -> verdict = 0; goto has_receipt
+       :: else -> goto is_refused
+       fi
+#else
+    :: goto post
+#endif
+    fi
+  }
+
 signs_anew:
   atomic {
     printf("voter %d is told that the last number is %d\n", c, last);
@@ -444,6 +488,7 @@ has_receipt:
 is_refused:
   atomic {
     printf("voter %d is told that the election is closed\n", c);
+    d_step { tell_closed(b) }
     goto next
   }
 
@@ -562,6 +607,9 @@ again:
        :: !is_marked -> printf("the marker is written at %d/%d\n", p, end_of[p]); append(p, MARKER) /* @BoxCloser._write_markers */
        :: else
        fi;
+#ifdef PROGRESS
+       box_marked = box_marked | BIT(p);
+#endif
        is_marked = false; p++
      }
 #ifdef CLOSE_ONCE
@@ -713,6 +761,10 @@ inline count() {
   :: c_i < BALLOTS ->
      if
      :: receipts & BIT(c_i) -> demand_counted(c_i)
+     :: else
+     fi;
+     if
+     :: told_closed & BIT(c_i) -> demand_not_counted(c_i)
      :: else
      fi;
      c_i++

@@ -134,6 +134,12 @@ GUARDS: Final = (
         story=("the marker is written at", "replica . records ballot", "gets a receipt", "tally counts"),
     ),
     Guard(
+        "CLOSED_BY_THE_CLOCK",
+        of="one voter",
+        finds="closed_is_a_fact",
+        story=("the election is closed", "is told that the election is closed", "tally counts"),
+    ),
+    Guard(
         "COUNT_AT_ONE_MARKER",
         of="two voters",
         finds="every_receipt_counts",

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, edge, erasure, nodes, programs, release
+from evote_cluster import auditor, bundles, edge, erasure, nodes, programs, release, wall
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -80,7 +80,8 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     }
     if not faces:
         del images["biometric"]
-    own = release.values(images, people, cloudnativepg=operated)
+    bare = release.values(images, people, cloudnativepg=operated)
+    own = wall.hung(bare, images["wall"], "Wa11Wa11Wa11Wa", identities.staff, ["card"])
     profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
     chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
@@ -88,6 +89,10 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     # No guard is got round: it is what a city installs, and Kafka and PostgreSQL are spoken to by TLS.
     assert chosen["environment"] == "production"
     assert chosen["edge"] == {"kind": "gateway", "className": edge.CLASS, "annotations": {}}
+    # The wall hangs behind a Gateway of its own, which the same Traefik serves.
+    assert "wall" not in bare
+    assert chosen["wall"]["edge"]["className"] == edge.CLASS
+    assert chosen["hosts"]["wall"]["name"] == release.HOSTS["wall"]
     # What a stranger may ask of it is a city's: the run counts it.
     assert "addressRequestsPerMinute" not in chosen["tally"]["settings"]
     assert chosen["kafka"]["brokers"] == 3

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from evote_chart.settings import CHART
-from evote_cluster import discovery, nodes, watching
+from evote_cluster import discovery, nodes, probes, watching
 from evote_cluster.programs import Missing
 from evote_local.nodes.prometheus import Prometheus
 
@@ -83,7 +83,7 @@ DATABASE = {
 def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
     migration = {**AUTH, "status": {"phase": "Succeeded"}}
     leaving = {**AUTH, "metadata": {"name": "evote-auth-0", "deletionTimestamp": "2026-11-30T00:00:00Z"}}
-    places = watching.arrows([AUTH, DATABASE, migration, leaving])
+    places = probes.arrows("Prometheus", [AUTH, DATABASE, migration, leaving], watching.may_read)
     assert {place: allowed for place, (_, allowed) in places.items()} == {
         "10.244.0.9:8000": False,
         "10.244.0.9:8001": True,
@@ -95,12 +95,12 @@ def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
 
 @pytest.mark.parametrize("outcomes", [{"8000": "reached"}, {"8001": "denied"}, {"8001": None}])
 def test_an_arrow_that_is_not_as_it_must_be_is_told_of(outcomes: dict[str, str | None]) -> None:
-    places = watching.arrows([AUTH])
+    places = probes.arrows("Prometheus", [AUTH], watching.may_read)
     good = {"10.244.0.9:8000": "denied", "10.244.0.9:8001": "reached"}
-    assert len(list(watching.judge(places, good))) == 2
+    assert len(list(probes.judge(places, good))) == 2
     found = {**good, **{f"10.244.0.9:{port}": outcome for port, outcome in outcomes.items()}}
     with pytest.raises(Missing, match="evote-auth-1's port"):
-        list(watching.judge(places, {place: outcome for place, outcome in found.items() if outcome}))
+        list(probes.judge(places, {place: outcome for place, outcome in found.items() if outcome}))
 
 
 def test_what_is_reached_is_told_from_what_is_not() -> None:
@@ -108,7 +108,7 @@ def test_what_is_reached_is_told_from_what_is_not() -> None:
         there, gone = (f"127.0.0.1:{one.getsockname()[1]}" for one in (listening, other))
         other.close()
         told = subprocess.run(
-            ["bash", "-c", watching.REACH, "bash", there, gone],
+            ["bash", "-c", probes.REACH, "bash", there, gone],
             capture_output=True,
             text=True,
             check=True,

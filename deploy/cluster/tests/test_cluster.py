@@ -237,6 +237,17 @@ def test_every_program_is_pinned() -> None:
         assert all(re.fullmatch(r"[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line) for line in packages)
 
 
+def test_what_metrics_server_and_prometheus_operator_share_is_of_one_release_and_compiled_once() -> None:
+    measures = next(build for build in BUILDS if build.module == "metrics-server")
+    ours, theirs = (
+        dict(re.findall(r"^\t(\S+) (v\S+)", (build.sources / "go.mod").read_text(), re.MULTILINE))
+        for build in (measures, programs.PROMETHEUS_OPERATOR)
+    )
+    shared = ours.keys() & theirs.keys()
+    assert "k8s.io/client-go" in shared
+    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
+
+
 def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_others() -> None:
     noted = {
         "auth.vault_evidence": (9, "a"),

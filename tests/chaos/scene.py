@@ -13,8 +13,9 @@ import httpx
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_local.nodes.prometheus import Prometheus
+from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import Cast, PollingDay, Voter
-from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.referendum import CHOICES, Referendum
 from evote_local.referendum.verification import verify_as_auditor
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
@@ -62,8 +63,9 @@ class Scene:
         await self.until_shown(f'sum by (type) (evote_problems_total{{type="{problem}"}})')
 
     async def cast(self, voter: Voter) -> Cast:
-        """The voter casts anew, and has a receipt."""
-        await self.polls.cast(voter, "はい", [[0, 1, 0]], self.client)
+        """The voter casts anew, and has a receipt. The other answer each time: the count shows which ballot counted."""
+        answer = ANSWERS[len(voter.casts) % len(ANSWERS)]
+        await self.polls.cast(voter, answer, [CHOICES[answer]], self.client)
         return voter.casts[-1]
 
     async def verify(self) -> str:

@@ -35,6 +35,10 @@ def _of(service: str, instance: str = "a:1") -> str:
     return f'evote_build_info{{service="{service}",version="1",instance="{instance}"}}'
 
 
+def _in(namespace: str, service: str) -> str:
+    return f'evote_build_info{{service="{service}",version="1",instance="{service}",namespace="{namespace}"}}'
+
+
 def _check(value: int, instance: str = "a:1") -> Series:
     return {f'evote_ready{{check="kafka",instance="{instance}"}}': f"{value}x100", _of("ballot", instance): "1x100"}
 
@@ -207,6 +211,11 @@ CASES = (
         {"service": "biometric"},
     ),
     Case(
+        "EvoteTwoReleases",
+        {_in("vote", "auth"): "1x100", _in("staging", "auth"): "1x100"},
+        {_in("vote", "auth"): "1x100", _in("vote", "ballot"): "1x100"},
+    ),
+    Case(
         "EvoteServiceUnready",
         _check(0) | _check(0, "b:1"),
         _check(0) | _check(1, "b:1"),
@@ -222,9 +231,15 @@ CASES = (
     Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
     Case(  # the one that led is drained: nobody asks it any more, and nothing says yet that it is gone
         "EvoteSequencersNotOne",
-        {_LEADS: "1x5 _x100", _STANDS_BY: "0x5 _x100"},
+        {_LEADS: "0x5 _x100", _STANDS_BY: "0x100"},
         {_LEADS: "1x5 _x100", _STANDS_BY: "0x5 1x100"},
         at="3m",
+    ),
+    Case(  # read every two minutes alone
+        "EvoteSequencersNotOne",
+        dict.fromkeys((_LEADS, _STANDS_BY), "1 _x7 1 _x7 1"),
+        {_LEADS: "1 _x7 1 _x7 1", _STANDS_BY: "0 _x7 0 _x7 0"},
+        at="3m45s",
     ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),

@@ -55,7 +55,8 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
-    phase["memory_mb"] = {"tally": [10.0, 20.0, 30.0, 40.0], "anvil": [1.0] * 4, "auth": [7.0]}
+    tally = [each for each in (10.0, 20.0, 30.0, 40.0) for _ in range(10)]
+    phase["memory_mb"] = {"tally": tally, "anvil": [1.0] * 40, "auth": [7.0] * 39}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
     through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
@@ -89,6 +90,19 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
+
+
+def test_a_run_that_was_looked_at_too_seldom_says_nothing_of_memory(tmp_path: Path) -> None:
+    figures = json.loads(_figures(tmp_path).read_text())
+    figures["goals"].append({**figures["goals"][0], "name": "memory of tally grows no more"})
+    for phase in figures["phases"]:
+        phase["memory_mb"] = {"tally": [10.0] * 39}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    performance.keep(tmp_path / "figures.json", tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "memory of tally" not in text
+    assert "Memory: not judged." in text
 
 
 def test_changes_that_were_in_no_commit_are_said(tmp_path: Path) -> None:

@@ -54,8 +54,10 @@ print("ballot to auth's management:", reach(auth + "-management", 8001))
 print("ballot to PostgreSQL:", reach(database.hostname, database.port))
 print("ballot's role, its own schema:", asyncio.run(ask(own, "SELECT * FROM ballot._yoyo_migration LIMIT 1")))
 for other in others:
-    print(f"ballot's role, the schema {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
+    print(f"ballot's role, a table in {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
+    print(f"ballot's role, a row of {other}:", asyncio.run(ask(own, f"SELECT * FROM {other}._yoyo_migration")))
     print(f"ballot's password, the role evote_{other}:", asyncio.run(ask(as_role(f"evote_{other}"), "SELECT 1")))
+print("ballot's role, auth's vault:", asyncio.run(ask(own, "SELECT * FROM auth.vault_evidence")))
 """
 # Run in a pod beside the edge's: prints two lines for each service.
 _FROM_THE_EDGE: Final = """

@@ -12,13 +12,13 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from evote_local.people.face import Poses
 from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
-from evote_local.referendum.concluding import compare, meant
+from evote_local.referendum.concluding import compare, counted, read_posted
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum, Visit
@@ -138,6 +138,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 say(line)
             for line in watch.drill(databases if cloudnativepg else []):
                 say(line)
+            explained = [watching.drilled(databases if cloudnativepg else [])]
             staff, ways = people.identities.staff, ["card", "face"] if by_face else ["card"]
 
             def begin(election: str) -> tuple[Sequence[Fault], Loss | None]:
@@ -147,10 +148,15 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 release.wait_ready()
                 say(edge.wait_taken(release.NAMESPACE))
                 say(f"the wall hangs: Traefik serves {edge.wait_served({'wall': release.HOSTS['wall']})}")
+                loss = None
                 if cloudnativepg:
-                    return cnpg.faults(databases), Loss(shown, databases)
-                after = wall.hung(release.values(following, people), following["wall"], election, staff, ways)
-                return all_faults(own, shown, after, staff.scraper_token, watch.wait_leads), None
+                    faults, loss = cnpg.faults(databases), Loss(shown, databases)
+                    explained.append(loss.fires)
+                else:
+                    after = wall.hung(release.values(following, people), services["wall"], election, staff, ways)
+                    faults = all_faults(own, shown, after, staff.scraper_token, watch.wait_leads)
+                explained.extend(fault.fires for fault in faults)
+                return faults, loss
 
             def end(turnout: wall.Turnout) -> None:
                 for line in (*wall.look(watch, turnout, len(ways)), *wall.probe()):
@@ -164,7 +170,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                     say(line)
             for line in (*release.helm_test(), *probes.probe(services["ballot"]), *watching.probe()):
                 say(line)
-            say(f"since Prometheus looks, these alerts have fired: {sorted(watch.fired())}")
+            say(watch.judge(frozenset().union(*explained)))
         finally:
             people.vouching.stop()
 
@@ -206,6 +212,9 @@ def _fronts() -> Iterator[str]:
 
 class Loss:
     """All databases go with their volumes and are put back from their archives; nobody comes meanwhile, but some."""
+
+    fires: Final = cnpg.WHEN_LOST
+    """As of a :class:`Fault`."""
 
     def __init__(self, this: Mapping[str, Any], databases: Sequence[str]) -> None:
         """``this``: the values of the release that runs."""
@@ -302,8 +311,10 @@ async def _referendum(
                 await asyncio.wait_for(_shows(events, len(casts) + len(kept)), _LOGGED_WITHIN_S)
             say("who followed the turnout by one stream through the edge saw every ballot come to the log")
         say(f"{len(casts) + len(kept)} ballots were acknowledged")
-        wanted = [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]
-        await asyncio.to_thread(end, wall.Turnout(sum(wanted), len(casts) + len(kept)))
+        of_crowd = {one.tracker: one.voter for one in read_posted(folder / "crowd")} if comers else {}
+        came = {of_crowd[cast["receipt"]["tracker"]] for cast in kept}
+        voted = sum(referendum.expected_result()) + len(came)
+        await asyncio.to_thread(end, wall.Turnout(voted, len(casts) + len(kept)))
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
         archive = folder / "archive.bel"
@@ -314,7 +325,8 @@ async def _referendum(
             raise Missing(
                 f"acknowledged and not in the archive: {compared.lost}; not acknowledged: {compared.unclaimed}"
             )
-        if counts != wanted:
+        theirs = counted(compared.archived, read_posted(folder / "crowd")) if comers else [0] * len(counts)
+        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), theirs, strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
         lost, election = loss.evidence if loss else set[str](), referendum.officers.election_uuid

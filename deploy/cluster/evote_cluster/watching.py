@@ -36,6 +36,8 @@ OF_DATABASES: Final = (_NO_STANDBY, "EvoteArchivingFails", "EvoteBackupOld")
 UNREADY: Final = "EvoteServiceUnready"
 WATCHDOG: Final = "EvoteWatchdog"
 _NOBODY_LEADS: Final = "EvoteSequencersNotOne"
+_OF_THE_MACHINE: Final = frozenset({WATCHDOG, "EvoteEventLoopLate", "EvoteDatabasePoolFull"})
+"""Of the release nothing is wrong where two processors do all that others have a room of machines for."""
 _JUDGED_S: Final = 90
 """For so long rules are judged before anything happens: most pages wait for a minute."""
 _METRICS: Final = frozenset({"management", "metrics"})
@@ -195,6 +197,13 @@ class Watch:
         query = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))'
         return {labels["alertname"] for labels, _ in ask(self.url, query)}
 
+    def judge(self, explained: frozenset[str]) -> str:
+        """That nobody was told of anything but what has happened; raises :class:`Missing`."""
+        fired = self.fired()
+        if others := unexplained(fired, explained):
+            raise Missing(f"these alerts fired, and nothing that happened here explains them: {others}")
+        return f"since Prometheus looks, these alerts have fired, each by what happened: {sorted(fired)}"
+
     def _up(self) -> set[tuple[str, str]]:
         return {(labels.get("cluster", labels["job"]), labels["pod"]) for labels, _ in ask(self.url, "up == 1")}
 
@@ -215,6 +224,16 @@ class Watch:
             return {labels.get(label, "") for labels, _ in ask(self.url, query)}
 
         _wait(found, lambda told: told == wanted, f"{query} tells of {sorted(wanted)}", 180)
+
+
+def unexplained(fired: set[str], explained: frozenset[str]) -> list[str]:
+    """What of the alerts that fired is told of nothing that has happened."""
+    return sorted(fired - explained - _OF_THE_MACHINE)
+
+
+def drilled(databases: Sequence[str]) -> frozenset[str]:
+    """What :meth:`Watch.drill` lets fire."""
+    return frozenset({_NO_STANDBY} if databases else {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind"})
 
 
 def rules_of_the_chart() -> set[str]:

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, edge, erasure, nodes, programs, release, wall
+from evote_cluster import auditor, bundles, edge, erasure, faults, nodes, programs, release, wall
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -237,17 +237,6 @@ def test_every_program_is_pinned() -> None:
         assert all(re.fullmatch(r"[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line) for line in packages)
 
 
-def test_what_metrics_server_and_prometheus_operator_share_is_of_one_release_and_compiled_once() -> None:
-    measures = next(build for build in BUILDS if build.module == "metrics-server")
-    ours, theirs = (
-        dict(re.findall(r"^\t(\S+) (v\S+)", (build.sources / "go.mod").read_text(), re.MULTILINE))
-        for build in (measures, programs.PROMETHEUS_OPERATOR)
-    )
-    shared = ours.keys() & theirs.keys()
-    assert "k8s.io/client-go" in shared
-    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
-
-
 def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_others() -> None:
     noted = {
         "auth.vault_evidence": (9, "a"),
@@ -274,6 +263,26 @@ def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_
         compare(noted, {table: found for table, found in noted.items() if table != "ballot.ballots"})
     with pytest.raises(Missing, match="vault_evidence"):
         compare(noted, {**noted, "auth.vault_evidence": (7, "d")}, but=())
+
+
+def test_a_mixture_of_two_releases_is_no_release() -> None:
+    this = {name: {"image": {"repository": "r", "digest": f"sha256:{name}"}} for name in ("auth", "ledgerAnchor")}
+    this["biometric"] = {"enabled": False, "image": {"repository": "r", "digest": "sha256:none"}}
+
+    def pod(service: str, image: str, phase: str = "Running") -> dict[str, Any]:
+        labels = {"app.kubernetes.io/part-of": "evote", "app.kubernetes.io/name": service}
+        return {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"image": f"r@sha256:{image}"}]},
+            "status": {"phase": phase},
+        }
+
+    migrated = pod("auth", "next", "Succeeded")
+    whole = [pod("auth", "auth"), pod("auth", "auth"), pod("ledger-anchor", "ledgerAnchor"), migrated]
+    assert faults.other_images(faults.digests(whole), this) == []
+    mixed = faults.digests([*whole, pod("auth", "next")])
+    assert faults.other_images(mixed, this) == ["auth: ['sha256:auth', 'sha256:next']"]
+    assert faults.other_images(faults.digests(whole[:2]), this) == ["ledger-anchor: []"]
 
 
 def test_before_the_loss_and_after_it_come_some_who_need_auth() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from evote_chart.settings import CHART
-from evote_cluster import discovery, nodes, probes, watching
+from evote_cluster import cloudnativepg, discovery, faults, nodes, probes, watching
 from evote_cluster.programs import Missing
+from evote_cluster.story import Loss
 from evote_local.nodes.prometheus import Prometheus
 
 ALERTS = {
@@ -157,6 +158,29 @@ def test_it_is_seen_who_leads_and_which_alerts_fire_and_which_have(tmp_path: Pat
         finally:
             prometheus.stop()
             server.shutdown()
+
+
+def test_no_fault_explains_that_the_vote_is_not_whole() -> None:
+    rules = yaml.safe_load((CHART / "files/rules/alerts.yml").read_text())["groups"]
+    (integrity,) = ({rule["alert"] for rule in group["rules"]} for group in rules if group["name"] == "evote-integrity")
+    known = {rule["alert"] for group in rules for rule in group["rules"]}
+    own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
+    happenings = [*own, *cloudnativepg.faults([cloudnativepg.MAIN, cloudnativepg.FACES])]
+    explained = frozenset().union(
+        *(one.fires for one in happenings), Loss.fires, *map(watching.drilled, ([], ["evote-pg"]))
+    )
+    assert explained <= known
+    assert explained & integrity == {"EvoteMonitorBlind"}
+    for alert in integrity - {"EvoteMonitorBlind"}:
+        assert watching.unexplained({watching.WATCHDOG, alert, "EvoteServiceUnready"}, explained) == [alert]
+
+
+def test_a_drain_and_an_upgrade_page_nobody() -> None:
+    own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
+    assert [one.name for one in own if not one.fires] == [
+        *("a replica of ballot is killed", "node2 is drained", "upgrade to the next release", "rollback"),
+        "more replicas of ballot by load, and fewer",
+    ]
 
 
 def test_a_pod_is_named_as_prometheus_would_name_it() -> None:

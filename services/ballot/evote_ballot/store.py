@@ -402,11 +402,13 @@ async def log_size(connection: Connection) -> int:
 async def turnout(connection: Connection, election_uuid: str) -> Turnout:
     """The counts of an election."""
     row = await connection.fetchrow(
+        # Grouped, since count(DISTINCT) would sort the credentials' texts: that took as long as all the rest.
         "SELECT (SELECT count(*) FROM ballots WHERE election_uuid = $1) AS accepted,"
-        " count(*) AS logged, count(DISTINCT b.credential) AS voters,"
+        " COALESCE(sum(each.logged), 0)::bigint AS logged, count(*) AS voters,"
         " (SELECT count(*) FROM credentials JOIN elections USING (election_uuid, credentials_sha256)"
         "  WHERE election_uuid = $1) AS roll_size"
-        " FROM ballots b JOIN log_entries USING (partition, log_offset) WHERE b.election_uuid = $1",
+        " FROM (SELECT count(*) AS logged FROM ballots AS b JOIN log_entries USING (partition, log_offset)"
+        "  WHERE b.election_uuid = $1 GROUP BY b.credential) AS each",
         election_uuid,
     )
     assert row is not None  # noqa: S101 - an aggregate gives one row

@@ -16,7 +16,8 @@ from .voters import SIGNATURE_PASSWORD, USER_PIN
 
 CHROMIUM: Final = "/usr/bin/chromium"
 NOT_YET_VOTED: Final = "まだ投票していません"
-"""What each title begins with until there is a receipt."""
+VOTED_IN_DOUBT: Final = "投票できたか、まだ分かりません"
+"""What each title begins with until there is a receipt, and after a close before which a ballot had no answer."""
 _WITHIN_MS: Final = 180_000
 """However busy the machine is; the limit only ends what has failed."""
 

@@ -203,6 +203,46 @@ def test_what_no_command_of_ours_wrote_is_not_kept(changes: dict[str, object], t
         performance.keep(_figures(tmp_path, **changes), tmp_path)
 
 
+def _ratios(tmp_path: Path, version: str = "1", **ratios: float) -> Path:
+    figures = {name: {"ms": 1.0, "ratio": ratio} for name, ratio in ratios.items()}
+    path = tmp_path / "bench" / "figures.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"taken": _taken("make bench"), "version": version, "figures": figures}))
+    return path
+
+
+def _held(kept: Path) -> dict[str, float]:
+    return performance.held_ratios(performance.read_run(kept).content)
+
+
+def test_a_slower_run_is_kept_only_with_a_reason_which_the_document_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    performance.keep(_ratios(tmp_path, sign=1.0, hash=1.0), tmp_path)
+    with pytest.raises(performance.RunSlower, match=r"sign: 2\.90 times"):
+        performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path)
+    kept = performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path, "Secrets take constant time.")
+    assert re.search(r"sign +2\.9000 of the reference +2\.90", capsys.readouterr().out)
+    assert _held(kept) == {"sign": 2.9, "hash": 1.0}
+    performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path)
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "Known to be slower since 2026-11-29: sign, 2.90 times. Secrets take constant time." in text
+
+
+def test_runs_that_are_kept_one_after_the_other_do_not_creep(tmp_path: Path) -> None:
+    performance.keep(_ratios(tmp_path, sign=1.0), tmp_path)
+    assert _held(performance.keep(_ratios(tmp_path, sign=1.14), tmp_path)) == {"sign": 1.0}
+    with pytest.raises(performance.RunSlower):
+        performance.keep(_ratios(tmp_path, sign=1.16), tmp_path)
+    assert _held(performance.keep(_ratios(tmp_path, version="2", sign=1.14), tmp_path)) == {"sign": 1.14}
+
+
+def test_no_figure_is_typed_by_hand_any_more_but_those_of_three_old_runs() -> None:
+    """What is taken anew leaves the list, and nothing comes to it."""
+    recorded = {path.stem for path in performance.RUNS.glob("*.json") if performance.read_run(path).kind == "recorded"}
+    assert recorded == {"fabric", "face-http", "public-pages"}
+
+
 @pytest.mark.parametrize(
     "said", ["", "{}", '{"order": 1, "title": "t", "kind": "guessed", "taken": [], "content": []}']
 )

@@ -98,6 +98,10 @@ ASKED: dict[str, Asked] = {
     ),
     "a status": lambda connection, voter: store.find_standing(connection, ELECTION, cast_of(voter).tracker),
     "one's own ballots": lambda connection, voter: store.own_ballots(connection, ELECTION, cast_of(voter).credential),
+    "what waits for the log": lambda connection, voter: store.logged_of(connection, [(voter % 3, voter)]),
+    "what came since it was looked at": lambda connection, voter: store.ballots_between(
+        connection, {voter % 3: voter}, {voter % 3: voter + 1}, unlogged_only=False
+    ),
     "what a round's casts are judged by": lambda connection, voter: projection._admissions(
         connection, [cast_of(voter), cast_of(voter + 1)]
     ),

@@ -241,8 +241,8 @@ CASES = (
     ),
     Case(  # ballot is accepted at 600 a minute, and none is logged: the sequencer leads, and says nothing
         "EvoteBallotsUnlogged",
-        {_LEADS: "1x100", _unlogged("a:1"): "NaNx100", _unlogged("b:1"): "0x20 0+15x100"},
-        {_LEADS: "1x100", _unlogged("a:1"): "NaNx100", _unlogged("b:1"): "0 45 0 0 0x100"},
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0x20 0+15x100"},
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0 45 0 0 0x100"},
         at="7m",
     ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),

@@ -235,7 +235,7 @@ CASES = (
     Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
     Case(  # well: an upgrade, each replica of three led for a while
         "EvoteSequencerFlaps",
-        {_LEADS: "1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0"},
+        {_LEADS: "1 0 0 " * 20},
         {_LEADS: "1x10 0x100", _STANDS_BY: "0x10 1x10 0x100", 'evote_ledger_leading{instance="c:1"}': "0x20 1x100"},
         at="11m",
     ),

@@ -1,7 +1,7 @@
 """Whether a reader that waits still hears of the log: one rule for projections and tails.
 
-After an outage of a broker aiokafka's consumer may poll on without ever reaching it again, and says nothing. Where nothing
-was published meanwhile it looks like one that has caught up. So Kafka is asked now and then where the log ends.
+After an outage of a broker aiokafka's consumer may poll on without ever reaching it again, and says nothing. Where
+nothing was published meanwhile it looks like one that has caught up. So Kafka is asked now and then where the log ends.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Hearing:
         return True
 
     async def keep(self, places: Callable[[], Mapping[LogPartition, int]]) -> NoReturn:
-        """Check for ever, beside the reading: a broker that doesn't answer holds nobody up who reads from the others."""
+        """Check for ever, beside the reading: a broker that doesn't answer keeps nobody from what the others have."""
         while True:
             await self.check(places)
             await asyncio.sleep(ASKED_EVERY_S)

@@ -456,9 +456,7 @@ async def ballots_between(
         list(ends.values()),
         unlogged_only,
     )
-    return [
-        AcceptedBallot((row["partition"], row["log_offset"]), row["accepted_at"], row["is_logged"]) for row in rows
-    ]
+    return [AcceptedBallot((row["partition"], row["log_offset"]), row["accepted_at"], row["is_logged"]) for row in rows]
 
 
 async def logged_of(connection: Connection, places: Sequence[Place]) -> list[Place]:

@@ -1,4 +1,4 @@
-"""What waits for the log is seen by ballot, whatever has become of the sequencer; nothing tells of who has just cast."""
+"""What waits for the log is seen by ballot, whatever became of the sequencer; nothing tells who has just cast."""
 
 from __future__ import annotations
 

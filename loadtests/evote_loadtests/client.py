@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import math
 import os
 import signal
 import time
@@ -57,6 +58,9 @@ class Outcome:
     """Bursts of pictures, by biometric's reasons."""
     posted: Sequence[Posted] = ()
     """Every ballot that was sent, with a receipt or without."""
+    idle_from_s: float = 0
+    idle_until_s: float = math.inf
+    """The time, from the start, in which nobody came any more and no receipt was looked for either."""
 
     def add(self, other: Outcome) -> None:
         """Another client's."""
@@ -67,6 +71,8 @@ class Outcome:
         self.faces_refused = Counter(self.faces_refused) + Counter(other.faces_refused)
         self.latest_s = max(self.latest_s, other.latest_s)
         self.seconds = max(self.seconds, other.seconds)
+        self.idle_from_s = max(self.idle_from_s, other.idle_from_s)
+        self.idle_until_s = min(self.idle_until_s, other.idle_until_s)
         self.faults += other.faults
 
 
@@ -111,6 +117,10 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
         flood = Flood(target, comers.polls, voters, random, samples.append)
         outcome = Outcome(latest_s=await come(share.plan, comers.visit, flood.throw, started))
         outcome.seconds = time.perf_counter() - started
+        await asyncio.sleep(share.plan.settles_s)
+        outcome.idle_from_s = time.perf_counter() - started
+        await asyncio.sleep(share.plan.idle_s)
+        outcome.idle_until_s = time.perf_counter() - started
         outcome.missing = await comers.missing()
         outcome.kept, outcome.posted = comers.kept, comers.polls.posted
         outcome.refusals = comers.polls.measured.refusals

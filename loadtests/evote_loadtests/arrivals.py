@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
 WITHOUT_JUNK, WITH_JUNK = "without junk", "with junk"
 """The halves of a run beside a flood."""
+IDLE_BEHIND: Final = "idle, behind the crowd"
+"""Nobody comes any more: the deployment has the log of the whole run."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,15 @@ class Plan:
     """By the visit's number."""
     junk: Sequence[float]
     phases: Sequence[Phase]
+    settles_s: float = 0
+    """After the end of the last visit."""
+    idle_s: float = 0
+    """So long, behind that, nobody comes, and what the deployment then takes is looked at."""
 
     def share(self, worker: int, workers: int, people: int) -> Plan:
         """What one client process sends in: a voter's visits all come to the same one, for the later waits."""
         visits = {number: at for number, at in self.visits.items() if number % people % workers == worker}
-        return Plan(visits, self.junk[worker::workers], self.phases)
+        return replace(self, visits=visits, junk=self.junk[worker::workers])
 
     def in_order(self) -> list[tuple[float, int | None]]:
         """Each arrival with the number of the visit; None: junk."""

@@ -29,6 +29,7 @@ describe("an answer to a cast", () => {
     ["overload without an hour", () => problem(503, "overloaded"), { kind: "busy", waitS: 5, recorded: "no" }],
     ["overload for a year", () => problem(503, "overloaded", {}, 999_999), { kind: "busy", waitS: 120, recorded: "no" }],
     ["too many requests", () => problem(429, "rate-limited", {}, 0), { kind: "busy", waitS: 1, recorded: "no" }],
+    ["the hour, before the close", () => problem(503, "close-pending", {}, 3), { kind: "busy", waitS: 3, recorded: "no" }],
     ["a log that is away, perhaps behind the record", () => problem(503, "log-unavailable", {}, 2), { kind: "busy", waitS: 2, recorded: "perhaps" }],
     ["a proxy that is busy", () => new Response("<html>", { status: 503 }), { kind: "busy", waitS: 5, recorded: "perhaps" }],
     ["a refusal", () => problem(403, "election-closed"), { kind: "refused", slug: "election-closed" }],

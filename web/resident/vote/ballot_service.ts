@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
   /** Nothing came, or nothing of the service's: it may have the ballot. */
   | { readonly kind: "no-answer" }
-  /** `recorded`: whether the log may hold the ballot all the same. */
+  /** `recorded`: whether this attempt may have put the ballot into the log all the same. */
   | { readonly kind: "busy"; readonly waitS: number; readonly recorded: "perhaps" | "no" }
   /** Another ballot of the voter's stands, with this number or a larger one. */
   | { readonly kind: "earlier-ballot"; readonly lastNumber: number; readonly lastTracker: string }
@@ -19,8 +19,8 @@ export type Outcome =
 
 /** The service gives up after 15 seconds; whoever has waited longer waits for nothing. */
 const PATIENCE_MS = 20_000;
-/** Kinds of refusals of which the service says that nothing was recorded (`docs/openapi/ballot.json`). */
-const BEFORE_RECORDING: ReadonlySet<string | null> = new Set(["overloaded", "rate-limited"]);
+/** Kinds of refusals by which this attempt recorded nothing (`docs/openapi/ballot.json`); an earlier one may have. */
+const BEFORE_RECORDING: ReadonlySet<string | null> = new Set(["close-pending", "overloaded", "rate-limited"]);
 const DEFAULT_WAIT_S = 5;
 const LONGEST_WAIT_S = 120;
 

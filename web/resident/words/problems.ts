@@ -13,6 +13,7 @@ const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
   later: [
     "abandoned",
     "body-too-slow",
+    "close-pending",
     "credential-keys-unavailable",
     "database-unavailable",
     "faces-busy",

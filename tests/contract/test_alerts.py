@@ -229,6 +229,18 @@ CASES = (
     ),
     Case("EvoteSequencersNotOne", {}, {_LEADS: "1x100", _STANDS_BY: "0x100"}),
     Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
+    Case(  # the one that led is drained: nobody asks it any more, and nothing says yet that it is gone
+        "EvoteSequencersNotOne",
+        {_LEADS: "0x5 _x100", _STANDS_BY: "0x100"},
+        {_LEADS: "1x5 _x100", _STANDS_BY: "0x5 1x100"},
+        at="3m",
+    ),
+    Case(  # read every two minutes alone
+        "EvoteSequencersNotOne",
+        dict.fromkeys((_LEADS, _STANDS_BY), "1 _x7 1 _x7 1"),
+        {_LEADS: "1 _x7 1 _x7 1", _STANDS_BY: "0 _x7 0 _x7 0"},
+        at="3m45s",
+    ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvoteCardsCannotBeChecked", *_failures('evote_problems_total{type="revocation-unknown"}'), at="7m"),

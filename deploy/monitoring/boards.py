@@ -59,6 +59,11 @@ def _one(query: str, legend: str = "") -> tuple[tuple[str, str]]:
     return ((query, legend),)
 
 
+def _while_open(query: str) -> str:
+    """What it was last while an election was open, for half a day: the counts are of those that are open."""
+    return f"last_over_time(({query} > 0)[12h:1m]) or {query}"
+
+
 _ALERTS = Panel(
     "警報 / alerts firing",
     _one('ALERTS{alertstate="firing", severity=~"page|ticket"}', "{{alertname}}"),
@@ -71,14 +76,15 @@ VOTING_DAY = Board(
     "投票日 / Voting day",
     (
         (
-            Number("投票した人 / voters", _one("max(evote_turnout_voters)")),
+            Number("投票した人 / voters", _one(_while_open("max(evote_turnout_voters)"))),
             Number(
                 "投票率 / turnout",
-                _one("max(evote_turnout_voters) / max(evote_turnout_listed_voters)"),
+                _one(_while_open("max(evote_turnout_voters) / max(evote_turnout_listed_voters)")),
                 "percentunit",
             ),
             Number(
-                "受け付けた票（やり直しを含む）/ ballots, superseded ones included", _one("max(evote_turnout_ballots)")
+                "受け付けた票（やり直しを含む）/ ballots, superseded ones included",
+                _one(_while_open("max(evote_turnout_ballots)")),
             ),
             Number("台帳の大きさ / entries in the log", _one("max(evote_ledger_size_entries)")),
         ),
@@ -174,8 +180,11 @@ LOG = Board(
                 _one("sum by (witness, outcome) (rate(evote_witness_requests_total[5m]))", "{{witness}} {{outcome}}"),
             ),
             Panel(
-                "since a witness cosigned",
-                _one("time() - max by (witness) (evote_witness_last_success_timestamp_seconds > 0)", "{{witness}}"),
+                "since a witness cosigned (a day: not since the restart)",
+                _one(
+                    "clamp_max(time() - max by (witness) (evote_witness_last_success_timestamp_seconds), 24 * 3600)",
+                    "{{witness}}",
+                ),
                 "s",
             ),
         ),

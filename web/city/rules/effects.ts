@@ -47,6 +47,7 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteTwoReleases: nobody,
   EvoteServiceUnready: "stops-service",
   EvoteReplicaUnready: "slows-service",
+  EvoteReplicaDown: nobody,
   EvoteSequencersNotOne: stops("logged"),
   EvoteSequencerFlaps: slows("logged"),
   EvoteBallotsUnlogged: stops("logged"),

@@ -121,6 +121,7 @@ export const en: Words = {
     EvoteTwoReleases: "Figures of two installations are mixed (those on this screen are wrong)",
     EvoteServiceUnready: "A service doesn't work",
     EvoteReplicaUnready: "One replica of a service doesn't work",
+    EvoteReplicaDown: "A replica of a service is down",
     EvoteSequencersNotOne: "Not exactly one replica puts ballots into the log",
     EvoteSequencerFlaps: "Who puts ballots into the log changes again and again",
     EvoteBallotsUnlogged: "Ballots are accepted and do not come into the log",

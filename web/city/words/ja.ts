@@ -119,6 +119,7 @@ export const ja = {
     EvoteTwoReleases: "二つの環境の数が混ざっています（この画面の数字は正しくありません）",
     EvoteServiceUnready: "サービスが使えません",
     EvoteReplicaUnready: "サービスの一台が使えません",
+    EvoteReplicaDown: "サービスの一台が動いていません",
     EvoteSequencersNotOne: "票を記録に入れる係が、ちょうど一台ではありません",
     EvoteSequencerFlaps: "票を記録に入れる係が、何度も入れ替わっています",
     EvoteBallotsUnlogged: "受け付けた票が、公開の記録に載っていません",

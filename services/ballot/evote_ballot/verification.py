@@ -17,11 +17,10 @@ from threading import Thread
 from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypeVar
 
 from evote_belenios import native
-from evote_belenios.admission import read_order
+from evote_belenios.admission import verify_order_of
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_belenios.inspection import inspect_ballot
-from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
 from evote_platform.processes import WorkerProcesses
 
@@ -106,8 +105,8 @@ _Work: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Callabl
 class _WorkerThreads:
     """Threads in which the compiled core works.
 
-    A queue and no more: a ``ThreadPoolExecutor`` makes a future of its own for each ballot, with lock and condition, and
-    chains it to the loop's, by which the way there and back takes twice as long.
+    A queue and no more: a ``ThreadPoolExecutor`` makes a future of its own for each ballot, with lock and condition,
+    and chains it to the loop's, by which the way there and back takes twice as long.
     """
 
     def __init__(self, workers: int) -> None:
@@ -173,9 +172,7 @@ def _check(election_json: str, cast: BallotAccepted) -> Examined:
     except BeleniosError as error:
         return Examined((), BadSignature(error.rule, error.section, error.detail))
     try:
-        verify_order(
-            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
-        )
+        verify_order_of(cast)
     except BeleniosError as error:
         return Examined((), InvalidOrder(error.rule, error.section, error.detail))
     try:

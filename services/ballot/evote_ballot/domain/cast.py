@@ -94,8 +94,10 @@ def ciphertext_digests(ballot: str) -> tuple[str, ...]:
 
 
 def examined_when_opened(cast: BallotAccepted) -> ExaminedCast:
-    """What a record of a cast says by itself, of which :func:`open_cast` has made tracker and beginning from the ballot,
-    and whose order statement was verified: as ``examine_cast`` finds it."""
+    """What a record of a cast says by itself, as ``examine_cast`` finds it.
+
+    For one that :func:`open_cast` has made, from the ballot alone, and whose order statement was verified since.
+    """
     return ExaminedCast(cast, base64.b64decode(f"{cast.tracker}="), None)
 
 

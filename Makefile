@@ -86,8 +86,9 @@ down: $(INSTALLED) ## Stop what `make up` started
 # Each stops, breaks or replaces parts of a platform of its own, and waits for what it does about that.
 FAULT_TESTS := tests/chaos tests/e2e/test_two_releases.py
 
-test: $(INSTALLED) ## Lint, isolated imports, the web front, unit, contract, integration and end-to-end tests
-	@$(MAKE) --no-print-directory --output-sync --jobs 2 lint isolation web-lint web-test
+# Helm and its like first: on a fresh machine their compiler is what all else waits for.
+test: $(INSTALLED) ## Lint, isolated imports, the web front, the rendered chart, unit, contract, integration and end-to-end tests
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 chart-tools lint isolation web-lint web-test
 	@$(PYTEST) $(addprefix --ignore ,$(FAULT_TESTS))
 
 test-faults: $(INSTALLED) ## Parts of a running platform fail, lie and are replaced by the next release
@@ -133,23 +134,24 @@ structure: $(INSTALLED) ## Files, arrows, floors, lengths of functions, copies: 
 format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-isolation: $(INSTALLED) ## Import each deployable from an environment with only its declared dependencies
-	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode; do \
+isolation: $(INSTALLED) ## Import each deployable, and the load tests, from an environment with only its declared dependencies and no other service
+	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode evote-loadtests; do \
 	  environment=$$(mktemp -d); \
 	  UV_PROJECT_ENVIRONMENT=$$environment .tools/bin/uv sync --package $$package --no-dev --frozen --quiet; \
 	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \
+	  for service in $(SERVICES); do \
+	    if [ $$service != $$package ] && (cd / && $$environment/bin/python -c "import $${service//-/_}" 2>/dev/null); then \
+	      echo "$$package brings $$service with it" >&2; exit 1; fi; done; \
 	  rm -rf $$environment; echo "$$package imports from its own environment"; done
 
 events: $(INSTALLED) ## Regenerate the event schemas in docs/events and docs/kafka-acls.json
 	@$(RUN) python -m evote_eventlog.schemas docs/events
 	@$(RUN) python -m evote_eventlog.access docs/kafka-acls.json
 
-chart-tools: $(INSTALLED) ## Build Helm, helm-unittest and kubeconform, and fetch schemas, into .tools/chart (minutes, once)
+chart-tools: $(INSTALLED) ## Build Helm, helm-unittest and kubeconform, and fetch schemas, into .tools/chart (minutes, once for a machine)
 	@deploy/helm/tools.sh
 
-# Not part of `make test`: its programs take minutes to build. What needs none of them is in tests/contract/test_chart.py.
 chart: chart-tools ## Render the chart for each profile, and hold it to schemas, settings, arrows and its own refusals
-	@.tools/chart/bin/helm-unittest --strict deploy/helm/evote
 	@$(RUN) pytest -q tests/contract/test_chart.py deploy/helm/tests
 
 images: $(INSTALLED) ## Build images without a registry, their contents and digests, into .cache/images: make images [PARTS="auth ballot"] [REGISTRY=registry.example.jp/evote] [KEY=(PEM that signs their provenance)]
@@ -232,11 +234,11 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 	@$(RUN) python contracts/ethereum/compile.py
 
 .PHONY: bench performance
-bench: $(INSTALLED) ## What became slower than in the last release, as ratios to a reference of the same run: make bench [STRICT=1]
+bench: $(INSTALLED) ## What became slower than this version's first kept run, as ratios to a reference of the same run: make bench [STRICT=1]
 	@$(RUN) python -m benchmarks.bench $(if $(STRICT),--strict)
 
-performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json, or what demo and bench-… wrote]
-	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP))
+performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json, or what demo and bench-… wrote] [SLOWER="why a slower bench is kept"]
+	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP)) $(if $(SLOWER),--slower '$(SLOWER)')
 
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@$(RUN) python -m benchmarks.bench_web

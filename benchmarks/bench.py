@@ -1,4 +1,4 @@
-"""What of the arithmetic, the log and the records became slower since the last release (``make bench``, minutes).
+"""What of the arithmetic, the log and the records became slower in this version (``make bench``, minutes).
 
 Each figure is a processor's time, and stands beside that of a reference in the same round: what the standard library
 and ``cryptography`` take for work that no release changes. So the machine's speed, and most of what else it does,
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -46,12 +47,11 @@ from evote_tlog.merkle import Frontier, leaf_hash
 from tqdm import tqdm
 
 from benchmarks.bench_verify import make_archive
-from benchmarks.performance import RUNS
+from benchmarks.performance import RUNS, held_ratios, slower_than
 
 Work = Callable[[], object]
 BASELINE: Final = RUNS / "ratios.json"
 ROUNDS: Final = 5
-SLOWER: Final = 1.15
 _AT_LEAST_S: Final = 0.2
 """Of a processor, for one figure in one round."""
 _LEAVES: Final = 2_000
@@ -66,15 +66,6 @@ class Figure:
     ms: float
     ratio: float
     """To the reference of the same round; the median of all rounds."""
-
-
-@dataclass(frozen=True)
-class Slower:
-    """A figure that has grown by more than :data:`SLOWER`."""
-
-    name: str
-    ratio: float
-    """Of the ratio now to that of the last release."""
 
 
 def reference() -> None:
@@ -216,14 +207,9 @@ def figures_of(
     return {name: Figure(min(times[name]) * 1000, statistics.median(ratios[name])) for name in named}
 
 
-def slower_than(baseline: Mapping[str, Any], figures: Mapping[str, Figure]) -> list[Slower]:
-    """What has become slower than in a committed run, the worst first."""
-    found = [
-        Slower(name, figure.ratio / before["ratio"])
-        for name, figure in figures.items()
-        if (before := baseline.get(name)) is not None
-    ]
-    return sorted((one for one in found if one.ratio > SLOWER), key=lambda one: -one.ratio)
+def version() -> str:
+    """Of the project, which its releases go by."""
+    return str(tomllib.loads((RUNS.parents[1] / "pyproject.toml").read_text())["project"]["version"])
 
 
 def main() -> int:
@@ -237,18 +223,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         figures = figures_of(dict(works(Path(name))))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    written = {"taken": taken, "figures": {name: asdict(figure) for name, figure in figures.items()}}
+    written = {
+        "taken": taken,
+        "version": version(),
+        "figures": {name: asdict(figure) for name, figure in figures.items()},
+    }
     (arguments.out / "figures.json").write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n")
     baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else None
-    before: Mapping[str, Any] = {} if baseline is None else baseline["content"]["figures"]
+    held = {} if baseline is None else held_ratios(baseline["content"])
     for name, figure in figures.items():
-        then = f"{figure.ratio / before[name]['ratio']:5.2f} of the last release" if name in before else "new"
+        then = f"{figure.ratio / held[name]:5.2f} of what it is held against" if name in held else "new"
         print(f"{name:<58} {figure.ms:10.3f} ms  {figure.ratio:8.4f} of the reference  {then}")
-    slower = slower_than(before, figures)
-    for one in slower:
-        print(f"SLOWER {one.name}: {one.ratio:.2f} times what it took in the last release")
-    release = "no release is committed" if baseline is None else f"held against {baseline['taken'][0]['commit'][:9]}"
-    print(f"{len(slower)} of {len(figures)} slower by more than 15 % ({release}); {time.perf_counter() - begun:.0f} s")
+    slower = slower_than(held, {name: figure.ratio for name, figure in figures.items()})
+    for name, times in slower.items():
+        print(f"SLOWER {name}: {times:.2f} times what it is held against")
+    against = "no run is kept" if baseline is None else f"held against version {baseline['content']['version']}"
+    print(f"{len(slower)} of {len(figures)} slower by more than 15 % ({against}); {time.perf_counter() - begun:.0f} s")
     return 1 if slower and arguments.strict else 0
 
 

@@ -7,12 +7,14 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from evote_images.build import OUT
 from evote_images.check import fault_of_start, unpack
 from evote_images.parts import PARTS, Part
+from evote_images.provenance import revision_of
 from evote_local.referendum.taken import taken_by
 
 from benchmarks.performance import Row
@@ -41,6 +43,11 @@ def row_of(part: Part) -> Row:
     return [f"evote-{part.name}", archive.stat().st_size / _MB, unpacked / _MB, took[0], statistics.median(took)]
 
 
+def of_another_commit(archives: Mapping[str, Path], commit: str) -> list[str]:
+    """Whose figures this run would give to a commit that they are not of; ``commit`` as the run's head has it."""
+    return [name for name, archive in archives.items() if revision_of(archive) != commit.removesuffix("-dirty")]
+
+
 def main() -> int:
     """Of all that were built."""
     taken = taken_by("make bench-images")
@@ -48,6 +55,9 @@ def main() -> int:
     built = [part for name, part in PARTS.items() if (OUT / f"{name}.tar").exists()]
     if not built:
         print("No image was built: make images")
+        return 1
+    if others := of_another_commit({part.name: OUT / f"{part.name}.tar" for part in built}, taken["commit"]):
+        print(f"Built of another commit than the sources here: {', '.join(others)}: make images")
         return 1
     tell(
         "images",

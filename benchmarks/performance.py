@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from evote_loadtests.goals import IDLE, RELEASES, STEADY, each_process_ms, growth
-from evote_local.people.observed import is_the_citys
+from evote_loadtests.goals import (
+    IDLE,
+    RELEASES,
+    STEADY,
+    TOO_FEW_LOOKS,
+    each_process_ms,
+    growth_by_process,
+    is_of_memory,
+)
 
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
@@ -23,6 +31,19 @@ DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
 _KINDS: Final = ("recorded", "goals", "load", "ratios", "referendum", "tables", "verification")
 Cell = str | float | None
 Row = Sequence[Cell]
+
+
+SLOWER: Final = 1.15
+"""What takes so many times what it is held against is slower."""
+
+
+class RunSlower(Exception):
+    """A run of ``make bench`` that nobody keeps by accident: ``slower`` by how many times, by what is."""
+
+    def __init__(self, slower: Mapping[str, float]) -> None:
+        named = "; ".join(f"{name}: {times:.2f} times" for name, times in slower.items())
+        super().__init__(f'slower than what it is held against, so say why: SLOWER="…" make performance … ({named})')
+        self.slower = slower
 
 
 class RunUnreadable(Exception):
@@ -130,6 +151,9 @@ def markdown(blocks: Sequence[Any]) -> Iterator[str]:
 
 
 def _goals(figures: dict[str, Any]) -> Iterator[str]:
+    phases = {phase["name"]: phase for phase in figures["phases"]}
+    steady = phases[STEADY]
+    grown = growth_by_process(steady["memory_mb"], steady["accepted"])
     yield ""
     rows = [
         [
@@ -139,6 +163,8 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
             "met" if goal["met"] else "**missed**",
         ]
         for goal in figures["goals"]
+        # Runs of a minute or two had rows of memory once.
+        if grown or not is_of_memory(goal["name"])
     ]
     yield from _table(["goal", "at most", "figure", ""], rows)
     yield ""
@@ -159,7 +185,6 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
             + [["gave up", f"{figures['gave_up']:,}", "-", "-", "-"]],
         )
         yield ""
-    phases = {phase["name"]: phase for phase in figures["phases"]}
     idle = phases[IDLE]
     release, ballot = (
         each_process_ms(
@@ -176,14 +201,14 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
         [[name, f"{release[name]:.2f}", f"{ballot[name]:.2f}"] for name in ballot],
     )
     yield ""
-    steady = phases[STEADY]
-    found = {name: growth(memory, steady["accepted"]) for name, memory in sorted(steady["memory_mb"].items())}
+    if not grown:
+        yield TOO_FEW_LOOKS
+        return
     yield from _table(
         ["memory, by the medians of the second and the last quarter", "before, MB", "grown, MB", "kB a ballot"],
         [
             [name, f"{one.before_mb:.1f}", f"{one.grown_mb:.1f}", f"{one.kb_a_ballot:.2f}"]
-            for name, one in found.items()
-            if one is not None and is_the_citys(name)
+            for name, one in grown.items()
         ],
     )
 
@@ -243,8 +268,14 @@ def _load(figures: dict[str, Any]) -> Iterator[str]:
 
 def _ratios(figures: dict[str, Any]) -> Iterator[str]:
     yield ""
-    rows = [[name, _figure(one["ms"]), f"{one['ratio']:.3g}"] for name, one in figures["figures"].items()]
-    yield from _table(["of one processor", "ms", "of the reference's time"], rows)
+    rows = [
+        [name, _figure(one["ms"]), f"{one['ratio']:.3g}", f"{one['held']:.3g}", f"{one['ratio'] / one['held']:.2f}"]
+        for name, one in figures["figures"].items()
+    ]
+    yield from _table(["of one processor", "ms", "of the reference's time", "held against", "times that"], rows)
+    for one in figures["slower"]:
+        yield ""
+        yield f"Known to be slower since {one['date']}: {one['what']}, {one['times']:.2f} times. {one['why']}"
 
 
 def _referendum(figures: dict[str, Any]) -> Iterator[str]:
@@ -322,8 +353,46 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def keep(path: Path, folder: Path = RUNS) -> Path:
-    """Take a run over that a command has just written; the file among the runs. Raises :class:`RunUnreadable`."""
+def slower_than(held: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    """What takes over :data:`SLOWER` times the ratio that it is held against, and how many times; the worst first."""
+    times = {name: ratio / held[name] for name, ratio in now.items() if name in held}
+    return dict(sorted(((name, by) for name, by in times.items() if by > SLOWER), key=lambda one: -one[1]))
+
+
+def held_ratios(content: Mapping[str, Any]) -> dict[str, float]:
+    """What the works of a later run are held against: this version's first figures, and what is known to be slower."""
+    return {name: one["held"] for name, one in content["figures"].items()}
+
+
+def _held(figures: dict[str, Any], date: str, before: Mapping[str, Any] | None, why_slower: str) -> dict[str, Any]:
+    """A run of ``make bench`` with what each work is held against; raises :class:`RunSlower`.
+
+    Another run of the same version moves nothing: else it would slow down by a tenth each time, unseen. The first run
+    of another version is what that version is held against. Neither may be slower unless somebody says why.
+    """
+    now = {name: one["ratio"] for name, one in figures["figures"].items()}
+    held = {} if before is None else held_ratios(before)
+    known = [] if before is None or before["version"] != figures["version"] else before["slower"]
+    slower = slower_than(held, now)
+    for name, ratio in now.items():
+        print(f"{name:<58} {ratio:8.4f} of the reference", f"{ratio / held[name]:5.2f}" if name in held else "  new")
+    if slower and not why_slower:
+        raise RunSlower(slower)
+    told = [{"what": name, "times": times, "date": date, "why": why_slower} for name, times in slower.items()]
+    stays = {} if before is None or before["version"] != figures["version"] else held
+    works = {
+        name: {**one, "held": now[name] if name in slower else stays.get(name, now[name])}
+        for name, one in figures["figures"].items()
+    }
+    return {**figures, "figures": works, "slower": [*known, *told]}
+
+
+def keep(path: Path, folder: Path = RUNS, why_slower: str = "") -> Path:
+    """Take a run over that a command has just written; the file among the runs.
+
+    Raises :class:`RunUnreadable`, and :class:`RunSlower` where it is of ``make bench``, is slower than the kept one
+    and nobody says why.
+    """
     figures = json.loads(path.read_text())
     kind, name = _kind_and_name(figures)
     if kind is None or not figures.get("taken"):
@@ -336,6 +405,9 @@ def keep(path: Path, folder: Path = RUNS) -> Path:
     except TypeError as error:
         # Nobody knows any more which tree that was: the one that keeps it may be another.
         raise RunUnreadable(path, f"it doesn't say how it was taken ({error}): take it anew") from error
+    if kind == "ratios":
+        before = json.loads(run.read_text())["content"] if run.exists() else None
+        figures = _held(figures, taken["date"], before, why_slower)
     text = json.dumps(
         {"order": order, "title": title, "kind": kind, "taken": [taken], "content": figures},
         ensure_ascii=False,
@@ -401,7 +473,7 @@ PLACES: Final = {
     "verification-2048": (40, "Verification beside other programs, BELENIOS-2048"),
     "verification-growth": (41, "Verification of archives of growing size"),
     "images": (88, "Images: size and start"),
-    "ratios": (95, "What is held against the last release"),
+    "ratios": (95, "What became slower, and what did not"),
 }
 
 
@@ -411,9 +483,13 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="what a command wrote: load-out/figures.json, demo-out/figures.json, bench-out/….json"
     )
+    parser.add_argument("--slower", default="", help="why a run of make bench that is slower is kept all the same")
     arguments = parser.parse_args()
     if arguments.keep is not None:
-        print(keep(arguments.keep))
+        try:
+            print(keep(arguments.keep, why_slower=arguments.slower))
+        except (RunSlower, RunUnreadable) as error:
+            sys.exit(str(error))
     DOCUMENT.write_text(document(read_runs()))
 
 

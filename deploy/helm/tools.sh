@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts what `make chart` runs into .tools/chart: helm, helm-unittest and kubeconform, built from pinned sources of the Go module proxy,
+# Puts what `make test` and `make chart` run into .tools/chart: helm, helm-unittest and kubeconform, built from pinned sources of the Go module proxy,
 # and the schemas of Kubernetes and of the operators. Safe to repeat. Needs no root: where there is no Go of its time, one is put
 # beside them.
 set -euo pipefail
@@ -44,7 +44,8 @@ for tool in kubeconform helm helm-unittest; do
   sums=deploy/helm/tools/$tool/go.sum
   cmp -s "$sums" "$INTO/$tool.sum" && continue
   echo "Building $tool"
-  (cd "deploy/helm/tools/$tool" && nice "$go" build -ldflags="-s -w" -o "$INTO/bin/" tool)
+  # Fetched first, for that says nothing: a build names each module.
+  (cd "deploy/helm/tools/$tool" && "$go" mod download && nice "$go" build -ldflags="-s -w" -o "$INTO/bin/" tool)
   cp "$sums" "$INTO/$tool.sum"
 done
 

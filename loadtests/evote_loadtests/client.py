@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import math
 import os
 import signal
 import time
@@ -22,7 +23,7 @@ from random import Random
 from typing import Any
 
 from evote_local.people.target import Letters, Target, face_way, read_credentials, read_letters, read_target, voters_of
-from evote_local.people.voters import Refusal, Voter
+from evote_local.people.voters import Posted, Refusal, Voter
 
 from .arrivals import Plan
 from .crowd import Comers, Crowd, Kept, Sample, open_polls
@@ -55,15 +56,23 @@ class Outcome:
     """What went wrong otherwise than as an answer to one voter."""
     faces_refused: Mapping[str, int] = field(default_factory=dict)
     """Bursts of pictures, by biometric's reasons."""
+    posted: Sequence[Posted] = ()
+    """Every ballot that was sent, with a receipt or without."""
+    idle_from_s: float = 0
+    idle_until_s: float = math.inf
+    """The time, from the start, in which nobody came any more and no receipt was looked for either."""
 
     def add(self, other: Outcome) -> None:
         """Another client's."""
         self.kept = [*self.kept, *other.kept]
         self.missing = [*self.missing, *other.missing]
+        self.posted = [*self.posted, *other.posted]
         self.refusals = [*self.refusals, *other.refusals]
         self.faces_refused = Counter(self.faces_refused) + Counter(other.faces_refused)
         self.latest_s = max(self.latest_s, other.latest_s)
         self.seconds = max(self.seconds, other.seconds)
+        self.idle_from_s = max(self.idle_from_s, other.idle_from_s)
+        self.idle_until_s = min(self.idle_until_s, other.idle_until_s)
         self.faults += other.faults
 
 
@@ -108,8 +117,13 @@ async def _day(share: Share, pipe: Connection) -> Outcome:
         flood = Flood(target, comers.polls, voters, random, samples.append)
         outcome = Outcome(latest_s=await come(share.plan, comers.visit, flood.throw, started))
         outcome.seconds = time.perf_counter() - started
+        await asyncio.sleep(share.plan.settles_s)
+        outcome.idle_from_s = time.perf_counter() - started
+        await asyncio.sleep(share.plan.idle_s)
+        outcome.idle_until_s = time.perf_counter() - started
         outcome.missing = await comers.missing()
-        outcome.kept, outcome.refusals = comers.kept, comers.polls.measured.refusals
+        outcome.kept, outcome.posted = comers.kept, comers.polls.posted
+        outcome.refusals = comers.polls.measured.refusals
         outcome.faces_refused = comers.polls.measured.faces_refused
         teller.cancel()
         pipe.send(samples)

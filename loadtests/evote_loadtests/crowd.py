@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import httpx
 from evote_local.people.face import FaceWay
 from evote_local.people.target import Target
-from evote_local.people.voters import Cast, PollingDay, Voter, VoterRefused, open_client
+from evote_local.people.voters import Cast, PollingDay, Posted, Voter, VoterRefused, open_client
 
 LOOK, RELEASE, BY_PHONE, BY_FACE, JUDGED, CAST, LOGGED, WITNESSED, ANCHORED, BOARD, TURNOUT, VISIT = (
     "look at the election",
@@ -210,6 +210,6 @@ async def open_polls(target: Target, executor: Executor, random: Random, face: F
     )
 
 
-def write_kept(kept: Sequence[Kept]) -> str:
-    """One ballot a line, in the order of their receipts: what the count is held against."""
-    return "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in kept)
+def write_lines(ballots: Sequence[Kept] | Sequence[Posted]) -> str:
+    """One ballot a line: those with a receipt, or all that were posted, which archive and count are held against."""
+    return "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in ballots)

@@ -14,17 +14,13 @@ from typing import Any, Final
 from evote_local.people.latencies import percentiles
 from evote_local.people.observed import Fault, Seen, is_the_citys
 
-from .arrivals import WITH_JUNK, WITHOUT_JUNK, Phase, Plan
+from .arrivals import IDLE_BEHIND, WITH_JUNK, WITHOUT_JUNK, Phase, Plan
 from .client import Outcome
-from .crowd import ANCHORED, CAST, LOGGED, VISIT, WAYS, Sample
+from .crowd import CAST, VISIT, WAYS, Sample
 from .rush import GAVE_UP, UNANSWERED
 
-_LATE_S: Final = 1.0
-"""A client that is so late with an arrival measures itself."""
 _ATTEMPTS: Final = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 60))
 """Told together."""
-ANCHORED_WITHIN_S: Final = 300.0
-"""On a chain that takes a block every few seconds, or minutes."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +146,7 @@ def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figure
         through=list(_through(run.samples)),
         gave_up=sum(sample.name == GAVE_UP for sample in run.samples),
         faces_refused=dict(outcome.faces_refused),
-        phases=[_phase(phase, run) for phase in run.plan.phases],
+        phases=[_phase(phase, run) for phase in [*run.plan.phases, *_behind(run)]],
         injected=[fault.name for fault in run.injected],
     )
 
@@ -210,6 +206,13 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
     )
 
 
+def _behind(run: Run) -> Iterator[Phase]:
+    """The time behind the crowd; not where its clients were so far apart that little of it is common to all."""
+    begins_s, seconds = run.outcome.idle_from_s, run.outcome.idle_until_s - run.outcome.idle_from_s
+    if run.plan.idle_s and run.outcome.started and run.plan.idle_s / 2 <= seconds < math.inf:
+        yield Phase(IDLE_BEHIND, begins_s, seconds)
+
+
 def _spent(seen: Sequence[Seen], begun: float, ended: float) -> Mapping[str, float]:
     """Processor time of each process between two moments; between two looks it is taken to be spent evenly."""
     names = dict.fromkeys(name for look in seen for name in look.processes)
@@ -253,17 +256,6 @@ def faults_of(figures: Figures, run: Run) -> Iterator[str]:
     ended = len(outcome.kept) + sum(sample.name == VISIT for sample in failed)
     if figures.profile != "goals" and ended < figures.visits:
         yield f"{ended} of {figures.visits} visits ended"
-
-
-def goals_missed(run: Run, figures: Figures, anchored_within_s: float = ANCHORED_WITHIN_S) -> Iterator[str]:
-    """The goals of what 99 of 100 wait that this run doesn't reach: one line each."""
-    if figures.latest_arrival_s > _LATE_S:
-        yield f"the client let somebody in {figures.latest_arrival_s:.1f} s late: it needs a machine of its own"
-    for name, within_s in {CAST: 1.0, LOGGED: 5.0, ANCHORED: anchored_within_s}.items():
-        served = sorted(sample.seconds for sample in run.samples if sample.name == name and sample.fault is None)
-        seconds = served[max(0, math.ceil(0.99 * len(served)) - 1)] if served else 0.0
-        if seconds > within_s:
-            yield f"{name}: 99% within {seconds:.2f} s, and not {within_s:g} s"
 
 
 def save(figures: Figures, path: Path, **beside: object) -> None:

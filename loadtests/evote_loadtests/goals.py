@@ -1,7 +1,8 @@
 """The goals of a deployment's services on two quiet cores, and the run that holds all of them against figures.
 
 Nobody comes for a while; then some fetch their credentials; then ballots come that were made beforehand, at a rate
-that must be borne, and at one that needn't be.
+that must be borne, and at one that needn't be; then nobody comes again. Any other run has goals of its own, of what
+people wait.
 """
 
 from __future__ import annotations
@@ -15,14 +16,27 @@ from typing import Final
 
 from evote_local.people.observed import is_no_voters, is_the_citys
 
-from .arrivals import PROFILES, Phase, Plan
-from .figures import Figures, PhaseFigures
+from .arrivals import IDLE_BEHIND, PROFILES, Phase, Plan
+from .crowd import ANCHORED, CAST, LOGGED
+from .figures import Figures, PhaseFigures, Run
+from .rush import ATTEMPTS
 
 IDLE, RELEASES, STEADY, CROWDED = "idle", "releases", "steady", "crowded"
+_MEMORY: Final = "memory of "
 _STARTS_AFTER_S: Final = 2.0
 """The client's own start isn't of the first phase."""
 _FLAT_SHARE, _FLAT_MB = 0.10, 16.0
 """Memory is flat that grows by no more, of what there was or in all: interpreters and pools fill up for a while."""
+_FLAT_KB_A_BALLOT: Final = 0.5
+"""And of each ballot no more stays: that of a city of 240,000 voters, a third of whom cast again, would be 160 MB."""
+_LOOKS: Final = 10
+"""In a quarter of a phase: the median of fewer says nothing of how memory grew."""
+TOO_FEW_LOOKS: Final = (
+    f"Memory: not judged. A quarter of the phase has fewer than {_LOOKS} looks at the processes, too few to say "
+    "whether one grows."
+)
+ANCHORED_WITHIN_S: Final = 300.0
+"""On a chain that takes a block every few seconds, or minutes."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +52,23 @@ class Rate:
         return round(self.per_s * self.seconds)
 
 
-Run = Mapping[str, Rate]
-RUNS: Final[Mapping[str, Run]] = {
+Rates = Mapping[str, Rate]
+RUNS: Final[Mapping[str, Rates]] = {
     "full": {IDLE: Rate(0, 60), RELEASES: Rate(10, 20, 10), STEADY: Rate(50, 600, 15), CROWDED: Rate(150, 60, 5)},
     "flood": {IDLE: Rate(0, 15), RELEASES: Rate(10, 5, 5), STEADY: Rate(50, 30, 8), CROWDED: Rate(400, 30, 10)},
     "short": {IDLE: Rate(0, 15), RELEASES: Rate(10, 5, 5), STEADY: Rate(50, 30, 8), CROWDED: Rate(150, 10, 5)},
 }
+_SETTLES_S: Final = 10.0
+"""Behind the last visit: then the log, witnesses and chain have what came."""
 
 
-def people_of(run: Run) -> tuple[int, int]:
+def people_of(run: Rates) -> tuple[int, int]:
     """How many come with a card, for a credential, and how many with one, to cast."""
     return run[RELEASES].arrivals, run[STEADY].arrivals + run[CROWDED].arrivals
 
 
-def plan_of(run: Run, random: Random) -> Plan:
-    """All arrivals: the first visits are those with a card."""
+def plan_of(run: Rates, random: Random) -> Plan:
+    """All arrivals: the first visits are those with a card. Behind them nobody comes for as long as before them."""
     visits: dict[int, float] = {}
     phases, at = [], _STARTS_AFTER_S
     for name, rate in run.items():
@@ -60,7 +76,7 @@ def plan_of(run: Run, random: Random) -> Plan:
         for moment in PROFILES["constant"].arrivals(rate.arrivals, rate.seconds, random):
             visits[len(visits)] = at + moment
         at += rate.seconds + rate.settles_s
-    return Plan(visits, [], phases)
+    return Plan(visits, [], phases, settles_s=_SETTLES_S, idle_s=run[IDLE].seconds)
 
 
 @dataclass(frozen=True)
@@ -77,26 +93,49 @@ class Goal:
         # A figure that isn't there (not a number) meets nothing.
         return self.figure <= self.at_most
 
+    def __str__(self) -> str:
+        reached = "not measured" if math.isnan(self.figure) else f"{self.figure:.4g} {self.unit}"
+        return f"{self.name}: {reached}, and not {self.at_most:.4g}"
+
+
+def waits_of(run: Run, figures: Figures, anchored_within_s: float = ANCHORED_WITHIN_S) -> Iterator[Goal]:
+    """The goals of any run: what 99 of 100 wait, where somebody waited for it at all."""
+    yield _of_client(figures)
+    for name, within_s in {CAST: 1.0, LOGGED: 5.0, ANCHORED: anchored_within_s}.items():
+        served = sorted(sample.seconds for sample in run.samples if sample.name == name and sample.fault is None)
+        seconds = served[math.ceil(0.99 * len(served)) - 1] if served else math.nan
+        yield Goal(f"{name}, of 99%", within_s, seconds, "s")
+
 
 def goals_of(figures: Figures) -> Iterator[Goal]:
     """Each goal beside its figure."""
     phases = {phase.name: phase for phase in figures.phases}
     idle, releases, steady, crowded = (phases[name] for name in (IDLE, RELEASES, STEADY, CROWDED))
+    behind = phases.get(IDLE_BEHIND)
     for whose, processes in ((is_the_citys, "the city's processes"), (is_no_voters, "with witnesses and chain")):
         idle_cores = idle.cores(whose)
         release = _each_ms(releases, releases.released, whose, idle_cores)
         ballot = _each_ms(steady, steady.accepted, whose, idle_cores)
         yield Goal(f"idle stack, {processes}", 0.3, idle_cores, "cores")
+        behind_cores = math.nan if behind is None else behind.cores(whose)
+        yield Goal(f"idle stack behind the crowd, {processes}", 0.3, behind_cores, "cores")
         yield Goal(f"a release, {processes}", 25, release, "ms of a processor")
         yield Goal(f"a ballot, {processes}", 6, ballot, "ms of a processor")
     yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
     rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
     yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
     yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "attempts")
+    yield Goal(f"gave up after {ATTEMPTS} attempts", 0, figures.gave_up, "ballots")
     yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
     for name, one in grown(steady).items():
-        yield Goal(f"memory of {name} grows no more", max(_FLAT_MB, one.before_mb * _FLAT_SHARE), one.grown_mb, "MB")
-    yield Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
+        yield Goal(f"{_MEMORY}{name} grows no more", max(_FLAT_MB, one.before_mb * _FLAT_SHARE), one.grown_mb, "MB")
+        yield Goal(f"{_MEMORY}{name}, of each ballot", _FLAT_KB_A_BALLOT, one.kb_a_ballot, "kB")
+    yield _of_client(figures)
+
+
+def _of_client(figures: Figures) -> Goal:
+    """One that is late measures itself, and needs a machine of its own."""
+    return Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
 
 
 def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
@@ -157,9 +196,12 @@ class Growth:
 
 
 def growth(memory: Sequence[float], ballots: int) -> Growth | None:
-    """Of a process whose ``memory``, in MB, was looked at evenly while so many ``ballots`` came; None: too seldom."""
+    """Of a process whose ``memory``, in MB, was looked at evenly while so many ``ballots`` came.
+
+    None: it was looked at too seldom, as in a run of a minute or two.
+    """
     quarter = len(memory) // 4
-    if not quarter:
+    if quarter < _LOOKS:
         return None
     before, after = median(memory[quarter : 2 * quarter]), median(memory[-quarter:])
     # Half of the phase lies between the two middles.
@@ -167,14 +209,27 @@ def growth(memory: Sequence[float], ballots: int) -> Growth | None:
 
 
 def grown(phase: PhaseFigures) -> Mapping[str, Growth]:
-    """How much each of the city's processes grew."""
-    found = {name: growth(memory, phase.accepted) for name, memory in sorted(phase.memory_mb.items())}
-    return {name: one for name, one in found.items() if one is not None and is_the_citys(name)}
+    """How much each of the city's processes grew, of those that were looked at often enough."""
+    return growth_by_process(phase.memory_mb, phase.accepted)
+
+
+def growth_by_process(memory_mb: Mapping[str, Sequence[float]], ballots: int) -> Mapping[str, Growth]:
+    """:func:`growth` of the city's processes, for those that have one."""
+    found = {name: growth(memory, ballots) for name, memory in sorted(memory_mb.items()) if is_the_citys(name)}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def is_of_memory(goal: str) -> bool:
+    """Whether a goal of that name says something of memory."""
+    return goal.startswith(_MEMORY)
 
 
 def memory_table(figures: Figures) -> Iterator[str]:
     """What each process grew by while ballots came at the rate that must be borne, as a Markdown table."""
     steady = next(phase for phase in figures.phases if phase.name == STEADY)
+    if not grown(steady):
+        yield TOO_FEW_LOOKS
+        return
     yield "| memory | before, MB | grown, MB | kB a ballot |"
     yield "|---|---|---|---|"
     for name, one in grown(steady).items():

@@ -25,8 +25,8 @@ from . import goals
 from .arrivals import PROFILES, Plan, plan_of
 from .client import Outcome, Share
 from .comparison import compared
-from .crowd import Sample, write_kept
-from .figures import ANCHORED_WITHIN_S, Figures, Run, faults_of, figures_of, goals_missed, save, table
+from .crowd import Sample, write_lines
+from .figures import Figures, Run, faults_of, figures_of, save, table
 from .progress import Progress
 from .report import page
 from .street import Street, let_in
@@ -98,14 +98,8 @@ def _report(
 ) -> int:
     reached = list(goals.goals_of(figures)) if arguments.goals else []
     faults = list(faults_of(figures, run))
-    missed = [
-        *(
-            f"{goal.name}: {goal.figure:.4g} {goal.unit}, and not {goal.at_most:.4g}"
-            for goal in reached
-            if not goal.met
-        ),
-        *([] if arguments.goals else goals_missed(run, figures, arguments.anchored_within)),
-    ]
+    held = reached or goals.waits_of(run, figures, arguments.anchored_within)
+    missed = [str(goal) for goal in held if not goal.met]
     said = [*(f"FAILED {fault}" for fault in faults), *(f"goal missed: {line}" for line in missed)]
     beside = ["", *compared(figures, reached, baseline)] if baseline else []
     lines = [*table(figures, baseline), *_goals_lines(figures, reached), *beside, "", *said]
@@ -115,7 +109,8 @@ def _report(
     locust = get_html_report(environment, show_download_link=False)  # type: ignore[no-untyped-call]
     (out / "locust.html").write_text(locust)
     (out / "report.html").write_text(page(f"Load: {figures.profile}", lines, run))
-    (out / "casts.jsonl").write_text(write_kept(run.outcome.kept))
+    (out / "casts.jsonl").write_text(write_lines(run.outcome.kept))
+    (out / "posted.jsonl").write_text(write_lines(run.outcome.posted))
     (out / "report.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 1 if faults or (arguments.strict and missed) else 0
@@ -137,7 +132,7 @@ def _observed(path: Path) -> tuple[list[Seen], list[Fault]]:
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _need_people(folder: Path, cards: int, run: goals.Run) -> None:
+def _need_people(folder: Path, cards: int, run: goals.Rates) -> None:
     """Raise :class:`TargetUnreadable` unless the target has those who come for the goals."""
     by_card, ready = goals.people_of(run)
     if cards != by_card:
@@ -181,7 +176,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--anchored-within",
         type=_positive,
-        default=ANCHORED_WITHIN_S,
+        default=goals.ANCHORED_WITHIN_S,
         help="the goal of 99 of 100 ballots, in seconds: how often the chain takes a block decides what can be reached",
     )
     parser.add_argument("--strict", action="store_true", help="a goal that is missed is a failure")

@@ -17,8 +17,9 @@ from random import Random
 from typing import Final
 
 import aiohttp
+from evote_belenios.ballots import tracker_of
 from evote_local.people.target import Target
-from evote_local.people.voters import Cast, PollingDay, Sealed, Voter, VoterRefused, encrypt, open_client
+from evote_local.people.voters import Cast, PollingDay, Posted, Sealed, Voter, VoterRefused, encrypt, open_client
 
 from .crowd import ANCHORED, CAST, LOGGED, LOGGED_WITHIN_S, RELEASE, VISIT, WITNESSED, Kept, Sample, choose
 
@@ -78,10 +79,12 @@ class Rush:
     async def _vote(self, number: int, planned: float) -> None:
         """The same bytes until there is a receipt, or for :data:`ATTEMPTS` times."""
         sealed, backoff_s = self.sealed[number], _FIRST_BACKOFF_S
+        posted = Posted(number, sealed.choice, tracker_of(sealed.ballot))
+        self.polls.posted.append(posted)
         for attempt in range(1, ATTEMPTS + 1):
             started = time.perf_counter()
             try:
-                answer = await self._try(sealed)
+                answer = await self._try(sealed, posted)
             except (aiohttp.ClientError, TimeoutError):
                 self.polls.measured.refused(None)
                 self.tell(Sample(UNANSWERED, time.perf_counter() - started))
@@ -116,10 +119,12 @@ class Rush:
             self._followed.add(following)
             following.add_done_callback(self._followed.discard)
 
-    async def _try(self, sealed: Sealed) -> dict[str, object] | float:
+    async def _try(self, sealed: Sealed, posted: Posted) -> dict[str, object] | float:
         """One request: the receipt; or, of a 503 that says when to come again, in how many seconds."""
+        posted.sent(sealed.order.number)
         async with self.session.post(self.polls.any_box(), data=sealed.body.encode(), headers=_JSON) as answer:
             text = await answer.text()
+        posted.answered(answer.status, text)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.polls.measured.refused(answer.status)
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and "Retry-After" in answer.headers:

@@ -20,10 +20,13 @@ def test_everybody_comes_once_in_order_while_the_polls_are_open(
     assert all(0 <= moment <= seconds for moment in arrivals)
 
 
-def test_in_estonias_last_hour_came_3_4_percent_and_in_no_other_as_many() -> None:
-    weights = PROFILES["estonia-2023"].weights
-    assert weights[-1] / sum(weights) == pytest.approx(0.034)
-    assert max(weights[:-1]) < weights[-1]
+def test_estonias_hours_are_those_that_its_electoral_office_told() -> None:
+    hours = PROFILES["estonia-2023"].weights
+    assert sum(hours) == pytest.approx(324_301 - 110) and len(hours) == 131
+    assert (hours[0], hours[-2], hours[-1]) == (7_298, 8_065, 11_029)
+    assert min(hours) == 45 and hours.index(45) == 3 * 24 - 5, "2 March, from 4:00"
+    assert max(hours[1:-2]) < hours[0], "no hour that was not told is busier than those that were"
+    assert hours[-1] / sum(hours) == pytest.approx(0.034, abs=0.0005)
 
 
 def test_the_crowd_of_the_last_minutes_grows_to_the_end() -> None:

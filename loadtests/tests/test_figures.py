@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evote_loadtests.arrivals import Phase, Plan
+from evote_loadtests.arrivals import IDLE_BEHIND, Phase, Plan
 from evote_loadtests.client import Outcome
 from evote_loadtests.crowd import ANCHORED, CAST, LOGGED, VISIT, Kept, Sample
-from evote_loadtests.figures import Figures, Run, faults_of, figures_of, goals_missed, save, table
+from evote_loadtests.figures import Figures, Run, faults_of, figures_of, save, table
+from evote_loadtests.goals import ANCHORED_WITHIN_S, waits_of
 from evote_loadtests.report import page
 from evote_loadtests.rush import GAVE_UP, UNANSWERED
 from evote_local.people.observed import CROWD, Fault, Seen, Used
@@ -107,20 +109,44 @@ def test_a_platform_that_is_not_well_again_fails_the_run() -> None:
     assert found(run_of(injected=[Fault("Kafka", STARTED + 10, None)])) == ["Kafka: the platform was not well again"]
 
 
+def missed(run: Run, anchored_within_s: float = ANCHORED_WITHIN_S) -> list[str]:
+    return [goal.name for goal in waits_of(run, figures(run), anchored_within_s) if not goal.met]
+
+
+USUAL = waits(CAST, [0.1]) + waits(LOGGED, [1.0]) + waits(ANCHORED, [1.0])
+
+
 def test_a_goal_is_missed_by_what_one_voter_in_a_hundred_waits() -> None:
-    slow = run_of(waits(CAST, [0.1] * 90 + [3.0] * 10) + waits(LOGGED, [1.0]))
-    assert [line.split(":")[0] for line in goals_missed(slow, figures(slow))] == [CAST]
+    assert missed(run_of(USUAL)) == []
+    assert missed(run_of([*USUAL, *waits(CAST, [0.1] * 90 + [3.0] * 10)])) == [f"{CAST}, of 99%"]
+
+
+def test_what_nobody_waited_for_meets_no_goal() -> None:
+    assert missed(run_of(waits(CAST, [0.1]))) == [f"{LOGGED}, of 99%", f"{ANCHORED}, of 99%"]
 
 
 def test_how_soon_a_ballot_must_be_anchored_is_the_chains() -> None:
-    run = run_of(waits(ANCHORED, [1.0] * 90 + [3.0] * 10))
-    assert list(goals_missed(run, figures(run))) == []
-    assert [line.split(":")[0] for line in goals_missed(run, figures(run), 2.0)] == [ANCHORED]
+    run = run_of([*USUAL, *waits(ANCHORED, [1.0] * 90 + [3.0] * 10)])
+    assert missed(run) == []
+    assert missed(run, 2.0) == [f"{ANCHORED}, of 99%"]
 
 
 def test_a_client_that_lets_people_in_late_measures_itself() -> None:
-    late = run_of(latest_s=5)
-    assert "machine of its own" in "".join(goals_missed(late, figures(late)))
+    assert missed(run_of(USUAL, latest_s=5)) == ["the client's own latest arrival"]
+
+
+@pytest.mark.parametrize("until_s, told", [(80, True), (70, True), (64, False)])
+def test_the_time_behind_the_crowd_stands_for_itself_where_all_clients_were_idle(until_s: float, told: bool) -> None:
+    run = run_of(waits(CAST, [0.1]), seen=looks(every_s=4, cores=0.5, until_s=100))
+    run = replace(run, plan=replace(run.plan, idle_s=20))
+    run.outcome.idle_from_s, run.outcome.idle_until_s = 60, 90
+    other = Outcome(idle_from_s=58, idle_until_s=until_s)
+    run.outcome.add(other)
+    crowd, *behind = figures(run).phases
+    assert (crowd.accepted, crowd.counted_s) == (1, 60)
+    assert [(one.name, one.seconds, one.accepted, one.cores()) for one in behind] == [
+        (IDLE_BEHIND, until_s - 60, 0, pytest.approx(0.5))
+    ] * told
 
 
 def test_beside_an_earlier_run_stands_the_ratio() -> None:

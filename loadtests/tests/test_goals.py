@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from evote_loadtests.arrivals import IDLE_BEHIND
 from evote_loadtests.figures import Figures, PhaseFigures, Waited
 from evote_loadtests.goals import (
     CROWDED,
@@ -14,19 +15,22 @@ from evote_loadtests.goals import (
     RELEASES,
     RUNS,
     STEADY,
+    TOO_FEW_LOOKS,
     Goal,
     Growth,
     each_process_ms,
     goals_of,
     grown,
     growth,
+    is_of_memory,
+    memory_table,
     people_of,
     plan_of,
     table,
 )
 from evote_local.people.observed import CROWD
 
-FLAT = {"tally": [100.0] * 8, CROWD: [10.0 * number for number in range(8)]}
+FLAT = {"tally": [100.0] * 40, CROWD: [10.0 * number for number in range(40)]}
 
 
 def phase(name: str, **changes: object) -> PhaseFigures:
@@ -36,15 +40,16 @@ def phase(name: str, **changes: object) -> PhaseFigures:
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-def reached(**changes: PhaseFigures) -> dict[str, Goal]:
+def reached(gave_up: int = 0, **changes: PhaseFigures) -> dict[str, Goal]:
     usual = {
         IDLE: phase(IDLE),
         RELEASES: phase(RELEASES, cpu_by_process_s={"tally": 14.0, "anvil": 0.5}),
         STEADY: phase(STEADY, cpu_by_process_s={"tally": 30.0, CROWD: 99.0}),
         CROWDED: phase(CROWDED, accepted=2000, unavailable=2000),
+        IDLE_BEHIND: phase(IDLE_BEHIND, planned=0, accepted=0),
     }
     phases = list({**usual, **changes}.values())
-    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], 0, {}, phases, [])
+    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], gave_up, {}, phases, [])
     return {goal.name: goal for goal in goals_of(figures)}
 
 
@@ -74,7 +79,12 @@ def test_witnesses_and_chain_are_in_rows_of_their_own_and_the_crowd_in_none() ->
         ({STEADY: phase(STEADY, accepted_at_once=3999)}, "50/s for 80 s: not accepted at once"),
         ({CROWDED: phase(CROWDED, post=Waited(1, 0, 1, 1, 2001, 1))}, "50/s for 80 s: accepted, p99"),
         ({CROWDED: phase(CROWDED, unclean=1)}, "50/s for 80 s: neither accepted nor a clean 503"),
-        ({STEADY: phase(STEADY, memory_mb={"tally": [50.0] * 4 + [80.0] * 4})}, "memory of tally grows no more"),
+        ({STEADY: phase(STEADY, memory_mb={"tally": [50.0] * 20 + [80.0] * 20})}, "memory of tally grows no more"),
+        ({STEADY: phase(STEADY, memory_mb={"tally": [50.0] * 20 + [52.0] * 20})}, "memory of tally, of each ballot"),
+        (
+            {IDLE_BEHIND: phase(IDLE_BEHIND, cpu_by_process_s={"tally": 31.0})},
+            "idle stack behind the crowd, the city's processes",
+        ),
     ],
 )
 def test_each_goal_can_be_missed(changed: dict[str, PhaseFigures], missed: str) -> None:
@@ -90,31 +100,51 @@ def test_what_a_ballot_takes_of_each_process_adds_up_to_what_it_takes() -> None:
     assert each_process_ms(spent, 100, idle, 50, 0) == {}
 
 
+def test_who_is_told_to_come_again_until_they_give_up_is_no_clean_503() -> None:
+    (goal,) = (goal for name, goal in reached(gave_up=1498).items() if name.startswith("gave up"))
+    assert (goal.figure, goal.met) == (1498, False)
+    assert str(goal) == "gave up after 20 attempts: 1498 ballots, and not 0"
+
+
+def test_memory_that_was_looked_at_too_seldom_has_no_row_and_the_run_says_so() -> None:
+    short = phase(STEADY, memory_mb={"tally": [50.0] * 39})
+    assert not any(is_of_memory(name) for name in reached(**{STEADY: short}))
+    assert sum(is_of_memory(name) for name in reached()) == 2
+    figures = Figures("goals", 1, 1, 100, 100, 1, 1, 0, 0.0, 0, {}, [], 0, {}, [short], [])
+    assert list(memory_table(figures)) == [TOO_FEW_LOOKS]
+
+
 def test_what_was_not_measured_meets_no_goal() -> None:
-    blind = {name: phase(name, cpu_by_process_s={}) for name in (IDLE, RELEASES, STEADY)}
+    blind = {name: phase(name, cpu_by_process_s={}) for name in (IDLE, RELEASES, STEADY, IDLE_BEHIND)}
     goals = reached(**blind)
     assert math.isnan(goals["idle stack, the city's processes"].figure)
     assert not goals["idle stack, the city's processes"].met
+    assert (
+        str(goals["idle stack, the city's processes"]) == "idle stack, the city's processes: not measured, and not 0.3"
+    )
+    assert not goals["idle stack behind the crowd, the city's processes"].met
     assert not goals["a ballot, the city's processes"].met
     assert "**missed**" in "".join(table([goals["idle stack, the city's processes"]]))
 
 
 def test_memory_grows_from_the_second_quarter_to_the_last_and_the_crowds_is_its_own() -> None:
-    warm = phase(STEADY, memory_mb={"auth": [1.0, 1.0, 50.0, 50.0, 60.0, 60.0, 70.0, 70.0], CROWD: [1.0] * 8})
+    warm = phase(
+        STEADY, memory_mb={"auth": [each for each in (1.0, 50.0, 60.0, 70.0) for _ in range(10)], CROWD: [1.0] * 40}
+    )
     assert grown(warm) == {"auth": Growth(50.0, 20.0, 20.0 * 1000 / 2000)}
 
 
 def test_a_worker_that_is_there_for_a_look_is_no_growth_and_what_stays_is() -> None:
-    steady = [100.0] * 12
-    assert growth([*steady, 100.0, 147.0, 100.0, 100.0], 1000) == Growth(100.0, 0.0, 0.0)
-    assert growth([*steady, 147.0, 147.0, 147.0, 100.0], 1000) == Growth(100.0, 47.0, 94.0)
+    steady = [100.0] * 30
+    assert growth([*steady, *[100.0] * 8, 147.0, 147.0], 1000) == Growth(100.0, 0.0, 0.0)
+    assert growth([*steady, *[147.0] * 8, 100.0, 100.0], 1000) == Growth(100.0, 47.0, 94.0)
 
 
 def test_without_ballots_there_is_no_growth_of_each_and_of_too_few_looks_none() -> None:
-    found = growth([1.0] * 4, 0)
+    found = growth([1.0] * 40, 0)
     assert found is not None
     assert math.isnan(found.kb_a_ballot)
-    assert growth([1.0] * 3, 1000) is None
+    assert growth([1.0] * 39, 1000) is None
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))
@@ -123,6 +153,7 @@ def test_the_plan_has_everybody_once_in_the_phase_that_is_theirs(name: str) -> N
     by_card, ready = people_of(run)
     plan = plan_of(run, Random(1))
     assert sorted(plan.visits) == list(range(by_card + ready))
+    assert plan.share(0, 2, by_card + ready).idle_s == run[IDLE].seconds, "and behind the crowd nobody"
     starts = {phase.name: (phase.begins_s, phase.begins_s + phase.seconds) for phase in plan.phases}
     first, last = starts[RELEASES]
     assert all(first <= plan.visits[number] <= last for number in range(by_card))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from secrets import token_bytes
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from evote_belenios.ballots import tracker_of
+from evote_belenios.credentials import generate
+from evote_belenios.groups import ED25519
+from evote_belenios.order import sign_order
 from evote_loadtests.crowd import CAST, VISIT, Sample
 from evote_loadtests.rush import ATTEMPTS, GAVE_UP, REFUSED, UNANSWERED, Rush, open_session
-from evote_local.people.voters import Cast, Measurements, Sealed
+from evote_local.people.voters import Cast, Measurements, Posted, Sealed
 
-ORDER: Any = None
+ORDER = sign_order(generate(ED25519, token_bytes), "uuid", ED25519, tracker_of("ballot"), 1, token_bytes)
 SEALED = Sealed("賛成", "ballot", ORDER, "the body")
 NUMBER = 7
 """Of a visit that nobody follows."""
@@ -26,6 +31,7 @@ class Polls:
     def __init__(self, url: str) -> None:
         self.url = url
         self.measured = Measurements()
+        self.posted: list[Posted] = []
 
     def any_box(self) -> str:
         return self.url
@@ -45,7 +51,8 @@ async def box(answers: Sequence[int], bodies: list[str]) -> AsyncIterator[str]:
             assert request.transport is not None
             request.transport.abort()
         if status == 503:
-            return web.Response(status=503, headers={"Retry-After": "0"})
+            overloaded = '{"type": "urn:tsukuba-evote:problem:overloaded"}'
+            return web.Response(status=503, headers={"Retry-After": "0"}, text=overloaded)
         return web.json_response({"tracker": "tracker"}, status=201)
 
     app = web.Application()
@@ -69,13 +76,15 @@ async def test_who_is_told_to_come_again_posts_the_same_bytes_until_there_is_a_r
     assert [(sample.name, sample.attempt) for sample in samples] == [(REFUSED, 0), (REFUSED, 0), (CAST, 3), (VISIT, 3)]
     assert [kept.tracker for kept in rush.kept] == ["tracker"]
     assert [refusal.status for refusal in rush.polls.measured.refusals] == [503, 503]
+    assert rush.polls.posted == [Posted(NUMBER, SEALED.choice, tracker_of(SEALED.ballot), 1, unanswered=0)]
 
 
 async def test_who_gets_no_answer_comes_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evote_loadtests.rush._FIRST_BACKOFF_S", 0.0)
-    samples, bodies, _ = await visit([0, 201])
+    samples, bodies, rush = await visit([0, 201])
     assert bodies == [SEALED.body] * 2
     assert [(sample.name, sample.attempt) for sample in samples] == [(UNANSWERED, 0), (CAST, 2), (VISIT, 2)]
+    assert [posted.unanswered for posted in rush.polls.posted] == [1], "it may have been recorded the first time"
 
 
 async def test_who_is_never_let_in_gives_up_and_has_no_receipt() -> None:

@@ -106,4 +106,6 @@ async def _drill(stack: Stack, prometheus: Prometheus, directory: Path, asked: l
         if scene.later:
             print("\n  behind the last scene")
             await scene.until_over(*scene.later)
-        await referendum.close_and_count()
+        counts = await referendum.close_and_count()
+        assert counts == referendum.expected_result(), "each voter's last ballot counts, and no other"
+        print(f"  closed and counted: {counts}, each voter's last ballot")

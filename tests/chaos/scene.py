@@ -13,8 +13,9 @@ import httpx
 from evote_belenios.archive import read_ballots
 from evote_belenios.ballots import tracker_of
 from evote_local.nodes.prometheus import Prometheus
+from evote_local.people.officers import ANSWERS
 from evote_local.people.voters import Cast, PollingDay, Voter
-from evote_local.referendum.referendum import Referendum
+from evote_local.referendum.referendum import CHOICES, Referendum
 from evote_local.referendum.verification import verify_as_auditor
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
@@ -62,13 +63,23 @@ class Scene:
         await self.until_shown(f'sum by (type) (evote_problems_total{{type="{problem}"}})')
 
     async def cast(self, voter: Voter) -> Cast:
-        """The voter casts anew, and has a receipt."""
-        await self.polls.cast(voter, "はい", [[0, 1, 0]], self.client)
+        """The voter casts anew, and has a receipt. The other answer each time: the count shows which ballot counted."""
+        answer = ANSWERS[len(voter.casts) % len(ANSWERS)]
+        await self.polls.cast(voter, answer, [CHOICES[answer]], self.client)
         return voter.casts[-1]
 
     async def verify(self) -> str:
-        """What evote-verify says to the auditor, who saves what was read beside what was read before."""
-        await self._save_archive()
+        """What evote-verify says to the auditor once every ballot with a receipt is in the archive.
+
+        The auditor saves what was read beside what was read before.
+        """
+        casts = {cast.tracker for voter in self.referendum.voters for cast in voter.casts}
+
+        async def has_them() -> bool:
+            await self._save_archive()
+            return {tracker_of(text) for text in read_ballots(self.directory / "archive.bel")} >= casts
+
+        await patiently(has_them)
         receipt = self.referendum.voters[0].casts[-1].receipt
         verdict = await verify_as_auditor(self.stack, self.client, receipt, self.directory)
         assert verdict.accepted, verdict.output
@@ -76,16 +87,9 @@ class Scene:
 
     async def nothing_is_lost(self) -> None:
         """Every ballot with a receipt is in the archive, and evote-verify accepts archive and log."""
-        casts = [cast for voter in self.referendum.voters for cast in voter.casts]
-
-        async def has_them() -> bool:
-            await self._save_archive()
-            archived = {tracker_of(text) for text in read_ballots(self.directory / "archive.bel")}
-            return archived >= {cast.tracker for cast in casts}
-
-        await patiently(has_them)
-        print(f"    all {len(casts)} ballots with a receipt are in the archive")
         *_, verdict = (await self.verify()).splitlines()
+        casts = sum(len(voter.casts) for voter in self.referendum.voters)
+        print(f"    all {casts} ballots with a receipt are in the archive")
         print(f"    evote-verify: {verdict.strip()}")
 
     async def statusz(self, service: Service) -> None:

@@ -26,6 +26,7 @@ OURS = frozenset(
         "evote-biometric",
         "evote-card-agent",
         "evote-ledger-anchor",
+        "evote-load",
         "evote-local",
         "evote-tally",
         "evote-verify",

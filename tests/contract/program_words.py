@@ -21,6 +21,7 @@ _ARGPARSE = {
     "evote-biometric": "evote_biometric.main",
     "evote-card-agent": "evote_card_agent.main",
     "evote-ledger-anchor": "evote_ledger_anchor.main",
+    "evote-load": "evote_loadtests.main",
     "evote-local": "evote_local.main",
     "evote-tally": "evote_tally.main",
     "evote-verify": "evote_verify.main",

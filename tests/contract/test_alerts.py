@@ -35,6 +35,10 @@ def _of(service: str, instance: str = "a:1") -> str:
     return f'evote_build_info{{service="{service}",version="1",instance="{instance}"}}'
 
 
+def _in(namespace: str, service: str) -> str:
+    return f'evote_build_info{{service="{service}",version="1",instance="{service}",namespace="{namespace}"}}'
+
+
 def _check(value: int, instance: str = "a:1") -> Series:
     return {f'evote_ready{{check="kafka",instance="{instance}"}}': f"{value}x100", _of("ballot", instance): "1x100"}
 
@@ -205,6 +209,11 @@ CASES = (
         _FIVE | {_of("biometric"): "1x20 _x100"},
         _FIVE | {_of("biometric"): "1x100"},
         {"service": "biometric"},
+    ),
+    Case(
+        "EvoteTwoReleases",
+        {_in("vote", "auth"): "1x100", _in("staging", "auth"): "1x100"},
+        {_in("vote", "auth"): "1x100", _in("vote", "ballot"): "1x100"},
     ),
     Case(
         "EvoteServiceUnready",

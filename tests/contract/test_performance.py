@@ -55,7 +55,8 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
-    phase["memory_mb"] = {"tally": [10.0, 20.0, 30.0, 40.0], "anvil": [1.0] * 4, "auth": [7.0]}
+    tally = [each for each in (10.0, 20.0, 30.0, 40.0) for _ in range(10)]
+    phase["memory_mb"] = {"tally": tally, "anvil": [1.0] * 40, "auth": [7.0] * 39}
     idle = {**phase, "name": "idle", "counted_s": 10.0, "cpu_by_process_s": {"auth": 1.0, "tally": 0.5}}
     goal = {"name": "idle stack", "at_most": 0.3, "figure": 0.25, "unit": "cores", "met": True}
     through = [{"first": 2, "last": 2, "visits": {"count": 17, "p50_ms": 4200.0, "p95_ms": 7000.0, "max_ms": 7100.0}}]
@@ -89,6 +90,19 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
+
+
+def test_a_run_that_was_looked_at_too_seldom_says_nothing_of_memory(tmp_path: Path) -> None:
+    figures = json.loads(_figures(tmp_path).read_text())
+    figures["goals"].append({**figures["goals"][0], "name": "memory of tally grows no more"})
+    for phase in figures["phases"]:
+        phase["memory_mb"] = {"tally": [10.0] * 39}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    performance.keep(tmp_path / "figures.json", tmp_path)
+    (tmp_path / "figures.json").unlink()
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "memory of tally" not in text
+    assert "Memory: not judged." in text
 
 
 def test_changes_that_were_in_no_commit_are_said(tmp_path: Path) -> None:
@@ -187,6 +201,46 @@ def test_a_flood_has_a_place_of_its_own_and_a_trial_none(tmp_path: Path) -> None
 def test_what_no_command_of_ours_wrote_is_not_kept(changes: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(performance.RunUnreadable):
         performance.keep(_figures(tmp_path, **changes), tmp_path)
+
+
+def _ratios(tmp_path: Path, version: str = "1", **ratios: float) -> Path:
+    figures = {name: {"ms": 1.0, "ratio": ratio} for name, ratio in ratios.items()}
+    path = tmp_path / "bench" / "figures.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"taken": _taken("make bench"), "version": version, "figures": figures}))
+    return path
+
+
+def _held(kept: Path) -> dict[str, float]:
+    return performance.held_ratios(performance.read_run(kept).content)
+
+
+def test_a_slower_run_is_kept_only_with_a_reason_which_the_document_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    performance.keep(_ratios(tmp_path, sign=1.0, hash=1.0), tmp_path)
+    with pytest.raises(performance.RunSlower, match=r"sign: 2\.90 times"):
+        performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path)
+    kept = performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path, "Secrets take constant time.")
+    assert re.search(r"sign +2\.9000 of the reference +2\.90", capsys.readouterr().out)
+    assert _held(kept) == {"sign": 2.9, "hash": 1.0}
+    performance.keep(_ratios(tmp_path, sign=2.9, hash=1.0), tmp_path)
+    text = performance.document(performance.read_runs(tmp_path))
+    assert "Known to be slower since 2026-11-29: sign, 2.90 times. Secrets take constant time." in text
+
+
+def test_runs_that_are_kept_one_after_the_other_do_not_creep(tmp_path: Path) -> None:
+    performance.keep(_ratios(tmp_path, sign=1.0), tmp_path)
+    assert _held(performance.keep(_ratios(tmp_path, sign=1.14), tmp_path)) == {"sign": 1.0}
+    with pytest.raises(performance.RunSlower):
+        performance.keep(_ratios(tmp_path, sign=1.16), tmp_path)
+    assert _held(performance.keep(_ratios(tmp_path, version="2", sign=1.14), tmp_path)) == {"sign": 1.14}
+
+
+def test_no_figure_is_typed_by_hand_any_more_but_those_of_three_old_runs() -> None:
+    """What is taken anew leaves the list, and nothing comes to it."""
+    recorded = {path.stem for path in performance.RUNS.glob("*.json") if performance.read_run(path).kind == "recorded"}
+    assert recorded == {"fabric", "face-http", "public-pages"}
 
 
 @pytest.mark.parametrize(

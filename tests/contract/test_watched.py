@@ -21,7 +21,7 @@ _METRIC = re.compile(r'\b((?:evote|http_server)_\w+)(\{(?:[^"}]|"[^"]*")*\})?')
 _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
 _GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
-_OF_SCRAPING = {"instance", "job", "le"}
+_OF_SCRAPING = {"instance", "job", "le", "namespace"}
 _FOREIGN = re.compile(r"\b(?:kafka|cnpg|barman|certmanager)_\w+")
 _OF_FOREIGN = {
     "kafka_server_replicamanager_underminisrpartitioncount": set[str](),

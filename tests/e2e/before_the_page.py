@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from evote_local.people.voting_page import NOT_YET_VOTED, Sent, VotingPage
+from evote_local.people.voting_page import NOT_YET_VOTED, VOTED_IN_DOUBT, Sent, VotingPage
 
 _AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 
@@ -16,7 +16,8 @@ def fit_for_everybody(page: VotingPage, state: str) -> None:
     letters; no target is small.
     """
     tab = page.tab
-    assert NOT_YET_VOTED in tab.title() or state in ("receipt", "finished"), state
+    notice = VOTED_IN_DOUBT if state.startswith("in doubt") else NOT_YET_VOTED
+    assert notice in tab.title() or state in ("receipt", "finished"), state
     focused = tab.evaluate("document.activeElement.matches('h1, .errors, input') || document.activeElement.outerHTML")
     # Where the page stays as it is, but for what went wrong, that is read out and the focus stays on what was pressed.
     announced = tab.locator("[role=alert]").count() > 0

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_auth.domain.credentials import list_parts, list_sha256
 from evote_ballot import intake, verification
-from evote_ballot.domain.history import CastRecord, History
+from evote_ballot.domain.history import CastRecord, CloseMarker, History
 from evote_ballot.domain.refusals import BadProof, DuplicateCiphertext, ElectionClosed, OlderThanLast, Refusal
 from evote_ballot.domain.window import Window
 from evote_ballot.metrics import IntakeMetrics
@@ -60,6 +59,7 @@ from evote_eventlog.events import (
     RollFrozen,
     Topic,
 )
+from evote_eventlog.kafka import partition_of
 from evote_eventlog.record import Record, RecordPosition
 from evote_ledger_anchor.domain import Sequenced
 from evote_local.referendum.verification import run_belenios_tool
@@ -127,12 +127,12 @@ class Log:
         return self.records[-1]
 
     def write_cast(self, cast: BallotAccepted) -> Record:
-        return self.write(cast, sha256(cast.credential.encode()).digest()[0] % PARTITIONS)
+        return self.write(cast, partition_of(cast.partition_key(), PARTITIONS))
 
-    def markers(self, _: str = "") -> dict[int, int]:
+    def markers(self, _: str = "") -> dict[int, CloseMarker]:
         """By partition, where the box was closed."""
         closed = (record.position for record in self.records if isinstance(record.envelope.data, BallotBoxClosed))
-        return {position.partition: position.offset for position in closed}
+        return {position.partition: CloseMarker(position.offset, PARTITIONS) for position in closed}
 
     def records_since(self, _: str, credential: str, __: object) -> list[CastRecord]:
         """All of the credential's."""

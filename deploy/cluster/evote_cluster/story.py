@@ -18,7 +18,7 @@ import httpx
 from evote_local.people.face import Poses
 from evote_local.people.target import Letters, Target, write_target
 from evote_local.people.voters import Voter, open_client
-from evote_local.referendum.concluding import compare, meant
+from evote_local.referendum.concluding import compare, counted, read_posted
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum, Visit
@@ -292,7 +292,8 @@ async def _referendum(
             raise Missing(
                 f"acknowledged and not in the archive: {compared.lost}; not acknowledged: {compared.unclaimed}"
             )
-        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), meant(kept), strict=True)]):
+        of_crowd = counted(compared.archived, read_posted(folder / "crowd")) if comers else [0] * len(counts)
+        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), of_crowd, strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
         lost, election = loss.evidence if loss else set[str](), referendum.officers.election_uuid

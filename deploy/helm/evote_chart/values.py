@@ -22,6 +22,8 @@ Replicas = Annotated[int, Field(ge=1, le=100)]
 PoolSize = Annotated[int, Field(ge=2, le=100)]
 Quantity = Annotated[str | int, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 Labels = dict[str, str]
+Chosen = Annotated[Labels, Field(min_length=1)]
+"""Labels that choose: none at all would choose everything."""
 Variables = Annotated[
     dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str],
     Field(json_schema_extra={"additionalProperties": False}),
@@ -91,9 +93,9 @@ class Peer(_Values):
 
     cidr: str | None = None
     """Addresses, such as ``10.0.3.0/24``; alone."""
-    namespace_labels: Labels | None = None
+    namespace_labels: Chosen | None = None
     """Labels of the namespace; without them the release's own."""
-    pod_labels: Labels | None = None
+    pod_labels: Chosen | None = None
     """Labels of the pods; without them all of the namespace."""
 
 

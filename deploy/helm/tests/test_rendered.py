@@ -1,6 +1,6 @@
 """What the chart makes of each profile, by Helm itself: held to schemas, services' settings and the design's arrows.
 
-`make chart` puts the programs there; without them these tests are skipped.
+`make chart-tools` puts the programs there, and `make test` does first of all; without them these tests are skipped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PROFILES = {
 }
 Resource = Mapping[str, Any]
 
-pytestmark = pytest.mark.skipif(not (TOOLS / "schemas.sum").exists(), reason="make chart installs Helm")
+pytestmark = pytest.mark.skipif(not (TOOLS / "schemas.sum").exists(), reason="make chart-tools builds Helm")
 
 
 def helm(*words: str) -> subprocess.CompletedProcess[str]:
@@ -132,6 +132,15 @@ def test_helm_finds_nothing_to_say(profile: str) -> None:
 def test_no_two_resources_have_one_name(profile: str) -> None:
     names = [(one["kind"], one["metadata"]["name"]) for one in rendered(profile)]
     assert sorted(names) == sorted(set(names))
+
+
+def test_the_chart_refuses_and_says_what_its_own_suites_hold_it_to() -> None:
+    suites = sorted((CHART / "tests").glob("*_test.yaml"))
+    done = subprocess.run(
+        [TOOLS / "bin/helm-unittest", "--strict", str(CHART)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(suites)} passed, {len(suites)} total" in done.stdout
 
 
 # --- settings ---

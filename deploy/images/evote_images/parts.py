@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ _UV: Final = str(ROOT / ".tools/bin/uv")
 _PYTHON: Final = "/usr/bin/python3"
 """Debian 12's own, here as in the image: an environment is of one Python."""
 _CORE: Final = ROOT / ".cache/belenios-core/release/libevote_belenios_core.so"
+_WEIGHTS: Final = ROOT / ".cache/weights"
 COLLECTOR: Final = "evote-collector"
 COLLECTOR_CONFIG: Final = "/etc/evote-collector/otelcol.yaml"
 _NGINX: Final = """\
@@ -139,7 +141,7 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
     run(_PYTHON, "-m", "compileall", *how, str(packages), accepted=(0, 1))
     if part.name != "biometric":
         return {"app": app}
-    shutil.copytree(ROOT / ".cache/weights", stage / "weights")
+    shutil.copytree(_WEIGHTS, stage / "weights")
     return {"app": app, "weights": stage / "weights"}
 
 
@@ -184,7 +186,32 @@ def components(part: Part) -> list[Any]:
         *("--format", "cyclonedx1.5", "--preview-features", "sbom-export"),
     )
     found: list[Any] = json.loads(told)["components"]
+    # As _fill_programs has it.
+    if _CORE.exists() and any(component["name"] == "evote-belenios" for component in found):
+        found += _crates()
+    for name, sha256 in models(part).items():
+        hashes = [{"alg": "SHA-256", "content": sha256}]
+        found.append({"type": "machine-learning-model", "bom-ref": f"model:{name}", "name": name, "hashes": hashes})
     return found
+
+
+def models(part: Part) -> dict[str, str]:
+    """The files of weights in the part's image, each with its SHA-256."""
+    files = sorted(path for path in _WEIGHTS.rglob("*") if path.is_file()) if part.name == "biometric" else []
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _crates() -> Iterator[dict[str, Any]]:
+    """Of which the core was compiled, as its lock file has them."""
+    lock = tomllib.loads((ROOT / "libs/belenios-core/Cargo.lock").read_text("utf-8"))
+    for crate in lock["package"]:
+        name, version = crate["name"], crate["version"]
+        purl = f"pkg:cargo/{name}@{version}"
+        component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+        # Our own comes from no registry.
+        yield component | (
+            {"hashes": [{"alg": "SHA-256", "content": crate["checksum"]}]} if "checksum" in crate else {}
+        )
 
 
 def _asked(part: Part) -> list[str]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from .parts import ROOT, Part, run
+from .parts import ROOT, Part, models, run
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
@@ -35,6 +35,7 @@ _LOCKS: Final = (
     "libs/belenios-core/Cargo.lock",
     "deploy/monitoring/collector/go.sum",
 )
+_PACKAGES: Final = tuple(f":(glob){folder}/*/evote_*/**" for folder in ("libs", "services", "clients"))
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 
 
@@ -62,11 +63,11 @@ def statement_of(part: Part, digest: str, registry: str, root: Path) -> dict[str
 
     No time and no machine: the same build has the same statement.
     """
-    changed = run("git", "status", "--porcelain", "--untracked-files=no").strip() != ""
     commit = {"gitCommit": run("git", "rev-parse", "HEAD").strip()}
     locks = [{"uri": f"file:{lock}", "digest": {"sha256": _sha256(ROOT / lock)}} for lock in _LOCKS]
     # Debian's mirror has other packages another day: of which ones this image is made, no commit says.
     base = {"uri": "urn:tsukuba-evote:root:mmdebstrap", "digest": {"sha256": _sha256(root)}}
+    weights = [{"uri": f"file:weights/{name}", "digest": {"sha256": of}} for name, of in models(part).items()]
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": f"{registry}/{part.name}", "digest": {"sha256": digest.removeprefix("sha256:")}}],
@@ -75,12 +76,24 @@ def statement_of(part: Part, digest: str, registry: str, root: Path) -> dict[str
             "buildDefinition": {
                 "buildType": "urn:tsukuba-evote:build:make-images:v1",
                 # Whoever built of files that no commit has must not seem to have built of the commit.
-                "externalParameters": {"part": part.name, "registry": registry, "uncommittedChanges": changed},
-                "resolvedDependencies": [{"uri": "git:tsukuba-evote", "digest": commit}, *locks, base],
+                "externalParameters": {"part": part.name, "registry": registry, "uncommittedChanges": changed(ROOT)},
+                "resolvedDependencies": [{"uri": "git:tsukuba-evote", "digest": commit}, *locks, base, *weights],
             },
             "runDetails": {"builder": {"id": "urn:tsukuba-evote:builder:make-images"}},
         },
     }
+
+
+def changed(tree: Path) -> bool:
+    """Whether an image of this checkout may hold what its commit doesn't: changed files, new ones, or ignored ones.
+
+    Of those git ignores, a wheel takes what is in a package and isn't Python's bytecode.
+    """
+    git = ("git", "-C", str(tree))
+    if run(*git, "status", "--porcelain", "--untracked-files=all").strip():
+        return True
+    ignored = run(*git, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *_PACKAGES)
+    return any(name and not name.endswith(".pyc") for name in ignored.split("\0"))
 
 
 def signed(statement: dict[str, Any], key: PrivateKey) -> str:
@@ -124,12 +137,29 @@ def name_of(archive: Path) -> str:
     return str(_manifest_of(archive)["annotations"]["io.containerd.image.name"])
 
 
+def revision_of(archive: Path) -> str:
+    """The commit that an archive's image says it was built of; nothing is signed by that."""
+    manifest = _read(archive, _blob(digest_of(archive)))
+    return str(
+        _read(archive, _blob(manifest["config"]["digest"]))["config"]["Labels"]["org.opencontainers.image.revision"]
+    )
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
 def _manifest_of(archive: Path) -> dict[str, Any]:
+    found: dict[str, Any] = _read(archive, "index.json")["manifests"][0]
+    return found
+
+
+def _read(archive: Path, name: str) -> dict[str, Any]:
     with tarfile.open(archive) as image:
-        index = image.extractfile("index.json")
-        if index is None:
+        file = image.extractfile(name)
+        if file is None:
             raise NotProven(f"{archive} is no image")
-        found: dict[str, Any] = json.loads(index.read())["manifests"][0]
+        found: dict[str, Any] = json.loads(file.read())
         return found
 
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from evote_biometric.engine.weights import WEIGHTS
 from evote_images.oci import Start, pack_folders, write_image
 from evote_images.parts import PARTS, ROOT
 from evote_images.provenance import (
     NotProven,
     PrivateKey,
     UnusableKey,
+    changed,
     digest_of,
     read_key,
     signed,
@@ -59,6 +61,45 @@ def test_what_was_signed_names_image_commit_and_lock_files_and_no_time(key: Priv
     assert {lock["uri"] for lock in locks} >= {"file:uv.lock", "file:web/package-lock.json"}
     own = {lock["uri"]: lock["digest"]["sha256"] for lock in locks}
     assert own["urn:tsukuba-evote:root:mmdebstrap"] == hashlib.sha256(ROOT_OF_DEBIAN.read_bytes()).hexdigest()
+
+
+def test_the_models_of_faces_are_what_the_image_is_made_of() -> None:
+    weights = {weight.name: weight.sha256 for weight in WEIGHTS}
+    for name, expected in {"biometric": weights, "auth": {}}.items():
+        statement = statement_of(PARTS[name], DIGEST, "r", ROOT_OF_DEBIAN)
+        made_of = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        prefix = "file:weights/"
+        assert expected == {
+            one["uri"].removeprefix(prefix): one["digest"]["sha256"] for one in made_of if one["uri"].startswith(prefix)
+        }
+
+
+@pytest.mark.parametrize(
+    "name, in_no_commit",
+    [
+        ("services/ballot/evote_ballot/main.py", True),
+        ("services/ballot/evote_ballot/new.py", True),
+        ("web/board/new.ts", True),
+        ("services/ballot/evote_ballot/load-out/ignored.py", True),
+        ("services/ballot/evote_ballot/__pycache__/main.cpython-311.pyc", False),
+        ("web/node_modules/x/index.js", False),
+        ("load-out/figures.json", False),
+    ],
+)
+def test_a_file_that_no_commit_has_is_told_where_an_image_would_hold_it(
+    name: str, in_no_commit: bool, tmp_path: Path
+) -> None:
+    committed = tmp_path / "services/ballot/evote_ballot/main.py"
+    committed.parent.mkdir(parents=True)
+    committed.write_text("1")
+    (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text() + "node_modules/\n")
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@x.example")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "x")):
+        subprocess.run([*git, *words], check=True)
+    assert not changed(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("2")
+    assert changed(tmp_path) is in_no_commit
 
 
 def test_openssl_verifies_the_same_signature(key: PrivateKey, tmp_path: Path) -> None:

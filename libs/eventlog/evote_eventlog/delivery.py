@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from .envelope import Clock, Envelope, Randomness, encode
-from .errors import EventTooLarge
+from .errors import EventTooLarge, LogUnavailable
 from .events import EventData
 from .kafka import EVENT_MAX_BYTES, KafkaSettings
 from .record import Record, RecordPosition
@@ -58,6 +58,18 @@ def new_envelope(data: EventData, source: str, clock: Clock, random: Randomness,
     written = in_words_of(data, kafka.events_release)
     id_ = written.event_id() or str(uuid.UUID(bytes=random(16), version=4))
     return Envelope.wrap(written, id=id_, source=source, time=written.told_time(clock()))
+
+
+def demand_place(acknowledged: RecordMetadata) -> RecordMetadata:
+    """What was acknowledged, if the broker said where it stands; raises :class:`LogUnavailable` otherwise.
+
+    aiokafka takes "duplicate sequence number" for success, without an offset: the broker has gone on to later batches
+    and doesn't remember this one. It may be in the log; where, and whether, only a reader can tell.
+    """
+    # Of several in one batch all but the first have an offset then, too, counted from -1 on.
+    if acknowledged.offset < 0 or acknowledged.log_start_offset == -1:
+        raise LogUnavailable("the broker acknowledged a record and did not say where it stands")
+    return acknowledged
 
 
 def published(envelope: Envelope, value: bytes, metadata: RecordMetadata) -> Record:

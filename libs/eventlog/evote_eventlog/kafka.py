@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+from aiokafka.partitioner import DefaultPartitioner
 from pydantic import SecretStr
 
 from .events import Topic
@@ -27,6 +28,12 @@ DEFAULT_PARTITIONS: Final[Mapping[Topic, int]] = {
     Topic.DEAD_LETTER: 1,
 }
 """How many partitions each topic has in a deployment. Changing it later would move keys: never do."""
+_partitioner: Final = DefaultPartitioner()  # the one that every producer of aiokafka has, unless it is given another
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Where the events of a key stand, in a topic of so many partitions."""
+    return int(_partitioner(key.encode(), range(partitions), ()))
 
 
 class NamedBySettings(Protocol):

@@ -17,6 +17,7 @@ from .delivery import (
     BATCH_MAX_BYTES,
     PUBLISH_TIMEOUT_S,
     close_producer,
+    demand_place,
     encode_within_limit,
     new_envelope,
     producer_options,
@@ -175,9 +176,10 @@ class EventProducer:
         self, producer: AIOKafkaProducer, delivery: asyncio.Future[RecordMetadata]
     ) -> RecordMetadata:
         try:
-            return await delivery
-        except KafkaError:
-            # The batch took its sequence numbers with it: the broker would refuse all later ones.
+            return demand_place(await delivery)
+        except (KafkaError, LogUnavailable):
+            # The batch took its sequence numbers with it: the broker would refuse all later ones, or say that it has
+            # them already.
             self._discard(producer)
             raise
 

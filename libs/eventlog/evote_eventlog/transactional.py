@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata
 from .delivery import (
     PUBLISH_TIMEOUT_S,
     close_producer,
+    demand_place,
     encode_within_limit,
     new_envelope,
     producer_options,
@@ -122,8 +123,8 @@ class TransactionalProducer:
             for data, value in zip(events, values, strict=True):
                 topic = self._kafka.topic_name(data.topic)
                 deliveries.append(await producer.send(topic, value, key=data.partition_key().encode()))
-            # Before the commit: aiokafka would commit around a batch that failed.
-            delivered = await asyncio.gather(*deliveries)
+            # Before the commit: aiokafka would commit around a batch that failed, or that nobody knows the place of.
+            delivered = [demand_place(metadata) for metadata in await asyncio.gather(*deliveries)]
             await producer.commit_transaction()
         finally:
             for delivery in deliveries:

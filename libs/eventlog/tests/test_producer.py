@@ -6,15 +6,19 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import pytest
+from aiokafka.errors import DuplicateSequenceNumber
+from aiokafka.producer.sender import SendProduceReqHandler
 from evote_eventlog.delivery import BATCH_MAX_BYTES
 from evote_eventlog.envelope import decode
 from evote_eventlog.errors import EventTooLarge, Fenced, LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, ElectionClosed, Topic
-from evote_eventlog.kafka import EVENT_MAX_BYTES, KafkaSettings
+from evote_eventlog.kafka import EVENT_MAX_BYTES, KafkaSettings, partition_of
 from evote_eventlog.metrics import PublishMetrics
 from evote_eventlog.producer import PUBLISH_TIMEOUT_S, EventProducer
 from evote_eventlog.record import PoisonRecord, Record
@@ -120,6 +124,64 @@ async def test_a_producer_whose_sequence_broke_reconnects(producer: EventProduce
     await asyncio.wait([sender])
     record = await producer.publish(new_ballot(1))
     assert record.position.offset == 1
+
+
+async def test_the_partition_of_a_key_is_where_the_producers_put_its_events(
+    producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    ballots = [new_ballot(number) for number in range(12)]
+    written = [await producer.publish(ballot) for ballot in ballots]
+    places = [record.position.partition for record in written]
+    assert places == [partition_of(ballot.partition_key(), 3) for ballot in ballots]
+    assert set(places) == {0, 1, 2}
+
+
+@contextmanager
+def forgotten_places() -> Iterator[None]:
+    """Acknowledgements are those of a broker which doesn't remember the batches any more."""
+    handle = SendProduceReqHandler.handle_response
+
+    def answer(handler: SendProduceReqHandler, response: Any) -> None:
+        error = DuplicateSequenceNumber.errno
+        response.topics = [
+            (topic, [(partition, error, -1, -1, -1, *rest[2:]) for partition, _, _, *rest in partitions])
+            for topic, partitions in response.topics
+        ]
+        handle(handler, response)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SendProduceReqHandler, "handle_response", answer)
+        yield
+
+
+async def test_an_acknowledgement_that_names_no_place_leaves_the_outcome_unknown(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot
+) -> None:
+    with forgotten_places():
+        answers = await asyncio.gather(
+            *(producer.publish(new_ballot(20 * number)) for number in range(5)), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [LogUnavailable] * 5
+        with pytest.raises(LogUnavailable):
+            await producer.publish_together([new_ballot(100), new_ballot(120)])
+    again = await producer.publish(new_ballot(20))
+    read = await committed(kafka, [Topic.BALLOTS])
+    assert (len(read), read[-1]) == (8, again), "all of it was in the log; who publishes again adds a copy"
+
+
+async def test_a_transaction_of_which_one_place_is_not_known_is_not_committed(
+    kafka: KafkaSettings, new_ballot: NewBallot, clock: Clock
+) -> None:
+    producer = TransactionalProducer(kafka, "test", clock, "places")
+    await producer.start()
+    with forgotten_places(), pytest.raises(LogUnavailable):
+        await producer.publish_all([new_ballot(1)])
+    with pytest.raises(LogUnavailable):
+        await producer.publish_all([new_ballot(1)])
+    await producer.start()
+    written = await producer.publish_all([new_ballot(1)])
+    assert await committed(kafka, [Topic.BALLOTS]) == written
+    await producer.stop()
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from evote_platform.clock import rfc3339
 from evote_platform.health import NotReady
 from evote_platform.outages import is_outage
 
-from .domain.history import CastRecord
+from .domain.history import CastRecord, CloseMarker
 from .domain.receipt import Acceptance
 
 _READ_BACK_WITHIN_S = 5.0
@@ -60,7 +60,7 @@ class ReadBack:
         self._pruned: Mapping[LogPartition, int] = {}
         self._records: defaultdict[tuple[str, str], list[CastRecord]] = defaultdict(list)
         self._credentials: dict[tuple[str, str], str] = {}
-        self._markers: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._markers: defaultdict[str, dict[int, CloseMarker]] = defaultdict(dict)
         self._waiting: dict[asyncio.Future[None], tuple[LogPartition, int, float]] = {}
         self._looking: set[asyncio.Future[None]] = set()
         """Who waits for a look that begins now or later."""
@@ -165,8 +165,8 @@ class ReadBack:
             if record.acceptance.offset >= projected.get(LogPartition(Topic.BALLOTS, record.acceptance.partition), 0)
         ]
 
-    def markers(self, election_uuid: str) -> Mapping[int, int]:
-        """By partition, the offset of the first close marker of the election among those read."""
+    def markers(self, election_uuid: str) -> Mapping[int, CloseMarker]:
+        """By partition, the first close marker of the election among those read."""
         return self._markers.get(election_uuid, {})
 
     def credential_of(self, election_uuid: str, tracker: str) -> str | None:
@@ -239,7 +239,8 @@ class ReadBack:
     def _note(self, record: Record, examined: ExaminedCast | None) -> None:
         data, position = record.envelope.data, record.position
         if isinstance(data, BallotBoxClosed):
-            self._markers[data.election_uuid].setdefault(position.partition, position.offset)
+            marker = CloseMarker(position.offset, data.partitions)
+            self._markers[data.election_uuid].setdefault(position.partition, marker)
         elif isinstance(data, BallotAccepted):
             self._records[data.election_uuid, data.credential].append(cast_record(record, data, examined))
             self._credentials.setdefault((data.election_uuid, data.tracker), data.credential)

@@ -19,7 +19,8 @@ from .metrics import TurnoutMetrics
 LIVE: Final = timedelta(seconds=1)
 SETTLED: Final = timedelta(minutes=1)
 """For what looks at every ballot."""
-_SHOWN_EVERY_S: Final = 15.0
+_SHOWN_AGAIN_S: Final = 15.0
+"""After it couldn't be counted."""
 Counts = TypeVar("Counts")
 _log = structlog.get_logger(__name__)
 
@@ -80,8 +81,9 @@ class ShownTurnout:
         self._clock = clock
 
     async def run(self) -> None:
-        """Count now and then, for ever; nothing is shown while the database is away."""
+        """Count once a minute, for ever; nothing is shown while the database is away."""
         while True:
+            pause_s = SETTLED.total_seconds()
             try:
                 await self._show()
             except Exception as error:
@@ -89,7 +91,8 @@ class ShownTurnout:
                 if not is_outage(error):
                     raise
                 _log.warning("turnout-not-counted", error=type(error).__name__)
-            await asyncio.sleep(_SHOWN_EVERY_S)
+                pause_s = _SHOWN_AGAIN_S
+            await asyncio.sleep(pause_s)
 
     async def _show(self) -> None:
         async with self._reads.acquire() as connection:

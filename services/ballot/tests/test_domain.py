@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 import rfc8785
@@ -21,9 +22,10 @@ from evote_ballot.domain.cast import (
     examined_when_opened,
     open_cast,
 )
-from evote_ballot.domain.history import AdmittedBallot, History, ballots_left
+from evote_ballot.domain.history import AdmittedBallot, CastRecord, CloseMarker, History, ballots_left
 from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_ballot.domain.refusals import (
+    ClosePending,
     ElectionClosed,
     ElectionNotOpen,
     InvalidBallot,
@@ -33,7 +35,7 @@ from evote_ballot.domain.refusals import (
     OlderThanLast,
     WrongElection,
 )
-from evote_ballot.domain.window import Window, check_window
+from evote_ballot.domain.window import Window, check_window, is_open
 from evote_belenios.admission import Admissions, examine_cast, read_order
 from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate
@@ -41,12 +43,14 @@ from evote_belenios.election import Question, election_json, new_uuid, parse_ele
 from evote_belenios.groups import ED25519
 from evote_belenios.jsontext import Json
 from evote_belenios.order import sign_order
+from evote_eventlog.kafka import partition_of
 from evote_local.testbed import begun_cast
 from evote_platform.clock import rfc3339
 from hypothesis import given
 from hypothesis import strategies as st
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MOMENT = timedelta(milliseconds=1)
 UUID = "1" * 14
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -63,17 +67,67 @@ def window(closed: bool = False) -> Window:
 
 
 def test_ballots_are_taken_from_the_opening_up_to_the_close() -> None:
-    check_window(window(), NOON)
-    check_window(window(), NOON - timedelta(hours=1))
+    hour = timedelta(hours=1)
+    for now, taken in ((NOON, True), (NOON - hour, True), (NOON - hour - MOMENT, False), (NOON + hour, False)):
+        assert is_open(window(), now) is taken
+    check_window(window(), NOON, is_final=False)
+    check_window(window(), NOON - hour, is_final=False)
     with pytest.raises(ElectionNotOpen):
-        check_window(window(), NOON - timedelta(hours=1, milliseconds=1))
-    with pytest.raises(ElectionClosed):
-        check_window(window(), NOON + timedelta(hours=1))
+        check_window(window(), NOON - hour - MOMENT, is_final=False)
 
 
-def test_an_early_close_ends_the_window() -> None:
+@pytest.mark.parametrize(
+    ("ended", "now"), [(window(), NOON + timedelta(hours=1)), (window(closed=True), NOON)], ids=["hour", "officers"]
+)
+def test_behind_the_window_nobody_is_told_that_it_is_closed_before_that_is_a_fact_of_their_ballot(
+    ended: Window, now: datetime
+) -> None:
+    assert not is_open(ended, now)
+    with pytest.raises(ClosePending) as pending:
+        check_window(ended, now, is_final=False)
+    assert (pending.value.closes_at, pending.value.retry_after_s > 0) == (ended.closes_at, True)
     with pytest.raises(ElectionClosed):
-        check_window(window(closed=True), NOON)
+        check_window(ended, now, is_final=True)
+
+
+@cache
+def recorded(number: int, offset: int) -> CastRecord:
+    """A ballot of the voter's that stands at ``offset`` of the voter's partition."""
+    cast = begun_cast(1, number, rest=f'"answers":[{offset}]')
+    return CastRecord(cast, Acceptance(UUID, cast.tracker, OWN, offset, rfc3339(NOON)))
+
+
+def read(log: Sequence[int | None], others: Iterable[int]) -> History:
+    """What a reader of the voter's partition knows: numbers of ballots, None for a marker; ``others`` have one."""
+    markers = {partition: CloseMarker(0, PARTITIONS) for partition in others}
+    if None in log:
+        markers[OWN] = CloseMarker(log.index(None), PARTITIONS)
+    history = History(begun_cast(1).credential, (), markers)
+    for offset, number in enumerate(log):
+        if number is not None:
+            history.take(recorded(number, offset))
+    return history
+
+
+PARTITIONS = 3
+OWN = partition_of(begun_cast(1).credential, PARTITIONS)
+
+
+@given(
+    st.lists(st.integers(1, 9) | st.none(), max_size=9),
+    st.integers(0, 9),
+    st.sets(st.integers(0, PARTITIONS - 1).filter(lambda partition: partition != OWN)),
+)
+def test_what_a_credential_has_is_final_exactly_when_no_further_ballot_of_it_can_be_admitted(
+    log: list[int | None], come_to: int, others: set[int]
+) -> None:
+    known, later = read(log[:come_to], others), log[come_to:]
+    brought = [*log[:come_to], 10, *later]  # by a producer that waited, just where the reader is
+    trackers = {recorded(number, offset).cast.tracker for offset, number in enumerate(brought) if number is not None}
+    now = {tracker for tracker in trackers if known.accepted(tracker)}
+    then = {tracker for tracker in trackers if read(brought, others).accepted(tracker)}
+    assert known.is_final is (None in log[:come_to])
+    assert (now == then) is known.is_final
 
 
 @given(st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from evote_ballot import readback
 from evote_ballot.settings import BallotSettings
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_eventlog.kafka import KafkaSettings
-from evote_local.faults import WRITES, Fault, breaking, every_fault
+from evote_eventlog.reading import LogReader
+from evote_local.faults import WRITES, BrokenWrite, Fault, breaking, every_fault
 from evote_local.testbed import MovableClock, eventually
 
 from .conftest import polling_place
@@ -52,7 +55,11 @@ async def test_a_box_is_closed_in_every_partition_though_each_marker_broke_once(
                 return {record.position.partition for record in records} == {0, 1, 2} and seen.reached == markers
 
             await eventually(closed)
-            assert await place.refused(place.new_cast(1)) == (403, "election-closed")
+
+            async def told() -> bool:
+                return await place.refused(place.new_cast(1)) == (403, "election-closed")
+
+            await eventually(told)
             assert (await place.post(ballot)).json() == receipt
 
 
@@ -84,3 +91,52 @@ async def test_the_reader_goes_on_when_the_tables_were_away(kafka, monkeypatch) 
     assert not reading.done()
     await reader.catch_up()
     reading.cancel()
+
+
+async def test_while_the_log_is_not_read_nobody_is_told_closed_of_a_ballot_that_counts(
+    kafka_of_its_own, ballot_settings_for, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its acknowledgement was lost, and neither the replica's reader nor the tables come to it before the hour."""
+    node, kafka = kafka_of_its_own
+    async with polling_place(kafka, ballot_settings_for(kafka), clock, replicas=1) as place:
+        cast, go_on, held = place.new_cast(0), asyncio.Event(), set[str]()
+        for name in ("look", "next_batches"):
+            monkeypatch.setattr(LogReader, name, held_until(go_on, held, getattr(LogReader, name)))
+
+        async def nobody_reads() -> bool:
+            return held == {"look", "next_batches"}
+
+        await eventually(nobody_reads)
+        with breaking(BrokenWrite("BallotAccepted", 0, Fault.LANDED)):
+            assert await place.refused(cast) == (503, "log-unavailable")
+        clock.moved = timedelta(hours=9)
+        assert await place.refused(cast) == (503, "close-pending")
+        node.kill()
+        assert await place.refused(cast) == (503, "close-pending")
+        go_on.set()
+        await asyncio.to_thread(node.start)
+
+        async def has_receipt() -> bool:
+            return (await place.post(cast)).status_code == 200
+
+        await eventually(has_receipt)
+        await place.services.close_election(place.election.uuid)
+
+        async def closed() -> bool:
+            return bool(await place.service.pool.fetchval("SELECT count(*) = 3 FROM close_markers"))
+
+        await eventually(closed)
+        node.kill()  # who comes now costs it nothing, and needs nothing of it
+        assert [await place.refused(place.new_cast(voter)) for voter in (0, 1, 2)] == [(403, "election-closed")] * 3
+        assert await has_receipt()
+
+
+def held_until(
+    go_on: asyncio.Event, held: set[str], read: Callable[..., Awaitable[object]]
+) -> Callable[..., Awaitable[object]]:
+    async def hold(*arguments: object, **options: object) -> object:
+        held.add(read.__name__)
+        await go_on.wait()
+        return await read(*arguments, **options)
+
+    return hold

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.stack
 Stopped = Callable[[set[Any]], AbstractContextManager[Callable[[], None]]]
 NO = [[0, 0, 1]]
 OLDER = (409, "older-than-your-last-ballot")
+PENDING, CLOSED = (503, "close-pending"), (403, "election-closed")
 
 
 @asynccontextmanager
@@ -255,3 +257,47 @@ async def test_a_replica_that_starts_behind_the_close_marker_gives_no_receipt(pl
             status = await place.replicas[replica].get(f"{place.base}/status/{tracker_in(late)}")
             assert status.status_code == 404
             assert (await place.post(in_time, replica)).json() == receipt
+
+
+async def test_who_asks_again_behind_the_hour_is_told_closed_only_when_their_ballot_can_not_come_any_more(
+    two_replicas: Any,
+) -> None:
+    """A producer of another replica gets it in behind the hour, and before the marker: it counts."""
+    place = two_replicas
+    handed_over, never_sent = place.new_cast(0), place.new_cast(0, NO)
+    place.clock.moved = timedelta(hours=9)
+    for replica in (0, 1):
+        assert await place.refused(handed_over, replica) == PENDING
+    await publish(place, handed_over)
+
+    async def told(cast: str, replica: int) -> httpx.Response:
+        """Once it is anything else than to come again."""
+        answers: list[httpx.Response] = []
+
+        async def settled() -> bool:
+            answers.append(await place.post(cast, replica))
+            return answers[-1].status_code != 503
+
+        await eventually(settled)
+        return answers[-1]
+
+    receipts = [await told(handed_over, replica) for replica in (0, 1)]
+    assert [receipt.status_code for receipt in receipts] == [200, 200]
+    assert receipts[0].json() == receipts[1].json()
+    own = receipts[0].json()["position"]["partition"]
+    markers = [BallotBoxClosed(election_uuid=place.election.uuid, partition=p, partitions=3) for p in range(3)]
+    for marker in markers:
+        if marker.partition != own:
+            await place.services.producer.publish(marker, partition=marker.partition)
+
+    async def projected() -> bool:
+        return bool(await place.service.pool.fetchval("SELECT count(*) = 2 FROM close_markers"))
+
+    await eventually(projected)
+    for replica in (0, 1):
+        assert await place.refused(never_sent, replica) == PENDING, "those of other partitions settle nothing"
+    await place.services.producer.publish(markers[own], partition=own)
+    for replica in (0, 1):
+        answer = await told(never_sent, replica)
+        assert (answer.status_code, place.slug(answer)) == CLOSED
+        assert (await place.post(handed_over, replica)).json() == receipts[0].json()

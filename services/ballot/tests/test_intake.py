@@ -261,9 +261,9 @@ async def test_before_the_opening_and_behind_the_close_nobody_buys_arithmetic_or
         return await check(election_json, cast)
 
     monkeypatch.setattr(place.service.intake.verifier, "check", noted)
-    for moved, problem in ((-1, "election-not-open"), (9, "election-closed")):
+    for moved, problem in ((-1, (403, "election-not-open")), (9, (503, "close-pending"))):
         place.clock.moved = timedelta(hours=moved)
-        assert await place.refused(place.new_cast(1)) == (403, problem)
+        assert await place.refused(place.new_cast(1)) == problem
     assert (verified, await reserved(place)) == ([], before)
     place.clock.moved = timedelta()
     await place.cast(1)
@@ -271,7 +271,7 @@ async def test_before_the_opening_and_behind_the_close_nobody_buys_arithmetic_or
     await place.services.close_election(place.election.uuid)
 
     async def closed() -> bool:
-        return bool(await place.service.pool.fetchval("SELECT EXISTS (SELECT FROM closed_elections)"))
+        return bool(await place.service.pool.fetchval("SELECT count(*) = 3 FROM close_markers"))
 
     await eventually(closed)
     before, verified[:] = await reserved(place), []
@@ -290,7 +290,7 @@ async def test_whose_window_ends_during_the_arithmetic_reserves_nothing(place, m
         return examined
 
     monkeypatch.setattr(place.service.intake.verifier, "check", long)
-    assert await place.refused(place.new_cast(1)) == (403, "election-closed")
+    assert await place.refused(place.new_cast(1)) == (503, "close-pending")
     assert await reserved(place) == before
 
 
@@ -334,7 +334,7 @@ async def test_which_refusal_a_cast_gets_does_not_depend_on_what_is_looked_at_fi
 
     assert await known_again() == [receipt, receipt], "whatever order comes with it: the first one counts"
     place.clock.moved = timedelta(hours=9)
-    assert await problems(0, 9) == ["election-closed"] * 3
+    assert await problems(0, 9) == ["close-pending"] * 3
     assert await known_again() == [receipt, receipt]
 
 
@@ -406,7 +406,7 @@ async def test_who_casts_while_the_tables_lack_a_close_that_was_seen_is_not_told
     elections = place.service.intake.elections
     [(uuid, election)] = elections.items()
     elections[uuid] = dataclasses.replace(election, window=dataclasses.replace(election.window, closed=True))
-    assert (await place.refused(place.new_cast(1)))[1] == "election-closed"
+    assert (await place.refused(place.new_cast(1)))[1] == "close-pending"
 
 
 async def test_nothing_is_taken_before_the_opening(place) -> None:
@@ -438,7 +438,9 @@ async def test_after_the_close_new_ballots_are_refused_and_receipts_given_again(
 
 async def test_the_clock_closes_the_window_too(place) -> None:
     place.clock.moved = timedelta(hours=9)
-    assert await place.refused(place.new_cast(0)) == (403, "election-closed")
+    response = await place.post(place.new_cast(0))
+    assert (response.status_code, place.slug(response)) == (503, "close-pending")
+    assert int(response.headers["Retry-After"]) > 0 and response.json()["closes_at"]
 
 
 def limit_credentials(place, ballots: int) -> None:
@@ -468,7 +470,7 @@ async def test_what_the_tables_answer_by_themselves_uses_up_nobody_s_share(place
     assert len(place.service.intake.credential_limit) == 0
     place.clock.moved = timedelta(hours=9)
     for _ in range(3):
-        assert await place.refused(place.new_cast(0)) == (403, "election-closed")
+        assert await place.refused(place.new_cast(0)) == (503, "close-pending")
     place.clock.moved = timedelta()
     assert (await place.post(place.new_cast(0))).status_code == 201
     assert await place.refused(place.new_cast(0)) == (429, "rate-limited")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka import AIOKafkaProducer
 from evote_ballot import readback
+from evote_ballot.domain.history import CloseMarker
 from evote_ballot.readback import ReadBack
 from evote_eventlog import reading
 from evote_eventlog.canonical import canonical_json
@@ -117,7 +118,7 @@ async def test_all_that_another_replica_wrote_between_is_known_before_a_record_i
 
     assert reading_back.looks == before + 1
     assert reading_back.numbers() == [1, 7, 2]
-    assert reading_back.reader.markers(ELECTION) == {0: marker.position.offset}
+    assert reading_back.reader.markers(ELECTION) == {0: CloseMarker(marker.position.offset, 3)}
 
 
 async def test_what_a_look_under_way_brings_as_well_is_known_once(reading_back: Reading) -> None:

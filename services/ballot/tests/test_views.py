@@ -6,12 +6,13 @@ import asyncio
 from datetime import timedelta
 from math import isnan
 from time import monotonic
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import asyncpg
 import pytest
 from aiokafka.cluster import ClusterMetadata
-from evote_ballot import readback, store
+from evote_ballot import readback, store, turnout
 from evote_ballot.api.routes import cast, router, status
 from evote_ballot.metrics import TurnoutMetrics
 from evote_ballot.projection import BallotProjection
@@ -116,9 +117,8 @@ async def test_the_turnout_counts_voters_and_ballots_apart(place) -> None:
     await place.log(*receipts[:2])
 
     async def counted() -> bool:
-        turnout = (await place.client.get(f"{place.base}/turnout")).json()
-        counts = (turnout["accepted"], turnout["logged"], turnout["voters"], turnout["roll_size"])
-        return counts == (3, 2, 1, 3)
+        told = (await place.client.get(f"{place.base}/turnout")).json()
+        return tuple(told[name] for name in ("accepted", "logged", "voters", "roll_size")) == (3, 2, 1, 3)
 
     await eventually(counted)
 
@@ -177,6 +177,21 @@ async def test_operators_are_shown_the_public_turnout_and_no_number_while_it_can
     await eventually(no_number)
     assert not showing.done(), "it counts again when the database is back"
     showing.cancel()
+
+
+async def test_operators_turnout_looks_at_every_ballot_once_a_minute(place, monkeypatch) -> None:
+    pauses: list[float] = []
+
+    async def passed(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    shown = ShownTurnout(place.service.turnout, place.service.reads, TurnoutMetrics(CollectorRegistry()), place.clock)
+    patient = SimpleNamespace(create_task=asyncio.create_task, shield=asyncio.shield, sleep=passed)
+    monkeypatch.setattr(turnout, "asyncio", patient)
+    with pytest.raises(asyncio.CancelledError):
+        await shown.run()
+    assert pauses == [60]
 
 
 async def test_the_turnout_is_looked_up_once_a_second_however_many_watch(place) -> None:

@@ -17,6 +17,7 @@ from evote_ledger_anchor.monitor.domain import (
     compare_rows,
     compare_tiles,
 )
+from evote_ledger_anchor.monitor.task import pause_s
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -207,3 +208,18 @@ def test_the_id_of_a_finding_depends_on_what_was_found_and_not_on_when() -> None
         Finding("entry-changed", "where", "expectedf", "ound", "source"),
     ]
     assert len({finding.id, *(other.id for other in others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("pass_s", "paused_s"),
+    [(0, 60), (0.6, 60), (1, 100), (1.5, 150), (5, 175), (100, 80), (130, 60), (1000, 60)],
+)
+def test_passes_take_a_hundredth_of_the_time_and_begin_three_intervals_apart_at_most(
+    pass_s: float, paused_s: float
+) -> None:
+    assert pause_s(60, pass_s) == paused_s
+
+
+@given(st.floats(0.1, 3600), st.floats(0, 10_000))
+def test_no_pause_between_passes_is_shorter_than_the_interval(interval_s: float, pass_s: float) -> None:
+    assert pause_s(interval_s, pass_s) >= interval_s

@@ -6,12 +6,13 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evote_local.people.target import write_target
 from evote_local.people.voters import open_client
-from evote_local.referendum.concluding import compare, conclude, meant
+from evote_local.referendum.concluding import compare, conclude, counted, faults_of, read_posted
 from evote_local.referendum.load import target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
@@ -47,8 +48,13 @@ async def _crowd(stack: Stack, directory: Path) -> None:
         assert "POST of the ballot" in (out / "report.html").read_text()
         concluded, verification = await conclude(stack, client, referendum, out)
         assert (concluded.acknowledged, concluded.archived, concluded.lost, concluded.unclaimed) == (9, 9, 0, 0)
-        assert concluded.counts == meant(kept)
         assert concluded.faults == [], verification
+        # Who takes one text of the crowd's for a stranger's finds a stuffed archive, and a count that isn't theirs.
+        compared, posted = compare(out / "archive.bel", [cast["receipt"]["tracker"] for cast in kept]), read_posted(out)
+        assert [one.unanswered for one in posted] == [0] * 9
+        assert concluded.counts == counted(compared.archived, posted)
+        stuffed = replace(compared, unclaimed=[posted[0].tracker])
+        assert any("nobody posted it" in fault for fault in faults_of(stuffed, concluded.counts, posted[1:]))
         # One receipt that the archive doesn't hold is found.
         trackers = [cast["receipt"]["tracker"] for cast in kept]
         assert compare(out / "archive.bel", [*trackers[1:], "A" * 43]).lost == ["A" * 43]

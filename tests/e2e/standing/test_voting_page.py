@@ -31,7 +31,7 @@ from ..before_the_page import fit_for_everybody, told
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-VOTERS = 14
+VOTERS = 16
 BUSY_FOR_S = 60
 YES, NO = ANSWERS
 _READER, _SLOT = "PCD 0 00 00", 0
@@ -280,9 +280,7 @@ def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resi
     page = resident.opens()
     page.identify_by_card(town.desk)
     page.answer(YES)
-    # Each goes on until the test says otherwise, so that nothing depends on how long a state lasts.
-    answers: list[Callable[[Route], None]] = [_be_busy]
-    page.tab.route(town.ballots, lambda route: answers[-1](route))
+    answers = _answers(page, town, _be_busy)
     page.cast_button.click()
     page.tab.get_by_text(f"{BUSY_FOR_S} 秒後に同じ票を送り直します").wait_for()
     answers.append(_lose_the_answer)
@@ -294,6 +292,15 @@ def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resi
     resident.meant(YES)
     bodies = _posted(page, town)
     assert len(bodies) >= 3 and len(set(bodies)) == 1
+
+
+def _answers(page: VotingPage, town: Town, first: Callable[[Route], None]) -> list[Callable[[Route], None]]:
+    """How ballots of this page are answered: the last of these goes on until the test appends another, so that nothing
+    depends on how long a state lasts.
+    """
+    answers = [first]
+    page.tab.route(town.ballots, lambda route: answers[-1](route))
+    return answers
 
 
 def _lose_the_answer(route: Route) -> None:
@@ -424,11 +431,22 @@ def test_what_auth_and_ballot_are_told_has_nothing_in_common_and_no_vote_in_it(
     )
 
 
-def test_every_receipt_counts_and_who_comes_too_late_is_told_so(town: Town, resident: Resident) -> None:
+def test_every_receipt_counts_and_who_comes_too_late_or_had_no_answer_at_the_close_is_told_so(
+    town: Town, resident: Resident
+) -> None:
     """Last: closes the election."""
     late = resident.opens()
     late.identify_by_card(town.desk)
     late.answer(YES)
+    # Of one ballot the answers are lost until the close, another one never arrives; neither voter can know which.
+    unanswered, unheard = _by_phone(town, "unanswered"), _by_phone(town, "unheard")
+    [page], [other] = unanswered.pages, unheard.pages
+    answers, others = _answers(page, town, _lose_the_answer), _answers(other, town, Route.abort)
+    for one in (page, other):
+        one.tab.clock.install()
+        one.cast_button.click()
+        one.tab.get_by_text("返事が届きません").wait_for()
+    unanswered.meant(NO)
     with ThreadPoolExecutor(1) as pool:
         # Playwright has this thread's event loop.
         counts = pool.submit(asyncio.run, _counted(town)).result()
@@ -440,10 +458,44 @@ def test_every_receipt_counts_and_who_comes_too_late_is_told_so(town: Town, resi
     late.button("選挙のページへ戻る").click()
     late.tab.get_by_text("投票は締め切られました。").wait_for()
     assert not late.button("マイナンバーカード").is_visible()
+    asking = "投票は締め切られました。票が届いていたか確かめています"
+    # As a replica does that hasn't read the ballot's record yet.
+    answers.append(lambda route: route.fulfill(response=route.fetch(post_data=_posted(late, town)[-1])))
+    others.append(Route.continue_)
+    for one in (page, other):
+        one.let_minutes_pass_until(asking)
+        fit_for_everybody(one, "in doubt, asking")
+    answers.append(Route.continue_)
+    page.let_minutes_pass_until("投票を受け付けました")
+    fit_for_everybody(page, "receipt")
+    other.let_minutes_pass_until("票が届いたかどうか、分かりません")
+    fit_for_everybody(other, "in doubt, unanswered")
+    for one in (page, other):
+        bodies = _posted(one, town)
+        assert len(bodies) >= 3 and len(set(bodies)) == 1
+    other.button("もう一度確かめる").click()
+    other.tab.get_by_role("heading", name=asking).wait_for()
+    unanswered.leaves()
+    unheard.leaves()
     too_late = resident.opens()
     too_late.tab.get_by_text("投票は締め切られました。").wait_for()
     fit_for_everybody(too_late, "closed")
     assert not too_late.button("マイナンバーカード").is_visible()
+
+
+def _by_phone(town: Town, card: str) -> Resident:
+    """A resident of their own before a ballot that answers no, identified by the phone's app."""
+    phone = town.stack.phone
+    assert phone is not None
+    number = next(_turns)
+    save_card(town.referendum.voters[number].card, phone.cards / f"{card}.card")
+    here = Resident(town, number)
+    page = here.opens()
+    page.button("マイナンバーカードとスマートフォン").click()
+    page.button("マイナアプリを開く").click()
+    page.hold_card_to_phone(card)
+    page.answer(NO)
+    return here
 
 
 async def _counted(town: Town) -> list[int]:

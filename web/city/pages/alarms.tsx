@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { NOTHING_SAID } from "../read/announcements.ts";
 import { type Alarm, type Held, unseen } from "../rules/alarms.ts";
-import { cameAt, isOld, judgedAt, oldest } from "../rules/freshness.ts";
+import { alarmsAt, cameAt, isOld } from "../rules/freshness.ts";
 import type { Words } from "../words/index.ts";
 import { timeOf, useAround, useWords } from "./around.ts";
 import { Mark, Panel, Shape } from "./panel.tsx";
@@ -26,7 +26,7 @@ function saidOf({ name, labels }: Alarm, words: Words): string {
 export function Alarms(): VNode {
   const { reads, held, now } = useAround();
   const words = useWords();
-  const at = oldest(judgedAt(reads), cameAt(reads, "notices"));
+  const at = alarmsAt(reads);
   const known = !isOld(at, now);
   const sorted = held.filter(({ over }) => !over).toSorted((one, other) => one.severity.localeCompare(other.severity));
   const shown = sorted.slice(0, sorted.length > SHOWN.alarms ? SHOWN.alarms - 1 : SHOWN.alarms);
@@ -39,7 +39,7 @@ export function Alarms(): VNode {
             <Mark of="unknown" />
           </li>
         )}
-        {known && reads.alerts !== undefined && sorted.length === 0 ? (
+        {known && sorted.length === 0 ? (
           <li>
             <Shape of="well" />
             <p>{words.alarms.none}</p>

@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 
 import type { Name, Reads } from "../read/reads.ts";
 import { type State, stateOf, type Step, type Way } from "../rules/effects.ts";
-import { cameAt, isOld, judgedAt, oldest, scrapedAt } from "../rules/freshness.ts";
+import { isOld, oldest, queuesAt, scrapedAt, stepsAt, waysAt } from "../rules/freshness.ts";
 import { grouped, lastingOf, useAround, useWords } from "./around.ts";
 import { Mark, Panel } from "./panel.tsx";
 
@@ -18,7 +18,7 @@ export function Steps(): VNode {
   const { reads, now, effects } = useAround();
   const words = useWords();
   const [turnout, coverage] = [reads.turnout?.data, reads.coverage?.data];
-  const at = oldest(turnout?.as_of ?? null, cameAt(reads, "coverage"), judgedAt(reads), scrapedAt(reads, "ledger-anchor"));
+  const at = stepsAt(reads);
   const known = !isOld(at, now);
   const within = figureOf(reads, "logged-within");
   // The chain that is furthest behind: what it holds, all hold.
@@ -91,17 +91,17 @@ const HEARD = { card: ["auth", "ballot"], phone: ["auth", "ballot"], face: ["aut
 export function Ways(): VNode {
   const { reads, now, config, effects } = useAround();
   const words = useWords();
-  const judged = judgedAt(reads);
+  const at = waysAt(reads);
   const waiting = (way: Way) => {
     const people = reads["releases-waiting"]?.data.find(({ labels }) => labels["way"] === way)?.value;
     return people === undefined || !Number.isFinite(people) ? null : grouped(people);
   };
   return (
-    <Panel name="ways" title={words.ways.panel} at={judged}>
+    <Panel name="ways" title={words.ways.panel} at={at}>
       <ul>
         {config.ways.map((way) => {
           const heard = !isOld(oldest(...HEARD[way].map((service) => scrapedAt(reads, service))), now);
-          const fresh = !isOld(judged, now);
+          const fresh = !isOld(at, now);
           const told = stateOf(way, effects, fresh);
           const state = heard || told === "stops" ? told : "unknown";
           return (
@@ -123,7 +123,7 @@ export function Queues(): VNode {
   const [pictures, wait] = [figureOf(reads, "pictures-waiting"), figureOf(reads, "face-waits")];
   const [ballots, receipt] = [figureOf(reads, "ballots-waiting"), figureOf(reads, "receipt-within")];
   return (
-    <Panel name="queues" title={words.queues.panel} at={scrapedAt(reads, "ballot")}>
+    <Panel name="queues" title={words.queues.panel} at={queuesAt(reads, config.ways)}>
       <dl>
         {config.ways.includes("face") ? (
           <div>

@@ -10,7 +10,7 @@ import type { Config } from "../app/config.ts";
 import { NOTHING_READ, readAll, type Round } from "../read/reads.ts";
 import { acknowledge, type Held, hold, standing, unseen } from "../rules/alarms.ts";
 import { effectOf } from "../rules/effects.ts";
-import { cameAt, isOld, judgedAt, scrapedAt } from "../rules/freshness.ts";
+import { alarmsAt, cameAt, isOld, queuesAt, scrapedAt, stepsAt, waysAt } from "../rules/freshness.ts";
 import { CATALOGUES, type Language, type Words } from "../words/index.ts";
 import { Alarms, Announcements, Hold } from "./alarms.tsx";
 import { type Around, AroundContext, clockOf, datedOf } from "./around.ts";
@@ -129,9 +129,10 @@ function Standing({ around: { reads, now, language, config } }: { readonly aroun
     [words.close.panel, cameAt(reads, "election")],
     [words.turnout.panel, reads.turnout?.data.as_of ?? null],
     [words.turnout.caption, reads.hours?.data.as_of ?? null],
-    [words.steps.panel, cameAt(reads, "coverage")],
-    [words.alarms.panel, judgedAt(reads)],
-    [words.queues.panel, scrapedAt(reads, "ballot")],
+    [words.steps.panel, stepsAt(reads)],
+    [words.ways.panel, waysAt(reads)],
+    [words.queues.panel, queuesAt(reads, config.ways)],
+    [words.alarms.panel, alarmsAt(reads)],
     ...(config.ways.includes("face") ? [[words.ways.face, scrapedAt(reads, "biometric")] as const] : []),
     [words.announcements.panel, cameAt(reads, "announcements")],
   ];

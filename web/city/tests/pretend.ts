@@ -94,6 +94,16 @@ export class PretendServer {
       : Response.json(answer, { headers: { date: new Date(this.now).toUTCString() } });
   };
 
+  /** So many seconds later, all that tells its own time is of then. */
+  pass(secondsLater: number): void {
+    this.now += secondsLater * 1000;
+    const [instant, text] = [seconds(this.now) - 5, new Date(this.now - 20_000).toISOString()];
+    Object.assign(this.answers.turnout as object, { as_of: text });
+    Object.assign(this.answers.hours as object, { as_of: text });
+    this.answers["judged-at"] = vector([{}, instant]);
+    this.answers["scraped-at"] = vector(...["auth", "ballot", "biometric", "ledger-anchor", "tally"].map((service) => [{ service }, instant] as const));
+  }
+
   fire(...alerts: readonly (readonly [Record<string, string>, number])[]): void {
     this.answers.alerts = vector(WATCHDOG, ...alerts);
   }

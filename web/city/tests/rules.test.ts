@@ -44,6 +44,16 @@ test("a service that is away stops the ways that need it; an alert of a newer re
   expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(["well", "well", "stops", "well"]);
 });
 
+test.each([
+  ["EvoteNoSynchronousStandby", ["stops", "stops", "stops", "stops"], ["well", "well"]],
+  ["EvoteKafkaUnderMinIsr", ["stops", "stops", "stops", "stops"], ["stops", "stops"]],
+  ["EvotePublishesFail", ["stops", "stops", "stops", "stops"], ["stops", "stops"]],
+])("as docs/runbooks/alerts.md says, %s stops the ways %j, and what was cast %j", (alertname, ways, steps) => {
+  const effects = [effectOf({ alertname })];
+  expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(ways);
+  expect((["accepted", "logged"] as const).map((step) => stateOf(step, effects, true))).toEqual(steps);
+});
+
 test("the worst of what touches a way counts, and of old data nothing is said", () => {
   const effects = [effectOf({ alertname: "EvoteFlood" }), effectOf({ alertname: "EvoteCardsCannotBeChecked" })];
   expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(["stops", "stops", "slows", "slows"]);

@@ -106,6 +106,45 @@ test.each(STALE)("%s: the panel says so", async (_, name, read, answer) => {
   expect(root.querySelector("[role=status]")!.textContent).toContain(ja.stale);
 });
 
+test("alerts that nobody has told of for an hour are no quiet hour", async () => {
+  await hang();
+  server.pass(3600);
+  await later(0);
+  expect(root.querySelector(".standing")!.textContent).toBe(ja.nothingStale);
+  server.answers.alerts = 504;
+  server.pass(3600);
+  await later(0);
+  expect(panel("alarms").textContent).not.toContain(ja.alarms.none);
+  expect(panel("alarms").textContent).not.toContain(ja.alarms.intact);
+  expect(new Set([...marks("ways"), ...marks("steps")])).toEqual(new Set(["unknown"]));
+  expect([...root.querySelectorAll(".old h2")].map(({ textContent }) => textContent)).toEqual([
+    ja.steps.panel,
+    ja.ways.panel,
+    ja.alarms.panel,
+  ]);
+  expect(root.querySelector(".standing")!.textContent).toContain("3");
+});
+
+const SILENT: readonly (readonly [Name, string, string])[] = [
+  ["coverage", "steps", ja.steps.panel],
+  ["logged-within", "steps", ja.steps.panel],
+  ["anchoring-waits", "steps", ja.steps.panel],
+  ["releases-waiting", "ways", ja.ways.panel],
+  ["ballots-waiting", "queues", ja.queues.panel],
+  ["receipt-within", "queues", ja.queues.panel],
+  ["pictures-waiting", "queues", ja.queues.panel],
+  ["face-waits", "queues", ja.queues.panel],
+  ["notices", "alarms", ja.alarms.panel],
+];
+test.each(SILENT)("where %s alone is answered no more, its panel says so, and so does the head", async (read, name, title) => {
+  await hang();
+  server.answers[read] = 504;
+  server.pass(200);
+  await later(0);
+  expect([...root.querySelectorAll(".panel.old")].map(({ classList }) => classList[1])).toEqual([name]);
+  expect(root.querySelector(".standing")!.textContent).toContain(title);
+});
+
 test("of ways and steps nothing green is said on old data", async () => {
   await hang();
   for (const name of Object.keys(server.answers) as Name[]) {

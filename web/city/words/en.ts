@@ -116,6 +116,7 @@ export const en: Words = {
     EvoteBallotsPassedOver: "A ballot came into the log past the checks",
     EvoteWitnessContradicts: "A witness has seen another log",
     EvoteServiceAbsent: "Nothing is heard of a service",
+    EvoteTwoReleases: "Figures of two installations are mixed (those on this screen are wrong)",
     EvoteServiceUnready: "A service doesn't work",
     EvoteReplicaUnready: "One replica of a service doesn't work",
     EvoteSequencersNotOne: "Not exactly one replica puts ballots into the log",

@@ -114,6 +114,7 @@ export const ja = {
     EvoteBallotsPassedOver: "検査を通っていない票が記録に入りました",
     EvoteWitnessContradicts: "証人が別の記録を見たと言っています",
     EvoteServiceAbsent: "サービスから何も届きません",
+    EvoteTwoReleases: "二つの環境の数が混ざっています（この画面の数字は正しくありません）",
     EvoteServiceUnready: "サービスが使えません",
     EvoteReplicaUnready: "サービスの一台が使えません",
     EvoteSequencersNotOne: "票を記録に入れる係が、ちょうど一台ではありません",

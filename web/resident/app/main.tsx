@@ -164,6 +164,9 @@ function voteIn({ notice, rollSize, election }: Published, config: Config, servi
     print: () => {
       window.print();
     },
+    reload: () => {
+      window.location.reload();
+    },
   };
 }
 

@@ -6,9 +6,12 @@ import type { ComponentChildren, VNode } from "preact";
 import type { Words } from "../words/index.ts";
 import { useWords } from "./surroundings.ts";
 
+/** `in-doubt`: a ballot was sent, and nobody has said what became of it before the close. */
+type Voted = "not-yet" | "in-doubt" | "cast";
+
 interface PageProps {
   readonly title: string;
-  readonly voted: "not-yet" | "cast";
+  readonly voted: Voted;
   /** Which part of the page is shown, where parts take turns: with each the heading gets the focus. */
   readonly part?: string;
   readonly children: ComponentChildren;
@@ -24,6 +27,13 @@ export function Frame({ voted, ...page }: PageProps): VNode {
   return <AnyFrame {...page} notice={noticeOf(voted, useWords())} />;
 }
 
-function noticeOf(voted: "not-yet" | "cast", words: Words): string | null {
-  return voted === "cast" ? null : words.notYetVoted;
+function noticeOf(voted: Voted, words: Words): string | null {
+  switch (voted) {
+    case "not-yet":
+      return words.notYetVoted;
+    case "in-doubt":
+      return words.votedInDoubt;
+    case "cast":
+      return null;
+  }
 }

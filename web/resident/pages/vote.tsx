@@ -30,6 +30,8 @@ export interface VoteProps {
   /** Whatever is waited for is tried now. */
   readonly hurry: () => void;
   readonly print: () => void;
+  /** The browser's. */
+  readonly reload: () => void;
 }
 
 export function Vote(props: VoteProps): VNode {
@@ -185,9 +187,11 @@ export function Vote(props: VoteProps): VNode {
         <RefusedPage
           slug={state.slug}
           tracker={state.tracker}
+          checkPage={checkPage}
           again={() => {
             send({ type: "begun-again" });
           }}
+          reload={props.reload}
         />
       );
     case "finished":

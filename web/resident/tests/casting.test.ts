@@ -2,10 +2,10 @@
 
 import type { Receipt } from "@tsukuba-evote/shared/check";
 import { LyingService } from "@tsukuba-evote/shared/device";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import type { Outcome } from "../vote/ballot_service.ts";
-import { cast, type CastingDesk } from "../vote/casting.ts";
+import { ASKED_AFTER_CLOSE_S, cast, type CastingDesk } from "../vote/casting.ts";
 import type { CastStart, Event, Posting } from "../vote/machine.ts";
 
 const tracker = "T".repeat(43);
@@ -44,7 +44,7 @@ test("the same bytes are posted again until there is an answer", async () => {
   const { desk, posted, waits, events, tell } = deskOf([
     { kind: "no-answer" },
     { kind: "no-answer" },
-    { kind: "busy", waitS: 7 },
+    { kind: "busy", waitS: 7, recorded: "no" },
     { kind: "no-answer" },
     received,
   ]);
@@ -130,4 +130,56 @@ test("a refusal for good is told once, and nothing is posted any more", async ()
   await cast(fresh, desk, tell);
   expect(posted).toHaveLength(1);
   expect(events.at(-1)).toEqual({ type: "refused", slug: "election-closed" });
+});
+
+describe("who is told that the election is closed", () => {
+  const closed: Outcome = { kind: "refused", slug: "election-closed" };
+  const missed: readonly [string, CastStart, readonly Outcome[]][] = [
+    ["after no answer", fresh, [{ kind: "no-answer" }, closed]],
+    ["after the log was away", fresh, [{ kind: "busy", waitS: 2, recorded: "perhaps" }, closed]],
+    ["after no answer, and a busy service", fresh, [{ kind: "no-answer" }, { kind: "busy", waitS: 2, recorded: "no" }, closed]],
+    ["after an earlier load of the page posted it", { kind: "reloaded", tracker, body: "{}" }, [closed]],
+  ];
+
+  test.each(missed)("%s, has the same bytes asked for until their receipt comes", async (_, start, before) => {
+    const { desk, tell, posted, waits, events } = deskOf([...before, closed, { kind: "no-answer" }, received]);
+    await cast(start, desk, tell);
+    expect(new Set(posted).size).toBe(1);
+    expect(posted).toHaveLength(before.length + 3);
+    expect(waits.slice(-3)).toEqual([2, 4, 8]);
+    expect(events.slice(-2)).toEqual([
+      { type: "delayed", delay: { why: "closed" } },
+      { type: "received", receipt },
+    ]);
+  });
+
+  test("and never had a receipt is told at last that nobody knows, after a while and many pauses", async () => {
+    const { desk, tell, posted, waits, events } = deskOf([{ kind: "no-answer" }, ...Array.from({ length: 50 }, () => closed)]);
+    await cast(fresh, desk, tell);
+    const pauses = waits.slice(1);
+    expect(pauses).toEqual(pauses.toSorted((one, other) => one - other));
+    expect(Math.max(...pauses)).toBe(60);
+    const askedForS = pauses.reduce((sum, pause) => sum + pause, 0);
+    expect(askedForS).toBeGreaterThanOrEqual(ASKED_AFTER_CLOSE_S);
+    expect(askedForS - pauses.at(-1)!).toBeLessThan(ASKED_AFTER_CLOSE_S);
+    expect(posted).toHaveLength(2 + pauses.length);
+    expect(events.at(-1)).toEqual({ type: "refused", slug: "no-answer-by-the-close" });
+  });
+
+  test("and gets a receipt that doesn't hold has none", async () => {
+    const { desk, tell, events } = deskOf([{ kind: "no-answer" }, closed, received], {
+      checkReceipt: () => {
+        throw new LyingService("the receipt is for another ballot");
+      },
+    });
+    await expect(cast(fresh, desk, tell)).rejects.toThrow(LyingService);
+    expect(events.map(({ type }) => type)).not.toContain("received");
+  });
+
+  test("after a busy service that recorded nothing is not kept in doubt", async () => {
+    const { desk, tell, posted, events } = deskOf([{ kind: "busy", waitS: 2, recorded: "no" }, closed]);
+    await cast(fresh, desk, tell);
+    expect(posted).toHaveLength(2);
+    expect(events.at(-1)).toEqual({ type: "refused", slug: "election-closed" });
+  });
 });

@@ -59,7 +59,7 @@ test("a voter identifies first, answers question by question, reviews, casts, an
 });
 
 test("who was told that the election is over is shown no way in any more, whatever the browser's Back says", () => {
-  for (const slug of ["election-closed", "election-abandoned"]) {
+  for (const slug of ["election-closed", "election-abandoned", "no-answer-by-the-close"]) {
     const closed = after([{ type: "way-chosen", way: "face" }, { type: "refused", slug }, { type: "begun-again" }]);
     expect(closed).toEqual({ at: "closed", slug });
     expect(after([{ type: "went-to", place: "landing" }, { type: "went-to", place: "card" }, { type: "way-chosen", way: "card" }], closed)).toBe(closed);

@@ -73,6 +73,7 @@ function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): Vot
     back: () => {},
     hurry: () => {},
     print: () => {},
+    reload: () => {},
     ...changed,
   };
 }
@@ -277,6 +278,56 @@ test("a refusal that is for good says that nothing was cast, why, and what to do
   for (const words of [ja.refused.notCast, ja.advice.noBallotsLeft.title, ja.advice.noBallotsLeft.todo]) {
     expect(seen()).toContain(words);
   }
+});
+
+test("a voter whose ballot had no answer at the close is told what is asked, and what came of it", async () => {
+  const pretend = new PretendServices();
+  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => ({ status: 403, slug: "election-closed" })));
+  // Each pause lasts until the test says.
+  const pauses: (() => void)[] = [];
+  const session = new Session({
+    election: ELECTION,
+    rollSize: 2,
+    services: pretend.services,
+    protocol: directProtocol(),
+    keeper: new Keeper(sessionStorage),
+    receiptKey: RECEIPT_KEY,
+    logKey: LOG_KEY,
+    wait: () => new Promise((resolve) => void pauses.push(resolve)),
+    signal: new AbortController().signal,
+  });
+  const reload = vi.fn();
+  await show(voteOf(pretend, { session, reload }));
+  await toReview();
+  const tracker = root.querySelector(".tracker")!.textContent!;
+  await press(ja.review.cast);
+  const go = () => act(async () => pauses.shift()!());
+  await until(() => pauses.length > 0);
+  expect(document.title).toContain(ja.notYetVoted);
+  await go();
+  await until(() => heading().textContent === ja.casting.closedTitle);
+  expect(document.activeElement).toBe(heading());
+  expect(root.querySelector("[role=status]")!.textContent).toBe(ja.casting.closed(10));
+  for (const words of [ja.casting.closedStay, tracker]) {
+    expect(seen()).toContain(words);
+  }
+  while (session.state.at === "casting") {
+    await until(() => pauses.length > 0 || session.state.at !== "casting");
+    if (pauses.length > 0) {
+      await go();
+    }
+  }
+  await until(() => heading().textContent === ja.refused.inDoubt);
+  expect(document.activeElement).toBe(heading());
+  for (const words of [ja.advice.inDoubt.todo, tracker, "https://check.example/"]) {
+    expect(seen()).toContain(words);
+  }
+  // Neither that it was cast nor that it wasn't: nobody knows.
+  expect(document.title.startsWith(ja.votedInDoubt)).toBe(true);
+  expect(document.documentElement.outerHTML + document.title).not.toContain(ja.notYetVoted);
+  expect(seen()).not.toContain(ja.refused.notCast);
+  await press(ja.refused.ask);
+  expect(reload).toHaveBeenCalledOnce();
 });
 
 test("who comes too late, by whichever way, is shown no way in any more", async () => {

@@ -154,6 +154,33 @@ test("a refusal for good is told by its kind, and nothing stays", async () => {
   expect(storage.entries.size).toBe(0);
 });
 
+test("a ballot whose answer is lost at the close has its receipt by itself", async () => {
+  const [pretend, storage] = [new PretendServices(), new TabStorage()];
+  const closed = { status: 403, slug: "election-closed" };
+  pretend.afterTaking.push(LOST, closed, closed);
+  const session = sessionOf(pretend, storage);
+  await vote(session);
+  expect(pretend.casts).toHaveLength(4);
+  expect(new Set(pretend.casts).size).toBe(1);
+});
+
+test("of a ballot in doubt at the close the bytes stay, and a reload asks again", async () => {
+  const [pretend, storage] = [new PretendServices(), new TabStorage()];
+  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => ({ status: 403, slug: "election-closed" })));
+  const session = sessionOf(pretend, storage);
+  const { ballot } = await toReview(session);
+  session.send({ type: "cast" });
+  const { tracker } = await reaches(session, "refused");
+  expect(session.state).toEqual({ at: "refused", slug: "no-answer-by-the-close", tracker: ballot!.tracker });
+  session.send({ type: "begun-again" });
+  expect(session.state.at).toBe("closed");
+  pretend.beforeTaking.splice(2);
+  const again = sessionOf(pretend, storage);
+  again.resume();
+  expect((await reaches(again, "receipt")).receipt.tracker).toBe(tracker);
+  expect(new Set(pretend.casts).size).toBe(1);
+});
+
 test("a receipt that doesn't hold is shown as none, with the tracker to ask about, and the bytes stay to be posted again", async () => {
   const [pretend, storage] = [new PretendServices(), new TabStorage()];
   pretend.signsWith(new Uint8Array(32).fill(99));

@@ -11,13 +11,16 @@ export type Outcome =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
   /** Nothing came, or nothing of the service's: it may have the ballot. */
   | { readonly kind: "no-answer" }
-  | { readonly kind: "busy"; readonly waitS: number }
+  /** `recorded`: whether this attempt may have put the ballot into the log all the same. */
+  | { readonly kind: "busy"; readonly waitS: number; readonly recorded: "perhaps" | "no" }
   /** Another ballot of the voter's stands, with this number or a larger one. */
   | { readonly kind: "earlier-ballot"; readonly lastNumber: number; readonly lastTracker: string }
   | { readonly kind: "refused"; readonly slug: string };
 
 /** The service gives up after 15 seconds; whoever has waited longer waits for nothing. */
 const PATIENCE_MS = 20_000;
+/** Kinds of refusals by which this attempt recorded nothing (`docs/openapi/ballot.json`); an earlier one may have. */
+const BEFORE_RECORDING: ReadonlySet<string | null> = new Set(["close-pending", "overloaded", "rate-limited"]);
 const DEFAULT_WAIT_S = 5;
 const LONGEST_WAIT_S = 120;
 
@@ -71,7 +74,7 @@ export async function post(services: Services, electionUuid: string, body: strin
 function refusal(problem: unknown, response: Response): Outcome {
   const slug = slugOf(problem);
   if (response.status === 503 || response.status === 429) {
-    return { kind: "busy", waitS: waitOf(response) };
+    return { kind: "busy", waitS: waitOf(response), recorded: BEFORE_RECORDING.has(slug) ? "no" : "perhaps" };
   }
   // A proxy's own page, or a service that failed in the middle: nobody knows whether the ballot was recorded.
   if (slug === null || response.status >= 500 || response.status === 408) {

@@ -34,11 +34,15 @@ export interface CastingDesk {
 
 const FIRST_BACKOFF_S = 2;
 const LONGEST_BACKOFF_S = 30;
+/** After the close, for a ballot that may have arrived: the longest pause, and all of them together, about. */
+const LONGEST_PAUSE_S = 60;
+export const ASKED_AFTER_CLOSE_S = 600;
 /** Each means that another device of the voter's cast meanwhile. */
 const MOST_RENUMBERINGS = 5;
 
 /**
- * Cast one ballot and tell the machine what happens; ends with `received` or `refused`.
+ * Cast one ballot and tell the machine what happens; ends with `received` or `refused`. A ballot that may have arrived before the
+ * close is asked for after it, for a while.
  *
  * @throws LyingService, CheckFailed when a service says what can't be true: nothing is known of the ballot then, and the voter has to be told.
  */
@@ -47,6 +51,8 @@ export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Ev
   let current = start.kind === "fresh" ? await numbered(start, 1, desk) : start;
   let backoffS = FIRST_BACKOFF_S;
   let renumberings = 0;
+  // Whether an answer was missed that may have been a receipt. An earlier load of the page may have missed one.
+  let mayBeThere = start.kind === "reloaded";
   for (;;) {
     delay({ why: "sending" });
     const outcome = await desk.post(current.body);
@@ -56,14 +62,21 @@ export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Ev
         tell({ type: "received", receipt: outcome.receipt });
         return;
       case "refused":
+        if (outcome.slug === "election-closed" && mayBeThere) {
+          delay({ why: "closed" });
+          await askAfterTheClose(current, desk, tell);
+          return;
+        }
         tell({ type: "refused", slug: outcome.slug });
         return;
       case "busy":
+        mayBeThere ||= outcome.recorded === "perhaps";
         delay({ why: "busy", waitS: outcome.waitS });
         await desk.wait(outcome.waitS);
         backoffS = FIRST_BACKOFF_S;
         break;
       case "no-answer":
+        mayBeThere = true;
         delay({ why: "no-answer" });
         await desk.wait(backoffS);
         backoffS = Math.min(backoffS * 2, LONGEST_BACKOFF_S);
@@ -90,6 +103,26 @@ export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Ev
   function delay(why: Delay): void {
     tell({ type: "delayed", delay: why });
   }
+}
+
+/**
+ * Ask for the receipt of a ballot that may have arrived before the close. A replica that hasn't read the ballot's record yet refuses it
+ * as it refuses any other after the close; so only a receipt is an answer, and all else is asked again.
+ */
+async function askAfterTheClose(posting: Posting, desk: CastingDesk, tell: (event: Event) => void): Promise<void> {
+  let [pauseS, askedForS] = [FIRST_BACKOFF_S, 0];
+  while (askedForS < ASKED_AFTER_CLOSE_S) {
+    await desk.wait(pauseS);
+    askedForS += pauseS;
+    pauseS = Math.min(pauseS * 2, LONGEST_PAUSE_S);
+    const outcome = await desk.post(posting.body);
+    if (outcome.kind === "receipt") {
+      desk.checkReceipt(outcome.receipt);
+      tell({ type: "received", receipt: outcome.receipt });
+      return;
+    }
+  }
+  tell({ type: "refused", slug: "no-answer-by-the-close" });
 }
 
 /** What is posted for a ballot under this number; kept for a reload before anything of it is sent. */

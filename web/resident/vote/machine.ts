@@ -37,7 +37,9 @@ export type Delay =
   /** The service said when to ask again. */
   | { readonly why: "busy"; readonly waitS: number }
   /** An earlier ballot of the voter's stands: it is looked for in the log, to be numbered after. */
-  | { readonly why: "earlier-ballot" };
+  | { readonly why: "earlier-ballot" }
+  /** Voting closed before a ballot that may have arrived had an answer: its receipt is asked for. */
+  | { readonly why: "closed" };
 
 /** What a voter has said so far; `null`: not answered. Lives in this page's memory and nowhere else. */
 export interface Answers {
@@ -56,14 +58,22 @@ export type State =
   | { readonly at: "casting"; readonly start: CastStart; readonly delay: Delay }
   /** With a receipt whose signature was verified. */
   | { readonly at: "receipt"; readonly receipt: Receipt }
-  /** Not cast, for good. `slug`: the problem's kind, or one of ours. `tracker`: of the ballot that was sent, if one was. */
+  /** Not cast, for good, or {@link isInDoubt}. `slug`: the problem's kind, or one of ours. `tracker`: of the ballot that was sent, if one was. */
   | { readonly at: "refused"; readonly slug: string; readonly tracker: string | null }
   | { readonly at: "finished" }
   /** The election is over: no way in is shown any more. */
   | { readonly at: "closed"; readonly slug: string };
 
 /** Refusals after which nobody can vote in this election any more, whichever way. */
-export const OVER: ReadonlySet<string> = new Set(["election-closed", "election-abandoned"]);
+export const OVER: ReadonlySet<string> = new Set(["election-closed", "election-abandoned", "no-answer-by-the-close"]);
+
+/** Refusals that say nothing of the ballot that was sent. */
+const IN_DOUBT: ReadonlySet<string> = new Set(["answer-does-not-hold", "no-answer-by-the-close"]);
+
+/** Whether a ballot was sent, and nobody has said what became of it: the same bytes may still get its receipt. */
+export function isInDoubt({ slug, tracker }: Pick<At<"refused">, "slug" | "tracker">): boolean {
+  return tracker !== null && IN_DOUBT.has(slug);
+}
 
 export type Event =
   | { readonly type: "way-chosen"; readonly way: Way }

@@ -10,7 +10,7 @@ import { post } from "./ballot_service.ts";
 import { cast, type CastingDesk } from "./casting.ts";
 import { numberInLog } from "./earlier_ballots.ts";
 import type { Keeper } from "./kept.ts";
-import { choicesOf, type Event, next, type State } from "./machine.ts";
+import { choicesOf, type Event, isInDoubt, next, type State } from "./machine.ts";
 import { persist, Refused, ServiceUnavailable } from "./retrying.ts";
 
 export interface Surroundings {
@@ -29,7 +29,13 @@ export interface Surroundings {
 }
 
 /** Kinds of refusals that no service sends: this page found them out. */
-export const OWN_SLUGS = ["credential-not-listed", "answer-does-not-hold", "service-away", "worker-failed"] as const;
+export const OWN_SLUGS = [
+  "credential-not-listed",
+  "answer-does-not-hold",
+  "no-answer-by-the-close",
+  "service-away",
+  "worker-failed",
+] as const;
 
 export class Session {
   readonly election: Election;
@@ -92,8 +98,8 @@ export class Session {
       this.#cast(state);
     } else if (state.at === "receipt") {
       keeper.keep({ kind: "receipt", ...state.receipt });
-    } else if (state.at === "finished" || (state.at === "refused" && state.slug !== "answer-does-not-hold")) {
-      // An answer that does not hold says nothing of the ballot: the bytes stay, to be posted again after a reload.
+    } else if (state.at === "finished" || (state.at === "refused" && !isInDoubt(state))) {
+      // Of a ballot in doubt the bytes stay, to be posted again after a reload.
       keeper.forget();
     }
     if (state.at !== "question" && state.at !== "review" && state.at !== "opened" && state.at !== "casting") {

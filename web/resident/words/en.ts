@@ -2,6 +2,7 @@ import type { Words } from "./index.ts";
 
 export const en: Words = {
   notYetVoted: "Not voted yet",
+  votedInDoubt: "Not known yet whether you voted",
   back: "Back",
   next: "Continue",
   change: "Change",
@@ -20,7 +21,7 @@ export const en: Words = {
     opens: "Opens",
     closes: "Closes",
     beforeClose:
-      "Only ballots for which you saw “Your vote was received” before the close are counted. A ballot that was sent but not answered by then does not count.",
+      "Only ballots that arrive before the close are counted: you see “Your vote was received”. If there is no answer by the close, stay on the page, which asks whether your ballot had arrived.",
     notOpen: "Voting has not begun yet.",
     closed: "Voting has closed.",
     abandoned: "This election was called off before it opened.",
@@ -136,6 +137,10 @@ export const en: Words = {
     noAnswer: "There is no answer. The same ballot is sent again until there is one. It can't be counted twice.",
     busy: (seconds) => `The service is busy. The same ballot is sent again in ${seconds} seconds.`,
     earlier: "Your earlier vote is looked for in the public log. This ballot will come after it.",
+    closedTitle: "Voting has closed. Asking whether your ballot had arrived",
+    closedStay: "Your ballot was sent before the close and has no answer yet. If it had arrived, it counts. Please stay and don't close the page.",
+    closed: (minutes) =>
+      `This page sends the same ballot by itself to find out, more and more seldom, for about ${minutes} minutes. If it had arrived, you will see “Your vote was received”.`,
   },
   receipt: {
     title: "Your vote was received",
@@ -155,7 +160,7 @@ export const en: Words = {
     reached: "done",
     notYet: "to come",
     away: "How far it is can't be seen now. Your vote was received.",
-    again: "To vote again, press “Finish” and identify once more.",
+    again: "To vote again before the close, press “Finish” and identify once more.",
     finish: "Finish (nothing stays on this device)",
     comeBack: "After finishing you can check at any time on the check page with the tracker you noted.",
   },
@@ -181,6 +186,8 @@ export const en: Words = {
   refused: {
     toElection: "Back to the election",
     title: "The vote was not cast",
+    inDoubt: "It is not known whether your ballot arrived",
+    ask: "Ask again",
     code: "Code for the helpdesk",
     reception: "Reception number",
     notCast: "This ballot is not cast.",
@@ -215,6 +222,7 @@ export const en: Words = {
     newerBallot: { title: "A newer vote of yours stands", todo: "It counts. To replace it by this one, begin again." },
     notListed: { title: "The right to vote that was received is not on this election's list", todo: "Nothing was cast. Begin again, and ask for help if it happens again." },
     lying: { title: "The answer that came is not right", todo: "This device can't tell whether your vote was recorded. Reload the page; if it happens again, ask for help with the tracker." },
+    inDoubt: { title: "Voting has closed", todo: "Your ballot was sent before the close and had no answer. If it had arrived, it counts. Press “Ask again” in a while, or note the tracker below and look for it on the check page. If it is not found, ask for help with the tracker." },
     unknownElection: { title: "There is no such election", todo: "Open the address in the city's guide." },
     technical: { title: "Something went wrong", todo: "Nothing was cast. Begin again, and if it happens again ask for help with the code below." },
   },

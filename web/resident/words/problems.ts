@@ -13,6 +13,7 @@ const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
   later: [
     "abandoned",
     "body-too-slow",
+    "close-pending",
     "credential-keys-unavailable",
     "database-unavailable",
     "faces-busy",
@@ -68,6 +69,7 @@ const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
   newerBallot: ["older-than-your-last-ballot"],
   notListed: ["credential-not-listed", "unknown-credential"],
   lying: ["answer-does-not-hold"],
+  inDoubt: ["no-answer-by-the-close"],
   unknownElection: ["unknown-election"],
   technical: [
     "bad-challenge-signature",

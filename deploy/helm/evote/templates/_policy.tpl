@@ -101,8 +101,32 @@ whom it asks what the public may ask. */}}
     {{- end }}
 ---
 {{ include "evote.policyHead" (merge (dict "service" (printf "%s-migration" .service)) .) }}
-  policyTypes: [Ingress, Egress]
-  egress:
-    {{- include "evote.toDns" .root | nindent 4 }}
-    {{- include "evote.toDatabase" . | nindent 4 }}
+  {{- include "evote.migrationArrows" . | nindent 2 }}
+{{- if .root.Release.IsUpgrade }}
+---
+# Beside the one above, which is the release's before until the migration is done: the database may have moved.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "evote.name" . }}-migration-upgrade
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "evote.labels" (merge (dict "service" (printf "%s-migration" .service)) .) | nindent 4 }}
+  annotations:
+    helm.sh/hook: pre-upgrade
+    helm.sh/hook-weight: "-1"
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "evote.selector" (merge (dict "service" (printf "%s-migration" .service)) .) | nindent 6 }}
+  {{- include "evote.migrationArrows" . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "evote.migrationArrows" -}}
+policyTypes: [Ingress, Egress]
+egress:
+  {{- include "evote.toDns" .root | nindent 2 }}
+  {{- include "evote.toDatabase" . | nindent 2 }}
 {{- end }}

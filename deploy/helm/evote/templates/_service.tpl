@@ -35,9 +35,7 @@ kind: {{ ternary "StatefulSet" "Deployment" $stateful }}
 metadata:
   {{- include "evote.metadata" . | nindent 2 }}
 spec:
-  {{- if not $own.autoscaling }}
-  replicas: {{ $own.replicas }}
-  {{- end }}
+  replicas: {{ include "evote.replicas" . }}
   revisionHistoryLimit: 5
   minReadySeconds: 5
   selector:
@@ -122,11 +120,31 @@ spec:
 {{ include "evote.migration" . }}
 {{- end }}
 
+{{/* Scaled by load, as many as run at this moment: left out, a field that an earlier release had would fall to 1. */}}
+{{- define "evote.replicas" -}}
+{{- $own := index .root.Values (include "evote.key" .service) -}}
+{{- $replicas := int $own.replicas -}}
+{{- with $own.autoscaling -}}
+{{- $live := lookup "apps/v1" "Deployment" $.root.Release.Namespace (include "evote.name" $) -}}
+{{- $replicas = min (int .max) (max $replicas (int (dig "spec" "replicas" 0 $live))) -}}
+{{- end -}}
+{{ $replicas }}
+{{- end }}
+
+{{/* Whether this service is there for the first time: in an installation, or where a city enables one later. */}}
+{{- define "evote.new" -}}
+{{- $there := lookup "apps/v1" "Deployment" .root.Release.Namespace (include "evote.name" (merge (dict "service" "auth") .)) -}}
+{{- $own := lookup "apps/v1" (ternary "StatefulSet" "Deployment" (eq .service "ledger-anchor")) .root.Release.Namespace (include "evote.name" .) -}}
+{{- if or .root.Release.IsInstall (and $there (not $own)) }}true{{ end }}
+{{- end }}
+
 {{/* The schema of this release, as its owner: before an upgrade's first replica, and beside the first installation's, which
-wait until it is done (Helm runs hooks of an installation before the database is there, or never, with --wait). */}}
+wait until it is done (Helm runs hooks of an installation before the database is there, or never, with --wait). A service that an
+upgrade brings is installed: its account and its database are no hooks either. */}}
 {{- define "evote.migration" -}}
 {{- $own := index .root.Values (include "evote.key" .service) -}}
 {{- $names := dict "root" .root "service" (printf "%s-migration" .service) -}}
+{{- $new := include "evote.new" . -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -136,18 +154,18 @@ automountServiceAccountToken: false
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "evote.name" $names }}{{ if .root.Release.IsInstall }}-first{{ end }}
+  name: {{ include "evote.name" $names }}{{ if $new }}-first{{ end }}
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "evote.labels" $names | nindent 4 }}
-  {{- if not .root.Release.IsInstall }}
+  {{- if not $new }}
   annotations:
     helm.sh/hook: pre-upgrade
     helm.sh/hook-delete-policy: before-hook-creation
   {{- end }}
 spec:
   # A migration that waits too long for a table gives up and leaves nothing: it may be tried again.
-  backoffLimit: {{ ternary 20 4 .root.Release.IsInstall }}
+  backoffLimit: {{ ternary 20 4 (eq $new "true") }}
   activeDeadlineSeconds: 1800
   template:
     metadata:

@@ -1,4 +1,4 @@
-// Not built: the schemas in these modules are what `make chart` holds the rendered resources to.
+// Not built: the schemas in these modules are what `make test` holds the rendered resources to.
 module evote.example/schemas
 
 go 1.26.0

@@ -124,6 +124,30 @@ class Cast:
         return KnownBallot(uuid, credential, self.ballot, self.order, accepted_at)
 
 
+@dataclass
+class Posted:
+    """A ballot's text that was sent at all, whatever came of it: what may be in an archive, and nothing else may."""
+
+    voter: int
+    choice: str
+    tracker: str
+    number: int = 0
+    """The last one that its order was signed for."""
+    unanswered: int = 0
+    """Attempts of which nothing told whether the ballot was recorded: without a receipt it may be in the log."""
+
+    def sent(self, number: int) -> None:
+        """Just now, under an order of that number; :meth:`answered` or nothing follows."""
+        self.number = number
+        self.unanswered += 1
+
+    def answered(self, status: int, text: str) -> None:
+        """To the last attempt. 503 ``overloaded`` says that nothing was recorded, others from 500 on leave it open."""
+        overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE and ":overloaded" in text
+        if overloaded or status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.unanswered -= 1
+
+
 @dataclass(frozen=True)
 class Sealed:
     """A ballot and the whole body that is posted, made before its voter comes."""
@@ -194,6 +218,7 @@ class PollingDay:
         self._random = random
         self._receipt_key: Ed25519PublicKey | None = None
         self.measured = Measurements()
+        self.posted: list[Posted] = []
 
     async def obtain_credential(self, voter: Voter, client: httpx.AsyncClient) -> str:
         """Authenticate by the voter's way in and receive the private credential (design, trust split: auth)."""
@@ -327,22 +352,24 @@ class PollingDay:
         if voter.casts:
             await self._find_in_log(voter, voter.casts[-1].tracker, client)
         started = time.perf_counter()
+        posted = Posted(voter.number, choice, tracker_of(ballot))
+        self.posted.append(posted)
         try:
-            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, posted, client)
         except VoterRefused as refused:
             if refused.slug != "older-than-your-last-ballot":
                 raise
             # Another device of this voter was here, or this one has forgotten.
             last = json.loads(refused.problem)["last_tracker"]
-            if last == tracker_of(ballot):
+            if last == posted.tracker:
                 raise LyingService("the ballot that is not taken stands already") from None
             await self._find_in_log(voter, last, client)
-            response, order, attempts = await self._post(voter, voter.credential, ballot, client)
+            response, order, attempts = await self._post(voter, voter.credential, ballot, posted, client)
         answered_s = time.perf_counter() - started
         self.measured.cast_s.append(answered_s)
         receipt = response.json()
         await self._check_receipt(receipt, ballot)
-        cast = Cast(tracker_of(ballot), choice, receipt, started, answered_s, ballot, order, attempts)
+        cast = Cast(posted.tracker, choice, receipt, started, answered_s, ballot, order, attempts)
         voter.casts.append(cast)
         return cast
 
@@ -400,7 +427,7 @@ class PollingDay:
         return leaf_hash(cast.known(public).record())
 
     async def _post(
-        self, voter: Voter, credential: str, ballot: str, client: httpx.AsyncClient
+        self, voter: Voter, credential: str, ballot: str, posted: Posted, client: httpx.AsyncClient
     ) -> tuple[httpx.Response, OrderStatement, int]:
         """The receipt's answer, the order statement that was sent, and how often it was."""
         order = _sign(self.election, credential, ballot, voter.last_number + 1)
@@ -409,7 +436,10 @@ class PollingDay:
         async def send() -> httpx.Response:
             nonlocal attempts
             attempts += 1
-            return await self._send(body, client)
+            posted.sent(order.number)
+            answer = await self._send(body, client)
+            posted.answered(answer.status_code, answer.text)
+            return answer
 
         return await self._retrying(send), order, attempts
 

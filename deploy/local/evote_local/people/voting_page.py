@@ -16,7 +16,8 @@ from .voters import SIGNATURE_PASSWORD, USER_PIN
 
 CHROMIUM: Final = "/usr/bin/chromium"
 NOT_YET_VOTED: Final = "まだ投票していません"
-"""What each title begins with until there is a receipt."""
+VOTED_IN_DOUBT: Final = "投票できたか、まだ分かりません"
+"""What each title begins with until there is a receipt, and after a close before which a ballot had no answer."""
 _WITHIN_MS: Final = 180_000
 """However busy the machine is; the limit only ends what has failed."""
 
@@ -236,6 +237,13 @@ class VotingPage:
         """Wait for the receipt; the tracker."""
         self.tab.get_by_role("heading", name="投票を受け付けました").wait_for()
         return self.tab.locator(".tracker").inner_text()
+
+    def let_minutes_pass_until(self, heading: str) -> None:
+        """Wait for a heading; each look moves the clock that the tab was given (``clock.install``) by a minute."""
+        awaited = self.tab.get_by_role("heading", name=heading)
+        while not awaited.is_visible():
+            self.tab.clock.fast_forward(60_000)
+            self.tab.wait_for_timeout(100)
 
     def vote_by_phone(self, name: str, label: str) -> str:
         """All of it, with the card of this name, from the election's page to the receipt; the tracker."""

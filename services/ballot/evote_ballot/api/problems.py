@@ -84,20 +84,37 @@ PROBLEMS = ProblemTable(
             kind(
                 "election-closed",
                 403,
-                # A ballot may have reached the log without its replica's knowing: nobody says that it doesn't count.
                 (
                     "投票は締め切られました",
-                    "この票は受け付けていません。締め切り前に送って返事がなかった票は、少し後に同じ票を送ると、"
-                    "届いていれば受付証が返ります。受付証のある票は数えられます。",
+                    "この票は締め切りまでに届いておらず、数えられません。受付証のある票は数えられます。",
                 ),
                 (
                     "The election is closed",
-                    "This ballot is not taken in. If it was sent before the close and had no answer, send the same"
-                    " again a little later: had it arrived, its receipt comes. Ballots that have a receipt count.",
+                    "This ballot had not arrived by the close, and is not counted. Ballots that have a receipt count.",
                 ),
                 members=("closes_at",),
             ),
             lambda error: {"closes_at": error.closes_at},
+        ),
+        answer(
+            refusals.ClosePending,
+            kind(
+                "close-pending",
+                503,
+                (
+                    "投票の受付時間は終わりました",
+                    "この票が締め切りまでに届いていたかどうかは、まだ分かりません。少し後に同じ票をもう一度送ってください。"
+                    "届いていれば受付証が返り、届いていなければそのことをお伝えします。",
+                ),
+                (
+                    "The time for casting is over",
+                    "Whether this ballot had arrived by the close isn't known yet. Send the same ballot again after"
+                    " Retry-After: its receipt comes if it had arrived, and it is said if it had not.",
+                ),
+                members=("closes_at",),
+            ),
+            lambda error: {"closes_at": error.closes_at},
+            retry_after_s=lambda error: error.retry_after_s,
         ),
         answer(
             refusals.UnknownCredential,

@@ -90,6 +90,8 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
     device that finds it in the log signs the same ballot's order anew, one above `last_number`. 403 `no-ballots-left`:
     one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left.
     503 `overloaded`: the receipt would take over two seconds; nothing was recorded, come again after `Retry-After`.
+    Behind `closes_at`, 503 `close-pending`: whether this ballot had arrived before isn't settled; the same bytes again
+    get its receipt, or 403 `election-closed` once it can't have arrived.
     """
     started = perf_counter()
     body = await request.body()

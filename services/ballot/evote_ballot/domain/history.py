@@ -10,6 +10,7 @@ from typing import Final
 from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
+from evote_eventlog.kafka import partition_of
 
 from .receipt import Acceptance
 from .refusals import ElectionClosed, NoBallotsLeft, OlderThanLast
@@ -42,6 +43,14 @@ class CastRecord:
     """What it says by itself, where that is known already."""
 
 
+@dataclass(frozen=True)
+class CloseMarker:
+    """The first close marker of an election in a partition: its offset there, and how many partitions there are."""
+
+    offset: int
+    partitions: int
+
+
 class History:
     """The admitted ballots of a credential, folded from the log in its order.
 
@@ -49,13 +58,14 @@ class History:
     is admitted here gets a place in the public log.
     """
 
-    def __init__(self, credential: str, admitted: Iterable[AdmittedBallot], markers: Mapping[int, int]) -> None:
+    def __init__(self, credential: str, admitted: Iterable[AdmittedBallot], markers: Mapping[int, CloseMarker]) -> None:
         """
         Args:
             credential: the public credential.
             admitted: its ballots up to some place in the log, in their order.
-            markers: by partition, the offset of the election's first close marker there.
+            markers: by partition, the election's first close marker there.
         """
+        self._credential = credential
         self._markers = markers
         self._admitted = {ballot.acceptance.tracker: ballot for ballot in admitted}
         self._admissions = Admissions({base64.b64decode(f"{tracker}=") for tracker in self._admitted})
@@ -66,6 +76,15 @@ class History:
     def last(self) -> AdmittedBallot | None:
         """The last one admitted, which has the largest number."""
         return next(reversed(self._admitted.values()), None)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other ballot of the credential will ever be admitted: its partition's close marker was read.
+
+        All that stands before the marker is known then, and what any replica's producer still brings comes behind it.
+        """
+        partitions = max((marker.partitions for marker in self._markers.values()), default=0)
+        return partitions > 0 and partition_of(self._credential, partitions) in self._markers
 
     def accepted(self, tracker: str) -> Acceptance | None:
         """Where a ballot stands, if it was admitted."""
@@ -115,4 +134,4 @@ class History:
 
     def _closed_before(self, acceptance: Acceptance) -> bool:
         marker = self._markers.get(acceptance.partition)
-        return marker is not None and marker < acceptance.offset
+        return marker is not None and marker.offset < acceptance.offset

@@ -46,9 +46,17 @@ class ElectionNotOpen(Refusal):
 
 @dataclass
 class ElectionClosed(Refusal):
-    """The window is over, or the box was closed before this ballot's place in the log."""
+    """This ballot doesn't stand before the close marker of its partition, and can't come to stand there any more."""
 
     closes_at: str
+
+
+@dataclass
+class ClosePending(Refusal):
+    """The window is over, and whether this ballot came in before is not settled: its close marker was not read yet."""
+
+    closes_at: str
+    retry_after_s: float
 
 
 @dataclass

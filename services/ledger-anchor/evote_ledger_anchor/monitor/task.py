@@ -36,6 +36,9 @@ MAX_RAISED_A_PASS: Final = 100
 
 _RETRY_S = 1.0
 _LAST_ATTEMPTS = 3
+_PAUSES_A_PASS: Final = 100
+_LONGEST: Final = 3
+"""Intervals from the beginning of one pass to the next, where a pass doesn't take longer itself."""
 
 _log = structlog.get_logger(__name__)
 
@@ -62,7 +65,7 @@ class Monitor:
         Args:
             pool: reaches the schema of :class:`evote_ledger_anchor.projection.LedgerProjection`.
             key: the log's own.
-            interval_s: the time between two passes, in seconds.
+            interval_s: the time between two passes, in seconds, while they are short (:func:`pause_s`).
             state_file: where the memory is kept, outside of Kafka and of the database; None: in this process only.
 
         Raises:
@@ -147,24 +150,28 @@ class Monitor:
 
     async def _passes(self) -> None:
         while True:
+            took_s = 0.0  # who couldn't look looks again as soon as may be
             try:
-                await self._pass()
+                took_s = await self._pass()
             except Exception as error:
                 # What is looked at may have been written to break the looking: that must not stop the sequencer.
                 self._fail(error)
-            await self._publish_until(time.monotonic() + self._interval_s)
+            await self._publish_until(time.monotonic() + pause_s(self._interval_s, took_s))
 
     def _fail(self, error: Exception) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
         log = _log.warning if isinstance(error, TRANSIENT) else _log.error
         log("monitor-pass-failed", **exception_facts(error))
 
-    async def _pass(self) -> None:
+    async def _pass(self) -> float:
+        """How many seconds it took."""
         began, started = self._clock(), time.monotonic()
         report = await self._look.run(self._memory.note)
         self._raise(finding for finding in report.findings if finding.id not in report.raised)
         await self._remember(report, rfc3339(began))
-        self._show(report, began.timestamp(), time.monotonic() - started)
+        took_s = time.monotonic() - started
+        self._show(report, began.timestamp(), took_s)
+        return took_s
 
     def _raise(self, findings: Iterable[Finding]) -> None:
         """Say it at once where Kafka is not needed, and queue it for Kafka."""
@@ -253,6 +260,15 @@ class Monitor:
             async for record in tail.read("earliest", until=await tail.end_offsets())
             if isinstance(record, Record) and isinstance(record.envelope.data, TamperingDetected)
         }
+
+
+def pause_s(interval_s: float, pass_s: float) -> float:
+    """From a pass that took ``pass_s`` seconds to the next one: the interval, or up to three while the log is large.
+
+    A pass looks at all of the log, so that passes at a fixed distance take the more of a processor the more there is.
+    They take a hundredth of the time, until that would leave an alteration unseen for too long.
+    """
+    return max(interval_s, min(_PAUSES_A_PASS * pass_s, _LONGEST * interval_s - pass_s))
 
 
 def _finding_of(loss: LogTruncated | LogGap) -> Finding:

@@ -118,9 +118,10 @@ VOTING_DAY = Board(
                 "s",
             ),
             Panel(
-                "受け付けから台帳まで / record to checkpoint",
-                _one(_p99("evote_ledger_checkpoint_delay_seconds"), "99 %"),
+                "台帳に載っていない票のうち最も古いもの / the oldest ballot that waits for the log",
+                _one("max(evote_ballot_unlogged_seconds)", "ballot"),
                 "s",
+                says="5 秒までは 0 / 0 up to five seconds",
             ),
             Panel("台帳から立会まで / entries without witnesses", _one("max(evote_witness_lag_entries)", "entries")),
             Panel(
@@ -155,6 +156,11 @@ LOG = Board(
         ),
         (
             Panel("entries a second", _one("sum(rate(evote_ledger_entries_total[5m]))", "entries")),
+            Panel(
+                "the oldest ballot that waits for the log (0: up to 5 s)",
+                _one("max(evote_ballot_unlogged_seconds)", "ballot"),
+                "s",
+            ),
             Panel("record to checkpoint", _one(_p99("evote_ledger_checkpoint_delay_seconds"), "99 %"), "s"),
             Panel(
                 "records without a place in the log",

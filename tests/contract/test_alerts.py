@@ -48,6 +48,10 @@ def _failures(series: str, born: int = 20) -> tuple[Series, Series]:
     return {series: f"_x{born} 3x400"}, {series: "3x400"}
 
 
+def _unlogged(instance: str) -> str:
+    return f'evote_ballot_unlogged_seconds{{instance="{instance}"}}'
+
+
 _HTTP = "http_server_request_duration_seconds"
 _FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1x100")
 _LEADS = 'evote_ledger_leading{instance="a:1"}'
@@ -229,6 +233,18 @@ CASES = (
     ),
     Case("EvoteSequencersNotOne", {}, {_LEADS: "1x100", _STANDS_BY: "0x100"}),
     Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
+    Case(  # well: an upgrade, each replica of three led for a while
+        "EvoteSequencerFlaps",
+        {_LEADS: "1 0 0 " * 20},
+        {_LEADS: "1x10 0x100", _STANDS_BY: "0x10 1x10 0x100", 'evote_ledger_leading{instance="c:1"}': "0x20 1x100"},
+        at="11m",
+    ),
+    Case(  # ballot is accepted at 600 a minute, and none is logged: the sequencer leads, and says nothing
+        "EvoteBallotsUnlogged",
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0x20 0+15x100"},
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0 45 0 0 0x100"},
+        at="7m",
+    ),
     Case(  # the one that led is drained: nobody asks it any more, and nothing says yet that it is gone
         "EvoteSequencersNotOne",
         {_LEADS: "0x5 _x100", _STANDS_BY: "0x100"},
@@ -381,7 +397,7 @@ CASES = (
         _slo(alert, slo, _durations(metric, within, 300, labels), _durations(metric, within, 0, labels))
         for alert, slo, metric, within, labels in (
             ("EvoteCastsSlow", "casts-fast", "evote_ballot_intake_duration_seconds", "1.0", ""),
-            ("EvoteLoggedLate", "logged", "evote_ledger_checkpoint_delay_seconds", "5.0", ""),
+            ("EvoteLoggedLate", "logged", "evote_ballot_logged_delay_seconds", "5.0", ""),
             ("EvoteBoardSlow", "board-fast", _HTTP, "0.5", _BOARD),
             ("EvoteAnchoredLateFabric", "anchored-fabric", "evote_anchor_delay_seconds", "300.0", 'chain="fabric"'),
             (

@@ -21,7 +21,7 @@ export const en: Words = {
   seconds: (seconds: string) => `${seconds} s`,
   minutes: (minutes: number, seconds: number) => `${minutes} min ${seconds} s`,
   noFigure: "—",
-  state: { well: "Works", slows: "Slow or partly failing", stops: "Stopped", unknown: "Unknown (not updated)" },
+  state: { well: "Works", slows: "Slow or partly failing", stops: "Stopped", unknown: "Unknown (not updated)", unset: "Not set up" },
   close: {
     panel: "Until the close",
     opens: "Until the opening",
@@ -57,7 +57,9 @@ export const en: Words = {
     behind: (count: string) => `${count} to come`,
     within: (time: string) => `nearly all within ${time}`,
     waits: (time: string) => `longest wait ${time}`,
+    oldest: (time: string) => `the oldest waits ${time}`,
     noChain: "Nothing is anchored",
+    noWitness: "No witness is asked",
   },
   ways: {
     panel: "Ways to vote",
@@ -120,6 +122,8 @@ export const en: Words = {
     EvoteServiceUnready: "A service doesn't work",
     EvoteReplicaUnready: "One replica of a service doesn't work",
     EvoteSequencersNotOne: "Not exactly one replica puts ballots into the log",
+    EvoteSequencerFlaps: "Who puts ballots into the log changes again and again",
+    EvoteBallotsUnlogged: "Ballots are accepted and do not come into the log",
     EvoteReadBackFails: "Ballots are kept, and voters get no receipt",
     EvotePublishesFail: "What is written is not acknowledged",
     EvoteCardsCannotBeChecked: "Nobody says whether cards are revoked",

@@ -19,7 +19,7 @@ export const ja = {
   seconds: (seconds: string) => `${seconds} 秒`,
   minutes: (minutes: number, seconds: number) => `${minutes} 分 ${seconds} 秒`,
   noFigure: "—",
-  state: { well: "支障なし", slows: "遅れ・一部に不具合", stops: "止まっています", unknown: "不明（更新停止）" },
+  state: { well: "支障なし", slows: "遅れ・一部に不具合", stops: "止まっています", unknown: "不明（更新停止）", unset: "設けていません" },
   close: {
     panel: "締め切りまで",
     opens: "開始まで",
@@ -55,7 +55,9 @@ export const ja = {
     behind: (count: string) => `残り ${count} 件`,
     within: (time: string) => `ほぼすべて ${time}以内`,
     waits: (time: string) => `最長の待ち ${time}`,
+    oldest: (time: string) => `最も古い待ち ${time}`,
     noChain: "台帳への刻印は行っていません",
+    noWitness: "証人は置いていません",
   },
   ways: {
     panel: "投票のしかた",
@@ -118,6 +120,8 @@ export const ja = {
     EvoteServiceUnready: "サービスが使えません",
     EvoteReplicaUnready: "サービスの一台が使えません",
     EvoteSequencersNotOne: "票を記録に入れる係が、ちょうど一台ではありません",
+    EvoteSequencerFlaps: "票を記録に入れる係が、何度も入れ替わっています",
+    EvoteBallotsUnlogged: "受け付けた票が、公開の記録に載っていません",
     EvoteReadBackFails: "票は残りましたが、受付票を出せていません",
     EvotePublishesFail: "書き込みが受け付けられていません",
     EvoteCardsCannotBeChecked: "カードの失効を確かめられません",

@@ -91,8 +91,12 @@ def fault_of_start(part: Part, root: Path) -> str | None:
         silent = [name for name in _TOOLS if _run(root, name, "--help").returncode != 0]
         return f"{', '.join(silent)} don't start" if silent else None
     told = _run(root, part.start.entrypoint[0], "openapi")
-    document = (ROOT / f"docs/openapi/{part.name}.json").read_text("utf-8")
-    return None if told.stdout == document else f"it doesn't print its document: {told.stderr[-2000:]}"
+    if told.returncode != 0:
+        return f"it doesn't print its document (status {told.returncode}): {told.stderr[-2000:]}"
+    document = f"docs/openapi/{part.name}.json"
+    return (
+        None if told.stdout == (ROOT / document).read_text("utf-8") else f"it prints another document than {document}"
+    )
 
 
 def built_twice_fault(part: Part) -> str | None:

@@ -135,7 +135,7 @@ format: $(INSTALLED) ## Format the code
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
 isolation: $(INSTALLED) ## Import each deployable, and the load tests, from an environment with only its declared dependencies and no other service
-	@set -e; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode evote-loadtests; do \
+	@set -e; trap 'rm -rf "$$environment"' EXIT; for package in $(SERVICES) $(CLIENTS) evote-anchor-chaincode evote-loadtests; do \
 	  environment=$$(mktemp -d); \
 	  UV_PROJECT_ENVIRONMENT=$$environment .tools/bin/uv sync --package $$package --no-dev --frozen --quiet; \
 	  module=$${package//-/_}; (cd / && $$environment/bin/python -c "import $$module.main") ; \

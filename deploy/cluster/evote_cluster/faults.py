@@ -28,7 +28,7 @@ _NEVER: Final = 100_000
 
 
 _NEXT_MIGRATION: Final = "9999_next_release"
-_LEADERLESS: Final = frozenset({"EvoteSequencersNotOne", "EvoteMonitorBlind"})
+_LEADERLESS: Final = frozenset({"EvoteSequencersNotOne", "EvoteBallotsUnlogged", "EvoteMonitorBlind"})
 WITHOUT_DATABASE: Final = _LEADERLESS | {
     *("EvoteServiceUnready", "EvoteReplicaUnready", "EvoteReadBackFails", "EvoteProjectionLags"),
 }

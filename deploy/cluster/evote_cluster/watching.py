@@ -233,7 +233,8 @@ def unexplained(fired: set[str], explained: frozenset[str]) -> list[str]:
 
 def drilled(databases: Sequence[str]) -> frozenset[str]:
     """What :meth:`Watch.drill` lets fire."""
-    return frozenset({_NO_STANDBY} if databases else {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind"})
+    leaderless = {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind", "EvoteBallotsUnlogged"}
+    return frozenset({_NO_STANDBY} if databases else leaderless)
 
 
 def rules_of_the_chart() -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from evote_images.build import OUT
-from evote_images.check import fault_of_start, unpack
+from evote_images.check import fault_of_start, prepare, unpack
 from evote_images.parts import PARTS, Part
 from evote_images.provenance import revision_of
 from evote_local.referendum.taken import taken_by
@@ -34,6 +34,7 @@ def row_of(part: Part) -> Row:
         root = Path(folder)
         unpack(archive, root)
         unpacked = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+        prepare(part, root)
         took = []
         for _ in range(_STARTS):
             begun = time.perf_counter()

@@ -181,15 +181,25 @@ class _Screens:
         photograph(self._polls.browser, stack.wall.origin, self._directory)
 
     def come_too_late(self) -> None:
-        with self._polls.opened() as page:
-            page.identify_by_card(self._polls.desk)
-            page.answer(ANSWERS[0])
+        with self._polls.opened() as page, self._polls.opened() as unanswered:
+            for one in (page, unanswered):
+                one.identify_by_card(self._polls.desk)
+                one.answer(ANSWERS[0])
+            unanswered.tab.clock.install()
+            unanswered.tab.route(self._polls.ballots, lambda route: route.abort())
+            unanswered.cast_button.click()
+            unanswered.tab.get_by_text("返事が届きません").wait_for()
             in_a_thread(self._count())
             page.cast_button.click()
             page.tab.get_by_role("heading", name="投票できませんでした").wait_for()
             self._save(page, "50-refused")
             page.button("選挙のページへ戻る").click()
             self._save(page, "51-closed")
+            unanswered.tab.unroute(self._polls.ballots)
+            unanswered.let_minutes_pass_until("票が届いていたか確かめています")
+            self._save(unanswered, "52-asking-after-the-close")
+            unanswered.let_minutes_pass_until("票が届いたかどうか、分かりません")
+            self._save(unanswered, "53-in-doubt")
         with self._public("result") as page:
             page.tab.locator("table").wait_for()
             self._save(page, "public-result-counted")

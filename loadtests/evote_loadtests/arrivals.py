@@ -22,6 +22,8 @@ class Profile:
     """How many come in each of as many equal parts of the run, in proportion."""
     junk_per_voter: float = 0
     """Requests of a flood, for each visit of a voter while it lasts: the second half of the run."""
+    come: float = 1
+    """The share of the roll that votes."""
 
     def arrivals(self, count: int, seconds: float, random: Random) -> list[float]:
         """``count`` moments in [0, seconds), in order: a Poisson process with these weights, given how many come."""
@@ -54,7 +56,9 @@ def _estonia_2023() -> list[float]:
 
 PROFILES: Final[Mapping[str, Profile]] = {
     "constant": Profile("the same rate all the time", [1]),
-    "tsukuba-2022": Profile("seven days around the clock, as in Tsukuba in 2022", _seven_days()),
+    "tsukuba-2022": Profile(
+        "seven days around the clock, as in Tsukuba in 2022: 1,506 of 14,000 come", _seven_days(), come=1_506 / 14_000
+    ),
     "estonia-2023": Profile(
         "the hours of Estonia in 2023: busy at the start, asleep at night, the last hour the busiest", _estonia_2023()
     ),
@@ -104,10 +108,14 @@ class Plan:
 
 
 def plan_of(profile: str, voters: int, again: float, seconds: float, random: Random) -> Plan:
-    """Everybody comes once, and the share ``again`` of them a second time."""
+    """Who comes of the roll comes once, and the share ``again`` of them a second time: under ``voters`` and their own
+    number."""
     shape = PROFILES[profile]
-    visits = voters + round(voters * again)
-    arrivals = dict(enumerate(shape.arrivals(visits, seconds, random)))
+    # Any of them: those who have letters stand at the end of the roll, who hold cards to a phone at its beginning.
+    who = sorted(random.sample(range(voters), max(1, round(voters * shape.come))))
+    numbers = [*who, *(voters + number for number in who[: round(len(who) * again)])]
+    visits = len(numbers)
+    arrivals = dict(zip(numbers, shape.arrivals(visits, seconds, random), strict=True))
     if not shape.junk_per_voter:
         return Plan(arrivals, [], [Phase(profile, 0, seconds)])
     half = seconds / 2

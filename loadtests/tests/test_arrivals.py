@@ -34,6 +34,16 @@ def test_the_crowd_of_the_last_minutes_grows_to_the_end() -> None:
     assert sum(moment >= 9 for moment in arrivals) > 3 * sum(moment < 5 for moment in arrivals)
 
 
+def test_in_tsukuba_1506_of_14000_came_of_the_whole_roll_and_who_comes_again_had_come() -> None:
+    plan = plan_of("tsukuba-2022", voters=14_000, again=0.1, seconds=60, random=Random(1))
+    first, second = ([number for number in plan.visits if number // 14_000 == time] for time in (0, 1))
+    assert (len(first), len(second)) == (1_506, 151)
+    assert {number - 14_000 for number in second} < set(first)
+    assert min(first) < 1_000 and max(first) > 13_000, "by phone, by card and by face"
+    assert all(plan.visits[number] < plan.visits[number + 14_000] for number in (each - 14_000 for each in second))
+    assert len(plan_of("tsukuba-2022", voters=3, again=0, seconds=60, random=Random(1)).visits) == 1
+
+
 def test_a_share_comes_again_and_junk_comes_beside_them() -> None:
     plan = plan_of("junk", voters=300, again=0.1, seconds=60, random=Random(1))
     assert (len(plan.visits), len(plan.junk)) == (330, 1650)

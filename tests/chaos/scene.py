@@ -69,8 +69,17 @@ class Scene:
         return voter.casts[-1]
 
     async def verify(self) -> str:
-        """What evote-verify says to the auditor, who saves what was read beside what was read before."""
-        await self._save_archive()
+        """What evote-verify says to the auditor once every ballot with a receipt is in the archive.
+
+        The auditor saves what was read beside what was read before.
+        """
+        casts = {cast.tracker for voter in self.referendum.voters for cast in voter.casts}
+
+        async def has_them() -> bool:
+            await self._save_archive()
+            return {tracker_of(text) for text in read_ballots(self.directory / "archive.bel")} >= casts
+
+        await patiently(has_them)
         receipt = self.referendum.voters[0].casts[-1].receipt
         verdict = await verify_as_auditor(self.stack, self.client, receipt, self.directory)
         assert verdict.accepted, verdict.output
@@ -78,16 +87,9 @@ class Scene:
 
     async def nothing_is_lost(self) -> None:
         """Every ballot with a receipt is in the archive, and evote-verify accepts archive and log."""
-        casts = [cast for voter in self.referendum.voters for cast in voter.casts]
-
-        async def has_them() -> bool:
-            await self._save_archive()
-            archived = {tracker_of(text) for text in read_ballots(self.directory / "archive.bel")}
-            return archived >= {cast.tracker for cast in casts}
-
-        await patiently(has_them)
-        print(f"    all {len(casts)} ballots with a receipt are in the archive")
         *_, verdict = (await self.verify()).splitlines()
+        casts = sum(len(voter.casts) for voter in self.referendum.voters)
+        print(f"    all {casts} ballots with a receipt are in the archive")
         print(f"    evote-verify: {verdict.strip()}")
 
     async def statusz(self, service: Service) -> None:

@@ -48,8 +48,18 @@ def _failures(series: str, born: int = 20) -> tuple[Series, Series]:
     return {series: f"_x{born} 3x400"}, {series: "3x400"}
 
 
+def _up(instance: str, job: str = "ballot") -> str:
+    return f'up{{job="{job}",instance="{instance}"}}'
+
+
+def _unlogged(instance: str) -> str:
+    return f'evote_ballot_unlogged_seconds{{instance="{instance}"}}'
+
+
 _HTTP = "http_server_request_duration_seconds"
 _FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1x100")
+_BUILT = 'evote_build_info{service="ballot",job="ballot",instance="a:1"}'
+_PASS = 'evote_ledger_monitor_last_pass_timestamp_seconds{instance="%s"}'
 _LEADS = 'evote_ledger_leading{instance="a:1"}'
 _STANDS_BY = 'evote_ledger_leading{instance="b:1"}'
 _READABLE = 'evote_ledger_monitor_chain_readable{anchor_contract="eip155:1:0x1",instance="a:1"}'
@@ -144,6 +154,11 @@ CASES = (
         {"evote_ledger_monitor_last_pass_timestamp_seconds": "60x100"},
         {"evote_ledger_monitor_last_pass_timestamp_seconds": "0+15x100"},
     ),
+    Case(  # well: another takes over, and its first pass takes two minutes; sick: nobody's ends
+        "EvoteMonitorBlind",
+        {_PASS % "a:1": "0+15x20 _x100", _PASS % "b:1": "_x20 0x100"},
+        {_PASS % "a:1": "0+15x40 _x100", _PASS % "b:1": "_x40 0x8 720+15x100"},
+    ),
     Case("EvoteMonitorBlind", {}, {"evote_ledger_monitor_last_pass_timestamp_seconds": "0+15x100"}),
     Case(
         "EvoteDeadLetters",
@@ -154,6 +169,13 @@ CASES = (
     Case(
         "EvoteDeadLetters",
         *({'evote_dead_letters_total{projection="ballot"}': f"1x200 {n}x200"} for n in (2, 1)),
+        {"projection": "ballot"},
+        "70m",
+    ),
+    Case(  # well: Prometheus was away when the window began, and the letter had stood all along
+        "EvoteDeadLetters",
+        _failures('evote_dead_letters_total{projection="ballot"}', 200)[0],
+        {'evote_dead_letters_total{projection="ballot"}': "3x20 _x40 3x340"},
         {"projection": "ballot"},
         "70m",
     ),
@@ -227,8 +249,39 @@ CASES = (
         _check(1) | _check(1, "b:1"),
         {"service": "ballot", "check": "kafka"},
     ),
+    Case(  # well: one is scaled down, another replaced; what isn't ours may be away
+        "EvoteReplicaDown",
+        {_up("a:1"): "1x100", _BUILT: "1x100", _up("b:1"): "0 0 0 1 " * 25},
+        {_up("a:1"): "1x100", _BUILT: "1x100", _up("b:1"): "1x20 0x4 _x100", _up("c:1", "other"): "0x100"},
+        {"job": "ballot", "instance": "b:1"},
+        at="20m",
+    ),
     Case("EvoteSequencersNotOne", {}, {_LEADS: "1x100", _STANDS_BY: "0x100"}),
     Case("EvoteSequencersNotOne", {_LEADS: "1x100", _STANDS_BY: "1x100"}, {_LEADS: "0x2 1x100", _STANDS_BY: "0x100"}),
+    Case(  # well: an upgrade, each replica of three led for a while
+        "EvoteSequencerFlaps",
+        {_LEADS: "1 0 0 " * 20},
+        {_LEADS: "1x10 0x100", _STANDS_BY: "0x10 1x10 0x100", 'evote_ledger_leading{instance="c:1"}': "0x20 1x100"},
+        at="11m",
+    ),
+    Case(  # ballot is accepted at 600 a minute, and none is logged: the sequencer leads, and says nothing
+        "EvoteBallotsUnlogged",
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0x20 0+15x100"},
+        {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0 45 0 0 0x100"},
+        at="7m",
+    ),
+    Case(  # the one that led is drained: nobody asks it any more, and nothing says yet that it is gone
+        "EvoteSequencersNotOne",
+        {_LEADS: "0x5 _x100", _STANDS_BY: "0x100"},
+        {_LEADS: "1x5 _x100", _STANDS_BY: "0x5 1x100"},
+        at="3m",
+    ),
+    Case(  # read every two minutes alone
+        "EvoteSequencersNotOne",
+        dict.fromkeys((_LEADS, _STANDS_BY), "1 _x7 1 _x7 1"),
+        {_LEADS: "1 _x7 1 _x7 1", _STANDS_BY: "0 _x7 0 _x7 0"},
+        at="3m45s",
+    ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvoteCardsCannotBeChecked", *_failures('evote_problems_total{type="revocation-unknown"}'), at="7m"),
@@ -369,7 +422,7 @@ CASES = (
         _slo(alert, slo, _durations(metric, within, 300, labels), _durations(metric, within, 0, labels))
         for alert, slo, metric, within, labels in (
             ("EvoteCastsSlow", "casts-fast", "evote_ballot_intake_duration_seconds", "1.0", ""),
-            ("EvoteLoggedLate", "logged", "evote_ledger_checkpoint_delay_seconds", "5.0", ""),
+            ("EvoteLoggedLate", "logged", "evote_ballot_logged_delay_seconds", "5.0", ""),
             ("EvoteBoardSlow", "board-fast", _HTTP, "0.5", _BOARD),
             ("EvoteAnchoredLateFabric", "anchored-fabric", "evote_anchor_delay_seconds", "300.0", 'chain="fabric"'),
             (

@@ -16,7 +16,7 @@ from . import nodes, programs
 from .basics import Resource, named, run_here
 from .bundles import Bundle
 from .certificates import Authority
-from .faults import Fault, kill
+from .faults import WITHOUT_DATABASE, Fault, kill
 from .programs import Missing
 from .release import NAMESPACE, RELEASE, wait_ready
 
@@ -31,6 +31,8 @@ _SYSTEM: Final = "cnpg-system"
 _MANAGER: Final = "cnpg-controller-manager"
 _BARMAN: Final = "barman-cloud"
 _HEALTHY: Final = "Cluster in healthy state"
+WHEN_LOST: Final = WITHOUT_DATABASE | {"EvoteNoSynchronousStandby", "EvoteArchivingFails"}
+"""The alerts that are right to fire where instances go."""
 
 
 def install(images: Mapping[str, Bundle], folder: Path) -> None:
@@ -44,9 +46,17 @@ def install(images: Mapping[str, Bundle], folder: Path) -> None:
 def faults(names: Sequence[str]) -> Sequence[Fault]:
     """What happens to these clusters, in the order in which it happens."""
     return [
-        *(Fault(f"the primary of {name} is killed", partial(lose_the_primary, name)) for name in names),
-        Fault(f"the machine of the primary of {MAIN} stops, and comes back", lose_its_machine),
-        *(Fault(f"primary and standbys of {name} are killed", partial(lose_all_at_once, name)) for name in names),
+        *(Fault(f"the primary of {name} is killed", partial(lose_the_primary, name), WHEN_LOST) for name in names),
+        # It has a broker, and replicas of every service.
+        Fault(
+            f"the machine of the primary of {MAIN} stops, and comes back",
+            lose_its_machine,
+            WHEN_LOST | {"EvotePublishesFail", "EvoteKafkaUnderMinIsr"},
+        ),
+        *(
+            Fault(f"primary and standbys of {name} are killed", partial(lose_all_at_once, name), WHEN_LOST)
+            for name in names
+        ),
     ]
 
 

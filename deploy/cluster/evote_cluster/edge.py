@@ -112,7 +112,7 @@ def wait_served(hosts: Mapping[str, str]) -> str:
 
 def _served(client: httpx.Client, key: str, name: str) -> bool:
     """A front gives its page. A service says in its own words that the public finds no operator's page here."""
-    front = key in ("vote", "board")
+    front = key in ("vote", "board", "wall")
     with suppress(httpx.TransportError), client.stream("GET", f"https://{name}{'/' if front else '/livez'}") as answer:
         tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
         # With a certificate for two names a browser would send both over one connection.

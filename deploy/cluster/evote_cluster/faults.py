@@ -28,6 +28,11 @@ _NEVER: Final = 100_000
 
 
 _NEXT_MIGRATION: Final = "9999_next_release"
+_LEADERLESS: Final = frozenset({"EvoteSequencersNotOne", "EvoteBallotsUnlogged", "EvoteMonitorBlind"})
+WITHOUT_DATABASE: Final = _LEADERLESS | {
+    *("EvoteServiceUnready", "EvoteReplicaUnready", "EvoteReadBackFails", "EvoteProjectionLags"),
+}
+"""While a database is away for long."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Fault:
     name: str
     happen: Callable[[], str]
     """It returns when all is well again; what there is to tell."""
+    fires: frozenset[str] = frozenset()
+    """The alerts that are right to fire of it; of any other nobody may be told."""
 
 
 def all_faults(
@@ -56,9 +63,11 @@ def all_faults(
     """
     return [
         Fault("a replica of ballot is killed", lose_a_ballot),
-        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token, wait_seen)),
-        Fault("one of three brokers of Kafka is killed", lambda: lose_a_server("kafka")),
-        Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql")),
+        Fault("the leader of ledger-anchor is killed", lambda: lose_the_leader(scraper_token, wait_seen), _LEADERLESS),
+        Fault(
+            "one of three brokers of Kafka is killed", lambda: lose_a_server("kafka"), frozenset({"EvotePublishesFail"})
+        ),
+        Fault("PostgreSQL is killed", lambda: lose_a_server("postgresql"), WITHOUT_DATABASE),
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
         Fault("upgrade to the next release", lambda: upgrade(following, own)),
@@ -129,17 +138,14 @@ def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
     install(following, upgrade=True)
     if own.sql("SELECT migration_id FROM ballot._yoyo_migration ORDER BY 1 DESC LIMIT 1").strip() != _NEXT_MIGRATION:
         raise Missing("the next release's migration did not run")
-    return f"{_images_that_run()}, with a column more in ballot's table"
+    return f"{_of_one_release(following)}, with a column more in ballot's table"
 
 
 def roll_back(this: Mapping[str, Any]) -> str:
     """The way back from the next release, whose tables stay."""
     helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", WITHIN)
     wait_ready()
-    told = _images_that_run()
-    if this["ballot"]["image"]["digest"][:19] not in told:
-        raise Missing(f"after the rollback {told} run")
-    return told
+    return _of_one_release(this)
 
 
 def scale() -> str:
@@ -217,9 +223,33 @@ def _of_daemon(pod: Mapping[str, Any]) -> bool:
     return any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", ()))
 
 
-def _images_that_run() -> str:
-    images = {one["spec"]["containers"][0]["image"] for one in _pods() if one["metadata"]["name"] in pods("ballot")}
-    return ", ".join(sorted(image.rpartition("@")[2][:19] for image in images))
+def _of_one_release(chosen: Mapping[str, Any]) -> str:
+    """That each service's pods run the image of these values, and no other; raises :class:`Missing`."""
+    found = digests(_pods())
+    if wrong := other_images(found, chosen):
+        raise Missing(f"not of this release: {wrong}")
+    return f"{len(found)} services and fronts are of it, ballot's image is {next(iter(found['ballot']))[:19]}"
+
+
+def digests(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, set[str]]:
+    """By the services and fronts of the release the images that run, by their digests."""
+    found: dict[str, set[str]] = {}
+    for one in pods:
+        labels = one["metadata"]["labels"]
+        if labels.get("app.kubernetes.io/part-of") == "evote" and one["status"]["phase"] == "Running":
+            image = one["spec"]["containers"][0]["image"]
+            found.setdefault(labels["app.kubernetes.io/name"], set()).add(image.rpartition("@")[2])
+    return found
+
+
+def other_images(found: Mapping[str, set[str]], chosen: Mapping[str, Any]) -> list[str]:
+    """Of what these values make run, what runs otherwise or in a mixture, or not at all."""
+    wanted = {
+        "ledger-anchor" if key == "ledgerAnchor" else key: {part["image"]["digest"]}
+        for key, part in chosen.items()
+        if isinstance(part, Mapping) and "image" in part and part.get("enabled", True)
+    }
+    return [f"{name}: {sorted(found.get(name, ()))}" for name in wanted if found.get(name) != wanted[name]]
 
 
 def timed(fault: Fault) -> str:

@@ -1,9 +1,11 @@
-"""What ballot and the edge reach and must not, tried from their places: a denied arrow, an allowed one beside it."""
+"""What pods reach and must not, tried from their places: a denied arrow, an allowed one beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 
 from . import edge, nodes
 from .basics import POD_SECURITY, container, named
@@ -52,8 +54,10 @@ print("ballot to auth's management:", reach(auth + "-management", 8001))
 print("ballot to PostgreSQL:", reach(database.hostname, database.port))
 print("ballot's role, its own schema:", asyncio.run(ask(own, "SELECT * FROM ballot._yoyo_migration LIMIT 1")))
 for other in others:
-    print(f"ballot's role, the schema {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
+    print(f"ballot's role, a table in {other}:", asyncio.run(ask(own, f"CREATE TABLE {other}.probe (x int)")))
+    print(f"ballot's role, a row of {other}:", asyncio.run(ask(own, f"SELECT * FROM {other}._yoyo_migration")))
     print(f"ballot's password, the role evote_{other}:", asyncio.run(ask(as_role(f"evote_{other}"), "SELECT 1")))
+print("ballot's role, auth's vault:", asyncio.run(ask(own, "SELECT * FROM auth.vault_evidence")))
 """
 # Run in a pod beside the edge's: prints two lines for each service.
 _FROM_THE_EDGE: Final = """
@@ -79,6 +83,13 @@ for service in sys.argv[1:]:
     print(f"the edge to {service}:", outcome([reach(address, 8000) for address in addresses]))
     print(f"the edge to {service}'s management:", outcome([reach(address, 8001) for address in addresses]))
 """.replace("NAMESPACE", NAMESPACE)
+# Run in a pod with what Debian's smallest image has: prints one line for each address and port.
+REACH: Final = """
+for place; do
+  { timeout 5 bash -c "</dev/tcp/${place/:/\\/}" 2>/dev/null && echo "$place reached" || echo "$place denied"; } &
+done
+wait
+"""
 _ALLOWED: Final = ("ballot to PostgreSQL", "ballot's role, its own schema")
 
 
@@ -122,3 +133,56 @@ def _probe_edge(python: Bundle) -> Iterator[str]:
     if told.splitlines() != [line for both in wanted for line in both]:
         raise Missing(f"{told}\nThe edge must reach each service's public port, and no other port of it.")
     yield from told.splitlines()
+
+
+def reach(who: str, place: tuple[str, str, str], may: Callable[[str, str], bool]) -> Iterator[str]:
+    """All ports of the release's pods, tried from a pod; raises :class:`Missing`.
+
+    The policies let others to the ports that are denied here, so something listens there.
+
+    Args:
+        who: the pod, in words.
+        place: its namespace, its name, its container.
+        may: by a service's name and a port's, whether it may go there.
+    """
+    namespace, pod, container_name = place
+    found = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
+    # From a pod to itself no policy says anything.
+    others = [one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) != (namespace, pod)]
+    places = arrows(who, others, may)
+
+    def outcomes() -> Mapping[str, str]:
+        words = ("bash", "-c", REACH, "bash", *places)
+        told = nodes.kubectl("-n", namespace, "exec", pod, "-c", container_name, "--", *words)
+        return dict(line.split() for line in told.splitlines())
+
+    allowed = [where for where, (_, wanted) in places.items() if wanted]
+    # A new pod's address is not known at once to the rules of each node. What is denied for good, the judge names.
+    with suppress(Missing):
+        nodes.until(lambda: {outcomes()[where] for where in allowed} == {"reached"}, f"{who} reaches what it may", 30)
+    yield from judge(places, outcomes())
+
+
+def arrows(
+    who: str, pods: Sequence[Mapping[str, Any]], may: Callable[[str, str], bool]
+) -> Mapping[str, tuple[str, bool]]:
+    """By address and port all ports that pods which run have: what is tried there, and whether ``who`` may."""
+    return {
+        f"{pod['status']['podIP']}:{port['containerPort']}": (
+            f"{who} to {pod['metadata']['name']}'s port {port['name']}",
+            may(pod["metadata"].get("labels", {}).get("app.kubernetes.io/name", ""), port["name"]),
+        )
+        for pod in pods
+        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", ())
+    }
+
+
+def judge(places: Mapping[str, tuple[str, bool]], outcomes: Mapping[str, str]) -> Iterator[str]:
+    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be."""
+    for place, (what, allowed) in places.items():
+        outcome, wanted = outcomes.get(place), "reached" if allowed else "denied"
+        if outcome != wanted:
+            raise Missing(f"{what}: {outcome}, and must be {wanted}: the cluster does not hold the policies")
+        yield f"{what}: {outcome}"

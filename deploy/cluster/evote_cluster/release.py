@@ -34,7 +34,7 @@ HOSTS: Final = {
     key: f"{name}.evote-cluster.test"
     for key, name in {
         **{"vote": "vote", "board": "board", "auth": "auth", "biometric": "face"},
-        **{"ballot": "ballot", "log": "log", "tally": "tally"},
+        **{"ballot": "ballot", "log": "log", "tally": "tally", "wall": "wall"},
     }.items()
 }
 SCHEMAS: Final = {
@@ -108,9 +108,9 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "postgresql": _postgresql(cloudnativepg),
     }
     for name, settings in own_settings.items():
-        found[name] = {"replicas": 2, "image": _image(images[name]), "resources": _SMALL, "settings": settings}
+        found[name] = {"replicas": 2, "image": image_of(images[name]), "resources": _SMALL, "settings": settings}
     for name in ("resident", "board"):
-        found[name] = {"replicas": 1, "image": _image(images[name])}
+        found[name] = {"replicas": 1, "image": image_of(images[name])}
     found["auth"]["auditorPublicKey"] = people.identities.auditor_public_key
     found["auth"]["authoritiesVolume"] = {"configMap": {"name": "authorities"}}
     found["auth"]["tokenVolume"] = {"persistentVolumeClaim": {"claimName": hsm.CLAIM, "readOnly": True}}
@@ -124,7 +124,7 @@ def _biometric(image: Bundle | None) -> dict[str, Any]:
     if image is None:
         return {"enabled": False, "image": {"repository": "evote.local/none", "digest": f"sha256:{'0' * 64}"}}
     # One: what it computes two processors are busy with.
-    return {"enabled": True, "replicas": 1, "image": _image(image), "resources": _FACES}
+    return {"enabled": True, "replicas": 1, "image": image_of(image), "resources": _FACES}
 
 
 def _chain_settings(chain: EthereumDevelopmentChain) -> dict[str, Any]:
@@ -264,7 +264,8 @@ def helm_test() -> Sequence[str]:
     return [*lines, f"{len(lines)} connections tried in {time.monotonic() - begun:.0f} s"]
 
 
-def _image(bundle: Bundle) -> dict[str, str]:
+def image_of(bundle: Bundle) -> dict[str, str]:
+    """An image, as the chart's values name one."""
     repository, _, digest = bundle.reference.partition("@")
     return {"repository": repository, "digest": digest}
 
@@ -281,7 +282,7 @@ def _postgresql(cloudnativepg: Operated | None) -> dict[str, Any]:
         "mode": "cloudnativepg",
         # All else as the profile has it.
         "cloudnativepg": {
-            "image": {**_image(cloudnativepg.image), "major": POSTGRESQL_MAJOR},
+            "image": {**image_of(cloudnativepg.image), "major": POSTGRESQL_MAJOR},
             "backup": dict(cloudnativepg.store.values),
         },
     }

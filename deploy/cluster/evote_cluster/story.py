@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from evote_local.people.face import Poses
@@ -38,6 +38,7 @@ from . import (
     programs,
     recovery,
     release,
+    wall,
     watching,
 )
 from . import cloudnativepg as cnpg
@@ -111,7 +112,8 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         try:
             this = release.values(services, people, cloudnativepg=operated)
             release.prepare(own, people, names, cloudnativepg=operated)
-            hosts = {key: name for key, name in release.HOSTS.items() if key != "biometric" or by_face}
+            served = {key: name for key, name in release.HOSTS.items() if key != "biometric" or by_face}
+            hosts = {key: name for key, name in served.items() if key != "wall"}
             release.install({**this, "edge": {**this["edge"], "kind": "ingress"}})
             say("the chart is installed, all pods are ready")
             say(f"by its Ingresses Traefik serves {edge.wait_served(hosts)}")
@@ -136,22 +138,39 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 say(line)
             for line in watch.drill(databases if cloudnativepg else []):
                 say(line)
-            token = people.identities.staff.scraper_token
-            faults = (
-                cnpg.faults(databases)
-                if cloudnativepg
-                else all_faults(own, this, release.values(following, people), token, watch.wait_leads)
-            )
+            explained = [watching.drilled(databases if cloudnativepg else [])]
+            staff, ways = people.identities.staff, ["card", "face"] if by_face else ["card"]
+
+            def begin(election: str) -> tuple[Sequence[Fault], Loss | None]:
+                """Hang the wall, which hangs through all that happens from then on."""
+                shown = wall.hung(this, services["wall"], election, staff, ways)
+                release.put_in_place(shown)
+                release.wait_ready()
+                say(edge.wait_taken(release.NAMESPACE))
+                say(f"the wall hangs: Traefik serves {edge.wait_served({'wall': release.HOSTS['wall']})}")
+                loss = None
+                if cloudnativepg:
+                    faults, loss = cnpg.faults(databases), Loss(shown, databases)
+                    explained.append(loss.fires)
+                else:
+                    after = wall.hung(release.values(following, people), services["wall"], election, staff, ways)
+                    faults = all_faults(own, shown, after, staff.scraper_token, watch.wait_leads)
+                explained.extend(fault.fires for fault in faults)
+                return faults, loss
+
+            def end(turnout: wall.Turnout) -> None:
+                for line in (*wall.look(watch, turnout, len(ways)), *wall.probe()):
+                    say(line)
+
             # Of the voters a third come as a crowd, when all else has happened.
             crowd = Crowd(0 if cloudnativepg and not by_face else voters // 3, by_face, poses)
-            loss = Loss(this, databases) if cloudnativepg else None
-            asyncio.run(_referendum(Deployment(people), folder, voters, faults, crowd, loss))
+            asyncio.run(_referendum(Deployment(people), folder, voters, begin, crowd, end))
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
             for line in (*release.helm_test(), *probes.probe(services["ballot"]), *watching.probe()):
                 say(line)
-            say(f"since Prometheus looks, these alerts have fired: {sorted(watch.fired())}")
+            say(watch.judge(frozenset().union(*explained)))
         finally:
             people.vouching.stop()
 
@@ -194,6 +213,9 @@ def _fronts() -> Iterator[str]:
 class Loss:
     """All databases go with their volumes and are put back from their archives; nobody comes meanwhile, but some."""
 
+    fires: Final = cnpg.WHEN_LOST
+    """As of a :class:`Fault`."""
+
     def __init__(self, this: Mapping[str, Any], databases: Sequence[str]) -> None:
         """``this``: the values of the release that runs."""
         self._this, self._databases = this, databases
@@ -231,8 +253,14 @@ class Crowd:
 
 
 async def _referendum(
-    platform: Deployment, folder: Path, voters: int, faults: Sequence[Fault], crowd: Crowd, loss: Loss | None
+    platform: Deployment,
+    folder: Path,
+    voters: int,
+    begin: Callable[[str], tuple[Sequence[Fault], Loss | None]],
+    crowd: Crowd,
+    end: Callable[[wall.Turnout], None],
 ) -> None:
+    """``begin`` is given the election, and says what happens while people vote; ``end`` what they have done."""
     async with open_client(timeout_s=120) as client:
         referendum = Referendum(platform, client, directory=folder, group="Ed25519", voters=voters, seed=_SEED)
 
@@ -246,6 +274,7 @@ async def _referendum(
         if crowd.poses:
             await referendum.send_letters(crowd.by_face, crowd.poses.photograph(), platform.biometric.url)
             say(f"{crowd.by_face} enrolled by face, and sent their voting codes")
+        faults, loss = await asyncio.to_thread(begin, referendum.officers.election_uuid)
         with device_pool() as executor:
             polls = await referendum.open_polls(executor)
             comers = referendum.voters[voters - crowd.size :]
@@ -282,6 +311,10 @@ async def _referendum(
                 await asyncio.wait_for(_shows(events, len(casts) + len(kept)), _LOGGED_WITHIN_S)
             say("who followed the turnout by one stream through the edge saw every ballot come to the log")
         say(f"{len(casts) + len(kept)} ballots were acknowledged")
+        of_crowd = {one.tracker: one.voter for one in read_posted(folder / "crowd")} if comers else {}
+        came = {of_crowd[cast["receipt"]["tracker"]] for cast in kept}
+        voted = sum(referendum.expected_result()) + len(came)
+        await asyncio.to_thread(end, wall.Turnout(voted, len(casts) + len(kept)))
         counts = await referendum.close_and_count()
         say(f"closed, counted and certified: {counts}")
         archive = folder / "archive.bel"
@@ -292,8 +325,8 @@ async def _referendum(
             raise Missing(
                 f"acknowledged and not in the archive: {compared.lost}; not acknowledged: {compared.unclaimed}"
             )
-        of_crowd = counted(compared.archived, read_posted(folder / "crowd")) if comers else [0] * len(counts)
-        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), of_crowd, strict=True)]):
+        theirs = counted(compared.archived, read_posted(folder / "crowd")) if comers else [0] * len(counts)
+        if counts != (wanted := [sum(both) for both in zip(referendum.expected_result(), theirs, strict=True)]):
             raise Missing(f"the count is {counts}, and people meant {wanted}")
         say("every acknowledged ballot is in the archive, and the count is what people meant")
         lost, election = loss.evidence if loss else set[str](), referendum.officers.election_uuid

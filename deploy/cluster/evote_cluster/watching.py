@@ -14,7 +14,7 @@ import yaml
 from evote_local.nodes.prometheus import ask
 
 from . import cloudnativepg as cnpg
-from . import nodes, programs
+from . import nodes, probes, programs
 from .basics import POD_SECURITY, Resource, named, run_here
 from .bundles import PROMETHEUS, Bundle
 from .faults import pods
@@ -36,6 +36,8 @@ OF_DATABASES: Final = (_NO_STANDBY, "EvoteArchivingFails", "EvoteBackupOld")
 UNREADY: Final = "EvoteServiceUnready"
 WATCHDOG: Final = "EvoteWatchdog"
 _NOBODY_LEADS: Final = "EvoteSequencersNotOne"
+_OF_THE_MACHINE: Final = frozenset({WATCHDOG, "EvoteEventLoopLate", "EvoteDatabasePoolFull"})
+"""Of the release nothing is wrong where two processors do all that others have a room of machines for."""
 _JUDGED_S: Final = 90
 """For so long rules are judged before anything happens: most pages wait for a minute."""
 _METRICS: Final = frozenset({"management", "metrics"})
@@ -57,13 +59,6 @@ for word; do
   set -- "$@" "$word"
 done
 exec /usr/bin/prometheus "$@"
-"""
-# Run in its pod, with what Debian's smallest image has: prints one line for each address and port.
-REACH: Final = """
-for place; do
-  { timeout 5 bash -c "</dev/tcp/${place/:/\\/}" 2>/dev/null && echo "$place reached" || echo "$place denied"; } &
-done
-wait
 """
 
 
@@ -202,6 +197,13 @@ class Watch:
         query = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))'
         return {labels["alertname"] for labels, _ in ask(self.url, query)}
 
+    def judge(self, explained: frozenset[str]) -> str:
+        """That nobody was told of anything but what has happened; raises :class:`Missing`."""
+        fired = self.fired()
+        if others := unexplained(fired, explained):
+            raise Missing(f"these alerts fired, and nothing that happened here explains them: {others}")
+        return f"since Prometheus looks, these alerts have fired, each by what happened: {sorted(fired)}"
+
     def _up(self) -> set[tuple[str, str]]:
         return {(labels.get("cluster", labels["job"]), labels["pod"]) for labels, _ in ask(self.url, "up == 1")}
 
@@ -224,6 +226,17 @@ class Watch:
         _wait(found, lambda told: told == wanted, f"{query} tells of {sorted(wanted)}", 180)
 
 
+def unexplained(fired: set[str], explained: frozenset[str]) -> list[str]:
+    """What of the alerts that fired is told of nothing that has happened."""
+    return sorted(fired - explained - _OF_THE_MACHINE)
+
+
+def drilled(databases: Sequence[str]) -> frozenset[str]:
+    """What :meth:`Watch.drill` lets fire."""
+    leaderless = {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind", "EvoteBallotsUnlogged"}
+    return frozenset({_NO_STANDBY} if databases else leaderless)
+
+
 def rules_of_the_chart() -> set[str]:
     """The names of the alerts in its resources, as Kubernetes has them."""
     words = ("-n", NAMESPACE, "get", "prometheusrules.monitoring.coreos.com", "-o", "json")
@@ -241,45 +254,13 @@ def before_the_threshold(query: str) -> str:
 
 
 def probe() -> Iterator[str]:
-    """What Prometheus' pod reaches of the release, and must not; raises :class:`Missing`.
-
-    The policies let others to the ports that are denied here, so something listens there.
-    """
-    found = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
-    places = arrows(found)
-
-    def outcomes() -> Mapping[str, str]:
-        words = ("bash", "-c", REACH, "bash", *places)
-        told = nodes.kubectl("-n", SYSTEM, "exec", POD, "-c", "prometheus", "--", *words)
-        return dict(line.split() for line in told.splitlines())
-
-    # A new pod's address is not known at once to the rules of each node.
-    allowed = {place for place, (_, may) in places.items() if may}
-    _wait(outcomes, lambda found: all(found[place] == "reached" for place in allowed), "Prometheus reaches metrics", 30)
-    yield from judge(places, outcomes())
+    """What Prometheus' pod reaches of the release, and must not; raises :class:`Missing`."""
+    yield from probes.reach("Prometheus", (SYSTEM, POD, "prometheus"), may_read)
 
 
-def arrows(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, bool]]:
-    """By address and port all ports that pods which run have: what is tried there, and whether Prometheus may."""
-    return {
-        f"{pod['status']['podIP']}:{port['containerPort']}": (
-            f"Prometheus to {pod['metadata']['name']}'s port {port['name']}",
-            port["name"] in _METRICS,
-        )
-        for pod in pods
-        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
-        for container in pod["spec"]["containers"]
-        for port in container.get("ports", ())
-    }
-
-
-def judge(places: Mapping[str, tuple[str, bool]], outcomes: Mapping[str, str]) -> Iterator[str]:
-    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be."""
-    for place, (what, allowed) in places.items():
-        outcome, wanted = outcomes.get(place), "reached" if allowed else "denied"
-        if outcome != wanted:
-            raise Missing(f"{what}: {outcome}, and must be {wanted}: the cluster does not hold the policies")
-        yield f"{what}: {outcome}"
+def may_read(_: str, port: str) -> bool:
+    """What of any pod Prometheus may reach, by the port's name."""
+    return port in _METRICS
 
 
 def _targets(databases: Sequence[str]) -> set[tuple[str, str]]:

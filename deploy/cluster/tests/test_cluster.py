@@ -21,7 +21,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, edge, erasure, nodes, programs, release
+from evote_cluster import auditor, bundles, edge, erasure, faults, nodes, programs, release, wall
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -80,7 +80,8 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     }
     if not faces:
         del images["biometric"]
-    own = release.values(images, people, cloudnativepg=operated)
+    bare = release.values(images, people, cloudnativepg=operated)
+    own = wall.hung(bare, images["wall"], "Wa11Wa11Wa11Wa", identities.staff, ["card"])
     profile = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(release.PROFILE.read_text()))
     chosen = merged(profile, own)
     jsonschema.validate(chosen, json.loads((CHART / "values.schema.json").read_text()))
@@ -88,6 +89,10 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     # No guard is got round: it is what a city installs, and Kafka and PostgreSQL are spoken to by TLS.
     assert chosen["environment"] == "production"
     assert chosen["edge"] == {"kind": "gateway", "className": edge.CLASS, "annotations": {}}
+    # The wall hangs behind a Gateway of its own, which the same Traefik serves.
+    assert "wall" not in bare
+    assert chosen["wall"]["edge"]["className"] == edge.CLASS
+    assert chosen["hosts"]["wall"]["name"] == release.HOSTS["wall"]
     # What a stranger may ask of it is a city's: the run counts it.
     assert "addressRequestsPerMinute" not in chosen["tally"]["settings"]
     assert chosen["kafka"]["brokers"] == 3
@@ -258,6 +263,26 @@ def test_a_database_that_was_put_back_may_lack_rows_that_no_replay_makes_and_no_
         compare(noted, {table: found for table, found in noted.items() if table != "ballot.ballots"})
     with pytest.raises(Missing, match="vault_evidence"):
         compare(noted, {**noted, "auth.vault_evidence": (7, "d")}, but=())
+
+
+def test_a_mixture_of_two_releases_is_no_release() -> None:
+    this = {name: {"image": {"repository": "r", "digest": f"sha256:{name}"}} for name in ("auth", "ledgerAnchor")}
+    this["biometric"] = {"enabled": False, "image": {"repository": "r", "digest": "sha256:none"}}
+
+    def pod(service: str, image: str, phase: str = "Running") -> dict[str, Any]:
+        labels = {"app.kubernetes.io/part-of": "evote", "app.kubernetes.io/name": service}
+        return {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"image": f"r@sha256:{image}"}]},
+            "status": {"phase": phase},
+        }
+
+    migrated = pod("auth", "next", "Succeeded")
+    whole = [pod("auth", "auth"), pod("auth", "auth"), pod("ledger-anchor", "ledgerAnchor"), migrated]
+    assert faults.other_images(faults.digests(whole), this) == []
+    mixed = faults.digests([*whole, pod("auth", "next")])
+    assert faults.other_images(mixed, this) == ["auth: ['sha256:auth', 'sha256:next']"]
+    assert faults.other_images(faults.digests(whole[:2]), this) == ["ledger-anchor: []"]
 
 
 def test_before_the_loss_and_after_it_come_some_who_need_auth() -> None:

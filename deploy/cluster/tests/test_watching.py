@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from evote_chart.settings import CHART
-from evote_cluster import discovery, nodes, watching
+from evote_cluster import cloudnativepg, discovery, faults, nodes, probes, watching
 from evote_cluster.programs import Missing
+from evote_cluster.story import Loss
 from evote_local.nodes.prometheus import Prometheus
 
 ALERTS = {
@@ -83,7 +84,7 @@ DATABASE = {
 def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
     migration = {**AUTH, "status": {"phase": "Succeeded"}}
     leaving = {**AUTH, "metadata": {"name": "evote-auth-0", "deletionTimestamp": "2026-11-30T00:00:00Z"}}
-    places = watching.arrows([AUTH, DATABASE, migration, leaving])
+    places = probes.arrows("Prometheus", [AUTH, DATABASE, migration, leaving], watching.may_read)
     assert {place: allowed for place, (_, allowed) in places.items()} == {
         "10.244.0.9:8000": False,
         "10.244.0.9:8001": True,
@@ -95,12 +96,12 @@ def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
 
 @pytest.mark.parametrize("outcomes", [{"8000": "reached"}, {"8001": "denied"}, {"8001": None}])
 def test_an_arrow_that_is_not_as_it_must_be_is_told_of(outcomes: dict[str, str | None]) -> None:
-    places = watching.arrows([AUTH])
+    places = probes.arrows("Prometheus", [AUTH], watching.may_read)
     good = {"10.244.0.9:8000": "denied", "10.244.0.9:8001": "reached"}
-    assert len(list(watching.judge(places, good))) == 2
+    assert len(list(probes.judge(places, good))) == 2
     found = {**good, **{f"10.244.0.9:{port}": outcome for port, outcome in outcomes.items()}}
     with pytest.raises(Missing, match="evote-auth-1's port"):
-        list(watching.judge(places, {place: outcome for place, outcome in found.items() if outcome}))
+        list(probes.judge(places, {place: outcome for place, outcome in found.items() if outcome}))
 
 
 def test_what_is_reached_is_told_from_what_is_not() -> None:
@@ -108,7 +109,7 @@ def test_what_is_reached_is_told_from_what_is_not() -> None:
         there, gone = (f"127.0.0.1:{one.getsockname()[1]}" for one in (listening, other))
         other.close()
         told = subprocess.run(
-            ["bash", "-c", watching.REACH, "bash", there, gone],
+            ["bash", "-c", probes.REACH, "bash", there, gone],
             capture_output=True,
             text=True,
             check=True,
@@ -157,6 +158,29 @@ def test_it_is_seen_who_leads_and_which_alerts_fire_and_which_have(tmp_path: Pat
         finally:
             prometheus.stop()
             server.shutdown()
+
+
+def test_no_fault_explains_that_the_vote_is_not_whole() -> None:
+    rules = yaml.safe_load((CHART / "files/rules/alerts.yml").read_text())["groups"]
+    (integrity,) = ({rule["alert"] for rule in group["rules"]} for group in rules if group["name"] == "evote-integrity")
+    known = {rule["alert"] for group in rules for rule in group["rules"]}
+    own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
+    happenings = [*own, *cloudnativepg.faults([cloudnativepg.MAIN, cloudnativepg.FACES])]
+    explained = frozenset().union(
+        *(one.fires for one in happenings), Loss.fires, *map(watching.drilled, ([], ["evote-pg"]))
+    )
+    assert explained <= known
+    assert explained & integrity == {"EvoteMonitorBlind"}
+    for alert in integrity - {"EvoteMonitorBlind"}:
+        assert watching.unexplained({watching.WATCHDOG, alert, "EvoteServiceUnready"}, explained) == [alert]
+
+
+def test_a_drain_and_an_upgrade_page_nobody() -> None:
+    own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
+    assert [one.name for one in own if not one.fires] == [
+        *("a replica of ballot is killed", "node2 is drained", "upgrade to the next release", "rollback"),
+        "more replicas of ballot by load, and fewer",
+    ]
 
 
 def test_a_pod_is_named_as_prometheus_would_name_it() -> None:

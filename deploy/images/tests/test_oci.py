@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evote_images.check import unpack
 from evote_images.oci import Start, pack_archive, pack_folders, write_image
 from evote_images.parts import PARTS
 
@@ -107,3 +108,22 @@ def test_every_image_of_the_chart_is_a_part_that_starts_as_its_containerfile_say
         )
         assert told.keys() <= part.start.environment.keys()
         assert all(part.start.environment[key] == value for key, value in told.items() if key != "PATH")
+
+
+def test_an_image_is_unpacked_as_an_engine_would_lay_its_layers(tmp_path: Path) -> None:
+    folder(tmp_path / "app", NAMES)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/out").symlink_to("/usr/bin/run")
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later/a").write_text("later")
+    layers = [
+        pack_folders({"app": tmp_path / "app", "etc": tmp_path / "etc"}, tmp_path / "1"),
+        pack_folders({"app/lib": tmp_path / "later"}, tmp_path / "2"),
+    ]
+    write_image(tmp_path / "x.tar", "r.example/x:1", layers, Start(["/app/bin/run"]), {})
+    root = tmp_path / "root"
+    root.mkdir()
+    unpack(tmp_path / "x.tar", root)
+    assert ((root / "app/lib/a").read_text(), (root / "app/lib/b").read_text()) == ("later", "lib/b")
+    assert (root / "app/bin/run").stat().st_mode & 0o777 == 0o755
+    assert (root / "etc/out").readlink() == Path("/usr/bin/run")

@@ -105,6 +105,15 @@ def examine_casts(casts: Sequence[RecordedCast]) -> list[ExaminedCast]:
     return [_examined(*one) for one in zip(casts, _digests(core, casts), signed, strict=True)]
 
 
+def verify_order_of(cast: RecordedCast) -> None:
+    """Rule 5 for one cast, by one call of the compiled core where that finds it signed.
+
+    Raises ``OrderError`` (``order-signature``, ``order-number``), or ``EncodingError`` for malformed numbers.
+    """
+    if native.core is None or native.core.orders_signed([_order_of(cast)]) != [True]:
+        _verify_by_reference(cast)
+
+
 def ballot_digests(casts: Sequence[RecordedCast]) -> list[bytes | OrderError]:
     """:func:`ballot_digest` of many, or what rule 1 has against each."""
     return [_digest_or_refusal(cast) for cast in casts] if native.core is None else _digests(native.core, casts)
@@ -133,12 +142,14 @@ def _examined(cast: RecordedCast, digest: bytes | OrderError, is_signed: bool) -
     # What the core doesn't find signed may be of another group; and where it is not, this names what is wrong.
     if not is_signed and isinstance(digest, bytes):
         try:
-            verify_order(
-                read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
-            )
+            _verify_by_reference(cast)
         except BeleniosError as refusal:
             unsigned = refusal
     return ExaminedCast(cast, digest, unsigned)
+
+
+def _verify_by_reference(cast: RecordedCast) -> None:
+    verify_order(read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential)
 
 
 @dataclass

@@ -68,7 +68,7 @@ def make_answer(election: Election, question: Question, chosen: Sequence[int], p
         make_ciphertext(
             group,
             group.secret_power_generator(secret),
-            group.multiply(group.secret_power(y, secret), group.secret_power_generator(value)),
+            group.multiply(group.secret_power(y, secret), group.secret_factor(value)),
         )
         for secret, value in zip(secrets, chosen, strict=True)
     )

@@ -111,12 +111,18 @@ def prove_one_of(
     """
     true_index = [opening.excess for opening in openings].index(0)
     nonces, challenges, commitments = [], [], []
-    for index, opening in enumerate(openings):
+    for index in range(len(openings)):
         nonces.append(random_exponent(group, random))
         challenges.append(0 if index == true_index else random_exponent(group, random))
-        left, right = group.secret_power_generator(nonces[-1]), group.secret_power(y, nonces[-1])
-        # The true branch has no excess, and takes no less time.
-        right = group.multiply(right, group.secret_power_generator(opening.excess * challenges[-1]))
+    # One power less than there are branches, whichever is true: what a true one is multiplied by is known.
+    factors = [
+        group.secret_power_generator(opening.excess * challenge)
+        for index, (opening, challenge) in enumerate(zip(openings, challenges, strict=True))
+        if index != true_index
+    ]
+    factors.insert(true_index, group.secret_factor(0))
+    for nonce, factor in zip(nonces, factors, strict=True):
+        left, right = group.secret_power_generator(nonce), group.multiply(group.secret_power(y, nonce), factor)
         commitments.append(f"{group.encode(left)},{group.encode(right)}")
     total = hash_to_exponent(group, prefix + ",".join(commitments))
     challenges[true_index] = (total - sum(challenges)) % group.order

@@ -16,7 +16,14 @@ from typing import Any
 
 import pytest
 from evote_belenios import admission, native
-from evote_belenios.admission import ExaminedCast, ballot_digest, ballot_digests, examine_casts, read_order
+from evote_belenios.admission import (
+    ExaminedCast,
+    ballot_digest,
+    ballot_digests,
+    examine_casts,
+    read_order,
+    verify_order_of,
+)
 from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, tracker_of
 from evote_belenios.box import BallotFacts, examine_ballots, recall_ballots
@@ -305,10 +312,21 @@ def test_of_any_records_of_casts_core_and_reference_say_the_same(told: list[Told
     records = [changed_record(data, told, told[at]) for at in which]
     together = outcome(lambda: [said_of_cast(found) for found in examine_casts(records)])
     digests = outcome(lambda: [_words(found) for found in ballot_digests(records)])
+    orders = [outcome(lambda record=record: said_of_order(record)) for record in records]  # type: ignore[misc]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "core", None)
         assert together == outcome(lambda: [said_of_cast(found) for found in examine_casts(records)])
         assert digests == outcome(lambda: [_words(found) for found in ballot_digests(records)])
+        for record, said in zip(records, orders, strict=True):
+            assert said == outcome(lambda record=record: said_of_order(record))  # type: ignore[misc]
+
+
+def said_of_order(record: Recorded) -> object:
+    try:
+        verify_order_of(record)
+    except BeleniosError as refusal:
+        return _words(refusal)
+    return None
 
 
 def outcome(look: Callable[[], object]) -> object:
@@ -328,6 +346,10 @@ def test_the_core_takes_what_holds_by_itself_and_each_rule_is_reached(told: list
     order = (record.election_uuid, record.credential, record.tracker, 1, signature.challenge, signature.response)
     assert native.core.ballot_digests([claims]) == [ballot_digest(record)]
     assert native.core.orders_signed([order, (*order[:3], 2, *order[4:])]) == [True, False]
+    assert (said_of_order(record), said_of_order(replace(record, order=other.order))) == (
+        None,
+        _words(examine_casts([replace(record, order=other.order)])[0].unsigned),
+    )
     rules = set()
     for broken in (
         replace(record, tracker=other.tracker),

@@ -125,8 +125,9 @@ def test_a_ballot_is_made_by_secret_powers_of_nonces_and_choices(
     text = generate_ballot(
         election, generate(group, RANDOM), [[Secret(value) for value in chosen] for chosen in choices], RANDOM
     )
-    # Credential and signature; alpha, beta and g^choice of five choices; three for each of 10 + 2 + 2 + 3 branches.
-    expected = [] if election.compiled is not None else ["secret_power"] * 22 + ["secret_power_generator"] * 46
+    # Credential and signature; alpha and beta of five choices; two for each of 10 + 2 + 2 + 3 branches of eight proofs,
+    # and one for all of a proof's but one.
+    expected = [] if election.compiled is not None else ["secret_power"] * 22 + ["secret_power_generator"] * 33
     assert sorted(secret_calls) == expected
     verify_ballot(election, parse_ballot(election, text))
 
@@ -169,4 +170,17 @@ def test_every_secret_exponent_of_belenios_2048_has_as_many_limbs(monkeypatch: p
     monkeypatch.setattr(gmpy2, "powmod_sec", recorded)
     for exponent in (0, 1, 2**64, BELENIOS_2048.order - 1, BELENIOS_2048.order, -1):
         BELENIOS_2048.secret_power_generator(exponent)
-    assert {-(-one.bit_length() // 64) for one in given} == {5} and len(given) == 6
+    assert {limbs(one) for one in given} == {4} and len(given) == 6
+
+
+def limbs(number: int) -> int:
+    return -(-number.bit_length() // 64)
+
+
+def test_a_product_by_what_was_chosen_is_of_numbers_of_one_length(group: Group) -> None:
+    element = group.power_generator(random_exponent(group, RANDOM))
+    assert group.multiply(element, group.secret_factor(0)) == element
+    assert group.multiply(element, group.secret_factor(1)) == group.multiply(element, group.generator)
+    if group is BELENIOS_2048:
+        factors: list[Any] = [group.secret_factor(bit) for bit in (0, 1)]
+        assert [limbs(int(one)) for one in factors] == [32, 32]

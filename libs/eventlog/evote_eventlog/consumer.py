@@ -17,6 +17,7 @@ from .batches import BrokenBatch, fetch_from
 from .dead_letters import publish_dead_letter
 from .errors import ApplyFailed, LogUnavailable, OffsetMovedBack
 from .events import Topic
+from .hearing import ANSWERS_WITHIN_S, Hearing, told_ends
 from .kafka import KafkaSettings
 from .metrics import ProjectionMetrics
 from .offsets import stored_offsets
@@ -26,9 +27,7 @@ from .reading import (
     Epoch,
     LogReader,
     consumer_options,
-    end_offsets,
     log_partition,
-    partitions_of,
     stop_consumer,
 )
 from .record import Batch, LogPartition
@@ -49,8 +48,6 @@ _TOGETHER: Final = 500
 """How many records may share a transaction, whatever partitions they are of."""
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _RECONNECT_S = 1.0
-_CHECK_TIMEOUT_S = 3.0
-_CHECK_EVERY_S = 5.0
 _FETCH_WITHIN_S = 15.0
 
 _log = structlog.get_logger(__name__)
@@ -107,7 +104,6 @@ class ProjectionRunner:
         self._places: dict[TopicPartition, _Place] = {}
         self._assignment_failure: Exception | None = None
         self._target: dict[LogPartition, int] | None = None
-        self._checked_at = float("-inf")
         self._stuck = False
         self._epochs: dict[TopicPartition, Epoch] = {}
         """Outlive a consumer: a leader's fall may end it."""
@@ -175,10 +171,13 @@ class ProjectionRunner:
             if self._target is None:
                 self._target = await self._ends()
             reader = LogReader(self._kafka, consumer, self._epochs, rests=True)
+            hearing = Hearing(self._ends)
             while self._assignment_failure is None:
                 began = monotonic()
                 records = await self._poll(consumer, reader)
-                await self._check(consumer)
+                hearing.fetched()
+                if await hearing.check(self._standing):
+                    await self._go_back_with_the_tables(consumer)
                 if records and reader.caught_up:
                     await self._rest(consumer, began + self._round_s - monotonic())
             raise self._assignment_failure
@@ -196,7 +195,7 @@ class ProjectionRunner:
         }
         while places and (left := until - monotonic()) > 0:
             wait_s = min(left, _ASKED_AGAIN_S)
-            wait_ms, within_s = int(wait_s * 1000), wait_s + _CHECK_TIMEOUT_S
+            wait_ms, within_s = int(wait_s * 1000), wait_s + ANSWERS_WITHIN_S
             try:
                 answers = await fetch_from(consumer, places, max_bytes=1, wait_ms=wait_ms, within_s=within_s)
             except KafkaError:
@@ -227,18 +226,8 @@ class ProjectionRunner:
         self._show_lag(consumer)
         return records
 
-    async def _check(self, consumer: AIOKafkaConsumer) -> None:
-        """Ask Kafka for the log's ends now and then, so that a consumer that went deaf is replaced, and the tables.
-
-        After an outage of the broker aiokafka's consumer may poll on without ever reaching it again.
-
-        Raises:
-            LogUnavailable: Kafka does not answer.
-        """
-        if monotonic() - self._checked_at >= _CHECK_EVERY_S:
-            await self._ends()
-            await self._go_back_with_the_tables(consumer)
-            self._checked_at = monotonic()
+    def _standing(self) -> dict[LogPartition, int]:
+        return {self._of(partition): place.offset for partition, place in self._places.items()}
 
     async def _go_back_with_the_tables(self, consumer: AIOKafkaConsumer) -> None:
         """A crash of the database may have taken the last commits: the log has them, but may have nothing new.
@@ -337,16 +326,11 @@ class ProjectionRunner:
     async def _ends(self) -> dict[LogPartition, int]:
         if self._consumer is None:
             raise LogUnavailable("the projection is not connected")
-        try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S):
-                partitions = await partitions_of(self._kafka, self._consumer, self._projection.topics)
-                return await end_offsets(self._kafka, self._consumer, partitions)
-        except (KafkaError, TimeoutError) as error:
-            raise LogUnavailable(type(error).__name__) from error
+        return await told_ends(self._kafka, self._consumer, self._projection.topics)
 
     async def _stored(self) -> dict[LogPartition, int]:
         try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S), self._pool.acquire() as connection:
+            async with asyncio.timeout(ANSWERS_WITHIN_S), self._pool.acquire() as connection:
                 return await stored_offsets(cast(asyncpg.Connection, connection), self._projection.name)
         except TRANSIENT as error:
             raise LogUnavailable(f"the database did not answer: {type(error).__name__}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from .errors import LogUnavailable
 from .events import Topic
+from .hearing import DEAF_AFTER_S, Hearing, told_ends
 from .kafka import KafkaSettings
 from .reading import (
     LogReader,
@@ -110,7 +111,7 @@ class EventTail:
             until: where to end (exclusive), such as ``end_offsets()``; without it, never.
 
         Raises:
-            LogUnavailable: Kafka is away at the start, or failed for good.
+            LogUnavailable: Kafka is away at the start, failed for good, or is not heard any more (:mod:`.hearing`).
             ReaderStopped: it came to an event of a newer release or to a gap; what stands before it has been given.
         """
         async with aclosing(self.batches(start, until=until)) as batches:
@@ -139,22 +140,39 @@ class EventTail:
                 places[assignment] = 0 if start == "earliest" else start.get(partition, 0)
                 consumer.seek(assignment, places[assignment])
             reader = LogReader(self._kafka, consumer, rests=self._round_s > 0)
+            hearing = Hearing(lambda: told_ends(self._kafka, consumer, self._topics), patience_s=DEAF_AFTER_S)
             ended = monotonic()
-            while self._unfinished(places, until):
-                began, came_after, records, fetched = monotonic(), ended, 0, list[Batch]()
-                read = await reader.next_batches(places, timeout_ms=_POLL_MS)
-                ended, caught_up = monotonic(), reader.caught_up
-                for assignment, batch in read:
-                    records += len(batch.records)
-                    begin, places[assignment] = places[assignment], batch.end
-                    limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
-                    if limit > begin:
-                        within = [record for record in batch.records if record.position.offset < limit]
-                        fetched.append(Batch(batch.partition, begin, limit, within))
-                if fetched:
-                    yield Fetch(fetched, came_after)
-                if records and caught_up:
-                    await asyncio.sleep(began + self._round_s - monotonic())
+            async with _beside(hearing.keep(lambda: self._as_ours(places))) as listening:
+                while self._unfinished(places, until):
+                    if listening.done():
+                        listening.result()  # it ends by what it raises
+                    began, came_after, records, fetched = monotonic(), ended, 0, list[Batch]()
+                    read = await self._next(reader, places)
+                    hearing.fetched()
+                    ended, caught_up = monotonic(), reader.caught_up
+                    for assignment, batch in read:
+                        records += len(batch.records)
+                        begin, places[assignment] = places[assignment], batch.end
+                        limit = batch.end if until is None else min(batch.end, until.get(batch.partition, batch.end))
+                        if limit > begin:
+                            within = [record for record in batch.records if record.position.offset < limit]
+                            fetched.append(Batch(batch.partition, begin, limit, within))
+                    if fetched:
+                        yield Fetch(fetched, came_after)
+                    if records and caught_up:
+                        await asyncio.sleep(began + self._round_s - monotonic())
+
+    async def _next(
+        self, reader: LogReader, places: Mapping[TopicPartition, int]
+    ) -> list[tuple[TopicPartition, Batch]]:
+        try:
+            async with asyncio.timeout(DEAF_AFTER_S):
+                return await reader.next_batches(places, timeout_ms=_POLL_MS)
+        except TimeoutError as error:
+            raise LogUnavailable("a fetch does not end") from error
+
+    def _as_ours(self, places: Mapping[TopicPartition, int]) -> dict[LogPartition, int]:
+        return {log_partition(self._kafka, partition): at for partition, at in places.items()}
 
     @asynccontextmanager
     async def looks(self, start: Mapping[LogPartition, int]) -> AsyncIterator[Look]:
@@ -174,7 +192,7 @@ class EventTail:
     def _unfinished(self, position: dict[TopicPartition, int], until: Mapping[LogPartition, int] | None) -> bool:
         if until is None:
             return True
-        reached = {log_partition(self._kafka, partition): at for partition, at in position.items()}
+        reached = self._as_ours(position)
         return any(reached.get(partition, end) < end for partition, end in until.items())
 
     @asynccontextmanager
@@ -187,3 +205,14 @@ class EventTail:
             raise LogUnavailable(type(error).__name__) from error
         finally:
             await stop_consumer(consumer)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """``work`` goes on beside the block, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -3,13 +3,18 @@ their messages: those of a database or a parser repeat what somebody sent."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from datetime import datetime
 from typing import Any, Final
 
+import orjson
 import structlog
+
+from .clock import utc_now
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -30,26 +35,12 @@ def configure_logging(service: str, level: str) -> None:
         level: one of :data:`LEVELS`.
     """
 
-    def add_service(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["service"] = service
-        return event
-
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        add_service,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        _exception_without_message,
-    ]
+    facts: list[Any] = [structlog.contextvars.merge_contextvars, _Facts(service), _exception_without_message]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *facts],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _line],
         )
     )
     root = logging.getLogger()
@@ -59,11 +50,38 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(name).setLevel(quiet_level)
     # Our own lines don't go through the standard library's records, which cost a request as much as its routing does.
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*facts, _line],
         logger_factory=_OwnLines,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         cache_logger_on_first_use=True,
     )
+
+
+class _Facts:
+    """What each line says beside its own: one step in place of structlog's for each, since a request pays for each that
+    it is the first to come to after a pause."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        record: logging.LogRecord | None = event.get("_record")  # of a library's line
+        event["service"] = self._service
+        event["logger"] = logger.name if record is None else record.name
+        event["level"] = method
+        event["time"] = _iso(utc_now())
+        return event
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _line(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except TypeError:  # numbers beyond 64 bits, half a surrogate pair: a line must not be lost for that
+        return json.dumps(event, default=repr)
 
 
 class _OwnLines:

@@ -16,6 +16,7 @@ from time import monotonic
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from evote_belenios.admission import ExaminedCast
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted
 from evote_eventlog.producer import EventProducer
@@ -24,7 +25,7 @@ from evote_platform.clock import Clock
 from evote_platform.ratelimit import TokenBucket
 
 from . import store
-from .domain.cast import open_cast
+from .domain.cast import examined_when_opened, open_cast
 from .domain.history import History
 from .domain.receipt import TakenIn, sign_receipt
 from .domain.refusals import (
@@ -97,7 +98,7 @@ class Intake:
         record = await self.producer.publish(checked.cast)
         # Durable from here on; whether it counts is what the log says before it. A crash here, or an acknowledgement
         # that was lost, leaves a record without a receipt: the same text, sent again, finds it, or stands behind it.
-        await self._read_back(record)
+        await self._read_back(record, examined_when_opened(checked.cast))
         # What the tables said before, and all that the reader has seen since, up to this record: they need not be asked
         # again. The reader remembers more than all of this takes, and says so if it did not.
         history = checked.look.history(self.read_back)
@@ -106,10 +107,10 @@ class Intake:
         # A crash here leaves a ballot that counts, and a voter who doesn't know: the same text gets the same receipt.
         return TakenIn(sign_receipt(acceptance, self.receipt_key), is_new=acceptance == recorded.acceptance)
 
-    async def _read_back(self, record: Record) -> None:
+    async def _read_back(self, record: Record, examined: ExaminedCast) -> None:
         began = monotonic()
         try:
-            await self.read_back.wait_for(record)
+            await self.read_back.wait_for(record, examined)
         except LogUnavailable:
             self.metrics.read_back_seconds.labels("failed").observe(monotonic() - began)
             raise

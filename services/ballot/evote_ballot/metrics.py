@@ -31,6 +31,30 @@ class TurnoutMetrics:
             gauge.set(nan)
 
 
+class LoggedMetrics:
+    """How long accepted ballots wait for the log; no number while the tables don't tell."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.oldest = Gauge(
+            "evote_ballot_unlogged_seconds",
+            "How long the oldest accepted ballot that no signed checkpoint covers has waited for the log;"
+            " 0: none for more than five seconds.",
+            registry=registry,
+        )
+        self.delay = Histogram(
+            "evote_ballot_logged_delay_seconds",
+            "From when this replica's tables showed a ballot until they showed a signed checkpoint that covers it; one"
+            " that has waited for five seconds counts then, and no more later. Every replica looks at every ballot.",
+            buckets=(1, 2, 5),
+            registry=registry,
+        )
+        self.unknown()
+
+    def unknown(self) -> None:
+        """Show no number: an old one would look like a log that keeps up."""
+        self.oldest.set(nan)
+
+
 class IntakeMetrics:
     """Latency of accepted ballots, and the queues before the intake and the verification."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 import structlog
-from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
+from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
@@ -125,11 +125,13 @@ async def _apply_credentials(connection: asyncpg.Connection, published: Credenti
     )
 
 
-async def _apply_ballots(connection: asyncpg.Connection, casts: Iterable[tuple[Record, BallotAccepted]]) -> None:
+async def _apply_ballots(connection: asyncpg.Connection, casts: Sequence[tuple[Record, BallotAccepted]]) -> None:
     """Only admitted ballots have a row: all that the rule asks for stands before the record in its own partition."""
     # One that contradicts itself names what may be none's, or no text for a table: nothing is asked about it.
     consistent = [
-        (record, cast, examined) for record, cast in casts if _is_consistent(record, examined := examine_cast(cast))
+        (record, cast, examined)
+        for (record, cast), examined in zip(casts, examine_casts([cast for _, cast in casts]), strict=True)
+        if _is_consistent(record, examined)
     ]
     if not consistent:
         return

@@ -18,6 +18,7 @@ from contextlib import suppress
 from time import monotonic
 
 import structlog
+from evote_belenios.admission import ExaminedCast
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -89,10 +90,13 @@ class ReadBack:
                 _log.warning("read-back-interrupted", reason=type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
-    async def wait_for(self, record: Record) -> None:
+    async def wait_for(self, record: Record, examined: ExaminedCast | None = None) -> None:
         """Return when all that stands before an acknowledged ``record`` is known, and it with that.
 
         ``LogUnavailable`` after five seconds.
+
+        Args:
+            examined: what the record's cast says by itself, for who knows: nobody asks it again then.
         """
         position = record.position
         partition = LogPartition(position.topic, position.partition)
@@ -105,7 +109,7 @@ class ReadBack:
             # for nobody. What has come behind it, it does not hide: the next look begins there. But where the log's
             # leader could not tell what it has, or ends before, nobody knows whether the reader's place is the log's.
             look.pass_by(partition, position.offset + 1)
-            self._take(Batch(partition, position.offset, position.offset + 1, [record]))
+            self._take(Batch(partition, position.offset, position.offset + 1, [record]), examined)
             return
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[passed] = (partition, position.offset, monotonic())
@@ -219,11 +223,11 @@ class ReadBack:
             async with asyncio.timeout(at_last - monotonic()):
                 await self._asked.wait()
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: Batch, examined: ExaminedCast | None = None) -> None:
         known = self._next.get(batch.partition, 0)
         for record in batch.records:
             if isinstance(record, Record) and record.position.offset >= known:
-                self._note(record)
+                self._note(record, examined)
         self._next[batch.partition] = max(known, batch.end)
         for passed, (partition, offset, _) in list(self._waiting.items()):
             if partition == batch.partition and offset < batch.end:
@@ -232,13 +236,13 @@ class ReadBack:
                 if not passed.done():
                     passed.set_result(None)
 
-    def _note(self, record: Record) -> None:
+    def _note(self, record: Record, examined: ExaminedCast | None) -> None:
         data, position = record.envelope.data, record.position
         if isinstance(data, BallotBoxClosed):
             marker = CloseMarker(position.offset, data.partitions)
             self._markers[data.election_uuid].setdefault(position.partition, marker)
         elif isinstance(data, BallotAccepted):
-            self._records[data.election_uuid, data.credential].append(cast_record(record, data))
+            self._records[data.election_uuid, data.credential].append(cast_record(record, data, examined))
             self._credentials.setdefault((data.election_uuid, data.tracker), data.credential)
 
     def _prune(self, projected: Mapping[LogPartition, int]) -> None:
@@ -267,10 +271,10 @@ def _end(
             looked.set_result(None)
 
 
-def cast_record(record: Record, cast: BallotAccepted) -> CastRecord:
-    """A record of the log and the cast that is in it, as a history takes it."""
+def cast_record(record: Record, cast: BallotAccepted, examined: ExaminedCast | None = None) -> CastRecord:
+    """A record of the log, the cast that is in it, and what is known of it, as a history takes it."""
     position = record.position
     acceptance = Acceptance(
         cast.election_uuid, cast.tracker, position.partition, position.offset, rfc3339(record.envelope.time)
     )
-    return CastRecord(cast, acceptance)
+    return CastRecord(cast, acceptance, examined)

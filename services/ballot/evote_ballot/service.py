@@ -37,12 +37,13 @@ from . import store
 from .closing import BoxCloser
 from .holders import Holders
 from .intake import Intake
-from .metrics import IntakeMetrics, TurnoutMetrics
+from .metrics import IntakeMetrics, LoggedMetrics, TurnoutMetrics
 from .projection import BallotProjection
 from .readback import ReadBack
 from .settings import BallotSettings
 from .store import Turnout
 from .turnout import LIVE, SETTLED, Feed, ShownTurnout
+from .unlogged import UnloggedWatch
 from .verification import BallotVerifier
 
 SERVICE = "ballot"
@@ -91,6 +92,7 @@ async def running(
         show_pool(pool, registry)
         turnout = Feed(store.turnout, LIVE, reads, clock)
         shown = ShownTurnout(turnout, reads, TurnoutMetrics(registry), clock)
+        unlogged = UnloggedWatch(reads, LoggedMetrics(registry), clock, runner.caught_up)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)
@@ -107,6 +109,7 @@ async def running(
                 tasks.start("verification", verifier.keep())
                 tasks.start("closing", BoxCloser(pool, producer).run())
                 tasks.start("turnout", shown.run())
+                tasks.start("unlogged", unlogged.run())
                 receipt_key = settings.receipt_key()
                 yield BallotService(
                     pool=pool,

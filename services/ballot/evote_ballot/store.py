@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -420,6 +420,62 @@ async def turnout(connection: Connection, election_uuid: str) -> Turnout:
     )
     assert row is not None  # noqa: S101 - an aggregate gives one row
     return Turnout(row["accepted"], row["logged"], row["voters"], row["roll_size"])
+
+
+Place: TypeAlias = tuple[int, int]
+"""Where a ballot stands in ``evote.ballots``: partition and offset."""
+
+
+@dataclass(frozen=True)
+class AcceptedBallot:
+    """When a ballot was accepted, to the minute, and whether a signed checkpoint covers it."""
+
+    place: Place
+    accepted_at: str
+    is_logged: bool
+
+
+async def projected_ballots(connection: Connection) -> dict[int, int]:
+    """Of each partition of ballots, the offset before which all is in the tables."""
+    rows = await connection.fetch(
+        "SELECT partition, next_offset FROM consumer_offsets WHERE projection = $1 AND topic = $2",
+        BallotProjection.name,
+        Topic.BALLOTS.value,
+    )
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
+async def ballots_between(
+    connection: Connection, begins: Mapping[int, int], ends: Mapping[int, int], *, unlogged_only: bool
+) -> list[AcceptedBallot]:
+    """The ballots from the offsets ``begins`` (without one: the beginning) to before ``ends``, by partition."""
+    rows = await connection.fetch(
+        # A lookup in the index for each: a join would read all of the log, planned while it is short.
+        "SELECT b.partition, b.log_offset, b.accepted_at, l.logged IS NOT NULL AS is_logged"
+        " FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS asked (partition, first, behind) CROSS JOIN LATERAL"
+        " (SELECT partition, log_offset, accepted_at FROM ballots AS b WHERE b.partition = asked.partition"
+        "  AND b.log_offset >= asked.first AND b.log_offset < asked.behind OFFSET 0) AS b LEFT JOIN LATERAL"
+        " (SELECT true AS logged FROM log_entries AS l"
+        "  WHERE l.partition = b.partition AND l.log_offset = b.log_offset OFFSET 0) AS l ON true"
+        " WHERE NOT $4 OR l.logged IS NULL",
+        list(ends),
+        [begins.get(partition, 0) for partition in ends],
+        list(ends.values()),
+        unlogged_only,
+    )
+    return [AcceptedBallot((row["partition"], row["log_offset"]), row["accepted_at"], row["is_logged"]) for row in rows]
+
+
+async def logged_of(connection: Connection, places: Sequence[Place]) -> list[Place]:
+    """Those that a signed checkpoint covers."""
+    rows = await connection.fetch(
+        "SELECT found.* FROM unnest($1::integer[], $2::bigint[]) AS asked (partition, log_offset) CROSS JOIN LATERAL"
+        " (SELECT partition, log_offset FROM log_entries AS l"
+        "  WHERE l.partition = asked.partition AND l.log_offset = asked.log_offset OFFSET 0) AS found",
+        [partition for partition, _ in places],
+        [offset for _, offset in places],
+    )
+    return [(row["partition"], row["log_offset"]) for row in rows]
 
 
 async def voters_by_hour(connection: Connection, election_uuid: str) -> dict[datetime, int]:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NoReturn, Protocol, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypeVar
 
 from evote_belenios import native
-from evote_belenios.admission import read_order
+from evote_belenios.admission import verify_order_of
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
 from evote_belenios.inspection import inspect_ballot
-from evote_belenios.order import verify_order
 from evote_eventlog.events import BallotAccepted
 from evote_platform.processes import WorkerProcesses
 
@@ -98,14 +99,27 @@ class BallotVerifier:
         self._workers.close()
 
 
+_Work: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Callable[..., object], tuple[object, ...]]
+
+
 class _WorkerThreads:
-    """Threads in which the compiled core works."""
+    """Threads in which the compiled core works.
+
+    A queue and no more: a ``ThreadPoolExecutor`` makes a future of its own for each ballot, with lock and condition,
+    and chains it to the loop's, by which the way there and back takes twice as long.
+    """
 
     def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, "verification")
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._threads = [Thread(target=self._run, name=f"verification_{n}", daemon=True) for n in range(workers)]
+        for thread in self._threads:
+            thread.start()
 
     async def run(self, function: Callable[..., Checked], *arguments: object) -> Checked:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Checked] = loop.create_future()
+        self._work.put((loop, done, function, arguments))
+        return await done
 
     async def check(self) -> None:
         return
@@ -116,7 +130,35 @@ class _WorkerThreads:
 
     def close(self) -> None:
         # A thread that works is done within milliseconds, and holds nothing that has to be given back.
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with suppress(Empty):
+            while True:
+                self._work.get_nowait()
+        for _ in self._threads:
+            self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            loop, done, function, arguments = work
+            if done.cancelled():
+                continue  # its voter has gone
+            outcome: object = None
+            failure: BaseException | None = None
+            try:
+                outcome = function(*arguments)
+            except BaseException as error:  # whatever it was is the caller's to hear
+                failure = error
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, done, outcome, failure)
+            del work, done, arguments, outcome, failure  # nothing of a ballot is kept until the next one
+
+
+def _settle(done: asyncio.Future[Any], outcome: object, failure: BaseException | None) -> None:
+    if done.done():
+        return  # cancelled meanwhile
+    if failure is not None:
+        done.set_exception(failure)
+    else:
+        done.set_result(outcome)
 
 
 def _check(election_json: str, cast: BallotAccepted) -> Examined:
@@ -130,9 +172,7 @@ def _check(election_json: str, cast: BallotAccepted) -> Examined:
     except BeleniosError as error:
         return Examined((), BadSignature(error.rule, error.section, error.detail))
     try:
-        verify_order(
-            read_order(cast), election_uuid=cast.election_uuid, tracker=cast.tracker, credential=cast.credential
-        )
+        verify_order_of(cast)
     except BeleniosError as error:
         return Examined((), InvalidOrder(error.rule, error.section, error.detail))
     try:

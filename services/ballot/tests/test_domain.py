@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_ballot.api import models
 from evote_ballot.domain import history
 from evote_ballot.domain.by_hour import SMALLEST_GROUP, VotersUntil, by_hour
-from evote_ballot.domain.cast import ciphertext_digests, open_cast
+from evote_ballot.domain.cast import (
+    _open_at_once,
+    _open_by_definition,
+    ciphertext_digests,
+    examined_when_opened,
+    open_cast,
+)
 from evote_ballot.domain.history import AdmittedBallot, CastRecord, CloseMarker, History, ballots_left
 from evote_ballot.domain.receipt import Acceptance, sign_receipt
 from evote_ballot.domain.refusals import (
@@ -35,6 +41,7 @@ from evote_belenios.ballots import generate_ballot, parse_ballot
 from evote_belenios.credentials import generate
 from evote_belenios.election import Question, election_json, new_uuid, parse_election
 from evote_belenios.groups import ED25519
+from evote_belenios.jsontext import Json
 from evote_belenios.order import sign_order
 from evote_eventlog.kafka import partition_of
 from evote_local.testbed import begun_cast
@@ -161,6 +168,68 @@ def test_a_cast_is_read_as_the_protocol_library_reads_it() -> None:
             open_cast(bad.encode(), election.uuid)
 
 
+def changed_bodies(body: str, order: Json) -> list[str]:
+    """Texts that say nearly the same, or the same in other words."""
+    assert isinstance(order, Mapping)
+    signature, q = order["signature"], ED25519.order
+    assert isinstance(signature, Mapping)
+    value, challenge = json.loads(body), str(signature["challenge"])
+    return [
+        json.dumps(value),
+        f" {body}",
+        body + "\n",
+        body.replace('{"ballot":', '{"ballot":"","ballot":', 1),
+        body.replace('"number":3', '"number":4,"number":3'),
+        body.replace('"number":3', '"number":3.0'),
+        body.replace('"number":3', '"number":true'),
+        body.replace('"number":3', '"number":"3"'),
+        body.replace('"order":', '"\\u006frder":'),
+        body.replace("election_uuid", "election\\u005fuuid"),
+        body.replace(challenge, f"0{challenge}"),
+        body.replace(challenge, f"-{challenge}"),
+        body.replace(challenge, str(int(challenge) + q)),
+        body.replace(challenge, str(q)),
+        body.replace(challenge, "٣"),
+        json.dumps({**value, "more": None}, separators=(",", ":")),
+        json.dumps({**value, "order": {**order, "more": 1}}, separators=(",", ":")),
+        json.dumps({**value, "order": None}, separators=(",", ":")),
+        json.dumps({**value, "order": [order]}, separators=(",", ":")),
+        json.dumps({**value, "ballot": None}, separators=(",", ":")),
+        json.dumps({**value, "ballot": f"{value['ballot']}é"}, separators=(",", ":")),
+        json.dumps([value], separators=(",", ":")),
+    ]
+
+
+def test_a_cast_that_is_opened_at_once_is_the_one_that_the_definition_opens() -> None:
+    cast = begun_cast(1, number=3)
+    order = read_order(cast).to_json()
+    body = json.dumps({"ballot": cast.ballot, "order": order}, separators=(",", ":"))
+    assert (
+        _open_at_once(body.encode(), cast.election_uuid)
+        == cast
+        == _open_by_definition(body.encode(), cast.election_uuid)
+    )
+    assert _open_at_once(body.encode(), "2" * 14) is None
+    for changed in changed_bodies(body, order):
+        assert changed != body
+        at_once = _open_at_once(changed.encode(), cast.election_uuid)
+        if at_once is None:
+            continue  # the definition opens or refuses it
+        assert at_once == _open_by_definition(changed.encode(), cast.election_uuid), changed
+
+
+@given(st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value, separators=(",", ":")).encode()))
+def test_nothing_strange_is_opened_at_once(body: bytes) -> None:
+    assert _open_at_once(body, UUID) is None
+
+
+def test_what_is_known_of_an_opened_cast_is_what_an_examination_of_its_record_finds() -> None:
+    cast = begun_cast(1)
+    body = json.dumps({"ballot": cast.ballot, "order": read_order(cast).to_json()}, separators=(",", ":"))
+    opened = open_cast(body.encode(), cast.election_uuid)
+    assert examined_when_opened(opened) == examine_cast(opened)
+
+
 def test_the_hundredth_ballot_of_a_credential_is_its_last() -> None:
     first = begun_cast(1)
     admitted = [
@@ -185,7 +254,10 @@ def test_a_receipt_is_verified_by_anyone_with_the_public_key() -> None:
     key = Ed25519PrivateKey.generate()
     acceptance = Acceptance(UUID, "t" * 43, 2, 5, "2026-11-24T12:00:00.000Z")
     signed = sign_receipt(acceptance, key)
-    read = models.Receipt.of(signed).model_dump()
+    answer = models.receipt_json(signed)
+    told = models.Receipt.model_validate_json(answer, strict=True)
+    assert told.model_dump_json().encode() == answer
+    read = told.model_dump()
     signature = base64.b64decode(read.pop("signature"))
     key.public_key().verify(signature, rfc8785.dumps(read))
     assert signed == sign_receipt(acceptance, key)

@@ -10,13 +10,14 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from evote_ballot import store, verification
+from evote_ballot import readback, store, verification
 from evote_ballot.domain import history
 from evote_ballot.domain.cast import open_cast
 from evote_belenios import native
@@ -616,3 +617,39 @@ async def test_an_id_that_a_client_brings_from_auth_is_neither_returned_nor_logg
     written = "".join(capsys.readouterr())
     assert response.headers["x-request-id"] in written
     assert "1d1d1d1d" not in written + response.text + str(response.headers)
+
+
+async def test_what_a_replica_has_verified_it_does_not_examine_again_when_it_reads_it_back(place, monkeypatch) -> None:
+    def examined_again(cast: BallotAccepted) -> object:
+        raise AssertionError("its tracker and its order statement were looked at a moment ago")
+
+    await place.cast(0)
+    monkeypatch.setattr(readback, "_UNASKED_S", 600)  # a look may see a record before its replica hears of it
+    await place.service.read_back.catch_up()
+    monkeypatch.setattr(history, "examine_cast", examined_again)
+    for voter in (0, 1, 2):
+        await place.cast(voter)
+
+
+async def test_a_thread_gives_what_it_finds_or_what_goes_wrong_and_leaves_out_whose_voter_has_gone() -> None:
+    workers, held, called = verification._WorkerThreads(1), threading.Event(), list[int]()
+
+    def fail(_: int) -> None:
+        raise ZeroDivisionError
+
+    try:
+        assert await workers.run(sum, (1, 2)) == 3
+        with pytest.raises(ZeroDivisionError):
+            await workers.run(fail, 1)
+        holding = asyncio.create_task(workers.run(held.wait))
+        gone, staying = (asyncio.create_task(workers.run(called.append, number)) for number in (1, 2))
+        await asyncio.sleep(0)  # all three are in the queue
+        gone.cancel()
+        held.set()
+        await asyncio.gather(holding, staying)
+        assert (called, gone.cancelled()) == ([2], True)
+    finally:
+        workers.close()
+    for thread in workers._threads:
+        await asyncio.to_thread(thread.join, 10)
+        assert not thread.is_alive()

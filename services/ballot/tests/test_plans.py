@@ -98,6 +98,10 @@ ASKED: dict[str, Asked] = {
     ),
     "a status": lambda connection, voter: store.find_standing(connection, ELECTION, cast_of(voter).tracker),
     "one's own ballots": lambda connection, voter: store.own_ballots(connection, ELECTION, cast_of(voter).credential),
+    "what waits for the log": lambda connection, voter: store.logged_of(connection, [(voter % 3, voter)]),
+    "what came since it was looked at": lambda connection, voter: store.ballots_between(
+        connection, {voter % 3: voter}, {voter % 3: voter + 1}, unlogged_only=False
+    ),
     "what a round's casts are judged by": lambda connection, voter: projection._admissions(
         connection, [cast_of(voter), cast_of(voter + 1)]
     ),
@@ -116,3 +120,11 @@ async def test_a_statement_planned_after_a_rehearsal_reads_no_table_whole(
     assert await read(0)
     await take_in(connection, range(REHEARSED, HELD))
     assert 0 < await read(1) < 200, "it reads as many as it needs, however many there are"
+
+
+async def test_figures_of_what_each_ballot_adds_to_are_made_when_it_has_doubled(connection: asyncpg.Connection) -> None:
+    rows = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'ballot'::regnamespace"
+        " AND 'autovacuum_analyze_scale_factor=1' = ANY(reloptions) ORDER BY relname"
+    )
+    assert [row["relname"] for row in rows] == ["ballots", "ciphertexts", "reservations"]

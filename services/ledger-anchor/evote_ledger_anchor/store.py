@@ -310,14 +310,16 @@ async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
 
 async def sequenced(connection: Connection) -> Sequenced:
     """What the sequencing rules need to remember of the log. Every record in it must be projected."""
-    # One value for each election: rows for millions of ballots would take ten times the memory.
+    # One row for each election: rows for millions of ballots would take ten times the memory.
     ballots = await connection.fetch(
         "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
         f" {_IN_THE_LOG} WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
     )
     numbers = await connection.fetch(
-        "SELECT ballot_election, ballot_credential, max(ballot_number) AS last_number"
-        f" {_IN_THE_LOG} WHERE ballot_number IS NOT NULL GROUP BY ballot_election, ballot_credential"
+        "SELECT ballot_election, array_agg(ballot_credential) AS credentials, array_agg(last_number) AS last_numbers"  # noqa: S608 - a constant of ours
+        " FROM (SELECT ballot_election, ballot_credential, max(ballot_number) AS last_number"
+        f" {_IN_THE_LOG} WHERE ballot_number IS NOT NULL GROUP BY ballot_election, ballot_credential) AS last"
+        " GROUP BY ballot_election"
     )
     markers = await connection.fetch(
         f"SELECT DISTINCT closes_election, partition {_IN_THE_LOG} WHERE closes_election IS NOT NULL"
@@ -329,5 +331,7 @@ async def sequenced(connection: Connection) -> Sequenced:
             digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
         )
     for row in numbers:
-        rules.ballots[row["ballot_election"]].last_numbers[row["ballot_credential"]] = row["last_number"]
+        rules.ballots[row["ballot_election"]].last_numbers.update(
+            zip(row["credentials"], row["last_numbers"], strict=True)
+        )
     return rules

@@ -14,7 +14,9 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from evote_eventlog import envelope, tail
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
+from evote_eventlog import envelope, hearing, tail
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import Fenced, LogUnavailable, UnknownEvent
 from evote_eventlog.events import BallotAccepted, CheckpointSigned, EventData, LogEntry, Topic
@@ -23,15 +25,18 @@ from evote_eventlog.metrics import ProjectionMetrics
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.record import Record
 from evote_eventlog.tail import EventTail
+from evote_eventlog.topics import create_topics
 from evote_eventlog.transactional import TransactionalProducer
+from evote_ledger_anchor import sequencer as sequencers
 from evote_ledger_anchor.metrics import SequencerMetrics
 from evote_ledger_anchor.projection import LedgerProjection
 from evote_ledger_anchor.sequencer import TRANSACTIONAL_ID, Sequencer
 from evote_ledger_anchor.store import StoredCheckpoint, newest_size
 from evote_ledger_anchor.witness_client import WitnessClient, open_http
 from evote_local.faults import WRITES, BrokenWrite, Fault, break_write, breaking, every_fault
+from evote_local.nodes.kafka import KafkaNode
 from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
-from evote_local.testbed import eventually
+from evote_local.testbed import eventually, patiently
 from evote_platform.clock import utc_now
 from evote_platform.health import NotReady
 from evote_tlog.checkpoint import Checkpoint, SigningKey
@@ -411,6 +416,71 @@ async def _leader_is_cut_off(stack: Stack) -> bool:
 
 async def _started_in_all(writers: Sequence[FaultyWriter], times: int) -> bool:
     return sum(writer.starts for writer in writers) >= times
+
+
+@pytest.mark.slow
+async def test_a_ballot_is_logged_after_an_outage_of_kafka_in_which_nothing_was_published(
+    tmp_path: Path, database_url: str, pool: asyncpg.Pool, key: SigningKey, events: Any
+) -> None:
+    broker = KafkaNode(tmp_path / "kafka")
+    broker.start()
+    try:
+        kafka = KafkaSettings(broker.bootstrap_servers)
+        await create_topics(kafka, {topic: 2 if topic is Topic.BALLOTS else 1 for topic in Topic})
+        stack = Stack(kafka, database_url, pool, key)
+        await stack.producer.start()
+        async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+            await stack.publish(events.ballot(1))
+            await eventually(lambda: _at_least(stack, 1))
+            broker.kill()
+            await asyncio.sleep(15)  # longer than a request of a consumer's lasts
+            broker.start()
+            await patiently(lambda: _answers(kafka))
+            await stack.publish(events.ballot(2))
+            await eventually(lambda: _at_least(stack, 2))
+        await stack.check_log(stack.published)
+        await stack.producer.stop()
+    finally:
+        broker.kill()
+
+
+async def _answers(kafka: KafkaSettings) -> bool:
+    try:
+        await EventTail(kafka, list(Topic)).end_offsets()
+    except LogUnavailable:
+        return False
+    return True
+
+
+async def test_a_sequencer_that_went_deaf_reads_on_with_another_consumer(
+    stack: Stack, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Brokers answer it whatever it asks, and none of its fetches comes back."""
+    deaf: list[AIOKafkaClient] = []
+
+    class DeafAtFirst(EventTail):
+        @asynccontextmanager
+        async def _consumer(self) -> AsyncIterator[Any]:
+            async with super()._consumer() as (consumer, partitions):
+                if self._round_s and not deaf:
+                    deaf.append(consumer._client)
+                yield consumer, partitions
+
+    async def sent(client: AIOKafkaClient, node: int, request: object, **options: object) -> object:
+        if isinstance(request, FetchRequest) and client in deaf:
+            await asyncio.get_running_loop().create_future()
+        return await send(client, node, request, **options)
+
+    send = AIOKafkaClient.send
+    monkeypatch.setattr(AIOKafkaClient, "send", sent)
+    monkeypatch.setattr(sequencers, "EventTail", DeafAtFirst)
+    monkeypatch.setattr(hearing, "ASKED_EVERY_S", 0.2)
+    monkeypatch.setattr(hearing, "DEAF_AFTER_S", 1.0)
+    await stack.publish(events.ballot(1))
+    async with stack.running(stack.projection(), stack.sequencer(stack.writer())):
+        await eventually(lambda: _at_least(stack, 1))
+    assert deaf
+    await stack.check_log(stack.published)
 
 
 async def test_a_zombie_that_still_believes_to_lead_cannot_write(stack: Stack, events: Any) -> None:

@@ -30,6 +30,13 @@ async def dump(pool: asyncpg.Pool) -> dict[str, list[str]]:
     }
 
 
+async def test_figures_of_the_ballots_are_made_when_they_have_doubled(database_url: str) -> None:
+    migrate(SecretStr(database_url), SCHEMA)
+    async with await open_pool(SecretStr(database_url), SCHEMA.name, max_size=1) as pool:
+        options = await pool.fetchval("SELECT reloptions FROM pg_class WHERE oid = 'ballots'::regclass")
+    assert "autovacuum_analyze_scale_factor=1" in options
+
+
 async def a_counted_election(officer, stand_ins) -> None:
     await officer.draft()
     election_json = await officer.open_with(stand_ins, 2, "Ed25519")

@@ -463,12 +463,12 @@ def test_every_receipt_counts_and_who_comes_too_late_or_had_no_answer_at_the_clo
     answers.append(lambda route: route.fulfill(response=route.fetch(post_data=_posted(late, town)[-1])))
     others.append(Route.continue_)
     for one in (page, other):
-        _let_minutes_pass_until(one, asking)
+        one.let_minutes_pass_until(asking)
         fit_for_everybody(one, "in doubt, asking")
     answers.append(Route.continue_)
-    _let_minutes_pass_until(page, "投票を受け付けました")
+    page.let_minutes_pass_until("投票を受け付けました")
     fit_for_everybody(page, "receipt")
-    _let_minutes_pass_until(other, "票が届いたかどうか、分かりません")
+    other.let_minutes_pass_until("票が届いたかどうか、分かりません")
     fit_for_everybody(other, "in doubt, unanswered")
     for one in (page, other):
         bodies = _posted(one, town)
@@ -496,14 +496,6 @@ def _by_phone(town: Town, card: str) -> Resident:
     page.hold_card_to_phone(card)
     page.answer(NO)
     return here
-
-
-def _let_minutes_pass_until(page: VotingPage, heading: str) -> None:
-    """Each look moves the tab's clock by a minute, as its voter waits."""
-    awaited = page.tab.get_by_role("heading", name=heading)
-    while not awaited.is_visible():
-        page.tab.clock.fast_forward(60_000)
-        page.tab.wait_for_timeout(100)
 
 
 async def _counted(town: Town) -> list[int]:

@@ -36,7 +36,7 @@ export function Panel({ name, title, at, children }: PanelProps): VNode {
   );
 }
 
-/** Circle, triangle, square, broken circle: told apart without colours, and from the other end of a room. */
+/** Circle, triangle, square, broken circle, crossed circle: told apart without colours, and from the other end of a room. */
 export function Shape({ of }: { readonly of: State }): VNode {
   return (
     <svg class={`shape ${of}`} viewBox="0 0 24 24" aria-hidden="true">
@@ -54,6 +54,11 @@ export function Shape({ of }: { readonly of: State }): VNode {
         <>
           <rect x="1" y="1" width="22" height="22" rx="2" />
           <path d="M7 7l10 10M17 7L7 17" />
+        </>
+      ) : of === "unset" ? (
+        <>
+          <circle cx="12" cy="12" r="10" />
+          <path d="M7 12h10" />
         </>
       ) : (
         <>

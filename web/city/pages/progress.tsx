@@ -3,13 +3,13 @@
 import type { VNode } from "preact";
 
 import type { Name, Reads } from "../read/reads.ts";
-import { type State, stateOf, type Step, type Way } from "../rules/effects.ts";
+import { loggedState, type State, stateOf, type Step, type Way } from "../rules/effects.ts";
 import { isOld, oldest, queuesAt, scrapedAt, stepsAt, waysAt } from "../rules/freshness.ts";
 import { grouped, lastingOf, useAround, useWords } from "./around.ts";
 import { Mark, Panel } from "./panel.tsx";
 
 /** The one number of a query; `null` where there is none. */
-function figureOf(reads: Reads, name: Name & ("logged-within" | "receipt-within" | "ballots-waiting" | "pictures-waiting" | "face-waits")): number | null {
+function figureOf(reads: Reads, name: Name & ("logged-within" | "unlogged-for" | "receipt-within" | "ballots-waiting" | "pictures-waiting" | "face-waits")): number | null {
   const value = reads[name]?.data[0]?.value ?? Number.NaN;
   return Number.isFinite(value) ? value : null;
 }
@@ -20,7 +20,9 @@ export function Steps(): VNode {
   const [turnout, coverage] = [reads.turnout?.data, reads.coverage?.data];
   const at = stepsAt(reads);
   const known = !isOld(at, now);
-  const within = figureOf(reads, "logged-within");
+  const [within, unlogged] = [figureOf(reads, "logged-within"), figureOf(reads, "unlogged-for")];
+  // Who asks witnesses shows how far they are behind, as a number or not; who has none shows nothing.
+  const unwitnessed = known && reads["witnesses-asked"]?.data.length === 0 && coverage?.witnessed_size === 0;
   // The chain that is furthest behind: what it holds, all hold.
   const covered = coverage?.chains.length ? Math.min(...coverage.chains.map(({ verified_size: size }) => size)) : null;
   const waits = Math.max(-1, ...(reads["anchoring-waits"]?.data ?? []).map(({ value }) => (Number.isFinite(value) ? value : -1)));
@@ -31,24 +33,24 @@ export function Steps(): VNode {
         <One step="accepted" state={stateOf("accepted", effects, known)} count={turnout?.accepted} unit={words.unit.ballots} />
         <One
           step="logged"
-          state={stateOf("logged", effects, known)}
+          state={loggedState(stateOf("logged", effects, known), unlogged)}
           count={turnout?.logged}
           unit={words.unit.ballots}
           notes={[
             turnout && words.steps.waiting(grouped(Math.max(0, turnout.accepted - turnout.logged))),
-            within === null ? undefined : words.steps.within(lastingOf(within, words)),
+            unlogged ? words.steps.oldest(lastingOf(unlogged, words)) : within === null ? undefined : words.steps.within(lastingOf(within, words)),
           ]}
         />
         <One
           step="witnessed"
-          state={stateOf("witnessed", effects, known)}
-          count={coverage?.witnessed_size}
+          state={unwitnessed ? "unset" : stateOf("witnessed", effects, known)}
+          count={unwitnessed ? undefined : coverage?.witnessed_size}
           unit={words.unit.entries}
-          notes={[coverage && behind(coverage.witnessed_size)]}
+          notes={[unwitnessed ? words.steps.noWitness : coverage && behind(coverage.witnessed_size)]}
         />
         <One
           step="anchored"
-          state={stateOf("anchored", effects, known)}
+          state={known && coverage && covered === null ? "unset" : stateOf("anchored", effects, known)}
           count={covered ?? undefined}
           unit={words.unit.entries}
           notes={

@@ -39,6 +39,8 @@ export const ANSWERS = {
   "judged-at": Vector,
   "scraped-at": Vector,
   "logged-within": Vector,
+  "unlogged-for": Vector,
+  "witnesses-asked": Vector,
   "anchoring-waits": Vector,
   "receipt-within": Vector,
   "ballots-waiting": Vector,

@@ -7,8 +7,8 @@ export const WAYS = ["card", "phone", "face", "station"] as const;
 export type Way = (typeof WAYS)[number];
 export const STEPS = ["accepted", "logged", "witnessed", "anchored"] as const;
 export type Step = (typeof STEPS)[number];
-/** From bad to good. `unknown`: the data are old. */
-export const STATES = ["stops", "unknown", "slows", "well"] as const;
+/** From bad to good. `unknown`: the data are old, or there are none. `unset`: this deployment has no such step. */
+export const STATES = ["stops", "unknown", "slows", "well", "unset"] as const;
 export type State = (typeof STATES)[number];
 
 export interface Effect {
@@ -47,7 +47,10 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteTwoReleases: nobody,
   EvoteServiceUnready: "stops-service",
   EvoteReplicaUnready: "slows-service",
+  EvoteReplicaDown: nobody,
   EvoteSequencersNotOne: stops("logged"),
+  EvoteSequencerFlaps: slows("logged"),
+  EvoteBallotsUnlogged: stops("logged"),
   EvoteReadBackFails: stops(...WAYS, "accepted"),
   EvotePublishesFail: stops(...WAYS, "accepted", "logged"),
   EvoteCardsCannotBeChecked: stops(...CARDS),
@@ -100,4 +103,12 @@ export function stateOf(place: Way | Step, effects: readonly Effect[], known: bo
   }
   const touching = effects.filter(({ on }) => on.includes(place));
   return touching.some(({ effect }) => effect === "stops") ? "stops" : touching.length > 0 ? "slows" : "well";
+}
+
+/** The log is green only while it is known that no accepted ballot waits for it; `oldest`: how long one has, in seconds, 0 up to five. */
+export function loggedState(told: State, oldest: number | null): State {
+  if (told === "stops" || told === "unknown") {
+    return told;
+  }
+  return oldest === null ? "unknown" : oldest > 0 ? "slows" : told;
 }

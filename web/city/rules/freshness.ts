@@ -33,7 +33,7 @@ export function oldest(...times: readonly (number | null)[]): number | null {
 
 /** Of when the oldest part of each panel is, which it says itself and the screen's head repeats. */
 export function stepsAt(reads: Reads): number | null {
-  const told = cameAt(reads, "coverage", "logged-within", "anchoring-waits");
+  const told = cameAt(reads, "coverage", "logged-within", "unlogged-for", "witnesses-asked", "anchoring-waits");
   return oldest(reads.turnout?.data.as_of ?? null, told, judgedAt(reads), scrapedAt(reads, "ledger-anchor"));
 }
 

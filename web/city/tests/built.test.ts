@@ -54,7 +54,7 @@ proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 test("each address of its server asks one thing, without anything that the browser sends", () => {
   const printed = run("../edge/reads.mjs", "read/reads.json");
   const passing = [...printed.matchAll(/location = \/read\/(\S+) \{\n(.*?)\n\}/gs)].filter(([, name]) => name !== "announcements");
-  expect(passing.length).toBe(15);
+  expect(passing.length).toBe(17);
   for (const [, name, body] of passing) {
     expect(body, name).toContain("limit_except GET { deny all; }");
     expect(body, name).toContain("proxy_pass_request_headers off;");

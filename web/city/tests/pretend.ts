@@ -75,6 +75,8 @@ export class PretendServer {
     "judged-at": vector([{}, seconds(NOW) - 5]),
     "scraped-at": vector(...["auth", "ballot", "biometric", "ledger-anchor", "tally"].map((service) => [{ service }, seconds(NOW) - 5] as const)),
     "logged-within": vector([{}, 0.42]),
+    "unlogged-for": vector([{}, 0]),
+    "witnesses-asked": vector([{}, 2]),
     "anchoring-waits": vector([{ chain: "ethereum" }, 200]),
     "receipt-within": vector([{}, 0.081]),
     "ballots-waiting": vector([{}, 3]),

@@ -312,6 +312,37 @@ test("figures that there are not are said so: nothing is made up", async () => {
   expect(root.textContent).not.toMatch(/NaN|undefined|Infinity/);
 });
 
+test("the log isn't green while an accepted ballot waits for it, or while nobody knows whether one does", async () => {
+  server.answers.turnout = { ...(server.answers.turnout as object), logged: 100 };
+  server.answers["unlogged-for"] = vector([{}, 42]);
+  await hang();
+  expect(marks("steps")).toEqual(["well", "slows", "well", "well"]);
+  expect(panel("steps").textContent).toContain(ja.steps.oldest("42 秒"));
+  server.fire(firing("EvoteBallotsUnlogged", "page"));
+  await later(10);
+  expect(marks("steps")).toEqual(["well", "stops", "well", "well"]);
+  server.fire();
+  server.answers["unlogged-for"] = vector([{}, Number.NaN]);
+  await later(10);
+  expect(marks("steps")).toEqual(["well", "unknown", "well", "well"]);
+});
+
+test("a step that this deployment has not is said to be none, in a shape and a word of its own", async () => {
+  server.answers.coverage = { size: 9, witnessed_size: 0, chains: [] };
+  await hang();
+  expect(marks("steps")[2], "witnesses are asked, and have not answered").toBe("well");
+  server.answers["witnesses-asked"] = vector();
+  await later(10);
+  expect(marks("steps")).toEqual(["well", "well", "unset", "unset"]);
+  const [, , witnessed, anchored] = [...panel("steps").querySelectorAll("li")];
+  for (const [step, said] of [[witnessed!, ja.steps.noWitness], [anchored!, ja.steps.noChain]] as const) {
+    expect(step.textContent).toContain(said);
+    expect(step.textContent).toContain(ja.state.unset);
+    expect(step.textContent).not.toContain(ja.state.well);
+    expect(step.querySelector(".figure")!.textContent).toContain(ja.noFigure);
+  }
+});
+
 test("the language is changed by a button, and the watchdog is no alarm", async () => {
   await hang();
   await press(ja.otherLanguage);

@@ -28,9 +28,11 @@ export function Casting({ delay, tracker, hurry }: { readonly delay: Delay; read
         </p>
       </Status>
       {delay.why === "no-answer" || delay.why === "busy" ? (
-        <button type="button" class="secondary" onClick={hurry}>
-          <Text of={words.tryNow} />
-        </button>
+        <div class="buttons">
+          <button type="button" class="secondary" onClick={hurry}>
+            <Text of={words.tryNow} />
+          </button>
+        </div>
       ) : null}
       <h2>
         <Text of={words.review.tracker} />
@@ -81,18 +83,20 @@ export function RefusedPage({ slug, tracker, checkPage, again, reload }: Refused
         </p>
       )}
       {inDoubt ? (
-        <>
-          <p>
-            <Text of={words.receipt.checkPage} />: <span class="address">{checkPage}</span>
-          </p>
+        <p>
+          <Text of={words.receipt.checkPage} />: <span class="address">{checkPage}</span>
+        </p>
+      ) : null}
+      <div class="buttons">
+        {inDoubt ? (
           <button type="button" onClick={reload}>
             <Text of={words.refused.ask} />
           </button>
-        </>
-      ) : null}
-      <button type="button" class={inDoubt ? "secondary" : undefined} onClick={again}>
-        <Text of={OVER.has(slug) ? words.refused.toElection : words.again} />
-      </button>
+        ) : null}
+        <button type="button" class={inDoubt ? "secondary" : undefined} onClick={again}>
+          <Text of={OVER.has(slug) ? words.refused.toElection : words.again} />
+        </button>
+      </div>
     </Page>
   );
 }

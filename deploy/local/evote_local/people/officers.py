@@ -79,11 +79,16 @@ class Officers:
         url = f"{self._auth_url}/elections/{self.election_uuid}/voters/{voter_id}/face-enrolment"
         ordered = await self._client.post(url, auth=self._auth)
         _check("ordering an enrolment", ordered)
-        enrolled = await self._client.post(
-            f"{biometric_url}/enrolments",
-            data={"order": ordered.json()["order"]},
-            files={"photo": ("photo.jpg", photo, "image/jpeg")},
-        )
+        while True:
+            enrolled = await self._client.post(
+                f"{biometric_url}/enrolments",
+                data={"order": ordered.json()["order"]},
+                files={"photo": ("photo.jpg", photo, "image/jpeg")},
+            )
+            if enrolled.status_code != 503:
+                break
+            # The order stands while workers start or are busy, until it expires.
+            await asyncio.sleep(float(enrolled.headers["Retry-After"]))
         _check("enrolling a face", enrolled)
 
     async def voting_codes(self) -> Mapping[str, str]:

@@ -238,6 +238,13 @@ class VotingPage:
         self.tab.get_by_role("heading", name="投票を受け付けました").wait_for()
         return self.tab.locator(".tracker").inner_text()
 
+    def let_minutes_pass_until(self, heading: str) -> None:
+        """Wait for a heading; each look moves the clock that the tab was given (``clock.install``) by a minute."""
+        awaited = self.tab.get_by_role("heading", name=heading)
+        while not awaited.is_visible():
+            self.tab.clock.fast_forward(60_000)
+            self.tab.wait_for_timeout(100)
+
     def vote_by_phone(self, name: str, label: str) -> str:
         """All of it, with the card of this name, from the election's page to the receipt; the tracker."""
         self.button("マイナンバーカードとスマートフォン").click()

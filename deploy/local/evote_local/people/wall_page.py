@@ -63,6 +63,8 @@ def written_day() -> Answers:
         "judged-at": vector(({}, NOW.timestamp() - 8)),
         "scraped-at": _scraped(NOW - timedelta(seconds=6)),
         "logged-within": vector(({}, 0.41)),
+        "unlogged-for": vector(({}, 0)),
+        "witnesses-asked": vector(({}, 2)),
         "anchoring-waits": vector(({"chain": "ethereum"}, 214)),
         "receipt-within": vector(({}, 0.12)),
         "ballots-waiting": vector(({}, 3)),

@@ -13,7 +13,6 @@ from eth_typing import ChecksumAddress, HexStr
 from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
 from eth_utils.address import is_address, to_checksum_address
 from hexbytes import HexBytes
-from web3.types import TxParams
 
 from ..anchor import Anchor
 from ..errors import ChainUnavailable, WrongContract
@@ -79,9 +78,9 @@ def anchor_data(anchor: Anchor) -> HexBytes:
     return HexBytes(_artefact().selectors["anchor"] + arguments)
 
 
-def newest_call(address: ChecksumAddress, origin: str) -> TxParams:
-    """A call whose result :func:`read_newest` understands."""
-    return {"to": address, "data": HexBytes(_artefact().selectors["newest"] + origin_id(origin))}
+def newest_data(origin: str) -> HexBytes:
+    """A call's data whose result :func:`read_newest` understands."""
+    return HexBytes(_artefact().selectors["newest"] + origin_id(origin))
 
 
 def read_newest(origin: str, result: bytes) -> Anchor | None:
@@ -92,9 +91,9 @@ def read_newest(origin: str, result: bytes) -> Anchor | None:
     return None if size == 0 else Anchor(origin, size, root)
 
 
-def anchorer_call(address: ChecksumAddress) -> TxParams:
-    """A call whose result :func:`read_anchorer` understands."""
-    return {"to": address, "data": HexBytes(_artefact().selectors["anchorer"])}
+def anchorer_data() -> HexBytes:
+    """A call's data whose result :func:`read_anchorer` understands."""
+    return HexBytes(_artefact().selectors["anchorer"])
 
 
 def read_anchorer(result: bytes) -> ChecksumAddress:

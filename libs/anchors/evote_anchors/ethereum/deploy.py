@@ -12,8 +12,9 @@ from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import TxParams, TxReceipt, Wei
 
 from ..errors import ChainUnavailable
+from .calls import Web3
 from .contract import ContractAt, deployment_data, verify_code
-from .endpoints import Endpoints, Web3
+from .endpoints import Endpoints
 from .fees import FeePolicy
 from .key import AnchorerKey
 

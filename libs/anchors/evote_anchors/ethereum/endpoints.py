@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from web3 import AsyncWeb3
 from web3.exceptions import Web3Exception
 
 from ..errors import ChainUnavailable, WrongContract
+from .calls import Web3
 from .provider import EndpointFailed, HttpProvider
 
 T = TypeVar("T")
-Web3 = AsyncWeb3[HttpProvider]
 
 _RECHECK_S = 30
 _MAX_BEHIND_BLOCKS = 5
 
 _log = logging.getLogger(__name__)
-
-
-async def together(web3: Web3, calls: Iterable[Awaitable[Any]]) -> Sequence[Any]:
-    """What a node answers to several calls that only read, by one request.
-
-    The node works on them in whatever order it likes (JSON-RPC 2.0, section 6): none may rely on coming behind another.
-    """
-    async with web3.batch_requests() as batch:
-        for call in calls:
-            batch.add(call)
-        return await batch.async_execute()
 
 
 class _OtherChain(Exception):

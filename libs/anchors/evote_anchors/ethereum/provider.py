@@ -62,9 +62,7 @@ class HttpProvider(AsyncJSONBaseProvider):
         response = await self._exchange(method, self.encode_rpc_request(method, params))
         return _checked(method, response)
 
-    async def make_batch_request(
-        self, batch_requests: list[tuple[RPCEndpoint, Any]]
-    ) -> list[RPCResponse] | RPCResponse:
+    async def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         """Several calls by one request, each with its answer as :meth:`make_request` gives it; in whatever order the
         node likes. An endpoint that is well and took no such request is asked one by one, for half a minute.
         """

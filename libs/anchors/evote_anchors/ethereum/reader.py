@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from datetime import datetime
+from typing import Any, TypeVar
 
-from eth_typing import BlockNumber
-from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
-from web3.types import BlockData, FilterParams, LogReceipt, TxData
 
 from ..anchor import Anchor, AnchoredHead, ChainHead, ChainName
 from ..errors import ChainUnavailable
-from .contract import ContractAt, anchored_topics, newest_call, read_anchored, read_newest, verify_code
-from .endpoints import Endpoints, Web3, together
+from .calls import Call, Log, Web3, ask, ask_together, block_number, block_time, logs, result_of, sender
+from .contract import ContractAt, anchored_topics, newest_data, read_anchored, read_newest, verify_code
+from .endpoints import Endpoints
 from .provider import EndpointFailed
 
 T = TypeVar("T")
@@ -65,28 +63,27 @@ class EthereumReader:
 
     async def newest(self, origin: str) -> Anchor | None:
         """The anchor that the contract holds for a log in the newest block; None: it has none."""
-        return read_newest(
-            origin, await self._ask(lambda web3: web3.eth.call(newest_call(self._address, origin), "latest"))
-        )
+        newest = result_of(self._address, newest_data(origin))
+        return read_newest(origin, await self._ask(lambda web3: ask(web3, newest)))
 
     async def anchors(self, origin: str, first_block: int, last_block: int) -> Sequence[AnchoredHead]:
         """Every anchor of a log in the blocks from first to last (inclusive), in the chain's order.
 
         ``last_block`` is one that :meth:`head` gave: an endpoint that hasn't got it is left for another.
         """
-        logs: list[LogReceipt] = []
+        found: list[Log] = []
         at, length = first_block, _MOST_BLOCKS
         while at <= last_block:
             end = min(at + length - 1, last_block)
             try:
-                logs += await self._ask(self._search(origin, at, end))
+                found += await self._ask(self._search(origin, at, end))
             except NodeRefused:
                 if end == at:
                     raise
                 length = (end - at + 1) // 2
             else:
                 at = end + 1
-        return await self._complete(origin, logs)
+        return await self._complete(origin, found)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -99,21 +96,17 @@ class EthereumReader:
             raise NodeRefused(f"the node's answer is an error: {error}") from error
 
     async def _height(self, web3: Web3) -> int:
-        self._heights[web3] = height = await web3.eth.block_number
+        self._heights[web3] = height = await ask(web3, block_number())
         return height
 
     async def _admit(self, web3: Web3) -> None:
         verify_code(await web3.eth.get_code(self._address), self._address)
 
-    def _search(self, origin: str, first: int, last: int) -> Callable[[Web3], Awaitable[list[LogReceipt]]]:
-        wanted: FilterParams = {
-            "address": self._address,
-            "topics": anchored_topics(origin),
-            "fromBlock": BlockNumber(first),
-            "toBlock": BlockNumber(last),
-        }
+    def _search(self, origin: str, first: int, last: int) -> Callable[[Web3], Awaitable[list[Log]]]:
+        wanted = logs(self._address, anchored_topics(origin), first, last)
 
-        async def search(web3: Web3) -> list[LogReceipt]:
+        async def search(web3: Web3) -> list[Log]:
+            found: list[Log] = []
             # Most nodes answer for the blocks that they have, and say nothing of those that they don't have yet: the
             # anchors in them would seem to be missing from the chain.
             # A height that an earlier request told: within one, the search may come first, and its last block then.
@@ -121,45 +114,39 @@ class EthereumReader:
                 newest = await self._height(web3)
             if newest >= last:
                 # And once more with it: a name may stand for several nodes.
-                newest, logs = await together(web3, [web3.eth.block_number, web3.eth.get_logs(wanted)])
+                newest, found = await ask_together(web3, [block_number(), wanted])
                 self._heights[web3] = newest
             if newest < last:
                 raise EndpointFailed(f"is at block {newest}, and block {last} was asked for")
-            return cast(list[LogReceipt], logs)
+            return found
 
         return search
 
-    async def _complete(self, origin: str, logs: Sequence[LogReceipt]) -> list[AnchoredHead]:
+    async def _complete(self, origin: str, found: Sequence[Log]) -> list[AnchoredHead]:
         """Block and transaction are asked for by hash: a reorganisation meanwhile can't mix two histories."""
-        found: list[AnchoredHead] = []
-        for at in range(0, len(logs), _LOGS_AT_ONCE):
-            some = logs[at : at + _LOGS_AT_ONCE]
+        complete: list[AnchoredHead] = []
+        for at in range(0, len(found), _LOGS_AT_ONCE):
+            some = found[at : at + _LOGS_AT_ONCE]
             # Each is asked once: several anchors share a block.
-            blocks = list(dict.fromkeys(log["blockHash"] for log in some))
-            transactions = list(dict.fromkeys(log["transactionHash"] for log in some))
-            answers = await self._ask(self._tell(blocks, transactions))
-            told = dict(zip([*blocks, *transactions], answers, strict=True))
-            found += [_anchored(origin, log, told[log["blockHash"]], told[log["transactionHash"]]) for log in some]
-        return found
+            blocks = list(dict.fromkeys(log.block_hash for log in some))
+            transactions = list(dict.fromkeys(log.transaction for log in some))
+            answers = await self._ask(self._tell([*map(block_time, blocks), *map(sender, transactions)]))
+            times = dict(zip(blocks, answers, strict=False))
+            senders = dict(zip(transactions, answers[len(blocks) :], strict=True))
+            complete += [_anchored(origin, log, times[log.block_hash], senders[log.transaction]) for log in some]
+        return complete
 
-    def _tell(
-        self, blocks: Sequence[HexBytes], transactions: Sequence[HexBytes]
-    ) -> Callable[[Web3], Awaitable[Sequence[Any]]]:
-        async def tell(web3: Web3) -> Sequence[Any]:
-            return await together(
-                web3, [*map(web3.eth.get_block, blocks), *map(web3.eth.get_transaction, transactions)]
-            )
-
-        return tell
+    def _tell(self, calls: Sequence[Call[Any]]) -> Callable[[Web3], Awaitable[list[Any]]]:
+        return lambda web3: ask_together(web3, calls)
 
 
-def _anchored(origin: str, log: LogReceipt, block: BlockData, transaction: TxData) -> AnchoredHead:
-    size, root = read_anchored(log["data"])
+def _anchored(origin: str, log: Log, block_time: datetime, anchorer: str) -> AnchoredHead:
+    size, root = read_anchored(log.data)
     return AnchoredHead(
         anchor=Anchor(origin, size, root),
-        transaction=log["transactionHash"].to_0x_hex(),
-        block=log["blockNumber"],
-        block_hash=log["blockHash"].to_0x_hex(),
-        block_time=datetime.fromtimestamp(block["timestamp"], UTC),
-        anchorer=transaction["from"],
+        transaction=log.transaction,
+        block=log.block,
+        block_hash=log.block_hash,
+        block_time=block_time,
+        anchorer=anchorer,
     )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hexbytes import HexBytes
 from web3.types import Nonce, TxParams, Wei
 
 from ..anchor import Anchor
 from ..errors import AnchorRefused, ChainUnavailable
-from .contract import ContractAt, anchor_data, anchorer_call, newest_call, read_anchorer, read_newest
-from .endpoints import Web3, together
+from .calls import Call, ask, ask_together, newest_base_fee, result_of, sending, transaction_count
+from .contract import ContractAt, anchor_data, anchorer_data, newest_data, read_anchorer, read_newest
 from .fees import Fee, FeeCapReached, FeePolicy
 from .key import AnchorerKey
 from .pipeline import Again, ChainView, Pipeline, Put, Sent, Step
@@ -105,8 +104,8 @@ class EthereumWriter(EthereumReader):
     async def _demand_anchorer(self) -> None:
         """Else each anchor would cost its fee and change nothing. The contract's anchorer never changes."""
         if not self._is_anchorer:
-            call = anchorer_call(self._address)
-            anchorer = read_anchorer(await self._ask(lambda web3: web3.eth.call(call, "latest")))
+            call = result_of(self._address, anchorer_data())
+            anchorer = read_anchorer(await self._ask(lambda web3: ask(web3, call)))
             if anchorer != self._key.address:
                 raise AnchorRefused(
                     f"{self.anchor_contract} takes anchors of {anchorer} only, and the key is {self._key.address}'s"
@@ -115,20 +114,14 @@ class EthereumWriter(EthereumReader):
 
     async def _look(self, origin: str) -> tuple[ChainView, int]:
         """What the node says now, and the newest block's base fee."""
-        address, newest_of = self._key.address, newest_call(self._address, origin)
-
-        async def look(web3: Web3) -> Sequence[Any]:
-            return await together(
-                web3,
-                [
-                    web3.eth.get_transaction_count(address, "latest"),
-                    web3.eth.get_transaction_count(address, "pending"),
-                    web3.eth.call(newest_of, "latest"),
-                    web3.eth.get_block("latest"),
-                ],
-            )
-
-        mined, known, newest, block = await self._ask(look)
+        address = self._key.address
+        calls: list[Call[Any]] = [
+            transaction_count(address, "latest"),
+            transaction_count(address, "pending"),
+            result_of(self._address, newest_data(origin)),
+            newest_base_fee(),
+        ]
+        mined, known, newest, base_fee = await self._ask(lambda web3: ask_together(web3, calls))
         if mined == self._mined:
             head = read_newest(origin, newest)
         else:
@@ -136,7 +129,7 @@ class EthereumWriter(EthereumReader):
             # time. That answer may be the first of those four; one that is asked for now comes behind ``mined``.
             head = await self.newest(origin)
             self._mined = mined
-        return ChainView(mined, max(mined, known), head), block.get("baseFeePerGas", 0)
+        return ChainView(mined, max(mined, known), head), base_fee
 
     async def _take(self, step: Step, base_fee: int) -> None:
         if isinstance(step, Again):
@@ -170,7 +163,7 @@ class EthereumWriter(EthereumReader):
 
     async def _broadcast(self, raw: bytes) -> Refusal:
         try:
-            await self._ask(lambda web3: web3.eth.send_raw_transaction(HexBytes(raw)))
+            await self._ask(lambda web3: ask(web3, sending(raw)))
         except NodeRefused as error:
             refusal = refusal_of(error.reason)
             _log.warning("the node refuses a transaction (%s): %s", refusal.name, error.reason)

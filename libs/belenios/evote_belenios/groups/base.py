@@ -74,6 +74,10 @@ class Group(Protocol):
     def secret_power_generator(self, exponent: int) -> Element:
         """g to a secret ``exponent``, in the same time for each."""
 
+    def secret_factor(self, bit: int) -> Element:
+        """g for a secret 1, the identity for a secret 0: a factor for :meth:`multiply` alone, as long for the one as
+        for the other."""
+
     def commitment(self, public: Element, challenge: int, response: int) -> Element:
         """g^response·public^challenge of a proof that is checked: nothing of it is secret, and it may take its time."""
 

@@ -99,6 +99,9 @@ class Ed25519:
     def secret_power_generator(self, exponent: int) -> Element:
         return cast(Element, _arithmetic().power_generator(_scalar(exponent)))
 
+    def secret_factor(self, bit: int) -> Element:
+        return (self.identity, self.generator)[bit]
+
     def commitment(self, public: Element, challenge: int, response: int) -> Element:
         return cast(Element, _arithmetic().commitment(_point(public), _scalar(challenge), _scalar(response)))
 

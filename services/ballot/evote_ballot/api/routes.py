@@ -56,6 +56,7 @@ from .models import (
     TurnoutByHour,
     TurnoutResponse,
     VotersUntil,
+    receipt_json,
 )
 
 router = APIRouter(tags=["public"], route_class=FrontRoute)
@@ -106,7 +107,7 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
             # From here on it goes through, also when the client is gone: it may be durable already.
             taken_in = await service.intake.record(taken_in)
     service.metrics.intake_seconds.labels("new" if taken_in.is_new else "repeated").observe(perf_counter() - started)
-    receipt = Receipt.of(taken_in.receipt).model_dump_json()
+    receipt = receipt_json(taken_in.receipt)
     return Response(receipt, status_code=201 if taken_in.is_new else 200, media_type="application/json")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from evote_belenios.admission import Admissions, examine_cast
+from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
 from evote_eventlog.kafka import partition_of
@@ -39,6 +39,8 @@ class CastRecord:
 
     cast: BallotAccepted
     acceptance: Acceptance
+    examined: ExaminedCast | None = None
+    """What it says by itself, where that is known already."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class History:
     def take(self, record: CastRecord) -> None:
         """The next record of the credential."""
         try:
-            self._admissions.admit(examine_cast(record.cast), box_closed=self._closed_before(record.acceptance))
+            examined = record.examined or examine_cast(record.cast)
+            self._admissions.admit(examined, box_closed=self._closed_before(record.acceptance))
         except BeleniosError:
             return
         self._admitted[record.acceptance.tracker] = AdmittedBallot(record.acceptance, record.cast.order)

@@ -1,0 +1,127 @@
+"""How long accepted ballots wait for the log, by ballot's own tables: nothing of the sequencer has a part in it.
+
+A sequencer that came to nothing has nothing to tell, so it can't be who is asked (ADR 56).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from itertools import islice
+from time import monotonic
+from typing import Final
+
+import structlog
+from evote_platform.clock import Clock, parse_rfc3339
+from evote_platform.outages import is_outage
+from evote_platform.reads import Reads
+
+from . import store
+from .metrics import LoggedMetrics
+from .store import Place
+
+LATE_S: Final = 5.0
+"""From then on a ballot counts as late, whenever it comes into the log, or never."""
+_LOOK_EVERY_S: Final = 1.0
+_ASKED_AT_ONCE: Final = 5000
+_TOLD_TO: Final = timedelta(minutes=1)
+"""An event tells the minute in which its ballot was accepted."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Waiting:
+    """Which ballots wait for the log, and since when, in seconds of a clock that is never put back."""
+
+    def __init__(self, metrics: LoggedMetrics) -> None:
+        self._metrics = metrics
+        self._fresh: dict[Place, float] = {}
+        self._late: dict[Place, float] = {}
+
+    def come(self, place: Place, since: float) -> None:
+        """This ballot waits, and has since then at least."""
+        self._fresh[place] = since
+
+    def found_late(self, place: Place, since: float) -> None:
+        """As :meth:`come`, of one that whoever looked before has counted."""
+        self._late[place] = since
+
+    @property
+    def asked(self) -> list[Place]:
+        """Of which to ask whether they are in the log by now: of those that are late, the first."""
+        return [*self._fresh, *islice(self._late, _ASKED_AT_ONCE)]
+
+    def logged(self, places: Iterable[Place], now: float) -> None:
+        """These are in the log."""
+        for place in places:
+            if (since := self._fresh.pop(place, None)) is not None:
+                self._metrics.delay.observe(now - since)
+            self._late.pop(place, None)
+
+    def show(self, now: float) -> None:
+        """Count who became late, once, and show how long the oldest has waited."""
+        for place, since in list(self._fresh.items()):
+            if now - since > LATE_S:
+                self._metrics.delay.observe(now - since)
+                self._late[place] = self._fresh.pop(place)
+        self._metrics.oldest.set(now - min(self._late.values()) if self._late else 0)
+
+
+class UnloggedWatch:
+    """Looks at the tables once a second."""
+
+    def __init__(
+        self, reads: Reads, metrics: LoggedMetrics, clock: Clock, caught_up: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """``caught_up`` says whether the tables show the log as it is: before, they tell nothing of what waits."""
+        self._reads = reads
+        self._metrics = metrics
+        self._clock = clock
+        self._caught_up = caught_up
+        self._waiting: Waiting | None = None
+        self._seen: dict[int, int] = {}
+        """Of each partition, the offset before which every ballot was looked at."""
+
+    async def run(self) -> None:
+        """Look for ever; nothing is shown while the tables can't be read, or don't show the log."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                self._metrics.unknown()
+                if not is_outage(error):
+                    raise
+                _log.warning("unlogged-not-known", error=type(error).__name__)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once; raises what reads raise while the database is away."""
+        if self._waiting is None and not await self._caught_up():
+            return
+        async with self._reads.acquire() as connection:
+            projected = await store.projected_ballots(connection)
+            if self._waiting is not None and any(projected.get(part, 0) < seen for part, seen in self._seen.items()):
+                self._forget()  # the tables are made again
+                return
+            first = self._waiting is None
+            waiting = self._waiting = self._waiting or Waiting(self._metrics)
+            logged = await store.logged_of(connection, waiting.asked)
+            new = await store.ballots_between(connection, self._seen, projected, unlogged_only=first)
+        now, at = monotonic(), self._clock()
+        waiting.logged(logged, now)
+        for ballot in new:
+            known = (at - parse_rfc3339(ballot.accepted_at) - _TOLD_TO).total_seconds()
+            since = now - max(0.0, known)
+            if first and now - since > LATE_S:
+                waiting.found_late(ballot.place, since)
+            else:
+                waiting.come(ballot.place, since)
+        waiting.logged([ballot.place for ballot in new if ballot.is_logged], now)
+        self._seen = projected
+        waiting.show(now)
+
+    def _forget(self) -> None:
+        self._waiting = None
+        self._seen = {}
+        self._metrics.unknown()

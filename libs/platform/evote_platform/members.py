@@ -78,6 +78,11 @@ MEMBERS: Final[Mapping[str, Schema]] = {
     "rows": _rows("rows of the roll that are wrong", line="integer", column="string", code="string", reason="string"),
     "rule": _text("the rule of the protocol that is broken"),
     "section": _text("the section of the Belenios specification, or empty"),
+    "settled": {
+        "type": "boolean",
+        "const": True,
+        "description": "that this ballot is not counted is a fact of the log; a release without it goes by its clock",
+    },
     "size": _number("how many entries the log has"),
     "stands": _text("the SHA-256 of the archive that stands here, in hexadecimal digits"),
     "state": _text("the state in which the election is"),

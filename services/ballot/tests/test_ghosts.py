@@ -267,7 +267,8 @@ async def test_who_asks_again_behind_the_hour_is_told_closed_only_when_their_bal
     handed_over, never_sent = place.new_cast(0), place.new_cast(0, NO)
     place.clock.moved = timedelta(hours=9)
     for replica in (0, 1):
-        assert await place.refused(handed_over, replica) == PENDING
+        answer = await place.post(handed_over, replica)
+        assert ((answer.status_code, place.slug(answer)), "settled" in answer.json()) == (PENDING, False)
     await publish(place, handed_over)
 
     async def told(cast: str, replica: int) -> httpx.Response:
@@ -299,5 +300,5 @@ async def test_who_asks_again_behind_the_hour_is_told_closed_only_when_their_bal
     await place.services.producer.publish(markers[own], partition=own)
     for replica in (0, 1):
         answer = await told(never_sent, replica)
-        assert (answer.status_code, place.slug(answer)) == CLOSED
+        assert ((answer.status_code, place.slug(answer)), answer.json().get("settled")) == (CLOSED, True)
         assert (await place.post(handed_over, replica)).json() == receipts[0].json()

@@ -133,7 +133,8 @@ test("a refusal for good is told once, and nothing is posted any more", async ()
 });
 
 describe("who is told that the election is closed", () => {
-  const closed: Outcome = { kind: "refused", slug: "election-closed" };
+  const closed: Outcome = { kind: "closed-by-clock" };
+  const settled: Outcome = { kind: "refused", slug: "election-closed" };
   const missed: readonly [string, CastStart, readonly Outcome[]][] = [
     ["after no answer", fresh, [{ kind: "no-answer" }, closed]],
     ["after the log was away", fresh, [{ kind: "busy", waitS: 2, recorded: "perhaps" }, closed]],
@@ -151,6 +152,22 @@ describe("who is told that the election is closed", () => {
       { type: "delayed", delay: { why: "closed" } },
       { type: "received", receipt },
     ]);
+  });
+
+  test.each(missed)("%s, is told at once where that is settled", async (_, start, before) => {
+    const { desk, tell, posted, events } = deskOf([...before.slice(0, -1), settled]);
+    await cast(start, desk, tell);
+    expect(posted).toHaveLength(before.length);
+    expect(events.map(({ type }) => type)).not.toContain("received");
+    expect(events).not.toContainEqual({ type: "delayed", delay: { why: "closed" } });
+    expect(events.at(-1)).toEqual({ type: "refused", slug: "election-closed" });
+  });
+
+  test.each(missed)("%s, is asked for no longer than until that is settled", async (_, start, before) => {
+    const { desk, tell, posted, events } = deskOf([...before, closed, { kind: "busy", waitS: 3, recorded: "no" }, settled]);
+    await cast(start, desk, tell);
+    expect(posted).toHaveLength(before.length + 3);
+    expect(events.at(-1)).toEqual({ type: "refused", slug: "election-closed" });
   });
 
   test("and never had a receipt is told at last that nobody knows, after a while and many pauses", async () => {
@@ -176,8 +193,8 @@ describe("who is told that the election is closed", () => {
     expect(events.map(({ type }) => type)).not.toContain("received");
   });
 
-  test("after a busy service that recorded nothing is not kept in doubt", async () => {
-    const { desk, tell, posted, events } = deskOf([{ kind: "busy", waitS: 2, recorded: "no" }, closed]);
+  test.each([closed, settled])("after a busy service that recorded nothing is not kept in doubt: %o", async (told) => {
+    const { desk, tell, posted, events } = deskOf([{ kind: "busy", waitS: 2, recorded: "no" }, told]);
     await cast(fresh, desk, tell);
     expect(posted).toHaveLength(2);
     expect(events.at(-1)).toEqual({ type: "refused", slug: "election-closed" });

@@ -32,7 +32,10 @@ describe("an answer to a cast", () => {
     ["the hour, before the close", () => problem(503, "close-pending", {}, 3), { kind: "busy", waitS: 3, recorded: "no" }],
     ["a log that is away, perhaps behind the record", () => problem(503, "log-unavailable", {}, 2), { kind: "busy", waitS: 2, recorded: "perhaps" }],
     ["a proxy that is busy", () => new Response("<html>", { status: 503 }), { kind: "busy", waitS: 5, recorded: "perhaps" }],
-    ["a refusal", () => problem(403, "election-closed"), { kind: "refused", slug: "election-closed" }],
+    ["a refusal", () => problem(403, "no-ballots-left"), { kind: "refused", slug: "no-ballots-left" }],
+    ["a close that is a fact", () => problem(403, "election-closed", { settled: true }), { kind: "refused", slug: "election-closed" }],
+    ["a close by the clock", () => problem(403, "election-closed"), { kind: "closed-by-clock" }],
+    ["a close that nobody says is a fact", () => problem(403, "election-closed", { settled: "no" }), { kind: "closed-by-clock" }],
     [
       "an earlier ballot",
       () => problem(409, "older-than-your-last-ballot", { last_number: 3, last_tracker: TRACKER }),

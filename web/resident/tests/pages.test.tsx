@@ -18,7 +18,7 @@ import type { CardState } from "../ways/agent.ts";
 import { AgentRefused } from "../ways/agent.ts";
 import { CameraRefused } from "../ways/camera.ts";
 import { ja } from "../words/ja.ts";
-import { CREDENTIAL, directProtocol, ELECTION, LOG_KEY, LOST, PretendServices, RECEIPT_KEY } from "./pretend.ts";
+import { CLOSED, CLOSED_BY_CLOCK, CREDENTIAL, directProtocol, ELECTION, LOG_KEY, LOST, PretendServices, RECEIPT_KEY } from "./pretend.ts";
 
 let root: HTMLElement;
 beforeEach(() => {
@@ -282,7 +282,7 @@ test("a refusal that is for good says that nothing was cast, why, and what to do
 
 test("a voter whose ballot had no answer at the close is told what is asked, and what came of it", async () => {
   const pretend = new PretendServices();
-  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => ({ status: 403, slug: "election-closed" })));
+  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => CLOSED_BY_CLOCK));
   // Each pause lasts until the test says.
   const pauses: (() => void)[] = [];
   const session = new Session({
@@ -328,6 +328,20 @@ test("a voter whose ballot had no answer at the close is told what is asked, and
   expect(seen()).not.toContain(ja.refused.notCast);
   await press(ja.refused.ask);
   expect(reload).toHaveBeenCalledOnce();
+});
+
+test("a voter who missed an answer is told that the ballot is not cast, once that is settled", async () => {
+  const pretend = new PretendServices();
+  pretend.beforeTaking.push(LOST, CLOSED);
+  await show(voteOf(pretend));
+  await toReview();
+  await press(ja.review.cast);
+  await until(() => heading().textContent === ja.refused.title);
+  for (const words of [ja.refused.notCast, ja.advice.closed.title, ja.advice.closed.todo]) {
+    expect(seen()).toContain(words);
+  }
+  expect(seen()).not.toContain(ja.refused.ask);
+  expect(document.title).toContain(ja.notYetVoted);
 });
 
 test("who comes too late, by whichever way, is shown no way in any more", async () => {

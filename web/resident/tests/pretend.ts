@@ -56,7 +56,10 @@ export function directProtocol(): ReturnType<typeof startProtocol> {
 
 /** An answer that never comes. */
 export const LOST = "lost";
-type Interruption = typeof LOST | { readonly status: number; readonly slug: string | null; readonly retryAfter?: number };
+type Interruption = typeof LOST | { readonly status: number; readonly slug: string | null; readonly facts?: object; readonly retryAfter?: number };
+/** What the release before says by its clock, and this one by the log. */
+export const CLOSED_BY_CLOCK = { status: 403, slug: "election-closed" };
+export const CLOSED = { ...CLOSED_BY_CLOCK, facts: { settled: true } };
 
 interface Taken {
   readonly text: string;
@@ -186,6 +189,6 @@ function interrupted(interruption: Interruption): Response {
     // What fetch throws when the connection is lost.
     throw new TypeError("Failed to fetch");
   }
-  const { status, slug, retryAfter } = interruption;
-  return slug === null ? new Response("<html>Bad gateway</html>", { status }) : problem(status, slug, {}, retryAfter);
+  const { status, slug, facts = {}, retryAfter } = interruption;
+  return slug === null ? new Response("<html>Bad gateway</html>", { status }) : problem(status, slug, facts, retryAfter);
 }

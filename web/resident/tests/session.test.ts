@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { Keeper } from "../vote/kept.ts";
 import type { State } from "../vote/machine.ts";
 import { Session } from "../vote/session.ts";
-import { CREDENTIAL, directProtocol, ELECTION, LOG_KEY, LOST, PretendServices, RECEIPT_KEY } from "./pretend.ts";
+import { CLOSED, CLOSED_BY_CLOCK, CREDENTIAL, directProtocol, ELECTION, LOG_KEY, LOST, PretendServices, RECEIPT_KEY } from "./pretend.ts";
 
 /** A tab's storage, in memory. */
 class TabStorage {
@@ -146,7 +146,7 @@ test("a voter who votes again from another browser has the number after the one 
 
 test("a refusal for good is told by its kind, and nothing stays", async () => {
   const [pretend, storage] = [new PretendServices(), new TabStorage()];
-  pretend.beforeTaking.push({ status: 403, slug: "election-closed" });
+  pretend.beforeTaking.push(CLOSED);
   const session = sessionOf(pretend, storage);
   await toReview(session);
   session.send({ type: "cast" });
@@ -156,8 +156,7 @@ test("a refusal for good is told by its kind, and nothing stays", async () => {
 
 test("a ballot whose answer is lost at the close has its receipt by itself", async () => {
   const [pretend, storage] = [new PretendServices(), new TabStorage()];
-  const closed = { status: 403, slug: "election-closed" };
-  pretend.afterTaking.push(LOST, closed, closed);
+  pretend.afterTaking.push(LOST, CLOSED_BY_CLOCK, CLOSED_BY_CLOCK);
   const session = sessionOf(pretend, storage);
   await vote(session);
   expect(pretend.casts).toHaveLength(4);
@@ -166,7 +165,7 @@ test("a ballot whose answer is lost at the close has its receipt by itself", asy
 
 test("of a ballot in doubt at the close the bytes stay, and a reload asks again", async () => {
   const [pretend, storage] = [new PretendServices(), new TabStorage()];
-  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => ({ status: 403, slug: "election-closed" })));
+  pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => CLOSED_BY_CLOCK));
   const session = sessionOf(pretend, storage);
   const { ballot } = await toReview(session);
   session.send({ type: "cast" });
@@ -179,6 +178,27 @@ test("of a ballot in doubt at the close the bytes stay, and a reload asks again"
   again.resume();
   expect((await reaches(again, "receipt")).receipt.tracker).toBe(tracker);
   expect(new Set(pretend.casts).size).toBe(1);
+});
+
+test.each([
+  ["after a missed answer", [LOST, CLOSED], 0],
+  ["after a reload", [LOST, ...Array.from({ length: 50 }, () => CLOSED_BY_CLOCK)], 1],
+] as const)("who is told %s that the close is settled is in doubt no more, and nothing stays", async (_, before, reloads) => {
+  const [pretend, storage] = [new PretendServices(), new TabStorage()];
+  pretend.beforeTaking.push(...before);
+  let session = sessionOf(pretend, storage);
+  const { ballot } = await toReview(session);
+  session.send({ type: "cast" });
+  await reaches(session, "refused");
+  for (let load = 0; load < reloads; load += 1) {
+    pretend.beforeTaking.splice(0, Infinity, CLOSED);
+    session = sessionOf(pretend, storage);
+    session.resume();
+    await reaches(session, "refused");
+  }
+  expect(session.state).toEqual({ at: "refused", slug: "election-closed", tracker: ballot!.tracker });
+  expect(storage.entries.size).toBe(0);
+  expect(pretend.beforeTaking).toEqual([]);
 });
 
 test("a receipt that doesn't hold is shown as none, with the tracker to ask about, and the bytes stay to be posted again", async () => {

@@ -15,6 +15,9 @@ export type Outcome =
   | { readonly kind: "busy"; readonly waitS: number; readonly recorded: "perhaps" | "no" }
   /** Another ballot of the voter's stands, with this number or a larger one. */
   | { readonly kind: "earlier-ballot"; readonly lastNumber: number; readonly lastTracker: string }
+  /** Voting has closed, by the clock of a replica of the release before: an attempt before this one may be in the log all the same. */
+  | { readonly kind: "closed-by-clock" }
+  /** For good: what is said of this ballot is a fact. */
   | { readonly kind: "refused"; readonly slug: string };
 
 /** The service gives up after 15 seconds; whoever has waited longer waits for nothing. */
@@ -28,6 +31,8 @@ const OlderThanLast = v.object({
   last_number: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   last_tracker: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{43}$/)),
 });
+/** Only of a close that is a fact of the log (`docs/adr/0054-closed-is-a-fact.md`). */
+const Settled = v.object({ settled: v.literal(true) });
 const ReceiptBody = v.object({
   election_uuid: v.string(),
   tracker: v.string(),
@@ -84,7 +89,7 @@ function refusal(problem: unknown, response: Response): Outcome {
   if (slug === "older-than-your-last-ballot" && older.success) {
     return { kind: "earlier-ballot", lastNumber: older.output.last_number, lastTracker: older.output.last_tracker };
   }
-  return { kind: "refused", slug };
+  return slug === "election-closed" && !v.is(Settled, problem) ? { kind: "closed-by-clock" } : { kind: "refused", slug };
 }
 
 /** `Retry-After` in seconds (RFC 9110, section 10.2.3); the services send no dates. */

@@ -34,7 +34,7 @@ export interface CastingDesk {
 
 const FIRST_BACKOFF_S = 2;
 const LONGEST_BACKOFF_S = 30;
-/** After the close, for a ballot that may have arrived: the longest pause, and all of them together, about. */
+/** Behind a close that is not settled, for a ballot that may have arrived: the longest pause, and all of them together, about. */
 const LONGEST_PAUSE_S = 60;
 export const ASKED_AFTER_CLOSE_S = 600;
 /** Each means that another device of the voter's cast meanwhile. */
@@ -42,7 +42,7 @@ const MOST_RENUMBERINGS = 5;
 
 /**
  * Cast one ballot and tell the machine what happens; ends with `received` or `refused`. A ballot that may have arrived before the
- * close is asked for after it, for a while.
+ * close is asked for after it, for a while, unless the service says that the close is settled.
  *
  * @throws LyingService, CheckFailed when a service says what can't be true: nothing is known of the ballot then, and the voter has to be told.
  */
@@ -62,12 +62,15 @@ export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Ev
         tell({ type: "received", receipt: outcome.receipt });
         return;
       case "refused":
-        if (outcome.slug === "election-closed" && mayBeThere) {
+        tell({ type: "refused", slug: outcome.slug });
+        return;
+      case "closed-by-clock":
+        if (mayBeThere) {
           delay({ why: "closed" });
           await askAfterTheClose(current, desk, tell);
           return;
         }
-        tell({ type: "refused", slug: outcome.slug });
+        tell({ type: "refused", slug: "election-closed" });
         return;
       case "busy":
         mayBeThere ||= outcome.recorded === "perhaps";
@@ -106,8 +109,9 @@ export async function cast(start: CastStart, desk: CastingDesk, tell: (event: Ev
 }
 
 /**
- * Ask for the receipt of a ballot that may have arrived before the close. A replica that hasn't read the ballot's record yet refuses it
- * as it refuses any other after the close; so only a receipt is an answer, and all else is asked again.
+ * Ask for the receipt of a ballot that may have arrived before the close. A replica of the release before that hasn't read the ballot's
+ * record yet refuses it as it refuses any other after the close; so only a receipt is an answer, or that the close is settled, and all
+ * else is asked again.
  */
 async function askAfterTheClose(posting: Posting, desk: CastingDesk, tell: (event: Event) => void): Promise<void> {
   let [pauseS, askedForS] = [FIRST_BACKOFF_S, 0];
@@ -119,6 +123,10 @@ async function askAfterTheClose(posting: Posting, desk: CastingDesk, tell: (even
     if (outcome.kind === "receipt") {
       desk.checkReceipt(outcome.receipt);
       tell({ type: "received", receipt: outcome.receipt });
+      return;
+    }
+    if (outcome.kind === "refused" && outcome.slug === "election-closed") {
+      tell({ type: "refused", slug: outcome.slug });
       return;
     }
   }

@@ -38,7 +38,7 @@ export type Delay =
   | { readonly why: "busy"; readonly waitS: number }
   /** An earlier ballot of the voter's stands: it is looked for in the log, to be numbered after. */
   | { readonly why: "earlier-ballot" }
-  /** Voting closed before a ballot that may have arrived had an answer: its receipt is asked for. */
+  /** Voting closed, by a clock, before a ballot that may have arrived had an answer: its receipt is asked for. */
   | { readonly why: "closed" };
 
 /** What a voter has said so far; `null`: not answered. Lives in this page's memory and nowhere else. */

@@ -47,6 +47,8 @@ _FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 """What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT = ("challenge-replayed", "challenge-expired", "order-used")
 """A release broke off before auth had kept its evidence, or a verdict was lost on its way: all begins anew."""
+_BEFORE_RECORDING = (":close-pending", ":overloaded")
+"""Ends of the types of ballot's 503 by which an attempt recorded nothing."""
 _JUDGED_WITHIN_S = 120
 """Pictures wait for those of others, and take a processor for seconds."""
 _STATUS_WITHIN_S = 120
@@ -142,9 +144,9 @@ class Posted:
         self.unanswered += 1
 
     def answered(self, status: int, text: str) -> None:
-        """To the last attempt. 503 ``overloaded`` says that nothing was recorded, others from 500 on leave it open."""
-        overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE and ":overloaded" in text
-        if overloaded or status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        """To the last attempt. Some 503 say that it recorded nothing; all other answers from 500 on leave that open."""
+        before_recording = status == HTTPStatus.SERVICE_UNAVAILABLE and any(kind in text for kind in _BEFORE_RECORDING)
+        if before_recording or status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self.unanswered -= 1
 
 

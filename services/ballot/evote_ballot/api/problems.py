@@ -92,9 +92,10 @@ PROBLEMS = ProblemTable(
                     "The election is closed",
                     "This ballot had not arrived by the close, and is not counted. Ballots that have a receipt count.",
                 ),
-                members=("closes_at",),
+                members=("closes_at", "settled"),
             ),
-            lambda error: {"closes_at": error.closes_at},
+            # The release before says the same by its clock, and a page that missed an answer can't go by that.
+            lambda error: {"closes_at": error.closes_at, "settled": True},
         ),
         answer(
             refusals.ClosePending,

@@ -91,7 +91,8 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
     one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left.
     503 `overloaded`: the receipt would take over two seconds; nothing was recorded, come again after `Retry-After`.
     Behind `closes_at`, 503 `close-pending`: whether this ballot had arrived before isn't settled; the same bytes again
-    get its receipt, or 403 `election-closed` once it can't have arrived.
+    get its receipt, or 403 `election-closed` with `settled` once it can't have arrived. Without that member (the
+    release before) it is said by the clock alone: whoever missed an answer asks on with the same bytes.
     """
     started = perf_counter()
     body = await request.body()

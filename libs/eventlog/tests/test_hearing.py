@@ -152,7 +152,11 @@ async def test_a_backlog_of_one_partition_makes_nobody_deaf_for_another_that_was
     monkeypatch.setattr(reading, "_BATCH_RECORDS", 5)
     backlog = 5 * (hearing._FETCHES + 10)
     published = await asyncio.gather(
-        *(producer.publish(new_ballot(number), partition=partition) for partition in (0, 1) for number in range(backlog))
+        *(
+            producer.publish(new_ballot(number), partition=partition)
+            for partition in (0, 1)
+            for number in range(backlog)
+        )
     )
     left = {record.position for record in published}
     async with asyncio.timeout(60), aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:

@@ -183,7 +183,7 @@ class Log:
     async def publish(self, cast: BallotAccepted) -> Record:
         return self.write_cast(cast)
 
-    async def wait_for(self, _: object) -> None:
+    async def wait_for(self, _: object, __: object) -> None:
         return None
 
     async def catch_up(self) -> None:

@@ -79,7 +79,8 @@ def _iso(moment: datetime) -> str:
 
 def _line(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
     try:
-        return orjson.dumps(event, default=repr).decode()
+        # Data classes by their own repr, which leaves out what they hold back: orjson would write every field.
+        return orjson.dumps(event, default=repr, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
     except TypeError:  # numbers beyond 64 bits, half a surrogate pair: a line must not be lost for that
         return json.dumps(event, default=repr)
 

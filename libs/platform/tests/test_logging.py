@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, field
+
+from evote_platform.logging import _line
 
 _LOGS = """
 import logging, structlog
@@ -33,3 +36,13 @@ def test_our_lines_and_a_librarys_are_written_alike_and_without_what_an_exceptio
     assert failed["error"] == failed_theirs["error"] == "ValueError"
     assert failed["level"] == failed_theirs["level"] == "error"
     assert "a voter's name" not in written
+
+
+def test_what_a_data_class_holds_back_is_in_no_line() -> None:
+    @dataclass
+    class Account:
+        name: str
+        password: str = field(repr=False)
+
+    line = json.loads(_line(None, "info", {"event": "connected", "account": Account("tally", "a secret")}))
+    assert "tally" in line["account"] and "a secret" not in line["account"]

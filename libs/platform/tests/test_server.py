@@ -132,7 +132,7 @@ def test_the_log_holds_no_path_or_query(running: Running) -> None:
     running.process.send_signal(signal.SIGTERM)
     running.process.wait(30)
     log = running.log.read_text()
-    assert '"event": "request"' in log
+    assert '"event":"request"' in log
     assert "voter-17" not in log
     assert "taro" not in log
 

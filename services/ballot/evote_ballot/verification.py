@@ -131,8 +131,9 @@ class _WorkerThreads:
     def close(self) -> None:
         # A thread that works is done within milliseconds, and holds nothing that has to be given back.
         with suppress(Empty):
-            while True:
-                self._work.get_nowait()
+            while (waiting := self._work.get_nowait()) is not None:
+                loop, done, *_ = waiting
+                loop.call_soon_threadsafe(done.cancel)
         for _ in self._threads:
             self._work.put(None)
 

@@ -653,3 +653,13 @@ async def test_a_thread_gives_what_it_finds_or_what_goes_wrong_and_leaves_out_wh
     for thread in workers._threads:
         await asyncio.to_thread(thread.join, 10)
         assert not thread.is_alive()
+
+
+async def test_who_waits_for_a_thread_when_the_replica_stops_is_told_at_once() -> None:
+    workers, held = verification._WorkerThreads(1), threading.Event()
+    holding, waiting = (asyncio.create_task(workers.run(work)) for work in (held.wait, held.is_set))
+    await asyncio.sleep(0)  # both are in the queue, or the first with the thread
+    workers.close()
+    held.set()
+    await asyncio.wait([holding, waiting], timeout=30)
+    assert waiting.cancelled()

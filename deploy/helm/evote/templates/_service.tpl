@@ -120,13 +120,15 @@ spec:
 {{ include "evote.migration" . }}
 {{- end }}
 
-{{/* Scaled by load, as many as run at this moment: left out, a field that an earlier release had would fall to 1. */}}
+{{/* Scaled by load, as many as run at this moment: left out, a field that an earlier release had would fall to 1. Where an autoscaler
+is there, the number is its own, and another one would be a conflict; it keeps floor and ceiling itself. */}}
 {{- define "evote.replicas" -}}
 {{- $own := index .root.Values (include "evote.key" .service) -}}
 {{- $replicas := int $own.replicas -}}
 {{- with $own.autoscaling -}}
-{{- $live := lookup "apps/v1" "Deployment" $.root.Release.Namespace (include "evote.name" $) -}}
-{{- $replicas = min (int .max) (max $replicas (int (dig "spec" "replicas" 0 $live))) -}}
+{{- $live := int (dig "spec" "replicas" 0 (lookup "apps/v1" "Deployment" $.root.Release.Namespace (include "evote.name" $))) -}}
+{{- $scaled := lookup "autoscaling/v2" "HorizontalPodAutoscaler" $.root.Release.Namespace (include "evote.name" $) -}}
+{{- $replicas = ternary $live (min (int .max) (max $replicas $live)) (and (gt $live 0) (not (empty $scaled))) -}}
 {{- end -}}
 {{ $replicas }}
 {{- end }}

@@ -117,7 +117,7 @@ def test_each_voters_last_ballot_in_the_log_counts_with_a_receipt_or_without() -
     assert counted([*ARCHIVED, "somebody else's"], POSTED) == [1, 0, 2]
 
 
-def test_a_503_of_the_door_or_of_the_hour_tells_that_nothing_was_recorded_and_no_other_answer_from_500_on_does() -> None:
+def test_a_503_of_the_door_or_the_hour_tells_that_nothing_was_recorded_and_no_other_from_500_on_does() -> None:
     for status, text, unanswered in (
         (503, '{"type": "urn:tsukuba-evote:problem:overloaded"}', 0),
         (503, '{"type": "urn:tsukuba-evote:problem:close-pending"}', 0),

@@ -127,7 +127,7 @@ VOTING_DAY = Board(
                 "台帳に載っていない票のうち最も古いもの / the oldest ballot that waits for the log",
                 _one("max(evote_ballot_unlogged_seconds)", "ballot"),
                 "s",
-                says="5 秒までは 0 / 0 up to five seconds",
+                says="15 秒刻み、30 秒未満は 0 のことがある / in steps of 15 s; may be 0 up to 30 s",
             ),
             Panel("台帳から立会まで / entries without witnesses", _one("max(evote_witness_lag_entries)", "entries")),
             Panel(
@@ -163,7 +163,7 @@ LOG = Board(
         (
             Panel("entries a second", _one("sum(rate(evote_ledger_entries_total[5m]))", "entries")),
             Panel(
-                "the oldest ballot that waits for the log (0: up to 5 s)",
+                "the oldest ballot that waits for the log (in steps of 15 s)",
                 _one("max(evote_ballot_unlogged_seconds)", "ballot"),
                 "s",
             ),

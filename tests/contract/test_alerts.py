@@ -270,6 +270,12 @@ CASES = (
         {_LEADS: "1x100", _unlogged("a:1"): "NaN " * 100, _unlogged("b:1"): "0 45 0 0 0x100"},
         at="7m",
     ),
+    Case(  # well: a replica that starts; its tables show ballots of long ago, and not yet that they are logged
+        "EvoteBallotsUnlogged",
+        {_unlogged("a:1"): "0x25 60x3"},
+        {_unlogged("a:1"): "_x27 NaN 4000 0x100"},
+        at="7m",
+    ),
     Case(  # the one that led is drained: nobody asks it any more, and nothing says yet that it is gone
         "EvoteSequencersNotOne",
         {_LEADS: "0x5 _x100", _STANDS_BY: "0x100"},
@@ -281,6 +287,12 @@ CASES = (
         dict.fromkeys((_LEADS, _STANDS_BY), "1 _x7 1 _x7 1"),
         {_LEADS: "1 _x7 1 _x7 1", _STANDS_BY: "0 _x7 0 _x7 0"},
         at="3m45s",
+    ),
+    Case(  # read once a minute, one half a minute behind the other; well: a drain, whose pod is known to be gone late
+        "EvoteSequencersNotOne",
+        {_LEADS: "1 _ _ _ " * 50, _STANDS_BY: "_ _ 1 _ " * 50},
+        {_LEADS: "1 _ _ _ " * 9 + "1 _x9 stale _x100", _STANDS_BY: "_ _ 0 _ " * 9 + "_ _ 1 _ " * 40},
+        at="11m15s",
     ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),

@@ -27,6 +27,7 @@ from .reading import (
     Epoch,
     LogReader,
     consumer_options,
+    held_of,
     log_partition,
     stop_consumer,
 )
@@ -171,7 +172,7 @@ class ProjectionRunner:
             if self._target is None:
                 self._target = await self._ends()
             reader = LogReader(self._kafka, consumer, self._epochs, rests=True)
-            hearing = Hearing(self._ends)
+            hearing = Hearing(self._ends, lambda: held_of(self._kafka, consumer))
             while self._assignment_failure is None:
                 began = monotonic()
                 records = await self._poll(consumer, reader)

@@ -56,13 +56,21 @@ class _Standing:
 class Hearing:
     """What one consumer is asked now and then."""
 
-    def __init__(self, ends: Callable[[], Awaitable[Mapping[LogPartition, int]]], *, patience_s: float = 0) -> None:
+    def __init__(
+        self,
+        ends: Callable[[], Awaitable[Mapping[LogPartition, int]]],
+        held: Callable[[], Collection[LogPartition]],
+        *,
+        patience_s: float = 0,
+    ) -> None:
         """``ends`` asks by the consumer itself, and raises ``LogUnavailable``.
 
         Args:
+            held: of what the consumer holds records that it has not given yet (:func:`.reading.held_of`).
             patience_s: for how long Kafka may not answer.
         """
         self._ends = ends
+        self._held = held
         self._patience_s = patience_s
         self._asked_at = self._answered_at = monotonic()
         self._fetches = 0
@@ -102,10 +110,10 @@ class Hearing:
             await asyncio.sleep(ASKED_EVERY_S)
 
     def _compare(self, places: Mapping[LogPartition, int], ends: Mapping[LogPartition, int]) -> None:
-        now, before = monotonic(), self._standing
+        now, before, held = monotonic(), self._standing, self._held()
         self._standing = {}
         for partition, place in places.items():
-            if place >= ends.get(partition, 0):
+            if place >= ends.get(partition, 0) or partition in held:
                 continue
             standing = before.get(partition)
             if standing is None or standing.place != place:

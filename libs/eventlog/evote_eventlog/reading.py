@@ -402,6 +402,14 @@ async def end_offsets(
     return {log_partition(kafka, partition): end for partition, end in ends.items()}
 
 
+def held_of(kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> Collection[LogPartition]:
+    """Of which partitions a started consumer has fetched records, or an error, that it has not given yet.
+
+    It gives all that it holds of one before it comes to the next: behind a large backlog that may take minutes.
+    """
+    return [log_partition(kafka, partition) for partition in consumer._fetcher._records]
+
+
 async def begin_offsets(
     kafka: KafkaSettings, consumer: AIOKafkaConsumer, partitions: Iterable[LogPartition]
 ) -> dict[LogPartition, int]:

@@ -21,6 +21,7 @@ from .reading import (
     begin_offsets,
     consumer_options,
     end_offsets,
+    held_of,
     kafka_partition,
     log_partition,
     partitions_of,
@@ -140,7 +141,11 @@ class EventTail:
                 places[assignment] = 0 if start == "earliest" else start.get(partition, 0)
                 consumer.seek(assignment, places[assignment])
             reader = LogReader(self._kafka, consumer, rests=self._round_s > 0)
-            hearing = Hearing(lambda: told_ends(self._kafka, consumer, self._topics), patience_s=DEAF_AFTER_S)
+            hearing = Hearing(
+                lambda: told_ends(self._kafka, consumer, self._topics),
+                lambda: held_of(self._kafka, consumer),
+                patience_s=DEAF_AFTER_S,
+            )
             ended = monotonic()
             async with _beside(hearing.keep(lambda: self._as_ours(places))) as listening:
                 while self._unfinished(places, until):

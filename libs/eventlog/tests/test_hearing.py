@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
-from evote_eventlog import hearing
+from evote_eventlog import hearing, reading
 from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotAccepted, Topic
 from evote_eventlog.hearing import Hearing
@@ -29,7 +30,8 @@ class Asked:
         self.now, self.answers = 100.0, True
         self.ends, self.places = {_ONE: 5, _OTHER: 5}, {_ONE: 5, _OTHER: 5}
         monkeypatch.setattr(hearing, "monotonic", lambda: self.now)
-        self._hearing = Hearing(self._told, patience_s=patience_s)
+        self.held: set[LogPartition] = set()
+        self._hearing = Hearing(self._told, lambda: self.held, patience_s=patience_s)
 
     async def _told(self) -> dict[LogPartition, int]:
         if not self.answers:
@@ -79,6 +81,15 @@ async def test_who_was_kept_from_fetching_is_not_deaf(asked: Asked) -> None:
     await asked.wait(300)
 
 
+async def test_who_holds_records_of_a_partition_has_heard_of_it(asked: Asked) -> None:
+    asked.ends[_ONE] = 6
+    asked.held.add(_ONE)
+    await asked.wait(300)
+    asked.held.clear()
+    with pytest.raises(LogUnavailable, match="nothing is heard"):
+        await asked.wait(2 * hearing.DEAF_AFTER_S)
+
+
 async def test_kafka_may_be_silent_as_long_as_a_readers_patience_lasts(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,3 +131,38 @@ async def test_a_tail_whose_fetches_come_back_no_more_ends_when_something_is_the
         await producer.publish(new_ballot(1), partition=0)
         with pytest.raises(LogUnavailable, match="nothing is heard"):
             await waiting
+
+
+@pytest.mark.stack
+async def test_a_backlog_of_one_partition_makes_nobody_deaf_for_another_that_was_fetched_with_it(
+    kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka gives all that it holds of a partition before it comes to the next."""
+    compared, compare = asyncio.Event(), Hearing._compare
+
+    def seen(self: Hearing, *facts: Any) -> None:
+        try:
+            compare(self, *facts)
+        finally:
+            compared.set()
+
+    monkeypatch.setattr(Hearing, "_compare", seen)
+    monkeypatch.setattr(hearing, "ASKED_EVERY_S", 0.0)
+    monkeypatch.setattr(hearing, "DEAF_AFTER_S", 0.0)
+    monkeypatch.setattr(reading, "_BATCH_RECORDS", 5)
+    backlog = 5 * (hearing._FETCHES + 10)
+    published = await asyncio.gather(
+        *(
+            producer.publish(new_ballot(number), partition=partition)
+            for partition in (0, 1)
+            for number in range(backlog)
+        )
+    )
+    left = {record.position for record in published}
+    async with asyncio.timeout(60), aclosing(EventTail(kafka, [Topic.BALLOTS]).fetches("earliest")) as fetches:
+        async for fetch in fetches:
+            left.difference_update(record.position for batch in fetch.batches for record in batch.records)
+            if not left:
+                break
+            compared.clear()
+            await compared.wait()

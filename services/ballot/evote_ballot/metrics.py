@@ -37,8 +37,8 @@ class LoggedMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.oldest = Gauge(
             "evote_ballot_unlogged_seconds",
-            "How long the oldest accepted ballot that no signed checkpoint covers has waited for the log;"
-            " 0: none for more than five seconds.",
+            "How long the oldest accepted ballot that no signed checkpoint covers has waited for the log, in steps of"
+            " 15 seconds and up to two of them less than it is; 0: none for half a minute.",
             registry=registry,
         )
         self.delay = Histogram(

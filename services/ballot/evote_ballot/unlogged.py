@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from itertools import islice
+from math import ceil
 from time import monotonic
 from typing import Final
 
@@ -27,6 +28,8 @@ _LOOK_EVERY_S: Final = 1.0
 _ASKED_AT_ONCE: Final = 5000
 _TOLD_TO: Final = timedelta(minutes=1)
 """An event tells the minute in which its ballot was accepted."""
+_SHOWN_S: Final = 15
+"""What is shown changes only at multiples of this: which second a ballot came in, the log doesn't tell either."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,12 +63,13 @@ class Waiting:
             self._late.pop(place, None)
 
     def show(self, now: float) -> None:
-        """Count who became late, once, and show how long the oldest has waited."""
+        """Count who became late, once, and show how long the oldest has waited, up to two steps less."""
         for place, since in list(self._fresh.items()):
             if now - since > LATE_S:
                 self._metrics.delay.observe(now - since)
                 self._late[place] = self._fresh.pop(place)
-        self._metrics.oldest.set(now - min(self._late.values()) if self._late else 0)
+        oldest = min(self._late.values(), default=now)
+        self._metrics.oldest.set(max(0, now // _SHOWN_S - ceil(oldest / _SHOWN_S)) * _SHOWN_S)
 
 
 class UnloggedWatch:

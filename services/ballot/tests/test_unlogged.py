@@ -61,8 +61,8 @@ async def test_a_ballot_that_is_not_logged_counts_as_late_and_its_age_grows_unti
     receipts = await accepted(place, 0)
     assert await watched.look() == (0, 0, 0), "nothing tells when a ballot came"
     assert await watched.look(5) == (0, 0, 0)
-    assert await watched.look(1) == (6, 1, 0), "it counts before it is logged: it may never be"
-    assert await watched.look(600) == (606, 1, 0)
+    assert await watched.look(1) == (0, 1, 0), "it counts before it is logged: it may never be"
+    assert await watched.look(600) == (600, 1, 0)
     await place.log(*receipts)
     assert await watched.look(1) == (0, 1, 0), "and once"
 
@@ -85,7 +85,17 @@ async def test_one_ballot_that_the_log_passed_by_is_not_hidden_by_those_behind_i
     await watched.look()
     await place.log(*receipts[1:])
     assert await watched.look(1) == (0, 2, 2)
-    assert await watched.look(60) == (61, 3, 2)
+    assert await watched.look(60) == (60, 3, 2)
+
+
+@pytest.mark.parametrize("second", [1, 8, 14])
+async def test_what_is_shown_tells_no_second_in_which_a_ballot_came(place, watched, second: int) -> None:
+    await watched.look(second)
+    await accepted(place, 0)
+    await watched.look()
+    await watched.look(29 - second)
+    shown = [(await watched.look(1))[0] for _ in range(30)]
+    assert shown == [15] * 15 + [30] * 15
 
 
 async def test_a_replica_that_starts_knows_how_long_ballots_have_waited(place, watched) -> None:

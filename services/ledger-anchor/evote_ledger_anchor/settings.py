@@ -57,7 +57,7 @@ class LedgerSettings(ServiceSettings):
 
     monitor_interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 60
     """How long the monitor waits between two passes, in seconds; a hundred times as long as a pass takes, where that is
-    more, but no longer than makes three times this from one pass's beginning to the next."""
+    more, but no longer than makes three times this, or 180 s, from one pass's beginning to the next."""
     monitor_state_file: Path | None = None
     """Where the monitor keeps what it saw intact, on a disk that neither Kafka nor the database is on; without it,
     it remembers nothing of before its start."""

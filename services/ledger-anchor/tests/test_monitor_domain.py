@@ -220,6 +220,14 @@ def test_passes_take_a_hundredth_of_the_time_and_begin_three_intervals_apart_at_
     assert pause_s(60, pass_s) == paused_s
 
 
+@pytest.mark.parametrize(("interval_s", "pass_s", "paused_s"), [(1, 0.5, 2.5), (120, 3, 177), (200, 3, 200)])
+def test_no_pause_is_made_longer_than_three_minutes_from_pass_to_pass(
+    interval_s: float, pass_s: float, paused_s: float
+) -> None:
+    """A monitor whose passes are all well must not look blind."""
+    assert pause_s(interval_s, pass_s) == paused_s
+
+
 @given(st.floats(0.1, 3600), st.floats(0, 10_000))
 def test_no_pause_between_passes_is_shorter_than_the_interval(interval_s: float, pass_s: float) -> None:
     assert pause_s(interval_s, pass_s) >= interval_s

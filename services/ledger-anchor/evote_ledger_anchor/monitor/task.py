@@ -37,8 +37,9 @@ MAX_RAISED_A_PASS: Final = 100
 _RETRY_S = 1.0
 _LAST_ATTEMPTS = 3
 _PAUSES_A_PASS: Final = 100
-_LONGEST: Final = 3
-"""Intervals from the beginning of one pass to the next, where a pass doesn't take longer itself."""
+_LONGEST, _LONGEST_S = 3, 180.0
+"""From the beginning of one pass to the next, intervals and seconds, where a pass and an interval aren't longer
+themselves: EvoteMonitorBlind fires after 300 s."""
 
 _log = structlog.get_logger(__name__)
 
@@ -263,12 +264,13 @@ class Monitor:
 
 
 def pause_s(interval_s: float, pass_s: float) -> float:
-    """From a pass that took ``pass_s`` seconds to the next one: the interval, or up to three while the log is large.
+    """From a pass that took ``pass_s`` seconds to the next one: the interval, or more while the log is large.
 
     A pass looks at all of the log, so that passes at a fixed distance take the more of a processor the more there is.
-    They take a hundredth of the time, until that would leave an alteration unseen for too long.
+    They take a hundredth of the time, until that would leave an alteration unseen for too long: passes begin no more
+    than three intervals apart, nor three minutes.
     """
-    return max(interval_s, min(_PAUSES_A_PASS * pass_s, _LONGEST * interval_s - pass_s))
+    return max(interval_s, min(_PAUSES_A_PASS * pass_s, min(_LONGEST * interval_s, _LONGEST_S) - pass_s))
 
 
 def _finding_of(loss: LogTruncated | LogGap) -> Finding:

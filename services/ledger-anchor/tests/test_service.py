@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -274,7 +275,8 @@ async def test_tampering_is_on_the_public_page_and_in_the_metrics_of_the_service
         assert (notice["kind"], notice["where"]) == ("entry-dropped", "PostgreSQL ledger.entries, log index 3")
         metrics = (await replica.client.get("/metrics")).text
         assert 'evote_ledger_tampering_detected_total{kind="entry-dropped"} 1.0' in metrics
-        assert '"level": "error"' in next(line for line in _log_lines(replica) if "tampering-detected" in line)
+        line = next(line for line in _log_lines(replica) if "tampering-detected" in line)
+        assert json.loads(line)["level"] == "error"
     finally:
         replica.kill()
 

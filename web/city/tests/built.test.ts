@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 const ROOM = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = mkdtempSync(join(tmpdir(), "city-"));
-const run = (...command: string[]) => execFileSync(process.execPath, command, { cwd: ROOM, encoding: "utf8", stdio: "pipe" });
+const run = (...command: string[]) => execFileSync(process.execPath, command, { cwd: ROOM, encoding: "utf8", stdio: "pipe", env: { ...process.env, NODE_ENV: "production" } });
 
 beforeAll(() => {
   run("../node_modules/vite/bin/vite.js", "build", "--outDir", dist, "--emptyOutDir", "--logLevel", "error");

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const ROOM = join(dirname(fileURLToPath(import.meta.url)), "..");
 const EDGE = join(ROOM, "../edge");
 const dist = mkdtempSync(join(tmpdir(), "front-"));
-const run = (...command: string[]) => execFileSync(process.execPath, command, { cwd: ROOM, encoding: "utf8", stdio: "pipe" });
+const run = (...command: string[]) => execFileSync(process.execPath, command, { cwd: ROOM, encoding: "utf8", stdio: "pipe", env: { ...process.env, NODE_ENV: "production" } });
 let files: readonly string[];
 const read = (file: string) => readFileSync(join(dist, file), "utf8");
 

@@ -232,11 +232,11 @@ def _of_one_release(chosen: Mapping[str, Any]) -> str:
 
 
 def digests(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, set[str]]:
-    """By the services and fronts of the release the images that run, by their digests."""
+    """By the services and fronts of the release the images that run, by their digests; of none that is leaving."""
     found: dict[str, set[str]] = {}
     for one in pods:
-        labels = one["metadata"]["labels"]
-        if labels.get("app.kubernetes.io/part-of") == "evote" and one["status"]["phase"] == "Running":
+        labels, stays = one["metadata"]["labels"], "deletionTimestamp" not in one["metadata"]
+        if labels.get("app.kubernetes.io/part-of") == "evote" and one["status"]["phase"] == "Running" and stays:
             image = one["spec"]["containers"][0]["image"]
             found.setdefault(labels["app.kubernetes.io/name"], set()).add(image.rpartition("@")[2])
     return found

@@ -277,8 +277,9 @@ def test_a_mixture_of_two_releases_is_no_release() -> None:
             "status": {"phase": phase},
         }
 
-    migrated = pod("auth", "next", "Succeeded")
-    whole = [pod("auth", "auth"), pod("auth", "auth"), pod("ledger-anchor", "ledgerAnchor"), migrated]
+    migrated, leaving = pod("auth", "next", "Succeeded"), pod("auth", "before")
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-30T04:05:00Z"
+    whole = [pod("auth", "auth"), pod("auth", "auth"), pod("ledger-anchor", "ledgerAnchor"), migrated, leaving]
     assert faults.other_images(faults.digests(whole), this) == []
     mixed = faults.digests([*whole, pod("auth", "next")])
     assert faults.other_images(mixed, this) == ["auth: ['sha256:auth', 'sha256:next']"]

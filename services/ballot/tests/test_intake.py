@@ -656,10 +656,15 @@ async def test_a_thread_gives_what_it_finds_or_what_goes_wrong_and_leaves_out_wh
 
 
 async def test_who_waits_for_a_thread_when_the_replica_stops_is_told_at_once() -> None:
-    workers, held = verification._WorkerThreads(1), threading.Event()
-    holding, waiting = (asyncio.create_task(workers.run(work)) for work in (held.wait, held.is_set))
-    await asyncio.sleep(0)  # both are in the queue, or the first with the thread
+    workers, held, taken = verification._WorkerThreads(1), threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        taken.set()
+        return held.wait()
+
+    holding, waiting = (asyncio.create_task(workers.run(work)) for work in (hold, held.is_set))
+    assert await asyncio.to_thread(taken.wait, 30)
     workers.close()
     held.set()
     await asyncio.wait([holding, waiting], timeout=30)
-    assert waiting.cancelled()
+    assert (holding.result(), waiting.cancelled()) == (True, True)

@@ -28,7 +28,9 @@ _NEVER: Final = 100_000
 
 
 _NEXT_MIGRATION: Final = "9999_next_release"
-_LEADERLESS: Final = frozenset({"EvoteSequencersNotOne", "EvoteBallotsUnlogged", "EvoteMonitorBlind"})
+_LEADERLESS: Final = frozenset(
+    {"EvoteSequencersNotOne", "EvoteBallotsUnlogged", "EvoteLoggedLate", "EvoteMonitorBlind"}
+)
 WITHOUT_DATABASE: Final = _LEADERLESS | {
     *("EvoteServiceUnready", "EvoteReplicaUnready", "EvoteReadBackFails", "EvoteProjectionLags"),
 }

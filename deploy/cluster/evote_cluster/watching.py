@@ -233,7 +233,7 @@ def unexplained(fired: set[str], explained: frozenset[str]) -> list[str]:
 
 def drilled(databases: Sequence[str]) -> frozenset[str]:
     """What :meth:`Watch.drill` lets fire."""
-    leaderless = {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind", "EvoteBallotsUnlogged"}
+    leaderless = {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind", "EvoteBallotsUnlogged", "EvoteLoggedLate"}
     return frozenset({_NO_STANDBY} if databases else leaderless)
 
 

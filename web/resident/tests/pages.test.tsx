@@ -41,8 +41,8 @@ const notice = {
 } as const;
 const ready: CardState = { code: "ready", pinTriesLeft: 3, passwordTriesLeft: 5 };
 
-function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): VoteProps {
-  const session = new Session({
+function sessionOf(pretend: PretendServices, wait: (seconds: number) => Promise<void> = async () => {}): Session {
+  return new Session({
     election: ELECTION,
     rollSize: 2,
     services: pretend.services,
@@ -50,9 +50,13 @@ function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): Vot
     keeper: new Keeper(sessionStorage),
     receiptKey: RECEIPT_KEY,
     logKey: LOG_KEY,
-    wait: async () => {},
+    wait,
     signal: new AbortController().signal,
   });
+}
+
+function voteOf(pretend: PretendServices, changed: Partial<VoteProps> = {}): VoteProps {
+  const session = sessionOf(pretend);
   return {
     session,
     notice,
@@ -205,17 +209,7 @@ test("while no answer comes the voter reads that nothing is cast yet, and can tr
   const waiting = new Promise<void>((resolve) => {
     go = resolve;
   });
-  const session = new Session({
-    election: ELECTION,
-    rollSize: 2,
-    services: pretend.services,
-    protocol: directProtocol(),
-    keeper: new Keeper(sessionStorage),
-    receiptKey: RECEIPT_KEY,
-    logKey: LOG_KEY,
-    wait: () => waiting,
-    signal: new AbortController().signal,
-  });
+  const session = sessionOf(pretend, () => waiting);
   await show({ ...props, session });
   await toReview();
   await press(ja.review.cast);
@@ -285,17 +279,7 @@ test("a voter whose ballot had no answer at the close is told what is asked, and
   pretend.beforeTaking.push(LOST, ...Array.from({ length: 50 }, () => CLOSED_BY_CLOCK));
   // Each pause lasts until the test says.
   const pauses: (() => void)[] = [];
-  const session = new Session({
-    election: ELECTION,
-    rollSize: 2,
-    services: pretend.services,
-    protocol: directProtocol(),
-    keeper: new Keeper(sessionStorage),
-    receiptKey: RECEIPT_KEY,
-    logKey: LOG_KEY,
-    wait: () => new Promise((resolve) => void pauses.push(resolve)),
-    signal: new AbortController().signal,
-  });
+  const session = sessionOf(pretend, () => new Promise((resolve) => void pauses.push(resolve)));
   const reload = vi.fn();
   await show(voteOf(pretend, { session, reload }));
   await toReview();

@@ -105,7 +105,7 @@ export function stateOf(place: Way | Step, effects: readonly Effect[], known: bo
   return touching.some(({ effect }) => effect === "stops") ? "stops" : touching.length > 0 ? "slows" : "well";
 }
 
-/** The log is green only while it is known that no accepted ballot waits for it; `oldest`: how long one has, in seconds, 0 up to five. */
+/** The log is green only while it is known that no accepted ballot waits for it; `oldest`: for how many seconds at least the first has waited, 0 for none that is late. */
 export function loggedState(told: State, oldest: number | null): State {
   if (told === "stops" || told === "unknown") {
     return told;

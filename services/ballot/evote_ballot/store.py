@@ -454,16 +454,6 @@ class AcceptedBallot:
     is_logged: bool
 
 
-async def projected_ballots(connection: Connection) -> dict[int, int]:
-    """Of each partition of ballots, the offset before which all is in the tables."""
-    rows = await connection.fetch(
-        "SELECT partition, next_offset FROM consumer_offsets WHERE projection = $1 AND topic = $2",
-        BallotProjection.name,
-        Topic.BALLOTS.value,
-    )
-    return {row["partition"]: row["next_offset"] for row in rows}
-
-
 async def ballots_between(
     connection: Connection, begins: Mapping[int, int], ends: Mapping[int, int], *, unlogged_only: bool
 ) -> list[AcceptedBallot]:

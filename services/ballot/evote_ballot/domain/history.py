@@ -109,15 +109,22 @@ class History:
         if self.last is not None and cast.order.number <= self.last.order.number:
             raise OlderThanLast(self.last.acceptance.tracker, self.last.order)
 
-    def demand_room_for(self, cast: BallotAccepted) -> None:
+    def demand_room_for(self, cast: BallotAccepted, *, was_promised: bool) -> None:
         """Raise ``OlderThanLast`` or ``NoBallotsLeft`` unless the credential may add this ballot, not here yet.
 
         Counted is what the log has, so that all replicas agree. Casts that are under way at the same moment don't see
         each other, and may pass together: so many as the limits by time let through. As of the last number, whoever is
         told has signed for the credential.
+
+        Args:
+            cast: the ballot and its order.
+            was_promised: whether its ciphertexts were promised to it before. It may have passed then, and its
+                acknowledgement have been lost: so it is in the log unread, or comes even now, behind those that were
+                under way with it, and counts, and its voter must get a receipt. Of such only as many again, or whoever
+                collected promises would cast for ever.
         """
         self.demand_newer(cast)
-        if not ballots_left(len(self._admitted)):
+        if not ballots_left(len(self._admitted) - (MOST_BALLOTS if was_promised else 0)):
             raise NoBallotsLeft(MOST_BALLOTS)
 
     def demand_admitted(self, record: CastRecord, closes_at: str) -> Acceptance:

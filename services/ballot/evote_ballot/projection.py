@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 
 import asyncpg
 import structlog
 from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
+from evote_belenios.ballots import digest_of
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
@@ -197,9 +197,9 @@ async def _admissions(connection: asyncpg.Connection, casts: Sequence[BallotAcce
     )
     for row in rows:
         admissions = found[row["election_uuid"]]
-        admissions.digests.add(base64.b64decode(f"{row['tracker']}="))
-        last = admissions.last_numbers.get(row["credential"], 0)
-        admissions.last_numbers[row["credential"]] = max(last, row["number"])
+        admissions.digests.add(digest_of(row["tracker"]))
+        last = admissions.last_numbers.get(row["credential"]) or 0
+        admissions.last_numbers.put(row["credential"], max(last, row["number"]))
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
+from evote_belenios.ballots import digest_of
+from evote_belenios.digests import Digests
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
 from evote_eventlog.kafka import partition_of
@@ -68,9 +69,9 @@ class History:
         self._credential = credential
         self._markers = markers
         self._admitted = {ballot.acceptance.tracker: ballot for ballot in admitted}
-        self._admissions = Admissions({base64.b64decode(f"{tracker}=") for tracker in self._admitted})
+        self._admissions = Admissions(Digests(map(digest_of, self._admitted)))
         if self.last is not None:
-            self._admissions.last_numbers[credential] = self.last.order.number
+            self._admissions.last_numbers.put(credential, self.last.order.number)
 
     @property
     def last(self) -> AdmittedBallot | None:

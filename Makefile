@@ -237,8 +237,8 @@ contracts: $(INSTALLED) ## Compile the Ethereum contract into what evote_anchors
 bench: $(INSTALLED) ## What became slower than this version's first kept run, as ratios to a reference of the same run: make bench [STRICT=1]
 	@$(RUN) python -m benchmarks.bench $(if $(STRICT),--strict)
 
-performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json, or what demo and bench-… wrote] [SLOWER="why a slower bench is kept"]
-	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP)) $(if $(SLOWER),--slower '$(SLOWER)')
+performance: $(INSTALLED) ## Write docs/performance.md from the runs in benchmarks/runs: make performance [KEEP=load-out/figures.json, or what demo and bench-… wrote] [SLOWER="why a slower bench is kept"] [GONE="why it measures a work no more"]
+	@$(RUN) python -m benchmarks.performance $(if $(KEEP),--keep $(KEEP)) $(if $(SLOWER),--slower '$(SLOWER)') $(if $(GONE),--gone '$(GONE)')
 
 bench-web: $(INSTALLED) ## How long a browser's engine takes for the ballot of 2022, both groups
 	@$(RUN) python -m benchmarks.bench_web

@@ -230,7 +230,8 @@ async def takeover(pool: asyncpg.Pool) -> Found:
     size = await newest_size(pool)
     frontier_of(size, await read_tiles(pool, partial_tiles(size)))
     await next_offsets(pool)
-    rules = await sequenced(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        rules = await sequenced(connection)
     ended = time.perf_counter()
     assert sum(len(admitted.digests) for admitted in rules.ballots.values()) == size
     return {

@@ -29,7 +29,7 @@ from evote_ledger_anchor.main import PROGRAM as LEDGER_ANCHOR
 from evote_platform.access import ACCESS_PROBLEMS, READING_PROBLEMS, Commanded, Reading, limit_address
 from evote_platform.auditors import reader_of
 from evote_platform.members import MEMBERS
-from evote_platform.problems import RATE_LIMITED, ProblemKind
+from evote_platform.problems import RATE_LIMITED, Problem, ProblemKind, kind_of_status
 from evote_platform.program import Program
 from evote_tally.main import PROGRAM as TALLY
 from evote_tally.store import LogDisagrees
@@ -101,6 +101,16 @@ def test_no_refusal_lacks_a_fact_that_its_problem_tells(program: Program) -> Non
                 jsonschema.validate(json.loads(json.dumps(value)), MEMBERS[name])
             assert "{" not in document["detail"] + document["en"]["detail"]
             assert problem.response().body
+
+
+@every_service
+def test_whoever_is_to_come_again_is_told_when(program: Program) -> None:
+    """Pages, the officers' programs and the load tests wait for as long as Retry-After says."""
+    told = [Problem(kind) for kind in (*program.problems.kinds(), kind_of_status(429), kind_of_status(503))]
+    told += [answer.problem(error) for answer in program.problems.answers for error in samples(answer.refusal)]
+    for problem in told:
+        if problem.kind.status in (429, 503):
+            assert int(problem.headers["Retry-After"]) >= 1, problem.kind.slug
 
 
 def test_every_described_member_is_one_of_a_kind_and_the_other_way_round() -> None:

@@ -29,7 +29,7 @@ from evote_ballot.domain.refusals import BadProof, DuplicateCiphertext, Election
 from evote_ballot.domain.window import Window
 from evote_ballot.metrics import IntakeMetrics
 from evote_ballot.readback import cast_record
-from evote_ballot.store import Look, OpenElection
+from evote_ballot.store import Look, OpenElection, Promise
 from evote_belenios.admission import examine_casts
 from evote_belenios.archive import ArchiveWriter, open_archive
 from evote_belenios.ballots import generate_ballot, tracker_of
@@ -163,18 +163,21 @@ class Log:
         if any(self.promised.get(digest, tracker) != tracker for digest in digests):
             raise DuplicateCiphertext
 
-    async def look_and_reserve(self, _: object, cast: BallotAccepted, digests: Sequence[str]) -> tuple[Look, bool]:
+    async def look_and_reserve(self, _: object, cast: BallotAccepted, digests: Sequence[str]) -> tuple[Look, Promise]:
         """As the statement's rule: each digest that is nobody else's, and whether these are all."""
+        before = bool(digests) and all(self.promised.get(digest) == cast.tracker for digest in digests)
         look = await self.look_at(_, cast.election_uuid, cast.credential)
         try:
-            self.history(cast.credential).demand_room_for(cast)
+            self.history(cast.credential).demand_room_for(cast, was_promised=before)
         except Refusal:
-            return look, not digests
+            return look, Promise.NONE if digests else Promise.NOW
         if not look.is_listed or self.election.window.closed:
-            return look, not digests
+            return look, Promise.NONE if digests else Promise.NOW
         for digest in digests:
             self.promised.setdefault(digest, cast.tracker)
-        return look, all(self.promised[digest] == cast.tracker for digest in digests)
+        if any(self.promised[digest] != cast.tracker for digest in digests):
+            return look, Promise.NONE
+        return look, Promise.BEFORE if before else Promise.NOW
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Log]:

@@ -16,7 +16,7 @@ from . import nodes, programs
 from .basics import Resource, named, run_here
 from .bundles import Bundle
 from .certificates import Authority
-from .faults import WITHOUT_DATABASE, Fault, kill
+from .faults import LED_BY_MANY, WITHOUT_DATABASE, Fault, kill
 from .programs import Missing
 from .release import NAMESPACE, RELEASE, wait_ready
 
@@ -31,8 +31,8 @@ _SYSTEM: Final = "cnpg-system"
 _MANAGER: Final = "cnpg-controller-manager"
 _BARMAN: Final = "barman-cloud"
 _HEALTHY: Final = "Cluster in healthy state"
-WHEN_LOST: Final = WITHOUT_DATABASE | {"EvoteNoSynchronousStandby", "EvoteArchivingFails"}
-"""The alerts that are right to fire where instances go."""
+WHEN_LOST: Final = WITHOUT_DATABASE | LED_BY_MANY | {"EvoteNoSynchronousStandby", "EvoteArchivingFails"}
+"""The alerts that are right to fire where instances go, one after the other."""
 
 
 def install(images: Mapping[str, Bundle], folder: Path) -> None:

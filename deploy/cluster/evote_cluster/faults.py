@@ -31,6 +31,8 @@ _NEXT_MIGRATION: Final = "9999_next_release"
 _LEADERLESS: Final = frozenset(
     {"EvoteSequencersNotOne", "EvoteBallotsUnlogged", "EvoteLoggedLate", "EvoteMonitorBlind"}
 )
+LED_BY_MANY: Final = frozenset({"EvoteSequencerFlaps"})
+"""Who puts ballots into the log changes with each of several faults, and here they follow each other within minutes."""
 WITHOUT_DATABASE: Final = _LEADERLESS | {
     *("EvoteServiceUnready", "EvoteReplicaUnready", "EvoteReadBackFails", "EvoteProjectionLags"),
 }
@@ -73,7 +75,7 @@ def all_faults(
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
         Fault("upgrade to the next release", lambda: upgrade(following, own)),
-        Fault("rollback", lambda: roll_back(this)),
+        Fault("rollback", lambda: roll_back(this), LED_BY_MANY),
         Fault("more replicas of ballot by load, and fewer", scale),
     ]
 

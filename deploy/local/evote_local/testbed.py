@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import secrets
 import shutil
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -37,6 +39,28 @@ def scratch() -> Path | None:
     """
     holds = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED
     return _MEMORY if holds else None
+
+
+def bytes_of(work: Callable[[], object]) -> tuple[int, int]:
+    """Of the objects of Python that work makes: at the peak, and that its result holds. Nothing else may run."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        result = work()
+        gc.collect()
+        kept, peak = tracemalloc.get_traced_memory()
+        del result
+    finally:
+        tracemalloc.stop()
+    return peak, kept
+
+
+def bytes_each(keep: Callable[[int], object], less: int = 4096, more: int = 16385) -> float:
+    """Bytes that each of so many things keeps beyond the first few.
+
+    What grows by doubling has just doubled at ``more``: nowhere does it keep more of each.
+    """
+    return (bytes_of(lambda: keep(more))[1] - bytes_of(lambda: keep(less))[1]) / (more - less)
 
 
 class MovableClock:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
-from evote_local.nodes.kafka import HEAP_MB, KafkaNode
+from evote_local.nodes.kafka import _BROKER_FLAGS, HEAP_MB, KafkaNode, _java
 from evote_local.nodes.processes import uses_of_children
 
 pytestmark = pytest.mark.stack
@@ -20,3 +21,11 @@ def test_a_brokers_whole_heap_is_in_memory_when_it_has_started(tmp_path: Path) -
         node.kill()
     outside_mb = 40  # classes, code and stacks take no less
     assert broker.memory_mb > HEAP_MB + outside_mb
+
+
+def test_the_java_that_runs_a_broker_gives_back_what_its_compilers_have_freed() -> None:
+    """It is told to ignore what it doesn't know."""
+    told = [_java(), *_BROKER_FLAGS, "-XX:+PrintFlagsFinal", "-version"]
+    said = subprocess.run(told, capture_output=True, text=True, check=True).stdout
+    (line,) = (line.split() for line in said.splitlines() if "TrimNativeHeapInterval" in line)
+    assert line[1:4] == ["TrimNativeHeapInterval", "=", "30000"]

@@ -29,6 +29,7 @@ from typing import Final, Protocol
 
 from . import native
 from .ballots import claims_of
+from .digests import Digests, LastNumbers
 from .errors import BallotError, BeleniosError, OrderError
 from .groups import group_of_element
 from .jsontext import parse_exponent
@@ -156,13 +157,13 @@ def _verify_by_reference(cast: RecordedCast) -> None:
 class Admissions:
     """The ballots of one election that were admitted so far; :meth:`admit` decides about the next record.
 
-    It grows by a digest a ballot and a number a credential, some 300 bytes. A reader that keeps them in a database
+    It grows by a digest a ballot and a number a credential, some 100 bytes. A reader that keeps them in a database
     gives what it holds about the record's credential and tracker.
     """
 
-    digests: set[bytes] = field(default_factory=set)
-    """SHA-256 of the text of every admitted ballot: nothing but bytes, since there may be millions."""
-    last_numbers: dict[str, int] = field(default_factory=dict)
+    digests: Digests = field(default_factory=Digests)
+    """SHA-256 of the text of every admitted ballot."""
+    last_numbers: LastNumbers = field(default_factory=LastNumbers)
     """By credential, the number of its last admitted ballot."""
 
     def admit(self, examined: ExaminedCast, *, box_closed: bool) -> None:
@@ -177,18 +178,18 @@ class Admissions:
             raise _refusal(DUPLICATE, "the same ballot was cast before: its first position stands")
         if box_closed:
             raise _refusal(AFTER_CLOSE, "the box was closed before it")
-        last = self.last_numbers.get(cast.credential, 0)
+        last = self.last_numbers.get(cast.credential) or 0
         if cast.order.number <= last:
             raise _refusal(OLDER, f"number {cast.order.number} is not above {last}, the last of its credential")
         if examined.unsigned is not None:
             raise examined.unsigned
         self.digests.add(digest)
-        self.last_numbers[cast.credential] = cast.order.number
+        self.last_numbers.put(cast.credential, cast.order.number)
 
     def readmit(self, cast: RecordedCast) -> None:
         """Put back a record that was admitted before, in the same place behind the same records."""
         self.digests.add(hashlib.sha256(cast.ballot.encode()).digest())
-        self.last_numbers[cast.credential] = cast.order.number
+        self.last_numbers.put(cast.credential, cast.order.number)
 
 
 def ballot_digest(cast: RecordedCast) -> bytes:

@@ -57,6 +57,11 @@ class Ballot:
         return tuple(digest for answer in self.answers for digest in answer.ciphertext_digests)
 
 
+def digest_of(tracker: str) -> bytes:
+    """The SHA-256 that a smart ballot tracker is made of: the ballot's; raises ``ValueError`` for what is none."""
+    return base64.b64decode(f"{tracker}=", validate=True)
+
+
 def tracker_of(text: str) -> str:
     """The smart ballot tracker: unpadded base64 of SHA-256 of the ballot's exact text."""
     return _digest(text)

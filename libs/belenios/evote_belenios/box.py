@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from .ballots import Ballot, parse_ballot, refused, verify_ballot
+from .ballots import Ballot, digest_of, parse_ballot, refused, verify_ballot
 from .credentials import parse_public
+from .digests import Digests
 from .election import Election
 from .errors import BallotError, BeleniosError, CredentialError
 from .groups import Group
@@ -108,8 +109,9 @@ class BallotBox:
         self.group = group
         self._weights: dict[str, int] = {}
         self._total_weight = 0
-        self._trackers: set[str] = set()
-        self._digests: set[bytes] = set()
+        self._trackers = Digests()
+        """SHA-256 of each ballot's text, of which its tracker is made."""
+        self._ciphertexts = Digests()
 
     @property
     def voters(self) -> int:
@@ -139,16 +141,16 @@ class BallotBox:
         """Put in a ballot that holds by itself; raises ``BallotError``, and changes nothing then."""
         if ballot.credential not in self._weights:
             raise BallotError("ballot-credential", _BALLOTS, "the credential is not on the list")
-        if ballot.tracker in self._trackers:
+        if digest_of(ballot.tracker) in self._trackers:
             raise BallotError("ballot-duplicate", _BALLOTS, "the same ballot was cast before")
-        if not self._digests.isdisjoint(ballot.digests):
+        if not self._ciphertexts.isdisjoint(ballot.digests):
             raise BallotError("ballot-copied-ciphertext", _BALLOTS, "a ciphertext stands in an earlier ballot")
         self.restore(ballot.tracker, ballot.digests)
 
     def restore(self, tracker: str, digests: Iterable[bytes]) -> None:
         """Put back a ballot that was found acceptable before."""
-        self._trackers.add(tracker)
-        self._digests.update(digests)
+        self._trackers.add(digest_of(tracker))
+        self._ciphertexts.update(digests)
 
 
 def box_of(election: Election, credentials: Iterable[str]) -> BallotBox:

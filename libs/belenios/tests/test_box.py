@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from typing import Any
 
 import pytest
 from evote_belenios.archive import open_archive
-from evote_belenios.ballots import generate_ballot, parse_ballot
+from evote_belenios.ballots import generate_ballot, parse_ballot, tracker_of
 from evote_belenios.box import BallotBox, box_of, examine_ballot, passed_over
 from evote_belenios.credentials import generate, public_credential
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError, CredentialError
-from evote_belenios.groups import BELENIOS_2048, Group
+from evote_belenios.groups import BELENIOS_2048, ED25519, Group
 from evote_belenios.verify import verify_archive
+from evote_local.testbed import bytes_each
 
 
 class Booth:
@@ -93,6 +95,18 @@ def test_a_box_that_is_put_back_together_decides_as_the_one_it_was(booth: Booth)
     for text in [*texts, repeated(booth, 2), booth.vote(2, [[0, 1, 0], [1, 0]])]:
         other = passed_over(booth.election, again, text)
         assert (None if other is None else other.rule) == booth.rule(text)
+
+
+def test_a_ballot_in_the_box_keeps_its_hash_and_those_of_its_ciphertexts() -> None:
+    def filled(size: int) -> BallotBox:
+        box = BallotBox(ED25519)
+        for number in range(size):
+            digests = tuple(hashlib.sha256(f"{number}|{place}".encode()).digest() for place in range(3))
+            box.restore(tracker_of(f"{number}"), digests)
+        assert box.ballots == size
+        return box
+
+    assert bytes_each(filled) < 4 * 56
 
 
 def test_the_list_has_each_credential_once_with_its_weight(booth: Booth, group: Group) -> None:

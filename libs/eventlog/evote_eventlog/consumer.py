@@ -133,8 +133,18 @@ class ProjectionRunner:
         Raises:
             LogUnavailable: Kafka or the database did not say.
         """
-        ends, stored = await self._ends(), await self._stored()
+        ends, stored = await self.ends(), await self._stored()
         return sum(max(0, end - stored.get(partition, 0)) for partition, end in ends.items())
+
+    async def ends(self) -> dict[LogPartition, int]:
+        """Where the log ends that the tables are made of.
+
+        Raises:
+            LogUnavailable: Kafka did not say.
+        """
+        if self._consumer is None:
+            raise LogUnavailable("the projection is not connected")
+        return await told_ends(self._kafka, self._consumer, self._projection.topics)
 
     async def caught_up(self) -> bool:
         """Whether the tables show the log as it was at the start, and are close to it as it is now.
@@ -170,9 +180,9 @@ class ProjectionRunner:
             await consumer.start()
             self._consumer = consumer
             if self._target is None:
-                self._target = await self._ends()
+                self._target = await self.ends()
             reader = LogReader(self._kafka, consumer, self._epochs, rests=True)
-            hearing = Hearing(self._ends, lambda: held_of(self._kafka, consumer))
+            hearing = Hearing(self.ends, lambda: held_of(self._kafka, consumer))
             while self._assignment_failure is None:
                 began = monotonic()
                 records = await self._poll(consumer, reader)
@@ -323,11 +333,6 @@ class ProjectionRunner:
         if partition in consumer.assignment():
             consumer.seek(partition, offset)
             self._places[partition] = _Place(offset)
-
-    async def _ends(self) -> dict[LogPartition, int]:
-        if self._consumer is None:
-            raise LogUnavailable("the projection is not connected")
-        return await told_ends(self._kafka, self._consumer, self._projection.topics)
 
     async def _stored(self) -> dict[LogPartition, int]:
         try:

@@ -23,6 +23,10 @@ PROBLEM_SCOPE_KEY: Final = "evote.problem"
 """Where the ASGI scope notes the slug of the problem that was answered, for the metrics and the log."""
 
 _TYPE_PREFIX = "urn:tsukuba-evote:problem:"
+_COME_AGAIN: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Whoever is answered so is always told when to come again: pages and programs wait for as long as they are told."""
+_RETRY_AFTER_S: Final = 5.0
+"""Where neither a kind nor its occurrence knows better."""
 
 Refusal = TypeVar("Refusal", bound=Exception)
 Facts = Mapping[str, object]
@@ -76,7 +80,7 @@ class Problem(Exception):
         kind: what kind of problem.
         members: further members of the document, such as ``closes_at``. They fill the detail's places, too.
         facts: what else fills the detail's places: a value, or :class:`Words`. Never a value that the client sent.
-        retry_after_s: in seconds, for the header Retry-After.
+        retry_after_s: in seconds, for the header Retry-After, which each 429 and 503 has.
         headers: further response headers.
     """
 
@@ -96,6 +100,8 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self._sentence = Words("", "")
         wait_s = kind.retry_after_s if retry_after_s is None else retry_after_s
+        if wait_s is None and kind.status in _COME_AGAIN:
+            wait_s = _RETRY_AFTER_S
         if wait_s is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
 

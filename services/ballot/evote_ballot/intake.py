@@ -39,7 +39,7 @@ from .domain.refusals import (
 from .domain.window import check_window, is_open
 from .metrics import IntakeMetrics
 from .readback import ReadBack, cast_record
-from .store import Look, OpenElection
+from .store import Look, OpenElection, Promise
 from .verification import BallotVerifier
 
 _CHECKED_WITHIN_S = 15.0
@@ -136,7 +136,7 @@ class Intake:
             digests = examined.digests if refusal is None and is_open(election.window, now) else ()
             async with self.pool.acquire() as connection:
                 began = monotonic()
-                look, promised = await store.look_and_reserve(connection, cast, digests)
+                look, promise = await store.look_and_reserve(connection, cast, digests)
             # What came within the last moments alone, by way of another replica, the record itself would find before
             # it (ADR 1).
             if monotonic() - began > _LONG_S:
@@ -154,7 +154,7 @@ class Intake:
                 self.credential_limit.give_back(share)
         if refusal is not None and not isinstance(refusal, BadProof):
             raise refusal
-        history.demand_room_for(cast)
+        history.demand_room_for(cast, was_promised=promise is Promise.BEFORE)
         if refusal is not None:
             # Proofs that were copied with their ciphertexts are made for another credential: say what it is.
             async with self.pool.acquire() as connection:
@@ -162,7 +162,7 @@ class Intake:
             raise refusal
         # Tables that are made again may lack a close that was seen in them: then no promise was asked for.
         check_window(election.window, now, is_final=history.is_final)
-        if not promised:
+        if promise is Promise.NONE:
             raise DuplicateCiphertext
         return CheckedCast(cast, look, election.window.closes_at)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import asyncpg
 import structlog
 from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
+from evote_belenios.ballots import digest_of
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import (
     AnchorVerified,
@@ -206,9 +206,9 @@ async def _standing_before(
             markers[row["election_uuid"], row["partition"]] = row["closed_at"]
         if row["tracker"] is not None:
             found = admissions[row["election_uuid"]]
-            found.digests.add(base64.b64decode(f"{row['tracker']}="))
-            last = found.last_numbers.get(row["credential"], 0)
-            found.last_numbers[row["credential"]] = max(last, row["number"])
+            found.digests.add(digest_of(row["tracker"]))
+            last = found.last_numbers.get(row["credential"]) or 0
+            found.last_numbers.put(row["credential"], max(last, row["number"]))
     return admissions, markers
 
 

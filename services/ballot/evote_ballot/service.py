@@ -92,7 +92,7 @@ async def running(
         show_pool(pool, registry)
         turnout = Feed(store.turnout, LIVE, reads, clock)
         shown = ShownTurnout(turnout, reads, TurnoutMetrics(registry), clock)
-        unlogged = UnloggedWatch(reads, LoggedMetrics(registry), clock, runner.caught_up)
+        unlogged = UnloggedWatch(reads, LoggedMetrics(registry), clock, runner.ends)
         readiness.watch("database", database_check(pool))
         readiness.watch("kafka", producer.check)
         readiness.watch("projection", runner.caught_up)

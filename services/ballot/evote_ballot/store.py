@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 import asyncpg
@@ -201,15 +202,17 @@ ORDER BY b.log_offset"""
 _LOOK: Final = f"SELECT {_FACTS} {_PLACES}"
 # Also: $4 the tracker, $5 its ciphertexts' digests, $6 the most ballots of a credential, $7 the order's number.
 _LOOK_AND_RESERVE: Final = f"""
-WITH own AS (
+WITH before AS (
+    SELECT digest FROM reservations WHERE election_uuid = $1 AND digest = ANY($5) AND tracker = $4
+), own AS (
     INSERT INTO reservations (election_uuid, digest, tracker)
     SELECT $1, d, $4 FROM unnest($5::text[]) AS d
     -- Nothing for strangers, behind the close, nor for an order that is refused: the table must not grow by them.
     WHERE EXISTS (SELECT FROM credentials JOIN elections USING (election_uuid, credentials_sha256)
                   WHERE election_uuid = $1 AND credential = $2)
       AND NOT EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1)
-      AND (SELECT count(*) < $6 AND COALESCE(max(number), 0) < $7 FROM ballots
-           WHERE election_uuid = $1 AND credential = $2)
+      AND (SELECT (count(*) < $6 OR (SELECT count(*) FROM before) = cardinality($5)) AND COALESCE(max(number), 0) < $7
+           FROM ballots WHERE election_uuid = $1 AND credential = $2)
     -- Counted for each, in the index: joined with a list of digests, all of the election might be read.
       AND (SELECT count(*) FROM ciphertexts WHERE election_uuid = $1 AND digest = d AND tracker <> $4) = 0
     ORDER BY d  -- in one order everywhere, or two ballots could wait for each other
@@ -218,6 +221,7 @@ WITH own AS (
     RETURNING digest)
 SELECT {_FACTS},
        (SELECT count(*) FROM own) = cardinality($5) AS promised,
+       (SELECT count(*) FROM before) = cardinality($5) AS promised_before,
        -- For this statement's own transaction: a crash of the server may lose the last promises, and what was published
        -- by then is in the log and will be among the ciphertexts. So nobody waits for the server's disk.
        set_config('synchronous_commit', 'off', true)
@@ -231,12 +235,24 @@ async def look_at(connection: Connection, election_uuid: str, credential: str) -
     )
 
 
-async def look_and_reserve(connection: Connection, cast: BallotAccepted, digests: Collection[str]) -> tuple[Look, bool]:
-    """As :func:`look_at`, and promise the ciphertexts to this ballot; whether all of them are.
+class Promise(Enum):
+    """Whether a ballot's ciphertexts are promised to it."""
 
-    They are not, where one is another ballot's, and where the look shows a stranger, a close, or an order that is
-    refused; whether the clock is inside the election's window, the caller looks. Of
-    two ballots with one ciphertext that reach two replicas at once, the table's key lets one through. The same ballot
+    NONE = "none"
+    """Not all of them."""
+    NOW = "now"
+    BEFORE = "before"
+    """Before this look: a record of the ballot may be in the log, or on its way."""
+
+
+async def look_and_reserve(
+    connection: Connection, cast: BallotAccepted, digests: Collection[str]
+) -> tuple[Look, Promise]:
+    """As :func:`look_at`, and promise the ciphertexts to this ballot.
+
+    They are not promised where one is another ballot's, and where the look shows a stranger, a close, or an order that
+    is refused; whether the clock is inside the election's window, the caller looks. Of two ballots with one ciphertext
+    that reach two replicas at once, the table's key lets one through. The same ballot
     may reserve again: its replica may have died before it published. What else a refused ballot was promised meanwhile
     stays promised: that keeps nobody out but who copies from it.
     """
@@ -250,7 +266,10 @@ async def look_and_reserve(connection: Connection, cast: BallotAccepted, digests
         MOST_BALLOTS,
         cast.order.number,
     )
-    return _look(cast.election_uuid, cast.credential, rows), bool(rows[0]["promised"])
+    look, facts = _look(cast.election_uuid, cast.credential, rows), rows[0]
+    if not facts["promised"]:
+        return look, Promise.NONE
+    return look, Promise.BEFORE if digests and facts["promised_before"] else Promise.NOW
 
 
 def _look(election_uuid: str, credential: str, rows: Sequence[asyncpg.Record]) -> Look:
@@ -429,16 +448,6 @@ class AcceptedBallot:
     place: Place
     accepted_at: str
     is_logged: bool
-
-
-async def projected_ballots(connection: Connection) -> dict[int, int]:
-    """Of each partition of ballots, the offset before which all is in the tables."""
-    rows = await connection.fetch(
-        "SELECT partition, next_offset FROM consumer_offsets WHERE projection = $1 AND topic = $2",
-        BallotProjection.name,
-        Topic.BALLOTS.value,
-    )
-    return {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def ballots_between(

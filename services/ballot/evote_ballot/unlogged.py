@@ -6,7 +6,7 @@ A sequencer that came to nothing has nothing to tell, so it can't be who is aske
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from itertools import islice
 from math import ceil
@@ -14,12 +14,17 @@ from time import monotonic
 from typing import Final
 
 import structlog
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.events import Topic
+from evote_eventlog.offsets import stored_offsets
+from evote_eventlog.record import LogPartition
 from evote_platform.clock import Clock, parse_rfc3339
 from evote_platform.outages import is_outage
 from evote_platform.reads import Reads
 
 from . import store
 from .metrics import LoggedMetrics
+from .projection import BallotProjection
 from .store import Place
 
 LATE_S: Final = 5.0
@@ -76,13 +81,19 @@ class UnloggedWatch:
     """Looks at the tables once a second."""
 
     def __init__(
-        self, reads: Reads, metrics: LoggedMetrics, clock: Clock, caught_up: Callable[[], Awaitable[bool]]
+        self,
+        reads: Reads,
+        metrics: LoggedMetrics,
+        clock: Clock,
+        ends: Callable[[], Awaitable[Mapping[LogPartition, int]]],
     ) -> None:
-        """``caught_up`` says whether the tables show the log as it is: before, they tell nothing of what waits."""
+        """``ends`` says where the log ends that the tables are made of; it raises ``LogUnavailable``."""
         self._reads = reads
         self._metrics = metrics
         self._clock = clock
-        self._caught_up = caught_up
+        self._ends = ends
+        self._told: Mapping[LogPartition, int] | None = None
+        """Where the log ended at the look before, while nothing is known of what waits."""
         self._waiting: Waiting | None = None
         self._seen: dict[int, int] = {}
         """Of each partition, the offset before which every ballot was looked at."""
@@ -101,14 +112,25 @@ class UnloggedWatch:
 
     async def look(self) -> None:
         """Look once; raises what reads raise while the database is away."""
-        if self._waiting is None and not await self._caught_up():
-            return
-        async with self._reads.acquire() as connection:
-            projected = await store.projected_ballots(connection)
+        told = None
+        if self._waiting is None:
+            told, self._told = self._told, None
+            try:
+                self._told = await self._ends()
+            except LogUnavailable:
+                return
+        # Of one moment: a replay may put other tables in their place between two statements.
+        async with self._reads.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            stored = await stored_offsets(connection, BallotProjection.name)  # type: ignore[arg-type]
+            projected = {place.partition: end for place, end in stored.items() if place.topic is Topic.BALLOTS}
             if self._waiting is not None and any(projected.get(part, 0) < seen for part, seen in self._seen.items()):
                 self._forget()  # the tables are made again
                 return
             first = self._waiting is None
+            # All that the log had a second ago: tables that are behind show ballots before they show them logged, and
+            # those would seem to have waited since they were accepted.
+            if first and (told is None or any(stored.get(place, 0) < end for place, end in told.items())):
+                return
             waiting = self._waiting = self._waiting or Waiting(self._metrics)
             logged = await store.logged_of(connection, waiting.asked)
             new = await store.ballots_between(connection, self._seen, projected, unlogged_only=first)
@@ -126,6 +148,6 @@ class UnloggedWatch:
         waiting.show(now)
 
     def _forget(self) -> None:
-        self._waiting = None
+        self._waiting = self._told = None
         self._seen = {}
         self._metrics.unknown()

@@ -43,6 +43,7 @@ from evote_belenios.election import Question, election_json, new_uuid, parse_ele
 from evote_belenios.groups import ED25519
 from evote_belenios.jsontext import Json
 from evote_belenios.order import sign_order
+from evote_eventlog.events import BallotAccepted
 from evote_eventlog.kafka import partition_of
 from evote_local.testbed import begun_cast
 from evote_platform.clock import rfc3339
@@ -230,24 +231,35 @@ def test_what_is_known_of_an_opened_cast_is_what_an_examination_of_its_record_fi
     assert examined_when_opened(opened) == examine_cast(opened)
 
 
-def test_the_hundredth_ballot_of_a_credential_is_its_last() -> None:
-    first = begun_cast(1)
-    admitted = [
+def has_cast(first: BallotAccepted, ballots: int) -> History:
+    admitted = (
         AdmittedBallot(
             Acceptance(UUID, base64.b64encode(number.to_bytes(32)).decode().rstrip("="), 0, number, rfc3339(NOON)),
             first.order.model_copy(update={"number": number}),
         )
-        for number in range(1, 101)
-    ]
-    another = begun_cast(1, number=101)
+        for number in range(1, ballots + 1)
+    )
+    return History(first.credential, admitted, {})
+
+
+def test_the_hundredth_ballot_of_a_credential_is_its_last() -> None:
+    first = begun_cast(1)
+    another = begun_cast(1, number=201)
     assert ballots_left(99) == 1
-    History(first.credential, admitted[:99], {}).demand_room_for(another)
+    has_cast(first, 99).demand_room_for(another, was_promised=False)
     assert (ballots_left(100), ballots_left(101)) == (0, 0)
     with pytest.raises(NoBallotsLeft) as refused:
-        History(first.credential, admitted, {}).demand_room_for(another)
+        has_cast(first, 100).demand_room_for(another, was_promised=False)
     assert refused.value.most == history.MOST_BALLOTS == 100
     with pytest.raises(OlderThanLast):
-        History(first.credential, admitted, {}).demand_room_for(begun_cast(1, number=100))
+        has_cast(first, 100).demand_room_for(begun_cast(1, number=100), was_promised=True)
+
+
+def test_a_ballot_that_was_promised_before_is_let_in_again_and_whoever_collects_promises_comes_to_an_end() -> None:
+    first, another = begun_cast(1), begun_cast(1, number=201)
+    has_cast(first, 199).demand_room_for(another, was_promised=True)
+    with pytest.raises(NoBallotsLeft):
+        has_cast(first, 200).demand_room_for(another, was_promised=True)
 
 
 def test_a_receipt_is_verified_by_anyone_with_the_public_key() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from evote_ballot import readback
+from evote_ballot import readback, store
+from evote_ballot.domain import history
 from evote_ballot.settings import BallotSettings
 from evote_eventlog.events import BallotAccepted, BallotBoxClosed
 from evote_eventlog.kafka import KafkaSettings
@@ -37,6 +38,28 @@ async def test_a_ballot_whose_write_broke_is_taken_in_once_when_its_voter_repeat
             assert 1 <= len(stand) <= 2, "a repeated publish may stand twice; only the first counts"
             assert receipts == [receipts[0]] * 3
             assert receipts[0]["position"] == {"partition": stand[0].partition, "offset": stand[0].offset}
+
+
+async def test_nobody_is_told_that_no_ballots_are_left_of_one_that_was_let_in_and_had_no_answer(
+    place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits in a producer, another one of the voter's comes into the log as the last that may, and then it comes."""
+    for module in (history, store):
+        monkeypatch.setattr(module, "MOST_BALLOTS", 2)
+    await place.cast(0)
+    waiting, last, another = (place.new_cast(0, number=number) for number in (3, 2, 4))
+    with breaking(BrokenWrite("BallotAccepted", 0, Fault.LOST)):
+        assert await place.refused(waiting) == (503, "log-unavailable")
+    assert (await place.post(last)).status_code == 201
+
+    async def counted() -> bool:
+        return await place.service.pool.fetchval("SELECT count(*) FROM ballots") == 2
+
+    await eventually(counted)
+    assert await place.refused(another) == (403, "no-ballots-left")
+    assert (await place.post(waiting)).status_code == 201
+    assert (await place.post(waiting)).status_code == 200
+    assert await place.refused(another) == (403, "no-ballots-left")
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -6,9 +6,13 @@ from datetime import timedelta
 from math import isnan
 
 import pytest
-from evote_ballot import store, unlogged
+from evote_ballot import unlogged
 from evote_ballot.metrics import LoggedMetrics
+from evote_ballot.projection import BallotProjection
 from evote_ballot.unlogged import UnloggedWatch
+from evote_eventlog.errors import LogUnavailable
+from evote_eventlog.offsets import stored_offsets
+from evote_eventlog.record import LogPartition
 from evote_local.testbed import eventually
 from prometheus_client import CollectorRegistry
 
@@ -20,13 +24,17 @@ class Watched:
 
     def __init__(self, place, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passed = 0.0
-        self.caught_up = True
+        self.behind = 0
+        """How many records of each partition the tables don't show yet."""
+        self._pool = place.service.pool
         self._registry = CollectorRegistry()
-        self._watch = UnloggedWatch(place.service.reads, LoggedMetrics(self._registry), place.clock, self._is_caught_up)
+        self._watch = UnloggedWatch(place.service.reads, LoggedMetrics(self._registry), place.clock, self._ends)
         monkeypatch.setattr(unlogged, "monotonic", lambda: self.passed)
 
-    async def _is_caught_up(self) -> bool:
-        return self.caught_up
+    async def _ends(self) -> dict[LogPartition, int]:
+        async with self._pool.acquire() as connection:
+            stored = await stored_offsets(connection, BallotProjection.name)
+        return {partition: end + self.behind for partition, end in stored.items()}
 
     async def look(self, passed: float = 0) -> tuple[float, int, int]:
         """So many seconds later: how long the oldest has waited, how many count, and how many of them in time."""
@@ -39,8 +47,10 @@ class Watched:
 
 
 @pytest.fixture
-def watched(place, monkeypatch: pytest.MonkeyPatch) -> Watched:
-    return Watched(place, monkeypatch)
+async def watched(place, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    begun = Watched(place, monkeypatch)
+    assert isnan((await begun.look())[0]), "it knows a look later whether the tables show the log"
+    return begun
 
 
 async def accepted(place, *voters: int) -> list[dict]:
@@ -108,22 +118,44 @@ async def test_a_replica_that_starts_knows_how_long_ballots_have_waited(place, w
     assert counted == 0, "whoever looked before has counted it"
 
 
-async def test_nothing_is_shown_while_the_tables_do_not_show_the_log(place, watched, monkeypatch) -> None:
-    watched.caught_up = False
-    assert isnan((await watched.look())[0])
-    watched.caught_up = True
+async def test_nothing_is_shown_while_the_tables_do_not_show_the_log(place, monkeypatch) -> None:
+    receipts = await accepted(place, 0)
+    place.clock.moved += timedelta(minutes=10)
+    watched = Watched(place, monkeypatch)
+    watched.behind = 1
+    for _ in range(3):
+        assert isnan((await watched.look(1))[0]), "it may be logged, by a record that the tables don't have yet"
+    await place.log(*receipts)
+    watched.behind = 0
+    assert isnan((await watched.look(1))[0])
+    assert (await watched.look(1))[0] == 0
+
+
+async def test_nothing_is_shown_while_the_tables_are_made_again(place, watched, monkeypatch) -> None:
     await accepted(place, 0)
     await watched.look()
     assert (await watched.look(60))[0] == 60
 
-    async def made_again(connection: object) -> dict[int, int]:
+    async def made_again(*_: object) -> dict[LogPartition, int]:
         return {}
 
     with monkeypatch.context() as while_replayed:
-        while_replayed.setattr(store, "projected_ballots", made_again)
+        while_replayed.setattr(unlogged, "stored_offsets", made_again)
         assert isnan((await watched.look())[0])
-    watched.caught_up = False
-    assert isnan((await watched.look())[0]), "the tables are not caught up yet"
+    watched.behind = 1
+    for _ in range(3):
+        assert isnan((await watched.look())[0]), "they are not at the log's end yet"
+
+
+async def test_a_log_that_nobody_can_ask_leaves_it_unknown_until_it_tells(place, watched, monkeypatch) -> None:
+    async def away() -> dict[LogPartition, int]:
+        raise LogUnavailable("away")
+
+    with monkeypatch.context() as while_away:
+        while_away.setattr(watched._watch, "_ends", away)
+        assert isnan((await watched.look())[0])
+    assert isnan((await watched.look())[0])
+    assert (await watched.look())[0] == 0
 
 
 async def test_a_replica_shows_it(place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -31,6 +31,8 @@ _OF_ENTRY: Final = (
 )
 _RECORD_OF_ENTRY: Final = f"SELECT value {_OF_ENTRY}"
 _LABEL_OF_ENTRY: Final = f"SELECT octet_length(value) AS size, ballot_election {_OF_ENTRY}"
+
+_ROWS_AT_ONCE: Final = 1000
 
 _IN_THE_LOG: Final = "FROM entries JOIN records USING (topic, partition, record_offset)"
 
@@ -309,29 +311,24 @@ async def next_offsets(connection: Connection) -> dict[LogPartition, int]:
 
 
 async def sequenced(connection: Connection) -> Sequenced:
-    """What the sequencing rules need to remember of the log. Every record in it must be projected."""
-    # One row for each election: rows for millions of ballots would take ten times the memory.
-    ballots = await connection.fetch(
-        "SELECT ballot_election, string_agg(ballot_digest, '') AS digests"
-        f" {_IN_THE_LOG} WHERE ballot_digest IS NOT NULL GROUP BY ballot_election"
-    )
-    numbers = await connection.fetch(
-        "SELECT ballot_election, array_agg(ballot_credential) AS credentials, array_agg(last_number) AS last_numbers"  # noqa: S608 - a constant of ours
-        " FROM (SELECT ballot_election, ballot_credential, max(ballot_number) AS last_number"
-        f" {_IN_THE_LOG} WHERE ballot_number IS NOT NULL GROUP BY ballot_election, ballot_credential) AS last"
-        " GROUP BY ballot_election"
-    )
+    """What the sequencing rules need to remember of the log. Every record in it must be projected.
+
+    Needs an open transaction, for its cursor.
+    """
     markers = await connection.fetch(
         f"SELECT DISTINCT closes_election, partition {_IN_THE_LOG} WHERE closes_election IS NOT NULL"
     )
     rules = Sequenced(closed={(row["closes_election"], row["partition"]) for row in markers})
-    for row in ballots:
-        digests = row["digests"]
-        rules.ballots[row["ballot_election"]].digests.update(
-            digests[at : at + HASH_BYTES] for at in range(0, len(digests), HASH_BYTES)
-        )
-    for row in numbers:
-        rules.ballots[row["ballot_election"]].last_numbers.update(
-            zip(row["credentials"], row["last_numbers"], strict=True)
-        )
+    # A few at a time: all at once would take several times the memory of what is kept, and the process would not get
+    # rid of that.
+    cursor = await cast(asyncpg.Connection, connection).cursor(
+        "SELECT ballot_election, ballot_digest, ballot_credential, ballot_number"
+        f" {_IN_THE_LOG} WHERE ballot_digest IS NOT NULL"
+    )
+    while rows := await cursor.fetch(_ROWS_AT_ONCE):
+        for election, digest, credential, number in rows:
+            admitted = rules.ballots[election]
+            admitted.digests.add(digest)
+            # In whatever order they come: the largest is the last.
+            admitted.last_numbers.put(credential, max(number, admitted.last_numbers.get(credential) or 0))
     return rules

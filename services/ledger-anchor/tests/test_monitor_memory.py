@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +14,7 @@ from evote_ledger_anchor.monitor.labels import BLOCK_RECORDS, LabelledRecord, La
 from evote_ledger_anchor.monitor.notes import Notes
 from evote_ledger_anchor.monitor.served import Comparable, compare_tables, wanted_records
 from evote_ledger_anchor.monitor.tables import ServedLog
-from evote_local.testbed import begun_cast
+from evote_local.testbed import begun_cast, bytes_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,20 +25,6 @@ EACH = 32
 """Entries of a checkpoint."""
 
 Weighed = Callable[[], object]
-
-
-def bytes_of(work: Weighed) -> tuple[int, int]:
-    """Of the objects that work makes: at the peak, and that its result holds."""
-    gc.collect()
-    tracemalloc.start()
-    try:
-        result = work()
-        gc.collect()
-        kept, peak = tracemalloc.get_traced_memory()
-        del result
-    finally:
-        tracemalloc.stop()
-    return peak, kept
 
 
 def an_entry(work: Callable[[int], Weighed]) -> tuple[float, float]:

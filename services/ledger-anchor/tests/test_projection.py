@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -9,9 +10,14 @@ from evote_eventlog.errors import PoisonError
 from evote_eventlog.events import CheckpointSigned
 from evote_eventlog.offsets import lock_offsets
 from evote_eventlog.record import LogPartition
+from evote_ledger_anchor.domain import Sequenced
+from evote_ledger_anchor.service import SCHEMA
 from evote_ledger_anchor.store import newest_checkpoint, next_offsets, sequenced
+from evote_local.testbed import bytes_of
+from evote_platform.database import schema_pool
 from evote_tlog.checkpoint import Checkpoint, SigningKey
 from evote_tlog.merkle import Frontier
+from pydantic import SecretStr
 
 pytestmark = pytest.mark.stack
 
@@ -43,14 +49,55 @@ async def test_the_tables_tell_a_new_leader_what_the_old_one_knew(log: Any, even
     unlogged = log.record(events.ballot(10), 2)
     for record in [*records, *await log.checkpoints(records), unlogged]:
         await log.apply(record)
-    known = await sequenced(pool)
-    assert known == log.rules
-    assert known.closed == {(events.election, 1)}
-    assert {election: len(admitted.digests) for election, admitted in known.ballots.items()} == {events.election: 3}
+    async with pool.acquire() as connection, connection.transaction():
+        known = await sequenced(connection)
+    assert known.closed == log.rules.closed == {(events.election, 1)}
+    assert known.ballots.keys() == log.rules.ballots.keys() == {events.election}
+    admitted, expected = known.ballots[events.election], log.rules.ballots[events.election]
+    assert set(admitted.digests) == set(expected.digests)
+    assert len(admitted.digests) == len(admitted.last_numbers) == len(expected.last_numbers) == 3
+    assert [admitted.last_numbers.get(ballot.credential) for ballot in ballots] == [
+        expected.last_numbers.get(ballot.credential) for ballot in ballots
+    ]
     assert {(p.topic.value, p.partition): at for p, at in (await next_offsets(pool)).items()} == {
         ("ballots", 1): 4,
         ("elections", 0): 1,
     }
+
+
+def test_a_new_leader_takes_no_more_memory_while_it_reads_than_it_keeps(database_url: str, events: Any) -> None:
+    """At the peak, of each ballot: what a process has taken once for objects of Python, it seldom gives back."""
+
+    async def append(first: int, behind: int) -> None:
+        async with schema_pool(SecretStr(database_url), SCHEMA) as pool:
+            await pool.execute(
+                "INSERT INTO records SELECT 'ballots', 0, n, '', $1, sha256(int4send(n)),"
+                " encode(sha256(int8send(n)), 'hex'), 1, NULL FROM generate_series($2::integer, $3 - 1) AS n",
+                events.election,
+                first,
+                behind,
+            )
+            await pool.execute(
+                "INSERT INTO entries SELECT n, 'ballots', 0, n, '' FROM generate_series($1::integer, $2 - 1) AS n",
+                first,
+                behind,
+            )
+
+    async def take_over() -> Sequenced:
+        async with (
+            schema_pool(SecretStr(database_url), SCHEMA) as pool,
+            pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            return await sequenced(connection)
+
+    less, more = 4096, 16385
+    asyncio.run(append(0, less))
+    before, _ = bytes_of(lambda: asyncio.run(take_over()))
+    asyncio.run(append(less, more))
+    peak, _ = bytes_of(lambda: asyncio.run(take_over()))
+    assert len(asyncio.run(take_over()).ballots[events.election].digests) == more
+    assert (peak - before) / (more - less) < 150
 
 
 async def test_many_records_at_once_leave_the_rows_of_one_after_the_other(

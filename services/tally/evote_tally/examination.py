@@ -11,7 +11,6 @@ works in a process of its own, a few ballots at a time.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from functools import lru_cache
 import asyncpg
 import structlog
 from evote_belenios.admission import Admissions, ExaminedCast, examine_casts
+from evote_belenios.ballots import digest_of
 from evote_belenios.box import BallotBox, BallotFacts, box_of, examine_ballot
 from evote_belenios.election import Election, parse_election
 from evote_belenios.errors import BeleniosError
@@ -141,8 +141,8 @@ class Examination:
         box = _Box(opened.election_json, box_of(parse_election(opened.election_json), credentials))
         async for earlier in store.examined_ballots(connection, election_uuid):
             box.examined_to = earlier.log_index
-            box.admissions.digests.add(_digest(earlier.tracker))
-            box.admissions.last_numbers[earlier.credential] = earlier.number
+            box.admissions.digests.add(digest_of(earlier.tracker))
+            box.admissions.last_numbers.put(earlier.credential, earlier.number)
             if earlier.ciphertexts is not None:
                 box.box.restore(earlier.tracker, earlier.ciphertexts)
         return box
@@ -199,7 +199,3 @@ def _examined(election: Election, text: str) -> BallotFacts | BeleniosError:
         return examine_ballot(election, text)
     except BeleniosError as error:
         return error
-
-
-def _digest(tracker: str) -> bytes:
-    return base64.b64decode(f"{tracker}=")

@@ -85,6 +85,10 @@ _BROKER_FLAGS = (
     # C2's code takes less of a processor than C1's, once it is there. What runs only while a broker starts is not worth
     # its compiling.
     "-XX:CompileThresholdScaling=3",
+    # What compilers have freed stays in the C library, some tens of megabytes, and looks like memory that ballots take:
+    # it is given back every half a minute. Java 18 to 20 can't.
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "-XX:TrimNativeHeapInterval=30000",
 )
 _PROGRAM_FLAGS = (*_JVM_FLAGS, "-XX:TieredStopAtLevel=1")
 """Of what ends at once."""

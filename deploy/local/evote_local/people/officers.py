@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from .coming_again import is_to_come_again, told_to_wait_s
 from .staff import Staff, StaffSignature
 from .trustees import LocalTrustee
 
@@ -85,10 +86,10 @@ class Officers:
                 data={"order": ordered.json()["order"]},
                 files={"photo": ("photo.jpg", photo, "image/jpeg")},
             )
-            if enrolled.status_code != 503:
+            if not is_to_come_again(enrolled):
                 break
             # The order stands while workers start or are busy, until it expires.
-            await asyncio.sleep(float(enrolled.headers["Retry-After"]))
+            await asyncio.sleep(told_to_wait_s(enrolled))
         _check("enrolling a face", enrolled)
 
     async def voting_codes(self) -> Mapping[str, str]:

@@ -33,6 +33,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.files import DIGITAL_SIGNATURE, USER_AUTHENTICATION
 from evote_tlog.merkle import leaf_hash
 
+from .coming_again import ASK_AGAIN_S, told_to_wait_s
 from .face import FaceWay
 from .log_lookup import KnownBallot, PublicLog
 from .occasions import DeviceOccasion, LyingService
@@ -42,7 +43,7 @@ SIGNATURE_PASSWORD = "TSUKUBA1"  # noqa: S105 - of emulated cards
 Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]]]
 """Answers auth's challenge with a card: what the voter does with it."""
 
-_ATTEMPTS, _ASK_AGAIN_S = 60, 0.5
+_ATTEMPTS = 60
 _FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 """What stands before the services lost the replica that it had asked: nobody answered."""
 _SPENT = ("challenge-replayed", "challenge-expired", "order-used")
@@ -528,14 +529,14 @@ class PollingDay:
             response = await request
         except httpx.TransportError:
             self.measured.refused(None)
-            return _ASK_AGAIN_S
+            return ASK_AGAIN_S
         if response.status_code in _FROM_THE_EDGE:
             self.measured.refused(None)
-            return _ASK_AGAIN_S
+            return ASK_AGAIN_S
         if response.is_server_error:
             self.measured.refused(response.status_code)
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-            return float(response.headers["Retry-After"])
+            return told_to_wait_s(response)
         if not response.is_success:
             raise VoterRefused(response.status_code, response.text)
         return response

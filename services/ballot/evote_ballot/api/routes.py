@@ -88,7 +88,8 @@ async def cast(election_uuid: ElectionUuidPath, request: Request, service: Servi
 
     A ballot that has a receipt gets it again. 409 `older-than-your-last-ballot` names the credential's last ballot: a
     device that finds it in the log signs the same ballot's order anew, one above `last_number`. 403 `no-ballots-left`:
-    one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left.
+    one credential casts as many as `most` says, and `/own-ballots` tells beforehand how many are left; a ballot that
+    had no answer gets its receipt all the same.
     503 `overloaded`: the receipt would take over two seconds; nothing was recorded, come again after `Retry-After`.
     Behind `closes_at`, 503 `close-pending`: whether this ballot had arrived before isn't settled; the same bytes again
     get its receipt, or 403 `election-closed` with `settled` once it can't have arrived. Without that member (the

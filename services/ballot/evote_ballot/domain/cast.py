@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 
 import orjson
 from evote_belenios.admission import ExaminedCast
-from evote_belenios.ballots import claims_of, tracker_of
+from evote_belenios.ballots import claims_of, digest_of, tracker_of
 from evote_belenios.errors import BeleniosError
 from evote_belenios.groups import group_of_element
 from evote_belenios.jsontext import Fields, Json, load
@@ -98,7 +97,7 @@ def examined_when_opened(cast: BallotAccepted) -> ExaminedCast:
 
     For one that :func:`open_cast` has made, from the ballot alone, and whose order statement was verified since.
     """
-    return ExaminedCast(cast, base64.b64decode(f"{cast.tracker}="), None)
+    return ExaminedCast(cast, digest_of(cast.tracker), None)
 
 
 def _open_order(value: Json, credential: str) -> BallotOrder:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from evote_belenios.admission import Admissions, ExaminedCast, examine_cast
+from evote_belenios.ballots import digest_of
+from evote_belenios.digests import Digests
 from evote_belenios.errors import BeleniosError
 from evote_eventlog.events import BallotAccepted, BallotOrder
 from evote_eventlog.kafka import partition_of
@@ -68,9 +69,9 @@ class History:
         self._credential = credential
         self._markers = markers
         self._admitted = {ballot.acceptance.tracker: ballot for ballot in admitted}
-        self._admissions = Admissions({base64.b64decode(f"{tracker}=") for tracker in self._admitted})
+        self._admissions = Admissions(Digests(map(digest_of, self._admitted)))
         if self.last is not None:
-            self._admissions.last_numbers[credential] = self.last.order.number
+            self._admissions.last_numbers.put(credential, self.last.order.number)
 
     @property
     def last(self) -> AdmittedBallot | None:
@@ -108,15 +109,22 @@ class History:
         if self.last is not None and cast.order.number <= self.last.order.number:
             raise OlderThanLast(self.last.acceptance.tracker, self.last.order)
 
-    def demand_room_for(self, cast: BallotAccepted) -> None:
+    def demand_room_for(self, cast: BallotAccepted, *, was_promised: bool) -> None:
         """Raise ``OlderThanLast`` or ``NoBallotsLeft`` unless the credential may add this ballot, not here yet.
 
         Counted is what the log has, so that all replicas agree. Casts that are under way at the same moment don't see
         each other, and may pass together: so many as the limits by time let through. As of the last number, whoever is
         told has signed for the credential.
+
+        Args:
+            cast: the ballot and its order.
+            was_promised: whether its ciphertexts were promised to it before. It may have passed then, and its
+                acknowledgement have been lost: so it is in the log unread, or comes even now, behind those that were
+                under way with it, and counts, and its voter must get a receipt. Of such only as many again, or whoever
+                collected promises would cast for ever.
         """
         self.demand_newer(cast)
-        if not ballots_left(len(self._admitted)):
+        if not ballots_left(len(self._admitted) - (MOST_BALLOTS if was_promised else 0)):
             raise NoBallotsLeft(MOST_BALLOTS)
 
     def demand_admitted(self, record: CastRecord, closes_at: str) -> Acceptance:

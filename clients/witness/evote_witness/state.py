@@ -86,8 +86,8 @@ class WitnessState:
                 check_same_thread=False,
             )
             # The journal is emptied, and not deleted: a folder that changes with each cosignature, and is synced, costs
-            # as much as all else that SQLite does. The emptied journal is synced too: without that a power failure right
-            # after the commit could bring it back, and undo what a cosignature that has left already vouches for.
+            # as much as all else that SQLite does. Emptied, it is synced, too: without that a power failure right after
+            # the commit could bring it back, and undo what a cosignature that has left already vouches for.
             self._connection.execute("PRAGMA journal_mode = TRUNCATE")
             self._connection.execute("PRAGMA synchronous = FULL")
             self.vkey: str = self._connection.execute("SELECT vkey FROM witness").fetchone()[0]

@@ -132,8 +132,9 @@ def up(nodes: int) -> None:
 
 
 def down() -> None:
-    """End all that runs of the cluster, and take its mounts, interfaces and cgroups away; images, programs and logs stay,
-    these until the next :func:`up`.
+    """End all that runs of the cluster, and take its mounts, interfaces and cgroups away.
+
+    Images and programs stay, and logs until the next :func:`up`.
     """
     run = run_folder()
     for number in (0, *numbers()):
@@ -148,7 +149,7 @@ def down() -> None:
 
 
 def note() -> None:
-    """What Kubernetes says of all pods and what happened to them, beside the logs, for whoever asks why a run failed."""
+    """Write what Kubernetes says of all pods, and of what happened to them, beside the logs, as long as it can tell."""
     said = [kubectl(*words, "-A", "-o", "wide") for words in (("get", "pods"), ("get", "events"))]
     (run_folder() / "node0/log/kubernetes.txt").write_text("\n".join(said))
 

@@ -46,6 +46,15 @@ class RunSlower(Exception):
         self.slower = slower
 
 
+class WorksGone(Exception):
+    """A run of ``make bench`` without ``works`` that the kept one measured: dropped, or under another name."""
+
+    def __init__(self, works: Sequence[str]) -> None:
+        named = "; ".join(works)
+        super().__init__(f'measured no more under this name, so say why: GONE="…" make performance … ({named})')
+        self.works = works
+
+
 class RunUnreadable(Exception):
     """A file is no run: ``path`` and ``reason``."""
 
@@ -276,6 +285,9 @@ def _ratios(figures: dict[str, Any]) -> Iterator[str]:
     for one in figures["slower"]:
         yield ""
         yield f"Known to be slower since {one['date']}: {one['what']}, {one['times']:.2f} times. {one['why']}"
+    for one in figures.get("gone", []):  # not in runs that were kept before it was asked for
+        yield ""
+        yield f"Measured no more since {one['date']}: {one['what']}, last {one['ratio']:.3g}. {one['why']}"
 
 
 def _referendum(figures: dict[str, Any]) -> Iterator[str]:
@@ -364,34 +376,42 @@ def held_ratios(content: Mapping[str, Any]) -> dict[str, float]:
     return {name: one["held"] for name, one in content["figures"].items()}
 
 
-def _held(figures: dict[str, Any], date: str, before: Mapping[str, Any] | None, why_slower: str) -> dict[str, Any]:
-    """A run of ``make bench`` with what each work is held against; raises :class:`RunSlower`.
+def _held(
+    figures: dict[str, Any], date: str, before: Mapping[str, Any] | None, why_slower: str, why_gone: str
+) -> dict[str, Any]:
+    """A run of ``make bench`` with what each work is held against; raises :class:`RunSlower` and :class:`WorksGone`.
 
     Another run of the same version moves nothing: else it would slow down by a tenth each time, unseen. The first run
-    of another version is what that version is held against. Neither may be slower unless somebody says why.
+    of another version is what that version is held against. Neither may be slower, nor measure less, unless somebody
+    says why: under another name a work would be new, and held against itself.
     """
     now = {name: one["ratio"] for name, one in figures["figures"].items()}
     held = {} if before is None else held_ratios(before)
-    known = [] if before is None or before["version"] != figures["version"] else before["slower"]
+    same = before if before is not None and before["version"] == figures["version"] else None
+    known, known_gone = ([], []) if same is None else (same["slower"], same.get("gone", []))
+    gone = {} if before is None else {name: one for name, one in before["figures"].items() if name not in now}
     slower = slower_than(held, now)
     for name, ratio in now.items():
         print(f"{name:<58} {ratio:8.4f} of the reference", f"{ratio / held[name]:5.2f}" if name in held else "  new")
+    if gone and not why_gone:
+        raise WorksGone(list(gone))
     if slower and not why_slower:
         raise RunSlower(slower)
     told = [{"what": name, "times": times, "date": date, "why": why_slower} for name, times in slower.items()]
-    stays = {} if before is None or before["version"] != figures["version"] else held
+    lost = [{"what": name, "ratio": one["ratio"], "date": date, "why": why_gone} for name, one in gone.items()]
+    stays = {} if same is None else held
     works = {
         name: {**one, "held": now[name] if name in slower else stays.get(name, now[name])}
         for name, one in figures["figures"].items()
     }
-    return {**figures, "figures": works, "slower": [*known, *told]}
+    return {**figures, "figures": works, "slower": [*known, *told], "gone": [*known_gone, *lost]}
 
 
-def keep(path: Path, folder: Path = RUNS, why_slower: str = "") -> Path:
+def keep(path: Path, folder: Path = RUNS, why_slower: str = "", why_gone: str = "") -> Path:
     """Take a run over that a command has just written; the file among the runs.
 
-    Raises :class:`RunUnreadable`, and :class:`RunSlower` where it is of ``make bench``, is slower than the kept one
-    and nobody says why.
+    Raises :class:`RunUnreadable`, and :class:`RunSlower` or :class:`WorksGone` where it is of ``make bench``, is slower
+    than the kept one or measures less, and nobody says why.
     """
     figures = json.loads(path.read_text())
     kind, name = _kind_and_name(figures)
@@ -407,7 +427,7 @@ def keep(path: Path, folder: Path = RUNS, why_slower: str = "") -> Path:
         raise RunUnreadable(path, f"it doesn't say how it was taken ({error}): take it anew") from error
     if kind == "ratios":
         before = json.loads(run.read_text())["content"] if run.exists() else None
-        figures = _held(figures, taken["date"], before, why_slower)
+        figures = _held(figures, taken["date"], before, why_slower, why_gone)
     text = json.dumps(
         {"order": order, "title": title, "kind": kind, "taken": [taken], "content": figures},
         ensure_ascii=False,
@@ -484,11 +504,12 @@ def main() -> None:
         "--keep", type=Path, help="what a command wrote: load-out/figures.json, demo-out/figures.json, bench-out/….json"
     )
     parser.add_argument("--slower", default="", help="why a run of make bench that is slower is kept all the same")
+    parser.add_argument("--gone", default="", help="why a work of make bench is measured no more, or has another name")
     arguments = parser.parse_args()
     if arguments.keep is not None:
         try:
-            print(keep(arguments.keep, why_slower=arguments.slower))
-        except (RunSlower, RunUnreadable) as error:
+            print(keep(arguments.keep, why_slower=arguments.slower, why_gone=arguments.gone))
+        except (RunSlower, RunUnreadable, WorksGone) as error:
             sys.exit(str(error))
     DOCUMENT.write_text(document(read_runs()))
 

@@ -60,6 +60,7 @@ _HTTP = "http_server_request_duration_seconds"
 _FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1x100")
 _BUILT = 'evote_build_info{service="ballot",job="ballot",instance="a:1"}'
 _PASS = 'evote_ledger_monitor_last_pass_timestamp_seconds{instance="%s"}'
+_PENDING = 'evote_problems_total{type="close-pending",instance="%s"}'
 _LEADS = 'evote_ledger_leading{instance="a:1"}'
 _STANDS_BY = 'evote_ledger_leading{instance="b:1"}'
 _READABLE = 'evote_ledger_monitor_chain_readable{anchor_contract="eip155:1:0x1",instance="a:1"}'
@@ -109,12 +110,12 @@ def _witness(last: int, lag: int) -> Series:
 _ROUTE = 'http_route="/elections/{election_uuid}/%s",http_request_method="%s",http_response_status_code="%s"'
 
 
-def _answers(route: str, method: str, faults: int) -> Series:
+def _answers(route: str, method: str, faults: int, problem: str = "overloaded") -> Series:
     """Of 1,000 answers a minute so many are faults."""
-    counted = _HTTP + "_count{" + _ROUTE + "}"
+    counted = _HTTP + "_count{" + _ROUTE + ',error_type="%s"}'
     return {
-        counted % (route, method, "200"): f"0+{1000 - faults}x100",
-        counted % (route, method, "503"): f"0+{faults}x100",
+        counted % (route, method, "200", ""): f"0+{1000 - faults}x100",
+        counted % (route, method, "503", problem): f"0+{faults}x100",
     }
 
 
@@ -295,6 +296,18 @@ CASES = (
         at="11m15s",
     ),
     Case("EvoteReadBackFails", *_failures('evote_read_back_duration_seconds_count{outcome="failed"}'), at="7m"),
+    Case(  # well: an ordinary close, whose last answers are two seconds behind the first
+        "EvoteCloseUnsettled",
+        {_PENDING % "a:1": "_x20 3+3x100", _PENDING % "b:1": "0x100"},
+        {_PENDING % "a:1": "_x20 40 95 95x100", _PENDING % "b:1": "0x20 70 80 80x100"},
+        at="8m30s",
+    ),
+    Case(  # one voter is left who waits, and is told so every now and then
+        "EvoteCloseUnsettled",
+        {_PENDING % "a:1": "0x20 1x3 2x3 3x3 4x3 5x3 6x3 7x3 8x3"},
+        {_PENDING % "a:1": "9x100"},
+        at="11m",
+    ),
     Case("EvotePublishesFail", *_failures('evote_kafka_publish_duration_seconds_count{outcome="failed"}'), at="7m"),
     Case("EvoteCardsCannotBeChecked", *_failures('evote_problems_total{type="revocation-unknown"}'), at="7m"),
     Case(
@@ -426,6 +439,12 @@ CASES = (
     ),
     _slo("EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "POST", 0)),
     _slo("EvoteCastsFail", "casts-available", _answers("ballots", "POST", 40), _answers("ballots", "GET", 40)),
+    _slo(  # well: behind the hour, until the close is settled
+        "EvoteCastsFail",
+        "casts-available",
+        _answers("ballots", "POST", 40, "log-unavailable"),
+        _answers("ballots", "POST", 900, "close-pending"),
+    ),
     *(
         _slo("EvoteReleasesFail", "releases-available", _answers(way, "POST", 100), _answers(way, "POST", 0))
         for way in ("releases", "face-releases", "phone-releases")

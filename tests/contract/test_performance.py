@@ -237,6 +237,19 @@ def test_runs_that_are_kept_one_after_the_other_do_not_creep(tmp_path: Path) -> 
     assert _held(performance.keep(_ratios(tmp_path, version="2", sign=1.14), tmp_path)) == {"sign": 1.14}
 
 
+def test_a_run_without_a_work_is_kept_only_with_a_reason_which_the_document_shows(tmp_path: Path) -> None:
+    """Under another name it would be new, and held against itself."""
+    performance.keep(_ratios(tmp_path, sign=1.0, hash=2.0), tmp_path)
+    for version in ("1", "2"):
+        with pytest.raises(performance.WorksGone, match=r"\(sign\)"):
+            performance.keep(_ratios(tmp_path, version, signing=2.9, hash=2.0), tmp_path, "Slower.")
+    for _ in range(2):
+        kept = performance.keep(_ratios(tmp_path, signing=2.9, hash=2.0), tmp_path, why_gone="It signs, too.")
+        assert _held(kept) == {"signing": 2.9, "hash": 2.0}
+        text = performance.document(performance.read_runs(tmp_path))
+        assert text.count("Measured no more since 2026-11-29: sign, last 1. It signs, too.") == 1
+
+
 def test_no_figure_is_typed_by_hand_any_more_but_those_of_three_old_runs() -> None:
     """What is taken anew leaves the list, and nothing comes to it."""
     recorded = {path.stem for path in performance.RUNS.glob("*.json") if performance.read_run(path).kind == "recorded"}

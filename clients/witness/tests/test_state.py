@@ -81,6 +81,14 @@ def test_what_was_cosigned_is_remembered_by_the_next_process(path: Path, log_key
     assert conflict.value.size == 7
 
 
+def test_a_cosignature_changes_no_folder(path: Path, log_key: SigningKey, honest: Any) -> None:
+    asked = witness(path, log_key)
+    asked.add_checkpoint(honest.request(0, 7))
+    before = path.parent.stat().st_mtime_ns
+    asked.add_checkpoint(honest.request(7, 9))
+    assert path.parent.stat().st_mtime_ns == before
+
+
 def test_a_state_that_can_not_be_stored_lets_no_cosignature_leave(path: Path, log_key: SigningKey, honest: Any) -> None:
     asked = witness(path, log_key)
     asked.add_checkpoint(honest.request(0, 7))

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -52,11 +52,13 @@ def serve(namespace: str) -> Iterator[str]:
         def do_GET(self) -> None:
             pods = json.loads(nodes.kubectl("-n", namespace, "get", "pods", "-o", "json"))["items"]
             body = json.dumps(targets(pods)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            # Prometheus asks anew each few seconds; from a busy machine it may not have waited.
+            with suppress(ConnectionError):
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""

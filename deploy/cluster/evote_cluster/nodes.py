@@ -114,6 +114,8 @@ def up(nodes: int) -> None:
         raise Missing("A cluster is up already, perhaps another checkout's: make cluster-down takes it away.")
     run = run_folder()
     _clear(run)
+    for logs in (*run.glob("node*/log"), *run.glob("node*/pod-logs")):
+        shutil.rmtree(logs)
     run.mkdir(parents=True, exist_ok=True)
     (run / "nodes").write_text(f"{nodes}\n")
     (run / "resolv.conf").write_text("nameserver 127.0.0.1\n")
@@ -130,7 +132,10 @@ def up(nodes: int) -> None:
 
 
 def down() -> None:
-    """End all that runs of the cluster, and take its mounts, interfaces and cgroups away; images and programs stay."""
+    """End all that runs of the cluster, and take its mounts, interfaces and cgroups away.
+
+    Images and programs stay, and logs until the next :func:`up`.
+    """
     run = run_folder()
     for number in (0, *numbers()):
         file = run / f"node{number}/pid"
@@ -141,6 +146,12 @@ def down() -> None:
         _ip("link", "del", BRIDGE)
     until(_cgroups_removed, f"the cgroups {CGROUP} are empty", 30)
     _clear(run)
+
+
+def note() -> None:
+    """Write what Kubernetes says of all pods, and of what happened to them, beside the logs, as long as it can tell."""
+    said = [kubectl(*words, "-A", "-o", "wide") for words in (("get", "pods"), ("get", "events"))]
+    (run_folder() / "node0/log/kubernetes.txt").write_text("\n".join(said))
 
 
 def traces() -> set[str]:
@@ -300,7 +311,7 @@ def _clear(run: Path) -> None:
     """A fresh cluster finds images, and nothing else of the one before."""
     for number in range(10):
         own = run / f"node{number}"
-        for name in ("containerd-state", "kubelet", "kubelet-certs", "cni-ipam", "pod-logs", "volumes", "log"):
+        for name in ("containerd-state", "kubelet", "kubelet-certs", "cni-ipam", "volumes"):
             shutil.rmtree(own / name, ignore_errors=True)
         (own / "pid").unlink(missing_ok=True)
     for name in ("etcd", "pki", "release", "token"):

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -183,6 +183,10 @@ def cluster(count: int) -> Iterator[None]:
     try:
         say(f"{count} nodes are ready")
         yield
+    except BaseException:
+        with suppress(nodes.Refused):
+            nodes.note()
+        raise
     finally:
         nodes.down()
         if left := sorted(nodes.traces() - before):

@@ -44,7 +44,7 @@ class HttpMetrics:
         self.seconds = Histogram(
             "http_server_request_duration_seconds",
             "From the head's arrival at this machine to the answer's last byte, streams left out.",
-            ["http_request_method", "http_route", "http_response_status_code"],
+            ["http_request_method", "http_route", "http_response_status_code", "error_type"],
             buckets=_BUCKETS,
             registry=registry,
         )
@@ -57,9 +57,13 @@ class HttpMetrics:
 
     def turned_away(self, scope: Scope) -> None:
         """Count one who is told ``overloaded`` before the observer has heard of them."""
-        seconds = time.monotonic() - arrived(scope)
-        self.seconds.labels(method_of(scope), _route(scope), str(OVERLOADED.status)).observe(seconds)
+        self.answered(scope, OVERLOADED.status, OVERLOADED.slug, time.monotonic() - arrived(scope))
         self.problems.labels(OVERLOADED.slug).inc()
+
+    def answered(self, scope: Scope, status: int, problem: str | None, seconds: float) -> None:
+        """Count an answer; of a 5xx also which problem it was (OpenTelemetry's ``error.type``): not each is a fault."""
+        error_type = problem or "" if status >= 500 else ""
+        self.seconds.labels(method_of(scope), _route(scope), str(status), error_type).observe(seconds)
 
 
 class AnswerAborted(Exception):
@@ -117,7 +121,7 @@ class RequestObserver:
         finally:
             seconds = time.monotonic() - began
             if not is_stream:
-                self._metrics.seconds.labels(method_of(scope), _route(scope), str(status)).observe(seconds)
+                self._metrics.answered(scope, status, scope.get(PROBLEM_SCOPE_KEY), seconds)
             served(scope, status, scope.get(PROBLEM_SCOPE_KEY))
             self._record(scope, status, seconds)
 

@@ -195,7 +195,7 @@ async def test_who_is_turned_away_is_counted_by_the_route_that_they_came_for_and
     metrics = (await client.get("/metrics", headers=SCRAPER)).text
     counted = [line.partition("{")[2] for line in metrics.splitlines() if "_count{" in line and '_code="503"' in line]
     labels = [
-        f'http_request_method="{method}",http_response_status_code="503",http_route="{route}"'
+        f'error_type="overloaded",http_request_method="{method}",http_response_status_code="503",http_route="{route}"'
         for method, _, route in asked
     ]
     assert sorted(counted) == sorted(f"{each}}} {20 * labels.count(each)}.0" for each in set(labels))

@@ -240,7 +240,12 @@ async def test_a_stream_that_ends_with_its_client_is_no_request_that_took_long(k
     app = RequestObserver(answers, metrics=HttpMetrics(registry), new_request_id=lambda: "1")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service.example") as client:
         await client.get("/events")
-    labels = {"http_request_method": "GET", "http_route": "(none)", "http_response_status_code": "200"}
+    labels = {
+        "http_request_method": "GET",
+        "http_route": "(none)",
+        "http_response_status_code": "200",
+        "error_type": "",
+    }
     assert registry.get_sample_value("http_server_request_duration_seconds_count", labels) == counted
 
 

@@ -203,7 +203,9 @@ async def test_asking_first_is_counted_by_its_route(client: httpx.AsyncClient, a
     await preflight(client, "/nowhere", "POST")
     counted = await client.get("/metrics", headers=SCRAPER)
     for route, status, count in (("/releases", 204, 10), ("(none)", 404, 1)):
-        labels = f'http_request_method="OPTIONS",http_response_status_code="{status}",http_route="{route}"'
+        labels = (
+            f'error_type="",http_request_method="OPTIONS",http_response_status_code="{status}",http_route="{route}"'
+        )
         assert f"http_server_request_duration_seconds_count{{{labels}}} {count}.0" in counted.text
 
 

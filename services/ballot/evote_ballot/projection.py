@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import structlog
@@ -135,8 +135,7 @@ async def _apply_ballots(connection: asyncpg.Connection, casts: Sequence[tuple[R
     ]
     if not consistent:
         return
-    admissions = await _admissions(connection, [cast for _, cast, _ in consistent])
-    markers = await _markers(connection, {cast.election_uuid for _, cast, _ in consistent})
+    admissions, markers = await _standing_before(connection, [(record, cast) for record, cast, _ in consistent])
     admitted: list[tuple[Record, BallotAccepted]] = []
     for record, cast, examined in consistent:
         marker = markers.get((cast.election_uuid, record.position.partition))
@@ -184,33 +183,33 @@ def _refused(record: Record, refusal: BeleniosError) -> None:
     _log.warning("not-admitted", rule=refusal.rule, position=record.position)
 
 
-async def _admissions(connection: asyncpg.Connection, casts: Sequence[BallotAccepted]) -> dict[str, Admissions]:
-    """What the tables say of these casts' credentials, by election."""
-    found = {cast.election_uuid: Admissions() for cast in casts}
+async def _standing_before(
+    connection: asyncpg.Connection, casts: Sequence[tuple[Record, BallotAccepted]]
+) -> tuple[dict[str, Admissions], dict[tuple[str, int], int]]:
+    """What the tables say of these casts' credentials, by election, and by election and partition, the place of the
+    first close marker."""
+    admissions = {cast.election_uuid: Admissions() for _, cast in casts}
     rows = await connection.fetch(
         # A lookup in the index for each: a join would read all ballots, planned while they are few.
-        "SELECT found.* FROM unnest($1::text[], $2::text[]) AS asked (election_uuid, credential) CROSS JOIN LATERAL"
-        " (SELECT election_uuid, credential, tracker, number FROM ballots AS b"
-        "  WHERE b.election_uuid = asked.election_uuid AND b.credential = asked.credential OFFSET 0) AS found",
-        [cast.election_uuid for cast in casts],
-        [cast.credential for cast in casts],
+        "SELECT asked.*, tracker, number, (SELECT min(log_offset) FROM close_markers AS m"
+        "  WHERE m.election_uuid = asked.election_uuid AND m.partition = asked.partition) AS closed_at"
+        " FROM unnest($1::text[], $2::integer[], $3::text[]) AS asked (election_uuid, partition, credential)"
+        " LEFT JOIN LATERAL (SELECT tracker, number FROM ballots AS b"
+        "  WHERE b.election_uuid = asked.election_uuid AND b.credential = asked.credential OFFSET 0) AS found ON true",
+        [cast.election_uuid for _, cast in casts],
+        [record.position.partition for record, _ in casts],
+        [cast.credential for _, cast in casts],
     )
+    markers: dict[tuple[str, int], int] = {}
     for row in rows:
-        admissions = found[row["election_uuid"]]
-        admissions.digests.add(digest_of(row["tracker"]))
-        last = admissions.last_numbers.get(row["credential"]) or 0
-        admissions.last_numbers.put(row["credential"], max(last, row["number"]))
-    return found
-
-
-async def _markers(connection: asyncpg.Connection, elections: Iterable[str]) -> dict[tuple[str, int], int]:
-    """By election and partition, the place of the first close marker."""
-    rows = await connection.fetch(
-        "SELECT election_uuid, partition, min(log_offset) AS log_offset FROM close_markers"
-        " WHERE election_uuid = ANY($1) GROUP BY 1, 2",
-        list(elections),
-    )
-    return {(row["election_uuid"], row["partition"]): row["log_offset"] for row in rows}
+        if row["closed_at"] is not None:
+            markers[row["election_uuid"], row["partition"]] = row["closed_at"]
+        if row["tracker"] is not None:
+            found = admissions[row["election_uuid"]]
+            found.digests.add(digest_of(row["tracker"]))
+            last = found.last_numbers.get(row["credential"]) or 0
+            found.last_numbers.put(row["credential"], max(last, row["number"]))
+    return admissions, markers
 
 
 async def _apply_checkpoint(connection: asyncpg.Connection, checkpoint: CheckpointSigned) -> None:

@@ -184,16 +184,14 @@ class Look:
 _FACTS: Final = """
        e.opens_at, e.closes_at, c.credential IS NOT NULL AS is_listed,
        EXISTS (SELECT FROM closed_elections WHERE election_uuid = $1) AS closed,
-       ARRAY(SELECT partition FROM close_markers WHERE election_uuid = $1 GROUP BY 1 ORDER BY 1) AS marked,
-       ARRAY(SELECT min(log_offset) FROM close_markers WHERE election_uuid = $1 GROUP BY partition ORDER BY partition)
-       AS marked_at,
-       ARRAY(SELECT max(partitions) FROM close_markers WHERE election_uuid = $1 GROUP BY partition ORDER BY partition)
-       AS marked_of,
-       o.topics, o.partitions, o.next_offsets,
+       m.marked, m.marked_at, m.marked_of, o.topics, o.partitions, o.next_offsets,
        b.tracker, b.partition, b.log_offset, b.accepted_at, b.number, b.challenge, b.response"""
 _PLACES: Final = """
 FROM (SELECT array_agg(topic) AS topics, array_agg(partition) AS partitions, array_agg(next_offset) AS next_offsets
       FROM consumer_offsets WHERE projection = $3) AS o
+CROSS JOIN (SELECT array_agg(partition) AS marked, array_agg(first) AS marked_at, array_agg(partitions) AS marked_of
+            FROM (SELECT partition, min(log_offset) AS first, max(partitions) AS partitions FROM close_markers
+                  WHERE election_uuid = $1 GROUP BY partition) AS each) AS m
 LEFT JOIN elections AS e ON e.election_uuid = $1
 LEFT JOIN credentials AS c
   ON c.election_uuid = $1 AND c.credential = $2 AND c.credentials_sha256 = e.credentials_sha256
@@ -277,18 +275,14 @@ async def look_and_reserve(
 def _look(election_uuid: str, credential: str, rows: Sequence[asyncpg.Record]) -> Look:
     facts = rows[0]
     places = zip(facts["topics"] or (), facts["partitions"] or (), facts["next_offsets"] or (), strict=True)
+    markers = zip(facts["marked"] or (), facts["marked_at"] or (), facts["marked_of"] or (), strict=True)
     return Look(
         election_uuid,
         credential,
         None if facts["opens_at"] is None else Window(facts["opens_at"], facts["closes_at"], facts["closed"]),
         facts["is_listed"],
         tuple(_admitted(election_uuid, row) for row in rows if row["tracker"] is not None),
-        {
-            partition: CloseMarker(offset, partitions)
-            for partition, offset, partitions in zip(
-                facts["marked"], facts["marked_at"], facts["marked_of"], strict=True
-            )
-        },
+        {partition: CloseMarker(offset, partitions) for partition, offset, partitions in markers},
         {LogPartition(Topic(topic), partition): next_offset for topic, partition, next_offset in places},
     )
 
@@ -314,8 +308,10 @@ async def find_marker(connection: Connection, election_uuid: str, partition: int
 async def check_ciphertexts(connection: Connection, election_uuid: str, tracker: str, digests: Sequence[str]) -> None:
     """Raise ``DuplicateCiphertext`` when another ballot has, or was promised, one of the ciphertexts."""
     taken = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM ciphertexts WHERE election_uuid = $1 AND digest = ANY($2) AND tracker <> $3)"
-        " OR EXISTS (SELECT FROM reservations WHERE election_uuid = $1 AND digest = ANY($2) AND tracker <> $3)",
+        # Counted for each, in the index: asked for any of them, all of the election might be read.
+        "SELECT EXISTS (SELECT FROM unnest($2::text[]) AS d WHERE"
+        " (SELECT count(*) FROM ciphertexts WHERE election_uuid = $1 AND digest = d AND tracker <> $3) > 0"
+        " OR (SELECT count(*) FROM reservations WHERE election_uuid = $1 AND digest = d AND tracker <> $3) > 0)",
         election_uuid,
         list(digests),
         tracker,

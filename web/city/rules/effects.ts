@@ -52,6 +52,7 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteSequencerFlaps: slows("logged"),
   EvoteBallotsUnlogged: stops("logged"),
   EvoteReadBackFails: stops(...WAYS, "accepted"),
+  EvoteCloseUnsettled: slows("accepted"),
   EvotePublishesFail: stops(...WAYS, "accepted", "logged"),
   EvoteCardsCannotBeChecked: stops(...CARDS),
   EvoteRevocationListsEnd: slows(...CARDS),

@@ -126,6 +126,7 @@ export const en: Words = {
     EvoteSequencerFlaps: "Who puts ballots into the log changes again and again",
     EvoteBallotsUnlogged: "Ballots are accepted and do not come into the log",
     EvoteReadBackFails: "Ballots are kept, and voters get no receipt",
+    EvoteCloseUnsettled: "Voters wait to hear whether their ballots came before the close",
     EvotePublishesFail: "What is written is not acknowledged",
     EvoteCardsCannotBeChecked: "Nobody says whether cards are revoked",
     EvoteRevocationListsEnd: "A list of revoked cards ends within 24 hours",

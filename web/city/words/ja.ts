@@ -124,6 +124,7 @@ export const ja = {
     EvoteSequencerFlaps: "票を記録に入れる係が、何度も入れ替わっています",
     EvoteBallotsUnlogged: "受け付けた票が、公開の記録に載っていません",
     EvoteReadBackFails: "票は残りましたが、受付票を出せていません",
+    EvoteCloseUnsettled: "締め切り前に届いた票かどうかを、まだ答えられていません",
     EvotePublishesFail: "書き込みが受け付けられていません",
     EvoteCardsCannotBeChecked: "カードの失効を確かめられません",
     EvoteRevocationListsEnd: "失効リストの期限が 24 時間以内に切れます",

@@ -87,8 +87,8 @@ _BROKER_FLAGS = (
     "-XX:CompileThresholdScaling=3",
 )
 _BROKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-"""The C library keeps what was freed for the thread that did: what each of the JVM's compilers took once would look like
-memory that ballots take."""
+"""The C library keeps what was freed for the thread that did: what each of the JVM's compilers took once would look
+like memory that ballots take."""
 _PROGRAM_FLAGS = (*_JVM_FLAGS, "-XX:TieredStopAtLevel=1")
 """Of what ends at once."""
 

@@ -54,9 +54,18 @@ fuzz-core: $(INSTALLED) ## Changed ballots, archives and records at core and ref
 	  env -u CI FUZZ_TIMES=4 $(RUN) pytest -q -n 0 -k say_the_same --hypothesis-seed=random libs/belenios/tests/test_native.py || exit; \
 	  echo "round $$round: 1,200 ballots, 100 archives and 1,600 times up to three records held against the reference"; done
 
+# Of crates.io, by the locks it brings: ten minutes of one processor, once. `make audit` asks it about advisories as well.
+.PHONY: crates
+.tools/cargo-deny/bin/cargo-deny:
+	@command -v cargo >/dev/null || { echo "make crates builds cargo-deny: install Rust 1.88 or newer" >&2; exit 1; }
+	@nice cargo install --quiet --locked --root .tools/cargo-deny cargo-deny@0.20.2
+
+crates: .tools/cargo-deny/bin/cargo-deny ## Build cargo-deny into .tools, and hold the core's crates to libs/belenios-core/deny.toml: licences, versions, registries
+	@cd libs/belenios-core && ../../.tools/cargo-deny/bin/cargo-deny --locked check --hide-inclusion-graph licenses bans sources
+
 # Not part of `make test`: it needs sources that are not always in reach, and changes its answer while nothing here changes.
 audit: $(INSTALLED) ## Ask what is known against the locked packages: status 1 something, 2 something got no answer (docs/runbooks/supply.md)
-	@$(RUN) python -m evote_local.audit
+	@PATH="$(CURDIR)/.tools/cargo-deny/bin:$$PATH" $(RUN) python -m evote_local.audit
 
 demo: $(INSTALLED) ## Hold a whole mock referendum: make demo [VOTERS=300] [GROUP=Ed25519|BELENIOS-2048]
 	@exec $(RUN) evote-local demo --voters $(VOTERS) --group $(GROUP)

@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parents[3]
 _UV: Final = str(ROOT / ".tools/bin/uv")
 PIP_AUDIT: Final = "pip-audit==2.10.0"
 INSTALL_CARGO_AUDIT: Final = "cargo install --locked cargo-audit"
-INSTALL_CARGO_DENY: Final = "cargo install --locked cargo-deny"
+INSTALL_CARGO_DENY: Final = "make crates"
 WITHIN_S: Final = 1800.0
 """pip-audit asks about one package after the other."""
 NOTHING_KNOWN, SOMETHING_KNOWN, NOT_ANSWERED = 0, 1, 2

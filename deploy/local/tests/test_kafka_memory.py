@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import pytest
-from evote_local.nodes.kafka import _BROKER_FLAGS, HEAP_MB, KafkaNode, _java
+from evote_local.nodes.kafka import HEAP_MB, KafkaNode
 from evote_local.nodes.processes import uses_of_children
 
 pytestmark = pytest.mark.stack
 
+_ARENA: Final = 64 << 20
+"""What glibc sets aside for an arena beside the first, at a multiple of it; what isn't used yet can't be read."""
 
-def test_a_brokers_whole_heap_is_in_memory_when_it_has_started(tmp_path: Path) -> None:
-    node = KafkaNode(tmp_path)
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Its process id."""
+    node = KafkaNode(tmp_path_factory.mktemp("kafka"))
     node.start()
     try:
-        [broker] = [use for use in uses_of_children() if use.pid == node.pid]
+        assert node.pid is not None
+        yield node.pid
     finally:
         node.kill()
+
+
+def test_a_brokers_whole_heap_is_in_memory_when_it_has_started(broker: int) -> None:
+    [use] = [use for use in uses_of_children() if use.pid == broker]
     outside_mb = 40  # classes, code and stacks take no less
-    assert broker.memory_mb > HEAP_MB + outside_mb
+    assert use.memory_mb > HEAP_MB + outside_mb
 
 
-def test_the_java_that_runs_a_broker_gives_back_what_its_compilers_have_freed() -> None:
-    """It is told to ignore what it doesn't know."""
-    told = [_java(), *_BROKER_FLAGS, "-XX:+PrintFlagsFinal", "-version"]
-    said = subprocess.run(told, capture_output=True, text=True, check=True).stdout
-    (line,) = (line.split() for line in said.splitlines() if "TrimNativeHeapInterval" in line)
-    assert line[1:4] == ["TrimNativeHeapInterval", "=", "30000"]
+def test_a_brokers_threads_share_what_they_have_freed(broker: int) -> None:
+    assert not list(_arenas(broker))
+
+
+def _arenas(pid: int) -> Iterator[str]:
+    maps = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    spans = [(*(int(end, 16) for end in line[0].split("-")), line[1]) for line in maps]
+    for (start, end, rights), (begin, behind, others) in pairwise(spans):
+        if rights == "rw-p" and others == "---p" and start % _ARENA == 0 and (begin, behind) == (end, start + _ARENA):
+            yield f"{start:x}"

@@ -21,6 +21,7 @@ from .caching import ConditionalAnswers
 from .clock import Clock, rfc3339, utc_now
 from .contract import describe_problems
 from .cross_origin import AnswersToFront, Preflights
+from .freed import given_back
 from .health import CheckResult, Readiness
 from .in_tens import InTens
 from .observer import HttpMetrics, RequestObserver
@@ -94,7 +95,7 @@ def create_app(
         readiness=readiness,
         title=f"Tsukuba e-Vote: {service_name}",
         version=version,
-        lifespan=_measured(lifespan, LoopLag(registry)),
+        lifespan=_watched(lifespan, LoopLag(registry)),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the client's Host header
@@ -120,15 +121,15 @@ def create_app(
     return app
 
 
-def _measured(lifespan: Lifespan, lag: LoopLag) -> Lifespan:
-    """The service's own lifespan, with the event loop's lag measured while it runs."""
+def _watched(lifespan: Lifespan, lag: LoopLag) -> Lifespan:
+    """The service's own lifespan; while it runs, the event loop's lag is measured and freed memory is given back."""
 
     @asynccontextmanager
-    async def measured(app: FastAPI) -> AsyncIterator[None]:
-        async with lag.measured(), lifespan(app):
+    async def watched(app: FastAPI) -> AsyncIterator[None]:
+        async with lag.measured(), given_back(), lifespan(app):
             yield
 
-    return measured
+    return watched
 
 
 def _health_router(readiness: Readiness, registry: CollectorRegistry, ready: ReadyMetrics, clock: Clock) -> APIRouter:

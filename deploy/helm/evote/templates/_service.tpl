@@ -35,7 +35,9 @@ kind: {{ ternary "StatefulSet" "Deployment" $stateful }}
 metadata:
   {{- include "evote.metadata" . | nindent 2 }}
 spec:
-  replicas: {{ include "evote.replicas" . }}
+  {{- with include "evote.replicas" . }}
+  {{ . }}
+  {{- end }}
   revisionHistoryLimit: 5
   minReadySeconds: 5
   selector:
@@ -120,17 +122,31 @@ spec:
 {{ include "evote.migration" . }}
 {{- end }}
 
-{{/* Scaled by load, as many as run at this moment: left out, a field that an earlier release had would fall to 1. Where an autoscaler
-is there, the number is its own, and another one would be a conflict; it keeps floor and ceiling itself. */}}
+{{/* The line that says how many. Where an autoscaler scales none does: the number is its own, a stored release that has another one
+would stop at a conflict when it is gone back to, and it raises an installation to the floor within seconds. But a number that nobody
+but Helm ever set would fall to 1 with the line (of an earlier release, or where autoscaling is switched on), as would one of a release
+that Helm applies on its own side: those state as many as run. */}}
 {{- define "evote.replicas" -}}
 {{- $own := index .root.Values (include "evote.key" .service) -}}
-{{- $replicas := int $own.replicas -}}
-{{- with $own.autoscaling -}}
-{{- $live := int (dig "spec" "replicas" 0 (lookup "apps/v1" "Deployment" $.root.Release.Namespace (include "evote.name" $))) -}}
-{{- $scaled := lookup "autoscaling/v2" "HorizontalPodAutoscaler" $.root.Release.Namespace (include "evote.name" $) -}}
-{{- $replicas = ternary $live (min (int .max) (max $replicas $live)) (and (gt $live 0) (not (empty $scaled))) -}}
+{{- $there := lookup "apps/v1" "Deployment" .root.Release.Namespace (include "evote.name" .) -}}
+{{- if not $own.autoscaling -}}
+replicas: {{ int $own.replicas }}
+{{- else if $there -}}
+{{- $scales := not (empty (lookup "autoscaling/v2" "HorizontalPodAutoscaler" .root.Release.Namespace (include "evote.name" .))) -}}
+{{- $byServer := false -}}
+{{- $stated := false -}}
+{{- $scaled := false -}}
+{{- range dig "metadata" "managedFields" list $there -}}
+{{- $fields := dig "f:spec" dict (default dict .fieldsV1) -}}
+{{- $byServer = or $byServer (and (eq .operation "Apply") (hasKey $fields "f:selector")) -}}
+{{- $stated = or $stated (hasKey $fields "f:replicas") -}}
+{{- $scaled = or $scaled (and (eq (default "" .subresource) "scale") (hasKey $fields "f:replicas")) -}}
 {{- end -}}
-{{ $replicas }}
+{{- if not (and $scales $byServer (or $scaled (not $stated))) -}}
+{{- $live := int (dig "spec" "replicas" 0 $there) -}}
+replicas: {{ ternary $live (min (int $own.autoscaling.max) (max (int $own.replicas) $live)) (and (gt $live 0) $scales) }}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Whether this service is there for the first time: in an installation, or where a city enables one later. */}}

@@ -85,11 +85,10 @@ _BROKER_FLAGS = (
     # C2's code takes less of a processor than C1's, once it is there. What runs only while a broker starts is not worth
     # its compiling.
     "-XX:CompileThresholdScaling=3",
-    # What compilers have freed stays in the C library, some tens of megabytes, and looks like memory that ballots take:
-    # it is given back every half a minute. Java 18 to 20 can't.
-    "-XX:+IgnoreUnrecognizedVMOptions",
-    "-XX:TrimNativeHeapInterval=30000",
 )
+_BROKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""The C library keeps what was freed for the thread that did: what each of the JVM's compilers took once would look
+like memory that ballots take."""
 _PROGRAM_FLAGS = (*_JVM_FLAGS, "-XX:TieredStopAtLevel=1")
 """Of what ends at once."""
 
@@ -145,6 +144,7 @@ class KafkaNode:
             "Kafka",
             [_java(), *_BROKER_FLAGS, self._classes, "-cp", class_path, "kafka.Kafka", str(properties)],
             log_path=self.log_path,
+            environment={**os.environ, **_BROKER_ENVIRONMENT},
         )
         self._process.wait_until(lambda: is_listening(self.port), timeout_s=timeout_s)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import asyncpg
 from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
+from evote_eventlog.consumer import UNAWAITED_S, UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
+from evote_eventlog.events import Topic
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
@@ -82,7 +83,17 @@ async def running(
     async with pool_when_there(settings.database_url, SCHEMA, readiness, max_size=settings.database_pool_size) as pool:
         producer = EventProducer(kafka, SERVICE, clock, metrics=PublishMetrics(registry))
         projection = BallotProjection()
-        runner = ProjectionRunner(kafka, pool, projection, producer, ProjectionMetrics(registry), round_s=UNHURRIED_S)
+        runner = ProjectionRunner(
+            kafka,
+            pool,
+            projection,
+            producer,
+            ProjectionMetrics(registry),
+            # What people wait for is the checkpoint that covers their ballot. It is there when its replica has rested,
+            # too, and so is the ballot by then, whichever replica has that.
+            round_s=UNAWAITED_S,
+            sooner={Topic.LEDGER: UNHURRIED_S},
+        )
         read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
         reads = Reads(pool)
         verifier = BallotVerifier(settings.workers)

@@ -395,6 +395,12 @@ CASES = (
         {_IN_SYNC: "2x20 _x100", _IN_SYNC.replace("a:1", "b:1"): "_x20 1x100", _IN_RECOVERY: "0x100"},
         {"cluster": "evote-pg"},
     ),
+    Case(  # well: it is away for as long as a new image takes, and another one is primary meanwhile
+        "EvoteStandbyMissing",
+        {_IN_SYNC: "2x20 1x80"},
+        {_IN_SYNC: "2x20 1x15 0x65", _IN_SYNC.replace("a:1", "b:1"): "0x35 2x65"},
+        {"cluster": "evote-pg"},
+    ),
     Case(
         "EvoteArchivingFails",
         *(

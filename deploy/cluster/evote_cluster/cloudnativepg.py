@@ -31,7 +31,16 @@ _SYSTEM: Final = "cnpg-system"
 _MANAGER: Final = "cnpg-controller-manager"
 _BARMAN: Final = "barman-cloud"
 _HEALTHY: Final = "Cluster in healthy state"
-WHEN_LOST: Final = WITHOUT_DATABASE | LED_BY_MANY | {"EvoteNoSynchronousStandby", "EvoteArchivingFails"}
+_ASTRAY: Final = ("forked off current database system timeline", "does not contain minimum recovery point")
+"""What PostgreSQL says of a standby that can't follow the primary any more."""
+_FOLLOWERS: Final = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+WHEN_LOST: Final = frozenset(
+    {
+        *WITHOUT_DATABASE,
+        *LED_BY_MANY,
+        *("EvoteNoSynchronousStandby", "EvoteStandbyMissing", "EvoteArchivingFails"),
+    }
+)
 """The alerts that are right to fire where instances go, one after the other."""
 
 
@@ -109,13 +118,25 @@ def primary(name: str = MAIN) -> str:
 
 
 def wait_healthy(name: str = MAIN, within_s: float = 300) -> None:
-    """Return when every instance is ready, and there is the primary that the operator wants."""
+    """Return when every instance is ready, there is the primary that the operator wants, and all others follow it.
+
+    One that has gone another way is made anew, as docs/runbooks/incidents.md has it.
+    """
 
     def healthy() -> bool:
         told = cluster(name)
         status = told.get("status", {})
-        wanted = (told["spec"]["instances"], _HEALTHY, status.get("targetPrimary"))
-        return wanted == (status.get("readyInstances"), status.get("phase"), status.get("currentPrimary"))
+        leads = status.get("currentPrimary")
+        if not leads or leads != status.get("targetPrimary"):
+            return False
+        try:
+            follow = sql(leads, _FOLLOWERS).split()
+        except nodes.Refused:  # it doesn't run yet
+            return False
+        for one in {pod.removeprefix("pod/") for pod in pods(name)} - {leads, *follow}:
+            _make_anew_if_astray(one)
+        all_there = (told["spec"]["instances"], _HEALTHY) == (status.get("readyInstances"), status.get("phase"))
+        return all_there and len(follow) == told["spec"]["instances"] - 1
 
     nodes.until(healthy, f"all instances of {name} are ready", within_s)
 
@@ -185,6 +206,18 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
     """As Kubernetes has it."""
     found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", KIND, name, "-o", "json"))
     return found
+
+
+def _make_anew_if_astray(instance: str) -> None:
+    """With a volume of its own, of the primary."""
+    words = ("-n", NAMESPACE, "logs", instance, "-c", "postgres", "--since=20s")
+    try:
+        said = nodes.kubectl(*words)
+    except nodes.Refused:  # it doesn't run
+        return
+    if any(word in said for word in _ASTRAY):
+        nodes.kubectl("-n", NAMESPACE, "delete", f"pvc/{instance}", f"pod/{instance}", "--wait=false")
+        print(f"{instance} had gone another way than its primary, and is made anew", flush=True)
 
 
 def _fence(name: str, instances: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ _RELOADER: Final = "--prometheus-config-reloader"
 _THRESHOLD: Final = re.compile(r"\s*(?:==|!=|<=|>=|<|>)\s*[\d.]+(?:\s*\*\s*[\d.]+)*$")
 FOREIGN: Final = re.compile(r"\b(?:cnpg|barman)_\w+")
 _NO_STANDBY: Final = "EvoteNoSynchronousStandby"
-OF_DATABASES: Final = (_NO_STANDBY, "EvoteArchivingFails", "EvoteBackupOld")
+OF_DATABASES: Final = (_NO_STANDBY, "EvoteStandbyMissing", "EvoteArchivingFails", "EvoteBackupOld")
 UNREADY: Final = "EvoteServiceUnready"
 WATCHDOG: Final = "EvoteWatchdog"
 _NOBODY_LEADS: Final = "EvoteSequencersNotOne"
@@ -234,7 +234,7 @@ def unexplained(fired: set[str], explained: frozenset[str]) -> list[str]:
 def drilled(databases: Sequence[str]) -> frozenset[str]:
     """What :meth:`Watch.drill` lets fire."""
     leaderless = {_NOBODY_LEADS, "EvoteServiceAbsent", "EvoteMonitorBlind", "EvoteBallotsUnlogged", "EvoteLoggedLate"}
-    return frozenset({_NO_STANDBY} if databases else leaderless)
+    return frozenset({_NO_STANDBY, "EvoteStandbyMissing"} if databases else leaderless)
 
 
 def rules_of_the_chart() -> set[str]:

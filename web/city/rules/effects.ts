@@ -73,6 +73,7 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteKafkaUnderMinIsr: stops(...WAYS, "accepted", "logged"),
   // Whoever has a credential casts: Kafka keeps ballots. Releases wait for PostgreSQL.
   EvoteNoSynchronousStandby: stops(...WAYS),
+  EvoteStandbyMissing: nobody,
   EvoteArchivingFails: nobody,
   EvoteBackupOld: nobody,
   EvoteCertificateEnds: nobody,

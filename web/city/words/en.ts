@@ -146,6 +146,7 @@ export const en: Words = {
     EvoteChainUnread: "The log can't be compared with a chain",
     EvoteKafkaUnderMinIsr: "Too few copies of the records (Kafka): no writes",
     EvoteNoSynchronousStandby: "The database has no standby",
+    EvoteStandbyMissing: "The database has a standby less",
     EvoteArchivingFails: "The database isn't archived",
     EvoteBackupOld: "The database has no backup of the last day",
     EvoteCertificateEnds: "A certificate ends within three days",

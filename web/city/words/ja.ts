@@ -144,6 +144,7 @@ export const ja = {
     EvoteChainUnread: "外部の台帳と見比べられません",
     EvoteKafkaUnderMinIsr: "記録（Kafka）の複製が足りず、書き込めません",
     EvoteNoSynchronousStandby: "データベースの予備がありません",
+    EvoteStandbyMissing: "データベースの予備が一つ減っています",
     EvoteArchivingFails: "データベースの控えを取れていません",
     EvoteBackupOld: "データベースの控えが 1 日以上ありません",
     EvoteCertificateEnds: "証明書の期限が 3 日以内に切れます",

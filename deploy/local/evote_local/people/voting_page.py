@@ -20,6 +20,7 @@ VOTED_IN_DOUBT: Final = "投票できたか、まだ分かりません"
 """What each title begins with until there is a receipt, and after a close before which a ballot had no answer."""
 _WITHIN_MS: Final = 180_000
 """However busy the machine is; the limit only ends what has failed."""
+_BETWEEN_LOOKS_MS: Final = 100
 
 
 class Desk(Protocol):
@@ -239,11 +240,17 @@ class VotingPage:
         return self.tab.locator(".tracker").inner_text()
 
     def let_minutes_pass_until(self, heading: str) -> None:
-        """Wait for a heading; each look moves the clock that the tab was given (``clock.install``) by a minute."""
+        """Wait for a heading; each look moves the clock that the tab was given (``clock.install``) by a minute.
+
+        Raises Playwright's ``TimeoutError`` where a day of the page doesn't bring it.
+        """
         awaited = self.tab.get_by_role("heading", name=heading)
-        while not awaited.is_visible():
+        for _ in range(_WITHIN_MS // _BETWEEN_LOOKS_MS):
+            if awaited.is_visible():
+                return
             self.tab.clock.fast_forward(60_000)
-            self.tab.wait_for_timeout(100)
+            self.tab.wait_for_timeout(_BETWEEN_LOOKS_MS)
+        awaited.wait_for(timeout=1)
 
     def vote_by_phone(self, name: str, label: str) -> str:
         """All of it, with the card of this name, from the election's page to the receipt; the tracker."""

@@ -266,7 +266,7 @@ bench-verify: $(INSTALLED) ## Ballots per second beside belenios-tool and sirona
 
 .PHONY: bench-verify-growth belenios-tool
 bench-verify-growth: SIZES := 10000 100000
-bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and half an hour: make bench-verify-growth [SIZES="10000 100000"]
+bench-verify-growth: $(INSTALLED) ## Archives of growing size; a million ballots take 6 GB and ten minutes: make bench-verify-growth [SIZES="10000 100000"]
 	@$(RUN) python -m benchmarks.bench_verify --grow $(SIZES)
 
 belenios-tool: ## Debian 13's belenios-tool, which knows Ed25519, beside this machine's: .cache/belenios-tool/belenios-tool

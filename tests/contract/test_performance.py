@@ -253,7 +253,7 @@ def test_a_run_without_a_work_is_kept_only_with_a_reason_which_the_document_show
 def test_no_figure_is_typed_by_hand_any_more_but_those_of_three_old_runs() -> None:
     """What is taken anew leaves the list, and nothing comes to it."""
     recorded = {path.stem for path in performance.RUNS.glob("*.json") if performance.read_run(path).kind == "recorded"}
-    assert recorded == {"fabric", "face-http", "public-pages"}
+    assert recorded == {"fabric", "public-pages"}
 
 
 @pytest.mark.parametrize(

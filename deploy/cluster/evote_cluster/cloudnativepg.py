@@ -31,8 +31,10 @@ _SYSTEM: Final = "cnpg-system"
 _MANAGER: Final = "cnpg-controller-manager"
 _BARMAN: Final = "barman-cloud"
 _HEALTHY: Final = "Cluster in healthy state"
-_ASTRAY: Final = ("forked off current database system timeline", "does not contain minimum recovery point")
-"""What PostgreSQL says of a standby that can't follow the primary any more."""
+_ASTRAY: Final = "forked off current database system timeline"
+"""What PostgreSQL says of a standby that can't follow the primary any more, and runs on."""
+_AHEAD: Final = "does not contain minimum recovery point"
+"""What it says where the primary lacks what this standby has."""
 _FOLLOWERS: Final = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
 WHEN_LOST: Final = frozenset(
     {
@@ -120,7 +122,8 @@ def primary(name: str = MAIN) -> str:
 def wait_healthy(name: str = MAIN, within_s: float = 300) -> None:
     """Return when every instance is ready, there is the primary that the operator wants, and all others follow it.
 
-    One that has gone another way is made anew, as docs/runbooks/incidents.md has it.
+    One that has gone another way is made anew, as docs/runbooks/incidents.md has it. Raises :class:`Missing` where the
+    primary is the one that has: then what was committed is lost.
     """
 
     def healthy() -> bool:
@@ -209,13 +212,15 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
 
 
 def _make_anew_if_astray(instance: str) -> None:
-    """With a volume of its own, of the primary."""
+    """Delete an instance that says so, with its volume: the operator makes another one of the primary."""
     words = ("-n", NAMESPACE, "logs", instance, "-c", "postgres", "--since=20s")
     try:
         said = nodes.kubectl(*words)
     except nodes.Refused:  # it doesn't run
         return
-    if any(word in said for word in _ASTRAY):
+    if _AHEAD in said:
+        raise Missing(f"{instance} has what its primary lacks: what was committed is lost")
+    if _ASTRAY in said:
         nodes.kubectl("-n", NAMESPACE, "delete", f"pvc/{instance}", f"pod/{instance}", "--wait=false")
         print(f"{instance} had gone another way than its primary, and is made anew", flush=True)
 

@@ -341,8 +341,7 @@ DEPENDENCIES = Board(
             Panel(
                 "PostgreSQL: age of the newest base backup",
                 _one(
-                    "time() - max by (cluster) "
-                    "(barman_cloud_cloudnative_pg_io_last_available_backup_timestamp > 0)",
+                    "time() - max by (cluster) (barman_cloud_cloudnative_pg_io_last_available_backup_timestamp > 0)",
                     "{{cluster}}",
                 ),
                 "s",

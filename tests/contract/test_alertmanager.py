@@ -1,4 +1,4 @@
-"""Whom alerts reach by ``deploy/monitoring/alertmanager.example.yml``: Debian's Alertmanager delivers to addresses of ours."""
+"""Whom alerts reach by ``deploy/monitoring/alertmanager.example.yml``: Debian's Alertmanager delivers to ours."""
 
 from __future__ import annotations
 
@@ -136,6 +136,7 @@ def _fired(name: str, **labels: str) -> Mapping[str, Any]:
     return {"labels": own, "annotations": rule["annotations"]}
 
 
+@pytest.mark.slow
 def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_does_not(
     alertmanager: str, desk: _Desk
 ) -> None:
@@ -153,7 +154,11 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
     ]
     httpx.post(f"{alertmanager}/api/v2/alerts", json=[*held_back, *told]).raise_for_status()
     wanted = {
-        "page": {("EvoteServiceAbsent", "auth"), ("EvoteServiceAbsent", "ledger-anchor"), ("EvoteServiceUnready", "ballot")},
+        "page": {
+            ("EvoteServiceAbsent", "auth"),
+            ("EvoteServiceAbsent", "ledger-anchor"),
+            ("EvoteServiceUnready", "ballot"),
+        },
         "ticket": {("EvoteReplicaUnready", "ballot")},
         "heartbeat": {("EvoteWatchdog", "")},
     }

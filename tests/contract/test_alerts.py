@@ -271,7 +271,12 @@ CASES = (
     Case(  # well: a drain whose replica has its disk back in time, and an upgrade with one more for a while
         "EvoteReplicasMissing",
         {_floor("ballot"): "2x100", _of("ballot"): "1x100", _of("ballot", "b:1"): "1x10 _x90"},
-        {_floor("ballot"): "2x100", _of("ballot"): "1x100", _of("ballot", "b:1"): "1x10 _x30 1x60", _of("ballot", "c:1"): "1x10 _x90"},
+        {
+            _floor("ballot"): "2x100",
+            _of("ballot"): "1x100",
+            _of("ballot", "b:1"): "1x10 _x30 1x60",
+            _of("ballot", "c:1"): "1x10 _x90",
+        },
         {"service": "ballot"},
         at="20m",
     ),

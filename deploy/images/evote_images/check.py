@@ -2,8 +2,8 @@
 nobody writes.
 
 It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
-repository's; nginx reads a front's configuration, serves its page and tells Prometheus of itself; each of the operators' programs says how it is
-used, and the Collector takes its configuration. With ``--twice`` each is built
+repository's; nginx reads a front's configuration, serves its page and tells Prometheus of itself; each of the
+operators' programs says how it is used, and the Collector takes its configuration. With ``--twice`` each is built
 a second time, in a folder and on a root of its own, and has to have the same digest.
 """
 

@@ -1,4 +1,4 @@
-"""What an edge answers for a service it has lost: whoever is told so asks again, and the run has failed all the same."""
+"""What an edge answers for a service that it lost: whoever is told so asks again, and the run has failed."""
 
 from __future__ import annotations
 

@@ -214,8 +214,8 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
 def _holds(last: str, segment: str) -> bool:
     """Whether an archive whose last file is this has a segment of the log: timeline, then its place in it.
 
-    Of another timeline nothing follows, nor of what is named like a segment and is none: the ``.partial`` one in which a
-    timeline ended, a ``.backup``, a ``.history``.
+    Of another timeline nothing follows, nor of what is named like a segment and is none: the ``.partial`` one in which
+    a timeline ended, a ``.backup``, a ``.history``.
     """
     return last.isalnum() and last[:8] == segment[:8] and last >= segment
 

@@ -615,7 +615,11 @@ def test_officers_sign_the_very_bytes_that_the_front_serves(front: str, tmp_path
     # And so the manifest that was signed is served as it was signed.
     signed = tmp_path / "manifest.json"
     signed.write_text(manifest.text, "utf-8")
-    with_it = of_kind(rendered("city-240k", "--set-file", f"{front}.manifest={signed}"), "ConfigMap")[f"evote-{front}"]
+    values = tmp_path / "manifests.yaml"
+    subprocess.run(
+        [sys.executable, "-m", "evote_chart.front_manifests", str(values), f"{front}={signed}"], check=True
+    )
+    with_it = of_kind(rendered("city-240k", "--values", str(values)), "ConfigMap")[f"evote-{front}"]
     assert with_it["data"]["manifest.json"] == manifest.text
     assert with_it["data"]["config.json"] == served
 

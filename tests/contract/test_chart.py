@@ -86,7 +86,9 @@ def test_a_profile_holds_sizes_alone_and_a_city_no_size() -> None:
 
 def test_every_command_on_a_release_is_given_all_of_its_values() -> None:
     """Helm begins with the chart's own values each time: a list that one command leaves out isn't served any more."""
-    told = {name: (ROOT / name).read_text("utf-8") for name in ("docs/runbooks/kubernetes.md", "docs/runbooks/backup.md")}
+    told = {
+        name: (ROOT / name).read_text("utf-8") for name in ("docs/runbooks/kubernetes.md", "docs/runbooks/backup.md")
+    }
     commands = [command for name, text in told.items() for command in commands_of(name, text) if command.whole]
     releases = [command for command in commands if command.words[:2] in (("helm", "install"), ("helm", "upgrade"))]
     # What nobody votes at has no signed fronts.

@@ -17,9 +17,10 @@ from typing import Final
 from evote_local.people.observed import is_no_voters, is_the_citys
 
 from .arrivals import IDLE_BEHIND, PROFILES, Phase, Plan
+from .cautions import LATEST_ARRIVAL_S
 from .crowd import ANCHORED, CAST, LOGGED
 from .figures import Figures, PhaseFigures, Run
-from .rush import ATTEMPTS
+from .rush import ATTEMPTS, DUE
 
 IDLE, RELEASES, STEADY, CROWDED = "idle", "releases", "steady", "crowded"
 _MEMORY: Final = "memory of "
@@ -123,7 +124,7 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
         yield Goal(f"a ballot, {processes}", 6, ballot, "ms of a processor")
     yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
     rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
-    yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
+    yield Goal(f"{rush}: accepted, {DUE}, p99", 2000, crowded.due.p99_ms, "ms")
     yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "attempts")
     yield Goal(f"gave up after {ATTEMPTS} attempts", 0, figures.gave_up, "ballots")
     yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
@@ -136,12 +137,12 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
 
 def _of_client(figures: Figures) -> Goal:
     """One that is late measures itself, and needs a machine of its own."""
-    return Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
+    return Goal("the client's own latest arrival", LATEST_ARRIVAL_S * 1000, figures.latest_arrival_s * 1000, "ms late")
 
 
 def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
-    yield Goal(f"{rate}: POST of the ballot, p95", 60, phase.post.p95_ms, "ms")
-    yield Goal(f"{rate}: POST of the ballot, p99", 150, phase.post.p99_ms, "ms")
+    yield Goal(f"{rate}: {DUE}, p95", 60, phase.due.p95_ms, "ms")
+    yield Goal(f"{rate}: {DUE}, p99", 150, phase.due.p99_ms, "ms")
     yield Goal(f"{rate}: not accepted at once", 0, phase.planned - phase.accepted_at_once, "ballots")
 
 

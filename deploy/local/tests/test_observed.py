@@ -5,10 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from evote_local.nodes.processes import ChildProcess, Use, name_child, uses_of_children
-from evote_local.people.observed import Bounds, Fault, Observed, Seen, Used, is_no_voters, is_the_citys, read_observed
+from evote_local.nodes.processes import ChildProcess, Use, cpu_of_others_s, name_child, uses_of_children
+from evote_local.people.observed import (
+    Bounds,
+    Fault,
+    Machine,
+    Observed,
+    Seen,
+    Used,
+    is_no_voters,
+    is_the_citys,
+    read_observed,
+)
 from evote_local.referendum.watching import used_by
 
 _SPENDS = """
@@ -45,15 +56,29 @@ def test_a_child_that_was_started_otherwise_has_the_name_that_it_was_given() -> 
         child.communicate(b"\n")
 
 
+def test_what_this_process_and_its_children_use_is_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = SimpleNamespace(user=5000.0, nice=10.0, system=100.0, steal=5.0, idle=9000.0, iowait=70.0)
+    monkeypatch.setattr("psutil.cpu_times", lambda: machine)
+    before = cpu_of_others_s([])
+    assert 4000 < before < 5115, "what this process has done is taken off, and a processor that waits does nothing"
+    subprocess.run([sys.executable, "-c", _SPENDS.partition("print")[0]], check=True)
+    ended = cpu_of_others_s([])
+    assert ended <= before - 0.3, "nor is what a child used that has ended"
+    assert cpu_of_others_s([Use("auth", 1, 7.0, 0.0, 0.0, 1)]) <= ended - 7
+    machine.steal += 2
+    assert cpu_of_others_s([]) > ended, "another machine's"
+
+
 def test_the_file_keeps_each_look_and_the_last_word_on_each_fault(tmp_path: Path) -> None:
     bounded = Used(2.0, 3.0, 5, 6.0, Bounds(7, 8.0))
-    path, look = tmp_path / "observed", Seen(1.0, {"tally": Used(2.0, 3.0), "PostgreSQL": bounded}, {"tally": 4.0})
+    path, processes = tmp_path / "observed", {"tally": Used(2.0, 3.0), "PostgreSQL": bounded}
+    look, alone = Seen(1.0, processes, {"tally": 4.0}, Machine(2, 5.0)), Seen(2.0, {})
     with path.open("w") as file:
         observed = Observed(file)
-        for what in (look, Fault("Kafka", 2.0, None), Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)):
+        for what in (look, alone, Fault("Kafka", 2.0, None), Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)):
             observed.add(what)
         file.write('{"at": 5')  # the writer is at it
-    assert read_observed(path) == ([look], [Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)])
+    assert read_observed(path) == ([look, alone], [Fault("Kafka", 2.0, 9.0), Fault("Kafka", 20.0, None)])
 
 
 def test_what_processes_share_is_memory_like_any_other_where_no_setting_bounds_it() -> None:

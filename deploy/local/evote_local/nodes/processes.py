@@ -185,6 +185,18 @@ def uses_of_children() -> list[Use]:
     return found
 
 
+def cpu_of_others_s(children: Sequence[Use]) -> float:
+    """What the machine's processors have done since it started for neither this process nor its ``children``.
+
+    In seconds of a processor; with what a hypervisor gave to other machines, and without interrupts, most of which are
+    the children's own (proc_stat(5)).
+    """
+    machine = psutil.cpu_times()
+    # Of this process also what children used that have ended.
+    own = sum(psutil.Process().cpu_times()[:4]) + sum(child.cpu_s for child in children)
+    return float(machine.user + machine.nice + machine.system + machine.steal - own)
+
+
 def name_child(pid: int, name: str) -> None:
     """Say what a child is that was started otherwise."""
     _names[pid] = name

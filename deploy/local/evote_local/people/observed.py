@@ -48,6 +48,15 @@ class Used:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """All processors of the machine."""
+
+    cores: int
+    others_cpu_s: float
+    """What they have done since it started for none of the processes that are looked at, in seconds of a processor."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """One look at all processes. ``at`` is of the machine's monotonic clock, in seconds."""
 
@@ -55,6 +64,7 @@ class Seen:
     processes: Mapping[str, Used]
     lag: Mapping[str, float] = field(default_factory=dict)
     """Records that each service's projections have still to apply; of those that told."""
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,9 @@ def _lines(path: Path) -> Iterator[Seen | Fault]:
                 yield Fault(**said)
             else:
                 processes = {name: _used(**used) for name, used in said["processes"].items()}
-                yield Seen(said["at"], processes, said["lag"])
+                machine = said["machine"]
+                yield Seen(said["at"], processes, said["lag"], machine and Machine(**machine))
 
 
 def _used(bounds: Mapping[str, Any] | None, **used: Any) -> Used:
-    return Used(**used, bounds=None if bounds is None else Bounds(**bounds))
+    return Used(**used, bounds=bounds and Bounds(**bounds))

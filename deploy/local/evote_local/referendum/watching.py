@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 import time
@@ -15,8 +16,8 @@ import asyncpg
 import httpx
 from evote_platform.database import SESSIONS_PLANNED
 
-from ..nodes.processes import Use, uses_of_children
-from ..people.observed import Bounds, Observed, Seen, Used
+from ..nodes.processes import Use, cpu_of_others_s, uses_of_children
+from ..people.observed import Bounds, Machine, Observed, Seen, Used
 from ..stack.stack import Stack
 
 _LAG = re.compile(r"^evote_projection_lag_records\{[^}]*\} (\S+)$", re.MULTILINE)
@@ -58,7 +59,9 @@ class Watcher:
         with httpx.Client(headers=headers, timeout=_ANSWERS_WITHIN_S) as client:
             due = time.monotonic()
             while True:
-                self._observed.add(Seen(time.monotonic(), self._used(uses_of_children()), self._lag(client)))
+                at, uses = time.monotonic(), uses_of_children()
+                machine = Machine(os.cpu_count() or 1, cpu_of_others_s(uses))
+                self._observed.add(Seen(at, self._used(uses), self._lag(client), machine))
                 due += self._every_s
                 if self._ended.wait(max(0.0, due - time.monotonic())):
                     return

@@ -116,4 +116,4 @@ def _lines(path: Path) -> Iterator[Seen | Fault]:
 
 
 def _used(bounds: Mapping[str, Any] | None, **used: Any) -> Used:
-    return Used(**used, bounds=bounds and Bounds(**bounds))
+    return Used(**used, bounds=Bounds(**bounds) if bounds else None)

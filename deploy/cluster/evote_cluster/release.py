@@ -83,7 +83,11 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "environment": "production",
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
-        "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
+        "hosts": {
+            key: {"name": name, "tlsSecret": f"{key}-tls"}
+            for key, name in HOSTS.items()
+            if key != "biometric" or "biometric" in images
+        },
         "edge": {"kind": "gateway", "className": edge.CLASS},
         "network": {"edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}]},
         "city": {"authority": "模擬市選挙管理委員会", "helpdesk": "模擬市選挙管理委員会\n電話 000-000-0000"},
@@ -122,7 +126,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
 
 def _biometric(image: Bundle | None) -> dict[str, Any]:
     if image is None:
-        return {"enabled": False, "image": {"repository": "evote.local/none", "digest": f"sha256:{'0' * 64}"}}
+        return {"enabled": False}
     # One: what it computes two processors are busy with.
     return {"enabled": True, "replicas": 1, "image": image_of(image), "resources": _FACES}
 

@@ -77,7 +77,8 @@ class Hosts(_Values):
     board: Host
     """The public pages."""
     auth: Host
-    biometric: Host
+    biometric: Host | None = None
+    """With ``biometric.enabled``."""
     ballot: Host
     log: Host
     """ledger-anchor: the public log."""
@@ -123,6 +124,31 @@ class Network(_Values):
     """CloudNativePG's operator, which asks the database's instances how they are."""
 
 
+class Toleration(_Values):
+    """A taint of machines that pods bear."""
+
+    key: str | None = None
+    """None, with ``Exists``: every taint."""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """None: all three."""
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+    """With ``NoExecute``: how long; None: for ever."""
+
+
+class Scheduling(_Values):
+    """Where pods stand and who goes first, of all pods of the release, Kafka's and PostgreSQL's included."""
+
+    node_selector: Labels
+    """Labels that a machine must have."""
+    tolerations: tuple[Toleration, ...]
+    """Taints that keep others off those machines."""
+    priority_class_name: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    """A PriorityClass that the cluster has: who is put off a machine that is short of memory, and who waits; empty: the
+    cluster's default."""
+
+
 class Edge(_Values):
     """How the names are led to the services."""
 
@@ -164,8 +190,7 @@ class BallotAutoscaling(Autoscaling):
     takes an adapter for metrics of one's own: while it can't be read, no replica is taken away."""
 
 
-class _Service(_Values):
-    image: Image
+class _Replicas(_Values):
     replicas: Replicas
     """The floor, also with autoscaling: fixed for the voting day."""
     database_pool_size: PoolSize
@@ -173,6 +198,10 @@ class _Service(_Values):
     resources: Resources
     egress: tuple[Egress, ...]
     """Whom it asks outside, such as revocation's responders, a network token, witnesses or chains."""
+
+
+class _Service(_Replicas):
+    image: Image
 
 
 def _own(service: str) -> type[BaseModel]:
@@ -225,9 +254,11 @@ class Auth(_Service):
     token_client: TokenClient | None = None
 
 
-class Biometric(_Service):
+class Biometric(_Replicas):
     enabled: bool
     """Whether faces are verified at all."""
+    image: Image | None = None
+    """With ``enabled``."""
     autoscaling: Autoscaling | None = None
     settings: BiometricOwn
     """Further settings; what isn't here is the service's own default."""
@@ -434,6 +465,12 @@ class CloudNativePG(_Values):
     """Each commit waits for a standby."""
     storage: Storage | None = None
     resources: Resources | None = None
+    parameters: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")], str],
+        Field(json_schema_extra={"additionalProperties": False}),
+    ]
+    """Settings of PostgreSQL, each as text, such as ``work_mem: 16MB``; the profiles set those of its memory. Not the
+    chart's own: ``max_connections`` is ``postgresql.maxConnections``, and nobody chooses what a commit waits for."""
     backup: ObjectStore | None = None
     """None: no backups."""
     recovery: Recoveries | None = None
@@ -534,6 +571,7 @@ class Values(_Values):
     trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]
     """``EVOTE_TRUSTED_PROXIES``: the edge's addresses, as pods see them."""
     image_pull_secrets: tuple[Name, ...]
+    scheduling: Scheduling
     hosts: Hosts
     edge: Edge
     network: Network

@@ -388,6 +388,47 @@ def test_the_owner_of_a_schema_is_known_to_its_migration_alone() -> None:
         assert owners == expected
 
 
+def test_every_pod_stands_where_the_city_says_and_goes_before_whom_it_says(tmp_path: Path) -> None:
+    borne = [{"key": "evote", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}]
+    file = tmp_path / "scheduling.yaml"
+    scheduling = {"nodeSelector": {"evote.example/vote": "yes"}, "tolerations": borne, "priorityClassName": "vote"}
+    file.write_text(yaml.safe_dump({"scheduling": scheduling}))
+    resources = rendered("city-240k", "--values", str(file))
+    tests = [pod["spec"] for pod in of_kind(resources, "Pod").values()]
+    own = [template["spec"] for template in pods(resources).values()]
+    assert len(own) == 2 * len(SERVICES) + 3
+    for spec in (*own, *tests):
+        assert {name: spec[name] for name in scheduling} == scheduling
+    for cluster in of_kind(resources, "Cluster").values():
+        affinity = cluster["spec"]["affinity"]
+        assert (affinity["nodeSelector"], affinity["tolerations"]) == (scheduling["nodeSelector"], borne)
+        assert cluster["spec"]["priorityClassName"] == "vote"
+    (kafka,) = of_kind(resources, "Kafka").values()
+    pools = of_kind(resources, "KafkaNodePool").values()
+    for strimzi in (kafka["spec"]["entityOperator"], *(pool["spec"] for pool in pools)):
+        pod = strimzi["template"]["pod"]
+        (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        assert term == {"matchExpressions": [{"key": "evote.example/vote", "operator": "In", "values": ["yes"]}]}
+        assert (pod["tolerations"], pod["priorityClassName"]) == (borne, "vote")
+    assert not kubeconform(resources).returncode
+    plain = json.dumps(rendered("city-240k"))
+    assert not [name for name in ("nodeSelector", "tolerations", "priorityClassName") if f'"{name}"' in plain]
+
+
+def test_a_service_that_is_not_run_is_not_named_anywhere(tmp_path: Path) -> None:
+    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}}
+    file = tmp_path / "without.yaml"
+    file.write_text(yaml.safe_dump({**named, "biometric": {"enabled": False, "image": None}}))
+    resources = rendered("city-240k", "--values", str(file))
+    served = of_kind(resources, "ConfigMap")["evote-resident"]["data"]
+    assert set(json.loads(served["config.json"])["services"]) == {"auth", "ballot", "log", "tally"}
+    assert json.loads(served["config.json"])["code_key"] is None
+    # Where its name is left in the city's file, the page is told of it no more than before.
+    left = of_kind(rendered("city-240k", "--set", "biometric.enabled=false"), "ConfigMap")["evote-resident"]["data"]
+    assert left == served
+    assert not [name for name in ("face.city.example", "evote-biometric") if name in json.dumps(resources)]
+
+
 # --- arrows ---
 
 # Who stands outside of the release, by labels of namespace and pod; addresses by themselves.
@@ -617,7 +658,9 @@ def test_officers_sign_the_very_bytes_that_the_front_serves(front: str, tmp_path
     # And so the manifest that was signed is served as it was signed.
     signed = tmp_path / "manifest.json"
     signed.write_text(manifest.text, "utf-8")
-    with_it = of_kind(rendered("city-240k", "--set-file", f"{front}.manifest={signed}"), "ConfigMap")[f"evote-{front}"]
+    values = tmp_path / "manifests.yaml"
+    subprocess.run([sys.executable, "-m", "evote_chart.front_manifests", str(values), f"{front}={signed}"], check=True)
+    with_it = of_kind(rendered("city-240k", "--values", str(values)), "ConfigMap")[f"evote-{front}"]
     assert with_it["data"]["manifest.json"] == manifest.text
     assert with_it["data"]["config.json"] == served
 
@@ -693,6 +736,21 @@ def test_a_commit_of_the_databases_is_on_two_machines() -> None:
         assert cluster["spec"]["plugins"][0]["isWALArchiver"] is True
         # The operator's webhook refuses an image without a tag that it reads a release in.
         assert re.fullmatch(r"registry\.city\.example/[a-z/-]+:15@sha256:[0-9a-f]{64}", cluster["spec"]["imageName"])
+
+
+@pytest.mark.parametrize("profile", ["city-240k", "referendum-10k"])
+def test_the_databases_know_how_much_memory_is_kept_for_them(profile: str) -> None:
+    units = {"MB": 2**20, "GB": 2**30, "Mi": 2**20, "Gi": 2**30}
+    for cluster in of_kind(rendered(profile), "Cluster").values():
+        memory, shared, cached = (
+            int(text[:-2]) * units[text[-2:]]
+            for text in (
+                cluster["spec"]["resources"]["requests"]["memory"],
+                cluster["spec"]["postgresql"]["parameters"]["shared_buffers"],
+                cluster["spec"]["postgresql"]["parameters"]["effective_cache_size"],
+            )
+        )
+        assert (4 * shared, 4 * cached) == (memory, 3 * memory)
 
 
 def test_faces_have_an_archive_apart_that_is_kept_as_long_as_is_said_of_faces() -> None:

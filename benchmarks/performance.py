@@ -166,7 +166,9 @@ def markdown(blocks: Sequence[Any]) -> Iterator[str]:
 def _goals(figures: dict[str, Any]) -> Iterator[str]:
     phases = {phase["name"]: phase for phase in figures["phases"]}
     steady = phases[STEADY]
-    grown = growth_by_process(steady["memory_mb"], steady["accepted"])
+    # Older runs didn't tell what settings bound from what they don't.
+    processes = {name: one["processes"] for name, one in steady.get("bounded", {}).items()}
+    grown = growth_by_process(steady["memory_mb"], steady["accepted"], processes)
     yield ""
     yield from _cautions(figures)
     rows = [

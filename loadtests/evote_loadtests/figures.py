@@ -6,13 +6,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from evote_local.people.latencies import percentiles
-from evote_local.people.observed import Fault, Seen, is_the_citys
+from evote_local.people.observed import Bounds, Fault, Seen, is_the_citys
 
 from .arrivals import IDLE_BEHIND, WITH_JUNK, WITHOUT_JUNK, Phase, Plan
 from .cautions import Others, cautions
@@ -47,6 +47,15 @@ class Waited:
 
 
 @dataclass(frozen=True)
+class Bounded:
+    """What settings bound of a server, at each look."""
+
+    bounds: Bounds
+    processes: Sequence[int]
+    shared_mb: Sequence[float]
+
+
+@dataclass(frozen=True)
 class PhaseFigures:
     """A part of a run. What is not a number was not measured."""
 
@@ -76,6 +85,8 @@ class PhaseFigures:
     """Of each process, at each look."""
     due: Waited
     """From the planned moment, as :data:`~.rush.DUE`; of a rush alone."""
+    bounded: Mapping[str, Bounded] = field(default_factory=dict)
+    """Of servers that settings bound."""
 
     @property
     def planned_per_s(self) -> float:
@@ -231,7 +242,17 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
             for name in dict.fromkeys(name for seen in looks for name in seen.processes)
         },
         due=_waited([sample for sample in samples if sample.name == DUE]),
+        bounded=_bounded(looks),
     )
+
+
+def _bounded(looks: Sequence[Seen]) -> Mapping[str, Bounded]:
+    bounds = {name: used.bounds for seen in looks for name, used in seen.processes.items() if used.bounds}
+    found = {name: [seen.processes[name] for seen in looks if name in seen.processes] for name in bounds}
+    return {
+        name: Bounded(bounds[name], [used.processes for used in each], [round(used.shared_mb, 1) for used in each])
+        for name, each in found.items()
+    }
 
 
 def _behind(run: Run) -> Iterator[Phase]:

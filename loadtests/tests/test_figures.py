@@ -13,11 +13,21 @@ from evote_loadtests.arrivals import IDLE_BEHIND, Phase, Plan
 from evote_loadtests.cautions import Others
 from evote_loadtests.client import Outcome
 from evote_loadtests.crowd import ANCHORED, CAST, LOGGED, VISIT, Kept, Sample
-from evote_loadtests.figures import OF_A_CROWD, WHICH_IS_WHICH, Figures, Run, faults_of, figures_of, save, table
+from evote_loadtests.figures import (
+    OF_A_CROWD,
+    WHICH_IS_WHICH,
+    Bounded,
+    Figures,
+    Run,
+    faults_of,
+    figures_of,
+    save,
+    table,
+)
 from evote_loadtests.goals import ANCHORED_WITHIN_S, waits_of
 from evote_loadtests.report import page
 from evote_loadtests.rush import DUE, GAVE_UP, UNANSWERED
-from evote_local.people.observed import CROWD, Fault, Machine, Seen, Used
+from evote_local.people.observed import CROWD, Bounds, Fault, Machine, Seen, Used
 from evote_local.people.voters import Refusal
 
 STARTED = 1000.0
@@ -245,6 +255,15 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
     assert one.cpu_s() == pytest.approx(7.5)
     assert one.cores() == pytest.approx(0.5)
     assert one.memory_mb["ballot-1"] == [100] * 4
+
+
+def test_a_phase_tells_what_settings_bound_of_those_that_have_bounds() -> None:
+    bounds = Bounds(30, 150.0)
+    seen = [
+        Seen(STARTED + at, {"tally": Used(1, 90), "PostgreSQL": Used(1, 80, 20 + at, 140.04, bounds)}) for at in (1, 2)
+    ]
+    (one,) = figures(run_of(seen=seen, phases=[Phase("one", 0, 10)])).phases
+    assert one.bounded == {"PostgreSQL": Bounded(bounds, [21, 22], [140.0, 140.0])}
 
 
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from evote_loadtests.arrivals import IDLE_BEHIND
-from evote_loadtests.figures import Figures, PhaseFigures, Waited
+from evote_loadtests.figures import Bounded, Figures, PhaseFigures, Waited
 from evote_loadtests.goals import (
     CROWDED,
     IDLE,
@@ -29,9 +29,18 @@ from evote_loadtests.goals import (
     table,
 )
 from evote_loadtests.rush import DUE
-from evote_local.people.observed import CROWD
+from evote_local.people.observed import CROWD, Bounds
 
 FLAT = {"tally": [100.0] * 40, CROWD: [10.0 * number for number in range(40)]}
+
+
+SERVER = "PostgreSQL"
+
+
+def server(memory_mb: list[float], processes: list[int], shared_mb: float = 140.0) -> PhaseFigures:
+    """Ballots come at a server whose settings let it have 30 processes that share 150 MB."""
+    bounded = Bounded(Bounds(30, 150.0), processes, [shared_mb] * len(processes))
+    return phase(STEADY, memory_mb={SERVER: memory_mb}, bounded={SERVER: bounded})
 
 
 def phase(name: str, **changes: object) -> PhaseFigures:
@@ -142,6 +151,33 @@ def test_memory_grows_from_the_second_quarter_to_the_last_and_the_crowds_is_its_
         STEADY, memory_mb={"auth": [each for each in (1.0, 50.0, 60.0, 70.0) for _ in range(10)], CROWD: [1.0] * 40}
     )
     assert grown(warm) == {"auth": Growth(50.0, 20.0, 20.0 * 1000 / 2000)}
+
+
+def test_sessions_that_come_and_go_within_their_bound_are_no_growth() -> None:
+    processes = [20] * 20 + [24] * 20
+    goals = reached(**{STEADY: server([4.0 * number for number in processes], processes)})
+    assert goals[f"memory of {SERVER}, of each ballot"].figure == pytest.approx(0)
+    assert all(goal.met for goal in goals.values())
+
+
+def test_a_server_whose_processes_keep_more_and_more_grows_however_many_there_are() -> None:
+    fewer = [24] * 20 + [20] * 20
+    each_mb = [4.0 + 0.01 * look for look in range(40)]
+    growing = server([mb * number for mb, number in zip(each_mb, fewer, strict=True)], fewer)
+    goals = reached(**{STEADY: growing})
+    assert goals[f"memory of {SERVER}, of each ballot"].figure == pytest.approx(0.2 * 20 * 1000 / 2000)
+    assert not goals[f"memory of {SERVER}, of each ballot"].met
+    larger = [mb * number + 20 * (look >= 30) for look, (mb, number) in enumerate(zip([4.0] * 40, fewer, strict=True))]
+    assert not reached(**{STEADY: server(larger, fewer)})[f"memory of {SERVER} grows no more"].met
+
+
+def test_what_settings_bound_is_held_to_its_bound_in_every_phase() -> None:
+    goals = reached(**{STEADY: server([80.0] * 40, [20] * 39 + [31])})
+    assert not goals[f"processes of {SERVER}, within its settings"].met
+    assert goals[f"shared memory of {SERVER}, within its settings"].met
+    goals = reached(**{CROWDED: replace(server([80.0] * 40, [20] * 40, shared_mb=151.0), name=CROWDED)})
+    assert goals[f"processes of {SERVER}, within its settings"].met
+    assert not goals[f"shared memory of {SERVER}, within its settings"].met
 
 
 def test_a_worker_that_is_there_for_a_look_is_no_growth_and_what_stays_is() -> None:

@@ -95,6 +95,18 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
 
 
+def test_a_server_whose_processes_come_and_go_within_its_settings_has_not_grown(tmp_path: Path) -> None:
+    figures = json.loads(_figures(tmp_path).read_text())
+    for phase in figures["phases"]:
+        phase["memory_mb"] = {"PostgreSQL": [40.0] * 20 + [60.0] * 20}
+        bounds = {"processes": 9, "shared_mb": 150.0}
+        phase["bounded"] = {"PostgreSQL": {"bounds": bounds, "processes": [4] * 20 + [6] * 20, "shared_mb": [1.0] * 40}}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    performance.keep(tmp_path / "figures.json", tmp_path)
+    (tmp_path / "figures.json").unlink()
+    assert "| PostgreSQL | 60.0 | 0.0 | 0.00 |" in performance.document(performance.read_runs(tmp_path))
+
+
 def test_a_run_that_was_looked_at_too_seldom_says_nothing_of_memory(tmp_path: Path) -> None:
     figures = json.loads(_figures(tmp_path).read_text())
     figures["goals"].append({**figures["goals"][0], "name": "memory of tally grows no more"})

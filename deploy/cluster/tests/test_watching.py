@@ -180,7 +180,7 @@ def test_a_drain_and_an_upgrade_page_nobody() -> None:
     own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
     assert [one.name for one in own if not one.fires] == [
         *("a replica of ballot is killed", "node2 is drained", "upgrade to the next release"),
-        "more replicas of ballot by load, and fewer",
+        *("more replicas of ballot by load", "fewer replicas of ballot again"),
     ]
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 CROWD: Final = "crowd"
 """The process of the people themselves."""
@@ -27,13 +27,24 @@ def is_no_voters(process: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What settings let a server have, whoever comes: so many processes, and so much memory that they share."""
+
+    processes: int
+    shared_mb: float
+
+
+@dataclass(frozen=True)
 class Used:
     """What a process and those that it has started have used."""
 
     cpu_s: float
     """Since it began, in seconds of a processor."""
     memory_mb: float
-    """Their own memory now: what they have written, files and shared buffers apart."""
+    """Their memory now: what they have written, files apart, and what a server's processes share by a setting."""
+    processes: int = 1
+    shared_mb: float = 0.0
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,10 @@ def _lines(path: Path) -> Iterator[Seen | Fault]:
             if "begun" in said:
                 yield Fault(**said)
             else:
-                processes = {name: Used(**used) for name, used in said["processes"].items()}
+                processes = {name: _used(**used) for name, used in said["processes"].items()}
                 machine = said["machine"]
                 yield Seen(said["at"], processes, said["lag"], machine and Machine(**machine))
+
+
+def _used(bounds: Mapping[str, Any] | None, **used: Any) -> Used:
+    return Used(**used, bounds=Bounds(**bounds) if bounds else None)

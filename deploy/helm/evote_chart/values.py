@@ -123,9 +123,8 @@ class Network(_Values):
     cloudnativepg_operator: Peers
     """CloudNativePG's operator, which asks the database's instances how they are."""
     api_server: tuple[Egress, ...]
-    """Kubernetes' API server, with CloudNativePG: its instances ask it what they are. Policies see it behind its Service
-    (``kubectl get endpointslices --namespace default``); where a network holds them to the Service's own address, name
-    that too."""
+    """Kubernetes' API server, with CloudNativePG: its instances ask it what they are. As its endpoints are named
+    (``kubectl get endpointslices --namespace default``); where a network sees the Service's own address, that too."""
 
 
 class Toleration(_Values):

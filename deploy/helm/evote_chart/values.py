@@ -437,8 +437,9 @@ class ObjectStore(_Values):
     biometric_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
     """Of faces' templates: so long after an election's erasure, and until the base backup after it is as old, a backup
     still has them."""
-    schedule: str
-    """Seconds, minutes, hours, day, month, weekday."""
+    schedule: Annotated[str, Field(pattern=r"^\S+ \S+ \S+ \* \* \*$")]
+    """Seconds, minutes, hours, day, month, weekday: at least once on every day, since ``EvoteBackupOld`` pages where
+    the newest backup is older than 26 hours."""
 
 
 class Recovery(_Values):

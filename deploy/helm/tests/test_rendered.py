@@ -452,7 +452,7 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "postgresql-biometric": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg-biometric"}),
 }
 DATABASES = ("postgresql", "postgresql-biometric")
-PORTS = (53, 80, 443, 5432, 6443, 8000, 8001, 8080, 9090, 9093, 9187)
+PORTS = (53, 80, 443, 5432, 6443, 8000, 8001, 8080, 8081, 9090, 9093, 9187)
 
 
 def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
@@ -518,6 +518,8 @@ def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
         expected |= {("tally", service, 8001)} if service != "tally" else set()
     for front in ("resident", "board"):
         expected.add(("edge", front, 8080))
+    # That a front is there, at a port that nothing else is at.
+    expected |= {("prometheus", front, 8081) for front in ("resident", "board", "wall")}
     # The wall, from inside alone; it asks what the public may ask, and Prometheus.
     expected |= {("edge inside", "wall", 8080), ("wall", "names", 53), ("wall", "prometheus", 9090)}
     expected |= {("wall", asked, 8000) for asked in ("ballot", "ledger-anchor", "tally")}
@@ -863,8 +865,23 @@ def test_the_rules_of_the_repository_are_given_to_an_operator_of_prometheus_and_
     assert files
     for file in files:
         assert rules[f"evote-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
-    assert len(rules) == len(files)
+    assert len(rules) == len(files) + 1
     assert not of_kind(rendered("city-240k"), "PrometheusRule", "PodMonitor")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_how_many_replicas_there_are_to_be_is_told_of_each_service_and_page(profile: str) -> None:
+    resources = rendered(profile, "--api-versions", "monitoring.coreos.com/v1")
+    (group,) = of_kind(resources, "PrometheusRule")["evote-replicas"]["spec"]["groups"]
+    told = {rule["labels"]["service"]: rule["expr"] for rule in group["rules"]}
+    assert {rule["record"] for rule in group["rules"]} == {"evote_replicas_floor"}
+    workloads = of_kind(resources, "Deployment", "StatefulSet")
+    floors = {name: one["spec"].get("replicas") for name, one in workloads.items()}
+    for scaler in of_kind(resources, "HorizontalPodAutoscaler").values():
+        floors[scaler["spec"]["scaleTargetRef"]["name"]] = scaler["spec"]["minReplicas"]
+    assert {f"evote-{service}": expr for service, expr in told.items()} == {
+        name: f"vector({floor})" for name, floor in floors.items()
+    }
 
 
 def test_numbers_of_the_databases_say_which_one_they_are_of() -> None:
@@ -929,7 +946,24 @@ def test_each_replica_of_each_service_is_asked_for_its_metrics_with_the_rosters_
     (services,) = monitor["selector"]["matchExpressions"]
     assert set(services["values"]) == set(SERVICES)
     for service in SERVICES:
-        labels = pods(resources)[service]["metadata"]["labels"]
-        assert monitor["selector"]["matchLabels"].items() <= labels.items()
-        ports = {one["name"] for one in pods(resources)[service]["spec"]["containers"][0]["ports"]}
-        assert endpoint["port"] in ports
+        _asked(pods(resources)[service], monitor)
+
+
+def _asked(pod: Resource, monitor: Resource) -> None:
+    """That the monitor chooses such a pod, and asks at a port that it has."""
+    assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert endpoint["port"] in {one["name"] for one in pod["spec"]["containers"][0]["ports"]}
+
+
+@pytest.mark.parametrize("wall", [True, False])
+def test_each_replica_of_each_page_is_asked_whether_it_is_there(wall: bool) -> None:
+    without = () if wall else ("--set", "wall.enabled=false,hosts.wall=null")
+    resources = rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1", *without)
+    monitor = of_kind(resources, "PodMonitor")["evote-fronts"]["spec"]
+    (fronts,) = monitor["selector"]["matchExpressions"]
+    assert set(fronts["values"]) == {"resident", "board"} | ({"wall"} if wall else set())
+    for front in fronts["values"]:
+        _asked(pods(resources)[front], monitor)
+        (port,) = of_kind(resources, "Service")[f"evote-{front}"]["spec"]["ports"]
+        assert port["targetPort"] == "http", "the public is led to no other port"

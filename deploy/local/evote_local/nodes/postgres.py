@@ -20,6 +20,10 @@ from .tls import LocalAuthority
 _SUPERUSER = "evote"
 _DATABASE_NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 _UNPRIVILEGED = ("postgres", "nobody")
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "131072"}
+"""The C library learns from each large block that is freed to keep those of its size: behind some statements a session
+would hold two or three times what it uses, which looks like memory that ballots take. It gives them back where it is
+told from which size on, be it the one that it begins with (mallopt(3))."""
 
 
 class PostgresServer:
@@ -71,6 +75,7 @@ class PostgresServer:
             "PostgreSQL",
             command,
             log_path=self.log_path,
+            environment={**os.environ, **_ENVIRONMENT},
             user=self._user,
             working_directory=self._data,
         )

@@ -122,6 +122,9 @@ class Network(_Values):
     """Who answers names."""
     cloudnativepg_operator: Peers
     """CloudNativePG's operator, which asks the database's instances how they are."""
+    api_server: tuple[Egress, ...]
+    """Kubernetes' API server, with CloudNativePG: its instances ask it what they are. As its endpoints are named
+    (``kubectl get endpointslices --namespace default``); where a network sees the Service's own address, that too."""
 
 
 class Toleration(_Values):
@@ -425,6 +428,8 @@ class ObjectStore(_Values):
     """None: the provider's own."""
     endpoint_ca: Name | None = None
     """Secret with ``ca.crt``: who signed the store's certificate, if that is no public authority."""
+    peers: Annotated[tuple[Egress, ...], Field(min_length=1)]
+    """Its addresses or pods, for the policies: the instances reach nobody else outside of the cluster."""
     secret: Name
     """With ``access-key-id`` and ``secret-access-key``."""
     retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]

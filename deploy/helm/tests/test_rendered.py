@@ -441,6 +441,8 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "stranger": ({"kubernetes.io/metadata.name": "other"}, {"app": "x"}),
     "neighbour": ({"kubernetes.io/metadata.name": "evote"}, {"app": "x"}),
     "responder": "192.0.2.10",
+    "kubernetes": "192.0.2.20",
+    "objects": "192.0.2.30",
     "internet": "203.0.113.1",
     "kafka": (
         {"kubernetes.io/metadata.name": "evote"},
@@ -449,7 +451,8 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "postgresql": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg"}),
     "postgresql-biometric": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg-biometric"}),
 }
-PORTS = (53, 80, 443, 5432, 8000, 8001, 8080, 8081, 9090, 9093, 9187)
+DATABASES = ("postgresql", "postgresql-biometric")
+PORTS = (53, 80, 443, 5432, 6443, 8000, 8001, 8080, 8081, 9090, 9093, 9187)
 
 
 def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
@@ -465,8 +468,9 @@ def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
         for source in everybody
         for target in everybody
         for port in PORTS
-        if source != target
-        and (source in release or target in release or target.startswith("postgresql"))
+        # An instance of a database has others beside it.
+        if (source != target or source.startswith("postgresql"))
+        and (source in release or target in release or {source, target} & set(DATABASES))
         and _allowed(policies, "Egress", everybody[source], everybody[target], port)
         and _allowed(policies, "Ingress", everybody[target], everybody[source], port)
     }
@@ -519,8 +523,11 @@ def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
     # The wall, from inside alone; it asks what the public may ask, and Prometheus.
     expected |= {("edge inside", "wall", 8080), ("wall", "names", 53), ("wall", "prometheus", 9090)}
     expected |= {("wall", asked, 8000) for asked in ("ballot", "ledger-anchor", "tally")}
-    for database in ("postgresql", "postgresql-biometric"):
+    for database in DATABASES:
         expected |= {("operator", database, 8000), ("prometheus", database, 9187)}
+        # One way in, and as few out: names, its own instances, what it is told to be, and its archive.
+        expected |= {(database, database, 5432), (database, database, 8000)}
+        expected |= {(database, "names", 53), (database, "kubernetes", 6443), (database, "objects", 443)}
     assert arrows(rendered("city-240k")) == expected
 
 
@@ -540,6 +547,11 @@ def test_a_policy_that_is_missing_or_too_wide_is_found() -> None:
     (ballot,) = [
         one for one in resources if one["metadata"]["name"] == "evote-ballot" and one["kind"] == "NetworkPolicy"
     ]
+    # A database that may send anywhere, as it may where only its ways in are drawn.
+    (main,) = [one for one in resources if one["metadata"]["name"] == "evote-pg" and one["kind"] == "NetworkPolicy"]
+    inward = {**main, "spec": {**main["spec"], "policyTypes": ["Ingress"]}}
+    open_out = tuple(inward if one is main else one for one in resources)
+    assert {("postgresql", "internet", 443), ("postgresql", "stranger", 80)} <= arrows(open_out) - arrows(resources)
     other = json.loads(json.dumps(ballot))
     other["metadata"]["name"] = "more"
     other["spec"]["ingress"] = [{"from": [{"podSelector": {"matchLabels": {}}}], "ports": [{"port": 8000}]}]

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from evote_loadtests.cautions import Others, cautions
+from evote_loadtests.crowd import BY_FACE, BY_PHONE, RELEASE
+from evote_loadtests.figures import OF_A_CROWD, WHICH_IS_WHICH
 from evote_loadtests.goals import (
     IDLE,
     RELEASES,
@@ -118,7 +121,8 @@ def document(runs: Sequence[Run]) -> str:
         "Written by `make performance` from the runs in [benchmarks/runs](../benchmarks/runs), which are JSON.",
         "Each section says by which command it was taken, when, of which commit, on what and beside what. *Written",
         "down by hand* is what was measured before runs were kept.",
-        "Goals and figures on a busy machine say little of a quiet one: read the load.",
+        "Goals and figures on a busy machine say little of a quiet one: read the load, and what others used meanwhile,",
+        "where it is said.",
     ]
     for run in runs:
         lines += ["", f"## {run.title}", ""]
@@ -162,8 +166,11 @@ def markdown(blocks: Sequence[Any]) -> Iterator[str]:
 def _goals(figures: dict[str, Any]) -> Iterator[str]:
     phases = {phase["name"]: phase for phase in figures["phases"]}
     steady = phases[STEADY]
-    grown = growth_by_process(steady["memory_mb"], steady["accepted"])
+    # Older runs didn't tell what settings bound from what they don't.
+    processes = {name: one["processes"] for name, one in steady.get("bounded", {}).items()}
+    grown = growth_by_process(steady["memory_mb"], steady["accepted"], processes)
     yield ""
+    yield from _cautions(figures)
     rows = [
         [
             goal["name"],
@@ -178,7 +185,11 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(["goal", "at most", "figure", ""], rows)
     yield ""
     yield from _phases(figures)
-    yield from _concluded(figures)
+    # Of older runs the goals were held on what counts from the sending, and no more is known.
+    if any(_is_planned(phase) for phase in figures["phases"]):
+        yield ""
+        yield WHICH_IS_WHICH
+    yield from _ended(figures)
     yield ""
     if "through" in figures:
         yield from _table(
@@ -222,8 +233,25 @@ def _goals(figures: dict[str, Any]) -> Iterator[str]:
     )
 
 
+def _cautions(figures: dict[str, Any]) -> Iterator[str]:
+    """Paragraphs, with an empty line behind each."""
+    others = figures.get("others")  # not in runs that were kept before it was looked at
+    for line in cautions(figures["latest_arrival_s"], None if others is None else Others(**others)):
+        yield line
+        yield ""
+
+
+def _is_planned(phase: dict[str, Any]) -> bool:
+    """Whether there is something in it that counts from the planned moment."""
+    return bool(phase.get("due", {}).get("count"))
+
+
 def _phases(figures: dict[str, Any]) -> Iterator[str]:
-    columns = ["phase", "came/s", "accepted/s", "503", "p50 ms", "p95 ms", "p99 ms", "max ms"]
+    which = {"due": "planned, "} if any(_is_planned(phase) for phase in figures["phases"]) else {}
+    which |= {"post": "POST, " if which else ""}
+    times = ("p50", "p95", "p99", "max")
+    columns = ["phase", "came/s", "accepted/s", "503", "no answer", "other 5xx"]
+    columns += [f"{name}{time} ms" for name in which.values() for time in times]
     yield from _table(
         columns,
         [
@@ -232,17 +260,21 @@ def _phases(figures: dict[str, Any]) -> Iterator[str]:
                 _figure(phase["planned"] / phase["seconds"]),
                 # Not in runs in which nobody came again.
                 _figure(phase.get("accepted_per_s", phase["accepted"] / phase["seconds"])),
-                str(phase["unavailable"]),
-                *(_figure(phase["post"][f"{name}_ms"]) for name in ("p50", "p95", "p99", "max")),
+                *(str(phase[refused]) for refused in ("unavailable", "unanswered", "broken")),
+                *(_figure(phase[name][f"{time}_ms"]) for name in which for time in times),
             ]
             for phase in figures["phases"]
         ],
     )
 
 
-def _concluded(figures: dict[str, Any]) -> Iterator[str]:
-    """Not in runs that ended with the last phase."""
-    if (found := figures.get("concluded")) is None:
+def _ended(figures: dict[str, Any]) -> Iterator[str]:
+    """What went wrong, and what became of the ballots; the latter not in runs that ended with the last phase."""
+    found = figures.get("concluded")
+    for fault in (*figures["faults"], *(found["faults"] if found else ())):
+        yield ""
+        yield f"**{fault}**"
+    if found is None:
         return
     yield ""
     yield (
@@ -250,20 +282,26 @@ def _concluded(figures: dict[str, Any]) -> Iterator[str]:
         f"are not in the archive of {found['archived']:,}; close to result {_figure(found['close_to_result_s'])} s, "
         f"`evote-verify` of archive, log, witnesses, chain and a receipt {_figure(found['verify_s'])} s."
     )
-    for fault in found["faults"]:
-        yield f"**{fault}**"
 
 
 def _load(figures: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"{figures['voters']:,} voters, {figures['visits']:,} visits in {_figure(figures['planned_s'])} s; "
-        f"{figures['casts']:,} ballots, {_figure(figures['casts_per_s'])} a second."
+        f"{figures['casts']:,} ballots, {_figure(figures['casts_per_s'])} a second, {figures['cast_again']:,} of them "
+        f"({figures['cast_again'] / max(1, figures['casts']):.1%}) of people who had cast before; "
+        f"the latest arrival came {_figure(figures['latest_arrival_s'] * 1000)} ms late."
         + (f" Broken on purpose: {', '.join(figures['injected'])}." if figures["injected"] else "")
     )
     yield ""
+    if ways := _ways(figures["waited"]):
+        yield ways
+        yield ""
+    yield from _cautions(figures)
     yield from _phases(figures)
-    yield from _concluded(figures)
+    yield ""
+    yield OF_A_CROWD
+    yield from _ended(figures)
     yield ""
     at = ("p50", "p95", "p99", "max")
     yield from _table(
@@ -273,6 +311,16 @@ def _load(figures: dict[str, Any]) -> Iterator[str]:
             for name, one in figures["waited"].items()
         ],
     )
+
+
+def _ways(waited: Mapping[str, Any]) -> str:
+    """By which ways people came to a credential; empty where all had theirs before they came."""
+    names = {RELEASE: "card", BY_PHONE: "phone", BY_FACE: "code and face"}
+    came = {told: waited[way]["count"] - waited[way]["failures"] for way, told in names.items() if way in waited}
+    if not (all_told := sum(came.values())):
+        return ""
+    shares = (f"by {way} {count:,} ({count / all_told:.0%})" for way, count in came.items())
+    return f"Credentials fetched: {', '.join(shares)}."
 
 
 def _ratios(figures: dict[str, Any]) -> Iterator[str]:
@@ -337,6 +385,9 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
             for row in figures["rows"]
         ],
     )
+    for said in figures.get("said", []):  # not in runs that were kept before it was written
+        yield ""
+        yield said
 
 
 _RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {
@@ -441,7 +492,7 @@ def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if figures.get("goals"):
         name = _GOALS.get((figures.get("taken") or {}).get("command", ""))
         return (None, "") if name is None else ("goals", name)
-    if (name := f"load-{figures.get('profile')}") in PLACES:
+    if (name := _crowd_of(figures)) in PLACES:
         return "load", name
     if "figures" in figures:
         return "ratios", "ratios"
@@ -452,6 +503,13 @@ def _kind_and_name(figures: dict[str, Any]) -> tuple[str | None, str]:
     if (name := figures.get("verification")) in PLACES:
         return "verification", str(name)
     return None, ""
+
+
+def _crowd_of(figures: dict[str, Any]) -> str:
+    """Of `make load`: by its profile, but where parts were broken, or people came by face, which is another run."""
+    if figures.get("injected"):
+        return "load-faults"
+    return "load-face" if BY_FACE in figures.get("waited", ()) else f"load-{figures.get('profile')}"
 
 
 def _size_of(figures: dict[str, Any]) -> str:
@@ -469,11 +527,13 @@ PLACES: Final = {
     "referendum-large": (8, "A whole referendum of many"),
     "referendum": (10, "A whole referendum"),
     "referendum-2048": (12, "A whole referendum, BELENIOS-2048"),
-    "load-constant": (14, "A crowd at a constant rate"),
-    "load-tsukuba-2022": (15, "A crowd as in Tsukuba in 2022"),
-    "load-estonia-2023": (16, "A crowd as in Estonia in 2023"),
-    "load-last-minutes": (17, "A crowd that comes in the last minutes"),
-    "load-junk": (18, "A crowd beside a flood of junk"),
+    "load-constant": (13, "A crowd at a constant rate"),
+    "load-tsukuba-2022": (14, "A crowd as in Tsukuba in 2022"),
+    "load-estonia-2023": (15, "A crowd as in Estonia in 2023"),
+    "load-last-minutes": (16, "A crowd that comes in the last minutes"),
+    "load-junk": (17, "A crowd beside a flood of junk"),
+    "load-face": (18, "A crowd of whom some come by code and face"),
+    "load-faults": (19, "A crowd while parts are broken"),
     "voting-page": (20, "The voting page"),
     "web": (22, "A ballot in a browser's engine"),
     "public-pages": (30, "The public pages"),

@@ -38,8 +38,10 @@ done
 for package in nginx-light chromium fonts-ipafont-gothic; do
   have_package "$package" || missing+=("$package")
 done
-# Prometheus and promtool: try the alerts' rules, and read the metrics of a standing platform as at a city.
-have_package prometheus || missing+=(prometheus)
+# Prometheus and promtool: try the alerts' rules, and read the metrics of a standing platform as at a city. Alertmanager: whom they reach.
+for package in prometheus prometheus-alertmanager; do
+  have_package "$package" || missing+=("$package")
+done
 # Searches every state of the model of a ballot's way (with gcc).
 have_package spin || missing+=(spin)
 # Moves the clock of the tests that must pass on any day.
@@ -56,9 +58,9 @@ if [ ${#missing[@]} -gt 0 ]; then
     as_root mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
   fi
-  for daemon in nginx prometheus; do
+  for daemon in nginx prometheus prometheus-alertmanager; do
     if [[ " ${missing[*]} " == *" $daemon"* ]]; then
-      # The same: we start both, at ports of ours. Masked, the packages' own don't start at theirs.
+      # The same: we start them, at ports of ours. Masked, the packages' own don't start at theirs.
       as_root mkdir -p /etc/systemd/system
       as_root ln -sfn /dev/null "/etc/systemd/system/$daemon.service"
     fi

@@ -315,6 +315,40 @@ DEPENDENCIES = Board(
             ),
         ),
         (
+            Panel(
+                "Kafka: partitions under min ISR",
+                (
+                    ("sum(kafka_server_replicamanager_underminisrpartitioncount)", "Strimzi's brokers"),
+                    ("max by (topic) (evote_topic_partitions_under_min_isr)", "{{topic}}"),
+                ),
+                quiet=True,
+            ),
+            Panel(
+                "PostgreSQL: standbys in sync",
+                _one("max by (cluster) (cnpg_evote_standbys_in_sync)", "{{cluster}}"),
+                says="by its operator alone (CloudNativePG), as are the two beside it",
+                quiet=True,
+            ),
+            Panel(
+                "PostgreSQL: since its log was archived, or failed to be",
+                (
+                    ("time() - max by (cluster) (cnpg_pg_stat_archiver_last_archived_time > 0)", "{{cluster}}"),
+                    ("time() - max by (cluster) (cnpg_pg_stat_archiver_last_failed_time > 0)", "{{cluster}} failed"),
+                ),
+                "s",
+                quiet=True,
+            ),
+            Panel(
+                "PostgreSQL: age of the newest base backup",
+                _one(
+                    "time() - max by (cluster) (barman_cloud_cloudnative_pg_io_last_available_backup_timestamp > 0)",
+                    "{{cluster}}",
+                ),
+                "s",
+                quiet=True,
+            ),
+        ),
+        (
             Panel("event loop's lag", _one(_p99("evote_event_loop_lag_seconds", "instance"), "{{instance}} 99 %"), "s"),
             Panel("proofs waiting or at work", _one("sum(evote_ballot_verifications_waiting)", "checks")),
             Panel("CPU", _one("rate(process_cpu_seconds_total[5m])", "{{instance}}")),

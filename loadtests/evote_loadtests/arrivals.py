@@ -41,9 +41,11 @@ def _seven_days() -> list[float]:
 def _estonia_2023() -> list[float]:
     """Casts by hour, from 27 February, 9:00, to 4 March, 20:00, without the 110 later ones of those already inside.
 
-    What the National Electoral Office told (ERR News, 22 March 2023): 324,301 casts in all, the hours below, and under
-    100 an hour in the depth of the night. The others share what remains; the form of their day is assumed (more in the
-    morning, fewer until the evening, as was told).
+    What the National Electoral Office told: 324,301 casts in all, the four hours below, and under 100 an hour in the
+    depth of the night. The others share what remains; the form of their day is assumed (more in the morning, fewer
+    until the evening, as was told). All hours were published as a picture alone.
+
+    Source: ERR News, 22 March 2023, https://news.err.ee/1608922796/e-votes-spiked-in-final-hours-of-elections
     """
     told = {0: 7_298.0, 67: 45.0, 129: 8_065.0, 130: 11_029.0}
     form = [0.4] * 2 + [0.0] * 3 + [0.4] * 3 + [1.5] * 4 + [1.1] * 6 + [1.4] * 5 + [0.8]
@@ -60,7 +62,9 @@ PROFILES: Final[Mapping[str, Profile]] = {
         "seven days around the clock, as in Tsukuba in 2022: 1,506 of 14,000 come", _seven_days(), come=1_506 / 14_000
     ),
     "estonia-2023": Profile(
-        "the hours of Estonia in 2023: busy at the start, asleep at night, the last hour the busiest", _estonia_2023()
+        "131 hours as in Estonia in 2023, four of them told, the rest assumed: busy at the start, asleep at night, "
+        "the last hour the busiest",
+        _estonia_2023(),
     ),
     "last-minutes": Profile(
         "each tenth of the time a half more than the one before", [1.5**part for part in range(10)]

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from .crowd import ANCHORED, CAST, LOGGED, RELEASE, VISIT, WAYS, WITNESSED
 from .figures import Run
-from .rush import REFUSED
+from .rush import DUE, REFUSED
 
 mpl.rcParams["svg.fonttype"] = "none"  # text stays text, for who searches or reads aloud
 _POINTS = 120
@@ -25,6 +25,8 @@ _POINTS = 120
 def charts_of(run: Run) -> Iterator[tuple[str, str]]:
     """Each plot: its title and its SVG. What nobody looked at has none."""
     time = _Time(run)
+    if any(sample.name == DUE for sample in run.samples):
+        yield DUE.capitalize(), time.draw("ms", lambda axes: _percentiles(axes, time, DUE))
     yield "POST of the ballot", time.draw("ms", lambda axes: _percentiles(axes, time, CAST))
     for way in WAYS:
         if any(sample.name == way for sample in run.samples):

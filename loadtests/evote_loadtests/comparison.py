@@ -10,6 +10,7 @@ from evote_local.people.observed import is_the_citys
 
 from .figures import Figures, PhaseFigures
 from .goals import Goal
+from .rush import DUE
 
 Earlier = Mapping[str, Any]
 """``figures.json`` of the earlier run."""
@@ -34,6 +35,8 @@ def _of_phase(phase: PhaseFigures, before: Earlier) -> Iterator[tuple[str, float
     yield "accepted a second", before["accepted_per_s"], phase.accepted_per_s
     for name in ("p50_ms", "p95_ms", "p99_ms"):
         yield f"POST of the ballot, {name[:3]}, ms", before["post"][name], getattr(phase.post, name)
+        if phase.due.count and "due" in before:  # older runs counted from the sending alone
+            yield f"{DUE}, {name[:3]}, ms", before["due"][name], getattr(phase.due, name)
     yield "answers of 503", before["unavailable"], phase.unavailable
     then = _each_ms(before["cpu_by_process_s"], before["accepted"])
     # With what an idle stack takes in that time: a profile has no phase in which nobody comes.

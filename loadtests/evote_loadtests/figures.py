@@ -6,21 +6,32 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from evote_local.people.latencies import percentiles
-from evote_local.people.observed import Fault, Seen, is_the_citys
+from evote_local.people.observed import Bounds, Fault, Seen, is_the_citys
 
 from .arrivals import IDLE_BEHIND, WITH_JUNK, WITHOUT_JUNK, Phase, Plan
+from .cautions import Others, cautions
 from .client import Outcome
 from .crowd import CAST, VISIT, WAYS, Sample
-from .rush import GAVE_UP, UNANSWERED
+from .rush import DUE, GAVE_UP, UNANSWERED
 
 _ATTEMPTS: Final = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 60))
 """Told together."""
+WHICH_IS_WHICH: Final = (
+    "Planned: from the moment that was planned for the attempt that got the receipt (the arrival; of who was told to "
+    "come again, when they were to), so that what the client was late is in it, and the goals are held on it. "
+    "POST: from the sending."
+)
+"""Of the latencies of a run in which one attempt is one request."""
+OF_A_CROWD: Final = (
+    f"{CAST}: from the first sending, with each time that somebody asked again. {VISIT.capitalize()}: from the planned "
+    "moment, with what the client was late and what people do themselves, as card and encryption."
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,15 @@ class Waited:
     p95_ms: float
     p99_ms: float
     max_ms: float
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """What settings bound of a server, at each look."""
+
+    bounds: Bounds
+    processes: Sequence[int]
+    shared_mb: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -63,6 +83,10 @@ class PhaseFigures:
     cpu_by_process_s: Mapping[str, float]
     memory_mb: Mapping[str, Sequence[float]]
     """Of each process, at each look."""
+    due: Waited
+    """From the planned moment, as :data:`~.rush.DUE`; of a rush alone."""
+    bounded: Mapping[str, Bounded] = field(default_factory=dict)
+    """Of servers that settings bound."""
 
     @property
     def planned_per_s(self) -> float:
@@ -110,6 +134,10 @@ class Figures:
     phases: Sequence[PhaseFigures]
     injected: Sequence[str]
     """Parts that were broken on purpose."""
+    cast_again: int
+    """Ballots of those who had a receipt already."""
+    others: Others | None
+    """None: nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +159,7 @@ def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figure
     """Sum a run up."""
     outcome = run.outcome
     names = dict.fromkeys(sample.name for sample in run.samples)
+    phases = [*run.plan.phases, *_behind(run)]
     return Figures(
         profile=profile,
         voters=voters,
@@ -146,8 +175,10 @@ def figures_of(run: Run, *, profile: str, voters: int, seconds: float) -> Figure
         through=list(_through(run.samples)),
         gave_up=sum(sample.name == GAVE_UP for sample in run.samples),
         faces_refused=dict(outcome.faces_refused),
-        phases=[_phase(phase, run) for phase in [*run.plan.phases, *_behind(run)]],
+        phases=[_phase(phase, run) for phase in phases],
         injected=[fault.name for fault in run.injected],
+        cast_again=len(outcome.kept) - len({kept.voter for kept in outcome.kept}),
+        others=_others([_window(phase, run) for phase in phases], run.seen),
     )
 
 
@@ -167,11 +198,18 @@ def _through(samples: Sequence[Sample]) -> Iterator[Through]:
             yield Through(first, last, _waited(found))
 
 
-def _phase(phase: Phase, run: Run) -> PhaseFigures:
+def _window(phase: Phase, run: Run) -> tuple[float, float]:
+    """From when, until when what is spent is a phase's."""
     begun = run.outcome.started + phase.begins_s
+    last = phase is run.plan.phases[-1]
+    ended = begun + phase.seconds + phase.settles_s
+    return begun, max(ended, run.outcome.started + run.outcome.seconds if last else 0)
+
+
+def _phase(phase: Phase, run: Run) -> PhaseFigures:
+    begun, counted = _window(phase, run)
     ended = begun + phase.seconds
     last = phase is run.plan.phases[-1]
-    counted = max(ended + phase.settles_s, run.outcome.started + run.outcome.seconds if last else 0)
 
     def within(at: float) -> bool:
         return begun <= at and (last or at < counted)
@@ -203,7 +241,18 @@ def _phase(phase: Phase, run: Run) -> PhaseFigures:
             name: [round(seen.processes[name].memory_mb, 1) for seen in looks if name in seen.processes]
             for name in dict.fromkeys(name for seen in looks for name in seen.processes)
         },
+        due=_waited([sample for sample in samples if sample.name == DUE]),
+        bounded=_bounded(looks),
     )
+
+
+def _bounded(looks: Sequence[Seen]) -> Mapping[str, Bounded]:
+    bounds = {name: used.bounds for seen in looks for name, used in seen.processes.items() if used.bounds}
+    found = {name: [seen.processes[name] for seen in looks if name in seen.processes] for name in bounds}
+    return {
+        name: Bounded(bounds[name], [used.processes for used in each], [round(used.shared_mb, 1) for used in each])
+        for name, each in found.items()
+    }
 
 
 def _behind(run: Run) -> Iterator[Phase]:
@@ -214,13 +263,26 @@ def _behind(run: Run) -> Iterator[Phase]:
 
 
 def _spent(seen: Sequence[Seen], begun: float, ended: float) -> Mapping[str, float]:
-    """Processor time of each process between two moments; between two looks it is taken to be spent evenly."""
-    names = dict.fromkeys(name for look in seen for name in look.processes)
-    return {name: round(_used(seen, name, ended) - _used(seen, name, begun), 3) for name in names}
+    """Processor time of each process between two moments."""
+    looks = {
+        name: [(look.at, look.processes[name].cpu_s) for look in seen if name in look.processes]
+        for name in dict.fromkeys(name for look in seen for name in look.processes)
+    }
+    return {name: round(_used(looks[name], ended) - _used(looks[name], begun), 3) for name in looks}
 
 
-def _used(seen: Sequence[Seen], name: str, at: float) -> float:
-    looks = [(look.at, look.processes[name].cpu_s) for look in seen if name in look.processes]
+def _others(windows: Sequence[tuple[float, float]], seen: Sequence[Seen]) -> Others | None:
+    """In the window in which it was most; what is less than nothing is the clocks' own error."""
+    machines = [(look.at, look.machine) for look in seen if look.machine is not None]
+    if not machines:
+        return None
+    looks = [(at, machine.others_cpu_s) for at, machine in machines]
+    used = [(_used(looks, ended) - _used(looks, begun)) / (ended - begun) for begun, ended in windows]
+    return Others(round(max(0.0, *used), 3), machines[0][1].cores)
+
+
+def _used(looks: Sequence[tuple[float, float]], at: float) -> float:
+    """Until then; between two looks it is taken to be spent evenly."""
     before = [look for look in looks if look[0] <= at]
     after = [look for look in looks if look[0] > at]
     if not before or not after:
@@ -280,21 +342,14 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         f"ended after {figures.seconds:.1f} s; {figures.casts_per_s:.1f} ballots/s; "
         f"{figures.unavailable} times 503 or no answer; latest arrival {figures.latest_arrival_s * 1000:.0f} ms late"
     )
+    yield from cautions(figures.latest_arrival_s, figures.others)
     if figures.injected:
         yield f"Broken on purpose: {', '.join(figures.injected)}"
     if figures.faces_refused:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(figures.faces_refused.items()))
         yield f"Pictures of faces refused (who has attempts left tries again): {reasons}"
     yield ""
-    columns = "phase | came/s | accepted/s | 503 | no answer | other 5xx | p50 ms | p95 ms | p99 ms | cores"
-    yield f"| {columns} |"
-    yield f"|{'---|' * 10}"
-    for phase in figures.phases:
-        counts = f"{phase.unavailable} | {phase.unanswered}"
-        post = " | ".join(_number(value) for value in (phase.post.p50_ms, phase.post.p95_ms, phase.post.p99_ms))
-        rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
-        cores = "-" if math.isnan(phase.cores()) else f"{phase.cores():.2f}"
-        yield f"| {phase.name} | {rates} | {counts} | {phase.broken} | {post} | {cores} |"
+    yield from _phases_table(figures)
     yield from _flooded(figures)
     yield ""
     yield from _through_table(figures)
@@ -307,6 +362,25 @@ def table(figures: Figures, baseline: Mapping[str, Any] | None) -> Iterator[str]
         times = map(_number, (waited.p50_ms, waited.p95_ms, waited.p99_ms, waited.max_ms))
         row = [str(waited.count), str(waited.failures), *times]
         yield f"| {name} | " + " | ".join(row) + " |" + _ratio(name, waited, baseline)
+
+
+def _phases_table(figures: Figures) -> Iterator[str]:
+    rush = any(phase.due.count for phase in figures.phases)
+    times = ["p50 ms", "p95 ms", "p99 ms"]
+    latencies = [f"{which}, {time}" for which in (["planned"] * rush + ["POST"]) for time in times]
+    columns = ["phase", "came/s", "accepted/s", "503", "no answer", "other 5xx", *latencies, "cores"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for phase in figures.phases:
+        counts = f"{phase.unavailable} | {phase.unanswered}"
+        waited = [
+            value for one in ([phase.due] * rush + [phase.post]) for value in (one.p50_ms, one.p95_ms, one.p99_ms)
+        ]
+        rates = f"{phase.planned_per_s:.1f} | {phase.accepted_per_s:.1f}"
+        cores = "-" if math.isnan(phase.cores()) else f"{phase.cores():.2f}"
+        yield (f"| {phase.name} | {rates} | {counts} | {phase.broken} | {' | '.join(map(_number, waited))} | {cores} |")
+    yield ""
+    yield WHICH_IS_WHICH if rush else OF_A_CROWD
 
 
 def _flooded(figures: Figures) -> Iterator[str]:

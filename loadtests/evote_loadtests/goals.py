@@ -17,9 +17,10 @@ from typing import Final
 from evote_local.people.observed import is_no_voters, is_the_citys
 
 from .arrivals import IDLE_BEHIND, PROFILES, Phase, Plan
+from .cautions import LATEST_ARRIVAL_S
 from .crowd import ANCHORED, CAST, LOGGED
 from .figures import Figures, PhaseFigures, Run
-from .rush import ATTEMPTS
+from .rush import ATTEMPTS, DUE
 
 IDLE, RELEASES, STEADY, CROWDED = "idle", "releases", "steady", "crowded"
 _MEMORY: Final = "memory of "
@@ -123,10 +124,11 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
         yield Goal(f"a ballot, {processes}", 6, ballot, "ms of a processor")
     yield from _borne(steady, f"{steady.planned_per_s:.0f}/s for {steady.seconds:g} s")
     rush = f"{crowded.planned_per_s:.0f}/s for {crowded.seconds:g} s"
-    yield Goal(f"{rush}: accepted, p99", 2000, crowded.post.p99_ms, "ms")
+    yield Goal(f"{rush}: accepted, {DUE}, p99", 2000, crowded.due.p99_ms, "ms")
     yield Goal(f"{rush}: neither accepted nor a clean 503", 0, crowded.unclean, "attempts")
     yield Goal(f"gave up after {ATTEMPTS} attempts", 0, figures.gave_up, "ballots")
     yield Goal("acknowledged, and not in the log", 0, figures.missing, "ballots")
+    yield from _within_bounds(figures.phases)
     for name, one in grown(steady).items():
         yield Goal(f"{_MEMORY}{name} grows no more", max(_FLAT_MB, one.before_mb * _FLAT_SHARE), one.grown_mb, "MB")
         yield Goal(f"{_MEMORY}{name}, of each ballot", _FLAT_KB_A_BALLOT, one.kb_a_ballot, "kB")
@@ -135,13 +137,24 @@ def goals_of(figures: Figures) -> Iterator[Goal]:
 
 def _of_client(figures: Figures) -> Goal:
     """One that is late measures itself, and needs a machine of its own."""
-    return Goal("the client's own latest arrival", 1000, figures.latest_arrival_s * 1000, "ms late")
+    return Goal("the client's own latest arrival", LATEST_ARRIVAL_S * 1000, figures.latest_arrival_s * 1000, "ms late")
 
 
 def _borne(phase: PhaseFigures, rate: str) -> Iterator[Goal]:
-    yield Goal(f"{rate}: POST of the ballot, p95", 60, phase.post.p95_ms, "ms")
-    yield Goal(f"{rate}: POST of the ballot, p99", 150, phase.post.p99_ms, "ms")
+    yield Goal(f"{rate}: {DUE}, p95", 60, phase.due.p95_ms, "ms")
+    yield Goal(f"{rate}: {DUE}, p99", 150, phase.due.p99_ms, "ms")
     yield Goal(f"{rate}: not accepted at once", 0, phase.planned - phase.accepted_at_once, "ballots")
+
+
+def _within_bounds(phases: Sequence[PhaseFigures]) -> Iterator[Goal]:
+    """What settings bound is none of what a ballot takes for as long as it stays within: a leak doesn't."""
+    for name in sorted({name for phase in phases for name in phase.bounded}):
+        seen = [phase.bounded[name] for phase in phases if name in phase.bounded]
+        bounds = seen[-1].bounds
+        processes = max(number for one in seen for number in one.processes)
+        shared_mb = max(mb for one in seen for mb in one.shared_mb)
+        yield Goal(f"processes of {name}, within its settings", bounds.processes, processes, "processes")
+        yield Goal(f"shared memory of {name}, within its settings", bounds.shared_mb, shared_mb, "MB")
 
 
 def _each_ms(phase: PhaseFigures, things: int, whose: Callable[[str], bool], idle_cores: float) -> float:
@@ -195,14 +208,21 @@ class Growth:
     """Of each ballot that came between the middles of the two; not a number where none did."""
 
 
-def growth(memory: Sequence[float], ballots: int) -> Growth | None:
+def growth(memory: Sequence[float], ballots: int, processes: Sequence[int] = ()) -> Growth | None:
     """Of a process whose ``memory``, in MB, was looked at evenly while so many ``ballots`` came.
 
     None: it was looked at too seldom, as in a run of a minute or two.
+
+    Args:
+        processes: how many shared it at each look, of a server whose settings bound that: one more or less is no
+            growth. What it had is then what as many as there are at the end would have had.
     """
     quarter = len(memory) // 4
     if quarter < _LOOKS:
         return None
+    if processes:
+        at_the_end = median(processes[-quarter:])
+        memory = [mb / number * at_the_end for mb, number in zip(memory, processes, strict=True)]
     before, after = median(memory[quarter : 2 * quarter]), median(memory[-quarter:])
     # Half of the phase lies between the two middles.
     return Growth(before, after - before, (after - before) * 1000 / (ballots / 2) if ballots else math.nan)
@@ -210,12 +230,19 @@ def growth(memory: Sequence[float], ballots: int) -> Growth | None:
 
 def grown(phase: PhaseFigures) -> Mapping[str, Growth]:
     """How much each of the city's processes grew, of those that were looked at often enough."""
-    return growth_by_process(phase.memory_mb, phase.accepted)
+    processes = {name: one.processes for name, one in phase.bounded.items()}
+    return growth_by_process(phase.memory_mb, phase.accepted, processes)
 
 
-def growth_by_process(memory_mb: Mapping[str, Sequence[float]], ballots: int) -> Mapping[str, Growth]:
+def growth_by_process(
+    memory_mb: Mapping[str, Sequence[float]], ballots: int, processes: Mapping[str, Sequence[int]]
+) -> Mapping[str, Growth]:
     """:func:`growth` of the city's processes, for those that have one."""
-    found = {name: growth(memory, ballots) for name, memory in sorted(memory_mb.items()) if is_the_citys(name)}
+    found = {
+        name: growth(memory, ballots, processes.get(name, ()))
+        for name, memory in sorted(memory_mb.items())
+        if is_the_citys(name)
+    }
     return {name: one for name, one in found.items() if one is not None}
 
 

@@ -16,7 +16,8 @@ _LOOK = (
 )
 _OPEN = (
     "People came at planned moments, whatever the services did: a slow answer kept nobody from coming (an open loop), "
-    "so that waiting is not hidden where it is longest (coordinated omission). Red: a part was broken on purpose."
+    "so that waiting is not hidden where it is longest (coordinated omission). What is counted from the planned moment "
+    "has in it what the client itself was late; POST counts from the sending. Red: a part was broken on purpose."
 )
 
 

@@ -26,6 +26,9 @@ from .crowd import ANCHORED, CAST, LOGGED, LOGGED_WITHIN_S, RELEASE, VISIT, WITN
 REFUSED: Final = "POST of the ballot to its 503"
 """Told to come again, and when."""
 UNANSWERED: Final = "POST of the ballot, no answer"
+DUE: Final = "planned moment to the receipt"
+"""Of the attempt that got it: planned for the arrival, or, of who was told to come again, for when they were to. What
+the client itself was late is in it, and in none of ``POST`` (coordinated omission)."""
 GAVE_UP: Final = "arrival to giving up"
 ATTEMPTS: Final = 20
 """So often somebody posts a ballot before they give up; the page never does, and a run has to end."""
@@ -78,7 +81,7 @@ class Rush:
 
     async def _vote(self, number: int, planned: float) -> None:
         """The same bytes until there is a receipt, or for :data:`ATTEMPTS` times."""
-        sealed, backoff_s = self.sealed[number], _FIRST_BACKOFF_S
+        sealed, backoff_s, due = self.sealed[number], _FIRST_BACKOFF_S, planned
         posted = Posted(number, sealed.choice, tracker_of(sealed.ballot))
         self.polls.posted.append(posted)
         for attempt in range(1, ATTEMPTS + 1):
@@ -90,14 +93,17 @@ class Rush:
                 self.tell(Sample(UNANSWERED, time.perf_counter() - started))
                 wait_s, backoff_s = backoff_s, min(backoff_s * 2, _LONGEST_BACKOFF_S)
             else:
-                answered_s = time.perf_counter() - started
+                answered = time.perf_counter()
+                answered_s = answered - started
                 if isinstance(answer, dict):
                     await self._keep(number, sealed, answer, started, answered_s, attempt)
+                    self.tell(Sample(DUE, answered - due, attempt=attempt))
                     self.tell(Sample(VISIT, time.perf_counter() - planned, attempt=attempt))
                     return
                 self.tell(Sample(REFUSED, answered_s))
                 wait_s, backoff_s = answer, _FIRST_BACKOFF_S
             if attempt < ATTEMPTS:
+                due = time.perf_counter() + wait_s
                 await asyncio.sleep(wait_s)
         self.tell(Sample(GAVE_UP, time.perf_counter() - planned))
 

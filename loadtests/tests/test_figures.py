@@ -10,13 +10,24 @@ from pathlib import Path
 
 import pytest
 from evote_loadtests.arrivals import IDLE_BEHIND, Phase, Plan
+from evote_loadtests.cautions import Others
 from evote_loadtests.client import Outcome
 from evote_loadtests.crowd import ANCHORED, CAST, LOGGED, VISIT, Kept, Sample
-from evote_loadtests.figures import Figures, Run, faults_of, figures_of, save, table
+from evote_loadtests.figures import (
+    OF_A_CROWD,
+    WHICH_IS_WHICH,
+    Bounded,
+    Figures,
+    Run,
+    faults_of,
+    figures_of,
+    save,
+    table,
+)
 from evote_loadtests.goals import ANCHORED_WITHIN_S, waits_of
 from evote_loadtests.report import page
-from evote_loadtests.rush import GAVE_UP, UNANSWERED
-from evote_local.people.observed import CROWD, Fault, Seen, Used
+from evote_loadtests.rush import DUE, GAVE_UP, UNANSWERED
+from evote_local.people.observed import CROWD, Bounds, Fault, Machine, Seen, Used
 from evote_local.people.voters import Refusal
 
 STARTED = 1000.0
@@ -152,7 +163,7 @@ def test_the_time_behind_the_crowd_stands_for_itself_where_all_clients_were_idle
 def test_beside_an_earlier_run_stands_the_ratio() -> None:
     now = figures(run_of(waits(CAST, [0.2] * 20) + waits(LOGGED, [1.0])))
     lines = list(table(now, {"waited": {CAST: {"p95_ms": 100}}}))
-    assert next(line for line in lines if CAST in line).endswith("| 2.00 |")
+    assert next(line for line in lines if line.startswith(f"| {CAST}")).endswith("| 2.00 |")
     assert next(line for line in lines if LOGGED in line).endswith("| - |")
 
 
@@ -188,6 +199,49 @@ def looks(*, every_s: float, cores: float, until_s: float) -> list[Seen]:
     ]
 
 
+def beside(*spent: tuple[float, float]) -> list[Seen]:
+    """Looks at a machine of two cores on which others had ``spent`` so much until so many seconds after the start."""
+    return [Seen(STARTED + at, {}, {}, Machine(2, 700 + cpu_s)) for at, cpu_s in spent]
+
+
+def test_what_others_did_on_the_machine_is_told_by_the_phase_in_which_it_was_most() -> None:
+    phases = [Phase("one", 0, 10), Phase("two", 10, 50)]
+    busy = figures(run_of(seen=beside((-5, -100), (0, 0), (10, 0.5), (60, 26), (70, 90)), phases=phases))
+    assert busy.others == Others(pytest.approx(0.51), 2), "of the second: not of the whole, nor of what is outside"
+    assert any("**Not quiet**: others on the machine used 0.51 of its 2 cores" in line for line in table(busy, None))
+    quiet = figures(run_of(seen=beside((0, 0), (10, 0.9), (60, 1)), phases=phases))
+    assert quiet.others == Others(pytest.approx(0.09), 2)
+    assert any(line.startswith("Quiet: others on the machine used 0.09 of") for line in table(quiet, None))
+    assert figures(run_of(seen=beside((0, 0), (60, -0.1)))).others == Others(0, 2), "the clocks' own error"
+
+
+def test_where_nobody_looked_at_the_machine_nothing_is_said_of_others() -> None:
+    for seen in ([], looks(every_s=4, cores=0.5, until_s=64)):
+        blind = figures(run_of(seen=seen))
+        assert blind.others is None
+        assert not any("others" in line for line in table(blind, None))
+
+
+@pytest.mark.parametrize("latest_s, told", [(0.999, False), (1.001, True)])
+def test_a_run_whose_client_was_late_says_so_by_the_rule_of_its_goal(latest_s: float, told: bool) -> None:
+    run = run_of(USUAL, latest_s=latest_s)
+    assert any(line.startswith("**Client late**") for line in table(figures(run), None)) is told
+    assert ("the client's own latest arrival" in missed(run)) is told
+
+
+def test_both_latencies_of_a_rush_stand_in_the_table_and_it_says_which_is_which() -> None:
+    lines = list(table(figures(run_of(waits(CAST, [0.1]) + waits(DUE, [0.35]))), None))
+    assert any("| planned, p95 ms | planned, p99 ms | POST, p50 ms |" in line for line in lines)
+    assert any(line.endswith("| 350 | 350 | 350 | 100 | 100 | 100 | - |") for line in lines)
+    assert WHICH_IS_WHICH in lines
+    crowd = list(table(figures(run_of(USUAL)), None))
+    assert OF_A_CROWD in crowd and not any("planned, p95" in line for line in crowd)
+
+
+def test_who_had_a_receipt_before_has_cast_again() -> None:
+    assert figures(run_of(kept=[KEPT, KEPT, replace(KEPT, voter=4)])).cast_again == 1
+
+
 def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> None:
     phases = [Phase("one", 0, 10, 5), Phase("two", 15, 10)]
     samples = waits(CAST, [0.1, 0.3], STARTED + 12) + waits(CAST, [0.2], STARTED + 16) + waits(UNANSWERED, [30])
@@ -201,6 +255,15 @@ def test_a_phase_counts_what_came_in_it_and_the_services_processors_alone() -> N
     assert one.cpu_s() == pytest.approx(7.5)
     assert one.cores() == pytest.approx(0.5)
     assert one.memory_mb["ballot-1"] == [100] * 4
+
+
+def test_a_phase_tells_what_settings_bound_of_those_that_have_bounds() -> None:
+    bounds = Bounds(30, 150.0)
+    seen = [
+        Seen(STARTED + at, {"tally": Used(1, 90), "PostgreSQL": Used(1, 80, 20 + at, 140.04, bounds)}) for at in (1, 2)
+    ]
+    (one,) = figures(run_of(seen=seen, phases=[Phase("one", 0, 10)])).phases
+    assert one.bounded == {"PostgreSQL": Bounded(bounds, [21, 22], [140.0, 140.0])}
 
 
 def test_what_nobody_looked_at_is_not_a_number_and_null_in_the_file(tmp_path: Path) -> None:

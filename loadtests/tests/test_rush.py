@@ -16,7 +16,7 @@ from evote_belenios.credentials import generate
 from evote_belenios.groups import ED25519
 from evote_belenios.order import sign_order
 from evote_loadtests.crowd import CAST, VISIT, Sample
-from evote_loadtests.rush import ATTEMPTS, GAVE_UP, REFUSED, UNANSWERED, Rush, open_session
+from evote_loadtests.rush import ATTEMPTS, DUE, GAVE_UP, REFUSED, UNANSWERED, Rush, open_session
 from evote_local.people.voters import Cast, Measurements, Posted, Sealed
 
 ORDER = sign_order(generate(ED25519, token_bytes), "uuid", ED25519, tracker_of("ballot"), 1, token_bytes)
@@ -61,19 +61,21 @@ async def box(answers: Sequence[int], bodies: list[str]) -> AsyncIterator[str]:
         yield str(server.make_url("/"))
 
 
-async def visit(answers: Sequence[int]) -> tuple[list[Sample], list[str], Rush]:
+async def visit(answers: Sequence[int], late_s: float = 0) -> tuple[list[Sample], list[str], Rush]:
+    """``late_s``: so long ago the arrival was planned."""
     samples, bodies = list[Sample](), list[str]()
     async with box(answers, bodies) as url, open_session() as session:
         polls: Any = Polls(url)
         rush = Rush(polls, [], {NUMBER: SEALED}, session, samples.append)
-        await rush.visit(NUMBER, time.perf_counter())
+        await rush.visit(NUMBER, time.perf_counter() - late_s)
     return samples, bodies, rush
 
 
 async def test_who_is_told_to_come_again_posts_the_same_bytes_until_there_is_a_receipt() -> None:
     samples, bodies, rush = await visit([503, 503, 201])
     assert bodies == [SEALED.body] * 3
-    assert [(sample.name, sample.attempt) for sample in samples] == [(REFUSED, 0), (REFUSED, 0), (CAST, 3), (VISIT, 3)]
+    names = [(REFUSED, 0), (REFUSED, 0), (CAST, 3), (DUE, 3), (VISIT, 3)]
+    assert [(sample.name, sample.attempt) for sample in samples] == names
     assert [kept.tracker for kept in rush.kept] == ["tracker"]
     assert [refusal.status for refusal in rush.polls.measured.refusals] == [503, 503]
     assert rush.polls.posted == [Posted(NUMBER, SEALED.choice, tracker_of(SEALED.ballot), 1, unanswered=0)]
@@ -83,8 +85,21 @@ async def test_who_gets_no_answer_comes_again_too(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("evote_loadtests.rush._FIRST_BACKOFF_S", 0.0)
     samples, bodies, rush = await visit([0, 201])
     assert bodies == [SEALED.body] * 2
-    assert [(sample.name, sample.attempt) for sample in samples] == [(UNANSWERED, 0), (CAST, 2), (VISIT, 2)]
+    assert [(sample.name, sample.attempt) for sample in samples] == [(UNANSWERED, 0), (CAST, 2), (DUE, 2), (VISIT, 2)]
     assert [posted.unanswered for posted in rush.polls.posted] == [1], "it may have been recorded the first time"
+
+
+async def test_what_the_client_is_late_counts_from_the_planned_moment_and_not_from_the_sending() -> None:
+    """A client whose loop is busy sends late: that mustn't be left out of what people wait (coordinated omission)."""
+    samples, _, _ = await visit([201], late_s=1000)
+    waited = {sample.name: sample.seconds for sample in samples}
+    assert waited[DUE] >= 1000 > waited[CAST]
+
+
+async def test_who_is_told_to_come_again_is_due_when_they_were_told_to() -> None:
+    samples, _, _ = await visit([503, 201], late_s=1000)
+    waited = {sample.name: sample.seconds for sample in samples}
+    assert waited[VISIT] >= 1000 > waited[DUE] >= waited[CAST]
 
 
 async def test_who_is_never_let_in_gives_up_and_has_no_receipt() -> None:

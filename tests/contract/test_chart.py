@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 import types
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
+from evote_chart.front_config import FRONTS
 from evote_chart.generate import files
 from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, given_by_templates, left_to_the_city
 from evote_local.nodes.kafka import KAFKA_VERSION
 from evote_platform.settings import ServiceSettings
 from pydantic.alias_generators import to_camel
 
+from .documented import ROOT, commands_of
 from .test_connections_table import BESIDE
 
 _NAMED = re.compile(r"\bEVOTE_([A-Z0-9_]+)\b")
@@ -79,6 +82,45 @@ def test_a_profile_holds_sizes_alone_and_a_city_no_size() -> None:
     for profile in CHART.glob("values-*.yaml"):
         said = yaml.safe_load(profile.read_text("utf-8"))
         assert not {"hosts", "publicKeys", "city", "trustedProxies"} & said.keys(), profile.name
+
+
+def test_every_command_on_a_release_is_given_all_of_its_values() -> None:
+    """Helm begins with the chart's own values each time: a list that one command leaves out isn't served any more."""
+    told = {
+        name: (ROOT / name).read_text("utf-8") for name in ("docs/runbooks/kubernetes.md", "docs/runbooks/backup.md")
+    }
+    commands = [command for name, text in told.items() for command in commands_of(name, text) if command.whole]
+    releases = [command for command in commands if command.words[:2] in (("helm", "install"), ("helm", "upgrade"))]
+    # What nobody votes at has no signed fronts.
+    releases = [command for command in releases if "deploy/helm/evote/values-dev.yaml" not in command.words]
+    assert {command.document for command in releases} == set(told)
+    for command in releases:
+        given = [value for word, value in pairwise(command.words) if word == "--values"]
+        assert given[1:] == ["city.yaml", "manifests.yaml"], command.place
+        assert "--set-file" not in command.words, command.place
+
+
+def test_what_is_taken_of_a_front_to_be_signed_is_given_back_of_the_same_front() -> None:
+    name = "docs/runbooks/kubernetes.md"
+    python = [one.words for one in commands_of(name, (ROOT / name).read_text("utf-8")) if one.program == "python"]
+    taken = [words[3] for words in python if words[2] == "evote_chart.front_config"]
+    (written,) = [words[4:] for words in python if words[2] == "evote_chart.front_manifests"]
+    assert taken == [word.partition("=")[0] for word in written] == list(FRONTS)
+
+
+def test_the_incidents_say_of_each_secret_that_the_chart_is_given_what_to_do_when_it_is_stolen() -> None:
+    section = (ROOT / "docs/runbooks/incidents.md").read_text("utf-8").partition("\n## A key is compromised\n")[2]
+    table = section.partition("\n## ")[0]
+    secret = {
+        name
+        for service in SETTINGS
+        for name in fields_of(service)
+        if name.endswith(("_key_file", "_pin_file", "_profile_file")) and "_public_" not in name
+    }
+    assert {name for name in secret if f"`EVOTE_{name.upper()}`" not in table} == set()
+    assert {"credential_token_pin_file", "fabric_profile_file"} <= secret
+    for other in ("`backup-key`", "`backup.secret`", "`make images KEY=`"):
+        assert other in table, other
 
 
 def _named_in(place: Path) -> set[str]:

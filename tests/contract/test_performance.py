@@ -53,6 +53,7 @@ def _taken(command: str = "make load-goals", commit: str = MEASURED) -> dict[str
 def _figures(tmp_path: Path, **changes: object) -> Path:
     post = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": None, "max_ms": 90.0}
     phase = {"name": "steady", "planned": 500, "accepted": 500, "seconds": 10.0, "unavailable": 3, "post": post}
+    phase |= {"unanswered": 4, "broken": 0}
     phase["accepted_per_s"] = 25.0
     phase |= {"counted_s": 20.0, "released": 200, "cpu_by_process_s": {"auth": 4.0, "tally": 2.0}}
     tally = [each for each in (10.0, 20.0, 30.0, 40.0) for _ in range(10)]
@@ -69,6 +70,8 @@ def _figures(tmp_path: Path, **changes: object) -> Path:
                 "phases": [idle, {**phase, "name": "releases"}, phase],
                 "through": through,
                 "gave_up": 3,
+                "faults": [],
+                "latest_arrival_s": 0.2,
                 **changes,
             }
         )
@@ -82,7 +85,7 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     kept = performance.keep(_figures(tmp_path), runs)
     text = performance.document(performance.read_runs(runs))
     assert "| idle stack | 0.3 cores | 0.25 | met |" in text
-    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| steady | 50 | 25 | 3 | 4 | 0 | 20 | 40 | - | 90 |" in text
     assert "| 2 | 17 | 4.2 | 7 | 7.1 |\n| gave up | 3 | - | - | - |" in text
     assert "| kB a ballot |\n|---|---|---|---|\n| tally | 20.0 | 20.0 | 80.00 |\n" in text, (
         "of the city's, looked at enough"
@@ -90,6 +93,18 @@ def test_a_run_that_is_kept_stands_in_the_document(tmp_path: Path) -> None:
     assert "| auth | 10.00 | 4.00 |\n| tally | 5.00 | 2.00 |\n" in text
     assert performance.read_run(kept).taken[0].commit == MEASURED, "not the tree that keeps it"
     assert "- 2026-11-29, commit 012345678, by `make load-goals`, on 2 cores; 0.1 waited" in text
+
+
+def test_a_server_whose_processes_come_and_go_within_its_settings_has_not_grown(tmp_path: Path) -> None:
+    figures = json.loads(_figures(tmp_path).read_text())
+    for phase in figures["phases"]:
+        phase["memory_mb"] = {"PostgreSQL": [40.0] * 20 + [60.0] * 20}
+        bounds = {"processes": 9, "shared_mb": 150.0}
+        phase["bounded"] = {"PostgreSQL": {"bounds": bounds, "processes": [4] * 20 + [6] * 20, "shared_mb": [1.0] * 40}}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    performance.keep(tmp_path / "figures.json", tmp_path)
+    (tmp_path / "figures.json").unlink()
+    assert "| PostgreSQL | 60.0 | 0.0 | 0.00 |" in performance.document(performance.read_runs(tmp_path))
 
 
 def test_a_run_that_was_looked_at_too_seldom_says_nothing_of_memory(tmp_path: Path) -> None:
@@ -137,15 +152,71 @@ def test_a_crowd_of_each_profile_has_a_place_of_its_own(profile: str, tmp_path: 
     waited = {"cast to anchored": {"count": 30, "failures": 1, "p50_ms": 900.0, "p95_ms": 1500.0, "p99_ms": 1790.0}}
     waited["cast to anchored"]["max_ms"] = 2100.0
     crowd = {"profile": profile, "voters": 300, "visits": 310, "planned_s": 60.0, "casts": 310, "casts_per_s": 5.1}
-    crowd |= {"goals": [], "injected": ["kafka"], "waited": waited, "concluded": CONCLUDED, "taken": taken}
+    crowd |= {"goals": [], "injected": [], "waited": waited, "concluded": CONCLUDED, "taken": taken, "cast_again": 31}
     kept = performance.keep(_figures(tmp_path, **crowd), tmp_path)
     (tmp_path / "figures.json").unlink()
     text = performance.document(performance.read_runs(tmp_path))
     assert kept.stem == f"load-{profile}"
-    assert "300 voters, 310 visits in 60 s; 310 ballots, 5.1 a second. Broken on purpose: kafka." in text
+    assert (
+        "300 voters, 310 visits in 60 s; 310 ballots, 5.1 a second, 31 of them (10.0%) of people who had cast before; "
+        "the latest arrival came 200 ms late.\n"
+    ) in text
     assert "| cast to anchored | 30 | 1 | 900 | 1,500 | 1,790 | 2,100 |" in text
-    assert "| steady | 50 | 25 | 3 | 20 | 40 | - | 90 |" in text
+    assert "| steady | 50 | 25 | 3 | 4 | 0 | 20 | 40 | - | 90 |" in text
     assert "500 ballots were acknowledged" in text
+
+
+def test_a_crowd_that_comes_by_face_or_while_parts_are_broken_takes_no_profiles_place(tmp_path: Path) -> None:
+    came = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": 50.0, "max_ms": 90.0}
+    ways = {"card": (70, 0), "phone": (16, 1), "code and face": (15, 0)}
+    waited = {f"{way} to credential": {"count": count, "failures": bad, **came} for way, (count, bad) in ways.items()}
+    crowd = {"profile": "constant", "voters": 100, "visits": 100, "planned_s": 60.0, "casts": 99, "casts_per_s": 1.6}
+    crowd |= {"goals": [], "injected": [], "waited": waited, "cast_again": 0, "taken": _taken("make load FACE=0.15")}
+    crowd["faults"] = ["answered 500, which no fault was injected for: 1 times"]
+    assert performance.keep(_figures(tmp_path, **crowd), tmp_path).stem == "load-face"
+    crowd |= {"injected": ["kafka killed for 10 s", "ballot-2 killed for 5 s"]}
+    kept = performance.keep(_figures(tmp_path, **crowd), tmp_path)
+    (tmp_path / "figures.json").unlink()
+    assert kept.stem == "load-faults"
+    text = performance.document([performance.read_run(kept)])
+    assert "Broken on purpose: kafka killed for 10 s, ballot-2 killed for 5 s." in text
+    assert "Credentials fetched: by card 70 (70%), by phone 15 (15%), by code and face 15 (15%)." in text
+    assert "\n**answered 500, which no fault was injected for: 1 times**\n" in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (
+            {"others": {"cores": 0.06, "of_cores": 2}},
+            "Quiet: others on the machine used 0.06 of its 2 cores meanwhile.",
+        ),
+        ({"others": {"cores": 0.4, "of_cores": 2}}, "**Not quiet**: others on the machine used 0.40 of its 2 cores"),
+        ({"latest_arrival_s": 1.123}, "**Client late**: its latest arrival came 1.12 s after the planned moment"),
+    ],
+)
+def test_a_run_on_a_busy_machine_or_of_a_late_client_is_marked_and_an_older_one_is_as_it_was(
+    seen: dict[str, object], line: str, tmp_path: Path
+) -> None:
+    texts = []
+    for changes in ({}, seen):
+        kept = performance.keep(_figures(tmp_path, **changes), tmp_path)
+        texts.append(performance.document([performance.read_run(kept)]))
+    older, text = texts
+    assert f"\n\n{line}" in text
+    assert not any(word in older.split("## ", 1)[1] for word in ("uiet", "Client late", "others"))
+
+
+def test_a_run_that_counts_from_the_planned_moment_shows_both_and_says_which_is_which(tmp_path: Path) -> None:
+    figures = json.loads(_figures(tmp_path).read_text())
+    for phase in figures["phases"]:
+        phase["due"] = {"count": 500, "p50_ms": 21.0, "p95_ms": 43.0, "p99_ms": 65.0, "max_ms": 99.0}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    kept = performance.keep(tmp_path / "figures.json", tmp_path)
+    text = performance.document([performance.read_run(kept)])
+    assert "| planned, p50 ms | planned, p95 ms | planned, p99 ms | planned, max ms | POST, p50 ms |" in text
+    assert "| steady | 50 | 25 | 3 | 4 | 0 | 21 | 43 | 65 | 99 | 20 | 40 | - | 90 |" in text
+    assert "\nPlanned: from the moment that was planned for the attempt" in text
 
 
 @pytest.mark.parametrize(

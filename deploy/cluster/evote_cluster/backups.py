@@ -33,6 +33,7 @@ class Store:
             "destinationPath": f"s3://{_BUCKET}/evote",
             "endpointUrl": f"https://{servers.host(_NAME)}:{_PORT}",
             "endpointCa": SECRET,
+            "peers": [{**servers.peer(_NAME), "ports": [_PORT]}],
             "secret": SECRET,
             "retention": "1d",
             "biometricRetention": "1d",

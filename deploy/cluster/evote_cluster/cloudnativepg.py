@@ -188,7 +188,7 @@ def archive_now(name: str = MAIN) -> None:
 
     def archived() -> bool:
         last = sql(primary(name), "SELECT last_archived_wal FROM pg_stat_archiver").strip()
-        return last[8:] >= segment[8:]
+        return _holds(last, segment)
 
     nodes.until(archived, f"{segment} of {name} is in the archive", 300)
 
@@ -209,6 +209,15 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
     """As Kubernetes has it."""
     found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", KIND, name, "-o", "json"))
     return found
+
+
+def _holds(last: str, segment: str) -> bool:
+    """Whether an archive whose last file is this has a segment of the log: timeline, then its place in it.
+
+    Of another timeline nothing follows, nor of what is named like a segment and is none: the ``.partial`` one in which
+    a timeline ended, a ``.backup``, a ``.history``.
+    """
+    return last.isalnum() and last[:8] == segment[:8] and last >= segment
 
 
 def _make_anew_if_astray(instance: str) -> None:

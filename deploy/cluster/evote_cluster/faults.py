@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,8 +76,10 @@ def all_faults(
         # People come through the edge of the first.
         Fault("node2 is drained", lambda: drain("node2")),
         Fault("upgrade to the next release", lambda: upgrade(following, own)),
+        Fault("more replicas of ballot by load", more),
+        # Helm finds a number of replicas that the autoscaler has set.
         Fault("rollback", lambda: roll_back(this), LED_BY_MANY),
-        Fault("more replicas of ballot by load, and fewer", scale),
+        Fault("fewer replicas of ballot again", fewer),
     ]
 
 
@@ -146,32 +149,36 @@ def upgrade(following: Mapping[str, Any], own: servers.Servers) -> str:
 
 
 def roll_back(this: Mapping[str, Any]) -> str:
-    """The way back from the next release, whose tables stay."""
+    """The way back from the next release, whose tables stay; how many replicas there are is left to the autoscaler."""
     helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", WITHIN)
     wait_ready()
-    return _of_one_release(this)
+    words = ("get", "deployment", f"{RELEASE}-ballot", "--show-managed-fields", "-o", "json")
+    deployment = json.loads(nodes.kubectl("-n", NAMESPACE, *words))
+    fields = {one["manager"]: one["fieldsV1"].get("f:spec", {}) for one in deployment["metadata"]["managedFields"]}
+    replicas, set_by = deployment["spec"]["replicas"], [one for one in fields if "f:replicas" in fields[one]]
+    if replicas != _bounds()[1] or "helm" in set_by:
+        raise Missing(f"the rollback set ballot's replicas: there are {replicas}, by {set_by}")
+    return f"{_of_one_release(this)}, of which there are {replicas} as before"
 
 
-def scale() -> str:
-    """By the autoscaler and what metrics-server measures.
-
-    The thresholds are moved, and not the load; and nobody waits here for the half hour of calm that the chart asks for.
-    """
-    horizontal = f"{RELEASE}-ballot"
-    floor, most = (int(_autoscaler("spec", name)) for name in ("minReplicas", "maxReplicas"))
-
-    def replicas() -> int:
-        return int(_autoscaler("status", "desiredReplicas") or 0)
-
-    _aim(horizontal, _NEVER)
-    nodes.until(lambda: replicas() == floor, "there are as few replicas of ballot as there may be", 180)
-    _aim(horizontal, _AT_ONCE)
-    nodes.until(lambda: replicas() == most, "there are more replicas of ballot", 180)
+def more() -> str:
+    """By the autoscaler and what metrics-server measures: the thresholds are moved, and not the load."""
+    floor, most = _bounds()
+    with _aims(_NEVER):
+        nodes.until(lambda: _replicas() == floor, "there are as few replicas of ballot as there may be", 180)
+    with _aims(_AT_ONCE):
+        nodes.until(lambda: _replicas() == most, "there are more replicas of ballot", 180)
     wait_ready()
-    _aim(horizontal, _NEVER)
-    nodes.until(lambda: replicas() == floor, "there are fewer replicas of ballot again", 180)
+    return f"{floor} to {most}"
+
+
+def fewer() -> str:
+    """As :func:`more`; nobody waits here for the half hour of calm that the chart asks for."""
+    floor, most = _bounds()
+    with _aims(_NEVER):
+        nodes.until(lambda: _replicas() == floor, "there are fewer replicas of ballot again", 180)
     wait_ready()
-    return f"{floor} to {most} to {floor}"
+    return f"{most} to {floor}"
 
 
 def pods(service: str) -> list[str]:
@@ -194,20 +201,41 @@ def kill(name: str, namespace: str = NAMESPACE) -> None:
     nodes.until(lambda: _starts(_pod(name, namespace)) > started, f"{name} starts again", 120)
 
 
-def _aim(horizontal: str, percent: int) -> None:
+@contextmanager
+def _aims(percent: int) -> Iterator[None]:
+    """The autoscaler wants so much of a processor and waits for no calm; afterwards all is as the chart has it."""
     aim = {"type": "Utilization", "averageUtilization": percent}
     calm = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}]}
-    patch = {
-        "spec": {
+    before = _autoscaler()["spec"]
+    _patch(
+        {
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": aim}}],
             "behavior": {"scaleDown": calm},
         }
-    }
-    nodes.kubectl("-n", NAMESPACE, "patch", "hpa", horizontal, "--type=merge", "-p", json.dumps(patch))
+    )
+    yield
+    _patch({"metrics": before["metrics"], "behavior": before["behavior"]})
 
 
-def _autoscaler(part: str, name: str) -> str:
-    return nodes.kubectl("-n", NAMESPACE, "get", "hpa", f"{RELEASE}-ballot", "-o", f"jsonpath={{.{part}.{name}}}")
+def _patch(spec: Mapping[str, Any]) -> None:
+    words = ("patch", "hpa", f"{RELEASE}-ballot", "--type=merge", "-p", json.dumps({"spec": spec}))
+    nodes.kubectl("-n", NAMESPACE, *words)
+
+
+def _replicas() -> int:
+    """Of ballot, as many as the autoscaler wants."""
+    return int(_autoscaler()["status"].get("desiredReplicas", 0))
+
+
+def _bounds() -> tuple[int, int]:
+    spec = _autoscaler()["spec"]
+    return int(spec["minReplicas"]), int(spec["maxReplicas"])
+
+
+def _autoscaler() -> dict[str, Any]:
+    words = ("get", "hpa", f"{RELEASE}-ballot", "-o", "json")
+    found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, *words))
+    return found
 
 
 def _pods(namespace: str = NAMESPACE) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ Found = TypeVar("Found")
 OUTSIDE: Final = "10.250.0.1"
 """This machine, as nodes and pods see it."""
 API: Final = "10.250.0.2"
+API_PORT: Final = 6443
+"""As in node.sh."""
 BRIDGE: Final = "evote-cluster0"
 CGROUP: Final = "evote-cluster"
 # Beside a busy machine's own processes a group counts as one of them, however many are in it.
@@ -398,7 +400,10 @@ def _write_kubeconfig(path: Path, authority: Path, certificate: Path, key: Path)
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": "c", "cluster": {"server": f"https://{API}:6443", "certificate-authority-data": packed(authority)}}
+            {
+                "name": "c",
+                "cluster": {"server": f"https://{API}:{API_PORT}", "certificate-authority-data": packed(authority)},
+            }
         ],
         "users": [
             {"name": "u", "user": {"client-certificate-data": packed(certificate), "client-key-data": packed(key)}}

@@ -83,9 +83,16 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
         "environment": "production",
         "drainDelayS": 3,
         "trustedProxies": "10.244.0.0/16",
-        "hosts": {key: {"name": name, "tlsSecret": f"{key}-tls"} for key, name in HOSTS.items()},
+        "hosts": {
+            key: {"name": name, "tlsSecret": f"{key}-tls"}
+            for key, name in HOSTS.items()
+            if key != "biometric" or "biometric" in images
+        },
         "edge": {"kind": "gateway", "className": edge.CLASS},
-        "network": {"edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}]},
+        "network": {
+            "edge": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}],
+            "apiServer": [{"cidr": f"{nodes.API}/32", "ports": [nodes.API_PORT]}],
+        },
         "city": {"authority": "模擬市選挙管理委員会", "helpdesk": "模擬市選挙管理委員会\n電話 000-000-0000"},
         "publicKeys": {
             "receipt": base64.b64encode(people.identities.receipt_key.public_bytes_raw()).decode(),
@@ -101,7 +108,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
             "external": {
                 "bootstrap": servers.BOOTSTRAP,
                 "authentication": "mtls",
-                "peers": [_server("kafka")],
+                "peers": [servers.peer("kafka")],
                 "ports": [servers.KAFKA_PORT],
             },
         },
@@ -122,7 +129,7 @@ def values(images: Mapping[str, Bundle], people: People, *, cloudnativepg: Opera
 
 def _biometric(image: Bundle | None) -> dict[str, Any]:
     if image is None:
-        return {"enabled": False, "image": {"repository": "evote.local/none", "digest": f"sha256:{'0' * 64}"}}
+        return {"enabled": False}
     # One: what it computes two processors are busy with.
     return {"enabled": True, "replicas": 1, "image": image_of(image), "resources": _FACES}
 
@@ -270,13 +277,9 @@ def image_of(bundle: Bundle) -> dict[str, str]:
     return {"repository": repository, "digest": digest}
 
 
-def _server(name: str) -> dict[str, Any]:
-    return {"namespaceLabels": {"kubernetes.io/metadata.name": servers.NAMESPACE}, "podLabels": {"app": name}}
-
-
 def _postgresql(cloudnativepg: Operated | None) -> dict[str, Any]:
     if cloudnativepg is None:
-        main, faces = ({"host": servers.host(name), "peers": [_server(name)]} for name in ("postgresql", "faces"))
+        main, faces = ({"host": servers.host(name), "peers": [servers.peer(name)]} for name in ("postgresql", "faces"))
         return {"mode": "external", "external": {"main": main, "biometric": faces}}
     return {
         "mode": "cloudnativepg",

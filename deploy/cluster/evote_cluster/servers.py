@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from evote_chart.settings import CHART
 
@@ -177,6 +177,11 @@ class Servers:
             named("Secret", f"{name}-tls", NAMESPACE, stringData=tls),
             *stateful(name, 5432, pod, 26, headless=False),
         ]
+
+
+def peer(server: str) -> dict[str, Any]:
+    """The pods of one of :data:`DATABASES`, or of another server, as the chart's values name the end of an arrow."""
+    return {"namespaceLabels": {"kubernetes.io/metadata.name": NAMESPACE}, "podLabels": {"app": server}}
 
 
 def host(server: str) -> str:

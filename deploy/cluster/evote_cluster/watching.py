@@ -41,7 +41,9 @@ _OF_THE_MACHINE: Final = frozenset({WATCHDOG, "EvoteEventLoopLate", "EvoteDataba
 _JUDGED_S: Final = 90
 """For so long rules are judged before anything happens: most pages wait for a minute."""
 _METRICS: Final = frozenset({"management", "metrics"})
-"""The names of the ports that Prometheus reads: the services' own, CloudNativePG's exporter."""
+"""The names of the ports that Prometheus reads: the services' own; the fronts', CloudNativePG's exporter."""
+_FRONTS: Final = ("resident", "board", "wall")
+"""Each told by its pods, where there are any."""
 
 # Debian builds Prometheus without discovery by Kubernetes: what the operator wrote goes on, with the same pods from
 # another place. What reloads it reads rules anew, and not this.
@@ -264,8 +266,8 @@ def may_read(_: str, port: str) -> bool:
 
 
 def _targets(databases: Sequence[str]) -> set[tuple[str, str]]:
-    """Whom it has to read: of the chart's services and databases every pod."""
-    services = {(service, pod) for service in SCHEMAS for pod in pods(service)}
+    """Whom it has to read: of the chart's services, fronts and databases every pod."""
+    services = {(service, pod) for service in (*SCHEMAS, *_FRONTS) for pod in pods(service)}
     return services | {(name, pod.partition("/")[2]) for name in databases for pod in cnpg.pods(name)}
 
 

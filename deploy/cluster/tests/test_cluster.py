@@ -21,7 +21,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, edge, erasure, faults, nodes, programs, release, wall
+from evote_cluster import auditor, bundles, cloudnativepg, edge, erasure, faults, nodes, programs, release, wall
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -351,6 +351,34 @@ def test_of_an_archives_log_what_was_written_before_a_segment_is_found_by_its_na
     assert erasure.older_segments(tmp_path, names[1]) == names[:1]
     assert erasure.older_segments(tmp_path, names[2]) == names[:2]
     assert erasure.older_segments(tmp_path, names[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("last", "holds"),
+    [
+        ("00000002000000000000002A", True),
+        ("00000002000000000000002B", True),
+        ("000000020000000100000000", True),
+        ("000000020000000000000029", False),
+        # What was taken for it: a timeline that ended in it, a backup that began in it, another timeline's.
+        ("00000002000000000000002A.partial", False),
+        ("00000002000000000000002A.00000028.backup", False),
+        ("00000003.history", False),
+        ("00000001000000000000002B", False),
+        ("00000003000000000000002A", False),
+        ("", False),
+    ],
+)
+def test_of_an_archive_a_segments_own_timeline_says_that_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, last: str, holds: bool
+) -> None:
+    """A database that was made of what is not there yet would end before its moment."""
+    said = iter(["4711\n00000002000000000000002A\n", f"{last}\n", "00000002000000000000002A\n"])
+    monkeypatch.setattr(cloudnativepg, "primary", lambda _name: "evote-pg-1")
+    monkeypatch.setattr(cloudnativepg, "sql", lambda *_: next(said))
+    monkeypatch.setattr(nodes.time, "sleep", lambda _s: None)
+    cloudnativepg.archive_now()
+    assert len(list(said)) == (1 if holds else 0)
 
 
 def test_a_node_gets_what_it_lacks_and_loses_what_earlier_builds_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,18 +79,27 @@ DATABASE = {
     },
     "status": {"phase": "Running", "podIP": "10.244.1.4"},
 }
+FRONT = {
+    "metadata": {"name": "evote-resident-1"},
+    "spec": {
+        "containers": [{"ports": [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 8081}]}]
+    },
+    "status": {"phase": "Running", "podIP": "10.244.2.7"},
+}
 
 
 def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
     migration = {**AUTH, "status": {"phase": "Succeeded"}}
     leaving = {**AUTH, "metadata": {"name": "evote-auth-0", "deletionTimestamp": "2026-11-30T00:00:00Z"}}
-    places = probes.arrows("Prometheus", [AUTH, DATABASE, migration, leaving], watching.may_read)
+    places = probes.arrows("Prometheus", [AUTH, DATABASE, FRONT, migration, leaving], watching.may_read)
     assert {place: allowed for place, (_, allowed) in places.items()} == {
         "10.244.0.9:8000": False,
         "10.244.0.9:8001": True,
         "10.244.1.4:5432": False,
         "10.244.1.4:9187": True,
         "10.244.1.4:8000": False,
+        "10.244.2.7:8080": False,
+        "10.244.2.7:8081": True,
     }
 
 
@@ -180,7 +189,7 @@ def test_a_drain_and_an_upgrade_page_nobody() -> None:
     own = faults.all_faults(None, {}, {}, "", print)  # type: ignore[arg-type]
     assert [one.name for one in own if not one.fires] == [
         *("a replica of ballot is killed", "node2 is drained", "upgrade to the next release"),
-        "more replicas of ballot by load, and fewer",
+        *("more replicas of ballot by load", "fewer replicas of ballot again"),
     ]
 
 

@@ -77,7 +77,8 @@ class Hosts(_Values):
     board: Host
     """The public pages."""
     auth: Host
-    biometric: Host
+    biometric: Host | None = None
+    """With ``biometric.enabled``."""
     ballot: Host
     log: Host
     """ledger-anchor: the public log."""
@@ -121,6 +122,34 @@ class Network(_Values):
     """Who answers names."""
     cloudnativepg_operator: Peers
     """CloudNativePG's operator, which asks the database's instances how they are."""
+    api_server: tuple[Egress, ...]
+    """Kubernetes' API server, with CloudNativePG: its instances ask it what they are. As its endpoints are named
+    (``kubectl get endpointslices --namespace default``); where a network sees the Service's own address, that too."""
+
+
+class Toleration(_Values):
+    """A taint of machines that pods bear."""
+
+    key: str | None = None
+    """None, with ``Exists``: every taint."""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """None: all three."""
+    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+    """With ``NoExecute``: how long; None: for ever."""
+
+
+class Scheduling(_Values):
+    """Where pods stand and who goes first, of all pods of the release, Kafka's and PostgreSQL's included."""
+
+    node_selector: Labels
+    """Labels that a machine must have."""
+    tolerations: tuple[Toleration, ...]
+    """Taints that keep others off those machines."""
+    priority_class_name: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    """A PriorityClass that the cluster has: who is put off a machine that is short of memory, and who waits; empty: the
+    cluster's default."""
 
 
 class Edge(_Values):
@@ -164,8 +193,7 @@ class BallotAutoscaling(Autoscaling):
     takes an adapter for metrics of one's own: while it can't be read, no replica is taken away."""
 
 
-class _Service(_Values):
-    image: Image
+class _Replicas(_Values):
     replicas: Replicas
     """The floor, also with autoscaling: fixed for the voting day."""
     database_pool_size: PoolSize
@@ -173,6 +201,10 @@ class _Service(_Values):
     resources: Resources
     egress: tuple[Egress, ...]
     """Whom it asks outside, such as revocation's responders, a network token, witnesses or chains."""
+
+
+class _Service(_Replicas):
+    image: Image
 
 
 def _own(service: str) -> type[BaseModel]:
@@ -225,9 +257,11 @@ class Auth(_Service):
     token_client: TokenClient | None = None
 
 
-class Biometric(_Service):
+class Biometric(_Replicas):
     enabled: bool
     """Whether faces are verified at all."""
+    image: Image | None = None
+    """With ``enabled``."""
     autoscaling: Autoscaling | None = None
     settings: BiometricOwn
     """Further settings; what isn't here is the service's own default."""
@@ -394,6 +428,8 @@ class ObjectStore(_Values):
     """None: the provider's own."""
     endpoint_ca: Name | None = None
     """Secret with ``ca.crt``: who signed the store's certificate, if that is no public authority."""
+    peers: Annotated[tuple[Egress, ...], Field(min_length=1)]
+    """Its addresses or pods, for the policies: the instances reach nobody else outside of the cluster."""
     secret: Name
     """With ``access-key-id`` and ``secret-access-key``."""
     retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
@@ -401,8 +437,9 @@ class ObjectStore(_Values):
     biometric_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
     """Of faces' templates: so long after an election's erasure, and until the base backup after it is as old, a backup
     still has them."""
-    schedule: str
-    """Seconds, minutes, hours, day, month, weekday."""
+    schedule: Annotated[str, Field(pattern=r"^\S+ \S+ \S+ \* \* \*$")]
+    """Seconds, minutes, hours, day, month, weekday: at least once on every day, since ``EvoteBackupOld`` pages where
+    the newest backup is older than 26 hours."""
 
 
 class Recovery(_Values):
@@ -433,6 +470,12 @@ class CloudNativePG(_Values):
     """Each commit waits for a standby."""
     storage: Storage | None = None
     resources: Resources | None = None
+    parameters: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")], str],
+        Field(json_schema_extra={"additionalProperties": False}),
+    ]
+    """Settings of PostgreSQL, each as text, such as ``work_mem: 16MB``; the profiles set those of its memory. Not the
+    chart's own: ``max_connections`` is ``postgresql.maxConnections``, and nobody chooses what a commit waits for."""
     backup: ObjectStore | None = None
     """None: no backups."""
     recovery: Recoveries | None = None
@@ -533,6 +576,7 @@ class Values(_Values):
     trusted_proxies: Annotated[str, Field(min_length=1, pattern=r"^(none|[0-9a-f.:/]+( *, *[0-9a-f.:/]+)*)$")]
     """``EVOTE_TRUSTED_PROXIES``: the edge's addresses, as pods see them."""
     image_pull_secrets: tuple[Name, ...]
+    scheduling: Scheduling
     hosts: Hosts
     edge: Edge
     network: Network

@@ -388,6 +388,47 @@ def test_the_owner_of_a_schema_is_known_to_its_migration_alone() -> None:
         assert owners == expected
 
 
+def test_every_pod_stands_where_the_city_says_and_goes_before_whom_it_says(tmp_path: Path) -> None:
+    borne = [{"key": "evote", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}]
+    file = tmp_path / "scheduling.yaml"
+    scheduling = {"nodeSelector": {"evote.example/vote": "yes"}, "tolerations": borne, "priorityClassName": "vote"}
+    file.write_text(yaml.safe_dump({"scheduling": scheduling}))
+    resources = rendered("city-240k", "--values", str(file))
+    tests = [pod["spec"] for pod in of_kind(resources, "Pod").values()]
+    own = [template["spec"] for template in pods(resources).values()]
+    assert len(own) == 2 * len(SERVICES) + 3
+    for spec in (*own, *tests):
+        assert {name: spec[name] for name in scheduling} == scheduling
+    for cluster in of_kind(resources, "Cluster").values():
+        affinity = cluster["spec"]["affinity"]
+        assert (affinity["nodeSelector"], affinity["tolerations"]) == (scheduling["nodeSelector"], borne)
+        assert cluster["spec"]["priorityClassName"] == "vote"
+    (kafka,) = of_kind(resources, "Kafka").values()
+    pools = of_kind(resources, "KafkaNodePool").values()
+    for strimzi in (kafka["spec"]["entityOperator"], *(pool["spec"] for pool in pools)):
+        pod = strimzi["template"]["pod"]
+        (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        assert term == {"matchExpressions": [{"key": "evote.example/vote", "operator": "In", "values": ["yes"]}]}
+        assert (pod["tolerations"], pod["priorityClassName"]) == (borne, "vote")
+    assert not kubeconform(resources).returncode
+    plain = json.dumps(rendered("city-240k"))
+    assert not [name for name in ("nodeSelector", "tolerations", "priorityClassName") if f'"{name}"' in plain]
+
+
+def test_a_service_that_is_not_run_is_not_named_anywhere(tmp_path: Path) -> None:
+    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}}
+    file = tmp_path / "without.yaml"
+    file.write_text(yaml.safe_dump({**named, "biometric": {"enabled": False, "image": None}}))
+    resources = rendered("city-240k", "--values", str(file))
+    served = of_kind(resources, "ConfigMap")["evote-resident"]["data"]
+    assert set(json.loads(served["config.json"])["services"]) == {"auth", "ballot", "log", "tally"}
+    assert json.loads(served["config.json"])["code_key"] is None
+    # Where its name is left in the city's file, the page is told of it no more than before.
+    left = of_kind(rendered("city-240k", "--set", "biometric.enabled=false"), "ConfigMap")["evote-resident"]["data"]
+    assert left == served
+    assert not [name for name in ("face.city.example", "evote-biometric") if name in json.dumps(resources)]
+
+
 # --- arrows ---
 
 # Who stands outside of the release, by labels of namespace and pod; addresses by themselves.
@@ -400,6 +441,8 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "stranger": ({"kubernetes.io/metadata.name": "other"}, {"app": "x"}),
     "neighbour": ({"kubernetes.io/metadata.name": "evote"}, {"app": "x"}),
     "responder": "192.0.2.10",
+    "kubernetes": "192.0.2.20",
+    "objects": "192.0.2.30",
     "internet": "203.0.113.1",
     "kafka": (
         {"kubernetes.io/metadata.name": "evote"},
@@ -408,7 +451,8 @@ OUTSIDE: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]] | str] = {
     "postgresql": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg"}),
     "postgresql-biometric": ({"kubernetes.io/metadata.name": "evote"}, {"cnpg.io/cluster": "evote-pg-biometric"}),
 }
-PORTS = (53, 80, 443, 5432, 8000, 8001, 8080, 9090, 9093, 9187)
+DATABASES = ("postgresql", "postgresql-biometric")
+PORTS = (53, 80, 443, 5432, 6443, 8000, 8001, 8080, 8081, 9090, 9093, 9187)
 
 
 def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
@@ -424,8 +468,9 @@ def arrows(resources: tuple[Resource, ...]) -> set[tuple[str, str, int]]:
         for source in everybody
         for target in everybody
         for port in PORTS
-        if source != target
-        and (source in release or target in release or target.startswith("postgresql"))
+        # An instance of a database has others beside it.
+        if (source != target or source.startswith("postgresql"))
+        and (source in release or target in release or {source, target} & set(DATABASES))
         and _allowed(policies, "Egress", everybody[source], everybody[target], port)
         and _allowed(policies, "Ingress", everybody[target], everybody[source], port)
     }
@@ -473,11 +518,16 @@ def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
         expected |= {("tally", service, 8001)} if service != "tally" else set()
     for front in ("resident", "board"):
         expected.add(("edge", front, 8080))
+    # That a front is there, at a port that nothing else is at.
+    expected |= {("prometheus", front, 8081) for front in ("resident", "board", "wall")}
     # The wall, from inside alone; it asks what the public may ask, and Prometheus.
     expected |= {("edge inside", "wall", 8080), ("wall", "names", 53), ("wall", "prometheus", 9090)}
     expected |= {("wall", asked, 8000) for asked in ("ballot", "ledger-anchor", "tally")}
-    for database in ("postgresql", "postgresql-biometric"):
+    for database in DATABASES:
         expected |= {("operator", database, 8000), ("prometheus", database, 9187)}
+        # One way in, and as few out: names, its own instances, what it is told to be, and its archive.
+        expected |= {(database, database, 5432), (database, database, 8000)}
+        expected |= {(database, "names", 53), (database, "kubernetes", 6443), (database, "objects", 443)}
     assert arrows(rendered("city-240k")) == expected
 
 
@@ -497,6 +547,11 @@ def test_a_policy_that_is_missing_or_too_wide_is_found() -> None:
     (ballot,) = [
         one for one in resources if one["metadata"]["name"] == "evote-ballot" and one["kind"] == "NetworkPolicy"
     ]
+    # A database that may send anywhere, as it may where only its ways in are drawn.
+    (main,) = [one for one in resources if one["metadata"]["name"] == "evote-pg" and one["kind"] == "NetworkPolicy"]
+    inward = {**main, "spec": {**main["spec"], "policyTypes": ["Ingress"]}}
+    open_out = tuple(inward if one is main else one for one in resources)
+    assert {("postgresql", "internet", 443), ("postgresql", "stranger", 80)} <= arrows(open_out) - arrows(resources)
     other = json.loads(json.dumps(ballot))
     other["metadata"]["name"] = "more"
     other["spec"]["ingress"] = [{"from": [{"podSelector": {"matchLabels": {}}}], "ports": [{"port": 8000}]}]
@@ -615,7 +670,9 @@ def test_officers_sign_the_very_bytes_that_the_front_serves(front: str, tmp_path
     # And so the manifest that was signed is served as it was signed.
     signed = tmp_path / "manifest.json"
     signed.write_text(manifest.text, "utf-8")
-    with_it = of_kind(rendered("city-240k", "--set-file", f"{front}.manifest={signed}"), "ConfigMap")[f"evote-{front}"]
+    values = tmp_path / "manifests.yaml"
+    subprocess.run([sys.executable, "-m", "evote_chart.front_manifests", str(values), f"{front}={signed}"], check=True)
+    with_it = of_kind(rendered("city-240k", "--values", str(values)), "ConfigMap")[f"evote-{front}"]
     assert with_it["data"]["manifest.json"] == manifest.text
     assert with_it["data"]["config.json"] == served
 
@@ -691,6 +748,21 @@ def test_a_commit_of_the_databases_is_on_two_machines() -> None:
         assert cluster["spec"]["plugins"][0]["isWALArchiver"] is True
         # The operator's webhook refuses an image without a tag that it reads a release in.
         assert re.fullmatch(r"registry\.city\.example/[a-z/-]+:15@sha256:[0-9a-f]{64}", cluster["spec"]["imageName"])
+
+
+@pytest.mark.parametrize("profile", ["city-240k", "referendum-10k"])
+def test_the_databases_know_how_much_memory_is_kept_for_them(profile: str) -> None:
+    units = {"MB": 2**20, "GB": 2**30, "Mi": 2**20, "Gi": 2**30}
+    for cluster in of_kind(rendered(profile), "Cluster").values():
+        memory, shared, cached = (
+            int(text[:-2]) * units[text[-2:]]
+            for text in (
+                cluster["spec"]["resources"]["requests"]["memory"],
+                cluster["spec"]["postgresql"]["parameters"]["shared_buffers"],
+                cluster["spec"]["postgresql"]["parameters"]["effective_cache_size"],
+            )
+        )
+        assert (4 * shared, 4 * cached) == (memory, 3 * memory)
 
 
 def test_faces_have_an_archive_apart_that_is_kept_as_long_as_is_said_of_faces() -> None:
@@ -793,8 +865,23 @@ def test_the_rules_of_the_repository_are_given_to_an_operator_of_prometheus_and_
     assert files
     for file in files:
         assert rules[f"evote-{file.stem}"]["spec"] == yaml.safe_load(file.read_text("utf-8"))
-    assert len(rules) == len(files)
+    assert len(rules) == len(files) + 1
     assert not of_kind(rendered("city-240k"), "PrometheusRule", "PodMonitor")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_how_many_replicas_there_are_to_be_is_told_of_each_service_and_page(profile: str) -> None:
+    resources = rendered(profile, "--api-versions", "monitoring.coreos.com/v1")
+    (group,) = of_kind(resources, "PrometheusRule")["evote-replicas"]["spec"]["groups"]
+    told = {rule["labels"]["service"]: rule["expr"] for rule in group["rules"]}
+    assert {rule["record"] for rule in group["rules"]} == {"evote_replicas_floor"}
+    workloads = of_kind(resources, "Deployment", "StatefulSet")
+    floors = {name: one["spec"].get("replicas") for name, one in workloads.items()}
+    for scaler in of_kind(resources, "HorizontalPodAutoscaler").values():
+        floors[scaler["spec"]["scaleTargetRef"]["name"]] = scaler["spec"]["minReplicas"]
+    assert {f"evote-{service}": expr for service, expr in told.items()} == {
+        name: f"vector({floor})" for name, floor in floors.items()
+    }
 
 
 def test_numbers_of_the_databases_say_which_one_they_are_of() -> None:
@@ -859,7 +946,24 @@ def test_each_replica_of_each_service_is_asked_for_its_metrics_with_the_rosters_
     (services,) = monitor["selector"]["matchExpressions"]
     assert set(services["values"]) == set(SERVICES)
     for service in SERVICES:
-        labels = pods(resources)[service]["metadata"]["labels"]
-        assert monitor["selector"]["matchLabels"].items() <= labels.items()
-        ports = {one["name"] for one in pods(resources)[service]["spec"]["containers"][0]["ports"]}
-        assert endpoint["port"] in ports
+        _asked(pods(resources)[service], monitor)
+
+
+def _asked(pod: Resource, monitor: Resource) -> None:
+    """That the monitor chooses such a pod, and asks at a port that it has."""
+    assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert endpoint["port"] in {one["name"] for one in pod["spec"]["containers"][0]["ports"]}
+
+
+@pytest.mark.parametrize("wall", [True, False])
+def test_each_replica_of_each_page_is_asked_whether_it_is_there(wall: bool) -> None:
+    without = () if wall else ("--set", "wall.enabled=false,hosts.wall=null")
+    resources = rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1", *without)
+    monitor = of_kind(resources, "PodMonitor")["evote-fronts"]["spec"]
+    (fronts,) = monitor["selector"]["matchExpressions"]
+    assert set(fronts["values"]) == {"resident", "board"} | ({"wall"} if wall else set())
+    for front in fronts["values"]:
+        _asked(pods(resources)[front], monitor)
+        (port,) = of_kind(resources, "Service")[f"evote-{front}"]["spec"]["ports"]
+        assert port["targetPort"] == "http", "the public is led to no other port"

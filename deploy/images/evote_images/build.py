@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from .oci import EPOCH, pack_archive, pack_folders, write_image
-from .parts import PARTS, ROOT, BuildFailed, Part, components, fill, run
+from .parts import PARTS, ROOT, VERSION, BuildFailed, Part, components, fill, run
 from .provenance import UnusableKey, read_key, signed, statement_of
 
 OUT: Final = ROOT / ".cache/images"
-VERSION: Final = "0.1.0"
 _RELEASE: Final = "bookworm"
 LEFT_OUT: Final = (
     "usr/share/doc/",

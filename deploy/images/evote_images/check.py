@@ -2,8 +2,8 @@
 nobody writes.
 
 It takes root, for namespaces of its own; no engine. A service prints its OpenAPI document, which has to be the
-repository's; nginx reads a front's configuration and serves its page; each of the operators' programs says how it is
-used, and the Collector takes its configuration. With ``--twice`` each is built
+repository's; nginx reads a front's configuration, serves its page and tells Prometheus of itself; each of the
+operators' programs says how it is used, and the Collector takes its configuration. With ``--twice`` each is built
 a second time, in a folder and on a root of its own, and has to have the same digest.
 """
 
@@ -22,7 +22,7 @@ from typing import Final
 
 from .build import OUT, build
 from .oci import EPOCH
-from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, BuildFailed, Part, run
+from .parts import COLLECTOR, COLLECTOR_CONFIG, PARTS, ROOT, VERSION, BuildFailed, Part, run
 from .provenance import digest_of, name_of
 
 _NOBODY: Final = "65532:65532"
@@ -45,11 +45,12 @@ _FOR_A_COLLECTOR: Final = (
     *("CERTIFICATE_FILE=/tls.crt", "KEY_FILE=/tls.key"),
 )
 _ORIGIN: Final = "https://ballot.city.example"
-# Beside nginx, in its namespace: what a browser asks first.
+# Beside nginx, in its namespace: what a browser asks first, and what Prometheus asks.
 _ASK: Final = """
 /usr/sbin/nginx -e stderr -g 'daemon off;' & server=$!
-ask='exec 3<>/dev/tcp/127.0.0.1/8080; printf "GET / HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n" >&3; cat <&3'
-until bash -c "$ask" 2>/dev/null; do kill -0 $server || exit 1; sleep 0.01; done
+ask='exec 3<>/dev/tcp/127.0.0.1/$0; printf "GET $1 HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n" >&3; cat <&3'
+until bash -c "$ask" 8080 / 2>/dev/null; do kill -0 $server || exit 1; sleep 0.01; done
+bash -c "$ask" 8081 /metrics
 kill -QUIT $server; wait $server
 """
 
@@ -118,6 +119,8 @@ def _front_fault(root: Path, part: Part) -> str | None:
     head, _, body = told.stdout.partition("\n\n")
     if " 200 " not in head or f"connect-src 'self'{allowed}" not in head or "<script" not in body:
         return f"it doesn't serve its page: {head} {told.stderr[-2000:]}"
+    if f'\nevote_build_info{{service="{part.value}",version="{VERSION}"}} 1\n' not in body:
+        return f"it doesn't tell Prometheus that it is there: {body[-2000:]}"
     return None
 
 

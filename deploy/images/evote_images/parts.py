@@ -16,6 +16,7 @@ from typing import Any, Final
 from .oci import Start
 
 ROOT: Final = Path(__file__).parents[3]
+VERSION: Final = "0.1.0"
 _UV: Final = str(ROOT / ".tools/bin/uv")
 _PYTHON: Final = "/usr/bin/python3"
 """Debian 12's own, here as in the image: an environment is of one Python."""
@@ -160,6 +161,8 @@ def _fill_front(part: Part, stage: Path) -> Mapping[str, Path]:
     (etc / "nginx/nginx.conf").write_text(_NGINX)
     shutil.copy(ROOT / "web/edge/nginx.conf", etc / "nginx/conf.d/default.conf")
     shutil.copy(ROOT / "web/edge/headers.conf", etc / "evote-front/headers.conf")
+    built = run("node", "web/edge/build.mjs", part.name, VERSION)
+    (etc / "evote-front/build.conf").write_text(built)
     if part.name == "city":
         reads = run("node", "web/edge/reads.mjs", "web/city/read/reads.json")
         (etc / "evote-front/reads.conf").write_text(reads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,28 @@ pytestmark = pytest.mark.stack
 
 _ARENA: Final = 64 << 20
 """What glibc sets aside for an arena beside the first, at a multiple of it; what isn't used yet can't be read."""
+_LEFT_BY_A_COMPILER = """
+import ctypes, pathlib
+
+libc = ctypes.CDLL(None)
+libc.malloc.argtypes, libc.malloc.restype, libc.free.argtypes = [ctypes.c_size_t], ctypes.c_void_p, [ctypes.c_void_p]
+
+def own_kb():
+    lines = pathlib.Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+
+def piece():
+    taken = libc.malloc(32 * 1024 - 40)
+    ctypes.memset(taken, 1, 32 * 1024 - 40)
+    libc.malloc(64)  # what stays in use, behind it
+    return taken
+
+before = own_kb()
+for taken in [piece() for _ in range(1000)]:
+    libc.free(taken)
+print(own_kb() - before)
+"""
+"""Pieces as the JVM's compilers take them (``Chunk::size``, arena.hpp)."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +61,15 @@ def test_a_brokers_whole_heap_is_in_memory_when_it_has_started(broker: int) -> N
 
 def test_a_brokers_threads_share_what_they_have_freed(broker: int) -> None:
     assert not list(_arenas(broker))
+
+
+def test_what_a_brokers_compilers_have_freed_goes_back_though_something_lies_behind_it(broker: int) -> None:
+    said = Path(f"/proc/{broker}/environ").read_bytes().split(b"\0")
+    environment = dict(line.split(b"=", 1) for line in said if line)
+    done = subprocess.run(
+        [sys.executable, "-c", _LEFT_BY_A_COMPILER], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 4_000, "kB, of 32,000"
 
 
 def _arenas(pid: int) -> Iterator[str]:

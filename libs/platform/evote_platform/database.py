@@ -279,15 +279,19 @@ async def _require_migrated(pool: asyncpg.Pool | asyncpg.Connection, schema: Sch
         raise SchemaBehind(schema.name, missing)
 
 
-_ROOM = """
-SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-       - COALESCE(current_setting('reserved_connections', true), '0')::int AS taken,
+SESSIONS_PLANNED = """
        (SELECT COALESCE(sum(split_part(name, ' ', 3)::int), 0)
         FROM (SELECT DISTINCT application_name AS name FROM pg_stat_activity) AS named
-        WHERE name ~ '^evote-[a-z0-9_]+ [0-9a-f]{8} [0-9]{1,4}$') AS planned,
+        WHERE name ~ '^evote-[a-z0-9_]+ [0-9a-f]{8} [0-9]{1,4}$')
+"""
+"""In SQL: how many connections the replicas that are there may open together, as the names of their sessions say."""
+_ROOM = f"""
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - COALESCE(current_setting('reserved_connections', true), '0')::int AS taken,
+       {SESSIONS_PLANNED} AS planned,
        (SELECT count(*) FROM pg_stat_activity
         WHERE datname IS NOT NULL AND application_name NOT LIKE 'evote-%') AS others
-"""
+"""  # noqa: S608 - a constant
 
 
 async def _look_for_room(pool: asyncpg.Pool, needed: int) -> None:

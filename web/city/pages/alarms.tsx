@@ -19,7 +19,9 @@ function saidOf({ name, labels }: Alarm, words: Words): string {
     return words.alarms.notice(Object.hasOwn(words.notice, kind) ? words.notice[kind as keyof Words["notice"]] : words.notice.other);
   }
   const said = Object.hasOwn(words.alert, name) ? words.alert[name as keyof Words["alert"]] : words.unknownAlert(name);
-  const part = labels["service"] ?? labels["chain"] ?? labels["witness"] ?? labels["projection"];
+  const { service, check } = labels;
+  const whose = service !== undefined && check !== undefined ? `${service}: ${check}` : service;
+  const part = whose ?? labels["chain"] ?? labels["witness"] ?? labels["projection"];
   return part === undefined ? said : words.of(said, part);
 }
 

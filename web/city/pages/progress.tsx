@@ -88,7 +88,12 @@ function One({ step, state, count, unit, notes = [] }: OneProps): VNode {
 }
 
 /** What has to be heard of for each way in; a way of which nothing is heard is not green, and red where an alarm says that it stops. */
-const HEARD = { card: ["auth", "ballot"], phone: ["auth", "ballot"], face: ["auth", "biometric", "ballot"], station: ["auth", "ballot"] } as const;
+const HEARD = {
+  card: ["resident", "auth", "ballot"],
+  phone: ["resident", "auth", "ballot"],
+  face: ["resident", "auth", "biometric", "ballot"],
+  station: ["auth", "ballot"],
+} as const;
 
 export function Ways(): VNode {
   const { reads, now, config, effects } = useAround();

@@ -9,7 +9,7 @@ import type { Bell } from "../app/bell.ts";
 import type { Config } from "../app/config.ts";
 import { NOTHING_READ, readAll, type Round } from "../read/reads.ts";
 import { acknowledge, type Held, hold, standing, unseen } from "../rules/alarms.ts";
-import { effectOf } from "../rules/effects.ts";
+import { effectsOf } from "../rules/effects.ts";
 import { alarmsAt, cameAt, isOld, queuesAt, scrapedAt, stepsAt, waysAt } from "../rules/freshness.ts";
 import { CATALOGUES, type Language, type Words } from "../words/index.ts";
 import { Alarms, Announcements, Hold } from "./alarms.tsx";
@@ -73,7 +73,7 @@ export function Wall({ language: first, config, outside, tellLanguage }: WallPro
 
   const effects = useMemo(
     () => [
-      ...(reads.alerts?.data ?? []).map(({ labels }) => effectOf(labels)),
+      ...(reads.alerts?.data ?? []).flatMap(({ labels }) => effectsOf(labels)),
       ...(reads.announcements?.data.said ?? []).map(({ effect, ways }) => ({ effect, on: ways })),
     ],
     [reads],

@@ -17,6 +17,8 @@ export interface Effect {
 }
 
 const CARDS = ["card", "phone"] as const;
+/** What goes by the residents' page. */
+const PAGES = ["card", "phone", "face"] as const;
 const nobody: Effect = { effect: "slows", on: [] };
 const slows = (...on: (Way | Step)[]): Effect => ({ effect: "slows", on });
 const stops = (...on: (Way | Step)[]): Effect => ({ effect: "stops", on });
@@ -28,10 +30,21 @@ export const OF_SERVICE: Readonly<Record<string, readonly (Way | Step)[]>> = {
   ballot: [...WAYS, "accepted"],
   "ledger-anchor": ["logged", "witnessed", "anchored"],
   tally: [],
+  resident: PAGES,
+  board: [],
 };
 
+/** By the label `check`, where a check that fails is of less than the whole service. */
+const OF_CHECK: Readonly<Record<string, readonly (Way | Step)[]>> = {
+  "revocation-lists": CARDS,
+  "face-workers": ["face"],
+};
+
+/** While nobody puts ballots into the log, who votes again waits: their device looks for the last ballot there. */
+const again = slows(...WAYS);
+
 /** By an alert's name; `stops-service` and `slows-service`: what its label `service` names. */
-export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-service">> = {
+export const EFFECTS: Readonly<Record<string, Effect | readonly Effect[] | "stops-service" | "slows-service">> = {
   EvoteTampering: nobody,
   EvoteTamperingUnpublished: nobody,
   EvoteMonitorBlind: nobody,
@@ -48,9 +61,10 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
   EvoteServiceUnready: "stops-service",
   EvoteReplicaUnready: "slows-service",
   EvoteReplicaDown: nobody,
-  EvoteSequencersNotOne: stops("logged"),
-  EvoteSequencerFlaps: slows("logged"),
-  EvoteBallotsUnlogged: stops("logged"),
+  EvoteReplicasMissing: nobody,
+  EvoteSequencersNotOne: [stops("logged"), again],
+  EvoteSequencerFlaps: slows("logged", ...WAYS),
+  EvoteBallotsUnlogged: [stops("logged"), again],
   EvoteReadBackFails: stops(...WAYS, "accepted"),
   EvoteCloseUnsettled: slows("accepted"),
   EvotePublishesFail: stops(...WAYS, "accepted", "logged"),
@@ -90,12 +104,14 @@ export const EFFECTS: Readonly<Record<string, Effect | "stops-service" | "slows-
 };
 
 /** What a firing alert does. One of a newer release that this page doesn't know is listed as an alarm, and colours nothing. */
-export function effectOf(labels: Readonly<Record<string, string>>): Effect {
+export function effectsOf(labels: Readonly<Record<string, string>>): readonly Effect[] {
   const effect = EFFECTS[labels["alertname"] ?? ""] ?? nobody;
-  if (effect === "stops-service" || effect === "slows-service") {
-    return { effect: effect === "stops-service" ? "stops" : "slows", on: OF_SERVICE[labels["service"] ?? ""] ?? [] };
+  if (effect !== "stops-service" && effect !== "slows-service") {
+    return "effect" in effect ? [effect] : effect;
   }
-  return effect;
+  const { service = "", check = "" } = labels;
+  const on = OF_CHECK[check] ?? OF_SERVICE[service] ?? [];
+  return effect === "slows-service" ? [slows(...on)] : [stops(...on), ...(service === "ledger-anchor" ? [again] : [])];
 }
 
 /** The worst of what touches a way in or a step; `unknown` when `known` is false, whatever was said last. */

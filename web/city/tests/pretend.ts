@@ -22,6 +22,7 @@ export function firing(alertname: string, severity: "page" | "ticket" | "none", 
 
 export const WATCHDOG = firing("EvoteWatchdog", "none");
 const SATO = utf8ToBytes("the key of Sato, who is invented");
+export const SERVICES = ["auth", "ballot", "biometric", "ledger-anchor", "tally", "resident", "board"] as const;
 const ELECTION = "HwBwmsoQRdJk6o";
 export const CONFIG: Config = {
   election: ELECTION,
@@ -73,7 +74,7 @@ export class PretendServer {
     announcements: [],
     alerts: vector(WATCHDOG),
     "judged-at": vector([{}, seconds(NOW) - 5]),
-    "scraped-at": vector(...["auth", "ballot", "biometric", "ledger-anchor", "tally"].map((service) => [{ service }, seconds(NOW) - 5] as const)),
+    "scraped-at": vector(...SERVICES.map((service) => [{ service }, seconds(NOW) - 5] as const)),
     "logged-within": vector([{}, 0.42]),
     "unlogged-for": vector([{}, 0]),
     "witnesses-asked": vector([{}, 2]),
@@ -103,7 +104,7 @@ export class PretendServer {
     Object.assign(this.answers.turnout as object, { as_of: text });
     Object.assign(this.answers.hours as object, { as_of: text });
     this.answers["judged-at"] = vector([{}, instant]);
-    this.answers["scraped-at"] = vector(...["auth", "ballot", "biometric", "ledger-anchor", "tally"].map((service) => [{ service }, instant] as const));
+    this.answers["scraped-at"] = vector(...SERVICES.map((service) => [{ service }, instant] as const));
   }
 
   fire(...alerts: readonly (readonly [Record<string, string>, number])[]): void {

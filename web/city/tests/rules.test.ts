@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { readConfig } from "../app/config.ts";
 import { ANSWERS } from "../read/reads.ts";
 import { acknowledge, type Alarm, type Held, hold, unseen } from "../rules/alarms.ts";
-import { effectOf, EFFECTS, stateOf, WAYS } from "../rules/effects.ts";
+import { EFFECTS, effectsOf, stateOf, STEPS, WAYS } from "../rules/effects.ts";
 import { isOld, OLD_AFTER_S, oldest } from "../rules/freshness.ts";
 import { ROWS, tableOf } from "../rules/turnout.ts";
 import { CATALOGUES } from "../words/index.ts";
@@ -40,7 +40,7 @@ test("what is asked of a service is a public address of its own, and every answe
 });
 
 test("a service that is away stops the ways that need it; an alert of a newer release colours nothing", () => {
-  const effects = [effectOf({ alertname: "EvoteServiceUnready", service: "biometric" }), effectOf({ alertname: "EvoteOfTomorrow" })];
+  const effects = [...effectsOf({ alertname: "EvoteServiceUnready", service: "biometric" }), ...effectsOf({ alertname: "EvoteOfTomorrow" })];
   expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(["well", "well", "stops", "well"]);
 });
 
@@ -48,14 +48,37 @@ test.each([
   ["EvoteNoSynchronousStandby", ["stops", "stops", "stops", "stops"], ["well", "well"]],
   ["EvoteKafkaUnderMinIsr", ["stops", "stops", "stops", "stops"], ["stops", "stops"]],
   ["EvotePublishesFail", ["stops", "stops", "stops", "stops"], ["stops", "stops"]],
+  // Who votes again waits, since their device looks for the last ballot in the log.
+  ["EvoteSequencersNotOne", ["slows", "slows", "slows", "slows"], ["well", "stops"]],
+  ["EvoteSequencerFlaps", ["slows", "slows", "slows", "slows"], ["well", "slows"]],
+  ["EvoteBallotsUnlogged", ["slows", "slows", "slows", "slows"], ["well", "stops"]],
 ])("as docs/runbooks/alerts.md says, %s stops the ways %j, and what was cast %j", (alertname, ways, steps) => {
-  const effects = [effectOf({ alertname })];
+  const effects = effectsOf({ alertname });
   expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(ways);
   expect((["accepted", "logged"] as const).map((step) => stateOf(step, effects, true))).toEqual(steps);
 });
 
+test.each([
+  ["auth", "revocation-lists", ["stops", "stops", "well", "well"]],
+  ["auth", "credential-keys", ["stops", "stops", "stops", "stops"]],
+  ["biometric", "face-workers", ["well", "well", "stops", "well"]],
+  ["biometric", "database", ["well", "well", "stops", "well"]],
+  ["ledger-anchor", "database", ["slows", "slows", "slows", "slows"]],
+  ["tally", "database", ["well", "well", "well", "well"]],
+])("when %s's check %s fails on every replica, the ways are %j; on one replica none of them is worse than slow", (service, check, ways) => {
+  const of = (alertname: string) => WAYS.map((way) => stateOf(way, effectsOf({ alertname, service, check }), true));
+  expect(of("EvoteServiceUnready")).toEqual(ways);
+  expect(of("EvoteReplicaUnready")).toEqual(ways.map((state) => (state === "stops" ? "slows" : "well")));
+});
+
+test("when the log is gone, its steps stop and who votes again waits", () => {
+  const effects = effectsOf({ alertname: "EvoteServiceAbsent", service: "ledger-anchor" });
+  expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(["slows", "slows", "slows", "slows"]);
+  expect(STEPS.map((step) => stateOf(step, effects, true))).toEqual(["well", "stops", "stops", "stops"]);
+});
+
 test("the worst of what touches a way counts, and of old data nothing is said", () => {
-  const effects = [effectOf({ alertname: "EvoteFlood" }), effectOf({ alertname: "EvoteCardsCannotBeChecked" })];
+  const effects = [...effectsOf({ alertname: "EvoteFlood" }), ...effectsOf({ alertname: "EvoteCardsCannotBeChecked" })];
   expect(WAYS.map((way) => stateOf(way, effects, true))).toEqual(["stops", "stops", "slows", "slows"]);
   expect(stateOf("card", effects, false)).toBe("unknown");
 });

@@ -9,7 +9,7 @@ import { Wall } from "../pages/wall.tsx";
 import type { Name } from "../read/reads.ts";
 import { en } from "../words/en.ts";
 import { ja } from "../words/ja.ts";
-import { CONFIG, firing, NOW, PretendServer, spoken, vector, WATCHDOG } from "./pretend.ts";
+import { CONFIG, firing, NOW, PretendServer, SERVICES, spoken, vector, WATCHDOG } from "./pretend.ts";
 
 let root: HTMLElement;
 let server: PretendServer;
@@ -157,18 +157,34 @@ test("of ways and steps nothing green is said on old data", async () => {
   expect(waits()).toEqual([undefined, undefined, undefined, undefined]);
 });
 
+const heardOfAllBut = (gone: string) => vector(...SERVICES.filter((service) => service !== gone).map((service) => [{ service }, NOW / 1000] as const));
+
 test("where nothing is heard of biometric, the face alone isn't green", async () => {
-  server.answers["scraped-at"] = vector(...["auth", "ballot", "ledger-anchor"].map((service) => [{ service }, NOW / 1000] as const));
+  server.answers["scraped-at"] = heardOfAllBut("biometric");
   await hang();
   expect(marks("ways")).toEqual(["well", "well", "unknown", "well"]);
 });
 
 test("where biometric is gone and an alarm says so, the face stops, and the alarm names it", async () => {
-  server.answers["scraped-at"] = vector(...["auth", "ballot", "ledger-anchor"].map((service) => [{ service }, NOW / 1000] as const));
+  server.answers["scraped-at"] = heardOfAllBut("biometric");
   server.fire(firing("EvoteServiceAbsent", "page", { service: "biometric" }));
   await hang();
   expect(marks("ways")).toEqual(["well", "well", "stops", "well"]);
   expect(panel("alarms").textContent).toContain(ja.of(ja.alert.EvoteServiceAbsent, "biometric"));
+});
+
+test("where the residents' page is gone, nobody votes but at the voting places", async () => {
+  server.answers["scraped-at"] = heardOfAllBut("resident");
+  await hang();
+  expect(marks("ways")).toEqual(["unknown", "unknown", "unknown", "well"]);
+  server.fire(firing("EvoteServiceAbsent", "page", { service: "resident" }));
+  await later(10);
+  expect(marks("ways")).toEqual(["stops", "stops", "stops", "well"]);
+  expect(panel("alarms").textContent).toContain(ja.of(ja.alert.EvoteServiceAbsent, "resident"));
+  server.answers["scraped-at"] = heardOfAllBut("board");
+  server.fire(firing("EvoteServiceAbsent", "page", { service: "board" }));
+  await later(10);
+  expect([...marks("ways"), ...marks("steps")]).toEqual(Array.from({ length: 8 }, () => "well"));
 });
 
 test("an alarm holds the screen, keeps the keyboard, survives Escape and a reload, and is listed when it was seen", async () => {
@@ -194,12 +210,12 @@ test("an alarm holds the screen, keeps the keyboard, survives Escape and a reloa
 });
 
 test("an alarm that was seen stands in the list with when, and a reload doesn't ask again", async () => {
-  server.fire(firing("EvoteServiceUnready", "page", { service: "auth" }), firing("EvoteBoardSlow", "ticket"));
+  server.fire(firing("EvoteServiceUnready", "page", { service: "auth", check: "kafka" }), firing("EvoteBoardSlow", "ticket"));
   await hang();
   await press(ja.alarms.acknowledge);
   expect(panel("alarms").textContent).toContain("12:30 確認済み");
   expect(panel("alarms").textContent).toContain(ja.alert.EvoteBoardSlow);
-  expect(panel("alarms").textContent).toContain("auth");
+  expect(panel("alarms").textContent).toContain(ja.of(ja.alert.EvoteServiceUnready, "auth: kafka"));
   expect(marks("ways")).toEqual(["stops", "stops", "stops", "stops"]);
   await act(() => render(null, root));
   await hang();

@@ -17,12 +17,12 @@ const ConfigText = v.object({
   authority: v.string(),
   /** Where a voter gets help: name, telephone, hours, in the city's own words. */
   helpdesk: v.string(),
-  services: v.object({ auth: Origin, ballot: Origin, biometric: Origin, log: Origin, tally: Origin }),
+  services: v.object({ auth: Origin, ballot: Origin, biometric: v.optional(Origin), log: Origin, tally: Origin }),
   /** ballot's Ed25519 key. */
   receipt_key: Key,
   /** ledger-anchor's, as signed-note writes it: name, number and key. */
   log_key: v.pipe(v.string(), v.transform(parseLogKey)),
-  /** auth's X25519 key for typed voting codes; `null` where no voting by face is offered. */
+  /** auth's X25519 key for typed voting codes; `null` where no voting by face is offered, as where `services` has no `biometric`. */
   code_key: v.nullable(Key),
   /** The origin of the phone's app's provider (`https://auth-and-sign.go.jp`); `null`, or missing: no voting by phone is offered. */
   phone_app: v.optional(v.nullable(Origin), null),
@@ -50,7 +50,7 @@ export function readConfig(json: unknown): Config {
     services: read.services,
     receiptKey: read.receipt_key,
     logKey: read.log_key,
-    codeKey: read.code_key,
+    codeKey: read.services.biometric === undefined ? null : read.code_key,
     phoneApp: read.phone_app,
     checkPage: read.check_page,
   };

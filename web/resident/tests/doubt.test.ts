@@ -240,6 +240,13 @@ describe("the configuration", () => {
     expect(readConfig({ ...good, code_key: key }).codeKey).toHaveLength(32);
   });
 
+  test("offers no face where no service compares one", () => {
+    const { biometric: _, ...others } = URLS;
+    const read = readConfig({ ...good, services: others, code_key: key });
+    expect(read.codeKey).toBeNull();
+    expect(connect(read.services, async () => new Response()).biometric).toBeNull();
+  });
+
   test.each([
     ["a short key", { receipt_key: btoa("k") }],
     ["a key that is none", { receipt_key: "?" }],

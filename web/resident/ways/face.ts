@@ -70,7 +70,7 @@ export async function orderByCode(code: string, way: FaceWay): Promise<Order> {
 export async function beginVerification(order: Order, way: FaceWay): Promise<Verification> {
   const { services, signal } = way;
   // An answer that is lost costs the voter one of the three attempts: what is asked of them is told once.
-  const begun = await persist(() => services.biometric.POST("/verifications", { body: { order: order.order }, signal }), way.wait);
+  const begun = await persist(() => services.biometric!.POST("/verifications", { body: { order: order.order }, signal }), way.wait);
   const actions = v.safeParse(Actions, begun.actions);
   if (!actions.success) {
     throw new LyingService("an action that nobody knows");
@@ -82,7 +82,7 @@ export async function beginVerification(order: Order, way: FaceWay): Promise<Ver
 export async function releaseByFace(order: Order, verification: Verification, burst: Burst, way: FaceWay): Promise<string> {
   const { services, electionUuid, wait, signal } = way;
   const { verdict } = await persist(async () => {
-    const answer = await services.biometric.POST("/verifications/{verification_id}/frames", {
+    const answer = await services.biometric!.POST("/verifications/{verification_id}/frames", {
       params: { path: { verification_id: verification.id } },
       // The form is made by `formOf`: what the document calls binary strings are files.
       body: formOf(verification, burst) as never,

@@ -17,7 +17,8 @@ import type { paths as TallyPaths } from "./generated/tally.d.ts";
 export interface ServiceUrls {
   readonly auth: string;
   readonly ballot: string;
-  readonly biometric: string;
+  /** Missing where no face is compared. */
+  readonly biometric?: string | undefined;
   readonly log: string;
   readonly tally: string;
 }
@@ -25,7 +26,8 @@ export interface ServiceUrls {
 export interface Services {
   readonly auth: Client<AuthPaths>;
   readonly ballot: Client<BallotPaths>;
-  readonly biometric: Client<BiometricPaths>;
+  /** `null` where no face is compared. */
+  readonly biometric: Client<BiometricPaths> | null;
   /** ledger-anchor */
   readonly log: Client<LogPaths>;
   readonly tally: Client<TallyPaths>;
@@ -66,7 +68,7 @@ export function connect(urls: ServiceUrls, fetch: Fetch): Services {
   return {
     ...connectPublic(urls, fetch),
     auth: createClient<AuthPaths>({ ...options, baseUrl: urls.auth }),
-    biometric: createClient<BiometricPaths>({ ...options, baseUrl: urls.biometric }),
+    biometric: urls.biometric === undefined ? null : createClient<BiometricPaths>({ ...options, baseUrl: urls.biometric }),
   };
 }
 

@@ -65,6 +65,7 @@ spec:
           {{- include "evote.containerSecurity" . | nindent 10 }}
           ports:
             - {name: http, containerPort: 8080}
+            - {name: metrics, containerPort: 8081}
           {{- include "evote.resources" $own.resources | nindent 10 }}
           lifecycle:
             preStop:
@@ -125,6 +126,9 @@ spec:
     - from:
         {{- include "evote.peers" (.peers | default .root.Values.network.edge) | nindent 8 }}
       {{- include "evote.ports" (list 8080) | nindent 6 }}
+    - from:
+        {{- include "evote.peers" .root.Values.network.monitoring | nindent 8 }}
+      {{- include "evote.ports" (list 8081) | nindent 6 }}
   {{- with .egress }}
   egress:
     {{- . | nindent 4 }}

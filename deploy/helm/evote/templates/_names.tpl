@@ -43,6 +43,10 @@ labels:
 auth{{ if .Values.biometric.enabled }} biometric{{ end }} ballot ledger-anchor tally
 {{- end }}
 
+{{- define "evote.fronts" -}}
+resident board{{ if .Values.wall.enabled }} wall{{ end }}
+{{- end }}
+
 {{/* The keys under which hosts stand in the values, and the service behind each. */}}
 {{- define "evote.hosts" -}}
 vote: resident

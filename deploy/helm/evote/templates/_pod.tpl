@@ -1,4 +1,4 @@
-{{/* What every pod of the release has: no token, no privilege, no writable root. Arguments: root, service. */}}
+{{/* What every pod of the release has: no token, no privilege, no writable root; the machines that the city names. Arguments: root, service. */}}
 {{- define "evote.podSecurity" -}}
 serviceAccountName: {{ include "evote.name" . }}
 automountServiceAccountToken: false
@@ -17,6 +17,22 @@ imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
   {{- end }}
+{{- end }}
+{{- with .root.Values.scheduling.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- include "evote.bearing" .root }}
+{{- end }}
+
+{{/* Of everybody's pods, operators' included. */}}
+{{- define "evote.bearing" -}}
+{{- with .Values.scheduling.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.scheduling.priorityClassName }}
+priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 

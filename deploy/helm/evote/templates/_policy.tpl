@@ -58,6 +58,15 @@ ports:
     {{- end }}
 {{- end }}
 
+{{/* To those outside whom a list of the values names, each at its ports. */}}
+{{- define "evote.toOutside" -}}
+{{- range . }}
+- to:
+    {{- include "evote.peers" (list .) | nindent 4 }}
+  {{- include "evote.ports" .ports | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "evote.policyHead" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -94,11 +103,7 @@ whom it asks what the public may ask. */}}
     {{- include "evote.toDns" .root | nindent 4 }}
     {{- include "evote.toDatabase" . | nindent 4 }}
     {{- include "evote.toKafka" .root | nindent 4 }}
-    {{- range $own.egress }}
-    - to:
-        {{- include "evote.peers" (list .) | nindent 8 }}
-      {{- include "evote.ports" .ports | nindent 6 }}
-    {{- end }}
+    {{- include "evote.toOutside" $own.egress | nindent 4 }}
 ---
 {{ include "evote.policyHead" (merge (dict "service" (printf "%s-migration" .service)) .) }}
   {{- include "evote.migrationArrows" . | nindent 2 }}

@@ -86,9 +86,10 @@ _BROKER_FLAGS = (
     # its compiling.
     "-XX:CompileThresholdScaling=3",
 )
-_BROKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-"""The C library keeps what was freed for the thread that did: what each of the JVM's compilers took once would look
-like memory that ballots take."""
+_BROKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "16384"}
+"""The C library keeps what was freed: for the thread that did, and where it lies between what is still in use. What
+each of the JVM's compilers took once, in pieces of 32 KB, would look like memory that ballots take. So threads share
+what they have freed, and a piece of that size goes back to the system (mallopt(3))."""
 _PROGRAM_FLAGS = (*_JVM_FLAGS, "-XX:TieredStopAtLevel=1")
 """Of what ends at once."""
 

@@ -165,7 +165,12 @@ class Use:
     cpu_s: float
     """In seconds of a processor, with what has ended and was waited for by its own parent."""
     memory_mb: float
-    """What they have written themselves and share with nobody: no files, no shared buffers (proc(5), ``Pss_Anon``)."""
+    """What they have written themselves and share with nobody (proc(5), ``Pss_Anon``): no pages of files, which the
+    kernel drops when it needs them."""
+    shared_mb: float
+    """What they have written that others may see who have it too: a database's buffers (``Pss_Shmem``)."""
+    processes: int
+    """How many there are."""
 
 
 def uses_of_children() -> list[Use]:
@@ -175,8 +180,21 @@ def uses_of_children() -> list[Use]:
         with contextlib.suppress(psutil.NoSuchProcess):
             family = [child, *child.children(recursive=True)]
             name = _names.get(child.pid, child.name())
-            found.append(Use(name, child.pid, sum(map(_cpu_s, family)), sum(_own_mb(one.pid) for one in family)))
+            own_mb, shared_mb = (sum(each) for each in zip(*(_memory_mb(one.pid) for one in family), strict=True))
+            found.append(Use(name, child.pid, sum(map(_cpu_s, family)), own_mb, shared_mb, len(family)))
     return found
+
+
+def cpu_of_others_s(children: Sequence[Use]) -> float:
+    """What the machine's processors have done since it started for neither this process nor its ``children``.
+
+    In seconds of a processor; with what a hypervisor gave to other machines, and without interrupts, most of which are
+    the children's own (proc_stat(5)).
+    """
+    machine = psutil.cpu_times()
+    # Of this process also what children used that have ended.
+    own = sum(psutil.Process().cpu_times()[:4]) + sum(child.cpu_s for child in children)
+    return float(machine.user + machine.nice + machine.system + machine.steal - own)
 
 
 def name_child(pid: int, name: str) -> None:
@@ -191,12 +209,13 @@ def _cpu_s(process: psutil.Process) -> float:
     return 0.0
 
 
-def _own_mb(pid: int) -> float:
+def _memory_mb(pid: int) -> tuple[float, float]:
+    """What it has for itself, and what it shares."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss_Anon:"):
-                return int(line.split()[1]) / 1000
-    return 0.0
+        lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]]
+        kilobytes = {name: int(number) for name, number, _unit in lines}
+        return kilobytes["Pss_Anon:"] / 1000, kilobytes["Pss_Shmem:"] / 1000
+    return 0.0, 0.0
 
 
 def _primary_group(user: str) -> int:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 CROWD: Final = "crowd"
 """The process of the people themselves."""
@@ -27,13 +27,33 @@ def is_no_voters(process: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What settings let a server have, whoever comes: so many processes, and so much memory that they share."""
+
+    processes: int
+    shared_mb: float
+
+
+@dataclass(frozen=True)
 class Used:
     """What a process and those that it has started have used."""
 
     cpu_s: float
     """Since it began, in seconds of a processor."""
     memory_mb: float
-    """Their own memory now: what they have written, files and shared buffers apart."""
+    """Their memory now: what they have written, files apart, and what a server's processes share by a setting."""
+    processes: int = 1
+    shared_mb: float = 0.0
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """All processors of the machine."""
+
+    cores: int
+    others_cpu_s: float
+    """What they have done since it started for none of the processes that are looked at, in seconds of a processor."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,7 @@ class Seen:
     processes: Mapping[str, Used]
     lag: Mapping[str, float] = field(default_factory=dict)
     """Records that each service's projections have still to apply; of those that told."""
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True)
@@ -89,5 +110,10 @@ def _lines(path: Path) -> Iterator[Seen | Fault]:
             if "begun" in said:
                 yield Fault(**said)
             else:
-                processes = {name: Used(**used) for name, used in said["processes"].items()}
-                yield Seen(said["at"], processes, said["lag"])
+                processes = {name: _used(**used) for name, used in said["processes"].items()}
+                machine = said["machine"]
+                yield Seen(said["at"], processes, said["lag"], machine and Machine(**machine))
+
+
+def _used(bounds: Mapping[str, Any] | None, **used: Any) -> Used:
+    return Used(**used, bounds=Bounds(**bounds) if bounds else None)

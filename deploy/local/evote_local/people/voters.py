@@ -45,7 +45,8 @@ Answering = Callable[[EmulatedCard, Mapping[str, Any]], Awaitable[dict[str, str]
 
 _ATTEMPTS = 60
 _FROM_THE_EDGE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-"""What stands before the services lost the replica that it had asked: nobody answered."""
+"""What stands before the services lost the replica that it had asked. Whoever is told so asks again, and it is noted as
+any other 5xx: an edge is part of the deployment."""
 _SPENT = ("challenge-replayed", "challenge-expired", "order-used")
 """A release broke off before auth had kept its evidence, or a verdict was lost on its way: all begins anew."""
 _BEFORE_RECORDING = (":close-pending", ":overloaded")
@@ -530,11 +531,10 @@ class PollingDay:
         except httpx.TransportError:
             self.measured.refused(None)
             return ASK_AGAIN_S
-        if response.status_code in _FROM_THE_EDGE:
-            self.measured.refused(None)
-            return ASK_AGAIN_S
         if response.is_server_error:
             self.measured.refused(response.status_code)
+        if response.status_code in _FROM_THE_EDGE:
+            return ASK_AGAIN_S
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             return told_to_wait_s(response)
         if not response.is_success:

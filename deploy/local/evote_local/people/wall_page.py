@@ -104,7 +104,7 @@ def vector(*series: Labelled) -> dict[str, Any]:
 
 
 def _scraped(when: datetime) -> dict[str, Any]:
-    services = ("auth", "ballot", "biometric", "ledger-anchor", "tally")
+    services = ("auth", "ballot", "biometric", "ledger-anchor", "tally", "resident", "board")
     return vector(*(({"service": service}, when.timestamp()) for service in services))
 
 

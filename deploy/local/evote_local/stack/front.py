@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -95,7 +96,7 @@ class Front(Running):
         self._staff = staff
         self._directory = directory
         self._pages = pages
-        self._port = free_port()
+        self._port, self._metrics_port = free_port(), free_port()
         self._config: FrontConfig | PublicConfig | WallConfig | None = None
         self._process: ChildProcess | None = None
 
@@ -113,6 +114,11 @@ class Front(Running):
     def origin(self) -> str:
         """As browsers write it."""
         return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def metrics(self) -> str:
+        """Where it tells Prometheus that it is there, as ``host:port``."""
+        return f"{LOOPBACK}:{self._metrics_port}"
 
     def configure(self, config: FrontConfig | PublicConfig | WallConfig) -> None:
         """Say who the city is and where its services are; before :meth:`start`."""
@@ -142,6 +148,8 @@ class Front(Running):
         allowed = _run("the front's policy", _WEB, "edge/connect-src.mjs", str(config))
         (self._directory / "connect-src.conf").write_text(allowed)
         shutil.copy(_WEB / "edge/headers.conf", self._directory)
+        built = _run("the front's release", _WEB, "edge/build.mjs", self._pages, version("evote-local"))
+        (self._directory / "build.conf").write_text(built)
         if self._pages == "city":
             self.announcements.parent.mkdir(exist_ok=True)
             reads = _run("the wall's addresses", _WEB, "edge/reads.mjs", "city/read/reads.json")
@@ -166,10 +174,11 @@ class Front(Running):
             self._process = None
 
     def _site_conf(self, site: Path) -> str:
-        """The city's configuration of nginx, at this place and port."""
+        """The city's configuration of nginx, at this place and these ports."""
         conf = (_WEB / "edge/nginx.conf").read_text("utf-8")
         for cities, ours in (
             ("listen 8080;", f"listen {LOOPBACK}:{self._port};"),
+            ("listen 8081;", f"listen {self.metrics};"),
             ("/srv/resident", str(site)),
             ("/etc/evote-front", str(self._directory)),
         ):

@@ -231,11 +231,13 @@ class Stack(Running):
         self.board.start()
 
     def open_wall(self, election_uuid: str) -> None:
-        """Let a Prometheus read the services and judge the alerts, and serve the wall of an election that asks it."""
+        """Let a Prometheus read the services and the residents' page, which is opened for it, and judge the alerts, and
+        serve the wall of an election that asks it."""
+        self.open_front()
         self.announce(f"the city's wall on {self.wall.origin}")
         self.prometheus = Prometheus(
             self.directory / "prometheus",
-            targets=[service.url.removeprefix("http://") for service in self.services],
+            targets=[*(service.url.removeprefix("http://") for service in self.services), self.front.metrics],
             token=self.identities.staff.scraper_token,
             rules=sorted(_RULES.glob("*.yml")),
         )

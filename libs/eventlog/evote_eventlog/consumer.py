@@ -42,7 +42,7 @@ UNHURRIED_S: Final = 0.5
 """A round as often as the log's checkpoints come: what must be known at once is known otherwise, or ends the rest."""
 LEISURELY_S: Final = 1.0
 """A round where what is waited for ends it (``awaited``), and the rest may come with that or a second later."""
-_ASKED_AGAIN_S: Final = 0.5
+_ASKED_AGAIN_S: Final = 0.25
 """How long a leader is asked for what is awaited: until it answers, it answers nothing else on that connection, such as
 how long the log is, nor shows what another one has told already."""
 _TOGETHER: Final = 500

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -27,6 +29,9 @@ from xdist.scheduler import LoadFileScheduling
 # How long an example takes tells how busy the machine is, and nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# In CI Hypothesis would draw the same examples each time, and keep none that fails: the fuzzer draws others, and prints
+# what draws a failing one again (`make fuzz-core`).
+settings.register_profile("fuzz", derandomize=False, print_blob=True)
 
 SLOW_TEST_S, STACK_TEST_S = 600, 120
 """After so long a test has hung that is marked as slow, or one that uses the stack, which the first of a run starts.
@@ -48,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_TEST_S))
         elif item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.timeout(STACK_TEST_S))
+
+
+@pytest.fixture(scope="session")
+def left_out() -> Callable[[str], NoReturn]:
+    """Leaves a test out, and says why: a machine may lack what it needs. With ``CI=true`` that fails instead."""
+
+    def leave_out(why: str) -> NoReturn:
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+
+    return leave_out
 
 
 _SHARE_A_PLATFORM = ("tests/e2e/standing", "tests/e2e/faces")

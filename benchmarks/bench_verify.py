@@ -6,7 +6,7 @@ it; for Ed25519 also without the compiled core. belenios-tool verifies the same 
 it uses: Debian 12's knows BELENIOS-2048 alone, Debian 13's (``make belenios-tool``) Ed25519, too. npm's sirona takes
 0.1 s a ballot, and gets an archive of its own. A run is of one group: BELENIOS-2048 takes ten times as long, and what
 disturbs it must not spoil the other's figures. ``make bench-verify-growth [SIZES="10000 100000"]`` verifies archives
-of growing size.
+of growing size, each once more with ``--resume``, as an auditor of record does who verified it shortly before its end.
 """
 
 from __future__ import annotations
@@ -42,14 +42,20 @@ from evote_local.referendum.taken import taken_by
 from tqdm import tqdm
 
 RANDOM = secrets.token_bytes
-SIRONA = Path(__file__).parents[1] / ".tools/node/node_modules/sirona/dist/cli/sirona.js"
+_ROOT = Path(__file__).parents[1]
+SIRONA = _ROOT / ".tools/node/node_modules/sirona/dist/cli/sirona.js"
 _CHUNK = 250
 _MOST_OF_SIRONA = 100
+_COPIED = 1 << 20
+_VERIFIED_BEFORE = 0.9
+"""Of an archive's ballots, when ``--resume`` goes on."""
 OUT = Path("bench-out")
 PLACES_OF = {ED25519.name: "verification", BELENIOS_2048.name: "verification-2048"}
 """The section of the document, by group."""
 ROWS: list[dict[str, Any]] = []
 """What was printed, for the run's JSON."""
+SAID: list[str] = []
+"""And what follows from the rows, in words."""
 QUESTION = Question("賛成しますか", ("賛成", "反対"), blank=True, min=1, max=1)
 
 
@@ -82,6 +88,8 @@ class MadeArchive:
     path: Path
     election: Election
     generation: Cost
+    size_before: int
+    """Bytes of the archive when it had :data:`_VERIFIED_BEFORE` of its ballots."""
 
 
 def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> MadeArchive:
@@ -109,6 +117,7 @@ def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> Made
         return [generate_ballot(election, credential, [[0, 1, 0]], RANDOM) for credential in credentials]
 
     path, seconds, cpu_seconds = folder / f"{election.uuid}.bel", 0.0, 0.0
+    size_before, written, before = 0, 0, int(ballots * _VERIFIED_BEFORE)
     chunks = [private[start : start + _CHUNK] for start in range(0, ballots, _CHUNK)]
     with path.open("wb") as file, ThreadPoolExecutor(threads) as pool:
         writer = ArchiveWriter(file, timestamp=int(time.time()))
@@ -123,7 +132,10 @@ def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> Made
             for texts in made:
                 for ballot, facts in zip(texts, recall_ballots(election, texts), strict=True):
                     assert isinstance(facts, BallotFacts)
+                    if written == before:
+                        size_before = file.tell()
                     writer.ballot(ballot)
+                    written += 1
                     accumulator.add_ciphertexts(facts.ciphertexts, 1)
         tally = accumulator.encrypted_tally_json()
         decryption = partial_decryption(election, tally, key, RANDOM)
@@ -132,7 +144,7 @@ def make_archive(group: Group, ballots: int, folder: Path, threads: int) -> Made
         writer.partial_decryption(1, decryption)
         writer.result(compute_result(election, parsed_trustees, tally, ballots, {1: decryption}))
         writer.close()
-    return MadeArchive(path, election, Cost(seconds, cpu_seconds))
+    return MadeArchive(path, election, Cost(seconds, cpu_seconds), size_before)
 
 
 def batched(chunks: Sequence[Sequence[str]], size: int) -> Iterator[Sequence[Sequence[str]]]:
@@ -157,10 +169,15 @@ def beside(group: Group, ballots: int, belenios_tool: str | None) -> None:
             # Its own random source would wait for an entropy daemon.
             environment = {"BELENIOS_USE_URANDOM": "1"}
             theirs = cost_of([belenios_tool, "election", "verify"], Path(name), environment)
-            row(group, f"belenios-tool {version_of(belenios_tool)}, 1 core", ballots, theirs)
-            compare(group, "belenios-tool", ours, theirs)
-    if group is ED25519 and SIRONA.exists():
+            program = f"belenios-tool {version_of(belenios_tool)}"
+            row(group, f"{program}, 1 core", ballots, theirs)
+            compare(group, program, ours, theirs)
+    if not SIRONA.exists():
+        return
+    if group is ED25519:
         beside_sirona(min(ballots, _MOST_OF_SIRONA))
+    else:
+        say(f"sirona {version_of_sirona()} stands in no row: it reads elections in Ed25519 alone.")
 
 
 def beside_sirona(ballots: int) -> None:
@@ -170,9 +187,13 @@ def beside_sirona(ballots: int) -> None:
         ours = cost_of(evote_verify(made.path), Path(name), {})
         row(ED25519, f"evote-verify, {ballots} ballots", ballots, ours)
         theirs = cost_of(["node", str(SIRONA), "election", "verify"], Path(name), {})
-        version = json.loads((SIRONA.parents[2] / "package.json").read_text())["version"]
-        row(ED25519, f"sirona {version}, {ballots} ballots, 1 core", ballots, theirs)
-        compare(ED25519, "sirona", ours, theirs)
+        program = f"sirona {version_of_sirona()}"
+        row(ED25519, f"{program}, {ballots} ballots, 1 core", ballots, theirs)
+        compare(ED25519, program, ours, theirs)
+
+
+def version_of_sirona() -> str:
+    return str(json.loads((SIRONA.parents[2] / "package.json").read_text())["version"])
 
 
 def grow(sizes: Sequence[int]) -> None:
@@ -182,14 +203,39 @@ def grow(sizes: Sequence[int]) -> None:
         with tempfile.TemporaryDirectory() as name:
             made = make_archive(ED25519, ballots, Path(name), threads=len(os.sched_getaffinity(0)))
             cost = cost_of(evote_verify(made.path), Path(name), {})
-        row(ED25519, f"evote-verify, {ballots} ballots", ballots, cost)
+            row(ED25519, f"evote-verify, {ballots} ballots", ballots, cost)
+            again = resume(made, Path(name))
+        share = f"{_VERIFIED_BEFORE:.0%} of them verified before"
+        row(ED25519, f"evote-verify --resume, {ballots} ballots, {share}", ballots, again)
+        say(
+            f"With `--resume`, {share.replace('them', f'{ballots:,} ballots')}, `evote-verify` takes "
+            f"{again.cpu_seconds / cost.cpu_seconds:.2f} of the processor time that it takes without, and "
+            f"{again.seconds / cost.seconds:.2f} of the time."
+        )
         if first is None:
             first = ballots, cost
             continue
         before, smallest = first
         ratio = cost.cpu_seconds / ballots / (smallest.cpu_seconds / before)
         each = ((cost.megabytes or 0) - (smallest.megabytes or 0)) * 1024 / (ballots - before)
-        print(f"{'':<14} a ballot costs {ratio:.2f} times what it does among {before}; {each:.2f} kB kept of each more")
+        say(
+            f"Among {ballots:,} ballots one costs {ratio:.2f} times the processor time that it does among {before:,}, "
+            f"and each more keeps {each:.2f} kB in memory."
+        )
+
+
+def resume(made: MadeArchive, folder: Path) -> Cost:
+    """Verify an archive that an auditor verified when it was shorter; what the second time takes."""
+    shorter, state = folder / "before.bel", folder / "verified.json"
+    # An archive only grows: its beginning is what it was.
+    with made.path.open("rb") as whole, shorter.open("wb") as file:
+        for start in range(0, made.size_before, _COPIED):
+            file.write(whole.read(min(_COPIED, made.size_before - start)))
+    cost_of([*evote_verify(shorter), "--resume", str(state)], folder, {})
+    verified = json.loads(state.read_text())["archive"]["ballots"]
+    cost = cost_of([*evote_verify(made.path), "--resume", str(state)], folder, {})
+    assert 0 < verified < json.loads(state.read_text())["archive"]["ballots"], "something is new, and not all"
+    return cost
 
 
 def evote_verify(archive: Path) -> list[str]:
@@ -207,10 +253,17 @@ def knows(belenios_tool: str, group: Group) -> bool:
 
 
 def compare(group: Group, program: str, ours: Cost, theirs: Cost) -> None:
-    print(
-        f"{group.name:<14} evote-verify is {theirs.seconds / ours.seconds:.1f} times as fast as {program}, "
-        f"and takes 1/{theirs.cpu_seconds / ours.cpu_seconds:.1f} of its processor time"
+    cores = len(os.sched_getaffinity(0))
+    say(
+        f"In {group.name} `evote-verify` is {theirs.seconds / ours.seconds:.1f} times as fast as {program}: "
+        f"on {cores} cores, beside its one."
     )
+    say(f"It takes 1/{theirs.cpu_seconds / ours.cpu_seconds:.1f} of the processor time of {program}.")
+
+
+def say(what: str) -> None:
+    SAID.append(what)
+    print(what, flush=True)
 
 
 def row(group: Group, what: str, ballots: int, cost: Cost) -> None:
@@ -229,6 +282,14 @@ def _program(name: str) -> str | None:
     if found is None and name != "belenios-tool":
         raise argparse.ArgumentTypeError(f"there is no program {name}: make belenios-tool puts one into .cache")
     return None if found is None else str(Path(found).resolve())
+
+
+def _as_given(program: str) -> str:
+    """What the same command takes on another machine, if it can: from the checkout's root, or by its name."""
+    path = Path(program)
+    if path.is_relative_to(_ROOT):
+        return str(path.relative_to(_ROOT))
+    return path.name if _program(path.name) == program else program
 
 
 def main() -> None:
@@ -254,8 +315,8 @@ def main() -> None:
     if tool is not None and not knows(tool, group):
         print(f"belenios-tool {version_of(tool)} doesn't know {group.name}; make belenios-tool puts one that does here")
         tool = None
-    version = "" if tool is None else f" BELENIOS_TOOL=(version {version_of(tool)})"
-    taken = taken_by(f"make bench-verify GROUP={group.name} BALLOTS={arguments.ballots}{version}")
+    given = "" if tool is None else f" BELENIOS_TOOL={_as_given(tool)}"
+    taken = taken_by(f"make bench-verify GROUP={group.name} BALLOTS={arguments.ballots}{given}")
     print(f"{arguments.ballots} ballots")
     beside(group, arguments.ballots, tool)
     write(PLACES_OF[group.name], taken)
@@ -266,7 +327,8 @@ def write(name: str, taken: Mapping[str, str]) -> None:
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.json"
     path.write_text(
-        json.dumps({"taken": taken, "verification": name, "rows": ROWS}, ensure_ascii=False, indent=2) + "\n"
+        json.dumps({"taken": taken, "verification": name, "rows": ROWS, "said": SAID}, ensure_ascii=False, indent=2)
+        + "\n"
     )
     print(path)
 

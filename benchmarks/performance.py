@@ -385,6 +385,9 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
             for row in figures["rows"]
         ],
     )
+    for said in figures.get("said", []):  # not in runs that were kept before it was written
+        yield ""
+        yield said
 
 
 _RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {

@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -126,6 +128,21 @@ def test_the_core_is_compiled_the_same_way_everywhere_and_its_version_is_the_lib
         assert re.fullmatch("[0-9a-f]{64}", package["checksum"]), package
 
 
+@pytest.mark.parametrize(("ci", "status", "said"), [("true", 1, "1 error"), ("", 0, "1 skipped")])
+def test_in_ci_what_is_tested_with_the_core_fails_without_it(ci: str, status: int, said: str) -> None:
+    """It would pass by the reference alone."""
+    test = "libs/belenios/tests/test_native.py::test_the_core_takes_what_holds_by_itself_and_each_rule_is_reached"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", test],
+        cwd=ROOT,
+        env={**os.environ, "CI": ci, native.SWITCH: "off"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, said in done.stdout) == (status, True), done.stdout
+    assert "no compiled core of this version: make install says why" in done.stdout
+
+
 def test_no_unsafe_code_is_ours() -> None:
     assert "#![forbid(unsafe_code)]" in (_CORE / "src/lib.rs").read_text()
     # `forbid` can't be lifted inside the crate; a program beside it would be a crate of its own.
@@ -133,9 +150,9 @@ def test_no_unsafe_code_is_ours() -> None:
     assert not [path for path in sources if re.search(r"\bunsafe\s*(\{|fn|impl|extern)", path.read_text())]
 
 
-def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship() -> None:
+def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship(left_out: Callable[[str], NoReturn]) -> None:
     if shutil.which("cargo") is None:
-        _unread("there is no cargo to read the crates' manifests with")
+        left_out("there is no cargo to read the crates' manifests with")
     command = ["cargo", "metadata", "--locked", "--offline", "--format-version", "1", "--all-features"]
     # cargo hangs under libfaketime, and licences know no date.
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
@@ -147,7 +164,7 @@ def test_every_crate_is_under_a_licence_that_the_city_may_use_and_ship() -> None
         text=True,
     )
     if read.returncode:
-        _unread(f"the crates are not here: {read.stderr.strip()[-200:]}")
+        left_out(f"the crates are not here: {read.stderr.strip()[-200:]}")
     packages = json.loads(read.stdout)["packages"]
     assert len(packages) > 5
     for package in packages:
@@ -169,13 +186,6 @@ def test_of_each_crate_one_version_is_compiled_and_all_come_from_one_registry() 
     declared = tomllib.loads((_CORE / "Cargo.toml").read_text())["dependencies"].values()
     versions = [one if isinstance(one, str) else one["version"] for one in declared]
     assert not [version for version in versions if "*" in version]
-
-
-def _unread(why: str) -> NoReturn:
-    """A machine may do without cargo; what is released has been looked at."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 def _recipes_with_core() -> list[Path]:

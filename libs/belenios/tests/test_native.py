@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,7 +36,7 @@ from evote_belenios.jsontext import dump
 from evote_belenios.order import DOMAIN, LARGEST_NUMBER, sign_order, verify_order
 from evote_belenios.proofs import prove_knowledge
 from evote_belenios.verify import verify_archive
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from nacl import bindings as sodium
 
@@ -171,7 +172,9 @@ def signed(ballot: Told, value: Any) -> str:
 def test_of_any_changed_ballot_core_and_reference_say_the_same(
     told: list[Told], which: int, data: st.DataObject
 ) -> None:
-    said = verdict(lambda: examined(told[which].election, changed(data, told[which])))
+    text = changed(data, told[which])
+    note(f"{told[which].election.json}\n{text!r}")
+    said = verdict(lambda: examined(told[which].election, text))
     assert isinstance(said, tuple) or said.credential in told[which].text
 
 
@@ -222,6 +225,7 @@ def test_of_any_archive_core_and_reference_say_the_same(tell_story: Any, tmp_pat
     if data.draw(st.booleans()):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
         path.write_bytes(content)
+    note(f"{bytes(content)!r}")
     found = [said_of(path)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "core", None)
@@ -310,6 +314,7 @@ def test_of_any_records_of_casts_core_and_reference_say_the_same(told: list[Told
     """Together or each by itself."""
     which = data.draw(st.lists(st.integers(0, len(told) - 1), max_size=3))
     records = [changed_record(data, told, told[at]) for at in which]
+    note(f"{records}")
     together = outcome(lambda: [said_of_cast(found) for found in examine_casts(records)])
     digests = outcome(lambda: [_words(found) for found in ballot_digests(records)])
     orders = [outcome(lambda record=record: said_of_order(record)) for record in records]  # type: ignore[misc]
@@ -408,6 +413,77 @@ def test_no_credential_beside_the_subgroup_signs_an_order(told: list[Told], tors
                 tracker=record.tracker,
                 credential=record.credential,
             )
+
+
+def calls_of(told: Told, texts: list[str]) -> dict[str, Callable[[], object]]:
+    """Calls into the core that compute long; the last keeps Python's lock."""
+    core, election = native.core, told.election.compiled
+    assert core is not None and election is not None
+    record = recorded(told, 1)
+    signature = record.order.signature
+    order = (record.election_uuid, record.credential, record.tracker, 1, signature.challenge, signature.response)
+    secret = secret_exponent(told.credential, told.election.uuid, ED25519).to_bytes(32, "little")
+    draws = [secrets.token_bytes(48) for _ in range(election.draws)]
+    element, read = core.power_generator(bytes([5, *bytes(31)])), election.read(told.text)
+    assert read is not None
+    return {
+        "a ballot examined": lambda: election.examine(texts[:1]),
+        "a batch examined": lambda: election.examine(texts),
+        "a batch recalled": lambda: election.recall(texts),
+        "a ballot read": lambda: election.read(texts[0]),
+        "its signature checked": read.check_signature,
+        "its proofs checked": read.check_proofs,
+        "a ballot made": lambda: election.make_ballot(secret, [[0, 1, 0]], draws),
+        "digests of a batch": lambda: core.ballot_digests(
+            [(record.election_uuid, record.credential, record.tracker, record.ballot)] * 50
+        ),
+        "orders of a batch": lambda: core.orders_signed([order] * 50),
+        "a power": lambda: core.power(element, secret),
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "lets_others_on"),
+    [
+        ("a ballot examined", True),
+        ("a batch examined", True),
+        ("a batch recalled", True),
+        ("a ballot read", True),
+        ("its signature checked", True),
+        ("its proofs checked", True),
+        ("a ballot made", True),
+        ("digests of a batch", True),
+        ("orders of a batch", True),
+        # It keeps the lock, for it is short: what shows that this test sees a lock that is kept.
+        ("a power", False),
+    ],
+)
+def test_another_thread_goes_on_while_the_core_computes(told: list[Told], call: str, lets_others_on: bool) -> None:
+    work = calls_of(told[0], [told[0].text] * 10)[call]
+    ready, go, done = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        ready.set()
+        go.wait()
+        done.append(True)
+
+    thread, interval = threading.Thread(target=other), sys.getswitchinterval()
+    thread.start()
+    ready.wait()
+    # From here on nobody takes the lock from this thread: another one goes on only where a call lets go of it.
+    sys.setswitchinterval(3600)
+    try:
+        go.set()
+        before = bool(done)
+        for _ in range(5_000):
+            work()
+            if done:
+                break
+        after = bool(done)
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join()
+    assert (before, after) == (False, lets_others_on)
 
 
 def test_threads_that_share_an_election_find_what_one_finds(told: list[Told]) -> None:

@@ -20,10 +20,11 @@ from .tls import LocalAuthority
 _SUPERUSER = "evote"
 _DATABASE_NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 _UNPRIVILEGED = ("postgres", "nobody")
-_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "131072"}
-"""The C library learns from each large block that is freed to keep those of its size: behind some statements a session
-would hold two or three times what it uses, which looks like memory that ballots take. It gives them back where it is
-told from which size on, be it the one that it begins with (mallopt(3))."""
+_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "1048576"}
+"""The C library learns from each large block that is freed to keep as much, and twice that at its heap's end: behind
+some statements a session would hold two or three times what it uses, which looks like memory that ballots take. Told
+how much to keep there, it learns nothing (mallopt(3)). With less, a round of many ballots would ask the system for
+memory each time."""
 
 
 class PostgresServer:

@@ -268,14 +268,12 @@ CASES = (
         _FIVE | {_floor("resident"): "2x100", _of("resident"): "1x100", _of("wall"): "1x20 _x100"},
         {"service": "resident"},
     ),
-    Case(  # well: a drain whose replica has its disk back in time, and an upgrade with one more for a while
+    Case(  # well: a drain whose replica has waited nine minutes for its disk, and an upgrade with one more
         "EvoteReplicasMissing",
-        {_floor("ballot"): "2x100", _of("ballot"): "1x100", _of("ballot", "b:1"): "1x10 _x90"},
+        {_floor("ballot"): "2x100", _of("ballot"): "1x100", _of("ballot", "b:1"): "1x30 stale _x100"},
         {
-            _floor("ballot"): "2x100",
-            _of("ballot"): "1x100",
-            _of("ballot", "b:1"): "1x10 _x30 1x60",
-            _of("ballot", "c:1"): "1x10 _x90",
+            **{_floor("ballot"): "2x100", _of("ballot"): "1x100", _of("ballot", "b:1"): "1x44 stale _x100"},
+            _of("ballot", "c:1"): "1x10 stale _x90",
         },
         {"service": "ballot"},
         at="20m",

@@ -38,13 +38,11 @@ TOLERATED_LAG = 1000
 
 _POLL_MS = 250
 ROUND_S: Final = 0.1
-UNHURRIED_S: Final = 0.25
-"""A round where nobody waits for the tables: what must be known at once is known otherwise."""
-UNAWAITED_S: Final = 0.5
-"""As that, where a replica has nothing of what others wait for: as often as the log's checkpoints come."""
+UNHURRIED_S: Final = 0.5
+"""A round as often as the log's checkpoints come: what must be known at once is known otherwise, or ends the rest."""
 LEISURELY_S: Final = 1.0
 """A round where what is waited for ends it (``awaited``), and the rest may come with that or a second later."""
-_ASKED_AGAIN_S: Final = 0.25
+_ASKED_AGAIN_S: Final = 0.5
 """How long a leader is asked for what is awaited: until it answers, it answers nothing else on that connection, such as
 how long the log is, nor shows what another one has told already."""
 _TOGETHER: Final = 500
@@ -82,7 +80,6 @@ class ProjectionRunner:
         metrics: ProjectionMetrics,
         *,
         round_s: float = ROUND_S,
-        sooner: Mapping[Topic, float] | None = None,
         awaited: Collection[Topic] = (),
         on_applied: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
@@ -91,7 +88,6 @@ class ProjectionRunner:
         Args:
             round_s: while nothing is left to fetch, a round begins no sooner behind the beginning of one that brought
                 something, in seconds: what comes meanwhile shares a fetch and a transaction.
-            sooner: by topic, as ``round_s``, while this replica has a partition of it.
             awaited: what comes of these topics is waited for, and ends the rest between two rounds.
             on_applied: hears of which CloudEvents types this replica has applied events, once the tables show them.
         """
@@ -100,7 +96,6 @@ class ProjectionRunner:
         self._projection = projection
         self._metrics = metrics
         self._round_s = round_s
-        self._sooner = sooner or {}
         self._awaited = frozenset(awaited)
         self._on_applied = on_applied
         self._applier = BatchApplier(
@@ -195,15 +190,11 @@ class ProjectionRunner:
                 if await hearing.check(self._standing):
                     await self._go_back_with_the_tables(consumer)
                 if records and reader.caught_up:
-                    await self._rest(consumer, began + self._this_round_s() - monotonic())
+                    await self._rest(consumer, began + self._round_s - monotonic())
             raise self._assignment_failure
         finally:
             self._consumer = None
             await stop_consumer(consumer)
-
-    def _this_round_s(self) -> float:
-        topics = {self._of(partition).topic for partition in self._places}
-        return min((self._sooner[topic] for topic in topics if topic in self._sooner), default=self._round_s)
 
     async def _rest(self, consumer: AIOKafkaConsumer, seconds: float) -> None:
         """Let more come together, unless something comes that is awaited: its leader answers then, and not before."""

@@ -160,31 +160,6 @@ async def test_what_is_awaited_ends_the_rest_between_two_rounds_and_nothing_else
         await asyncio.wait([running])
 
 
-@pytest.mark.parametrize("topic", [Topic.ELECTIONS, Topic.IDENTITY], ids=["its own", "another's"])
-async def test_a_round_is_sooner_where_a_replica_has_what_others_wait_for(
-    topic: Topic,
-    kafka: KafkaSettings,
-    pool: asyncpg.Pool,
-    producer: EventProducer,
-    new_runner: Callable[..., ProjectionRunner],
-    new_ballot: NewBallot,
-) -> None:
-    runner = new_runner(kafka, pool, producer, round_s=3600.0, sooner={topic: 0.0})
-    running = asyncio.create_task(runner.run())
-    try:
-        written = [await producer.publish(new_ballot(0), partition=0)]
-        await eventually(level(pool, written))
-        written.append(await producer.publish(new_ballot(1), partition=1))
-        await until_readable(kafka, written[-1:])
-        if topic is Topic.ELECTIONS:
-            await eventually(level(pool, written))
-        else:
-            assert len(await rows(pool)) == 1
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-
-
 async def test_a_rest_keeps_nobody_from_hearing_how_far_the_tables_are(
     kafka: KafkaSettings,
     pool: asyncpg.Pool,

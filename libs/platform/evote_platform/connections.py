@@ -39,6 +39,8 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
         _head_bytes = 0
         _in_body = False
         _socket: socket.socket | None = None
+        _came_at: float | None = None
+        """When the newest bytes came, once the kernel has told it."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -59,6 +61,7 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
             if self._late is None and self.cycle is not None and self.cycle.response_complete:
                 # The next head, the rest of a body that nobody reads, or line ends that keep the connection awake.
                 self._expect_head()
+            self._came_at = None
             super().data_received(data)
             if self._late is not None and not self._in_body:
                 self._waited_bytes += len(data)
@@ -92,7 +95,9 @@ def bounded_connections(most: int, management_port: int | None) -> type[HttpTool
             super().on_message_complete()
 
         def _note_arrival(self) -> None:
-            self.scope[ARRIVED_SCOPE_KEY] = time.monotonic() - waited_s(self._socket)  # type: ignore[typeddict-unknown-key]
+            if self._came_at is None:  # a head and its body mostly come together
+                self._came_at = time.monotonic() - waited_s(self._socket)
+            self.scope[ARRIVED_SCOPE_KEY] = self._came_at  # type: ignore[typeddict-unknown-key]
 
         def send_400_response(self, msg: str) -> None:
             if self._head_bytes > MOST_HEAD_BYTES:

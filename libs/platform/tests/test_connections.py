@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from evote_local.testbed import eventually
 from evote_officers.commands import COMMAND_SCHEME
 from evote_platform import admission, bodylimit, connections
+from evote_platform.arrival import waited_s
 from evote_platform.health import Readiness
 from evote_platform.management import OPERATIONS
 from evote_platform.server import listen, server_of
@@ -282,6 +284,23 @@ async def test_what_a_request_waits_for_behind_another_one_of_its_connection_is_
     for sent in said:
         _, document = await client.answer()
         assert json.loads(document)["at"] < sent + 0.4
+
+
+async def test_the_kernel_is_asked_once_when_a_head_and_its_body_came_together(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[object]()
+
+    def noted(connection: socket.socket | None) -> float:
+        asked.append(connection)
+        return waited_s(connection)
+
+    monkeypatch.setattr(connections, "waited_s", noted)
+    client = await street.client()
+    for times in (1, 2):
+        client.say(b"POST /arrived HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}")
+        assert (await client.answer())[0] == 200
+        assert len(asked) == times
 
 
 async def test_what_a_slow_line_takes_for_a_body_is_not_counted_as_waited(street: Street) -> None:

@@ -15,6 +15,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from time import monotonic
 
 import structlog
@@ -47,6 +48,19 @@ StoredOffsets = Callable[[], Awaitable[Mapping[LogPartition, int]]]
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class _Own:
+    """A record that this replica published and waits for, since when, and what its cast says by itself."""
+
+    record: Record
+    examined: ExaminedCast | None
+    since: float
+
+    @property
+    def partition(self) -> LogPartition:
+        return LogPartition(self.record.position.topic, self.record.position.partition)
+
+
 class ReadBack:
     """What stands in ``evote.ballots`` beyond the projection, in memory, and who waits for which record."""
 
@@ -61,7 +75,7 @@ class ReadBack:
         self._records: defaultdict[tuple[str, str], list[CastRecord]] = defaultdict(list)
         self._credentials: dict[tuple[str, str], str] = {}
         self._markers: defaultdict[str, dict[int, CloseMarker]] = defaultdict(dict)
-        self._waiting: dict[asyncio.Future[None], tuple[LogPartition, int, float]] = {}
+        self._waiting: dict[asyncio.Future[None], _Own] = {}
         self._looking: set[asyncio.Future[None]] = set()
         """Who waits for a look that begins now or later."""
         self._patient: set[asyncio.Future[None]] = set()
@@ -112,7 +126,7 @@ class ReadBack:
             self._take(Batch(partition, position.offset, position.offset + 1, [record]), examined)
             return
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[passed] = (partition, position.offset, monotonic())
+        self._waiting[passed] = _Own(record, examined, monotonic())
         self._asked.set()
         try:
             async with asyncio.timeout(_READ_BACK_WITHIN_S):
@@ -177,7 +191,7 @@ class ReadBack:
         """For readiness: the reader has its place, and nobody waits for it unreasonably long."""
         if not self._started:
             raise NotReady("the reader has no place in the log yet")
-        since = min((since for _, _, since in self._waiting.values()), default=monotonic())
+        since = min((own.since for own in self._waiting.values()), default=monotonic())
         if monotonic() - since > _SLOW_AFTER_S:
             raise NotReady("records are not read back")
 
@@ -193,7 +207,7 @@ class ReadBack:
         pruned_at, looked_at = monotonic(), float("-inf")
         while True:
             await self._asked_for(looked_at + _UNASKED_S)
-            looking, asked = list(self._looking), {partition for partition, _, _ in self._waiting.values()}
+            looking, asked = list(self._looking), {own.partition for own in self._waiting.values()}
             patient: list[asyncio.Future[None]] = []
             if looking or monotonic() - looked_at >= _UNASKED_S:
                 looked_at, patient = monotonic(), list(self._patient)
@@ -225,12 +239,15 @@ class ReadBack:
 
     def _take(self, batch: Batch, examined: ExaminedCast | None = None) -> None:
         known = self._next.get(batch.partition, 0)
+        awaited = {passed: own for passed, own in self._waiting.items() if own.partition == batch.partition}
+        # By their bytes, and not by their place alone: what the log has there is what was published, and examined.
+        own_examined = {own.record.value: own.examined for own in awaited.values()}
         for record in batch.records:
             if isinstance(record, Record) and record.position.offset >= known:
-                self._note(record, examined)
+                self._note(record, examined or own_examined.get(record.value))
         self._next[batch.partition] = max(known, batch.end)
-        for passed, (partition, offset, _) in list(self._waiting.items()):
-            if partition == batch.partition and offset < batch.end:
+        for passed, own in awaited.items():
+            if own.record.position.offset < batch.end:
                 # Now, and not when its task comes to it: else the next look would be for it, too.
                 del self._waiting[passed]
                 if not passed.done():

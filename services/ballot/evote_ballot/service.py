@@ -12,9 +12,8 @@ from pathlib import Path
 import asyncpg
 from evote_belenios import native
 from evote_eventlog.access import topics_of
-from evote_eventlog.consumer import UNAWAITED_S, UNHURRIED_S, ProjectionRunner
+from evote_eventlog.consumer import UNHURRIED_S, ProjectionRunner
 from evote_eventlog.errors import ReaderStopped
-from evote_eventlog.events import Topic
 from evote_eventlog.metrics import ProjectionMetrics, PublishMetrics
 from evote_eventlog.offsets import stored_offsets
 from evote_eventlog.producer import EventProducer
@@ -90,9 +89,8 @@ async def running(
             producer,
             ProjectionMetrics(registry),
             # What people wait for is the checkpoint that covers their ballot. It is there when its replica has rested,
-            # too, and so is the ballot by then, whichever replica has that.
-            round_s=UNAWAITED_S,
-            sooner={Topic.LEDGER: UNHURRIED_S},
+            # and so is the ballot by then, whichever replica has that.
+            round_s=UNHURRIED_S,
         )
         read_back = ReadBack(kafka, lambda: _projected(pool, projection.name))
         reads = Reads(pool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from evote_ballot import readback
 from evote_ballot.domain.history import CloseMarker
 from evote_ballot.readback import ReadBack
+from evote_belenios.admission import ExaminedCast
 from evote_eventlog import reading
 from evote_eventlog.canonical import canonical_json
 from evote_eventlog.envelope import Envelope, encode
@@ -119,6 +120,24 @@ async def test_all_that_another_replica_wrote_between_is_known_before_a_record_i
     assert reading_back.looks == before + 1
     assert reading_back.numbers() == [1, 7, 2]
     assert reading_back.reader.markers(ELECTION) == {0: CloseMarker(marker.position.offset, 3)}
+
+
+async def test_its_own_record_is_not_examined_again_when_a_look_brings_it_and_another_one_is(
+    reading_back: Reading,
+) -> None:
+    await reading_back.publish(ballot(1))
+    mine, another = await reading_back.publish(ballot(2)), await reading_back.publish(ballot(3))
+    examined = {record.value: ExaminedCast(record.envelope.data, bytes(32), None) for record in (mine, another)}
+    # What the log has at its place is not what this replica holds for its record.
+    elsewhere = replace(another, value=another.value + b" ")
+
+    await asyncio.gather(
+        reading_back.reader.wait_for(mine, examined[mine.value]),
+        reading_back.reader.wait_for(elsewhere, examined[another.value]),
+    )
+
+    found = reading_back.reader.records_since(ELECTION, CREDENTIAL, {})
+    assert [record.examined for record in found] == [None, examined[mine.value], None]
 
 
 async def test_what_a_look_under_way_brings_as_well_is_known_once(reading_back: Reading) -> None:

@@ -38,8 +38,8 @@ class EthereumDevelopmentChain:
 
     def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
         """``directory`` takes the chain, its log and the anchorer's key; ``host`` is where others reach it."""
-        # To write a long chain each second costs five times what it costs to make it.
-        self.node = AnvilNode(directory, block_time_s=1, save_every_s=10, host=host)
+        # To write a long chain each second costs five times what it costs to make it, and it is written at the end.
+        self.node = AnvilNode(directory, block_time_s=1, save_every_s=60, host=host)
         self._key_file = directory / "anchorer-key"
         self._contract: Mapping[str, str] = {}
 

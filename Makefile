@@ -49,7 +49,7 @@ test-core: $(INSTALLED) ## The compiled core without Python, and changed texts a
 	@cd libs/belenios-core && FUZZ_SECONDS=$(SECONDS) CARGO_TARGET_DIR=../../.cache/belenios-core cargo test --release --locked --quiet
 
 # Each round draws other examples, in CI as well, and prints what draws a failing one again (`fuzz` in conftest.py). A round is
-# run to its end: a quarter of a minute of one processor.
+# run to its end.
 fuzz-core: $(INSTALLED) ## Changed ballots, archives and records at core and reference, round after round: make fuzz-core [SECONDS=60]
 	@end=$$(($$(date +%s) + $(SECONDS))); round=0; while [ $$(date +%s) -lt $$end ]; do round=$$((round + 1)); \
 	  FUZZ_TIMES=4 $(RUN) pytest -q -n 0 --timeout=600 -k say_the_same --hypothesis-profile=fuzz libs/belenios/tests/test_native.py || exit; \

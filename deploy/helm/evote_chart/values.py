@@ -248,9 +248,9 @@ class Auth(_Service):
     """Further settings; what isn't here is the service's own default."""
     auditor_public_key: Key32
     """Base64 of the auditor's X25519 key, to which release evidence is sealed."""
-    authorities_volume: VolumeSource
+    authorities_volume: VolumeSource | None = None
     """A folder with ``ca-bundle.pem`` and ``crl.pem``: the cards' authorities, and their lists of revoked certificates,
-    which somebody renews."""
+    which somebody renews. None: no cards are taken, in a reader or by phone; voters come by voting code and face."""
     token_volume: VolumeSource | None = None
     """At ``/opt/token``: the PKCS #11 library that ``settings.credentialTokenModule`` names, where the image doesn't
     have it."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from evote_auth.settings import AuthSettings
 from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, left_to_the_city
 from evote_eventlog.access import SERVICES, grants
 from evote_eventlog.kafka import DEFAULT_PARTITIONS
@@ -28,7 +29,7 @@ from evote_platform.production import (
     require_named_proxies,
     require_production_connections,
 )
-from evote_platform.settings import COLLECTORS_AUTHORITY
+from evote_platform.settings import COLLECTORS_AUTHORITY, Environment
 from evote_tally.settings import TallySettings
 from evote_verify.reading.front_manifest import build_files, new_manifest
 from pydantic.alias_generators import to_camel
@@ -165,6 +166,29 @@ def test_each_service_takes_the_environment_that_it_is_given(profile: str, monke
         _given(container, monkeypatch)
         owner = MIGRATION()
         require_encrypted_database(owner.environment, "EVOTE_OWNER_DATABASE_URL", owner.owner_database_url)
+
+
+def test_a_school_runs_by_what_its_profile_says_with_voting_codes_and_no_cards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resources = rendered("school", "--set-json", "auth.authoritiesVolume=null")
+    template = pods(resources)["auth"]["spec"]
+    (container,) = template["containers"]
+    _given(container, monkeypatch)
+    settings = AuthSettings()
+    # What auth's own tests start a replica with: no card is taken, and voting code and face are.
+    assert settings.card_files() is None
+    assert None not in (settings.face_order_key_file, settings.biometric_public_key_file, settings.voting_code_key_file)
+    assert settings.environment is Environment.PRODUCTION
+    require_production_connections(settings)
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in template["volumes"]}
+    assert "authorities" not in mounted
+    config = json.loads(of_kind(resources, "ConfigMap")["evote-resident"]["data"]["config.json"])
+    assert (config["card"], config["code_key"] is None) == (False, False)
+    with_cards = of_kind(rendered("school"), "ConfigMap")["evote-resident"]["data"]["config.json"]
+    assert json.loads(with_cards)["card"] is True
+    assert not kubeconform(resources).returncode
 
 
 def _given(container: Resource, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -32,7 +32,8 @@ from .settings import AuthSettings
 
 def _start(settings: AuthSettings) -> Start:
     try:
-        read_authorities(settings.ca_bundle_file, settings.crl_file, settings.environment)
+        if (files := settings.card_files()) is not None:
+            read_authorities(files, settings.environment)
     except (OSError, ValueError) as error:
         raise CannotStart(f"the authorities can't be used: {error}") from error
     try:

@@ -31,7 +31,14 @@ from evote_platform.starting import pool_when_there
 from prometheus_client import CollectorRegistry
 
 from .domain.faces import FaceKeys
-from .domain.refusals import ElectionOver, FaceNotOffered, MasterKeyChanged, PhoneNotOffered, RollNotFrozen
+from .domain.refusals import (
+    CardNotOffered,
+    ElectionOver,
+    FaceNotOffered,
+    MasterKeyChanged,
+    PhoneNotOffered,
+    RollNotFrozen,
+)
 from .keys.room import KeyRoom
 from .metrics import ReleaseMetrics, RevocationMetrics, Way
 from .phone.provider import PhoneProvider, open_client
@@ -53,7 +60,8 @@ class AuthService:
 
     pool: asyncpg.Pool
     releasing: Releasing
-    trust: Trust
+    trust: Trust | None
+    """None where no card is taken."""
     face_keys: FaceKeys | None
     """None where biometric isn't offered."""
     phone: PhoneProvider | None
@@ -67,6 +75,12 @@ class AuthService:
     doors: Mapping[Way, Door]
     """Before the releases, one for each way in: where the phone's provider or a responder keeps one way's people
     waiting, the other ways' don't wait behind them."""
+
+    def require_trust(self) -> Trust:
+        """The authorities of cards; ``CardNotOffered`` where none is taken."""
+        if self.trust is None:
+            raise CardNotOffered
+        return self.trust
 
     def require_face_keys(self) -> FaceKeys:
         """The keys of the face way; ``FaceNotOffered`` where there is none."""
@@ -116,11 +130,11 @@ async def running(
         readiness.watch("projection", runner.caught_up)
         readiness.register("roster", roster.check)
         readiness.register("arithmetic", native.check)
-        ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
-        trust = Trust(
-            settings.ca_bundle_file, settings.crl_file, settings.environment, ocsp, RevocationMetrics(registry), clock
-        )
-        readiness.watch("revocation-lists", trust.check)
+        trust = None
+        if (files := settings.card_files()) is not None:
+            ocsp = OcspClient(responders, settings.ocsp_urls(), secrets.token_bytes)
+            trust = Trust(files, settings.environment, ocsp, RevocationMetrics(registry), clock)
+            readiness.watch("revocation-lists", trust.check)
         keys = KeyRoom(settings.key_store())
         readiness.watch("credential-keys", keys.check)
         doors, metrics = {way: Door() for way in Way}, ReleaseMetrics(registry)
@@ -130,7 +144,8 @@ async def running(
             async with background_tasks(readiness, stopping=ReaderStopped) as tasks:
                 tasks.start("topics", TopicWatch(kafka, topics_of(SERVICE), registry).run())
                 tasks.start("projection", runner.run())
-                tasks.start("trust", trust.follow())
+                if trust is not None:
+                    tasks.start("trust", trust.follow())
                 yield AuthService(
                     pool=pool,
                     releasing=Releasing(producer, keys, settings.auditor_key(), metrics),

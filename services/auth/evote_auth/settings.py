@@ -23,6 +23,7 @@ from .domain.faces import FaceKeys
 from .keys.store import FileKeys, KeyStore
 from .keys.token import TokenKeys, TokenSettings
 from .phone.provider import PhoneSettings
+from .revocation.trust import CardFiles
 
 
 class AuthSettings(ServiceSettings):
@@ -36,10 +37,12 @@ class AuthSettings(ServiceSettings):
     """A file whose only line is the token's user PIN."""
     master_key_file: Path | None = None
     """Instead of a token, for development: base64 of at least 32 secret bytes. Production refuses it."""
-    ca_bundle_file: Path
-    """PEM certificates of the authorities whose cards are taken."""
-    crl_file: Path
+    ca_bundle_file: Path | None = None
+    """PEM certificates of the authorities whose cards are taken; without it no release by card is offered."""
+    crl_file: Path | None = None
     """Revocation lists of the same authorities, in PEM (or one in DER); read again whenever the file changes.
+
+    Set both or none.
 
     A list past its next update tells nothing, and neither does a missing one: where no responder can tell either, every
     card of its authority is refused.
@@ -83,7 +86,7 @@ class AuthSettings(ServiceSettings):
     def certificates(self) -> NamedCertificates:
         """Those of every service, and the cards' authorities, which are read again when their file changes."""
         common = super().certificates()
-        authorities = {"card-authorities": in_file(self.ca_bundle_file)}
+        authorities = {} if self.ca_bundle_file is None else {"card-authorities": in_file(self.ca_bundle_file)}
         return NamedCertificates(common.read_once, {**common.read_again, **authorities})
 
     @model_validator(mode="after")
@@ -95,6 +98,25 @@ class AuthSettings(ServiceSettings):
             # One file would make every credential of every election, and whoever copies it leaves no trace.
             raise ValueError("production keeps credential keys in a PKCS #11 token, not in master_key_file")
         return self
+
+    @model_validator(mode="after")
+    def _cards_or_another_way(self) -> Self:
+        if (self.ca_bundle_file is None) != (self.crl_file is None):
+            raise ValueError("set both ca_bundle_file and crl_file, or none")
+        if self.ca_bundle_file is not None:
+            return self
+        if self.phone_base_url is not None or self.ocsp_urls():
+            raise ValueError("set ca_bundle_file and crl_file: the phone's app and the responders tell of cards")
+        if self.face_order_key_file is None:
+            raise ValueError(
+                "nobody could come in: set ca_bundle_file and crl_file for cards, or the keys of the face way"
+            )
+        return self
+
+    def card_files(self) -> CardFiles | None:
+        """Where the cards' authorities are; None where no card is taken."""
+        bundle, lists = self.ca_bundle_file, self.crl_file
+        return None if bundle is None or lists is None else CardFiles(bundle, lists)
 
     def credential_token(self) -> TokenSettings | None:
         """Where the keys' token is; None with a file."""

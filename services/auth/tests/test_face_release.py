@@ -193,6 +193,43 @@ async def test_without_biometric_the_face_way_says_so_and_the_card_works(
         assert (await client.post(f"{open_town.base}/releases", json=body)).status_code == 200
 
 
+async def test_without_authorities_the_card_says_so_and_voting_code_and_face_work(
+    open_town, auth_settings: AuthSettings, clock
+) -> None:
+    """As at a school: officers enrol faces and hand out codes on paper, and nobody has a card."""
+    without = auth_settings.model_copy(update={"ca_bundle_file": None, "crl_file": None})
+    body = open_town.sign(open_town.card(HANAKO), await open_town.challenge())
+    device = DeviceOccasion(open_town.uuid)
+    async with running_app(PROGRAM.app(PROGRAM.start(without), clock)) as client:
+        asked = await client.post(f"{open_town.base}/challenges", json={"device_key": device.device_key})
+        others = ["phone", "face", "counter"]
+        assert refused(asked, others) == (404, "card-not-offered")
+        released = await client.post(f"{open_town.base}/releases", json=body)
+        assert refused(released, others) == (404, "card-not-offered")
+        enrolled = await client.post(f"{open_town.base}/face-enrolments", json=body)
+        assert refused(enrolled) == (404, "card-not-offered")
+        open_town.client = client
+        verdict = await open_town.verdict((await open_town.letters())[HANAKO_ID])
+        assert (await open_town.release_by_face(verdict)).status_code == 200
+        # No list runs out where none is, and nobody is called for it.
+        assert "revocation-lists" not in (await client.get("/statusz")).text
+        assert "evote_auth_revocation" not in (await client.get("/metrics", auth=open_town.signed)).text
+
+
+def test_somebody_can_come_in(auth_settings: AuthSettings) -> None:
+    kept = auth_settings.model_dump()
+    faces = ("face_order_key_file", "biometric_public_key_file", "voting_code_key_file")
+    cards = ("ca_bundle_file", "crl_file")
+    assert AuthSettings(**{**kept, **dict.fromkeys(cards)}).card_files() is None
+    for missing in cards:
+        with pytest.raises(ValidationError, match="set both ca_bundle_file and crl_file, or none"):
+            AuthSettings(**{**kept, missing: None})
+    with pytest.raises(ValidationError, match="nobody could come in"):
+        AuthSettings(**{**kept, **dict.fromkeys((*cards, *faces))})
+    with pytest.raises(ValidationError, match="responders tell of cards"):
+        AuthSettings(**{**kept, **dict.fromkeys(cards), "ocsp_digital_signature_url": "https://ocsp.example"})
+
+
 def test_the_keys_of_the_face_way_come_together_and_each_is_its_own(
     auth_settings: AuthSettings, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from evote_auth.metrics import RevocationMetrics
 from evote_auth.revocation.ocsp import TIMEOUT_S, OcspClient, open_http
-from evote_auth.revocation.trust import ForTestsOnly, Trust, read_authorities
+from evote_auth.revocation.trust import CardFiles, ForTestsOnly, Trust, read_authorities
 from evote_auth.settings import AuthSettings
 from evote_jpki.authority import CardKeys, Person, TestAuthority
 from evote_jpki.certificates import (
@@ -148,7 +148,7 @@ async def office(responder: Responder, keys: CardKeys, tmp_path: Path) -> AsyncI
 
 def trust_in(office: Office, client: OcspClient, registry: CollectorRegistry) -> Trust:
     files = office.folder / "ca.pem", office.folder / "crl.pem"
-    return Trust(*files, Environment.TEST, client, RevocationMetrics(registry), lambda: office.now)
+    return Trust(CardFiles(*files), Environment.TEST, client, RevocationMetrics(registry), lambda: office.now)
 
 
 def behaviours(office: Office) -> dict[str, Callable[[bytes], bytes | int | None]]:
@@ -343,7 +343,7 @@ def real_looking_bundle() -> bytes:
 async def test_production_refuses_test_authorities_also_when_they_come_later(office: Office) -> None:
     bundle, lists = office.folder / "ca.pem", office.folder / "crl.pem"
     with pytest.raises(ForTestsOnly, match="TEST ONLY"):
-        read_authorities(bundle, lists, Environment.PRODUCTION)
+        read_authorities(CardFiles(bundle, lists), Environment.PRODUCTION)
     office.trust.environment = Environment.PRODUCTION
     before = office.trust.authorities
     bundle.write_bytes(office.authority.ca_bundle_pem() + real_looking_bundle())

@@ -22,6 +22,8 @@ const ConfigText = v.object({
   receipt_key: Key,
   /** ledger-anchor's, as signed-note writes it: name, number and key. */
   log_key: v.pipe(v.string(), v.transform(parseLogKey)),
+  /** Whether cards are taken in a reader; missing: they are. */
+  card: v.optional(v.boolean(), true),
   /** auth's X25519 key for typed voting codes; `null` where no voting by face is offered, as where `services` has no `biometric`. */
   code_key: v.nullable(Key),
   /** The origin of the phone's app's provider (`https://auth-and-sign.go.jp`); `null`, or missing: no voting by phone is offered. */
@@ -36,6 +38,7 @@ export interface Config {
   readonly services: ServiceUrls;
   readonly receiptKey: Uint8Array;
   readonly logKey: VerifierKey;
+  readonly card: boolean;
   readonly codeKey: Uint8Array | null;
   readonly phoneApp: string | null;
   readonly checkPage: string;
@@ -50,6 +53,7 @@ export function readConfig(json: unknown): Config {
     services: read.services,
     receiptKey: read.receipt_key,
     logKey: read.log_key,
+    card: read.card,
     codeKey: read.services.biometric === undefined ? null : read.code_key,
     phoneApp: read.phone_app,
     checkPage: read.check_page,

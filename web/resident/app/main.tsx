@@ -64,7 +64,7 @@ function voteIn({ notice, rollSize, election }: Published, config: Config, servi
     return null;
   }
   const { uuid } = election;
-  const { receiptKey, logKey, codeKey, phoneApp, checkPage } = config;
+  const { receiptKey, logKey, card, codeKey, phoneApp, checkPage } = config;
   const worker = new Worker(new URL("@tsukuba-evote/shared/worker/entry", import.meta.url), { type: "module" });
   const { wait } = patience;
   const session = new Session({
@@ -87,7 +87,7 @@ function voteIn({ notice, rollSize, election }: Published, config: Config, servi
   const agent = arrival.pairing === null ? null : new CardAgent(arrival.pairing, (url, init) => fetch(url, init));
   const ways: readonly Way[] = [
     ...(phoneApp === null ? [] : (["phone"] as const)),
-    "card",
+    ...(card ? (["card"] as const) : []),
     ...(codeKey === null ? [] : (["face"] as const)),
   ];
   const faceWay = (signal: AbortSignal) => ({

@@ -240,6 +240,11 @@ describe("the configuration", () => {
     expect(readConfig({ ...good, code_key: key }).codeKey).toHaveLength(32);
   });
 
+  test("says whether cards are taken, and where it says nothing they are", () => {
+    expect(readConfig(good).card).toBe(true);
+    expect(readConfig({ ...good, card: false }).card).toBe(false);
+  });
+
   test("offers no face where no service compares one", () => {
     const { biometric: _, ...others } = URLS;
     const read = readConfig({ ...good, services: others, code_key: key });

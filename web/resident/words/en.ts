@@ -211,6 +211,7 @@ export const en: Words = {
     tooOften: { title: "It failed too often", todo: "Wait a while and try again, or vote another way." },
     codeMistyped: { title: "The voting code has a typing error", todo: "Compare it with the letter, character by character. Nothing was counted." },
     codeUnknown: { title: "This voting code can't be used", todo: "See whether you were given a newer one. Ask for help if you don't know." },
+    cardNotOffered: { title: "There is no voting by card here", todo: "Please vote another way." },
     faceNotOffered: { title: "There is no voting by face", todo: "Vote another way." },
     faceNotEnrolled: { title: "Your face is not enrolled", todo: "Enrol it with your card, or vote another way." },
     faceRefused: { title: "The pictures don't show the enrolled face", todo: "Take off mask and dark glasses, go where it is bright, move as the page says, and try again." },

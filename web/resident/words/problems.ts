@@ -58,6 +58,7 @@ const SLUGS: Readonly<Record<Advice, readonly string[]>> = {
   tooOften: ["too-many-attempts", "too-many-face-orders", "too-many-failures"],
   codeMistyped: ["voting-code-mistyped"],
   codeUnknown: ["voting-code-unknown"],
+  cardNotOffered: ["card-not-offered"],
   faceNotOffered: ["face-not-offered", "templates-erased"],
   faceNotEnrolled: ["face-not-enrolled"],
   faceRefused: ["face-refused", "picture-unreadable", "picture-too-large"],

@@ -319,6 +319,15 @@ _DEVICES = (
 
 _CARDS = (
     answer(
+        refusals.CardNotOffered,
+        kind(
+            "card-not-offered",
+            404,
+            ("ここではカードによる投票はできません", "ほかの方法で投票してください。"),
+            ("There is no voting by card here", "Vote another way."),
+        ),
+    ),
+    answer(
         refusals.NotOnRoll,
         kind(
             "not-on-roll",

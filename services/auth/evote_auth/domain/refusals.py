@@ -179,6 +179,11 @@ class NothingBlocked(Refusal):
 
 
 @dataclass
+class CardNotOffered(Refusal):
+    """This deployment takes no cards: it has no authorities of any."""
+
+
+@dataclass
 class FaceNotOffered(Refusal):
     """This deployment has no biometric service."""
 

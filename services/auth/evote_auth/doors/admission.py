@@ -95,12 +95,13 @@ async def admit(service: AuthService, election_uuid: str, asked: AskedByCard, tu
     Checks go from cheap to dear, and the network comes after the card's signatures: nobody without a card can make
     us ask a responder. No connection to the database is held meanwhile, and not ``turn``.
     """
+    trust = service.require_trust()
     attempt = await use_challenge(service, election_uuid, asked, turn)
     texts, now = attempt.texts, attempt.now
-    user = await asyncio.to_thread(authenticate_user, asked.card, texts, service.trust.authorities, now)
+    user = await asyncio.to_thread(authenticate_user, asked.card, texts, trust.authorities, now)
 
     def authenticate() -> AuthenticatedCard:
-        return authenticate_card(asked.card, user, texts, service.trust.authorities, now)
+        return authenticate_card(asked.card, user, texts, trust.authorities, now)
 
     return await admit_known(service, attempt, user.fingerprint, authenticate, then)
 
@@ -140,7 +141,7 @@ async def _bind(service: AuthService, attempt: Attempt, card: AuthenticatedCard,
         async with service.pool.acquire() as connection:
             voter = await find_voter(connection, election.uuid, card, service.random, now)
             bound = await bound_card(connection, election.uuid, voter.voter_ref)
-        ended = await ended_certificates(bound, card.pair, service.trust, attempt.turn, now)
+        ended = await ended_certificates(bound, card.pair, service.require_trust(), attempt.turn, now)
         try:
             async with service.pool.acquire() as connection, connection.transaction():
                 registered = await register_card(
@@ -163,7 +164,7 @@ async def _bind(service: AuthService, attempt: Attempt, card: AuthenticatedCard,
 
 async def _require_unrevoked(service: AuthService, card: AuthenticatedCard, now: datetime) -> None:
     """All certificates at the same time; the first one's refusal comes first."""
-    checks = [service.trust.require_valid(certificate, now) for certificate in card.certificates]
+    checks = [service.require_trust().require_valid(certificate, now) for certificate in card.certificates]
     for refusal in await asyncio.gather(*checks, return_exceptions=True):
         if refusal is not None:
             raise refusal

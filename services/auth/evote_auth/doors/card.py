@@ -34,7 +34,8 @@ class CardDoor:
     service: AuthService
 
     async def give_challenge(self, election_uuid: str, device_key: DeviceKey) -> tuple[Challenge, ReleaseTexts]:
-        """A new challenge for a device, and the texts that a card signs for it."""
+        """A new challenge for a device, and the texts that a card signs for it; raises ``CardNotOffered``."""
+        self.service.require_trust()
         now = self.service.clock()
         challenge = new_challenge(self.service.random, election_uuid, device_key, now + CHALLENGE_LIFETIME)
         async with self.service.pool.acquire() as connection:

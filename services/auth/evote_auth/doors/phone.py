@@ -88,7 +88,7 @@ class PhoneDoor:
             answer.statement_signature,
             None,
             attempt.texts,
-            self.service.trust.authorities,
+            self.service.require_trust().authorities,
             attempt.now,
         )
         then = partial(self._prepare_release, asked, answer)

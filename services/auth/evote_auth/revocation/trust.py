@@ -44,14 +44,22 @@ class ForTestsOnly(ValueError):
         self.subjects = subjects
 
 
-def read_authorities(ca_bundle_file: Path, crl_file: Path, environment: Environment) -> Authorities:
+@dataclass(frozen=True)
+class CardFiles:
+    """Where the authorities of the cards are that are taken, and their revocation lists."""
+
+    ca_bundle: Path
+    lists: Path
+
+
+def read_authorities(files: CardFiles, environment: Environment) -> Authorities:
     """The authorities of two files.
 
     Raises:
         ForTestsOnly: one of them is for tests, and this is production.
         OSError, ValueError: a file can't be read, or holds something else.
     """
-    authorities = load_authorities(ca_bundle_file.read_bytes(), crl_file.read_bytes())
+    authorities = load_authorities(files.ca_bundle.read_bytes(), files.lists.read_bytes())
     subjects = authorities.test_authorities()
     if subjects and environment is Environment.PRODUCTION:
         raise ForTestsOnly(subjects)
@@ -62,8 +70,7 @@ def read_authorities(ca_bundle_file: Path, crl_file: Path, environment: Environm
 class Trust:
     """Authorities and revocation lists, read again when a file changes; a list lives for days, a replica for months."""
 
-    ca_bundle_file: Path
-    crl_file: Path
+    files: CardFiles
     environment: Environment
     ocsp: OcspClient
     metrics: RevocationMetrics
@@ -140,8 +147,8 @@ class Trust:
         return status
 
     def _load(self) -> None:
-        self.authorities = read_authorities(self.ca_bundle_file, self.crl_file, self.environment)
+        self.authorities = read_authorities(self.files, self.environment)
         self.metrics.lists_end(self.authorities.lists_end())
 
     def _versions(self) -> list[tuple[int, int]]:
-        return [(file.stat().st_mtime_ns, file.stat().st_ino) for file in (self.ca_bundle_file, self.crl_file)]
+        return [(file.stat().st_mtime_ns, file.stat().st_ino) for file in (self.files.ca_bundle, self.files.lists)]

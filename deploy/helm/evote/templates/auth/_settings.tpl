@@ -2,10 +2,12 @@
 {{- $own := .Values.auth -}}
 - name: EVOTE_AUDITOR_PUBLIC_KEY
   value: {{ $own.auditorPublicKey }}
+{{- if $own.authoritiesVolume }}
 - name: EVOTE_CA_BUNDLE_FILE
   value: /etc/evote/authorities/ca-bundle.pem
 - name: EVOTE_CRL_FILE
   value: /etc/evote/authorities/crl.pem
+{{- end }}
 {{- if $own.settings.credentialTokenModule }}
 - name: EVOTE_CREDENTIAL_TOKEN_PIN_FILE
   value: /etc/evote/keys/token-pin
@@ -37,7 +39,9 @@
 
 {{- define "auth.mounts" -}}
 {{ include "evote.keysMount" . }}
+{{- if .Values.auth.authoritiesVolume }}
 - {name: authorities, mountPath: /etc/evote/authorities, readOnly: true}
+{{- end }}
 {{- if .Values.auth.tokenVolume }}
 - {name: token, mountPath: /opt/token, readOnly: true}
 {{- end }}
@@ -51,9 +55,11 @@
 {{- if .Values.biometric.enabled }}{{ $files = concat $files (list "face-order-key.pem" "biometric-public-key.pem" "voting-code-key.pem") }}{{ end -}}
 {{- if .Values.auth.settings.phoneBaseUrl }}{{ $files = concat $files (list "phone-client-key.pem" "phone-decryption-key.pem") }}{{ end -}}
 {{ include "evote.keysVolume" (dict "root" . "service" "auth" "files" $files) }}
+{{- with .Values.auth.authoritiesVolume }}
 # Revocation lists change while people vote, and may be larger than a ConfigMap: whoever renews them writes this volume.
 - name: authorities
-  {{- toYaml .Values.auth.authoritiesVolume | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.auth.tokenVolume }}
 - name: token
   {{- toYaml . | nindent 2 }}

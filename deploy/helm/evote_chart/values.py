@@ -124,7 +124,8 @@ class Network(_Values):
     """CloudNativePG's operator, which asks the database's instances how they are."""
     api_server: tuple[Egress, ...]
     """Kubernetes' API server, with CloudNativePG: its instances ask it what they are. As its endpoints are named
-    (``kubectl get endpointslices --namespace default``); where a network sees the Service's own address, that too."""
+    (the EndpointSlices of its Service in the namespace ``default``); where a network sees the Service's own address,
+    that too."""
 
 
 class Toleration(_Values):

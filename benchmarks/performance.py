@@ -1,8 +1,7 @@
 """Writes docs/performance.md from the runs in benchmarks/runs, so that no figure in it is typed by hand.
 
 ``make performance`` writes the document; with ``KEEP=load-out/figures.json`` it first takes that run over as what is
-known of its kind. A contract test holds the document to the runs. A run that was written down before runs were kept is
-``recorded``: its text and tables are as they were, and its command prints the figures anew.
+known of its kind. A contract test holds the document to the runs.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from evote_loadtests.goals import (
 HERE: Final = Path(__file__).parent
 RUNS: Final = HERE / "runs"
 DOCUMENT: Final = HERE.parent / "docs" / "performance.md"
-_KINDS: Final = ("recorded", "goals", "load", "ratios", "referendum", "tables", "verification")
+_KINDS: Final = ("goals", "load", "ratios", "referendum", "tables", "verification")
 Cell = str | float | None
 Row = Sequence[Cell]
 
@@ -91,7 +90,7 @@ class Run:
     kind: str
     taken: Sequence[Taken]
     content: Any = field(repr=False)
-    """Of a recorded run its blocks, each a paragraph or a table; of others what their command wrote."""
+    """What its command wrote."""
 
 
 def read_runs(folder: Path = RUNS) -> list[Run]:
@@ -119,31 +118,20 @@ def document(runs: Sequence[Run]) -> str:
         "# Performance",
         "",
         "Written by `make performance` from the runs in [benchmarks/runs](../benchmarks/runs), which are JSON.",
-        "Each section says by which command it was taken, when, of which commit, on what and beside what. *Written",
-        "down by hand* is what was measured before runs were kept.",
+        "Each section says by which command it was taken, when, of which commit, on what and beside what.",
         "Goals and figures on a busy machine say little of a quiet one: read the load, and what others used meanwhile,",
         "where it is said.",
     ]
     for run in runs:
         lines += ["", f"## {run.title}", ""]
-        lines += [line for taken in run.taken for line in _said(run, taken)]
+        lines += [line for taken in run.taken for line in _said(taken)]
         lines += _RENDER[run.kind](run.content)
     return "\n".join(lines) + "\n"
 
 
-def _said(run: Run, taken: Taken) -> Iterator[str]:
-    by = "written down by hand from" if run.kind == "recorded" else "by"
+def _said(taken: Taken) -> Iterator[str]:
     commit, changed = taken.commit[:9], " with changes that are in no commit" * taken.commit.endswith("-dirty")
-    yield f"- {taken.date}, commit {commit}{changed}, {by} `{taken.command}`, on {taken.machine}; {taken.load}"
-
-
-def _recorded(blocks: Sequence[Any]) -> Iterator[str]:
-    for block in blocks:
-        yield ""
-        if isinstance(block, str):
-            yield block
-        else:
-            yield from _table(block["columns"], block["rows"])
+    yield f"- {taken.date}, commit {commit}{changed}, by `{taken.command}`, on {taken.machine}; {taken.load}"
 
 
 def _tables(figures: dict[str, Any]) -> Iterator[str]:
@@ -391,7 +379,6 @@ def _verification(figures: dict[str, Any]) -> Iterator[str]:
 
 
 _RENDER: Final[Mapping[str, Callable[[Any], Iterator[str]]]] = {
-    "recorded": _recorded,
     "goals": _goals,
     "load": _load,
     "ratios": _ratios,

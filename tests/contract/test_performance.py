@@ -166,6 +166,15 @@ def test_a_crowd_of_each_profile_has_a_place_of_its_own(profile: str, tmp_path: 
     assert "500 ballots were acknowledged" in text
 
 
+def test_each_profile_has_a_kept_run() -> None:
+    """A profile that nobody has taken says nothing of the services."""
+    kept = {path.stem: performance.read_run(path) for path in performance.RUNS.glob("load-*.json")}
+    assert {f"load-{profile}" for profile in PROFILES} <= kept.keys(), "make load PROFILE=…, make performance KEEP=…"
+    for name, run in kept.items():
+        assert (run.kind, performance._crowd_of(run.content)) == ("load", name)
+        assert run.content["concluded"]["lost"] == 0 and run.content["missing"] == 0, name
+
+
 def test_a_crowd_that_comes_by_face_or_while_parts_are_broken_takes_no_profiles_place(tmp_path: Path) -> None:
     came = {"p50_ms": 20.0, "p95_ms": 40.0, "p99_ms": 50.0, "max_ms": 90.0}
     ways = {"card": (70, 0), "phone": (16, 1), "code and face": (15, 0)}
@@ -319,12 +328,6 @@ def test_a_run_without_a_work_is_kept_only_with_a_reason_which_the_document_show
         assert _held(kept) == {"signing": 2.9, "hash": 2.0}
         text = performance.document(performance.read_runs(tmp_path))
         assert text.count("Measured no more since 2026-11-29: sign, last 1. It signs, too.") == 1
-
-
-def test_no_figure_is_typed_by_hand_any_more_but_those_of_three_old_runs() -> None:
-    """What is taken anew leaves the list, and nothing comes to it."""
-    recorded = {path.stem for path in performance.RUNS.glob("*.json") if performance.read_run(path).kind == "recorded"}
-    assert recorded == {"fabric", "public-pages"}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ libc.process_vm_readv(int(sys.argv[1]), nowhere, 1, nowhere, 1, 0)
 print(os.strerror(ctypes.get_errno()))
 """
 """At an address where nothing is: EFAULT to who may."""
-WAITS = "print('up', file=sys.stderr, flush=True); input()"
+WAITS = "import signal; print('up', file=sys.stderr, flush=True); signal.pause()"
+"""For the signal that ends it, since a worker's stdin ends at once: it keeps its pipes to itself."""
 PLAIN = f"{BECOMES_NOBODY}{WAITS}"
 SERVICE = f"""
 from evote_biometric import main
@@ -120,10 +121,12 @@ def test_whoever_takes_the_decoder_over_reads_no_memory_of_service_or_worker_tho
     for name, program in {"plain": PLAIN, "service": SERVICE, "worker": WORKER}.items():
         pipe = subprocess.PIPE
         with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe) as one:
-            assert one.stderr is not None and one.stderr.readline() == b"up\n"
-            reads = [sys.executable, "-c", READS_THE_MEMORY_OF, str(one.pid)]
-            done = subprocess.run(reads, capture_output=True, text=True, check=True)
-            one.kill()
+            try:
+                assert one.stderr is not None and one.stderr.readline() == b"up\n"
+                reads = [sys.executable, "-c", READS_THE_MEMORY_OF, str(one.pid)]
+                done = subprocess.run(reads, capture_output=True, text=True, check=True)
+            finally:
+                one.kill()
         said[name] = done.stdout.strip()
     if said.pop("plain") != os.strerror(errno.EFAULT):
         pytest.skip("this kernel lets nobody read another process's memory")

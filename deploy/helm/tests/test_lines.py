@@ -278,7 +278,7 @@ def test_a_crowd_is_met_at_once_and_its_replicas_stay_for_the_next_wave(profile:
 @pytest.mark.parametrize(
     "value, reads",
     [
-        ("witnessPolicy=log x\\nwitness y", ("ledger-anchor", "board")),
+        ("witnessPolicy=other", ("ledger-anchor", "board")),
         ("city.helpdesk=x", FRONTS),
         ("hosts.ballot.name=x.city.example", ("resident", "board")),
         ("wall.resolver=192.0.2.53", ("wall",)),

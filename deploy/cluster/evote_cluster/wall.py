@@ -119,7 +119,7 @@ def _plain(text: str) -> str:
 def probe() -> Iterator[str]:
     """What its pods reach of the release, and must not; raises :class:`Missing`."""
 
-    def may(service: str, port: str) -> bool:
-        return service in _ASKED and port == "http"
+    def may(labels: Mapping[str, str], port: str) -> bool:
+        return labels.get("app.kubernetes.io/name") in _ASKED and port == "http"
 
     yield from probes.reach("the wall", (NAMESPACE, pods("wall")[0], "front"), may)

@@ -177,16 +177,18 @@ def reach(
         **{where: (f"{who} to {what}", wanted) for where, (what, wanted) in beside.items()},
     }
 
-    def outcomes() -> Mapping[str, str]:
+    outcomes: dict[str, str] = {}
+
+    def settled() -> bool:
         words = ("bash", "-c", REACH, "bash", *places)
         told = nodes.kubectl("-n", namespace, "exec", pod, "-c", container_name, "--", *words)
-        return dict(line.split() for line in told.splitlines())
+        outcomes.update(dict(map(str.split, told.splitlines())))
+        return all(outcomes.get(where) == "reached" for where, (_, wanted) in places.items() if wanted)
 
-    allowed = [where for where, (_, wanted) in places.items() if wanted]
     # A new pod's address is not known at once to the rules of each node. What is denied for good, the judge names.
     with suppress(Missing):
-        nodes.until(lambda: {outcomes()[where] for where in allowed} == {"reached"}, f"{who} reaches what it may", 30)
-    yield from judge(places, outcomes())
+        nodes.until(settled, f"{who} reaches what it may", 30)
+    yield from judge(places, outcomes)
 
 
 def arrows(who: str, pods: Sequence[Mapping[str, Any]], may: May) -> Mapping[str, tuple[str, bool]]:

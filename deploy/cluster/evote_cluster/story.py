@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -131,18 +131,16 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             watch = watching.start(images, pods_at)
             outside = f"{nodes.OUTSIDE}:{people.chain.node.port}"
 
-            def tried() -> Iterator[str]:
-                """The chart's tests, and what each place reaches and must not."""
-                instances = (
-                    [partial(cnpg.probe, name, operated.store.address(), outside) for name in databases]
-                    if operated
-                    else []
-                )
-                places = (probes.probe_ballot, partial(probes.probe_edge, services["ballot"]), watching.probe)
-                return probes.side_by_side(release.helm_test, *places, *instances)
-
+            # The chart's tests, and what each place reaches and must not.
+            arrows: list[Callable[[], Iterable[str]]] = [
+                *(release.helm_test, probes.probe_ballot, partial(probes.probe_edge, services["ballot"])),
+                watching.probe,
+            ]
+            if operated:
+                archive = operated.store.address()
+                arrows += [partial(cnpg.probe, name, archive, outside) for name in databases]
             looked = partial(watch.look, databases if cloudnativepg else [])
-            for line in probes.side_by_side(tried, _fronts, partial(edge.tell_apart, _TRUSTEES), looked):
+            for line in probes.side_by_side(*arrows, _fronts, partial(edge.tell_apart, _TRUSTEES), looked):
                 say(line)
             explained = [watching.drilled(databases if cloudnativepg else [])]
             staff, ways = people.identities.staff, ["card", "face"] if by_face else ["card"]
@@ -182,7 +180,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in tried():
+            for line in probes.side_by_side(*arrows):
                 say(line)
             say(watch.judge(frozenset().union(*explained)))
         finally:

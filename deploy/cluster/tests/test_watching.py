@@ -149,6 +149,31 @@ def test_helms_tests_and_an_operators_pod_are_no_replicas(monkeypatch: pytest.Mo
     assert faults.pods("auth") == ["evote-auth-1"]
 
 
+def test_all_ports_are_tried_at_once_and_again_until_those_that_are_allowed_are_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[tuple[str, ...]] = []
+
+    def kubectl(*words: str) -> str:
+        if "get" in words:
+            return json.dumps({"items": [{**AUTH, "metadata": {**AUTH["metadata"], "namespace": "evote"}}]})
+        tries.append(words[-3:])
+        # The first time the network doesn't know the pod yet.
+        known = {"10.244.0.9:8001", "10.0.0.1:53"} if len(tries) == 2 else set[str]()
+        return "".join(f"{place} {'reached' if place in known else 'denied'}\n" for place in words[-3:])
+
+    monkeypatch.setattr(nodes, "kubectl", kubectl)
+    told = list(
+        probes.reach("Prometheus", ("monitoring", "p", "c"), watching.may_read, {"10.0.0.1:53": ("names", True)})
+    )
+    assert told == [
+        "Prometheus to evote-auth-1's port http: denied",
+        "Prometheus to evote-auth-1's port management: reached",
+        "Prometheus to names: reached",
+    ]
+    assert tries == [("10.244.0.9:8000", "10.244.0.9:8001", "10.0.0.1:53")] * 2
+
+
 @pytest.mark.parametrize("outcomes", [{"8000": "reached"}, {"8001": "denied"}, {"8001": None}])
 def test_an_arrow_that_is_not_as_it_must_be_is_told_of(outcomes: dict[str, str | None]) -> None:
     places = probes.arrows("Prometheus", [AUTH], watching.may_read)

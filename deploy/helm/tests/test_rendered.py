@@ -43,7 +43,7 @@ PROFILES = {
     "referendum-10k": (CHART / "values-referendum-10k.yaml", CITY),
     "referendum-10k on own servers": (CHART / "values-referendum-10k.yaml", CITY, OWN_SERVERS),
     "school": (CHART / "values-school.yaml", CITY, OWN_SERVERS),
-    "dev": (CHART / "values-dev.yaml", CITY),
+    "dev": (CHART / "values-dev.yaml", CITY, Path(__file__).parent / "without-faces.yaml"),
 }
 Resource = Mapping[str, Any]
 

@@ -18,6 +18,8 @@ import yaml
 from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.nodes.processes import ChildProcess
 
+from .test_alert_labels import BORNE
+
 MONITORING = Path(__file__).parents[2] / "deploy/monitoring"
 EXAMPLE = MONITORING / "alertmanager.example.yml"
 ALERTS = [
@@ -130,7 +132,8 @@ def _answers(url: str) -> bool:
 
 
 def _fired(name: str, **labels: str) -> Mapping[str, Any]:
-    """As Prometheus sends it."""
+    """As Prometheus sends it: with labels that the alert bears."""
+    assert labels.keys() <= BORNE[name]
     rule = next(rule for rule in ALERTS if rule["alert"] == name)
     own = {"alertname": name, "severity": rule["labels"]["severity"], **labels}
     return {"labels": own, "annotations": rule["annotations"]}
@@ -143,13 +146,26 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
     held_back = [
         _fired("EvoteServiceUnready", service="auth", check="kafka"),
         _fired("EvoteSequencerFlaps"),
-        _fired("EvoteReplicaUnready", service="ballot", check="kafka"),
+        _fired("EvoteReplicaUnready", service="ballot", instance="a:1", check="kafka"),
+        _fired("EvoteReplicaDown", service="auth", instance="a:1", job="all"),
+        _fired("EvoteFaceWorkersAway", service="biometric", instance="a:1"),
+        _fired("EvoteStandbyMissing", cluster="evote-pg"),
+        _fired("EvoteCertificateEndsSoon", service="tally", what="kafka-client"),
+        _fired("EvoteRosterEndsSoon", entry="scraper"),
     ]
     told = [
         _fired("EvoteServiceAbsent", service="auth"),
         _fired("EvoteServiceAbsent", service="ledger-anchor"),
         _fired("EvoteServiceUnready", service="ballot", check="kafka"),
-        _fired("EvoteReplicaUnready", service="ballot", check="roster"),
+        _fired("EvoteReplicaUnready", service="ballot", instance="a:1", check="roster"),
+        _fired("EvoteReplicaDown", service="ballot", instance="a:1", job="all"),
+        _fired("EvoteServiceUnready", service="biometric", check="face-workers"),
+        _fired("EvoteNoSynchronousStandby", cluster="evote-pg"),
+        _fired("EvoteStandbyMissing", cluster="evote-pg-biometric"),
+        _fired("EvoteCertificateEnds", service="tally", what="kafka-client"),
+        _fired("EvoteCertificateEndsSoon", service="tally", what="database-ca"),
+        _fired("EvoteRosterEnds", entry="scraper"),
+        _fired("EvoteRosterEndsSoon", entry="officer"),
         _fired("EvoteWatchdog"),
     ]
     httpx.post(f"{alertmanager}/api/v2/alerts", json=[*held_back, *told]).raise_for_status()
@@ -158,8 +174,18 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
             ("EvoteServiceAbsent", "auth"),
             ("EvoteServiceAbsent", "ledger-anchor"),
             ("EvoteServiceUnready", "ballot"),
+            ("EvoteServiceUnready", "biometric"),
+            ("EvoteNoSynchronousStandby", ""),
+            ("EvoteStandbyMissing", ""),
+            ("EvoteCertificateEnds", "tally"),
+            ("EvoteRosterEnds", ""),
         },
-        "ticket": {("EvoteReplicaUnready", "ballot")},
+        "ticket": {
+            ("EvoteReplicaUnready", "ballot"),
+            ("EvoteReplicaDown", "ballot"),
+            ("EvoteCertificateEndsSoon", "tally"),
+            ("EvoteRosterEndsSoon", ""),
+        },
         "heartbeat": {("EvoteWatchdog", "")},
     }
     end = time.monotonic() + _WITHIN_S

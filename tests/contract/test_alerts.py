@@ -67,6 +67,14 @@ def _unlogged(instance: str) -> str:
 _HTTP = "http_server_request_duration_seconds"
 _FIVE = dict.fromkeys(map(_of, ("auth", "ballot", "ledger-anchor", "tally")), "1x100")
 _BUILT = 'evote_build_info{service="ballot",job="ballot",instance="a:1"}'
+_ONE_JOB = {
+    f'evote_build_info{{service="{service}",version="1",job="all",instance="{instance}"}}': values
+    for service, instance, values in (
+        ("auth", "a:1", "1x10 stale _x90"),
+        ("ballot", "a:1", "_x11 1x90"),
+        ("tally", "b:1", "1x20 stale _x80"),
+    )
+}
 _PASS = 'evote_ledger_monitor_last_pass_timestamp_seconds{instance="%s"}'
 _PENDING = 'evote_problems_total{type="close-pending",instance="%s"}'
 _LEADS = 'evote_ledger_leading{instance="a:1"}'
@@ -101,13 +109,15 @@ def _roster(ends: int) -> Series:
 
 def _used(used: int) -> Series:
     limit = 'evote_db_pool_connections{state="limit",instance="a:1"}'
-    return {limit: "6x100", 'evote_db_pool_connections{state="used",instance="a:1"}': f"{used}x100"}
+    in_use = {'evote_db_pool_connections{state="used",instance="a:1"}': f"{used}x100"}
+    return {limit: "6x100", _of("ballot"): "1x100", **in_use}
 
 
 def _loop(late: int) -> Series:
     """Of 30 looks in 15 seconds, so many come later than half a second."""
     bucket = 'evote_event_loop_lag_seconds_bucket{instance="a:1",le="%s"}'
-    return {bucket % "0.1": f"0+{30 - late}x100", bucket % "+Inf": "0+30x100", bucket % "0.5": f"0+{30 - late}x100"}
+    within = {bucket % bound: f"0+{30 - late}x100" for bound in ("0.1", "0.5")}
+    return {**within, bucket % "+Inf": "0+30x100", _of("ballot"): "1x100"}
 
 
 def _witness(last: int, lag: int) -> Series:
@@ -199,7 +209,11 @@ CASES = (
         {"projection": "ballot"},
         "70m",
     ),
-    Case("EvoteReplicaStopped", {'evote_stopped{part="projection"}': "1x100"}, {}, {"part": "projection"}),
+    Case(
+        "EvoteReplicaStopped",
+        *({'evote_stopped{part="projection",instance="a:1"}': f"{n}x100", _of("ballot"): "1x100"} for n in (1, 0)),
+        {"service": "ballot", "instance": "a:1", "part": "projection"},
+    ),
     Case(
         "EvoteProjectionStuck",
         *({'evote_projection_stuck{projection="ballot"}': f"{n}x100"} for n in (1, 0)),
@@ -299,13 +313,27 @@ CASES = (
         "EvoteReplicaUnready",
         _check(0) | _check(1, "b:1"),
         _check(1) | _check(1, "b:1"),
-        {"service": "ballot", "check": "kafka"},
+        {"service": "ballot", "instance": "a:1", "check": "kafka"},
     ),
     Case(  # well: one is scaled down, another replaced; what isn't ours may be away
         "EvoteReplicaDown",
         {_up("a:1"): "1x100", _BUILT: "1x100", _up("b:1"): "0 0 0 1 " * 25},
         {_up("a:1"): "1x100", _BUILT: "1x100", _up("b:1"): "1x20 0x4 _x100", _up("c:1", "other"): "0x100"},
-        {"job": "ballot", "instance": "b:1"},
+        {"job": "ballot", "instance": "b:1", "service": "ballot"},
+        at="20m",
+    ),
+    Case(  # all replicas in one job, and one has an address that another service had within the hour
+        "EvoteReplicaDown",
+        {_up("a:1", "all"): "1x100", _up("b:1", "all"): "1x20 0x80"} | _ONE_JOB,
+        {_up("a:1", "all"): "1x100", _up("b:1", "all"): "1x100"} | _ONE_JOB,
+        {"job": "all", "instance": "b:1", "service": "tally"},
+        at="20m",
+    ),
+    Case(  # there, one that never was up: nobody knows whose it is
+        "EvoteReplicaDown",
+        {_up("a:1", "all"): "1x100", _up("c:1", "all"): "0x100"} | _ONE_JOB,
+        {_up("a:1", "all"): "1x100", _up("c:1", "all"): "1x100"} | _ONE_JOB,
+        {"job": "all", "instance": "c:1"},
         at="20m",
     ),
     Case("EvoteSequencersNotOne", {}, {_LEADS: "1x100", _STANDS_BY: "0x100"}),
@@ -380,19 +408,25 @@ CASES = (
         *({'evote_problems_total{type="voting-code-unknown"}': f"0+{n}x100"} for n in (15, 3)),
     ),
     Case("EvoteFlood", *({'evote_problems_total{type="rate-limited"}': f"0+{n}x100"} for n in (150, 30))),
-    Case("EvoteFaceWorkersAway", *({"evote_face_workers": f"{n}x100"} for n in (0, 2))),
+    Case(
+        "EvoteFaceWorkersAway",
+        *({'evote_face_workers{instance="a:1"}': f"{n}x100", _of("biometric"): "1x100"} for n in (0, 2)),
+        {"service": "biometric", "instance": "a:1"},
+    ),
     Case(
         "EvoteProjectionLags",
         *({'evote_projection_lag_records{projection="ballot",topic="ballots"}': f"{n}x100"} for n in (5000, 900)),
         {"projection": "ballot"},
     ),
-    Case("EvoteDatabasePoolFull", _used(6), _used(5), {"instance": "a:1"}),
-    Case("EvoteEventLoopLate", _loop(5), _loop(0), {"instance": "a:1"}),
+    Case("EvoteDatabasePoolFull", _used(6), _used(5), {"service": "ballot", "instance": "a:1"}),
+    Case("EvoteEventLoopLate", _loop(5), _loop(0), {"service": "ballot", "instance": "a:1"}),
     Case(
         "EvoteClockSkewed",
-        {'evote_clock_timestamp_seconds{instance="a:1"}': "20+15x100"},
-        {'evote_clock_timestamp_seconds{instance="a:1"}': "1+15x100"},
-        {"instance": "a:1"},
+        *(
+            {'evote_clock_timestamp_seconds{instance="a:1"}': f"{ahead}+15x100", _of("ballot"): "1x100"}
+            for ahead in (20, 1)
+        ),
+        {"service": "ballot", "instance": "a:1"},
     ),
     Case("EvoteCertificateEnds", _certificate(200_000), _certificate(300_000), _HELD),
     Case("EvoteCertificateEnds", _of_certmanager(200_000), _of_certmanager(300_000), _ISSUED),

@@ -106,6 +106,20 @@ test.each(STALE)("%s: the panel says so", async (_, name, read, answer) => {
   expect(root.querySelector("[role=status]")!.textContent).toContain(ja.stale);
 });
 
+const OF: readonly (readonly [string, Record<string, string>, string])[] = [
+  ["EvoteReplicaDown", { service: "ballot", instance: "10.1.2.3:8001", job: "ballot" }, "ballot"],
+  ["EvoteReplicaUnready", { service: "tally", instance: "10.1.2.3:8001", check: "kafka" }, "tally: kafka"],
+  ["EvoteWitnessAway", { witness: "hokkaido" }, "hokkaido"],
+  ["EvoteRecordsMissing", { topic: "ballots" }, "ballots"],
+  ["EvoteStandbyMissing", { cluster: "evote-pg-biometric" }, "evote-pg-biometric"],
+];
+test.each(OF)("of %s the wall says of which it is", async (name, labels, part) => {
+  await hang();
+  server.answers.alerts = vector(WATCHDOG, firing(name, "ticket", labels));
+  await later(5);
+  expect(panel("alarms").textContent).toContain(ja.of(ja.alert[name as keyof typeof ja.alert], part));
+});
+
 test("alerts that nobody has told of for an hour are no quiet hour", async () => {
   await hang();
   server.pass(3600);

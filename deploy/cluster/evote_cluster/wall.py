@@ -50,9 +50,7 @@ def hung(chosen: Mapping[str, Any], image: Bundle, election: str, staff: Staff, 
         "edge": {
             "className": edge.INSIDE,
             # By its pods and not its namespace alone: as the public's edge the chart refuses it, and here one Traefik is both.
-            "peers": [
-                {"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}, "podLabels": edge.LABELS}
-            ],
+            "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}, "podLabels": edge.LABELS}],
         },
     }
     return {**chosen, "wall": wall}
@@ -122,7 +120,7 @@ def _plain(text: str) -> str:
 def probe() -> Iterator[str]:
     """What its pods reach of the release, and must not; raises :class:`Missing`."""
 
-    def may(service: str, port: str) -> bool:
-        return service in _ASKED and port == "http"
+    def may(labels: Mapping[str, str], port: str) -> bool:
+        return labels.get("app.kubernetes.io/name") in _ASKED and port == "http"
 
     yield from probes.reach("the wall", (NAMESPACE, pods("wall")[0], "front"), may)

@@ -48,7 +48,7 @@ PROFILES = {
     "referendum-10k": (CHART / "values-referendum-10k.yaml", CITY),
     "referendum-10k on own servers": (CHART / "values-referendum-10k.yaml", CITY, OWN_SERVERS),
     "school": (CHART / "values-school.yaml", CITY, OWN_SERVERS),
-    "dev": (CHART / "values-dev.yaml", CITY, CHART.parent / "tests/no-faces.yaml"),
+    "dev": (CHART / "values-dev.yaml", CITY, Path(__file__).parent / "without-faces.yaml"),
 }
 Resource = Mapping[str, Any]
 
@@ -176,7 +176,7 @@ def test_each_service_takes_the_environment_that_it_is_given(profile: str, monke
 def test_a_school_runs_by_what_its_profile_says_with_voting_codes_and_no_cards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resources = rendered("school", "--set-json", "auth.authoritiesVolume=null", "--set", "wall.ways={face}")
+    resources = rendered("school", "--set-json", 'auth.authoritiesVolume=null,wall.ways=["face"]')
     template = pods(resources)["auth"]["spec"]
     (container,) = template["containers"]
     _given(container, monkeypatch)
@@ -445,16 +445,16 @@ def test_every_pod_stands_where_the_city_says_and_goes_before_whom_it_says(tmp_p
 
 
 def test_a_service_that_is_not_run_is_not_named_anywhere(tmp_path: Path) -> None:
-    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}}
+    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}, "wall": {"ways": ["card"]}}
     file = tmp_path / "without.yaml"
-    file.write_text(yaml.safe_dump({**named, "biometric": {"enabled": False, "image": None}, "wall": {"ways": ["card"]}}))
+    file.write_text(yaml.safe_dump({**named, "biometric": {"enabled": False, "image": None}}))
     resources = rendered("city-240k", "--values", str(file))
     served = of_kind(resources, "ConfigMap")["evote-resident"]["data"]
     assert set(json.loads(served["config.json"])["services"]) == {"auth", "ballot", "log", "tally"}
     assert json.loads(served["config.json"])["code_key"] is None
     # Where its name is left in the city's file, the page is told of it no more than before.
-    left = of_kind(rendered("city-240k", "--set", "biometric.enabled=false,wall.ways={card}"), "ConfigMap")["evote-resident"]["data"]
-    assert left == served
+    switched_off = rendered("city-240k", "--set", "biometric.enabled=false,wall.ways={card}")
+    assert of_kind(switched_off, "ConfigMap")["evote-resident"]["data"] == served
     assert not [name for name in ("face.city.example", "evote-biometric") if name in json.dumps(resources)]
 
 

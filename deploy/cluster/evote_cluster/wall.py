@@ -49,7 +49,7 @@ def hung(chosen: Mapping[str, Any], image: Bundle, election: str, staff: Staff, 
         "prometheus": f"http://prometheus-operated.{watching.SYSTEM}.svc.cluster.local:9090",
         "edge": {
             "className": edge.INSIDE,
-            # By its pods and not its namespace alone: as the public's edge the chart refuses it, and here one Traefik is both.
+            # Its pods, by their labels: the chart refuses the public's edge, and here one Traefik is both.
             "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}, "podLabels": edge.LABELS}],
         },
     }

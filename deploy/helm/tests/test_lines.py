@@ -14,6 +14,7 @@ import pytest
 import yaml
 from evote_eventlog.access import SERVICES
 from evote_eventlog.topics import SETTINGS as TOPIC_SETTINGS
+from evote_local.nodes.kafka import KAFKA_VERSION
 
 from .test_rendered import PROFILES, ROOT, TOOLS, Resource, arrows, environment, of_kind, pods, rendered
 
@@ -63,6 +64,9 @@ def test_brokers_lose_no_record_and_let_nobody_in_whom_no_line_names(profile: st
     (kafka,) = of_kind(resources, "Kafka").values()
     spec = kafka["spec"]["kafka"]
     assert spec["config"].items() >= BROKERS.items()
+    # Others have lost what was acknowledged; and who makes topics and users is asked for too.
+    assert spec["version"] == KAFKA_VERSION
+    assert kafka["spec"]["entityOperator"].keys() >= {"topicOperator", "userOperator"}
     # Without super users, to whom no line would apply.
     assert spec["authorization"] == {"type": "simple"}
     services = {service: pods(resources)[service]["metadata"]["labels"].items() for service in SERVICES}
@@ -134,6 +138,9 @@ def test_a_database_has_no_super_user_to_log_in_as_and_tells_a_page_that_was_dam
             assert role.keys() == {"name", "ensure", "login", "passwordSecret"}
             assert (role["ensure"], role["login"]) == ("present", True)
             assert f"CREATE ROLE {role['name']} " in statements
+    # What the chart adds its replicas' connections up to is what the server takes.
+    for cluster in of_kind(rendered(profile, "--set", "postgresql.maxConnections=999"), "Cluster").values():
+        assert cluster["spec"]["postgresql"]["parameters"]["max_connections"] == "999"
 
 
 @pytest.mark.parametrize("profile", OPERATED)
@@ -172,7 +179,9 @@ def test_who_speaks_to_a_database_of_production_checks_its_name_and_with_whose_a
         (container,) = template["spec"]["containers"]
         if name in FRONTS:
             continue
-        urls = [value for value in environment(container).values() if value.startswith("postgresql://")]
+        given = environment(container)
+        assert given["EVOTE_ENVIRONMENT"] == ("test" if profile == "dev" else "production"), name
+        urls = [value for value in given.values() if value.startswith("postgresql://")]
         assert len(urls) == 1
         for url in urls:
             if profile == "dev":
@@ -246,6 +255,8 @@ def test_a_front_serves_on_until_the_edge_has_noticed(profile: str) -> None:
     for front in FRONTS:
         (container,) = templates[front]["spec"]["containers"]
         assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": waits}}}
+        # A page without it finds no service.
+        assert container["readinessProbe"]["httpGet"] == {"path": "/config.json", "port": "http"}
         assert templates[front]["spec"]["terminationGracePeriodSeconds"] > waits
 
 
@@ -254,6 +265,8 @@ def test_the_monitors_memory_stays_whoever_deletes_or_scales(profile: str) -> No
     (log,) = of_kind(rendered(profile), "StatefulSet").values()
     retention = log["spec"]["persistentVolumeClaimRetentionPolicy"]
     assert retention == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    # One that can't start keeps no other from starting.
+    assert log["spec"]["podManagementPolicy"] == "Parallel"
     (claim,) = log["spec"]["volumeClaimTemplates"]
     (container,) = log["spec"]["template"]["spec"]["containers"]
     kept = PurePosixPath(environment(container)["EVOTE_MONITOR_STATE_FILE"]).parent
@@ -272,7 +285,16 @@ def test_a_crowd_is_met_at_once_and_its_replicas_stay_for_the_next_wave(profile:
         # And then one by one, each seen to be missed by nobody.
         assert [(one["type"], one["value"]) for one in down["policies"]] == [("Pods", 1)]
         assert all(one["periodSeconds"] >= 5 * 60 for one in down["policies"])
-        assert scaler["spec"]["minReplicas"] < scaler["spec"]["maxReplicas"]
+        said = yaml.safe_load(PROFILES[profile][0].read_text("utf-8"))[scaler["spec"]["scaleTargetRef"]["name"][6:]]
+        assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (
+            said["replicas"],
+            said["autoscaling"]["max"],
+        )
+        processor, *others = scaler["spec"]["metrics"]
+        assert processor["resource"]["target"]["averageUtilization"] == said["autoscaling"]["cpuPercent"]
+        named = (ROOT / "docs/metrics.md").read_text("utf-8")
+        assert len(others) == ("castsWaiting" in said["autoscaling"])
+        assert all(f"`{other['pods']['metric']['name']}`" in named for other in others)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +329,8 @@ def test_a_pod_reads_the_secrets_that_are_named_for_it_and_writes_none(profile: 
         for mount in template["spec"]["containers"][0]["volumeMounts"]:
             writable = mount["name"] in ("tmp", "scratch", "monitor")
             assert mount.get("readOnly", False) is not writable, (name, mount)
-            assert not writable or mount["name"] == "monitor" or volumes[mount["name"]].keys() == {"name", "emptyDir"}
+            # A replica that fills its machine's disk takes the others there along.
+            assert not writable or mount["name"] == "monitor" or volumes[mount["name"]]["emptyDir"]["sizeLimit"]
         for volume in volumes.values():
             source = volume.get("secret") or volume.get("projected")
             if source is None:
@@ -370,6 +393,25 @@ def test_the_edge_ends_tls_of_its_own_names_and_takes_no_route_of_strangers(prof
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_nothing_but_the_edge_is_a_way_in(profile: str) -> None:
+    for name, service in of_kind(rendered(profile), "Service").items():
+        # Of no other type, and with no address of its own outside.
+        assert service["spec"].keys() <= {"selector", "ports", "clusterIP"}, name
+        (port,) = service["spec"]["ports"]
+        assert port["targetPort"] == ("management" if name.endswith("-management") else "http")
+
+
+def test_what_helm_test_asks_runs_when_it_is_asked_for_and_leaves_its_answers() -> None:
+    tests = of_kind(rendered("city-240k"), "Pod").values()
+    assert len(tests) == len(SERVICES)
+    for pod in tests:
+        assert pod["metadata"]["annotations"] == {
+            "helm.sh/hook": "test",
+            "helm.sh/hook-delete-policy": "before-hook-creation",
+        }
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_an_upgrade_opens_the_way_migrates_and_leaves_what_tells_of_it(profile: str) -> None:
     resources = rendered(profile, "--is-upgrade")
     policies = of_kind(resources, "NetworkPolicy")
@@ -409,6 +451,9 @@ def test_replicas_are_read_twice_within_the_shortest_time_that_an_alert_looks_at
     monitors = of_kind(rendered(profile, *WATCHED), "PodMonitor")
     assert {"evote-services", "evote-fronts"} <= monitors.keys()
     for name, monitor in monitors.items():
+        if name in ("evote-services", "evote-fronts"):
+            # Rules ask by the name of the service.
+            assert monitor["spec"]["jobLabel"] == "app.kubernetes.io/name"
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:
             assert 2 * int(endpoint["interval"].removesuffix("s")) <= min(windows), name
 

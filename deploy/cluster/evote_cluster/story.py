@@ -182,7 +182,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 return faults, loss
 
             def end(turnout: wall.Turnout) -> None:
-                for line in probes.side_by_side(partial(wall.look, watch, turnout, len(ways)), wall.probe):
+                # The wall is hung since it was looked last.
+                read = partial(watch.read, databases if cloudnativepg else [])
+                for line in probes.side_by_side(partial(wall.look, watch, turnout, len(ways)), wall.probe, read):
                     say(line)
 
             # Of the voters a third come as a crowd, when all else has happened.

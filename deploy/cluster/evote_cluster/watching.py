@@ -60,7 +60,7 @@ take() {
 take /prometheus/config.yaml || exit
 while sleep 2; do
   take /prometheus/config.next && ! cmp -s /prometheus/config.next /prometheus/config.yaml \
-    && mv /prometheus/config.next /prometheus/config.yaml && kill -HUP 1
+    && mv /prometheus/config.next /prometheus/config.yaml && kill -HUP $$
 done &
 for word; do
   shift

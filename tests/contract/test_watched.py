@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from ..panels import panel_queries
 from .metrics import ROOT, metrics_of_code
 from .slo_rules import MONITORING, RULES, SLOTH, written
 
@@ -58,18 +58,10 @@ def queries() -> Iterator[Query]:
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
                 yield Query(f"{file.name} {group['name']} {rule.get('alert', rule.get('record'))}", rule["expr"])
-    for file in sorted((MONITORING / "dashboards").glob("*.json")):
-        for title, text in panel_queries(json.loads(file.read_text())):
-            yield Query(f"{file.name} {title}", text)
+    for query in panel_queries():
+        yield Query(f"{query.board}.json {query.panel}", query.text)
     for name, text in json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"].items():
         yield Query(f"the wall's {name}", text)
-
-
-def panel_queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each panel's title and query."""
-    for panel in dashboard["panels"]:
-        for target in panel.get("targets", []):
-            yield panel["title"], target["expr"]
 
 
 def faults(text: str) -> list[str]:
@@ -148,6 +140,17 @@ def test_every_queue_of_people_is_on_the_wall_and_on_the_dashboard_of_the_day(pl
     waiting = {name for name in OURS if name.endswith("_waiting")}
     assert len(waiting) >= 3
     assert waiting <= _asked(place)
+
+
+def test_a_panel_on_what_others_export_shows_what_they_show(tmp_path: Path) -> None:
+    """No exporter of theirs runs here: of series as the catalogue has them each query gives something."""
+    asked = [query for query in panel_queries() if query.of_others]
+    assert len(asked) >= 5
+    series = {}
+    for name, labels in _OF_FOREIGN.items():
+        matchers = ",".join(f'{label}="x"' for label in sorted({*labels, "instance"}))
+        series[f"{name}{{{matchers}}}"] = 7
+    _holds(series, {f"count({query.text}) > bool 0": {"{}": 1} for query in asked}, tmp_path)
 
 
 def test_the_wall_counts_who_waits_at_the_door_and_by_the_way_that_they_came(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ async def _issue_codes(scene: Scene, name: str, directory: Path) -> dict[str, st
         replaces = ["--replaces", issue] if issue else []
         done = await run_evote_together(scene.stack, "sato", "suzuki", command, *words, *replaces)
         if done.returncode == 0:
-            print(f"    $ evote face codes … {' '.join(replaces)}")
+            print(" ".join(("    $ evote face codes …", *replaces)))
             with out.open() as file:
                 return {row["voter_id"]: row["voting_code"] for row in csv.DictReader(file)}
         command.unlink(missing_ok=True)
@@ -254,7 +254,7 @@ async def _order(scene: Scene, code: str, key: X25519PublicKey) -> str:
 async def the_keys_of_orders_and_verdicts_are_compromised(scene: Scene) -> None:
     """A new pair each, and each side has the other's public half; the auditor goes by both keys of verdicts."""
     stack, directory = scene.stack, scene.directory
-    voter = scene.referendum.voter_id(3)
+    voter = scene.referendum.voter_id(1)
     code = (await _issue_codes(scene, "verdicts", directory))[voter]
     stolen = load_pem_private_key(stack.identities.face_verdict_key_file.read_bytes(), None)
     assert isinstance(stolen, Ed25519PrivateKey)

@@ -38,6 +38,11 @@ class PanelQuery:
         return "evote_face_" in self.text
 
     @property
+    def of_many_faces(self) -> bool:
+        """Asks what stands still until a hundred pictures or ten outcomes have come (ADR 39): more than tests have."""
+        return self.of_faces and "rate(" in self.text
+
+    @property
     def of_trouble(self) -> bool:
         """Shows nothing of its own, or a 0 that a misspelt name shows too, until something is wrong."""
         return (self.quiet or self.text.endswith(_OR_NOTHING)) and not self.of_others and not self.of_faces

@@ -1,7 +1,7 @@
 """Panels that are quiet, or at 0, when all is well: each of them is made to show something.
 
-So none asks in vain, unseen until the day. Those on faces: ``tests/e2e/faces``; on what others export:
-``tests/contract/test_watched.py``.
+So none asks in vain, unseen until the day. Those on faces: ``tests/e2e/faces``; on what others export, and on many
+faces: ``tests/contract/test_watched.py``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,6 +153,17 @@ def test_a_panel_on_what_others_export_shows_what_they_show(tmp_path: Path) -> N
     _holds(series, {f"count({query.text}) > bool 0": {"{}": 1} for query in asked}, tmp_path)
 
 
+def test_a_panel_on_many_faces_shows_what_a_hundred_pictures_bring(tmp_path: Path) -> None:
+    """As the catalogue has the series: fewer people than that come in a test."""
+    asked = [query for query in panel_queries() if query.of_many_faces]
+    assert len(asked) >= 2
+    (read, outcomes) = (OURS[name] for name in ("evote_face_read_duration_seconds", "evote_face_outcomes_total"))
+    series = {f'{read.name}_bucket{{le="{bound}"}}': "0+100" for bound in ("0.5", "+Inf")}
+    labels = ",".join(f'{label}="x"' for label in outcomes.labels)
+    series[f"{outcomes.name}{{{labels}}}"] = "0+10"
+    _holds(series, {f"count({query.text} >= 0) > bool 0": {"{}": 1} for query in asked}, tmp_path)
+
+
 def test_the_wall_counts_who_waits_at_the_door_and_by_the_way_that_they_came(tmp_path: Path) -> None:
     """Two replicas in a flood: the checks are as many as before, and everybody else waits before them."""
     asked = json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"]
@@ -200,7 +211,7 @@ def test_the_adapters_rule_serves_what_the_autoscaler_asks_for(tmp_path: Path) -
     )
 
 
-def _holds(series: dict[str, int], expected: dict[str, dict[str, int]], folder: Path) -> None:
+def _holds(series: Mapping[str, int | str], expected: dict[str, dict[str, int]], folder: Path) -> None:
     """Prometheus' own ``promtool``: of these series each query has these samples."""
     case = {
         "interval": "15s",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evote_local.people.voting_page import NOT_YET_VOTED, VOTED_IN_DOUBT, Sent, VotingPage
+from playwright.sync_api import Page
 
 _AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 
@@ -46,6 +47,17 @@ def fit_for_everybody(page: VotingPage, state: str) -> None:
     )
     assert small == [], f"{state}: targets below 44 pixels"
     tab.set_viewport_size(wide)
+
+
+def key_to(tab: Page, name: str, key: str) -> None:
+    """Press Tab until what bears the name has the focus, and then the key."""
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        focused = tab.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
+        if focused == name:
+            tab.keyboard.press(key)
+            return
+    raise AssertionError(f"Tab never comes to {name!r}")
 
 
 def told(conversation: list[Sent]) -> set[str]:

@@ -236,7 +236,7 @@ class SeenBatches:
     def expect(self, places: Mapping[TopicPartition, int]) -> None:
         """From these places on they are asked for; what is remembered of others is forgotten."""
         self._seen = {
-            partition: {at: batch for at, batch in self._seen.get(partition, {}).items() if at >= place}
+            partition: {at: batch for at, batch in self._seen.get(partition, {}).items() if batch.end > place}
             for partition, place in places.items()
         }
 
@@ -244,11 +244,11 @@ class SeenBatches:
         """The offsets of the markers that were seen from ``start`` up to before ``end``."""
         return {at for at, batch in self._seen.get(partition, {}).items() if start <= at < end and batch.is_marker}
 
-    def leader_epoch(self, partition: TopicPartition, start: int, end: int) -> int | None:
-        """That of the last batch that begins from ``start`` up to before ``end``; None: it began before."""
+    def leader_epoch(self, partition: TopicPartition, end: int) -> int | None:
+        """That of the batch that holds the offset before ``end``; None: it came before it was expected."""
         seen = self._seen.get(partition, {})
-        begun = [at for at in seen if start <= at < end]
-        return seen[max(begun)].leader_epoch if begun else None
+        at = max((at for at in seen if at < end), default=None)
+        return seen[at].leader_epoch if at is not None and seen[at].end >= end else None
 
     def _look(self, answer: Any) -> None:
         for topic, partitions in answer.topics:
@@ -263,6 +263,8 @@ class SeenBatch(NamedTuple):
 
     is_marker: bool
     leader_epoch: int
+    end: int
+    """The offset behind its last one."""
 
 
 def batches_in(data: bytes) -> Iterator[tuple[int, SeenBatch]]:
@@ -276,7 +278,8 @@ def batches_in(data: bytes) -> Iterator[tuple[int, SeenBatch]]:
         is_marker = bool(header.attributes & _CONTROL) and header.last_offset_delta == 0
         if is_marker and calc_crc32c(data[at + _CHECKED_FROM : end]) != header.crc:
             return
-        yield header.base_offset, SeenBatch(is_marker, header.leader_epoch)
+        batch_end = header.base_offset + header.last_offset_delta + 1
+        yield header.base_offset, SeenBatch(is_marker, header.leader_epoch, batch_end)
         at = end
 
 

@@ -49,7 +49,7 @@ class _Read(NamedTuple):
     place: int
     end: int
     epoch: int | None
-    """That of the last batch that begins there; None: it began before."""
+    """That of the batch which holds the record before ``end``; None: nothing stands there."""
     records: Iterable[RawRecord]
 
 
@@ -212,9 +212,12 @@ class LogReader:
         try:
             if fetched is not None and partition not in self._out_of_range:
                 messages, end = fetched.get(partition, ()), await self._consumer.position(partition)
-                # Behind its end a consumer begins anew somewhere else, and says nothing.
-                if end >= place and self._nothing_missing(partition, place, end, messages):
-                    epoch = self._seen.leader_epoch(partition, place, end)
+                if end == place and not messages:
+                    return _Read(place, end, None, ())
+                # Behind its end a consumer begins anew somewhere else, and says nothing. And who has just got a
+                # partition may have fetched of it before it was expected: no epoch was seen then.
+                epoch = self._seen.leader_epoch(partition, end)
+                if end > place and epoch is not None and self._nothing_missing(partition, place, end, messages):
                     return _Read(place, end, epoch, (RawRecord(m.offset, m.value) for m in messages))
             answers = await fetch_from(self._consumer, {partition: place})
             found = await self._read(partition, place, answers[partition])
@@ -252,7 +255,7 @@ class LogReader:
                 break
             end = max(end, batch.end)
             records += [record for record in batch.records if record.offset >= place]
-        epoch = next((batch.leader_epoch for batch in reversed(raw) if place <= batch.start < end), None)
+        epoch = next((batch.leader_epoch for batch in reversed(raw) if batch.start < end), None)
         return _Read(place, end, epoch, records)
 
     async def _standing(
@@ -265,9 +268,8 @@ class LogReader:
         for partition, part in found.items():
             if partition in unknown:
                 continue
-            known = self._known_epoch(partition, part.place)
-            if (number := part.epoch if part.epoch is not None else known) is not None:
-                self._epochs[partition] = Epoch(part.end, number)
+            if part.epoch is not None:
+                self._epochs[partition] = Epoch(part.end, part.epoch)
             if (batch := self._batch(partition, part.place, part.end, part.records)) is not None:
                 batches.append((partition, batch))
         return batches, unknown

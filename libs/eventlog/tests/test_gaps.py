@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from evote_eventlog import reading
 from evote_eventlog.consumer import ProjectionRunner
 from evote_eventlog.errors import LogGap, LogTruncated
@@ -16,6 +17,7 @@ from evote_eventlog.events import BallotAccepted, Topic
 from evote_eventlog.kafka import KafkaSettings
 from evote_eventlog.producer import EventProducer
 from evote_eventlog.projection import Projection
+from evote_eventlog.reading import Epoch, LogReader, consumer_options, held_of, kafka_partition, stop_consumer
 from evote_eventlog.record import LogPartition
 from evote_eventlog.replay import replay
 from evote_eventlog.tail import EventTail
@@ -215,3 +217,50 @@ async def test_what_transactions_leave_in_a_partition_is_no_gap(
         await writer._producer.abort_transaction()
     await writer.stop()
     assert await read_all(kafka) == committed
+
+
+async def test_who_fetched_of_a_partition_before_it_was_theirs_misses_no_change_of_leader(
+    broker: KafkaNode, broker_settings: KafkaSettings, new_ballot: NewBallot, clock: Callable[[], datetime]
+) -> None:
+    """A broker comes back, the group meets again a while later, and the consumer has fetched when it is told of it."""
+    place, epochs = kafka_partition(broker_settings, BALLOTS), dict[TopicPartition, Epoch]()
+
+    async def publish(numbers: Iterable[int]) -> None:
+        producer = EventProducer(broker_settings, "test", clock)
+        for number in numbers:
+            await producer.publish(new_ballot(number), partition=PARTITION)
+        await producer.stop()
+
+    async def read(reader: LogReader, start: int) -> list[int]:
+        async with asyncio.timeout(60):
+            while not (batches := await reader.next_batches({place: start}, timeout_ms=100)):
+                pass
+        return [record.position.offset for _, batch in batches for record in batch.records]
+
+    async def consumer_at(start: int) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(**consumer_options(broker_settings))
+        await consumer.start()
+        consumer.assign([place])
+        consumer.seek(place, start)
+        return consumer
+
+    await publish(range(2))
+    consumer = await consumer_at(0)
+    assert await read(LogReader(broker_settings, consumer, epochs), 0) == [0, 1]
+    await stop_consumer(consumer)
+    before = epochs[place].number
+    broker.stop()
+    await start_again(broker, broker_settings)
+    await publish(range(2, 5))
+    consumer = await consumer_at(2)
+
+    async def fetched() -> bool:
+        return BALLOTS in held_of(broker_settings, consumer)
+
+    await eventually(fetched)
+    reader = LogReader(broker_settings, consumer, epochs)
+    assert await read(reader, 2) == [2, 3, 4]
+    await publish([5])
+    assert await read(reader, 5) == [5]
+    assert epochs[place].number > before
+    await stop_consumer(consumer)

@@ -6,11 +6,12 @@ import asyncio
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from evote_eventlog import reading
-from evote_eventlog.batches import Found, batches_in, fetch_from
+from evote_eventlog.batches import Found, SeenBatches, batches_in, fetch_from
 from evote_eventlog.errors import LogGap
 from evote_eventlog.events import BallotAccepted, Topic
 from evote_eventlog.kafka import KafkaSettings
@@ -68,6 +69,26 @@ def test_a_damaged_answer_makes_no_marker_of_a_record(batches: list[tuple[bool, 
         return
     damaged[covered[at % len(covered)]] ^= change
     assert len(markers_in(bytes(damaged))) <= len(markers)
+
+
+@settings(max_examples=200, deadline=None)
+@given(BATCHES, st.integers(0, 20), st.booleans())
+def test_a_records_epoch_is_its_batchs_wherever_a_reader_stands_in_it_and_unknown_where_none_was_seen(
+    batches: list[tuple[bool, int]], place: int, is_expected: bool
+) -> None:
+    written, epochs = b"", list[int | None]()
+    for number, (is_marker, count) in enumerate(batches):
+        records = [record_bytes(b"x", key=COMMIT, place=at) for at in range(1 if is_marker else count)]
+        batch = batch_bytes(records, attributes=MARKER if is_marker else TRANSACTIONAL)
+        written += struct.pack(">q", len(epochs)) + batch[8:12] + struct.pack(">i", number) + batch[16:]
+        epochs += [number] * len(records)
+    partition = TopicPartition("ballots", 0)
+    seen = SeenBatches(SimpleNamespace(_client=SimpleNamespace(send=None)))
+    seen.expect({partition: 0} if is_expected else {})
+    seen._look(SimpleNamespace(topics=[("ballots", [(0, 0, written)])]))
+    seen.expect({partition: place})
+    told = [seen.leader_epoch(partition, at + 1) for at in range(place, len(epochs) + 1)]
+    assert told == ([*epochs, None] if is_expected else [None] * (len(epochs) + 1))[place:]
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, VotingPage
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Route
 
-from ..before_the_page import fit_for_everybody, told
+from ..before_the_page import fit_for_everybody, key_to, told
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -129,34 +129,34 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     tab = page.tab
     assert tab.url.endswith(f"?election={town.referendum.officers.election_uuid}"), "the pairing is erased at once"
     fit_for_everybody(page, "election")
-    _key_to(tab, "アクセシビリティ方針", "Enter")
+    key_to(tab, "アクセシビリティ方針", "Enter")
     fit_for_everybody(page, "accessibility")
-    _key_to(tab, "戻る", "Enter")
-    _key_to(tab, "マイナンバーカードとカードリーダー（パソコン）", "Enter")
+    key_to(tab, "戻る", "Enter")
+    key_to(tab, "マイナンバーカードとカードリーダー（パソコン）", "Enter")
     page.button("カードで確認を始める").wait_for()
     fit_for_everybody(page, "card")
-    _key_to(tab, "カードで確認を始める", "Enter")
+    key_to(tab, "カードで確認を始める", "Enter")
     tab.locator(".number").wait_for()
     fit_for_everybody(page, "card agent asks")
     town.desk.consent(USER_PIN, SIGNATURE_PASSWORD)
     tab.locator("fieldset").wait_for()
     fit_for_everybody(page, "question, just come")
-    _key_to(tab, "次へ", "Enter")
+    key_to(tab, "次へ", "Enter")
     assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
     fit_for_everybody(page, "question, unanswered")
-    _key_to(tab, YES, "Space")
+    key_to(tab, YES, "Space")
     fit_for_everybody(page, "question")
-    _key_to(tab, "次へ", "Enter")
+    key_to(tab, "次へ", "Enter")
     page.cast_button.wait_for()
     fit_for_everybody(page, "review")
-    _key_to(tab, "投票せずに、この票を確かめる", "Enter")
+    key_to(tab, "投票せずに、この票を確かめる", "Enter")
     fit_for_everybody(page, "opened")
     opened = tab.locator(".tracker").inner_text()
-    _key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
+    key_to(tab, "この票を捨てて、新しい票を作る", "Enter")
     page.cast_button.wait_for()
     assert tab.locator(".tracker").inner_text() != opened, "a ballot that was opened is never cast"
     hold = HeldBallot(tab, town.ballots)
-    _key_to(tab, "この内容で投票する", "Enter")
+    key_to(tab, "この内容で投票する", "Enter")
     hold.wait()
     fit_for_everybody(page, "casting")
     hold.let_go()
@@ -165,19 +165,8 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     assert NOT_YET_VOTED not in tab.title()
     tab.locator(".states .reached", has_text="公開の記録に載りました").wait_for()
     fit_for_everybody(page, "receipt")
-    _key_to(tab, "終了する（この端末に何も残しません）", "Enter")
+    key_to(tab, "終了する（この端末に何も残しません）", "Enter")
     fit_for_everybody(page, "finished")
-
-
-def _key_to(tab: Page, name: str, key: str) -> None:
-    """Press Tab until what bears the name has the focus, and then the key."""
-    for _ in range(40):
-        tab.keyboard.press("Tab")
-        focused = tab.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()")
-        if focused == name:
-            tab.keyboard.press(key)
-            return
-    raise AssertionError(f"Tab never comes to {name!r}")
 
 
 def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(town: Town) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,15 +200,16 @@ class VotingPage:
         self.tab.get_by_label("投票コード").fill(code)
         self.button("コードを確かめる").click()
 
-    def show_face(self) -> None:
+    def show_face(self, press: Callable[[Locator], None] = Locator.click) -> None:
         """With a code that was accepted, to the first question, by whatever is before the camera.
 
-        While the page says that nobody could look at the pictures now, it is asked again, as it says.
+        ``press`` is how the button is pressed. While the page says that nobody could look at the pictures now, it is
+        asked again, as it says.
         """
         start, question = self.button("カメラを始める"), self.tab.locator("fieldset")
         busy = self.tab.get_by_text("ただいま混み合っているか、利用できません")
         while True:
-            start.click()
+            press(start)
             start.wait_for(state="detached")
             question.or_(start).first.wait_for()
             if not busy.is_visible():

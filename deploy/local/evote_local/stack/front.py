@@ -52,6 +52,8 @@ class FrontConfig:
     receipt_key: str
     """Base64 of ballot's Ed25519 key."""
     log_key: str
+    card: bool
+    """Whether auth takes cards in a reader."""
     code_key: str | None
     """Base64 of auth's X25519 key for voting codes; None: no voting by face."""
     phone_app: str | None

@@ -66,6 +66,8 @@ class Stack(Running):
         (directory / "logs").mkdir(exist_ok=True)
         self.authority = authority
         self.weights = weights
+        self.cards = True
+        """Whether auth takes cards; not after :meth:`take_no_cards`."""
         self.phone: PhoneStandIn | None = None
         """Of マイナアプリ's provider; after :meth:`offer_phone`."""
         self.announce = announce
@@ -180,6 +182,10 @@ class Stack(Running):
         self.phone = PhoneStandIn(self.directory / "phone", f"{self.front.origin}/")
         return self.phone
 
+    def take_no_cards(self) -> None:
+        """Before the start: auth knows no cards' authority, as at a school; voters come by voting code and face."""
+        self.cards = False
+
     def collect_traces(self) -> OtlpReceiver:
         """Before the start: take the spans of all services, each by a way of its own."""
         self.collectors = OtlpReceiver()
@@ -204,6 +210,7 @@ class Stack(Running):
                 },
                 receipt_key=base64.b64encode(keys.receipt_key.public_bytes_raw()).decode(),
                 log_key=keys.log_key.text,
+                card=self.cards,
                 code_key=None
                 if self.weights is None
                 else base64.b64encode(keys.voting_code_key.public_bytes_raw()).decode(),
@@ -242,6 +249,7 @@ class Stack(Running):
             rules=sorted(_RULES.glob("*.yml")),
         )
         self.prometheus.start()
+        offers = {"card": self.cards, "phone": self.phone is not None, "face": self.weights is not None}
         self.wall.configure(
             WallConfig(
                 helpdesk=_HELPDESK,
@@ -253,7 +261,7 @@ class Stack(Running):
                     "prometheus": self.prometheus.url,
                 },
                 officers=self.identities.staff.speakers(),
-                ways=["card", *([] if self.phone is None else ["phone"]), *([] if self.weights is None else ["face"])],
+                ways=[way for way, offered in offers.items() if offered],
                 previous=None,
             )
         )
@@ -323,6 +331,12 @@ class Stack(Running):
         keys = self.identities
         self.ca_bundle_file.write_bytes(self.authority.ca_bundle_pem())
         responder = f"{self.authority_url}/{OCSP_PATH}"
+        authorities = {
+            "EVOTE_CA_BUNDLE_FILE": str(self.ca_bundle_file),
+            "EVOTE_CRL_FILE": str(self._lists_file),
+            "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
+            "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,
+        }
         ballot = {
             "EVOTE_RECEIPT_KEY_FILE": str(keys.receipt_key_file),
             "EVOTE_WORKERS": "1",
@@ -334,10 +348,7 @@ class Stack(Running):
                 "evote_auth.main",
                 {
                     "EVOTE_MASTER_KEY_FILE": str(keys.master_key_file),
-                    "EVOTE_CA_BUNDLE_FILE": str(self.ca_bundle_file),
-                    "EVOTE_CRL_FILE": str(self._lists_file),
-                    "EVOTE_OCSP_USER_AUTHENTICATION_URL": responder,
-                    "EVOTE_OCSP_DIGITAL_SIGNATURE_URL": responder,
+                    **(authorities if self.cards else {}),
                     "EVOTE_AUDITOR_PUBLIC_KEY": keys.auditor_public_key,
                     "EVOTE_FACE_ORDER_KEY_FILE": str(keys.face_order_key_file),
                     "EVOTE_BIOMETRIC_PUBLIC_KEY_FILE": str(keys.face_verdict_public_key_file),

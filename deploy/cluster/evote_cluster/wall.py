@@ -48,8 +48,9 @@ def hung(chosen: Mapping[str, Any], image: Bundle, election: str, staff: Staff, 
         "ways": ways,
         "prometheus": f"http://prometheus-operated.{watching.SYSTEM}.svc.cluster.local:9090",
         "edge": {
-            "className": edge.CLASS,
-            "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}],
+            "className": edge.INSIDE,
+            # Its pods, by their labels: the chart refuses the public's edge, and here one Traefik is both.
+            "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}, "podLabels": edge.LABELS}],
         },
     }
     return {**chosen, "wall": wall}

@@ -360,14 +360,16 @@ def test_every_pod_is_restricted_and_knows_no_token(profile: str) -> None:
     assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
     used = [template["spec"]["serviceAccountName"] for template in pods(resources).values()]
     assert sorted(used) == sorted(accounts), "each has one of its own"
-    for template in pods(resources).values():
-        spec = template["spec"]
+    # Those of `helm test` as well: they have a service's labels, and with them its arrows.
+    for pod in (*pods(resources).values(), *of_kind(resources, "Pod").values()):
+        spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
+        assert all(spec["securityContext"][each] > 0 for each in ("runAsUser", "runAsGroup", "fsGroup"))
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
+        assert not [volume for volume in spec.get("volumes", ()) if "hostPath" in volume]
         for container in spec["containers"]:
             security = container["securityContext"]
             assert security["allowPrivilegeEscalation"] is False

@@ -1,4 +1,4 @@
-"""Run by `helm test` in a pod that the policies alone take for one of the services: which ends it reaches, and must not.
+"""Run by `helm test` in a pod that the policies take for one of the services: which ends it reaches, and must not.
 
 Arguments: ``reach=HOST:PORT``, ``refused=HOST:PORT``, ``well=URL``. All are tried, each says how it went; status 1: one
 was not as it must be.

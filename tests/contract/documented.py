@@ -169,6 +169,7 @@ def _command(name: str, number: int, line: str, words: list[str], not_run: str, 
         told = told[2:]
     if not told:
         return
+    told[0] = told[0].removeprefix(".venv/bin/")
     if told[0] not in OURS | OTHERS:
         raise Undecided(f"{name}:{number}: {line}", f"{told[0]} is no program that the documents are known to use")
     if told[-1] == "…" and not whole:  # "evote officer …": any of them

@@ -72,6 +72,26 @@ def test_the_sum_of_connections_is_made_as_the_runbook_makes_it() -> None:
     assert dict(re.findall(r'"([a-z-]+)" (\d+)', found[1])) == {name: str(more) for name, more in BESIDE.items()}
 
 
+def test_every_variable_of_an_environment_is_a_text_whatever_a_value_looks_like() -> None:
+    """``true``, ``123`` or ``#x`` without quotes is no text in YAML, and Kubernetes takes none but texts."""
+    found = 0
+    for template in sorted((CHART / "templates").rglob("*.*")):
+        for line in template.read_text("utf-8").splitlines():
+            value = re.match(r"\s+value: (.*)", line)
+            if value is None or "{{" not in value[1]:
+                continue
+            # An action either says nothing or quotes what it says.
+            said = [
+                action
+                for action in re.findall(r"\{\{-?(.*?)-?\}\}", value[1])
+                if not re.match(r"\s*(if|else|end|/\*)", action)
+            ]
+            assert said, line
+            assert all(action.strip().endswith("| quote") for action in said), f"{template.name}: {line}"
+            found += 1
+    assert found >= 20
+
+
 def test_the_chart_takes_the_kafka_that_everything_here_runs_with() -> None:
     assert re.findall(r"has \$v\.kafka\.version \(list ([^)]*)\)", GUARDS) == [f'"{KAFKA_VERSION}"']
 
@@ -121,6 +141,9 @@ def test_the_incidents_say_of_each_secret_that_the_chart_is_given_what_to_do_whe
     assert {"credential_token_pin_file", "fabric_profile_file"} <= secret
     for other in ("`backup-key`", "`backup.secret`", "`make images KEY=`"):
         assert other in table, other
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert next(row[2] for row in rows) == "in the vote"
+    assert {row[0]: row[2] for row in rows[1:] if not re.match(r"(yes|no)\b", row[2]) or len(row) != 4} == {}
 
 
 def _named_in(place: Path) -> set[str]:

@@ -56,6 +56,11 @@ class Store:
         volume = json.loads(nodes.kubectl("get", "pv", claim["spec"]["volumeName"], "-o", "json"))
         return Path(volume["spec"]["local"]["path"]) / "objects" / _BUCKET / "evote" / name
 
+    def address(self) -> str:
+        """Of its pod, with its port."""
+        words = ("-n", servers.NAMESPACE, "get", "pod", f"{_NAME}-0", "-o", "jsonpath={.status.podIP}")
+        return f"{nodes.kubectl(*words)}:{_PORT}"
+
     def start(self, images: Mapping[str, Bundle]) -> None:
         """Start it, and return when it takes connections."""
         nodes.apply(*self._resources(images))

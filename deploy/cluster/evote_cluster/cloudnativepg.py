@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from . import nodes, programs
+from . import nodes, probes, programs, servers
 from .basics import Resource, named, run_here
 from .bundles import Bundle
 from .certificates import Authority
@@ -35,6 +35,7 @@ _ASTRAY: Final = "forked off current database system timeline"
 """What PostgreSQL says of a standby that can't follow the primary any more, and runs on."""
 _AHEAD: Final = "does not contain minimum recovery point"
 """What it says where the primary lacks what this standby has."""
+_EACH_OTHERS: Final = frozenset({"postgresql", "status"})
 _FOLLOWERS: Final = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
 WHEN_LOST: Final = frozenset(
     {
@@ -209,6 +210,36 @@ def cluster(name: str = MAIN) -> dict[str, Any]:
     """As Kubernetes has it."""
     found: dict[str, Any] = json.loads(nodes.kubectl("-n", NAMESPACE, "get", KIND, name, "-o", "json"))
     return found
+
+
+def probe(name: str, archive: str, outside: str) -> Iterator[str]:
+    """What the primary's pod reaches, and must not; raises :class:`Missing`.
+
+    Of what stands beside the release, its own policy alone keeps it from anything: others let everybody in.
+
+    Args:
+        archive: the store of its backups, by address and port.
+        outside: something beside the cluster that others of the release reach, by address and port.
+    """
+    words = ("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns", "-o", "jsonpath={.items[0].status.podIP}")
+    names = nodes.kubectl(*words)
+    broker, address = next(iter(servers.broker_addresses().items()))
+    beside = {
+        f"{names}:53": ("names", True),
+        f"{names}:8080": ("another port of who knows names", False),
+        f"{nodes.API}:{nodes.API_PORT}": ("Kubernetes", True),
+        archive: ("its archive", True),
+        f"{address}:{servers.KAFKA_PORT}": (f"a broker beside its archive, {broker.partition('.')[0]}", False),
+        outside: ("a machine outside", False),
+    }
+    yield from probes.reach(
+        f"{name}'s primary", (NAMESPACE, primary(name), "postgres"), partial(may_follow, name), beside
+    )
+
+
+def may_follow(name: str, labels: Mapping[str, str], port: str) -> bool:
+    """Of the release's pods, an instance reaches the other ones of its cluster, at the ports for that."""
+    return labels.get("cnpg.io/cluster") == name and port in _EACH_OTHERS
 
 
 def _holds(last: str, segment: str) -> bool:

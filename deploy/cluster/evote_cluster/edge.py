@@ -24,6 +24,10 @@ from .programs import Missing
 NAMESPACE: Final = "edge"
 CLASS: Final = "traefik"
 """Of the Gateway and of the Ingresses."""
+INSIDE: Final = "traefik-inside"
+"""Of the wall's Gateway. A city has another controller for it; here the same Traefik serves both classes."""
+LABELS: Final = {"app": "edge"}
+"""Of its pods."""
 PASSERS_BY: Final = ("10.250.0.201", "10.250.0.202")
 """Addresses beside the crowd's."""
 _MODULE: Final = "sigs.k8s.io/gateway-api"
@@ -66,12 +70,15 @@ def install(image: Bundle) -> None:
         *role("evote-edge", "edge", _rules(), NAMESPACE),
         named("ConfigMap", "edge", NAMESPACE, data={"again.yaml": json.dumps(_AGAIN)}),
         *_everywhere(image),
-        named(
-            "GatewayClass",
-            CLASS,
-            None,
-            f"{_GATEWAY_API}/v1",
-            spec={"controllerName": "traefik.io/gateway-controller"},
+        *(
+            named(
+                "GatewayClass",
+                name,
+                None,
+                f"{_GATEWAY_API}/v1",
+                spec={"controllerName": "traefik.io/gateway-controller"},
+            )
+            for name in (CLASS, INSIDE)
         ),
         named(
             "IngressClass", CLASS, None, "networking.k8s.io/v1", spec={"controller": "traefik.io/ingress-controller"}
@@ -216,7 +223,6 @@ def _rules() -> list[Resource]:
 
 
 def _everywhere(image: Bundle) -> list[Resource]:
-    labels = {"app": "edge"}
     pod: Resource = {
         "serviceAccountName": "edge",
         "enableServiceLinks": False,
@@ -239,12 +245,12 @@ def _everywhere(image: Bundle) -> list[Resource]:
         ],
         "volumes": [{"name": "config", "configMap": {"name": "edge"}}, {"name": "tmp", "emptyDir": {}}],
     }
-    daemons = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    daemons = {"selector": {"matchLabels": LABELS}, "template": {"metadata": {"labels": LABELS}, "spec": pod}}
     service = {
         "type": "NodePort",
         # A client's own address comes through.
         "externalTrafficPolicy": "Local",
-        "selector": labels,
+        "selector": LABELS,
         "ports": [{"port": 443, "nodePort": 443}],
     }
     return [

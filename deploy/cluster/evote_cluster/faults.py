@@ -182,7 +182,7 @@ def fewer() -> str:
 
 
 def pods(service: str) -> list[str]:
-    """Of a service, those that run."""
+    """Of a service, those that run; of what has its labels for a while, as Helm's tests have, nobody makes another."""
     of_service = {"app.kubernetes.io/instance": RELEASE, "app.kubernetes.io/name": service}
     return [
         one["metadata"]["name"]
@@ -190,6 +190,7 @@ def pods(service: str) -> list[str]:
         if of_service.items() <= one["metadata"]["labels"].items()
         and one["status"]["phase"] == "Running"
         and "deletionTimestamp" not in one["metadata"]
+        and "ownerReferences" in one["metadata"]
     ]
 
 

@@ -524,9 +524,11 @@ def _ip(*words: str) -> None:
 
 def until(look: Callable[[], Found | None], what: str, within_s: float) -> Found:
     """What ``look`` finds, asked again until it finds something; raises :class:`Missing` when time is up."""
-    deadline = time.monotonic() + within_s
+    begun = time.monotonic()
     while not (found := look()):
-        if time.monotonic() > deadline:
+        waited_s = time.monotonic() - begun
+        if waited_s > within_s:
             raise Missing(f"Waited {within_s:.0f} s in vain until {what}: {run_folder()}/node*/log says more.")
-        time.sleep(0.1)
+        # Each look is a program or more, of the same processors as what it waits for.
+        time.sleep(min(max(0.1, waited_s / 20), 1))
     return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 from . import edge, nodes
@@ -62,6 +64,7 @@ print("ballot's role, auth's vault:", asyncio.run(ask(own, "SELECT * FROM auth.v
 # Run in a pod beside the edge's: prints two lines for each service.
 _FROM_THE_EDGE: Final = """
 import socket, sys, time
+from concurrent.futures import ThreadPoolExecutor
 
 def reach(address, port):
     try:
@@ -73,15 +76,21 @@ def reach(address, port):
 def outcome(found):
     return "reached" if all(found) else "denied" if not any(found) else f"differs: {found}"
 
-for service in sys.argv[1:]:
+def outcomes(service):
     found = socket.getaddrinfo(f"{service}-management.NAMESPACE.svc.cluster.local", 8001, type=socket.SOCK_STREAM)
     addresses = [place[0] for *_, place in found]
     until = time.monotonic() + 30
     # A new pod's address is not known at once to the rules of each node.
     while not all([reach(address, 8000) for address in addresses]) and time.monotonic() < until:
         time.sleep(0.2)
-    print(f"the edge to {service}:", outcome([reach(address, 8000) for address in addresses]))
-    print(f"the edge to {service}'s management:", outcome([reach(address, 8001) for address in addresses]))
+    return [
+        f"the edge to {service}: {outcome([reach(address, 8000) for address in addresses])}",
+        f"the edge to {service}'s management: {outcome([reach(address, 8001) for address in addresses])}",
+    ]
+
+with ThreadPoolExecutor() as threads:
+    for lines in threads.map(outcomes, sys.argv[1:]):
+        print(*lines, sep="\\n")
 """.replace("NAMESPACE", NAMESPACE)
 # Run in a pod with what Debian's smallest image has: prints one line for each address and port.
 REACH: Final = """
@@ -90,20 +99,27 @@ for place; do
 done
 wait
 """
+May = Callable[[Mapping[str, str], str], bool]
+"""By a pod's labels and a port's name, whether whoever tries may go there."""
 _ALLOWED: Final = ("ballot to PostgreSQL", "ballot's role, its own schema")
 
 
-def probe(python: Bundle) -> Iterator[str]:
-    """Each attempt and how it went; raises :class:`Missing` at the first that is not as it must be.
+def side_by_side(*checks: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """What checks tell, of each when it is through; raises what one of them raises.
 
-    Args:
-        python: an image with Python, which the edge has none of.
+    Whoever is denied hears nothing: what tries it waits, and leaves the processors to others.
     """
-    yield from _probe_ballot()
-    yield from _probe_edge(python)
+    with ThreadPoolExecutor(len(checks)) as threads:
+        for told in as_completed([threads.submit(_told, check) for check in checks]):
+            yield from told.result()
 
 
-def _probe_ballot() -> Iterator[str]:
+def _told(check: Callable[[], Iterable[str]]) -> Sequence[str]:
+    return list(check())
+
+
+def probe_ballot() -> Iterator[str]:
+    """Each attempt from a replica and how it went; raises :class:`Missing` at the first that is not as it must be."""
     deployment = f"deployment/{RELEASE}-ballot"
     arguments = [f"{RELEASE}-auth", "auth,ledger,tally"]
     told = nodes.kubectl("-n", NAMESPACE, "exec", deployment, "-c", "ballot", "--", "python", "-c", _SCRIPT, *arguments)
@@ -115,8 +131,12 @@ def _probe_ballot() -> Iterator[str]:
         yield line
 
 
-def _probe_edge(python: Bundle) -> Iterator[str]:
-    """From a pod that stands where the edge's do, and has their arrows: to the services' public ports and no other."""
+def probe_edge(python: Bundle) -> Iterator[str]:
+    """From a pod that stands where the edge's do, and has their arrows: to the services' public ports and no other.
+
+    Args:
+        python: an image with Python, which the edge has none of.
+    """
     services = [f"{RELEASE}-{name}" for name in ("auth", "ballot", "ledger-anchor", "tally")]
     pod = {
         "restartPolicy": "Never",
@@ -135,42 +155,48 @@ def _probe_edge(python: Bundle) -> Iterator[str]:
     yield from told.splitlines()
 
 
-def reach(who: str, place: tuple[str, str, str], may: Callable[[str, str], bool]) -> Iterator[str]:
-    """All ports of the release's pods, tried from a pod; raises :class:`Missing`.
+def reach(
+    who: str, place: tuple[str, str, str], may: May, beside: Mapping[str, tuple[str, bool]] = MappingProxyType({})
+) -> Iterator[str]:
+    """All ports of the release's pods, and some places beside it, tried from a pod; raises :class:`Missing`.
 
     The policies let others to the ports that are denied here, so something listens there.
 
     Args:
         who: the pod, in words.
         place: its namespace, its name, its container.
-        may: by a service's name and a port's, whether it may go there.
+        may: whether it may go to a port of the release's pods.
+        beside: by address and port others, in words, and whether it may go there.
     """
     namespace, pod, container_name = place
     found = json.loads(nodes.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
     # From a pod to itself no policy says anything.
     others = [one for one in found if (one["metadata"]["namespace"], one["metadata"]["name"]) != (namespace, pod)]
-    places = arrows(who, others, may)
+    places = {
+        **arrows(who, others, may),
+        **{where: (f"{who} to {what}", wanted) for where, (what, wanted) in beside.items()},
+    }
 
-    def outcomes() -> Mapping[str, str]:
+    outcomes: dict[str, str] = {}
+
+    def settled() -> bool:
         words = ("bash", "-c", REACH, "bash", *places)
         told = nodes.kubectl("-n", namespace, "exec", pod, "-c", container_name, "--", *words)
-        return dict(line.split() for line in told.splitlines())
+        outcomes.update(dict(map(str.split, told.splitlines())))
+        return all(outcomes.get(where) == "reached" for where, (_, wanted) in places.items() if wanted)
 
-    allowed = [where for where, (_, wanted) in places.items() if wanted]
     # A new pod's address is not known at once to the rules of each node. What is denied for good, the judge names.
     with suppress(Missing):
-        nodes.until(lambda: {outcomes()[where] for where in allowed} == {"reached"}, f"{who} reaches what it may", 30)
-    yield from judge(places, outcomes())
+        nodes.until(settled, f"{who} reaches what it may", 30)
+    yield from judge(places, outcomes)
 
 
-def arrows(
-    who: str, pods: Sequence[Mapping[str, Any]], may: Callable[[str, str], bool]
-) -> Mapping[str, tuple[str, bool]]:
+def arrows(who: str, pods: Sequence[Mapping[str, Any]], may: May) -> Mapping[str, tuple[str, bool]]:
     """By address and port all ports that pods which run have: what is tried there, and whether ``who`` may."""
     return {
         f"{pod['status']['podIP']}:{port['containerPort']}": (
             f"{who} to {pod['metadata']['name']}'s port {port['name']}",
-            may(pod["metadata"].get("labels", {}).get("app.kubernetes.io/name", ""), port["name"]),
+            may(pod["metadata"].get("labels", {}), port["name"]),
         )
         for pod in pods
         if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]

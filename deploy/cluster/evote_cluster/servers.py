@@ -70,7 +70,7 @@ if [ ! -s $PGDATA/PG_VERSION ]; then
   initdb --username=operator --auth=scram-sha-256 --pwfile=/secret/password --encoding=UTF8 --locale=C.UTF-8
   echo 'hostssl all all all scram-sha-256' >>$PGDATA/pg_hba.conf
 fi
-exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp -c jit=off -c max_connections=100 \
+exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp -c jit=off -c max_connections=140 \
   -c ssl=on -c ssl_cert_file=/tls/tls.crt -c ssl_key_file=/tls/tls.key
 """
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,11 +64,14 @@ _BETWEEN_VOTERS_S = 2
 
 
 def say(text: str) -> None:
-    """One line, with the time since this program began."""
-    print(f"[{time.monotonic() - _BEGUN:5.0f} s] {text}", flush=True)
+    """One line, with the time since this program began, and since the line before."""
+    global _said
+    now = time.monotonic()
+    print(f"[{now - _BEGUN:5.0f} s, {now - _said:+4.0f}] {text}", flush=True)
+    _said = now
 
 
-_BEGUN = time.monotonic()
+_BEGUN = _said = time.monotonic()
 
 
 def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnativepg: bool) -> None:
@@ -83,15 +88,12 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
     if not by_face:
         services.pop("biometric", None)
     poses = Poses.read(_POSES) if by_face else None
-    following: Mapping[str, bundles.Bundle] = {}
     databases = [cnpg.MAIN, *([cnpg.FACES] if by_face else [])]
     if cloudnativepg:
         programs.build(programs.OF_CLOUDNATIVEPG)
         images |= {"cloudnative-pg": bundles.of_operator(), **bundles.of_backups()}
-    else:
-        following = bundles.next_release(services)
     with cluster(3 if cloudnativepg else 2), discovery.serve(release.NAMESPACE) as pods_at:
-        nodes.load([*images.values(), *services.values(), *following.values()])
+        nodes.load([*images.values(), *services.values()])
         say("the images are on all nodes")
         basics.install(images)
         edge.install(images["edge"])
@@ -127,22 +129,32 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             say(edge.pass_trackers(release.HOSTS["ballot"]))
             print(nodes.kubectl("-n", release.NAMESPACE, "get", "pods", "-o", "wide"), flush=True)
             watch = watching.start(images, pods_at)
-            for line in (
-                *release.helm_test(),
-                *probes.probe(services["ballot"]),
-                *_fronts(),
-                *edge.tell_apart(_TRUSTEES),
-                *watch.look(databases if cloudnativepg else []),
-                *watching.probe(),
-            ):
-                say(line)
-            for line in watch.drill(databases if cloudnativepg else []):
+            outside = f"{nodes.OUTSIDE}:{people.chain.node.port}"
+
+            # The chart's tests, and what each place reaches and must not.
+            arrows: list[Callable[[], Iterable[str]]] = [
+                *(release.helm_test, probes.probe_ballot, partial(probes.probe_edge, services["ballot"])),
+                watching.probe,
+            ]
+            if operated:
+                archive = operated.store.address()
+                arrows += [partial(cnpg.probe, name, archive, outside) for name in databases]
+            looked = partial(watch.look, databases if cloudnativepg else [])
+            for line in probes.side_by_side(*arrows, _fronts, partial(edge.tell_apart, _TRUSTEES), looked):
                 say(line)
             explained = [watching.drilled(databases if cloudnativepg else [])]
             staff, ways = people.identities.staff, ["card", "face"] if by_face else ["card"]
 
             def begin(election: str) -> tuple[Sequence[Fault], Loss | None]:
-                """Hang the wall, which hangs through all that happens from then on."""
+                """Lose what is watched, and hang the wall, which hangs through all that happens from then on."""
+                # Rules were judged meanwhile, and will be: the ceremony and the cards are nothing that pages anybody.
+                say(watch.calm())
+                with ThreadPoolExecutor() as threads:
+                    # An alert is waited for, for a minute and more.
+                    made = None if cloudnativepg else threads.submit(_bring_the_next, images, services)
+                    for line in watch.drill(databases if cloudnativepg else []):
+                        say(line)
+                    following = made.result() if made else {}
                 shown = wall.hung(this, services["wall"], election, staff, ways)
                 release.put_in_place(shown)
                 release.wait_ready()
@@ -159,7 +171,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 return faults, loss
 
             def end(turnout: wall.Turnout) -> None:
-                for line in (*wall.look(watch, turnout, len(ways)), *wall.probe()):
+                for line in probes.side_by_side(partial(wall.look, watch, turnout, len(ways)), wall.probe):
                     say(line)
 
             # Of the voters a third come as a crowd, when all else has happened.
@@ -168,7 +180,7 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
             if operated and by_face:
                 for line in erasure.follow(operated.store, by_face):
                     say(line)
-            for line in (*release.helm_test(), *probes.probe(services["ballot"]), *watching.probe()):
+            for line in probes.side_by_side(*arrows):
                 say(line)
             say(watch.judge(frozenset().union(*explained)))
         finally:
@@ -195,6 +207,15 @@ def cluster(count: int) -> Iterator[None]:
             say("the cluster is gone without a trace")
     if left:
         raise Missing(f"the cluster left {left}")
+
+
+def _bring_the_next(
+    images: Mapping[str, bundles.Bundle], services: Mapping[str, bundles.Bundle]
+) -> Mapping[str, bundles.Bundle]:
+    """Make the images of the release after this one, and bring them to the nodes, which keep what they have."""
+    following = bundles.next_release(services)
+    nodes.load([*images.values(), *services.values(), *following.values()])
+    return following
 
 
 def _fronts() -> Iterator[str]:

@@ -48,8 +48,9 @@ def hung(chosen: Mapping[str, Any], image: Bundle, election: str, staff: Staff, 
         "ways": ways,
         "prometheus": f"http://prometheus-operated.{watching.SYSTEM}.svc.cluster.local:9090",
         "edge": {
-            "className": edge.CLASS,
-            "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}}],
+            "className": edge.INSIDE,
+            # Its pods, by their labels: the chart refuses the public's edge, and here one Traefik is both.
+            "peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": edge.NAMESPACE}, "podLabels": edge.LABELS}],
         },
     }
     return {**chosen, "wall": wall}
@@ -119,7 +120,7 @@ def _plain(text: str) -> str:
 def probe() -> Iterator[str]:
     """What its pods reach of the release, and must not; raises :class:`Missing`."""
 
-    def may(service: str, port: str) -> bool:
-        return service in _ASKED and port == "http"
+    def may(labels: Mapping[str, str], port: str) -> bool:
+        return labels.get("app.kubernetes.io/name") in _ASKED and port == "http"
 
     yield from probes.reach("the wall", (NAMESPACE, pods("wall")[0], "front"), may)

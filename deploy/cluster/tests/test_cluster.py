@@ -91,7 +91,7 @@ def test_the_clusters_values_are_ones_that_the_chart_takes(tmp_path: Path, opera
     assert chosen["edge"] == {"kind": "gateway", "className": edge.CLASS, "annotations": {}}
     # The wall hangs behind a Gateway of its own, which the same Traefik serves.
     assert "wall" not in bare
-    assert chosen["wall"]["edge"]["className"] == edge.CLASS
+    assert chosen["wall"]["edge"]["className"] == edge.INSIDE
     assert chosen["hosts"]["wall"]["name"] == release.HOSTS["wall"]
     # What a stranger may ask of it is a city's: the run counts it.
     assert "addressRequestsPerMinute" not in chosen["tally"]["settings"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
+from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -101,6 +104,74 @@ def test_prometheus_may_reach_metrics_and_no_other_port() -> None:
         "10.244.2.7:8080": False,
         "10.244.2.7:8081": True,
     }
+
+
+def test_an_instance_may_reach_the_others_of_its_cluster_where_they_follow_it_and_nothing_else() -> None:
+    def labelled(pod: dict[str, Any], cluster: str, address: str) -> dict[str, Any]:
+        metadata = {"name": f"{cluster}-1", "labels": {"cnpg.io/cluster": cluster}}
+        return {**pod, "metadata": metadata, "status": {**pod["status"], "podIP": address}}
+
+    own, faces = (
+        labelled(DATABASE, name, f"10.244.1.{n}") for n, name in enumerate(("evote-pg", "evote-pg-biometric"))
+    )
+    places = probes.arrows(
+        "evote-pg's primary", [AUTH, own, faces, FRONT], partial(cloudnativepg.may_follow, "evote-pg")
+    )
+    assert [place for place, (_, allowed) in places.items() if allowed] == ["10.244.1.0:5432", "10.244.1.0:8000"]
+    assert len(places) == 2 + 3 + 3 + 2
+
+
+def test_what_checks_tell_side_by_side_is_told_and_what_is_wrong_with_one_is_raised() -> None:
+    together = Barrier(2, timeout=30)
+
+    def check(*told: str) -> Iterator[str]:
+        together.wait()
+        yield from told
+
+    assert sorted(probes.side_by_side(lambda: check("a", "b"), lambda: check("c"))) == ["a", "b", "c"]
+
+    def wrong() -> Iterator[str]:
+        yield "ballot to PostgreSQL: reached"
+        raise Missing("ballot to auth: reached, and must be denied")
+
+    with pytest.raises(Missing, match="must be denied"):
+        list(probes.side_by_side(wrong, lambda: iter(("the edge to evote-auth: reached",))))
+
+
+def test_helms_tests_and_an_operators_pod_are_no_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {"app.kubernetes.io/instance": "evote", "app.kubernetes.io/name": "auth"}
+    replica = {"name": "evote-auth-1", "labels": labels, "ownerReferences": [{"kind": "ReplicaSet"}]}
+    items = [
+        {"metadata": metadata, "status": {"phase": "Running"}}
+        for metadata in (replica, {"name": "evote-auth-arrows", "labels": labels})
+    ]
+    monkeypatch.setattr(nodes, "kubectl", lambda *_: json.dumps({"items": items}))
+    assert faults.pods("auth") == ["evote-auth-1"]
+
+
+def test_all_ports_are_tried_at_once_and_again_until_those_that_are_allowed_are_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[tuple[str, ...]] = []
+
+    def kubectl(*words: str) -> str:
+        if "get" in words:
+            return json.dumps({"items": [{**AUTH, "metadata": {**AUTH["metadata"], "namespace": "evote"}}]})
+        tries.append(words[-3:])
+        # The first time the network doesn't know the pod yet.
+        known = {"10.244.0.9:8001", "10.0.0.1:53"} if len(tries) == 2 else set[str]()
+        return "".join(f"{place} {'reached' if place in known else 'denied'}\n" for place in words[-3:])
+
+    monkeypatch.setattr(nodes, "kubectl", kubectl)
+    told = list(
+        probes.reach("Prometheus", ("monitoring", "p", "c"), watching.may_read, {"10.0.0.1:53": ("names", True)})
+    )
+    assert told == [
+        "Prometheus to evote-auth-1's port http: denied",
+        "Prometheus to evote-auth-1's port management: reached",
+        "Prometheus to names: reached",
+    ]
+    assert tries == [("10.244.0.9:8000", "10.244.0.9:8001", "10.0.0.1:53")] * 2
 
 
 @pytest.mark.parametrize("outcomes", [{"8000": "reached"}, {"8001": "denied"}, {"8001": None}])

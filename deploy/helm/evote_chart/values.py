@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from .settings import left_to_the_city, says
 
@@ -14,8 +15,29 @@ class _Values(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True, frozen=True)
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
-HostName = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAME = rf"{_LABEL}(\.{_LABEL})*"
+Name = Annotated[str, Field(pattern=f"^{_NAME}$", max_length=253)]
+HostName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})+$", max_length=253)]
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_GROUP = "[0-9a-f]{1,4}"
+_IPV6 = "|".join(
+    (
+        f"({_GROUP}:){{7}}{_GROUP}",
+        f"({_GROUP}:){{1,7}}:",
+        *(f"({_GROUP}:){{1,{7 - behind}}}(:{_GROUP}){{1,{behind}}}" for behind in range(1, 7)),
+        f":(:{_GROUP}){{1,7}}",
+        "::",
+    )
+)
+Cidr = Annotated[
+    str,
+    Field(
+        pattern=rf"^({_BYTE}(\.{_BYTE}){{3}}/(3[0-2]|[12]?[0-9])|({_IPV6})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$",
+    ),
+]
+_END = rf"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?|\[({_IPV6})\])"
+"""A name, an address of IPv4, or one of IPv6 in brackets."""
 Origin = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Replicas = Annotated[int, Field(ge=1, le=100)]
@@ -90,13 +112,20 @@ class Hosts(_Values):
 class Peer(_Values):
     """Who is at the other end of an arrow: an address, or pods."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["cidr"]},
+                {"anyOf": [{"required": ["namespaceLabels"]}, {"required": ["podLabels"]}]},
+            ]
+        }
+    )
 
-    cidr: str | None = None
-    """Addresses, such as ``10.0.3.0/24``; alone."""
-    namespace_labels: Chosen | None = None
+    cidr: Cidr | SkipJsonSchema[None] = None
+    """Addresses, such as ``10.0.3.0/24`` or ``2001:db8:5::/64``, in small letters; without labels."""
+    namespace_labels: Chosen | SkipJsonSchema[None] = None
     """Labels of the namespace; without them the release's own."""
-    pod_labels: Chosen | None = None
+    pod_labels: Chosen | SkipJsonSchema[None] = None
     """Labels of the pods; without them all of the namespace."""
 
 
@@ -148,7 +177,7 @@ class Scheduling(_Values):
     """Labels that a machine must have."""
     tolerations: tuple[Toleration, ...]
     """Taints that keep others off those machines."""
-    priority_class_name: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    priority_class_name: Annotated[str, Field(pattern=f"^({_NAME})?$", max_length=253)]
     """A PriorityClass that the cluster has: who is put off a machine that is short of memory, and who waits; empty: the
     cluster's default."""
 
@@ -164,17 +193,99 @@ class Edge(_Values):
     """For the Gateway, or each Ingress."""
 
 
+Mode = Annotated[int, Field(ge=0, le=0o777)]
+"""Of a file, as a number: 288 is 0440."""
+
+
+class Item(_Values):
+    """A key of a ConfigMap or a Secret, and the file that it becomes."""
+
+    key: Annotated[str, Field(pattern=r"^[-._A-Za-z0-9]+$")]
+    path: Annotated[str, Field(min_length=1)]
+    mode: Mode | SkipJsonSchema[None] = None
+
+
+class _Keys(_Values):
+    items: tuple[Item, ...] | SkipJsonSchema[None] = None
+    optional: bool | SkipJsonSchema[None] = None
+
+
+class NamedKeys(_Keys):
+    """A ConfigMap, or in a projected volume a Secret too."""
+
+    name: Name
+
+
+class ConfigMapSource(NamedKeys):
+    """A ConfigMap."""
+
+    default_mode: Mode | SkipJsonSchema[None] = None
+
+
+class SecretSource(_Keys):
+    """A Secret."""
+
+    secret_name: Name
+    default_mode: Mode | SkipJsonSchema[None] = None
+
+
+class ClaimSource(_Values):
+    """A PersistentVolumeClaim."""
+
+    claim_name: Name
+    read_only: bool | SkipJsonSchema[None] = None
+
+
+class Projection(_Values):
+    """A part of a projected volume."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    config_map: NamedKeys | SkipJsonSchema[None] = None
+    secret: NamedKeys | SkipJsonSchema[None] = None
+
+
+class ProjectedSource(_Values):
+    """Several ConfigMaps and Secrets in one folder."""
+
+    sources: Annotated[tuple[Projection, ...], Field(min_length=1)]
+    default_mode: Mode | SkipJsonSchema[None] = None
+
+
+class SecretReference(_Values):
+    """A Secret by its name."""
+
+    name: Name
+
+
+class CsiSource(_Values):
+    """What a driver of the cluster brings."""
+
+    driver: Name
+    read_only: bool | SkipJsonSchema[None] = None
+    fs_type: str | SkipJsonSchema[None] = None
+    volume_attributes: dict[str, str] | SkipJsonSchema[None] = None
+    node_publish_secret_ref: SecretReference | SkipJsonSchema[None] = None
+
+
+class ImageSource(_Values):
+    """The files of an image."""
+
+    reference: Annotated[str, Field(min_length=1)]
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] | SkipJsonSchema[None] = None
+
+
 class VolumeSource(_Values):
     """A volume, as Kubernetes writes it."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    config_map: dict[str, JsonValue] | None = None
-    secret: dict[str, JsonValue] | None = None
-    persistent_volume_claim: dict[str, JsonValue] | None = None
-    projected: dict[str, JsonValue] | None = None
-    csi: dict[str, JsonValue] | None = None
-    image: dict[str, JsonValue] | None = None
+    config_map: ConfigMapSource | SkipJsonSchema[None] = None
+    secret: SecretSource | SkipJsonSchema[None] = None
+    persistent_volume_claim: ClaimSource | SkipJsonSchema[None] = None
+    projected: ProjectedSource | SkipJsonSchema[None] = None
+    csi: CsiSource | SkipJsonSchema[None] = None
+    image: ImageSource | SkipJsonSchema[None] = None
 
 
 class Autoscaling(_Values):
@@ -407,7 +518,7 @@ class Monitoring(_Values):
     runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+[^\s?#/])?$")]
     """Where the documents of this repository are served, such as ``https://docs.city.example.jp/evote``: alerts then
     name the whole address of their runbook. Empty: its path in the repository."""
-    traces_ca: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+    traces_ca: Annotated[str, Field(pattern=f"^({_NAME})?$", max_length=253)]
     """The Secret whose ``ca.crt`` has the authorities of the Collectors' certificates, for services with a
     ``tracesEndpoint``; empty: those that browsers know."""
 
@@ -418,6 +529,16 @@ class Storage(_Values):
     size: Quantity
     storage_class: Name | None = None
     """None: the cluster's default."""
+
+
+def _times(number: str) -> str:
+    """A field of a schedule: all, some, from one to another, each at a step or not."""
+    some = rf"(\*|{number}(-{number})?)(/[1-9][0-9]?)?"
+    return f"{some}(,{some})*"
+
+
+_SIXTY = _times("[1-5]?[0-9]")
+_HOURS = _times("(2[0-3]|1?[0-9])")
 
 
 class ObjectStore(_Values):
@@ -438,7 +559,7 @@ class ObjectStore(_Values):
     biometric_retention: Annotated[str, Field(pattern=r"^[1-9][0-9]*[dwm]$")]
     """Of faces' templates: so long after an election's erasure, and until the base backup after it is as old, a backup
     still has them."""
-    schedule: Annotated[str, Field(pattern=r"^\S+ \S+ \S+ \* \* \*$")]
+    schedule: Annotated[str, Field(pattern=rf"^{_SIXTY} {_SIXTY} {_HOURS} \* \* \*$")]
     """Seconds, minutes, hours, day, month, weekday: at least once on every day, since ``EvoteBackupOld`` pages where
     the newest backup is older than 26 hours."""
 
@@ -486,8 +607,8 @@ class CloudNativePG(_Values):
 class Database(_Values):
     """A database of the city's own."""
 
-    host: str
-    """As its certificate says."""
+    host: Annotated[str, Field(pattern=f"^({_END})?$")]
+    """As its certificate says; an address of IPv6 in brackets."""
     port: Port
     database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     plaintext: bool
@@ -528,8 +649,8 @@ class Strimzi(_Values):
 class ExternalKafka(_Values):
     """A Kafka of the city's own: topics as in docs/runbooks/event-log.md, grants as in docs/kafka-acls.json."""
 
-    bootstrap: str
-    """``host:port``, separated by commas."""
+    bootstrap: Annotated[str, Field(pattern=f"^({_END}:[0-9]+(,{_END}:[0-9]+)*)?$")]
+    """``host:port``, separated by commas; an address of IPv6 in brackets."""
     authentication: Literal["mtls", "scram-sha-512", "plaintext"]
     """Plaintext for tests alone."""
     peers: tuple[Peer, ...]
@@ -565,7 +686,7 @@ class Values(_Values):
     """``EVOTE_EVENTS_RELEASE``: raised after an upgrade (docs/runbooks/event-log.md)."""
     log_level: Literal["debug", "info", "warning", "error"]
     listen_address: Literal["0.0.0.0", "::"]  # noqa: S104 - of a pod, which its policy guards
-    """``::`` where pods have addresses of IPv6 alone."""
+    """``::`` where pods have addresses of IPv6 alone; the fronts listen at both then."""
     drain_delay_s: Annotated[int, Field(ge=0, le=300)]
     """``EVOTE_DRAIN_DELAY_S``: longer than the edge takes to notice that a replica leaves."""
     shutdown_timeout_s: Annotated[int, Field(ge=1, le=300)]

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from evote_auth.settings import AuthSettings
@@ -23,6 +25,9 @@ from evote_chart.settings import CHART, MIGRATION, SETTINGS, fields_of, left_to_
 from evote_eventlog.access import SERVICES, grants
 from evote_eventlog.kafka import DEFAULT_PARTITIONS
 from evote_ledger_anchor.chain_settings import ChainSettings
+from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
+from evote_local.nodes.processes import ChildProcess
+from evote_local.stack.front import NGINX
 from evote_platform.production import (
     require_encrypted_database,
     require_encrypted_front,
@@ -43,7 +48,7 @@ PROFILES = {
     "referendum-10k": (CHART / "values-referendum-10k.yaml", CITY),
     "referendum-10k on own servers": (CHART / "values-referendum-10k.yaml", CITY, OWN_SERVERS),
     "school": (CHART / "values-school.yaml", CITY, OWN_SERVERS),
-    "dev": (CHART / "values-dev.yaml", CITY),
+    "dev": (CHART / "values-dev.yaml", CITY, Path(__file__).parent / "without-faces.yaml"),
 }
 Resource = Mapping[str, Any]
 
@@ -171,7 +176,7 @@ def test_each_service_takes_the_environment_that_it_is_given(profile: str, monke
 def test_a_school_runs_by_what_its_profile_says_with_voting_codes_and_no_cards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resources = rendered("school", "--set-json", "auth.authoritiesVolume=null")
+    resources = rendered("school", "--set-json", 'auth.authoritiesVolume=null,wall.ways=["face"]')
     template = pods(resources)["auth"]["spec"]
     (container,) = template["containers"]
     _given(container, monkeypatch)
@@ -355,14 +360,16 @@ def test_every_pod_is_restricted_and_knows_no_token(profile: str) -> None:
     assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
     used = [template["spec"]["serviceAccountName"] for template in pods(resources).values()]
     assert sorted(used) == sorted(accounts), "each has one of its own"
-    for template in pods(resources).values():
-        spec = template["spec"]
+    # Those of `helm test` as well: they have a service's labels, and with them its arrows.
+    for pod in (*pods(resources).values(), *of_kind(resources, "Pod").values()):
+        spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
+        assert all(spec["securityContext"][each] > 0 for each in ("runAsUser", "runAsGroup", "fsGroup"))
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
+        assert not [volume for volume in spec.get("volumes", ()) if "hostPath" in volume]
         for container in spec["containers"]:
             security = container["securityContext"]
             assert security["allowPrivilegeEscalation"] is False
@@ -440,7 +447,7 @@ def test_every_pod_stands_where_the_city_says_and_goes_before_whom_it_says(tmp_p
 
 
 def test_a_service_that_is_not_run_is_not_named_anywhere(tmp_path: Path) -> None:
-    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}}
+    named = {"hosts": {"biometric": None}, "publicKeys": {"votingCode": None}, "wall": {"ways": ["card"]}}
     file = tmp_path / "without.yaml"
     file.write_text(yaml.safe_dump({**named, "biometric": {"enabled": False, "image": None}}))
     resources = rendered("city-240k", "--values", str(file))
@@ -448,8 +455,8 @@ def test_a_service_that_is_not_run_is_not_named_anywhere(tmp_path: Path) -> None
     assert set(json.loads(served["config.json"])["services"]) == {"auth", "ballot", "log", "tally"}
     assert json.loads(served["config.json"])["code_key"] is None
     # Where its name is left in the city's file, the page is told of it no more than before.
-    left = of_kind(rendered("city-240k", "--set", "biometric.enabled=false"), "ConfigMap")["evote-resident"]["data"]
-    assert left == served
+    switched_off = rendered("city-240k", "--set", "biometric.enabled=false,wall.ways={card}")
+    assert of_kind(switched_off, "ConfigMap")["evote-resident"]["data"] == served
     assert not [name for name in ("face.city.example", "evote-biometric") if name in json.dumps(resources)]
 
 
@@ -832,6 +839,79 @@ def test_a_cluster_that_is_put_back_is_made_of_its_archive_and_writes_another_on
     assert not kubeconform(resources).returncode
 
 
+# --- words that YAML has another meaning for ---
+
+
+def test_a_text_that_looks_like_a_number_is_a_text_wherever_it_comes_to(tmp_path: Path) -> None:
+    """Each text of the city's values that its schema lets be a number is one."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    values: Any = yaml.safe_load(CITY.read_text("utf-8"))
+    values["scheduling"] = {"priorityClassName": ""}
+    values["imagePullSecrets"] = ["registry"]
+    values["monitoring"] = {"tracesCa": "city-ca"}
+    values["auth"]["settings"]["tracesEndpoint"] = "https://collector.example:4318"
+    values["postgresql"]["cloudnativepg"]["recovery"] = {"main": {"readFrom": "evote-pg", "archiveTo": "evote-pg-2"}}
+    numbers = (str(number) for number in range(100, 1000))
+    # Held against a list, or of a release that there is.
+    kept = {"kafka.version"}
+    done = []
+
+    def put(node: Any, model: Any, place: str) -> Any:
+        while "$ref" in model:
+            model = schema["$defs"][model["$ref"].rsplit("/", 1)[1]]
+        choices = [one for one in model.get("anyOf", ()) if one.get("type") != "null"]
+        if choices:
+            return put(node, choices[0], place)
+        if isinstance(node, dict):
+            inside = model.get("properties", {})
+            return {
+                name: put(value, inside[name], f"{place}.{name}".lstrip(".")) if name in inside else value
+                for name, value in node.items()
+            }
+        if isinstance(node, list):
+            return [put(value, model["items"], place) for value in node]
+        free = isinstance(node, str) and "enum" not in model and "const" not in model and "format" not in model
+        if not free or place in kept or not re.search(model.get("pattern", ""), "123"):
+            return node
+        done.append(place)
+        return next(numbers)
+
+    values = put(values, schema, "")
+    assert {"ledgerAnchor.logOrigin", "hosts.auth.tlsSecret", "edge.className"} <= set(done)
+    file = tmp_path / "numbers.yaml"
+    file.write_text(yaml.safe_dump(values))
+    for kind in ("gateway", "ingress"):
+        resources = rendered("city-240k", "--values", str(file), "--set", f"edge.kind={kind}")
+        kubeconformed = kubeconform(resources)
+        assert (kubeconformed.returncode, kubeconformed.stdout) == (0, "")
+        for template in pods(resources).values():
+            for one in template["spec"]["containers"][0].get("env", ()):
+                assert isinstance(one.get("value", ""), str), one
+
+
+# --- names ---
+
+
+def test_the_longest_name_that_a_release_may_have_leaves_room_for_all_that_begins_with_it() -> None:
+    name = "a" * 33
+    files = [word for file in PROFILES["city-240k"] for word in ("--values", str(file))]
+    done = helm("template", name, str(CHART), "--namespace", "evote", "--kube-version", "1.34.4", *files)
+    assert done.returncode == 0, done.stderr
+    resources = tuple(document for document in yaml.safe_load_all(done.stdout) if document)
+    # Of a Job, and of a Service, it is a label; the operators' Services of clusters end with theirs.
+    bounded = [*of_kind(resources, "Service", "Job"), f"{name}-kafka-kafka-bootstrap"]
+    bounded += [f"{cluster}-rw" for cluster in of_kind(resources, "Cluster")]
+    assert max(map(len, bounded)) == 63
+
+
+def test_all_of_ipv4_written_as_ipv6_is_everybody_too(tmp_path: Path) -> None:
+    file = tmp_path / "mapped.yaml"
+    file.write_text(yaml.safe_dump({"network": {"dns": [{"cidr": "::ffff:0:0/96"}]}}))
+    files = [word for each in (*PROFILES["city-240k"], file) for word in ("--values", str(each))]
+    done = helm("template", "evote", str(CHART), *files)
+    assert "network.dns: ::ffff:0:0/96 holds everybody" in done.stderr
+
+
 # --- helm test ---
 
 
@@ -878,6 +958,61 @@ def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path
     assert of_kind(resources, "ConfigMap")[f"evote-{front}"]["data"]["manifest.json"] == signed.read_text()
     mounts = [one["mountPath"] for one in pods(resources)[front]["spec"]["containers"][0]["volumeMounts"]]
     assert "/etc/evote-front/manifest.json" in mounts
+
+
+_NGINX = """\
+daemon off;
+master_process off;
+pid {here}/nginx.pid;
+events {{ }}
+http {{
+  client_body_temp_path {here};
+  proxy_temp_path {here};
+  fastcgi_temp_path {here};
+  uwsgi_temp_path {here};
+  scgi_temp_path {here};
+  include {here}/site.conf;
+}}
+"""
+
+
+@pytest.mark.parametrize("listens", ["0.0.0.0", "::"])
+def test_nginx_listens_for_pages_and_metrics_where_the_services_listen(listens: str, tmp_path: Path) -> None:
+    resources = rendered("city-240k", "--set", f"listenAddress={listens}")
+    (container,) = pods(resources)["resident"]["spec"]["containers"]
+    data = of_kind(resources, "ConfigMap")["evote-resident"]["data"]
+    ports = {number: free_port() for number in (8080, 8081)}
+
+    def ours(text: str) -> str:
+        for number, port in ports.items():
+            text = text.replace(f"listen {number};", f"listen {LOOPBACK}:{port};").replace(f":{number};", f":{port};")
+        return text.replace("/etc/evote-front", str(tmp_path)).replace("/srv/resident", str(tmp_path))
+
+    for mount in container["volumeMounts"]:
+        if mount["mountPath"].startswith("/etc/evote-front/"):
+            (tmp_path / Path(mount["mountPath"]).name).write_text(ours(data[mount["subPath"]]))
+    (tmp_path / "build.conf").write_text('set $evote_service "resident"; set $evote_version "1";')
+    shutil.copy(ROOT / "web/edge/headers.conf", tmp_path)
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "site.conf").write_text(ours((ROOT / "web/edge/nginx.conf").read_text("utf-8")))
+    (tmp_path / "nginx.conf").write_text(_NGINX.format(here=tmp_path))
+    command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    server = ChildProcess("nginx", command, log_path=tmp_path / "nginx.log")
+    try:
+        server.wait_until(lambda: is_listening(ports[8081]), timeout_s=30)
+        for address in (LOOPBACK, "[::1]"):
+            asked = [f"http://{address}:{ports[8080]}/", f"http://{address}:{ports[8081]}/metrics"]
+            if address == LOOPBACK or listens == "::":
+                assert [httpx.get(url).status_code for url in asked] == [200, 200]
+                continue
+            for url in asked:
+                with pytest.raises(httpx.ConnectError):
+                    httpx.get(url)
+    finally:
+        server.stop()
+    # Where the kernel has no IPv6 it starts with nothing that would need it.
+    told = subprocess.run([*command, "-T"], capture_output=True, text=True, check=True).stdout
+    assert len(re.findall(r"^ *listen \[::\]", told, re.MULTILINE)) == (2 if listens == "::" else 0)
 
 
 # --- watching ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -135,6 +136,7 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
     for record in (*packages.glob("*.dist-info/direct_url.json"), *packages.glob("*.dist-info/uv_cache.json")):
         # Where and when it was built is nobody's business, and would change the image.
         record.unlink()
+    drop_contested(packages)
     for left in (app / ".lock", app / ".gitignore", app / "CACHEDIR.TAG"):
         left.unlink(missing_ok=True)
     # Here, since nobody writes the root that it runs on. Some packages carry templates that are no Python: status 1.
@@ -144,6 +146,20 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
         return {"app": app}
     shutil.copytree(_WEIGHTS, stage / "weights")
     return {"app": app, "weights": stage / "weights"}
+
+
+def drop_contested(packages: Path) -> None:
+    """Take out the files that several packages bring, each another one: manuals, below the same name.
+
+    Packages are installed side by side, and which of them came last would be in the image.
+    """
+    brought: dict[str, set[str]] = {}
+    for record in packages.glob("*.dist-info/RECORD"):
+        for name, sha256, _ in csv.reader(record.read_text("utf-8").splitlines()):
+            brought.setdefault(name, set()).add(sha256)
+    for name, contents in brought.items():
+        if len(contents) > 1:
+            (packages / name).unlink(missing_ok=True)
 
 
 def _own_packages() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from evote_biometric.engine.weights import WEIGHTS
@@ -34,3 +35,16 @@ def test_the_models_of_faces_are_told_by_the_sums_that_the_service_holds_them_to
     models = [one for one in components(PARTS["biometric"]) if one["type"] == "machine-learning-model"]
     told = {one["name"]: one["hashes"] for one in models}
     assert told == {weight.name: [{"alg": "SHA-256", "content": weight.sha256}] for weight in WEIGHTS}
+
+
+def test_what_two_packages_bring_differently_is_in_no_image(tmp_path: Path) -> None:
+    for package, manual in {"hexbytes": "a", "eth_abi": "b"}.items():
+        record = tmp_path / f"{package}-1.dist-info/RECORD"
+        record.parent.mkdir()
+        record.write_text(f"docs/index.rst,sha256={manual},1\nnamespace/__init__.py,sha256=same,0\n{record.name},,\n")
+    for name in ("docs/index.rst", "namespace/__init__.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    parts.drop_contested(tmp_path)
+    assert not (tmp_path / "docs/index.rst").exists()
+    assert (tmp_path / "namespace/__init__.py").exists()

@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from evote_images import build
 from evote_images.check import unpack
-from evote_images.oci import Start, pack_archive, pack_folders, write_image
+from evote_images.oci import Layer, Start, pack_archive, pack_folders, write_image
 from evote_images.parts import PARTS
 
 
@@ -65,6 +67,29 @@ def test_a_root_is_packed_without_devices_and_what_is_left_out(tmp_path: Path) -
     layer = pack_archive(archive, tmp_path / "layer", ("usr/share/doc/",))
     with tarfile.open(layer.path) as packed:
         assert packed.getnames() == ["bin", "bin/sh"] or packed.getnames() == ["bin", "bin/sh", "usr/share/doc"]
+
+
+def test_a_root_is_packed_once_and_anew_when_it_is_packed_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root-1.tar"
+    with tarfile.open(root, "w") as archive:
+        for name in ("./bin", "./usr/share/doc"):
+            archive.addfile(tarfile.TarInfo(f"{name}/x"))
+    first = build.pack_root(root)
+    assert first.digest == f"sha256:{hashlib.sha256(first.path.read_bytes()).hexdigest()}"
+    packed: list[Path] = []
+
+    def pack(archive: Path, into: Path, without: Sequence[str]) -> Layer:
+        packed.append(archive)
+        return pack_archive(archive, into, without)
+
+    monkeypatch.setattr(build, "pack_archive", pack)
+    assert build.pack_root(root) == first
+    assert not packed, "it is there"
+    monkeypatch.setattr(build, "LEFT_OUT", ())
+    assert build.pack_root(root).digest != first.digest
+    assert packed == [root]
 
 
 def test_an_image_names_what_it_holds_by_digest_and_starts_as_nobody(tmp_path: Path) -> None:

@@ -32,4 +32,4 @@ def test_a_failed_programs_log_is_shown_line_by_line(
 
 def test_a_verifiers_report_is_shown_line_by_line() -> None:
     said = printed([Verdict("belenios-tool", accepted=True, output=f"one\n{HOSTILE}")])
-    assert said == "$ belenios-tool\none\nelection 投票\\u{1b}[2J\\u{202e}\\u{9b}"
+    assert said == "belenios-tool says:\none\nelection 投票\\u{1b}[2J\\u{202e}\\u{9b}"

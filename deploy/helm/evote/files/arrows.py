@@ -20,6 +20,7 @@ def fault_of(kind: str, end: str) -> str | None:
     if kind == "well":
         return _not_well(end)
     host, _, port = end.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")  # an address of IPv6
     try:
         # The name first: a name that isn't found would look like a connection that is refused.
         address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]

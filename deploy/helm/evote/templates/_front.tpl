@@ -23,6 +23,9 @@ data:
   # own PC.
   connect-src.conf: |
     {{- .connect | default (include "evote.connectSources" .config.services) | nindent 4 }}
+  {{- range $port, $number := include "evote.frontListens" .root | fromYaml }}
+  listen-{{ $port }}.conf: "listen [::]:{{ $number }};\n"
+  {{- end }}
 ---
 apiVersion: v1
 kind: Service
@@ -87,6 +90,9 @@ spec:
           volumeMounts:
             - {name: config, mountPath: /etc/evote-front/config.json, subPath: config.json, readOnly: true}
             - {name: config, mountPath: /etc/evote-front/connect-src.conf, subPath: connect-src.conf, readOnly: true}
+            {{- range $port, $number := include "evote.frontListens" .root | fromYaml }}
+            - {name: config, mountPath: /etc/evote-front/listen-{{ $port }}.conf, subPath: listen-{{ $port }}.conf, readOnly: true}
+            {{- end }}
             {{- if $own.manifest }}
             - {name: config, mountPath: /etc/evote-front/manifest.json, subPath: manifest.json, readOnly: true}
             {{- end }}
@@ -133,6 +139,11 @@ spec:
   egress:
     {{- . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/* The ports at which nginx listens for IPv6 too, beside its own for IPv4. */}}
+{{- define "evote.frontListens" -}}
+{{ if eq .Values.listenAddress "::" }}{http: 8080, metrics: 8081}{{ else }}{}{{ end }}
 {{- end }}
 
 {{/* In the order of config.json, which is that of the names. */}}

@@ -15,7 +15,7 @@ securityContext:
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .root.Values.scheduling.nodeSelector }}
@@ -32,7 +32,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.scheduling.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -72,6 +72,13 @@ resources:
     memory: {{ .memoryLimit | quote }}
 {{- end }}
 
+{{/* A quantity of memory as a number, to compare two. */}}
+{{- define "evote.bytes" -}}
+{{- $units := dict "" 1 "m" 0.001 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $unit := regexFind "[A-Za-z]*$" (toString .) -}}
+{{ mulf (trimSuffix $unit (toString .) | float64) (get $units $unit) }}
+{{- end }}
+
 {{/* How the service's own role, or the schema's owner, reaches PostgreSQL. Arguments: root, service, owner, name. */}}
 {{- define "evote.databaseEnv" -}}
 {{- $place := include "evote.databasePlace" . | fromYaml -}}
@@ -81,7 +88,7 @@ resources:
   valueFrom: {secretKeyRef: {name: {{ include "evote.name" . }}-database{{ if .owner }}-owner{{ end }}, key: password}}
 - name: {{ .name }}
   {{- $query := ternary "sslmode=disable" "sslmode=verify-full&sslrootcert=/etc/evote/database/ca.crt" (eq $place.ca "") }}
-  value: postgresql://$(DATABASE_USER):$(DATABASE_PASSWORD)@{{ $place.host }}:{{ $place.port }}/{{ $place.database }}?{{ $query }}
+  value: {{ printf "postgresql://$(DATABASE_USER):$(DATABASE_PASSWORD)@%s:%v/%s?%s" $place.host $place.port $place.database $query | quote }}
 {{- end }}
 
 {{/* host, port, database, and the Secret with the authority of its certificate. */}}
@@ -94,9 +101,9 @@ database: evote
 ca: {{ include "evote.cluster" . }}-ca
 {{- else -}}
 {{- $place := index .root.Values.postgresql.external $which -}}
-host: {{ $place.host }}
+host: {{ $place.host | quote }}
 port: {{ $place.port }}
-database: {{ $place.database }}
+database: {{ $place.database | quote }}
 ca: {{ $place.plaintext | ternary "" (printf "%s-database-ca" .root.Release.Name) | quote }}
 {{- end -}}
 {{- end }}
@@ -225,11 +232,11 @@ spec:
         - {name: management, containerPort: 8001}
       env:
         - name: EVOTE_ENVIRONMENT
-          value: {{ .root.Values.environment }}
+          value: {{ .root.Values.environment | quote }}
         - name: EVOTE_EVENTS_RELEASE
           value: {{ .root.Values.eventsRelease | quote }}
         - name: EVOTE_LOG_LEVEL
-          value: {{ .root.Values.logLevel }}
+          value: {{ .root.Values.logLevel | quote }}
         - name: EVOTE_HOST
           value: {{ .root.Values.listenAddress | quote }}
         - name: EVOTE_PORT
@@ -239,7 +246,7 @@ spec:
         - name: EVOTE_TRUSTED_PROXIES
           value: {{ .root.Values.trustedProxies | quote }}
         - name: EVOTE_FRONT_ORIGINS
-          value: {{ include "evote.origin" .root.Values.hosts.vote }},{{ include "evote.origin" .root.Values.hosts.board }}
+          value: {{ printf "%s,%s" (include "evote.origin" .root.Values.hosts.vote) (include "evote.origin" .root.Values.hosts.board) | quote }}
         - name: EVOTE_ROSTER_FILE
           value: /etc/evote/roster/roster.json
         - name: EVOTE_DRAIN_DELAY_S
@@ -293,7 +300,7 @@ spec:
     {{- with include "evote.tracesCa" . }}
     - name: traces
       secret:
-        secretName: {{ . }}
+        secretName: {{ . | quote }}
         defaultMode: 0440
         items: [{key: ca.crt, path: ca.crt}]
     {{- end }}

@@ -60,7 +60,7 @@ spec:
       spec:
         accessModes: [ReadWriteOnce]
         {{- with $own.monitorStorageClass }}
-        storageClassName: {{ . }}
+        storageClassName: {{ . | quote }}
         {{- end }}
         resources:
           requests:
@@ -200,7 +200,7 @@ spec:
           {{- include "evote.containerSecurity" . | nindent 10 }}
           env:
             - name: EVOTE_ENVIRONMENT
-              value: {{ .root.Values.environment }}
+              value: {{ .root.Values.environment | quote }}
             {{- include "evote.databaseEnv" (merge (dict "owner" true "name" "EVOTE_OWNER_DATABASE_URL") .) | nindent 12 }}
           resources:
             requests: {cpu: 50m, memory: 128Mi}

@@ -231,7 +231,7 @@ def _conclude(
 
 def printed(verdicts: Sequence[Verdict]) -> str:
     """What verifiers said. Not all of them escape what an archive holds."""
-    return "\n\n".join(f"$ {verdict.program}\n{visible_lines(verdict.output)}" for verdict in verdicts)
+    return "\n\n".join(f"{verdict.program} says:\n{visible_lines(verdict.output)}" for verdict in verdicts)
 
 
 def _require(referendum: Referendum, counts: list[int], verdicts: list[Verdict]) -> None:

@@ -1,7 +1,7 @@
 {{- define "auth.env" -}}
 {{- $own := .Values.auth -}}
 - name: EVOTE_AUDITOR_PUBLIC_KEY
-  value: {{ $own.auditorPublicKey }}
+  value: {{ $own.auditorPublicKey | quote }}
 {{- if $own.authoritiesVolume }}
 - name: EVOTE_CA_BUNDLE_FILE
   value: /etc/evote/authorities/ca-bundle.pem
@@ -33,7 +33,7 @@
 - name: EVOTE_PHONE_DECRYPTION_KEY_FILE
   value: /etc/evote/keys/phone-decryption-key.pem
 - name: EVOTE_PHONE_REDIRECT_URI
-  value: {{ include "evote.origin" .Values.hosts.vote }}/
+  value: {{ printf "%s/" (include "evote.origin" .Values.hosts.vote) | quote }}
 {{- end }}
 {{- end }}
 

@@ -3,7 +3,7 @@
 - name: EVOTE_LOG_KEY_FILE
   value: /etc/evote/keys/log-key.pem
 - name: EVOTE_LOG_ORIGIN
-  value: {{ $own.logOrigin }}
+  value: {{ $own.logOrigin | quote }}
 - name: EVOTE_MONITOR_STATE_FILE
   value: /var/lib/evote/monitor.json
 {{- if .Values.witnessPolicy }}

@@ -4,7 +4,7 @@
   {{- range $service := without (splitList " " (include "evote.services" .)) "tally" }}
   {{- $urls = append $urls (printf "%s=http://%s-%s-management:8001" $service $.Release.Name $service) }}
   {{- end }}
-  value: {{ join "," $urls }}
+  value: {{ join "," $urls | quote }}
 - name: EVOTE_HOST_CERTIFICATES
   {{- $certificates := list }}
   {{- range $edge, $of := include "evote.edges" . | fromYaml }}
@@ -12,7 +12,7 @@
   {{- $certificates = append $certificates (printf "%s=/etc/evote/hosts/%s.crt" $key $key) }}
   {{- end }}
   {{- end }}
-  value: {{ join "," $certificates }}
+  value: {{ join "," $certificates | quote }}
 {{- end }}
 
 {{- define "tally.mounts" -}}
@@ -28,7 +28,7 @@
       {{- range $edge, $of := include "evote.edges" . | fromYaml }}
       {{- range $key, $service := $of.hosts }}
       - secret:
-          name: {{ (index $.Values.hosts $key).tlsSecret }}
+          name: {{ (index $.Values.hosts $key).tlsSecret | quote }}
           optional: true
           items: [{key: tls.crt, path: {{ $key }}.crt}]
       {{- end }}

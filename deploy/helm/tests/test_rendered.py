@@ -969,6 +969,20 @@ def test_the_pods_of_helm_test_have_their_services_arrows_and_nobody_takes_them_
         assert any(_chooses(peer["podSelector"], labels) for peer in listener["networkPolicyPeers"])
 
 
+def test_a_database_at_an_address_of_ipv6_is_one_for_services_and_helm_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ipv6.yaml"
+    main = {"host": "[::1]", "peers": [{"cidr": "2001:db8::1/128"}]}
+    file.write_text(yaml.safe_dump({"postgresql": {"external": {"main": main}}}))
+    resources = rendered("referendum-10k on own servers", "--values", str(file))
+    (container,) = of_kind(resources, "Pod")["evote-auth-arrows"]["spec"]["containers"]
+    assert "reach=[::1]:5432" in container["args"]
+    (container,) = pods(resources)["auth"]["spec"]["containers"]
+    given = _given(container, monkeypatch)
+    assert httpx.URL(given["EVOTE_DATABASE_URL"]).host == "::1"
+
+
 def _target(place: str) -> tuple[str, int]:
     host, _, port = place.rpartition(":")
     known = {"evote-pg-rw": "postgresql", "evote-pg-biometric-rw": "postgresql-biometric"}

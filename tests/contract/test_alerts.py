@@ -57,6 +57,18 @@ def _failures(series: str, born: int = 20) -> tuple[Series, Series]:
     return {series: f"_x{born} 1x600"}, {series: "3x600"}
 
 
+def _once_more(alert: str, series: str, labels: Mapping[str, str], wait: int = 2) -> tuple[Case, Case]:
+    """Of what happened before: once more, or by a replica that began anew an hour and a half later.
+
+    Well: it did long ago, and Prometheus was away for a quarter of an hour.
+    """
+    known, away = {series: "1x300 2x700"}, {series: "3x10 _x340 1x600"}
+    return (
+        Case(alert, known, {series: "1x800"}, labels, f"{76 + wait}m"),
+        Case(alert, away, {series: "3x280 _x60 3x600"}, labels, f"{88 + wait}m"),
+    )
+
+
 def _up(instance: str, job: str = "ballot") -> str:
     return f'up{{job="{job}",instance="{instance}"}}'
 
@@ -198,12 +210,21 @@ CASES = (
         {"projection": "ballot"},
         "70m",
     ),
-    Case(
-        "EvoteDeadLetters",
-        *({'evote_dead_letters_total{projection="ballot"}': f"1x200 {n}x200"} for n in (2, 1)),
-        {"projection": "ballot"},
-        "70m",
+    *_once_more("EvoteTampering", _RAISED, {"kind": "log-rolled-back"}),
+    *_once_more("EvoteDeadLetters", 'evote_dead_letters_total{projection="ballot"}', {"projection": "ballot"}),
+    *_once_more("EvoteBallotsPassedOver", 'evote_tally_passed_over_ballots_total{rule="proofs"}', {"rule": "proofs"}),
+    *_once_more(
+        "EvoteWitnessContradicts",
+        'evote_witness_requests_total{witness="hokkaido",outcome="ahead"}',
+        {"witness": "hokkaido", "outcome": "ahead"},
     ),
+    *_once_more("EvoteReadBackFails", 'evote_read_back_duration_seconds_count{outcome="failed"}', {}),
+    *_once_more("EvotePublishesFail", 'evote_kafka_publish_duration_seconds_count{outcome="failed"}', {}),
+    *_once_more("EvoteCardsCannotBeChecked", 'evote_problems_total{type="revocation-unknown"}', {}),
+    *_once_more(
+        "EvoteRevocationResponderAway", 'evote_auth_revocation_checks_total{source="ocsp",outcome="invalid"}', {}, 6
+    ),
+    *_once_more("EvoteCredentialKeysAway", 'evote_problems_total{type="no-credential-key"}', {}),
     Case(  # well: Prometheus was away when the window began, and the letter had stood all along
         "EvoteDeadLetters",
         _failures('evote_dead_letters_total{projection="ballot"}', 200)[0],
@@ -587,17 +608,17 @@ CASES = (
 
 
 FIRES: Mapping[str, tuple[str, ...]] = {
-    "EvoteTampering": ("0s", "50m15s to 1h50m15s"),
+    "EvoteTampering": ("0s", "50m15s to 1h50m15s", "1h15m15s to 2h15m15s", "1h27m45s to 2h27m45s"),
     "EvoteTamperingUnpublished": ("1m",),
     "EvoteMonitorBlind": ("7m15s", "11m15s", "1m"),
-    "EvoteDeadLetters": ("50m to 1h50m", "0s", "50m to 1h50m"),
+    "EvoteDeadLetters": ("50m to 1h50m", "1h15m15s to 2h15m15s", "1h27m45s to 2h27m45s", "50m to 1h50m"),
     "EvoteReplicaStopped": ("0s",),
     "EvoteProjectionStuck": ("1m",),
     "EvoteTopicLosesEvents": ("0s",),
     "EvoteRecordsMissing": ("0s",),
     "EvoteCannotBeCounted": ("1m",),
-    "EvoteBallotsPassedOver": ("50m to 1h50m",),
-    "EvoteWitnessContradicts": ("10m to 25m", "5m to 20m"),
+    "EvoteBallotsPassedOver": ("1h15m15s to 2h15m15s", "1h27m45s to 2h27m45s", "50m to 1h50m"),
+    "EvoteWitnessContradicts": ("1h15m15s to 1h30m15s", "1h27m45s to 1h42m45s", "10m to 25m", "5m to 20m"),
     "EvoteServiceAbsent": ("1m", "1m", "1m", "1m", "11m15s", "11m15s", "11m15s", "1m", "11m15s", "1m", "1m"),
     "EvoteReplicasMissing": ("17m45s", "10m"),
     "EvoteTwoReleases": ("5m",),
@@ -607,13 +628,13 @@ FIRES: Mapping[str, tuple[str, ...]] = {
     "EvoteSequencersNotOne": ("45s", "45s", "45s", "45s", "4m"),
     "EvoteSequencerFlaps": ("1m45s to 10m15s", "8m45s"),
     "EvoteBallotsUnlogged": ("6m45s", "7m"),
-    "EvoteReadBackFails": ("6m to 10m",),
+    "EvoteReadBackFails": ("1h16m15s to 1h20m15s", "1h28m45s to 1h32m45s", "6m to 10m"),
     "EvoteCloseUnsettled": ("8m15s", "8m15s"),
-    "EvotePublishesFail": ("6m to 10m",),
-    "EvoteCardsCannotBeChecked": ("5m to 10m",),
+    "EvotePublishesFail": ("1h16m15s to 1h20m15s", "1h28m45s to 1h32m45s", "6m to 10m"),
+    "EvoteCardsCannotBeChecked": ("1h15m15s to 1h20m15s", "1h27m45s to 1h32m45s", "5m to 10m"),
     "EvoteRevocationListsEnd": ("1m", "1m"),
-    "EvoteRevocationResponderAway": ("15m to 25m",),
-    "EvoteCredentialKeysAway": ("5m to 10m",),
+    "EvoteRevocationResponderAway": ("1h20m15s to 1h30m15s", "1h32m45s to 1h42m45s", "15m to 25m"),
+    "EvoteCredentialKeysAway": ("1h15m15s to 1h20m15s", "1h27m45s to 1h32m45s", "5m to 10m"),
     "EvoteManyRefused": ("14m30s",),
     "EvoteFlood": ("7m",),
     "EvoteFaceWorkersAway": ("1m",),

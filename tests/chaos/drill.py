@@ -21,7 +21,7 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import WEIGHTS, Stack
 
 from ..platforms import running_stack
-from . import losses, troubles
+from . import keys, losses, troubles
 from .scene import Scene
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(3600)]
@@ -42,6 +42,12 @@ SCENES: Final[Mapping[str, Callable[[Scene], Awaitable[None]]]] = {
     "closing": troubles.polls_close_while_tally_and_the_broker_are_away,
     "face": losses.the_face_service_reads_no_faces,
     "officer": troubles.an_officers_key_is_compromised,
+    "scraper": keys.a_scrapers_token_is_compromised,
+    "password": keys.a_database_password_is_compromised,
+    "witness": keys.a_witnesss_key_is_compromised,
+    "anchorer": keys.the_anchorers_key_is_compromised,
+    "letters": keys.the_key_of_voting_codes_is_compromised,
+    "verdicts": keys.the_keys_of_orders_and_verdicts_are_compromised,
     "volume": losses.kafkas_volume_is_restored_and_tables_are_made_again,
     "vault": losses.auths_vault_is_restored_and_says_what_the_backup_has_not,
 }

@@ -165,7 +165,7 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
         _fired("EvoteCertificateEnds", service="tally", what="kafka-client"),
         _fired("EvoteCertificateEndsSoon", service="tally", what="database-ca"),
         _fired("EvoteRosterEnds", entry="scraper"),
-        _fired("EvoteRosterEndsSoon", entry="officer"),
+        _fired("EvoteRosterEndsSoon", entry="person"),
         _fired("EvoteWatchdog"),
     ]
     httpx.post(f"{alertmanager}/api/v2/alerts", json=[*held_back, *told]).raise_for_status()

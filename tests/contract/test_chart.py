@@ -141,6 +141,9 @@ def test_the_incidents_say_of_each_secret_that_the_chart_is_given_what_to_do_whe
     assert {"credential_token_pin_file", "fabric_profile_file"} <= secret
     for other in ("`backup-key`", "`backup.secret`", "`make images KEY=`"):
         assert other in table, other
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert next(row[2] for row in rows) == "in the vote"
+    assert {row[0]: row[2] for row in rows[1:] if not re.match(r"(yes|no)\b", row[2]) or len(row) != 4} == {}
 
 
 def _named_in(place: Path) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..chaos import losses, troubles
+from ..chaos import keys, losses, troubles
 from ..chaos.drill import SCENES
 
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
@@ -28,7 +28,7 @@ def test_each_section_of_the_incidents_says_how_it_is_drilled_and_names_no_scene
 def test_the_alerts_that_call_in_a_drill_are_named_and_no_others() -> None:
     fired = {
         alert
-        for scenes in (losses, troubles)
+        for scenes in (losses, troubles, keys)
         for call in re.findall(r"until_called\(([^)]*)\)", Path(scenes.__file__).read_text())
         for alert in re.findall(r"Evote\w+", call)
     }

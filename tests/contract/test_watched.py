@@ -6,14 +6,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from ..panels import panel_queries
 from .metrics import ROOT, metrics_of_code
 from .slo_rules import MONITORING, RULES, SLOTH, digest, written
 
@@ -58,18 +58,10 @@ def queries() -> Iterator[Query]:
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
                 yield Query(f"{file.name} {group['name']} {rule.get('alert', rule.get('record'))}", rule["expr"])
-    for file in sorted((MONITORING / "dashboards").glob("*.json")):
-        for title, text in panel_queries(json.loads(file.read_text())):
-            yield Query(f"{file.name} {title}", text)
+    for query in panel_queries():
+        yield Query(f"{query.board}.json {query.panel}", query.text)
     for name, text in json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"].items():
         yield Query(f"the wall's {name}", text)
-
-
-def panel_queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each panel's title and query."""
-    for panel in dashboard["panels"]:
-        for target in panel.get("targets", []):
-            yield panel["title"], target["expr"]
 
 
 def faults(text: str) -> list[str]:
@@ -155,6 +147,28 @@ def test_every_queue_of_people_is_on_the_wall_and_on_the_dashboard_of_the_day(pl
     assert waiting <= _asked(place)
 
 
+def test_a_panel_on_what_others_export_shows_what_they_show(tmp_path: Path) -> None:
+    """No exporter of theirs runs here: of series as the catalogue has them each query gives something."""
+    asked = [query for query in panel_queries() if query.of_others]
+    assert len(asked) >= 5
+    series = {}
+    for name, labels in _OF_FOREIGN.items():
+        matchers = ",".join(f'{label}="x"' for label in sorted({*labels, "instance"}))
+        series[f"{name}{{{matchers}}}"] = 7
+    _holds(series, {f"count({query.text}) > bool 0": {"{}": 1} for query in asked}, tmp_path)
+
+
+def test_a_panel_on_many_faces_shows_what_a_hundred_pictures_bring(tmp_path: Path) -> None:
+    """As the catalogue has the series: fewer people than that come in a test."""
+    asked = [query for query in panel_queries() if query.of_many_faces]
+    assert len(asked) >= 2
+    (read, outcomes) = (OURS[name] for name in ("evote_face_read_duration_seconds", "evote_face_outcomes_total"))
+    series = {f'{read.name}_bucket{{le="{bound}"}}': "0+100" for bound in ("0.5", "+Inf")}
+    labels = ",".join(f'{label}="x"' for label in outcomes.labels)
+    series[f"{outcomes.name}{{{labels}}}"] = "0+10"
+    _holds(series, {f"count({query.text} >= 0) > bool 0": {"{}": 1} for query in asked}, tmp_path)
+
+
 def test_the_wall_counts_who_waits_at_the_door_and_by_the_way_that_they_came(tmp_path: Path) -> None:
     """Two replicas in a flood: the checks are as many as before, and everybody else waits before them."""
     asked = json.loads((ROOT / "web/city/read/reads.json").read_text())["prometheus"]
@@ -202,7 +216,7 @@ def test_the_adapters_rule_serves_what_the_autoscaler_asks_for(tmp_path: Path) -
     )
 
 
-def _holds(series: dict[str, int], expected: dict[str, dict[str, int]], folder: Path) -> None:
+def _holds(series: Mapping[str, int | str], expected: dict[str, dict[str, int]], folder: Path) -> None:
     """Prometheus' own ``promtool``: of these series each query has these samples."""
     case = {
         "interval": "15s",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from .errors import Damaged, KeptTooLong
-from .manifest import MANIFEST, Manifest, SealedFile, read_manifest
+from .held import HeldFile, held_file
+from .manifest import MANIFEST, Manifest, Statement, read_statement
 from .sealing import Identity, open_into
 
 # Each reads its input to the end, and says when that isn't a whole archive.
@@ -19,37 +21,51 @@ _READERS: Final = {
 }
 
 
-def check_set(folder: Path, identity: Identity | None) -> Manifest:
+def check_set(folder: Path, identity: Identity | None) -> Statement:
     """Hold a set against its manifest; without ``identity`` the seals stay closed.
 
     Raises:
         NoSet: it never got finished, or is none.
-        Damaged: a file is changed, cut off, gone, or too many.
+        BackupRefused, OSError: what :func:`checked` raises.
+    """
+    statement = read_statement(folder)
+    with checked(folder, statement.manifest, identity):
+        return statement
+
+
+@contextmanager
+def checked(folder: Path, manifest: Manifest, identity: Identity | None) -> Iterator[Mapping[str, HeldFile]]:
+    """A set's files by their names, each as it was checked: whoever writes into the folder later changes none unseen.
+
+    Raises:
+        Damaged: a file is changed, cut off, gone, a link, or too many.
         CannotOpen: ``identity`` isn't one that it was sealed to.
         ProgramMissing, ProgramFailed: what was sealed is no whole archive.
         OSError: the disk can't be read.
     """
-    manifest = read_manifest(folder)
-    listed = {file.file for file in manifest.files}
-    found = {path.name for path in folder.iterdir()} - {MANIFEST}
-    reasons = [f"{name} is no part of it" for name in sorted(found - listed)]
-    for file in manifest.files:
-        reasons += _fault(folder, file)
-    if reasons:
-        raise Damaged(folder, reasons)
-    if identity is not None:
+    with ExitStack() as open_files:
+        reasons = [f"{name} is no part of it" for name in _unlisted(folder, manifest)]
+        files = {}
         for file in manifest.files:
-            open_into(_READERS[file.holds.kind], folder / file.file, identity)
-    return manifest
+            try:
+                held = open_files.enter_context(held_file(folder / file.file))
+            except FileNotFoundError:
+                reasons.append(f"{file.file} is missing")
+                continue
+            files[file.file] = held
+            if held.sha256 != file.sha256:
+                reasons.append(f"{file.file} has another content")
+        if reasons:
+            raise Damaged(folder, reasons)
+        if identity is not None:
+            for file in manifest.files:
+                open_into(_READERS[file.holds.kind], files[file.file], identity)
+        yield files
 
 
-def _fault(folder: Path, file: SealedFile) -> list[str]:
-    try:
-        with (folder / file.file).open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-    except FileNotFoundError:
-        return [f"{file.file} is missing"]
-    return [] if digest == file.sha256 else [f"{file.file} has another content"]
+def _unlisted(folder: Path, manifest: Manifest) -> list[str]:
+    listed = {file.file for file in manifest.files}
+    return sorted({path.name for path in folder.iterdir()} - {MANIFEST} - listed)
 
 
 def require_kept(folder: Path, manifest: Manifest, today: date) -> None:

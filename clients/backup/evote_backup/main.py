@@ -13,7 +13,7 @@ from evote_tlog.display import visible, visible_lines
 from .checking import check_set, require_kept
 from .errors import BackupRefused
 from .making import Wanted, make_set
-from .manifest import Manifest, fingerprint, parse_fingerprint, read_manifest
+from .manifest import Statement, parse_fingerprint
 from .restoring import restore_set
 from .sealing import Recipient, create_identity, parse_recipient, read_identity
 
@@ -59,8 +59,8 @@ def _keygen(path: Path) -> None:
 
 def _make(arguments: argparse.Namespace) -> None:
     wanted = Wanted(arguments.kafka, arguments.schema, arguments.keys)
-    place = make_set(wanted, arguments.into, arguments.to, arguments.keep_until, _now)
-    sys.stdout.write(f"{place}\n{_described(place, read_manifest(place))}")
+    place, statement = make_set(wanted, arguments.into, arguments.to, arguments.keep_until, _now)
+    sys.stdout.write(f"{place}\n{_described(statement)}")
     sys.stderr.write("Note the fingerprint outside of the backup: `restore` asks for it.\n")
 
 
@@ -70,33 +70,34 @@ def _check(sets: list[Path], identity_file: Path | None) -> int:
     status = 0
     for folder in sets:
         try:
-            manifest = check_set(folder, identity)
-            require_kept(folder, manifest, _now().date())
+            statement = check_set(folder, identity)
+            require_kept(folder, statement.manifest, _now().date())
         except (BackupRefused, OSError) as error:
             _complain(error)
             status = 1
         else:
             how = "whole" if identity is None else "whole, and every seal opens"
-            sys.stdout.write(f"{visible(str(folder))}: {how}\n{_described(folder, manifest)}")
+            sys.stdout.write(f"{visible(str(folder))}: {how}\n{_described(statement)}")
     return status
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    manifest = restore_set(
+    statement = restore_set(
         arguments.set, read_identity(arguments.identity), arguments.fingerprint, arguments.into, _now().date()
     )
-    sys.stdout.write(_described(arguments.set, manifest))
-    for kind in dict.fromkeys(file.holds.kind for file in manifest.files):
+    sys.stdout.write(_described(statement))
+    for kind in dict.fromkeys(file.holds.kind for file in statement.manifest.files):
         sys.stdout.write(f"next: {_NEXT[kind]}\n")
     sys.stdout.write("at last: evote-verify over what was saved before the loss (docs/runbooks/backup.md)\n")
 
 
-def _described(folder: Path, manifest: Manifest) -> str:
+def _described(statement: Statement) -> str:
+    manifest = statement.manifest
     age = _now() - manifest.made_at
     lines = [f"  made {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {_told(age)} ago; kept until {manifest.keep_until}"]
     lines += [f"  {file.file}: {file.holds.told}, {file.size} bytes" for file in manifest.files]
     lines += [f"  opens with the key of {recipient}" for recipient in manifest.recipients]
-    lines.append(f"  fingerprint {fingerprint(folder)}")
+    lines.append(f"  fingerprint {statement.fingerprint}")
     return "".join(f"{visible(line)}\n" for line in lines)
 
 

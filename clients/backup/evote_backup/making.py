@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from .errors import BackupRefused, NotEmpty
-from .manifest import DRAFT, MANIFEST, KafkaFolder, KeysFolder, Manifest, SealedFile, Vault, VaultSchema
+from .manifest import (
+    DRAFT,
+    MANIFEST,
+    KafkaFolder,
+    KeysFolder,
+    Manifest,
+    SealedFile,
+    Statement,
+    Vault,
+    VaultSchema,
+    statement_of,
+)
 from .sealing import Recipient, seal_output
 from .sources import Broker, brokers_at_rest, require_apart, require_restorable
 
@@ -31,8 +42,8 @@ class Wanted:
 
 def make_set(
     wanted: Wanted, sets: Path, recipients: Sequence[Recipient], keep_until: date, now: Callable[[], datetime]
-) -> Path:
-    """Make a set in the folder ``sets``; where it is. ``now`` is in UTC.
+) -> tuple[Path, Statement]:
+    """Make a set in the folder ``sets``; where it is, and what was written there. ``now`` is in UTC.
 
     Raises:
         BackupRefused, OSError: and nothing is left behind.
@@ -87,10 +98,11 @@ def _tar(folder: Path, *options: str) -> Sequence[str]:
     return (*_TAR, *options, f"--directory={folder}", ".")
 
 
-def _finish(draft: Path, manifest: Manifest, place: Path) -> Path:
+def _finish(draft: Path, manifest: Manifest, place: Path) -> tuple[Path, Statement]:
+    content = f"{manifest.model_dump_json(indent=1)}\n".encode()
     # Last: a crash before it leaves a folder that no program takes for a set.
-    with (draft / MANIFEST).open("x") as file:
-        file.write(manifest.model_dump_json(indent=1) + "\n")
+    with (draft / MANIFEST).open("xb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     sync_folder(draft)
@@ -101,7 +113,8 @@ def _finish(draft: Path, manifest: Manifest, place: Path) -> Path:
             raise NotEmpty(str(place)) from error
         raise
     sync_folder(place.parent)
-    return place
+    # Not of what lies there by now: who can write there would have their own fingerprint noted.
+    return place, statement_of(content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
 from typing import Final, Literal
@@ -11,6 +12,7 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import NoSet
+from .held import open_own
 
 MANIFEST: Final = "manifest.json"
 DRAFT: Final = ".unfinished"
@@ -101,32 +103,38 @@ class Manifest(_Frozen):
         return f"{self.made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{'-'.join(parts)}"
 
 
-def fingerprint(folder: Path) -> str:
-    """What is noted outside of the backup: SHA-256 of the manifest, and so of every byte of the set."""
-    return hashlib.sha256(_content(folder)).hexdigest()
+@dataclass(frozen=True)
+class Statement:
+    """What a set says of itself, and what is noted outside of the backup: both of the same bytes."""
+
+    manifest: Manifest
+    fingerprint: str
+    """SHA-256 of the manifest, and so of every byte of the set."""
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """What a set says of itself.
+def statement_of(content: bytes) -> Statement:
+    """Raises pydantic's ``ValidationError``."""
+    return Statement(Manifest.model_validate_json(content), hashlib.sha256(content).hexdigest())
+
+
+def read_statement(folder: Path) -> Statement:
+    """What a set says of itself; read once, since who can write there may change it between two readings.
 
     Raises:
         NoSet: it never got finished, or is none.
+        Damaged: its manifest is a link, or no file.
     """
+    if folder.name.endswith(DRAFT):
+        raise NoSet(folder, "it was not finished; delete it")
     try:
-        return Manifest.model_validate_json(_content(folder))
+        with open_own(folder / MANIFEST) as file:
+            return statement_of(file.read())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoSet(folder, f"it has no {MANIFEST}, which is written last") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise NoSet(folder, f"{MANIFEST} is not one that this release reads ({place}: {first['msg']})") from error
-
-
-def _content(folder: Path) -> bytes:
-    if folder.name.endswith(DRAFT):
-        raise NoSet(folder, "it was not finished; delete it")
-    try:
-        return (folder / MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NoSet(folder, f"it has no {MANIFEST}, which is written last") from error
 
 
 def parse_fingerprint(text: str) -> str:

@@ -20,6 +20,7 @@ import pyrage
 from pyrage import x25519
 
 from .errors import CannotOpen, Damaged, ProgramFailed, ProgramMissing, UnusableKey
+from .held import HeldFile
 
 Recipient = x25519.Recipient
 Identity = x25519.Identity
@@ -98,25 +99,27 @@ def seal_output(command: Sequence[str], into: Path, recipients: Sequence[Recipie
     return Sealed(hashed.size, hashed.sha256.hexdigest())
 
 
-def open_into(command: Sequence[str], sealed: Path, identity: Identity) -> None:
-    """Open a sealed file into a program.
+def open_into(command: Sequence[str], sealed: HeldFile, identity: Identity) -> None:
+    """Open a sealed file into a program, which is given nothing but what was held.
 
     Raises:
         CannotOpen: sealed to other keys.
         Damaged: changed or cut off; the program has seen the pieces before the damage, and not its input's end.
         ProgramMissing, ProgramFailed
     """
-    with _running(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process, sealed.open("rb") as file:
+    file = sealed.read_again()
+    with _running(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         try:
-            pyrage.decrypt_io(file, cast("io.BufferedIOBase", process.stdin), [identity])
+            pyrage.decrypt_io(cast("io.BufferedIOBase", file), cast("io.BufferedIOBase", process.stdin), [identity])
         except BrokenPipeError:
             pass  # it ended before its input did, and says why when it is waited for
         except pyrage.DecryptError as error:
-            raise CannotOpen(sealed) from error
+            # In a file's head pyrage makes an error of its own of what the reading raised.
+            raise file.changed or CannotOpen(sealed.path) from error
         except OSError as error:
             if error.errno is not None:
                 raise
-            raise Damaged(sealed, ["its seal is broken"]) from error
+            raise Damaged(sealed.path, ["its seal is broken"]) from error
 
 
 @contextmanager

@@ -18,13 +18,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evote_backup.errors import BackupRefused
 from evote_backup.making import Wanted, make_set
-from evote_backup.manifest import MANIFEST, fingerprint
+from evote_backup.manifest import MANIFEST
 from evote_backup.sealing import create_identity, parse_recipient, read_identity
 from evote_ledger_anchor.monitor.memory import Memory, save_memory
 from evote_tlog.cosignature import CosignerKey
 from evote_witness.state import create_state
 
-from .conftest import PEM, Operator, Said
+from .conftest import PEM, Operator, Said, fingerprint
 
 SEALED = "keys-1.tar.gz.age"
 
@@ -123,7 +123,7 @@ def test_a_set_that_somebody_else_sealed_to_our_public_key_is_not_put_back(opera
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/log-key.pem").write_text("a key that the forger knows")
     (tmp_path / "elsewhere").mkdir()
-    forged = make_set(
+    forged, _ = make_set(
         Wanted(keys=[tmp_path / "theirs"]),
         tmp_path / "elsewhere",
         [parse_recipient(operator.recipient)],

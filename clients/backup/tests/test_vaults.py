@@ -16,7 +16,8 @@ from evote_platform.database import migrate
 from evote_platform.roles import role_statements
 from pydantic import SecretStr
 
-from .conftest import Operator
+from .conftest import Operator, fingerprint
+from .test_swaps import IN_PLACE, RENAMED, swap_at
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -126,6 +127,35 @@ async def test_a_restore_that_fails_in_the_database_leaves_no_folder_and_no_tabl
     assert not (operator.directory / "back").exists()
     assert not (operator.directory / "back.unfinished").exists()
     assert await execute(elsewhere, "SELECT 1 FROM pg_namespace WHERE nspname = 'auth'") == []
+
+
+@pytest.mark.parametrize(("swap", "put_back"), [(RENAMED, True), (IN_PLACE, False)])
+async def test_sql_that_takes_the_place_of_a_checked_vault_is_never_run(
+    operator: Operator,
+    access: dict[str, SchemaAccess],
+    elsewhere: str,
+    monkeypatch: pytest.MonkeyPatch,
+    swap: str,
+    put_back: bool,
+) -> None:
+    """The database's administrator would run it, and a program of the server's too."""
+    reach(access["auth"].owner_url, monkeypatch)
+    made = operator.made("--schema", "auth")
+    noted, vault = fingerprint(made), made / "auth.dump.age"
+    reach(elsewhere, monkeypatch)
+    await execute(elsewhere, "CREATE SCHEMA auth", "CREATE TABLE auth.forged (id int)", "SELECT 1")
+    operator.sets = operator.directory / "forged"
+    operator.sets.mkdir()
+    forged = operator.made("--schema", "auth") / vault.name
+    await execute(elsewhere, "DROP SCHEMA auth CASCADE", "SELECT 1")
+    swap_at(monkeypatch, operator, "pg_restore", "--file=/dev/null", swap.format(forged=forged, target=vault))
+    said = operator.restore(made, noted=noted)
+    assert vault.read_bytes() == forged.read_bytes(), "it was swapped"
+    assert (said.status == 0) is put_back, said.err
+    found = await execute(elsewhere, "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('auth')")
+    tables = {str(table["relname"]) for table in found}
+    assert "forged" not in tables
+    assert ("vault_rolls" in tables) is put_back
 
 
 def test_faces_go_with_nothing_else_and_have_an_end_of_their_own(

@@ -99,8 +99,12 @@ def releases(
     archive: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="公開アーカイブ（.bel）。")],
     ca_bundle: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="認証局の証明書（PEM）。")],
     biometric_key: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="生体認証サービスの公開鍵（PEM）。顔による交付があるとき。"),
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="生体認証サービスの公開鍵（PEM）。顔による交付があるとき。期間中に替えたときは、前のものも、それぞれに付ける。",
+        ),
     ] = None,
     phone_provider: Annotated[
         Path | None,
@@ -117,7 +121,7 @@ def releases(
     key = _auditor_key(key_file)
     trusted = Trusted(
         _authorities(ca_bundle),
-        None if biometric_key is None else _biometric_key(biometric_key),
+        tuple(map(_biometric_key, biometric_key or ())),
         None if phone_provider is None else _phone_provider(phone_provider),
     )
     with Progress(console=_console, transient=True) as progress:

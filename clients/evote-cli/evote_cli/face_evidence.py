@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -60,7 +61,7 @@ class FaceEvidence:
     enrolments: tuple[Enrolment, ...]
 
 
-def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey | None) -> FaceEvidence:
+def check_face(content: FaceContent, election_uuid: str, keys: Sequence[Ed25519PublicKey]) -> FaceEvidence:
     """Check what face evidence says of itself.
 
     Steps: it is of this election, biometric signed the verdict, which was valid at the time of the release and is about
@@ -68,16 +69,17 @@ def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey |
     the verdict names asked for the release with it.
 
     Args:
-        key: biometric's public key; None when the auditor gave none.
+        keys: biometric's public keys: several where one was replaced while people voted, none when the auditor gave
+            none.
 
     Raises:
         Faulty: the first step that fails.
     """
     if content.election_uuid != election_uuid:
         raise Faulty(Fault.OTHER_ELECTION)
-    if key is None:
+    if not keys:
         raise Faulty(Fault.NO_BIOMETRIC_KEY)
-    verdict = _verdict(content.verdict, key, content.released_at)
+    verdict = _verdict(content.verdict, keys, content.released_at)
     if verdict.election_uuid != election_uuid:
         raise Faulty(Fault.OTHER_ELECTION)
     if verdict.voter_ref != content.voter_ref:
@@ -93,15 +95,17 @@ def check_face(content: FaceContent, election_uuid: str, key: Ed25519PublicKey |
     )
 
 
-def _verdict(text: str, key: Ed25519PublicKey, released_at: datetime) -> FaceVerdict:
-    try:
-        return verify_face_statement(FaceVerdict, text, key, released_at)
-    except StatementSignatureWrong:
-        raise Faulty(Fault.SIGNATURE_WRONG) from None
-    except StatementExpired:
-        raise Faulty(Fault.VERDICT_EXPIRED) from None
-    except StatementMalformed:
-        raise Faulty(Fault.EVIDENCE_MALFORMED) from None
+def _verdict(text: str, keys: Sequence[Ed25519PublicKey], released_at: datetime) -> FaceVerdict:
+    for key in keys:
+        try:
+            return verify_face_statement(FaceVerdict, text, key, released_at)
+        except StatementSignatureWrong:
+            continue
+        except StatementExpired:
+            raise Faulty(Fault.VERDICT_EXPIRED) from None
+        except StatementMalformed:
+            raise Faulty(Fault.EVIDENCE_MALFORMED) from None
+    raise Faulty(Fault.SIGNATURE_WRONG)
 
 
 def _proven_in_time(factor: SecondFactor, verdict: FaceVerdict) -> bool:

@@ -84,8 +84,8 @@ class Trusted:
 
     authorities: Authorities
     """Those whose cards were taken; their revocation lists play no part here."""
-    biometric: Ed25519PublicKey | None
-    """The key of verdicts; None where no release by face was offered."""
+    biometric: tuple[Ed25519PublicKey, ...]
+    """The keys of verdicts, one after the other; none where no release by face was offered."""
     phone_provider: Provider | None
     """Who vouches for who came by phone; None where no release by phone was offered."""
 

@@ -117,7 +117,7 @@ class Office:
     @property
     def trusted(self) -> Trusted:
         return Trusted(
-            Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), []), BIOMETRIC.public_key(), None
+            Authorities(load_pem_x509_certificates(self.authority.ca_bundle_pem()), []), (BIOMETRIC.public_key(),), None
         )
 
     def card(self, person: Person, **options: Any) -> EmulatedCard:
@@ -559,9 +559,26 @@ def test_what_rests_on_an_officers_word_is_listed_apart(office: Office) -> None:
 
 def test_without_biometrics_key_no_release_by_face_is_taken_for_good(office: Office) -> None:
     release = office.logged(office.by_face("a"))
-    trusted = replace(office.trusted, biometric=None)
+    trusted = replace(office.trusted, biometric=())
     report = audit_releases(UUID, set(), [release], office.auditor, trusted)
     assert [(finding.fault, finding.where) for finding in report.findings] == [(Fault.NO_BIOMETRIC_KEY, release.where)]
+
+
+def test_a_verdict_holds_by_the_key_of_before_or_by_the_one_that_took_its_place(
+    office: Office,
+) -> None:
+    anew = Ed25519PrivateKey.generate()
+    before = office.logged(office.by_face("a"))
+    after = office.logged(office.by_face("b", verdict_on("b", key=anew)))
+
+    def faults(*keys: Ed25519PrivateKey) -> list[Any]:
+        trusted = replace(office.trusted, biometric=tuple(key.public_key() for key in keys))
+        report = audit_releases(UUID, set(), [before, after], office.auditor, trusted)
+        return [(finding.fault, finding.where) for finding in report.findings]
+
+    assert faults(BIOMETRIC, anew) == faults(anew, BIOMETRIC) == []
+    assert faults(BIOMETRIC) == [(Fault.SIGNATURE_WRONG, after.where)]
+    assert faults(anew) == [(Fault.SIGNATURE_WRONG, before.where)]
 
 
 GOOD = '{"partition": 1, "offset": 2, "evidence_sha256": "00", "sealed": null}\n'

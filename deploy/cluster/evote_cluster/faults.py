@@ -182,7 +182,7 @@ def fewer() -> str:
 
 
 def pods(service: str) -> list[str]:
-    """Of a service, those that run; of what has its labels for a while, as Helm's tests have, nobody makes another."""
+    """Of a service, those that run; of what has its labels for a while, as an operator's pod, nobody makes another."""
     of_service = {"app.kubernetes.io/instance": RELEASE, "app.kubernetes.io/name": service}
     return [
         one["metadata"]["name"]

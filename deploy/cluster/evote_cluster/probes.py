@@ -107,7 +107,7 @@ _ALLOWED: Final = ("ballot to PostgreSQL", "ballot's role, its own schema")
 def side_by_side(*checks: Callable[[], Iterable[str]]) -> Iterator[str]:
     """What checks tell, of each when it is through; raises what one of them raises.
 
-    Whoever is denied hears nothing: what tries it waits, and leaves the processors to others.
+    Whoever is denied hears nothing, and whoever starts something waits: the processors are others' meanwhile.
     """
     with ThreadPoolExecutor(len(checks)) as threads:
         for told in as_completed([threads.submit(_told, check) for check in checks]):

@@ -96,21 +96,32 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
         nodes.load([*images.values(), *services.values()])
         say("the images are on all nodes")
         basics.install(images)
-        edge.install(images["edge"])
         desk.enter(folder)
         desk.learn_the_citys_names()
         own = Servers(folder / "servers")
-        own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
-        asyncio.run(desk.grant(own))
-        say("Kafka has TLS, topics and grants")
-        watching.install(images)
-        operated = None
-        if cloudnativepg:
-            operated = release.Operated(images["postgresql"], Store(own.authority))
-            operated.store.start(images)
-            cnpg.install(images, folder / "plugin")
-            say("CloudNativePG's operator and its plugin for backups run, and a store of objects")
-        people = desk.people(folder)
+        operated = release.Operated(images["postgresql"], Store(own.authority)) if cloudnativepg else None
+
+        def serve() -> Iterator[str]:
+            own.start(images, [] if cloudnativepg else ["postgresql", "faces"] if by_face else ["postgresql"])
+            asyncio.run(desk.grant(own))
+            yield "Kafka has TLS, topics and grants"
+            if operated:
+                operated.store.start(images)
+                yield "a store of objects runs"
+
+        def operate() -> Iterator[str]:
+            edge.install(images["edge"])
+            watching.install(images)
+            yield "Traefik runs, and Prometheus' operator"
+            if operated:
+                cnpg.install(images, folder / "plugin")
+                yield "CloudNativePG's operator and its plugin for backups run"
+
+        with ThreadPoolExecutor() as threads:
+            come = threads.submit(desk.people, folder)
+            for line in probes.side_by_side(serve, operate):
+                say(line)
+            people = come.result()
         try:
             this = release.values(services, people, cloudnativepg=operated)
             release.prepare(own, people, names, cloudnativepg=operated)
@@ -171,7 +182,9 @@ def hold(folder: Path, names: Authority, *, voters: int, by_face: int, cloudnati
                 return faults, loss
 
             def end(turnout: wall.Turnout) -> None:
-                for line in probes.side_by_side(partial(wall.look, watch, turnout, len(ways)), wall.probe):
+                # The wall is hung since it was looked last.
+                read = partial(watch.read, databases if cloudnativepg else [])
+                for line in probes.side_by_side(partial(wall.look, watch, turnout, len(ways)), wall.probe, read):
                     say(line)
 
             # Of the voters a third come as a crowd, when all else has happened.

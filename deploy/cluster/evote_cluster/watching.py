@@ -46,15 +46,22 @@ _FRONTS: Final = ("resident", "board", "wall")
 """Each told by its pods, where there are any."""
 
 # Debian builds Prometheus without discovery by Kubernetes: what the operator wrote goes on, with the same pods from
-# another place. What reloads it reads rules anew, and not this.
+# another place. What reloads it when the operator writes anew, as for the wall that is hung later, reads rules alone.
 _START: Final = r"""
-awk '/^  kubernetes_sd_configs:/ {
-    print "  http_sd_configs:\n  - url: " ENVIRON["PODS"] "\n    refresh_interval: 5s"
-    off = 1
-    next
-  }
-  off && /^  [a-z]/ { off = 0 }
-  !off' /etc/prometheus/config_out/prometheus.env.yaml >/prometheus/config.yaml || exit
+take() {
+  awk '/^  kubernetes_sd_configs:/ {
+      print "  http_sd_configs:\n  - url: " ENVIRON["PODS"] "\n    refresh_interval: 5s"
+      off = 1
+      next
+    }
+    off && /^  [a-z]/ { off = 0 }
+    !off' /etc/prometheus/config_out/prometheus.env.yaml >/prometheus/config.new && mv /prometheus/config.new "$1"
+}
+take /prometheus/config.yaml || exit
+while sleep 2; do
+  take /prometheus/config.next && ! cmp -s /prometheus/config.next /prometheus/config.yaml \
+    && mv /prometheus/config.next /prometheus/config.yaml && kill -HUP $$
+done &
 for word; do
   shift
   case $word in --config.file=*) word=--config.file=/prometheus/config.yaml ;; esac
@@ -125,12 +132,9 @@ class Watch:
             databases: CloudNativePG's clusters, if there are any.
         """
         queries = nodes.until(self._rules_of_the_chart, "Prometheus has the chart's rules", 120)
-        wanted = _targets(databases)
-        _wait(self._up, lambda found: found == wanted, f"Prometheus reads {sorted(wanted)}", 180)
-        jobs = ", ".join(sorted({job for job, _ in wanted}))
-        yield f"Prometheus reads all {len(wanted)} targets that there are, {jobs}"
+        yield from self.read(databases)
         yield f"it judges by {len(queries)} rules"
-        services = {job for job, _ in wanted if job in SCHEMAS}
+        services = {service for service in SCHEMAS if pods(service)}
         self._wait_measures(UNREADY, queries, "service", services)
         yield f"{UNREADY} joins checks and replicas of all services"
         if databases:
@@ -143,6 +147,13 @@ class Watch:
                 if found := ask(self.url, queries[alert]):
                     raise Missing(f"nothing has happened yet, and {alert} begins: {found}")
                 yield f"{alert} has something to judge of each, and nothing to tell"
+
+    def read(self, databases: Sequence[str]) -> Iterator[str]:
+        """That each pod of the release is a target that answers, and nothing else is; arguments as of :meth:`look`."""
+        wanted = _targets(databases)
+        _wait(self._up, lambda found: found == wanted, f"Prometheus reads {sorted(wanted)}", 180)
+        jobs = ", ".join(sorted({job for job, _ in wanted}))
+        yield f"Prometheus reads all {len(wanted)} targets that there are, {jobs}"
 
     def calm(self) -> str:
         """That it has judged for long enough, and nobody was told of anything yet; raises :class:`Missing`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -204,6 +206,45 @@ groups:
       - {alert: EvoteWatchdog, expr: vector(1)}
       - {alert: EvoteSequencersNotOne, expr: sum(evote_ledger_leading) != 1}
 """
+
+
+def test_what_the_operator_writes_later_is_taken_too(tmp_path: Path) -> None:
+    def write(job: str) -> None:
+        text = f"scrape_configs:\n- job_name: {job}\n  kubernetes_sd_configs:\n  - role: pod\n  scheme: http\n"
+        (tmp_path / "prometheus.env.yaml").write_text(text)
+
+    program, own = tmp_path / "prometheus", tmp_path / "config"
+    # It tells what it reads when it starts and each time that it is to read anew.
+    shown = f"grep -v scrape {own}.yaml; echo"
+    program.write_text(f"#!/bin/sh\ntrap '{shown}' HUP\n{shown}\nwhile sleep 0.1; do :; done\n")
+    program.chmod(0o755)
+    start = watching._START.replace("/etc/prometheus/config_out", str(tmp_path)).replace(
+        "/usr/bin/prometheus", str(program)
+    )
+    write("evote/services")
+    running = subprocess.Popen(
+        ["/bin/sh", "-c", start.replace("/prometheus/config", str(own)), "prometheus", "--config.file=/x"],
+        env={**os.environ, "PODS": "http://there/"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    try:
+        for job in ("evote/services", "evote/wall"):
+            told = list(iter(lambda lines=running.stdout: lines.readline() or "\n", "\n"))
+            expected = [
+                f"- job_name: {job}",
+                "  http_sd_configs:",
+                "  - url: http://there/",
+                "    refresh_interval: 5s",
+                "  scheme: http",
+            ]
+            assert [line.rstrip("\n") for line in told] == expected
+            write("evote/wall")
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
 
 
 def test_it_is_seen_who_leads_and_which_alerts_fire_and_which_have(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_an_arrow_that_is_missing_or_too_many_and_a_service_that_is_unwell_are_s
     assert lines[-1].endswith("the log is away")
 
 
+def test_an_address_of_ipv6_is_reached_as_it_is_written_in_a_url() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as held:
+        end = f"reach=[::1]:{held.getsockname()[1]}"
+        assert run(end) == (0, [f"as it must be: {end}"])
+
+
 def test_a_name_that_is_not_found_is_no_proof_that_a_policy_holds() -> None:
     status, lines = run("refused=nowhere.invalid:80")
     assert (status, "the name isn't found" in lines[0]) == (1, True)

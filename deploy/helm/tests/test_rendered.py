@@ -513,8 +513,7 @@ def _allowed(policies: list[Resource], way: str, of: Any, other: Any, port: int)
     chosen = [
         policy["spec"]
         for policy in policies
-        if policy["spec"]["podSelector"]["matchLabels"].items() <= of[1].items()
-        and way in policy["spec"]["policyTypes"]
+        if _chooses(policy["spec"]["podSelector"], of[1]) and way in policy["spec"]["policyTypes"]
     ]
     peers = {"Egress": "to", "Ingress": "from"}[way]
     rules = [rule for policy in chosen for rule in policy.get(way.lower(), ())]
@@ -533,9 +532,16 @@ def _peers(rule: Resource, peers: str) -> Iterator[Resource]:
 def _is(peer: Resource, other: Any) -> bool:
     if isinstance(other, str) or "ipBlock" in peer:
         return isinstance(other, str) and peer.get("ipBlock", {}).get("cidr") == f"{other}/32"
-    namespace = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "evote"}})["matchLabels"]
-    pod = peer.get("podSelector", {"matchLabels": {}})["matchLabels"]
-    return bool(namespace.items() <= other[0].items() and pod.items() <= other[1].items())
+    namespace = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "evote"}})
+    return _chooses(namespace, other[0]) and _chooses(peer.get("podSelector", {}), other[1])
+
+
+def _chooses(selector: Resource, labels: Mapping[str, str]) -> bool:
+    for one in selector.get("matchExpressions", ()):
+        assert one["operator"] == "In"
+        if labels.get(one["key"]) not in one["values"]:
+            return False
+    return bool(selector.get("matchLabels", {}).items() <= labels.items())
 
 
 def test_the_policies_draw_the_arrows_of_the_design_and_no_other() -> None:
@@ -921,13 +927,7 @@ def test_the_installed_release_is_asked_for_its_arrows_from_each_services_place(
     asked: dict[str, list[str]] = {}
     for pod in of_kind(resources, "Pod").values():
         spec, labels = pod["spec"], pod["metadata"]["labels"]
-        service = labels["app.kubernetes.io/name"]
-        # Ready, it would be sent voters.
-        assert spec["readinessGates"]
-        assert (
-            labels.items()
-            >= pods(resources)[service]["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].items()
-        )
+        service = labels["app.kubernetes.io/name"].removesuffix("-arrows")
         (container,) = spec["containers"]
         asked[service] = container["args"][1:]
     assert set(asked) == set(SERVICES)
@@ -937,6 +937,50 @@ def test_the_installed_release_is_asked_for_its_arrows_from_each_services_place(
             target = _target(place.removeprefix("http://").removesuffix("/statusz"))
             assert ((service, *target) in drawn) == (kind in ("reach", "well")), end
         assert "refused=evote-auth:80" in ends or service == "auth"
+
+
+def test_the_pods_of_helm_test_have_their_services_arrows_and_nobody_takes_them_for_replicas() -> None:
+    resources = rendered("city-240k", "--api-versions", "monitoring.coreos.com/v1")
+    tests = [pod["metadata"]["labels"] for pod in of_kind(resources, "Pod").values()]
+    assert len(tests) == len(SERVICES)
+    workloads = of_kind(resources, "Deployment", "StatefulSet", "PodDisruptionBudget").values()
+    selectors = [one["spec"]["selector"] for one in workloads]
+    selectors += [one["spec"]["selector"] for one in of_kind(resources, "PodMonitor").values()]
+    selectors += [{"matchLabels": one["spec"]["selector"]} for one in of_kind(resources, "Service").values()]
+    assert not [labels for labels in tests for selector in selectors if _chooses(selector, labels)]
+    for labels in tests:
+        own = pods(resources)[labels["app.kubernetes.io/name"].removesuffix("-arrows")]["metadata"]["labels"]
+        known = 0
+        for policy in of_kind(resources, "NetworkPolicy").values():
+            spec = policy["spec"]
+            rules = [*spec.get("ingress", ()), *spec.get("egress", ())]
+            peers = [
+                peer["podSelector"]
+                for rule in rules
+                for peer in rule.get("from", rule.get("to", ()))
+                if "podSelector" in peer
+            ]
+            for selector in (spec["podSelector"], *peers):
+                assert _chooses(selector, labels) == _chooses(selector, own), policy["metadata"]["name"]
+                known += _chooses(selector, own)
+        assert known > 2
+        (kafka,) = of_kind(resources, "Kafka").values()
+        (listener,) = kafka["spec"]["kafka"]["listeners"]
+        assert any(_chooses(peer["podSelector"], labels) for peer in listener["networkPolicyPeers"])
+
+
+def test_a_database_at_an_address_of_ipv6_is_one_for_services_and_helm_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ipv6.yaml"
+    main = {"host": "[::1]", "peers": [{"cidr": "2001:db8::1/128"}]}
+    file.write_text(yaml.safe_dump({"postgresql": {"external": {"main": main}}}))
+    resources = rendered("referendum-10k on own servers", "--values", str(file))
+    (container,) = of_kind(resources, "Pod")["evote-auth-arrows"]["spec"]["containers"]
+    assert "reach=[::1]:5432" in container["args"]
+    (container,) = pods(resources)["auth"]["spec"]["containers"]
+    given = _given(container, monkeypatch)
+    assert httpx.URL(given["EVOTE_DATABASE_URL"]).host == "::1"
 
 
 def _target(place: str) -> tuple[str, int]:

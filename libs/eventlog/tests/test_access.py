@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from evote_eventlog.producer import EventProducer
 from evote_eventlog.reading import consumer_options, stop_consumer
 from evote_eventlog.transactional import TransactionalProducer
 from evote_local.nodes.kafka import KafkaNode
-from evote_local.nodes.kafka_grants import grant_the_manifest
+from evote_local.nodes.kafka_grants import grant_the_manifest, move_grants
 from evote_local.nodes.tls import LocalAuthority
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -98,6 +99,26 @@ async def test_the_sequencers_transactional_id_is_its_own(granted: SecuredKafka)
     finally:
         await own.stop()
         await thief.stop()
+
+
+async def test_a_certificate_is_shut_out_by_its_name_alone_and_at_once(granted: SecuredKafka) -> None:
+    """docs/runbooks/incidents.md, "A key is compromised": brokers know no list of what was revoked."""
+
+    def writer(name: str) -> EventProducer:
+        return EventProducer(granted.settings(name), "ballot", lambda: datetime.now(UTC))
+
+    stolen, renewed, renamed = writer("ballot"), writer("ballot"), writer("ballot-2")
+    try:
+        await stolen.publish(marker())
+        await renewed.publish(marker())
+        await stolen.publish(marker())  # a new certificate of the same name takes nothing from the old one
+        await move_grants(granted.settings("operator"), "ballot", "ballot-2")
+        await renamed.publish(marker())
+        for producer in (stolen, renewed):  # over the connections that they have
+            with pytest.raises(LogUnavailable, match="TopicAuthorizationFailed"):
+                await producer.publish(marker())
+    finally:
+        await asyncio.gather(stolen.stop(), renewed.stop(), renamed.stop())
 
 
 async def test_who_has_no_certificate_of_the_authority_gets_no_answer(granted: SecuredKafka, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 Whoever reads metrics every few seconds has a clock. A counter of releases that goes from 41 to 42 just before a ballot
 enters the public log would join the two; so what counts successes stands still until ten more have come. Failures are
 shown at once: they are what somebody is woken for. Who was refused may come again and succeed, and is told of by that.
+What fails on the way to a success isn't: where a responder is away, a list lets the voter in within the second.
 """
 
 from __future__ import annotations

@@ -85,6 +85,19 @@ def test_what_moves_with_a_release_is_held_back_and_so_is_what_nobody_thought_of
     assert step_of(name) >= AT_LEAST
 
 
+@pytest.mark.parametrize("outcome", ["unreachable", "invalid"])
+def test_a_responder_that_is_away_does_not_tell_whom_the_list_lets_in(outcome: str) -> None:
+    """A voter's release comes within the second: what fails on the way to it is no refusal."""
+    registry = CollectorRegistry()
+    labels = ["source", "outcome"]
+    checks, view = Counter("evote_auth_revocation_checks", "…", labels, registry=registry), InTens(registry)
+    for _ in range(19):
+        checks.labels("ocsp", outcome).inc()
+        assert shown(view, "evote_auth_revocation_checks_total") == {}
+    checks.labels("ocsp", outcome).inc()
+    assert list(shown(view, "evote_auth_revocation_checks_total").values()) == [20]
+
+
 def test_ten_people_are_more_than_ten_of_what_each_of_them_makes_several_of() -> None:
     registry = CollectorRegistry()
     checks, view = Counter("evote_auth_revocation_checks", "…", ["source"], registry=registry), InTens(registry)

@@ -74,7 +74,7 @@ class RevocationMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._checks = Counter(
             "evote_auth_revocation_checks",
-            "Certificates that were checked for revocation, by source and what it said.",
+            "Certificates that were checked for revocation, by source and what it said; another may let the voter in.",
             ("source", "outcome"),
             registry=registry,
         )

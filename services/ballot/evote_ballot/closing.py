@@ -6,9 +6,9 @@ import asyncio
 
 import asyncpg
 import structlog
-from evote_eventlog.errors import LogUnavailable
 from evote_eventlog.events import BallotBoxClosed, Topic
 from evote_eventlog.producer import EventProducer
+from evote_eventlog.projection import TRANSIENT
 from evote_platform.tracing import span
 
 from . import store
@@ -30,7 +30,7 @@ class BoxCloser:
         while True:
             try:
                 await self._close_boxes()
-            except (LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except TRANSIENT as error:
                 _log.warning("box-closing-retries", error=type(error).__name__)
             await asyncio.sleep(_EVERY_S)
 

@@ -6,12 +6,14 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evote_loadtests.crowd import VISIT
 from evote_local.nodes.photographs import fetch_photographs
+from evote_local.nodes.prometheus import Prometheus
 from evote_local.people.face import GESTURES, STRAIGHT, Poses
 from evote_local.people.target import Letters, write_target
 from evote_local.people.voters import open_client
@@ -19,15 +21,27 @@ from evote_local.referendum.load import send_letters, target_of
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 
+from ...panels import panel_queries, shows_something
 from .puppets import puppet_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_who_comes_by_code_and_face_votes_beside_the_others_and_is_told_apart_in_the_figures(
-    stack: Stack, weights: Path, tmp_path: Path
+    stack: Stack, weights: Path, prometheus: Prometheus, tmp_path: Path
 ) -> None:
     asyncio.run(_crowd(stack, weights, tmp_path))
+    asked = [query for query in panel_queries() if query.of_faces and not query.of_many_faces]
+    assert len(asked) >= 2
+    silent = [query.panel for query in asked if not shows_something(prometheus, query.text)]
+    assert silent == []
+
+
+@pytest.fixture
+def prometheus(stack: Stack, tmp_path: Path) -> Iterator[Prometheus]:
+    target, token = stack.biometric.url.removeprefix("http://"), stack.identities.staff.scraper_token
+    with Prometheus(tmp_path / "prometheus", targets=[target], token=token, rules=[]) as running:
+        yield running
 
 
 async def _crowd(stack: Stack, weights: Path, directory: Path) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
-from math import isnan
 from pathlib import Path
-from typing import Any
 
 import pytest
 from evote_local.nodes.prometheus import Prometheus
@@ -18,12 +15,13 @@ from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 
+from ...panels import panel_queries, shows_something
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 MONITORING = Path(__file__).parents[3] / "deploy/monitoring"
 VOTERS, BETWEEN_ROUNDS_S = 11, 4
 """What counts people moves by tens, and a credential may cast only so often in a minute."""
-_QUIET = "なし / none"
 
 
 @pytest.fixture
@@ -78,20 +76,9 @@ async def _all_show(prometheus: Prometheus) -> bool:
 
 
 def _empty(prometheus: Prometheus) -> list[str]:
-    """Panels that show no number and are not quiet when all is well; asking shows that each query is one."""
+    """Panels that show no number, but those that are empty when all is well (tests/chaos/test_panels.py)."""
     return [
-        f"{board}: {panel['title']}: {target['expr']}"
-        for board, panel in _panels()
-        for target in panel["targets"]
-        if not _numbers(prometheus, target["expr"]) and panel["fieldConfig"]["defaults"].get("noValue") != _QUIET
+        f"{query.board}: {query.panel}: {query.text}"
+        for query in panel_queries()
+        if not shows_something(prometheus, query.text) and not query.quiet
     ]
-
-
-def _numbers(prometheus: Prometheus, query: str) -> list[float]:
-    return [value for _, value in prometheus.values(query) if not isnan(value)]
-
-
-def _panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted((MONITORING / "dashboards").glob("*.json")):
-        for panel in json.loads(file.read_text())["panels"]:
-            yield file.stem, panel

@@ -21,7 +21,7 @@ function saidOf({ name, labels }: Alarm, words: Words): string {
   const said = Object.hasOwn(words.alert, name) ? words.alert[name as keyof Words["alert"]] : words.unknownAlert(name);
   const { service, check } = labels;
   const whose = service !== undefined && check !== undefined ? `${service}: ${check}` : service;
-  const part = whose ?? labels["chain"] ?? labels["witness"] ?? labels["projection"] ?? labels["topic"] ?? labels["cluster"];
+  const part = whose ?? labels["chain"] ?? labels["witness"] ?? labels["projection"] ?? labels["topic"] ?? labels["cluster"] ?? labels["entry"];
   return part === undefined ? said : words.of(said, part);
 }
 

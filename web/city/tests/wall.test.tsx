@@ -111,6 +111,7 @@ const OF: readonly (readonly [string, Record<string, string>, string])[] = [
   ["EvoteReplicaUnready", { service: "tally", instance: "10.1.2.3:8001", check: "kafka" }, "tally: kafka"],
   ["EvoteWitnessAway", { witness: "hokkaido" }, "hokkaido"],
   ["EvoteRecordsMissing", { topic: "ballots" }, "ballots"],
+  ["EvoteRosterEndsSoon", { entry: "scraper" }, "scraper"],
   ["EvoteStandbyMissing", { cluster: "evote-pg-biometric" }, "evote-pg-biometric"],
 ];
 test.each(OF)("of %s the wall says of which it is", async (name, labels, part) => {

@@ -19,11 +19,18 @@ ports:
   {{- end }}
 {{- end }}
 
-{{/* Of one pod of the release. Arguments: root, service. */}}
+{{/* Of the pods of one service, and the one that `helm test` puts in their place: policies alone choose both, so that it has their arrows and
+nobody counts it as a replica. Arguments: root, service. */}}
+{{- define "evote.placed" -}}
+matchLabels:
+  app.kubernetes.io/instance: {{ .root.Release.Name }}
+matchExpressions:
+  - {key: app.kubernetes.io/name, operator: In, values: [{{ .service }}, {{ .service }}-arrows]}
+{{- end }}
+
 {{- define "evote.own" -}}
 - podSelector:
-    matchLabels:
-      {{- include "evote.selector" . | nindent 6 }}
+    {{- include "evote.placed" . | nindent 4 }}
 {{- end }}
 
 {{- define "evote.toDns" -}}
@@ -74,8 +81,7 @@ metadata:
   {{- include "evote.metadata" . | nindent 2 }}
 spec:
   podSelector:
-    matchLabels:
-      {{- include "evote.selector" . | nindent 6 }}
+    {{- include "evote.placed" . | nindent 4 }}
 {{- end }}
 
 {{/* The arrows that all five services have: the edge to them, monitoring and tally to the management port; from them to names, their

@@ -84,13 +84,22 @@ class AnvilNode:
         if self._process is not None:
             self._process.kill()
 
+    def give_coins(self, address: str) -> None:
+        """Let an account have more than all anchors cost, which no other chain does."""
+        answer = self._ask("anvil_setBalance", address, hex(10**20))
+        if "error" in answer.raise_for_status().json():
+            raise ProcessFailed("anvil", "gives no coins", answer.text)
+
     def _is_ready(self) -> bool:
-        question = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
         try:
-            answer = httpx.post(self.rpc_url, json=question, timeout=2)
+            answer = self._ask("eth_chainId")
         except httpx.TransportError:
             return False
         return answer.is_success and answer.json().get("result") == hex(self._chain_id)
+
+    def _ask(self, method: str, *params: str) -> httpx.Response:
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return httpx.post(self.rpc_url, json=question, timeout=2)
 
 
 def _binary() -> Path:

@@ -49,7 +49,7 @@ class Prometheus(Running):
         """Start it and wait until it answers; raises ``ProcessFailed``."""
         self._directory.mkdir(parents=True, exist_ok=True)
         configuration = self._directory / "prometheus.yml"
-        configuration.touch(mode=0o600)
+        self.show_token(self._token)
         # JSON is YAML, too.
         configuration.write_text(json.dumps(self._configuration()))
         command = ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={self._directory / 'data'}"]
@@ -62,9 +62,21 @@ class Prometheus(Running):
         if self._process is not None:
             self._process.stop()
 
+    def show_token(self, token: str) -> None:
+        """From its next reading on, ask with this scraper's token."""
+        self._token = token
+        draft = self._token_file.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(token)
+        draft.replace(self._token_file)
+
     def values(self, query: str) -> list[tuple[Mapping[str, str], float]]:
         """As :func:`ask`."""
         return ask(self.url, query)
+
+    @property
+    def _token_file(self) -> Path:
+        return self._directory / "token"
 
     def _answers(self) -> bool:
         try:
@@ -79,7 +91,7 @@ class Prometheus(Running):
             "scrape_configs": [
                 {
                     "job_name": "evote",
-                    "authorization": {"credentials": self._token},
+                    "authorization": {"credentials_file": str(self._token_file)},
                     "static_configs": [{"targets": list(self._targets)}],
                 }
             ],

@@ -62,18 +62,36 @@ async def verify_from_public_data(
     return await _verify(stack, client, receipt, output, ())
 
 
-async def verify_as_auditor(stack: Platform, client: httpx.AsyncClient, receipt: Receipt, output: Path) -> Verdict:
-    """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public."""
-    return await _verify(stack, client, receipt, output, auditor_options(stack))
+async def verify_as_auditor(
+    stack: Platform,
+    client: httpx.AsyncClient,
+    receipt: Receipt,
+    output: Path,
+    *,
+    chain: Sequence[str] | None = None,
+    policy: str | None = None,
+) -> Verdict:
+    """The same with an auditor of record's access, who sees during the vote, or another one's, what is not public.
+
+    By another contract than the stack's (as ``auditor_options`` of a chain say), or another witness policy, if given.
+    """
+    return await _verify(stack, client, receipt, output, auditor_options(stack), chain=chain, policy=policy)
 
 
 async def _verify(
-    stack: Platform, client: httpx.AsyncClient, receipt: Receipt, output: Path, access: Sequence[str | Path]
+    stack: Platform,
+    client: httpx.AsyncClient,
+    receipt: Receipt,
+    output: Path,
+    access: Sequence[str | Path],
+    *,
+    chain: Sequence[str] | None = None,
+    policy: str | None = None,
 ) -> Verdict:
     receipt_key = (await client.get(f"{stack.ballots[0].url}/receipt-key")).text
     given = {
         "--log-key": ("log-key", stack.identities.log_key.text),
-        "--witness-policy": ("witness-policy", stack.vouching.policy_file.read_text()),
+        "--witness-policy": ("witness-policy", policy or stack.vouching.policy_file.read_text()),
         "--roster": ("roster.json", stack.identities.roster_file.read_text()),
         "--receipt": ("receipt.json", json.dumps(receipt)),
         "--receipt-key": ("receipt-key", receipt_key),
@@ -82,7 +100,8 @@ async def _verify(
     for option, (name, text) in given.items():
         (output / name).write_text(text)
         options += [option, output / name]
-    return await asyncio.to_thread(run_evote_verify, output / "archive.bel", *options, *stack.chain.auditor_options)
+    options += chain or stack.chain.auditor_options
+    return await asyncio.to_thread(run_evote_verify, output / "archive.bel", *options)
 
 
 def run_belenios_tool(archive: Path, election_uuid: str) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evote_anchors.ethereum.contract import ContractAt
+from evote_anchors.ethereum.key import load_key
 
 from ..fabric.binaries import find_binaries
 from ..fabric.network import FabricNetwork
@@ -40,6 +42,7 @@ class EthereumDevelopmentChain:
         """``directory`` takes the chain, its log and the anchorer's key; ``host`` is where others reach it."""
         # To write a long chain each second costs five times what it costs to make it, and it is written at the end.
         self.node = AnvilNode(directory, block_time_s=1, save_every_s=60, host=host)
+        self._directory = directory
         self._key_file = directory / "anchorer-key"
         self._contract: Mapping[str, str] = {}
 
@@ -61,6 +64,14 @@ class EthereumDevelopmentChain:
             self._key_file.touch(mode=0o600)
             self._key_file.write_text(DEVELOPMENT_KEY)
             self._contract = self._deploy()
+
+    def replace_key(self) -> None:
+        """Another anchorer with a contract of its own: what :attr:`settings` say from now on."""
+        self._key_file = self._directory / f"anchorer-key-{secrets.token_hex(4)}"
+        self._key_file.touch(mode=0o600)
+        self._key_file.write_text(secrets.token_hex(32))
+        self.node.give_coins(load_key(self._key_file).address)
+        self._contract = self._deploy()
 
     def stop(self) -> None:
         """As :class:`DevelopmentChain`."""

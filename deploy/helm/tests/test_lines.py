@@ -16,7 +16,7 @@ from evote_eventlog.access import SERVICES
 from evote_eventlog.topics import SETTINGS as TOPIC_SETTINGS
 from evote_local.nodes.kafka import KAFKA_VERSION
 
-from .test_rendered import PROFILES, ROOT, TOOLS, Resource, arrows, environment, of_kind, pods, rendered
+from .test_rendered import PROFILES, ROOT, TOOLS, Resource, arrows, chooses, environment, of_kind, pods, rendered
 
 pytestmark = pytest.mark.skipif(not (TOOLS / "schemas.sum").exists(), reason="make chart-tools builds Helm")
 
@@ -71,15 +71,17 @@ def test_brokers_lose_no_record_and_let_nobody_in_whom_no_line_names(profile: st
     assert kafka["spec"]["entityOperator"].keys() >= {"topicOperator", "userOperator"}
     # Without super users, to whom no line would apply.
     assert spec["authorization"] == {"type": "simple"}
-    services = {service: pods(resources)[service]["metadata"]["labels"].items() for service in SERVICES}
+    labels = {service: pods(resources)[service]["metadata"]["labels"] for service in SERVICES}
     assert spec["listeners"]
     for listener in spec["listeners"]:
         assert (listener["tls"], listener["type"]) == (True, "internal")
         assert listener["authentication"] == {"type": "tls"}
         # Strimzi writes a policy of it, and with nobody named one that lets everybody in.
         assert all(peer.keys() == {"podSelector"} for peer in listener["networkPolicyPeers"])
-        peers = [peer["podSelector"]["matchLabels"].items() for peer in listener["networkPolicyPeers"]]
-        let_in = [[name for name, labels in services.items() if peer <= labels] for peer in peers]
+        let_in = [
+            [service for service in SERVICES if chooses(peer["podSelector"], labels[service])]
+            for peer in listener["networkPolicyPeers"]
+        ]
         assert sorted(let_in) == [[service] for service in sorted(SERVICES)]
 
 
@@ -365,6 +367,12 @@ def test_whoever_is_chosen_is_of_this_release(profile: str) -> None:
     resources = rendered(profile, *WATCHED)
     ours = {*SERVICES, *FRONTS, *(f"{service}-migration" for service in SERVICES)}
     chosen = [one for one in mappings(resources) if one.get("app.kubernetes.io/name") in ours]
+    chosen += [
+        one["matchLabels"]
+        for one in mappings(resources)
+        for expression in one.get("matchExpressions", ())
+        if ours & set(expression["values"])
+    ]
     assert chosen
     assert {one["app.kubernetes.io/instance"] for one in chosen} == {"evote"}
 
@@ -424,7 +432,8 @@ def test_an_upgrade_opens_the_way_migrates_and_leaves_what_tells_of_it(profile: 
         # A Job's template is never changed: the one before goes first. It stays itself, since its log tells why.
         assert hook == {"helm.sh/hook": "pre-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation"}
         own, beside = policies[name], policies[f"{name}-upgrade"]
-        assert beside["spec"] == own["spec"]
+        assert {**beside["spec"], "podSelector": ()} == {**own["spec"], "podSelector": ()}
+        assert chooses(beside["spec"]["podSelector"], job["spec"]["template"]["metadata"]["labels"])
         way = beside["metadata"]["annotations"]
         assert way["helm.sh/hook"] == "pre-upgrade"
         assert int(way["helm.sh/hook-weight"]) < 0

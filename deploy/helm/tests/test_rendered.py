@@ -513,7 +513,7 @@ def _allowed(policies: list[Resource], way: str, of: Any, other: Any, port: int)
     chosen = [
         policy["spec"]
         for policy in policies
-        if _chooses(policy["spec"]["podSelector"], of[1]) and way in policy["spec"]["policyTypes"]
+        if chooses(policy["spec"]["podSelector"], of[1]) and way in policy["spec"]["policyTypes"]
     ]
     peers = {"Egress": "to", "Ingress": "from"}[way]
     rules = [rule for policy in chosen for rule in policy.get(way.lower(), ())]
@@ -533,10 +533,11 @@ def _is(peer: Resource, other: Any) -> bool:
     if isinstance(other, str) or "ipBlock" in peer:
         return isinstance(other, str) and peer.get("ipBlock", {}).get("cidr") == f"{other}/32"
     namespace = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "evote"}})
-    return _chooses(namespace, other[0]) and _chooses(peer.get("podSelector", {}), other[1])
+    return chooses(namespace, other[0]) and chooses(peer.get("podSelector", {}), other[1])
 
 
-def _chooses(selector: Resource, labels: Mapping[str, str]) -> bool:
+def chooses(selector: Resource, labels: Mapping[str, str]) -> bool:
+    """Whether a selector of Kubernetes is one of such labels."""
     for one in selector.get("matchExpressions", ()):
         assert one["operator"] == "In"
         if labels.get(one["key"]) not in one["values"]:
@@ -947,7 +948,7 @@ def test_the_pods_of_helm_test_have_their_services_arrows_and_nobody_takes_them_
     selectors = [one["spec"]["selector"] for one in workloads]
     selectors += [one["spec"]["selector"] for one in of_kind(resources, "PodMonitor").values()]
     selectors += [{"matchLabels": one["spec"]["selector"]} for one in of_kind(resources, "Service").values()]
-    assert not [labels for labels in tests for selector in selectors if _chooses(selector, labels)]
+    assert not [labels for labels in tests for selector in selectors if chooses(selector, labels)]
     for labels in tests:
         own = pods(resources)[labels["app.kubernetes.io/name"].removesuffix("-arrows")]["metadata"]["labels"]
         known = 0
@@ -961,12 +962,12 @@ def test_the_pods_of_helm_test_have_their_services_arrows_and_nobody_takes_them_
                 if "podSelector" in peer
             ]
             for selector in (spec["podSelector"], *peers):
-                assert _chooses(selector, labels) == _chooses(selector, own), policy["metadata"]["name"]
-                known += _chooses(selector, own)
+                assert chooses(selector, labels) == chooses(selector, own), policy["metadata"]["name"]
+                known += chooses(selector, own)
         assert known > 2
         (kafka,) = of_kind(resources, "Kafka").values()
         (listener,) = kafka["spec"]["kafka"]["listeners"]
-        assert any(_chooses(peer["podSelector"], labels) for peer in listener["networkPolicyPeers"])
+        assert any(chooses(peer["podSelector"], labels) for peer in listener["networkPolicyPeers"])
 
 
 def test_a_database_at_an_address_of_ipv6_is_one_for_services_and_helm_test(

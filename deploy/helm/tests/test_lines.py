@@ -55,6 +55,8 @@ BROKERS = {
     "offsets.topic.replication.factor": 3,
     "transaction.state.log.replication.factor": 3,
     "transaction.state.log.min.isr": 2,
+    # Without it a replica's own zone (`kafka.clientRack`) is told to nobody who heeds it.
+    "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
 }
 
 
@@ -454,6 +456,9 @@ def test_replicas_are_read_twice_within_the_shortest_time_that_an_alert_looks_at
         if name in ("evote-services", "evote-fronts"):
             # Rules ask by the name of the service.
             assert monitor["spec"]["jobLabel"] == "app.kubernetes.io/name"
+        if name == "evote-services":
+            (services,) = monitor["spec"]["podMetricsEndpoints"]
+            assert services["authorization"]["type"] == "Bearer"
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:
             assert 2 * int(endpoint["interval"].removesuffix("s")) <= min(windows), name
 

@@ -537,6 +537,7 @@ def _is(peer: Resource, other: Any) -> bool:
 
 
 def chooses(selector: Resource, labels: Mapping[str, str]) -> bool:
+    """Whether a selector of Kubernetes is one of such labels."""
     for one in selector.get("matchExpressions", ()):
         assert one["operator"] == "In"
         if labels.get(one["key"]) not in one["values"]:

@@ -129,8 +129,7 @@ metadata:
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   podSelector:
-    matchLabels:
-      {{- include "evote.selector" (merge (dict "service" (printf "%s-migration" .service)) .) | nindent 6 }}
+    {{- include "evote.placed" (merge (dict "service" (printf "%s-migration" .service)) .) | nindent 4 }}
   {{- include "evote.migrationArrows" . | nindent 2 }}
 {{- end }}
 {{- end }}

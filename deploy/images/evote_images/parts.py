@@ -23,6 +23,8 @@ _PYTHON: Final = "/usr/bin/python3"
 """Debian 12's own, here as in the image: an environment is of one Python."""
 _CORE: Final = ROOT / ".cache/belenios-core/release/libevote_belenios_core.so"
 _WEIGHTS: Final = ROOT / ".cache/weights"
+_MANUALS: Final = ("docs/", "../")
+"""Where packages leave what nobody imports, as their lists name it."""
 COLLECTOR: Final = "evote-collector"
 COLLECTOR_CONFIG: Final = "/etc/evote-collector/otelcol.yaml"
 _NGINX: Final = """\
@@ -151,7 +153,8 @@ def _fill_programs(part: Part, stage: Path) -> Mapping[str, Path]:
 def drop_contested(packages: Path) -> None:
     """Take out the files that several packages bring, each another one: manuals, below the same name.
 
-    Packages are installed side by side, and which of them came last would be in the image.
+    Packages are installed side by side, and which of them came last would be in the image. Raises :class:`BuildFailed`
+    where that is no manual.
     """
     brought: dict[str, set[str]] = {}
     for record in packages.glob("*.dist-info/RECORD"):
@@ -159,6 +162,8 @@ def drop_contested(packages: Path) -> None:
             brought.setdefault(name, set()).add(sha256)
     for name, contents in brought.items():
         if len(contents) > 1:
+            if not name.startswith(_MANUALS):
+                raise BuildFailed("installing packages", f"several bring {name}, each another one")
             (packages / name).unlink(missing_ok=True)
 
 

@@ -37,14 +37,25 @@ def test_the_models_of_faces_are_told_by_the_sums_that_the_service_holds_them_to
     assert told == {weight.name: [{"alg": "SHA-256", "content": weight.sha256}] for weight in WEIGHTS}
 
 
-def test_what_two_packages_bring_differently_is_in_no_image(tmp_path: Path) -> None:
-    for package, manual in {"hexbytes": "a", "eth_abi": "b"}.items():
-        record = tmp_path / f"{package}-1.dist-info/RECORD"
+def bring(folder: Path, contested: str) -> None:
+    """Let two packages bring a file, each another one, and another alike."""
+    for package, digest in {"hexbytes": "a", "eth_abi": "b"}.items():
+        record = folder / f"{package}-1.dist-info/RECORD"
         record.parent.mkdir()
-        record.write_text(f"docs/index.rst,sha256={manual},1\nnamespace/__init__.py,sha256=same,0\n{record.name},,\n")
+        record.write_text(f"{contested},sha256={digest},1\nnamespace/__init__.py,sha256=same,0\n{record.name},,\n")
+
+
+def test_what_two_packages_bring_differently_is_in_no_image(tmp_path: Path) -> None:
+    bring(tmp_path, "docs/index.rst")
     for name in ("docs/index.rst", "namespace/__init__.py"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     parts.drop_contested(tmp_path)
     assert not (tmp_path / "docs/index.rst").exists()
     assert (tmp_path / "namespace/__init__.py").exists()
+
+
+def test_of_code_that_two_packages_bring_differently_no_image_is_made(tmp_path: Path) -> None:
+    bring(tmp_path, "namespace/code.py")
+    with pytest.raises(parts.BuildFailed, match="several bring"):
+        parts.drop_contested(tmp_path)

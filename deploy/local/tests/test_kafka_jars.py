@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evote_local.nodes.kafka import KAFKA_VERSION, KafkaNode, archive_classes, check_jars, default_cache, install_jars
+from evote_local.nodes.cache import default_cache
+from evote_local.nodes.kafka import KAFKA_VERSION, KafkaNode, archive_classes, check_jars, install_jars
 from evote_local.nodes.processes import ProcessFailed
 
 pytestmark = pytest.mark.stack

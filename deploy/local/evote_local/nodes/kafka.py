@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from .cache import default_cache
 from .ports import LOOPBACK, free_port, is_listening
 from .processes import ChildProcess, ProcessFailed
 from .tls import LocalAuthority
@@ -193,12 +194,6 @@ class KafkaNode:
             str(properties),
         ]  # an id may begin with a dash
         _run("kafka.tools.StorageTool", command)
-
-
-def default_cache() -> Path:
-    """The folder for downloaded parts: ``$XDG_CACHE_HOME/tsukuba-evote``, else ``~/.cache/tsukuba-evote``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tsukuba-evote"
 
 
 def install_jars(cache: Path) -> Path:

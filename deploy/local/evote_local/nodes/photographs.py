@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .kafka import default_cache
+from .cache import default_cache
 from .processes import ProcessFailed
 
 _PIP = Path(__file__).parents[4] / ".tools/bin/pip"

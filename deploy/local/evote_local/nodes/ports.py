@@ -6,9 +6,9 @@ import fcntl
 import os
 import random
 import socket
-import tempfile
 from functools import cache
-from pathlib import Path
+
+from .cache import default_cache
 
 LOOPBACK = "127.0.0.1"
 
@@ -58,8 +58,9 @@ def _take(port: int) -> bool:
 @cache
 def _taken_by_all() -> int:
     """A file of this user's, of which each process locks a record for a port; closing it would give all back."""
-    place = Path(tempfile.gettempdir(), f"tsukuba-evote-ports-{os.getuid()}")
-    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    place = default_cache() / "ports"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _is_free(port: int) -> bool:

@@ -23,6 +23,12 @@ async def _is(holds: bool) -> bool:
     return holds
 
 
+async def _are_held_up(holder: asyncpg.Connection, releases: int) -> bool:
+    """By the table, or by a release that is."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await holder.fetchval(waiting) == releases)
+
+
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Whoever comes arrives by this clock."""
@@ -49,6 +55,8 @@ async def test_while_the_vault_holds_releases_up_others_are_turned_away_at_the_d
         async with holder.transaction():
             await holder.execute("LOCK TABLE auth.vault_evidence IN ACCESS EXCLUSIVE MODE")
             inside = [asyncio.create_task(town.send(body)) for body in asked[: AT_ONCE + 1]]
+            # Until then one steps aside while the card is looked up, and who waits has their turn.
+            await eventually(lambda: _are_held_up(holder, AT_ONCE))
             await eventually(lambda: _is(door.waiting == 1))
             watch.now += watch.longest_s + 0.001
             refused = [await town.send(body) for body in asked[AT_ONCE + 1 :]]

@@ -11,24 +11,10 @@ import httpx
 import pytest
 from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
 from evote_local.nodes.processes import ChildProcess
-from evote_local.stack.front import NGINX
+from evote_local.stack.front import NGINX, NGINX_MAIN
 from prometheus_client.parser import text_string_to_metric_families
 
 EDGE = Path(__file__).parents[2] / "web/edge"
-_MAIN = """\
-daemon off;
-master_process off;
-pid {here}/nginx.pid;
-events {{ }}
-http {{
-  client_body_temp_path {here};
-  proxy_temp_path {here};
-  fastcgi_temp_path {here};
-  uwsgi_temp_path {here};
-  scgi_temp_path {here};
-  include {here}/site.conf;
-}}
-"""
 
 
 @pytest.fixture(params=["resident", "board", "city"])
@@ -49,7 +35,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
     ):
         conf = conf.replace(cities, ours)
     (tmp_path / "site.conf").write_text(conf)
-    (tmp_path / "nginx.conf").write_text(_MAIN.format(here=tmp_path))
+    (tmp_path / "nginx.conf").write_text(NGINX_MAIN.format(here=tmp_path))
     command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
     server = ChildProcess("nginx", command, log_path=tmp_path / "nginx.log")
     try:

@@ -27,7 +27,7 @@ from evote_eventlog.kafka import DEFAULT_PARTITIONS
 from evote_ledger_anchor.chain_settings import ChainSettings
 from evote_local.nodes.ports import LOOPBACK, free_port, is_listening
 from evote_local.nodes.processes import ChildProcess
-from evote_local.stack.front import NGINX
+from evote_local.stack.front import NGINX, NGINX_MAIN
 from evote_platform.production import (
     require_encrypted_database,
     require_encrypted_front,
@@ -1005,22 +1005,6 @@ def test_what_officers_signed_of_a_front_is_served_as_it_is(front: str, tmp_path
     assert "/etc/evote-front/manifest.json" in mounts
 
 
-_NGINX = """\
-daemon off;
-master_process off;
-pid {here}/nginx.pid;
-events {{ }}
-http {{
-  client_body_temp_path {here};
-  proxy_temp_path {here};
-  fastcgi_temp_path {here};
-  uwsgi_temp_path {here};
-  scgi_temp_path {here};
-  include {here}/site.conf;
-}}
-"""
-
-
 @pytest.mark.parametrize("listens", ["0.0.0.0", "::"])
 def test_nginx_listens_for_pages_and_metrics_where_the_services_listen(listens: str, tmp_path: Path) -> None:
     resources = rendered("city-240k", "--set", f"listenAddress={listens}")
@@ -1040,7 +1024,7 @@ def test_nginx_listens_for_pages_and_metrics_where_the_services_listen(listens: 
     shutil.copy(ROOT / "web/edge/headers.conf", tmp_path)
     (tmp_path / "index.html").write_text("<!doctype html>")
     (tmp_path / "site.conf").write_text(ours((ROOT / "web/edge/nginx.conf").read_text("utf-8")))
-    (tmp_path / "nginx.conf").write_text(_NGINX.format(here=tmp_path))
+    (tmp_path / "nginx.conf").write_text(NGINX_MAIN.format(here=tmp_path))
     command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
     server = ChildProcess("nginx", command, log_path=tmp_path / "nginx.log")
     try:

@@ -22,7 +22,7 @@ from ..people.staff import Staff
 _WEB: Final = Path(__file__).parents[4] / "web"
 # Not on everybody's PATH.
 NGINX: Final = Path("/usr/sbin/nginx")
-_MAIN: Final = """\
+NGINX_MAIN: Final = """\
 daemon off;
 # One process, which ends with the program that started it.
 master_process off;
@@ -39,6 +39,7 @@ http {{
   include {here}/site.conf;
 }}
 """
+"""Around the city's configuration of a site: what Debian's own main file says there, for the folder ``here``."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Front(Running):
         (self._directory / MANIFEST).write_text(SignedManifest(manifest, tuple(statements)).text)
         (self._directory / "site.conf").write_text(self._site_conf(site))
         main = self._directory / "nginx.conf"
-        main.write_text(_MAIN.format(here=self._directory))
+        main.write_text(NGINX_MAIN.format(here=self._directory))
         self._process = ChildProcess(
             "nginx",
             [str(NGINX), "-p", str(self._directory), "-c", str(main), "-e", "stderr"],

@@ -28,10 +28,10 @@ from evote_local.people.voting_page import VotingPage, open_browser
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import WEIGHTS, Stack
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
 from ..platforms import running_stack
-from .before_the_page import fit_for_everybody, key_to
+from .before_the_page import LANGUAGES, change_language, fit_for_everybody, key_to
 from .faces.puppets import puppet_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -110,9 +110,9 @@ def test_a_page_that_still_offers_a_card_is_refused_before_a_pin_is_asked_for_an
         page.choose_card()
         page.button("カードで確認を始める").tap()
         page.tab.get_by_text("カードによる投票はできません").wait_for()
-        assert page.tab.locator(".code code").inner_text() == "card-not-offered"
+        expect(page.tab.locator(".code code")).to_have_text("card-not-offered")
         assert desk.screen.strip() == shown, "the agent asked for nothing"
-    assert _ways(page) == [CODE_AND_FACE, COUNTER]
+    _offers(page, CODE_AND_FACE, COUNTER)
     fit_for_everybody(page, "card, not offered")
     page.button(CODE_AND_FACE).tap()
     page.tab.get_by_label("投票コード").wait_for()
@@ -128,7 +128,7 @@ def test_who_has_no_face_enrolled_is_sent_to_no_card(school: School) -> None:
     page.tab.get_by_text("顔が登録されていません").wait_for()
     fit_for_everybody(page, "face, not enrolled")
     _speaks_of_no_card(page)
-    assert _ways(page) == [COUNTER]
+    _offers(page, COUNTER)
     _ends(page)
 
 
@@ -142,7 +142,7 @@ def test_a_voter_comes_through_by_keyboard_alone_and_is_counted_and_no_page_spea
         _speaks_of_no_card(page, *where)
 
     page.open(school.address)
-    assert _ways(page) == [CODE_AND_FACE, COUNTER]
+    _offers(page, CODE_AND_FACE, COUNTER)
     look("election")
     key_to(tab, "アクセシビリティ方針", "Enter")
     # What was tested is told whole: the page of a city with cards is the same.
@@ -151,13 +151,13 @@ def test_a_voter_comes_through_by_keyboard_alone_and_is_counted_and_no_page_spea
     key_to(tab, CODE_AND_FACE, "Enter")
     look("code, just come")
     key_to(tab, "コードを確かめる", "Enter")
-    assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
+    expect(tab.locator(".errors")).to_be_focused()
     look("code, none")
     key_to(tab, "投票コード", "End")
     tab.keyboard.type("0000-0000-0000-0000")
     tab.keyboard.press("Enter")
     tab.get_by_text("この投票コードは使えません").wait_for()
-    assert _ways(page) == [COUNTER]
+    _offers(page, COUNTER)
     look("code, refused")
     key_to(tab, "投票コード", "Control+A")
     tab.keyboard.type(school.code(0))
@@ -183,15 +183,15 @@ def test_a_voter_comes_through_by_keyboard_alone_and_is_counted_and_no_page_spea
     assert counts == [0, 1, 0]
 
 
-def _ways(page: VotingPage) -> list[str]:
-    """The names of the ways that the page offers, in its order."""
-    return page.tab.locator(".ways > li > :is(button, strong)").all_inner_texts()
+def _offers(page: VotingPage, *ways: str) -> None:
+    """These ways and no others, in this order."""
+    expect(page.tab.locator(".ways > li > :is(button, strong)")).to_have_text(ways)
 
 
 def _speaks_of_no_card(page: VotingPage, where: str = "body") -> None:
     """There, in any of its languages; ends in Japanese."""
-    for language in ("English", "やさしい日本語", "日本語"):
-        page.tab.get_by_role("button", name=language, exact=True).click()
+    for language in LANGUAGES:
+        change_language(page.tab, language)
         text = page.tab.locator(where).inner_text()
         assert [line for line in text.splitlines() if SPEAKS_OF_A_CARD.search(line)] == []
 

@@ -24,9 +24,9 @@ from evote_local.people.voters import open_client
 from evote_local.people.voting_page import VotingPage, open_browser
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.stack import Stack
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
-from ..before_the_page import fit_for_everybody, told
+from ..before_the_page import comes_to, fit_for_everybody, keeps_nothing, told
 from .puppets import puppet_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -110,7 +110,7 @@ def _vote_by_typed_code(home: Home) -> VotingPage:
     page.open(home.address)
     page.button("投票コードと顔の確認").tap()
     page.button("コードを確かめる").tap()
-    assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
+    expect(tab.locator(".errors")).to_be_focused()
     fit_for_everybody(page, "code, none")
     code = home.code(0)
     # Two signs exchanged: one of the slips that people make. It is found before anything is sent.
@@ -127,7 +127,7 @@ def _vote_by_typed_code(home: Home) -> VotingPage:
     page.button("カメラを始める").wait_for()
     fit_for_everybody(page, "before the camera is on")
     page.show_face()
-    assert tab.evaluate("window.cameras.map((camera) => camera.readyState)") == ["ended"], "nobody looks on"
+    comes_to(tab, "window.cameras.map((camera) => camera.readyState)", ["ended"])
     page.answer(YES)
     page.cast_button.tap()
     page.receive()
@@ -142,11 +142,12 @@ def _vote_by_post_card(home: Home) -> VotingPage:
     tab = page.tab
     code = home.code(1)
     page.open(f"{home.address}#code={code.replace('-', '')}")
-    assert tab.evaluate("location.href") == home.address, "the code is erased at once"
+    # The code is erased at once.
+    comes_to(tab, "location.href", home.address)
     tab.get_by_text("手紙の QR コードから投票コードを読み取りました。").wait_for()
     fit_for_everybody(page, "election, by post card")
     page.button("投票コードと顔の確認").tap()
-    assert tab.get_by_label("投票コード").input_value() == code
+    expect(tab.get_by_label("投票コード")).to_have_value(code)
     page.button("コードを確かめる").tap()
     page.show_face()
     page.answer(NO)
@@ -155,7 +156,8 @@ def _vote_by_post_card(home: Home) -> VotingPage:
     page.button("終了する").tap()
     page.button("最初の画面へ").tap()
     page.button("投票コードと顔の確認").tap()
-    assert tab.get_by_label("投票コード").input_value() == "", "who comes next finds no code"
+    # Who comes next finds no code.
+    expect(tab.get_by_label("投票コード")).to_have_value("")
     _leaves_nothing(page, code)
     return page
 
@@ -173,9 +175,7 @@ def _common(home: Home, page: VotingPage) -> set[str]:
 
 def _leaves_nothing(page: VotingPage, code: str) -> None:
     tab = page.tab
-    assert tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
-    assert tab.evaluate("indexedDB.databases().then((all) => all.length)") == 0
-    assert tab.evaluate("caches.keys().then((all) => all.length)") == 0
+    keeps_nothing(tab)
     history = tab.context.new_cdp_session(tab).send("Page.getNavigationHistory")["entries"]
     for entry in history:
         assert code not in entry["url"] and code.replace("-", "") not in entry["url"] and "#" not in entry["url"]
@@ -209,8 +209,8 @@ def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left
     page.tab.locator(".pose").wait_for()
     while not held:
         page.tab.wait_for_timeout(20)
-    video = page.tab.locator("video")
-    assert video.evaluate("(video) => video.videoWidth > 0 && !video.paused"), "what the camera sees is shown"
+    # What the camera sees is shown.
+    comes_to(page.tab, "(({videoWidth, paused}) => videoWidth > 0 && !paused)(document.querySelector('video'))", True)
     fit_for_everybody(page, "before the camera")
     with page.tab.expect_response(re.compile("/verifications/.+/frames$"), timeout=0) as judged:
         held[0].continue_()
@@ -250,7 +250,8 @@ def test_who_may_use_no_camera_is_told_what_to_do_and_loses_no_attempt(
     page.tab.get_by_text(told_so).wait_for()
     _names_the_other_ways(page)
     fit_for_everybody(page, "no camera")
-    assert page.button("カメラを始める").is_visible(), "once it is allowed it goes on here"
+    # Once it is allowed it goes on here.
+    expect(page.button("カメラを始める")).to_be_visible()
     assert not [sent for sent in page.network.sent if sent.url.startswith(home.stack.biometric.url)]
     assert page.faults == []
     context.close()

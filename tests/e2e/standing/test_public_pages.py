@@ -24,14 +24,15 @@ from evote_local.people.voting_page import VotingPage, hold_before_camera, open_
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.front import Front
 from evote_local.stack.stack import Stack
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
+
+from ..before_the_page import axe_finds_nothing, nothing_scrolls_sideways
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 YES, NO = ANSWERS
 PAGES = ("ballot", "board", "turnout", "result", "status", "intended", "accessibility")
-_AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 _CARD = "hanako"
 
 
@@ -93,7 +94,7 @@ def tracker(town: Town) -> str:
     another = town.tab()
     another.tab.goto(first.tab.url)
     another.hold_card_to_phone(_CARD)
-    assert another.tab.url == f"{town.stack.front.origin}/?election={town.referendum.officers.election_uuid}"
+    expect(another.tab).to_have_url(f"{town.stack.front.origin}/?election={town.referendum.officers.election_uuid}")
     another.answer(YES)
     another.cast_button.click()
     return another.receive()
@@ -121,7 +122,7 @@ def test_a_ballot_is_checked_up_to_witnesses_and_chain_by_its_tracker_alone(town
         # What is still to come is told; the chain's final block is some seconds away.
         page.tab.wait_for_timeout(1000)
     page.tab.get_by_text("確かめられることは、すべて正しく確かめられました。").wait_for()
-    assert page.tab.locator(".steps .not-given").count() == 1
+    expect(page.tab.locator(".steps .not-given")).to_have_count(1)
     assert tracker not in page.tab.url
 
 
@@ -159,7 +160,7 @@ def test_a_tracker_is_read_from_the_screen_of_another_device(town: Town, tracker
         page.button("カメラで QR コードを読み取る").click()
         page.tab.get_by_text("カメラは止まりました").wait_for()
         assert not any("/entry-" in url for url in programs), "what reads codes comes with the camera, not before"
-        assert page.tab.get_by_label("追跡番号").input_value() == tracker
+        expect(page.tab.get_by_label("追跡番号")).to_have_value(tracker)
         page.button("確かめる").click()
         page.tab.locator(".steps .holds").first.wait_for()
         assert page.faults == []
@@ -169,7 +170,7 @@ def test_where_there_is_no_camera_the_page_says_so_and_typing_remains(town: Town
     page = town.public("ballot")
     page.button("カメラで QR コードを読み取る").click()
     page.tab.get_by_text("入力するか、貼り付けてください").or_(page.tab.get_by_text("入力または貼り付け")).wait_for()
-    assert page.tab.get_by_label("追跡番号").is_editable()
+    expect(page.tab.get_by_label("追跡番号")).to_be_editable()
 
 
 # A voting page that lies, in what nothing but a second device sees: the worker encrypts another choice than it was told
@@ -217,7 +218,7 @@ def test_a_second_device_makes_the_ballot_again_and_finds_a_page_that_lies(
     voter.button("投票せずに、この票を確かめる").click()
     code = voter.tab.locator("svg.qr")
     code.wait_for()
-    assert YES in voter.tab.locator(".chosen").inner_text()
+    expect(voter.tab.locator(".chosen")).to_contain_text(YES)
     code.evaluate("element => { element.style.width = element.style.maxWidth = '600px' }")
     with hold_before_camera(town.browser, code.screenshot(), tmp_path) as tab:
         second = VotingPage(tab)
@@ -227,7 +228,7 @@ def test_a_second_device_makes_the_ballot_again_and_finds_a_page_that_lies(
         second.tab.get_by_label("追跡番号").fill(shown)
         second.button("作り直して比べる").click()
         second.tab.get_by_text(verdict).wait_for()
-        assert second.tab.locator(".chosen dd").all_inner_texts() == ([] if lie else [YES])
+        expect(second.tab.locator(".chosen dd")).to_have_text([] if lie else [YES])
         assert all(sent.method == "GET" and shown not in sent.url for sent in second.network.sent)
         assert second.faults == []
 
@@ -239,8 +240,7 @@ def test_the_public_pages_show_the_vote_as_it_goes(town: Town, tracker: str) -> 
     board.button("探す").click()
     board.tab.locator("tr[aria-current]").wait_for()
     turnout = town.public("turnout")
-    turnout.tab.locator("tfoot").wait_for()
-    assert "50.00" in turnout.tab.locator("tfoot").inner_text()
+    expect(turnout.tab.locator("tfoot")).to_contain_text("50.00")
     town.public("status").tab.get_by_text("見つかった異常はありません。").wait_for()
     town.public("result").tab.get_by_text("結果はまだ出ていません").wait_for()
 
@@ -270,18 +270,8 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways_on_a_phone_with_large_le
     tab = town.public(place).tab
     if place not in ("ballot", "intended", "accessibility"):
         tab.get_by_text("この画面は自動で新しくなります。").wait_for()
-    tab.evaluate(_AXE.read_text("utf-8"))
-    for scheme in ("dark", "light"):
-        tab.emulate_media(color_scheme=scheme)
-        found = tab.evaluate(
-            "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map((n) => n.html)]))"
-        )
-        assert found == [], f"{place}, {scheme}"
-    tab.set_viewport_size({"width": 320, "height": 640})
-    tab.evaluate("document.documentElement.style.fontSize = '200%'")
-    for language in ("English", "やさしい日本語", "日本語"):
-        tab.get_by_role("button", name=language, exact=True).click()
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 320, f"{place} scrolls sideways in {language}"
+    axe_finds_nothing(tab, place)
+    nothing_scrolls_sideways(tab, place)
 
 
 def test_after_the_count_the_result_is_shown_and_the_archive_given(town: Town, tracker: str) -> None:

@@ -25,9 +25,9 @@ from evote_local.people.voting_page import NOT_YET_VOTED, HeldBallot, VotingPage
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack
-from playwright.sync_api import Browser, BrowserContext, Route
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
-from ..before_the_page import fit_for_everybody, key_to, told
+from ..before_the_page import fit_for_everybody, keeps_nothing, key_to, told
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -45,6 +45,8 @@ class Town:
     referendum: Referendum
     browser: Browser
     desk: CardDesk
+    page: str
+    """The election's address."""
     expected: dict[int, str] = field(default_factory=dict)
     """By voter: the last answer that a receipt was given for."""
 
@@ -64,7 +66,7 @@ def town(stack: Stack, pcscd: PcscDaemon, tmp_path_factory: pytest.TempPathFacto
         CardDesk([uuid], pcsc=pcscd.environment, reader=_READER, page=page) as desk,
         open_browser() as browser,
     ):
-        yield Town(stack, referendum, browser, desk)
+        yield Town(stack, referendum, browser, desk, page)
     stack.front.stop()
 
 
@@ -127,7 +129,8 @@ def resident(town: Town, insert: Callable[..., AbstractContextManager[InsertedCa
 def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(town: Town, resident: Resident) -> None:
     page = resident.opens()
     tab = page.tab
-    assert tab.url.endswith(f"?election={town.referendum.officers.election_uuid}"), "the pairing is erased at once"
+    # The pairing is erased at once.
+    expect(tab).to_have_url(town.page)
     fit_for_everybody(page, "election")
     key_to(tab, "アクセシビリティ方針", "Enter")
     fit_for_everybody(page, "accessibility")
@@ -142,7 +145,7 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     tab.locator("fieldset").wait_for()
     fit_for_everybody(page, "question, just come")
     key_to(tab, "次へ", "Enter")
-    assert tab.evaluate("document.activeElement.className") == "errors", "the summary has the focus"
+    expect(tab.locator(".errors")).to_be_focused()
     fit_for_everybody(page, "question, unanswered")
     key_to(tab, YES, "Space")
     fit_for_everybody(page, "question")
@@ -162,7 +165,7 @@ def test_a_resident_votes_by_keyboard_alone_and_axe_finds_nothing_on_any_page(to
     hold.let_go()
     page.receive()
     resident.meant(YES)
-    assert NOT_YET_VOTED not in tab.title()
+    expect(tab).not_to_have_title(re.compile(NOT_YET_VOTED))
     tab.locator(".states .reached", has_text="公開の記録に載りました").wait_for()
     fit_for_everybody(page, "receipt")
     key_to(tab, "終了する（この端末に何も残しません）", "Enter")
@@ -185,10 +188,9 @@ def test_a_resident_votes_by_the_phones_app_which_returns_into_another_browser(t
     returned.open(app)
     returned.button("voter").tap()
     returned.button("はい、わたしです").wait_for()
-    assert returned.tab.locator(".holder").inner_text() == town.referendum.name_of(number)
-    assert returned.tab.url.endswith(f"/?election={town.referendum.officers.election_uuid}"), (
-        "state and code are erased"
-    )
+    expect(returned.tab.locator(".holder")).to_have_text(town.referendum.name_of(number))
+    # State and code are erased.
+    expect(returned.tab).to_have_url(town.page)
     fit_for_everybody(returned, "phone, whose")
     returned.button("はい、わたしです").tap()
     returned.tab.locator("fieldset").wait_for()
@@ -225,7 +227,7 @@ def test_who_opens_somebody_elses_way_back_from_the_app_sees_the_name_and_votes_
     voters = here.opens()
     voters.open(links[0])
     voters.button("いいえ、違います").wait_for()
-    assert voters.tab.locator(".holder").inner_text() == town.referendum.name_of(number)
+    expect(voters.tab.locator(".holder")).to_have_text(town.referendum.name_of(number))
     voters.button("いいえ、違います").click()
     voters.tab.get_by_text("ほかの方の資格だったので、捨てました。").wait_for()
     fit_for_everybody(voters, "phone, somebody else's")
@@ -275,7 +277,8 @@ def test_a_lost_answer_and_a_busy_service_cost_nothing_but_time(town: Town, resi
     answers.append(_lose_the_answer)
     page.button("今すぐ試す").click()
     page.tab.get_by_text("返事が届きません").wait_for()
-    assert NOT_YET_VOTED in page.tab.title(), "the ballot is there, but the voter can't know it"
+    # The ballot is there, but the voter can't know it.
+    expect(page.tab).to_have_title(re.compile(NOT_YET_VOTED))
     answers.append(Route.continue_)
     page.receive()
     resident.meant(YES)
@@ -317,9 +320,10 @@ def test_back_loses_no_answer_and_leads_out_of_no_ballot_on_its_way(town: Town, 
     page.identify_by_card(town.desk)
     page.answer(NO)
     tab.go_back()
-    assert tab.get_by_role("radio", name=NO).is_checked()
+    expect(tab.get_by_role("radio", name=NO)).to_be_checked()
     tab.go_back()
-    assert tab.get_by_role("radio", name=NO).is_checked(), "before the first question is the identification"
+    # Before the first question is the identification.
+    expect(tab.get_by_role("radio", name=NO)).to_be_checked()
     page.answer(NO)
     hold = HeldBallot(tab, town.ballots)
     page.cast_button.click()
@@ -343,7 +347,7 @@ def test_who_closes_the_page_before_the_answer_votes_again(town: Town, resident:
     context = page.tab.context
     page.tab.close()
     again = resident.opens_tab(context)
-    assert again.tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    keeps_nothing(again.tab)
     again.vote(town.desk, NO)
     resident.meant(NO)
 
@@ -375,13 +379,10 @@ def test_after_finishing_nothing_is_left_in_storage_history_and_address(town: To
     assert page.receive() == tracker
     page.button("終了する").click()
     tab.get_by_role("heading", name="終了しました").wait_for()
-    assert tab.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
-    assert tab.evaluate("indexedDB.databases().then((all) => all.length)") == 0
-    assert tab.evaluate("caches.keys().then((all) => all.length)") == 0
+    keeps_nothing(tab)
     devtools = tab.context.new_cdp_session(tab)
     history = devtools.send("Page.getNavigationHistory")["entries"]
-    uuid = town.referendum.officers.election_uuid
-    assert {entry["url"] for entry in history} <= {"about:blank", f"{town.stack.front.origin}/?election={uuid}"}
+    assert {entry["url"] for entry in history} <= {"about:blank", town.page}
     for _ in history:
         tab.go_back()
         assert tracker not in tab.content() and YES not in tab.content()
@@ -446,7 +447,7 @@ def test_every_receipt_counts_and_who_comes_too_late_or_had_no_answer_at_the_clo
     fit_for_everybody(late, "refused")
     late.button("選挙のページへ戻る").click()
     late.tab.get_by_text("投票は締め切られました。").wait_for()
-    assert not late.button("マイナンバーカード").is_visible()
+    expect(late.button("マイナンバーカード")).to_have_count(0)
     asking = "投票は締め切られました。票が届いていたか確かめています"
 
     def by_the_clock(route: Route) -> None:
@@ -476,7 +477,7 @@ def test_every_receipt_counts_and_who_comes_too_late_or_had_no_answer_at_the_clo
     too_late = resident.opens()
     too_late.tab.get_by_text("投票は締め切られました。").wait_for()
     fit_for_everybody(too_late, "closed")
-    assert not too_late.button("マイナンバーカード").is_visible()
+    expect(too_late.button("マイナンバーカード")).to_have_count(0)
 
 
 def _by_phone(town: Town, card: str) -> Resident:

@@ -191,6 +191,7 @@ cluster-down: $(INSTALLED) ## Take away the cluster that `make cluster` started:
 
 # What a cluster runs is built of the sources as they are; biometric with FACE= alone, it takes a gigabyte of weights.
 test-cluster: $(INSTALLED) ## The chart on two nodes, and a referendum through the edge while replicas, a node and releases change; with CNPG=1 on three, while PostgreSQL's primary, its machine, all instances at once and then their volumes are lost; with FACE=2 so many come by voting code and face: make test-cluster [VOTERS=300] [FACE=2] [CNPG=1]
+	@$(RUN) python -m evote_cluster.main prepare
 	@$(if $(filter-out 0,$(FACE)),$(RUN) python -m benchmarks.poses .cache/poses)
 	@$(RUN) python -m evote_images.build auth $(if $(filter-out 0,$(FACE)),biometric) ballot ledger-anchor tally resident board city
 	@$(RUN) python -m evote_cluster.main test --voters $(VOTERS) --face $(FACE) $(if $(CNPG),--cloudnativepg)

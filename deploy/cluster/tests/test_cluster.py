@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
@@ -21,7 +22,7 @@ import pytest
 import yaml
 from cryptography import x509
 from evote_chart.settings import CHART
-from evote_cluster import auditor, bundles, cloudnativepg, edge, erasure, faults, nodes, programs, release, wall
+from evote_cluster import auditor, bundles, cloudnativepg, edge, erasure, faults, main, nodes, programs, release, wall
 from evote_cluster.backups import SECRET, Store
 from evote_cluster.bundles import Bundle
 from evote_cluster.certificates import Authority
@@ -31,7 +32,7 @@ from evote_cluster.recovery import compare
 from evote_cluster.release import Operated, People
 from evote_cluster.story import around_the_loss
 from evote_images.oci import pack_folders, write_image
-from evote_images.parts import PARTS
+from evote_images.parts import PARTS, ROOT
 from evote_local.people.voters import Voter
 from evote_local.referendum.referendum import Visit
 from evote_local.stack.chains import EthereumDevelopmentChain
@@ -198,6 +199,25 @@ def test_programs_that_are_missing_are_named_by_debians_packages(monkeypatch: py
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(Missing, match=r"apt-get install .*containerd .*ipset .*runc"):
         nodes.require_machine()
+
+
+def test_a_machine_that_lacks_something_is_told_of_it_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    monkeypatch.setattr("sys.argv", ["evote_cluster", "prepare"])
+    assert main.main() == 2
+    assert "apt-get install" in capsys.readouterr().err
+    first, *_ = [line for line in _recipe("test-cluster") if not line.startswith("#")]
+    assert "evote_cluster.main prepare" in first, "images take minutes"
+
+
+def _recipe(target: str) -> list[str]:
+    """The lines that make runs for it."""
+    lines = (ROOT / "Makefile").read_text("utf-8").splitlines()
+    begun = next(number for number, line in enumerate(lines) if line.startswith(f"{target}:"))
+    return list(takewhile(lambda line: line.startswith("\t"), lines[begun + 1 :]))
 
 
 def test_without_go_nothing_is_built_and_the_message_says_what_to_install(

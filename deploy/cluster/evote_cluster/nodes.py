@@ -478,6 +478,8 @@ version = 2
 root = "{own}/containerd"
 state = "{own}/containerd-state"
 disabled_plugins = [
+  # For programs that are installed from images: makes a folder of the whole machine's, /opt/containerd.
+  "io.containerd.internal.v1.opt",
   "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.zfs",
   "io.containerd.snapshotter.v1.aufs",

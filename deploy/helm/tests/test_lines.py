@@ -16,9 +16,9 @@ from evote_eventlog.access import SERVICES
 from evote_eventlog.topics import SETTINGS as TOPIC_SETTINGS
 from evote_local.nodes.kafka import KAFKA_VERSION
 
-from .test_rendered import PROFILES, ROOT, TOOLS, Resource, arrows, chooses, environment, of_kind, pods, rendered
+from .rendering import NEEDS_HELM, PROFILES, ROOT, Resource, arrows, chooses, environment, of_kind, pods, rendered
 
-pytestmark = pytest.mark.skipif(not (TOOLS / "schemas.sum").exists(), reason="make chart-tools builds Helm")
+pytestmark = NEEDS_HELM
 
 OPERATED = [
     name for name, files in PROFILES.items() if not any("mode: external" in file.read_text("utf-8") for file in files)

@@ -1,6 +1,6 @@
 """A school's election in Chromium: auth knows no authority of cards, so voters come by voting code and face alone.
 
-On a phone's screen. The camera alone is a mock (``people/before_camera.py``).
+On a phone's screen; of the two voters the first has a face enrolled, and the second has none.
 """
 
 from __future__ import annotations
@@ -8,88 +8,45 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from evote_jpki.emulator import EmulatedCard
 from evote_jpki.vpcd import InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon
-from evote_local.nodes.photographs import fetch_photographs
-from evote_local.people.before_camera import sit_before
 from evote_local.people.officers import ANSWERS
-from evote_local.people.puppet import Puppet
 from evote_local.people.voters import open_client
-from evote_local.people.voting_page import VotingPage, open_browser
-from evote_local.referendum.referendum import Referendum
+from evote_local.people.voting_page import VotingPage
 from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import WEIGHTS, Stack
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
 from ..platforms import running_stack
 from .before_the_page import LANGUAGES, change_language, fit_for_everybody, key_to
-from .faces.puppets import puppet_of
+from .face_election import FaceElection, face_election
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
 
-VOTERS = 2
 YES, _ = ANSWERS
-PHONE: Mapping[str, Any] = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}}
 CODE_AND_FACE, COUNTER = "投票コードと顔の確認（スマートフォン・パソコン）", "窓口・投票所"
 SPEAKS_OF_A_CARD = re.compile(r"カード|\bcards?\b", re.IGNORECASE)
 _READER = "PCD 0 00 00"
 
 
-@dataclass(frozen=True)
-class School:
-    """One election, its front, the codes on paper, and one browser program for all who vote."""
-
-    stack: Stack
-    referendum: Referendum
-    codes: Mapping[str, str]
-    """Of the first voter, whose face staff enrolled, and of the second, whose face nobody did."""
-    puppet: Puppet
-    browser: Browser
-
-    @property
-    def address(self) -> str:
-        return f"{self.stack.front.origin}/?election={self.referendum.officers.election_uuid}"
-
-    def code(self, number: int) -> str:
-        return self.codes[self.referendum.voter_id(number)]
-
-    def takes_phone(self) -> VotingPage:
-        """A voter before the camera of a phone that is held upright."""
-        context = self.browser.new_context(locale="ja-JP", **PHONE)
-        sit_before(context, self.puppet)
-        return VotingPage(context.new_page())
-
-
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceElection]:
     weights = WEIGHTS.resolve()
-    photo = fetch_photographs() / "obama/1.jpg"
-    with running_stack(weights, before_start=Stack.take_no_cards) as stack:
-        referendum, codes = asyncio.run(_prepared(stack, photo.read_bytes(), tmp_path_factory.mktemp("school")))
-        stack.open_front()
-        with open_browser() as browser:
-            yield School(stack, referendum, codes, puppet_of(photo, weights), browser)
-
-
-async def _prepared(stack: Stack, photo: bytes, directory: Path) -> tuple[Referendum, Mapping[str, str]]:
-    async with open_client(timeout_s=60) as client:
-        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=20261130)
-        await referendum.prepare()
-        await referendum.officers.enrol_face(referendum.voter_id(0), photo, stack.biometric.url)
-        return referendum, await referendum.officers.voting_codes()
+    with (
+        running_stack(weights, before_start=Stack.take_no_cards) as stack,
+        face_election(stack, weights, tmp_path_factory.mktemp("school"), enrolled=1, others=1) as election,
+    ):
+        yield election
 
 
 def test_a_page_that_still_offers_a_card_is_refused_before_a_pin_is_asked_for_and_names_the_other_ways(
-    school: School,
+    school: FaceElection,
     pcscd: PcscDaemon,
     insert: Callable[..., AbstractContextManager[InsertedCard]],
     card: EmulatedCard,
@@ -119,7 +76,7 @@ def test_a_page_that_still_offers_a_card_is_refused_before_a_pin_is_asked_for_an
     _ends(page)
 
 
-def test_who_has_no_face_enrolled_is_sent_to_no_card(school: School) -> None:
+def test_who_has_no_face_enrolled_is_sent_to_no_card(school: FaceElection) -> None:
     page = school.takes_phone()
     page.open(school.address)
     page.button(CODE_AND_FACE).tap()
@@ -132,7 +89,9 @@ def test_who_has_no_face_enrolled_is_sent_to_no_card(school: School) -> None:
     _ends(page)
 
 
-def test_a_voter_comes_through_by_keyboard_alone_and_is_counted_and_no_page_speaks_of_a_card(school: School) -> None:
+def test_a_voter_comes_through_by_keyboard_alone_and_is_counted_and_no_page_speaks_of_a_card(
+    school: FaceElection,
+) -> None:
     """Last: closes the election."""
     page = school.takes_phone()
     tab = page.tab
@@ -201,7 +160,7 @@ def _ends(page: VotingPage) -> None:
     page.tab.context.close()
 
 
-async def _counted(school: School) -> list[int]:
+async def _counted(school: FaceElection) -> list[int]:
     async with open_client() as client:
         school.referendum.officers.use(client)
         return await school.referendum.close_and_count()

@@ -6,34 +6,25 @@ no face.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evote_local.nodes.photographs import fetch_photographs
-from evote_local.people.before_camera import sit_before
 from evote_local.people.officers import ANSWERS
-from evote_local.people.puppet import Puppet
-from evote_local.people.voters import open_client
-from evote_local.people.voting_page import VotingPage, open_browser
-from evote_local.referendum.referendum import Referendum
+from evote_local.people.voting_page import VotingPage
 from evote_local.stack.stack import Stack
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
 from ..before_the_page import comes_to, fit_for_everybody, keeps_nothing, told
-from .puppets import puppet_of
+from ..face_election import FaceElection, face_election
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
 
-VOTERS = 3
 YES, NO = ANSWERS
-PHONE: Mapping[str, Any] = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}}
 IN_LINE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
     " Safari Line/15.10.1"
@@ -50,52 +41,17 @@ def _throws(name: str) -> str:
     return f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{name}'); }};"
 
 
-@dataclass(frozen=True)
-class Home:
-    """One election, its front, the letters that came, and one browser program for all who vote."""
-
-    stack: Stack
-    referendum: Referendum
-    codes: Mapping[str, str]
-    puppet: Puppet
-    browser: Browser
-
-    @property
-    def address(self) -> str:
-        return f"{self.stack.front.origin}/?election={self.referendum.officers.election_uuid}"
-
-    def code(self, number: int) -> str:
-        return self.codes[self.referendum.voter_id(number)]
-
-    def sits_down(self) -> VotingPage:
-        """At the page, on a phone held upright, with the puppet before its camera."""
-        context = self.browser.new_context(locale="ja-JP", **PHONE)
-        sit_before(context, self.puppet)
-        return VotingPage(context.new_page())
-
-
 @pytest.fixture(scope="module")
-def home(stack: Stack, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    photo = fetch_photographs() / "obama/1.jpg"
-    referendum, codes = asyncio.run(_prepared(stack, photo.read_bytes(), tmp_path_factory.mktemp("face-page")))
-    stack.open_front()
+def home(stack: Stack, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceElection]:
     # Chromium's own camera, a moving pattern: for those who have no puppet before it.
-    with open_browser("--use-fake-device-for-media-stream") as browser:
-        yield Home(stack, referendum, codes, puppet_of(photo, weights), browser)
+    camera = "--use-fake-device-for-media-stream"
+    with face_election(stack, weights, tmp_path_factory.mktemp("face-page"), camera, enrolled=3) as election:
+        yield election
     stack.front.stop()
 
 
-async def _prepared(stack: Stack, photo: bytes, directory: Path) -> tuple[Referendum, Mapping[str, str]]:
-    async with open_client(timeout_s=60) as client:
-        referendum = Referendum(stack, client, directory=directory, group="Ed25519", voters=VOTERS, seed=20261128)
-        await referendum.prepare()
-        for number in range(VOTERS):
-            await referendum.officers.enrol_face(referendum.voter_id(number), photo, stack.biometric.url)
-        return referendum, await referendum.officers.voting_codes()
-
-
 def test_residents_vote_by_a_typed_code_and_by_a_post_cards_and_nobody_is_told_the_same_of_both_worlds(
-    home: Home,
+    home: FaceElection,
 ) -> None:
     """What auth and biometric are told of one resident and ballot too, is told of any other as well."""
     common = [_common(home, _vote_by_typed_code(home)), _common(home, _vote_by_post_card(home))]
@@ -103,9 +59,9 @@ def test_residents_vote_by_a_typed_code_and_by_a_post_cards_and_nobody_is_told_t
     assert home.referendum.officers.election_uuid in common[0], "the comparison sees what is common"
 
 
-def _vote_by_typed_code(home: Home) -> VotingPage:
+def _vote_by_typed_code(home: FaceElection) -> VotingPage:
     """On the way, each state of the page is looked at."""
-    page = home.sits_down()
+    page = home.takes_phone()
     tab = page.tab
     page.open(home.address)
     page.button("投票コードと顔の確認").tap()
@@ -137,8 +93,8 @@ def _vote_by_typed_code(home: Home) -> VotingPage:
     return page
 
 
-def _vote_by_post_card(home: Home) -> VotingPage:
-    page = home.sits_down()
+def _vote_by_post_card(home: FaceElection) -> VotingPage:
+    page = home.takes_phone()
     tab = page.tab
     code = home.code(1)
     page.open(f"{home.address}#code={code.replace('-', '')}")
@@ -162,7 +118,7 @@ def _vote_by_post_card(home: Home) -> VotingPage:
     return page
 
 
-def _common(home: Home, page: VotingPage) -> set[str]:
+def _common(home: FaceElection, page: VotingPage) -> set[str]:
     sent = page.network.sent
     assert page.faults == []
     residents = (home.stack.auth.url, home.stack.biometric.url)
@@ -193,12 +149,14 @@ def _full_width(text: str) -> str:
     return wide
 
 
-def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left_and_the_other_ways(home: Home) -> None:
+def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left_and_the_other_ways(
+    home: FaceElection,
+) -> None:
     """With Chromium's own camera: what the page asks a browser for is what its policy allows.
 
     On a machine too busy to take the pictures in time biometric says so, and the page must as well.
     """
-    context = home.browser.new_context(locale="ja-JP", permissions=["camera"], **PHONE)
+    context = home.phone(permissions=["camera"])
     page = VotingPage(context.new_page())
     page.open(home.address)
     page.button("投票コードと顔の確認").tap()
@@ -237,9 +195,9 @@ def test_a_camera_that_sees_no_face_is_refused_with_the_reason_the_attempts_left
     ids=["forbidden", "inside-an-app", "missing", "busy"],
 )
 def test_who_may_use_no_camera_is_told_what_to_do_and_loses_no_attempt(
-    home: Home, browser: Mapping[str, Any], answer: str | None, told_so: str
+    home: FaceElection, browser: Mapping[str, Any], answer: str | None, told_so: str
 ) -> None:
-    context = home.browser.new_context(locale="ja-JP", **PHONE, **browser)
+    context = home.phone(**browser)
     if answer is not None:
         context.add_init_script(answer)
     page = VotingPage(context.new_page())

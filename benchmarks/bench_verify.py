@@ -158,7 +158,7 @@ def beside(group: Group, ballots: int, belenios_tool: str | None) -> None:
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
         made = make_archive(group, ballots, Path(name), threads=1)
-        row(group, f"generate ({group.arithmetic}), 1 core", ballots, made.generation)
+        row(group, f"generate ({native.arithmetic()}), 1 core", ballots, made.generation)
         verify = evote_verify(made.path)
         ours = cost_of(verify, Path(name), {})
         row(group, f"evote-verify ({group.arithmetic}), {cores} cores", ballots, ours)

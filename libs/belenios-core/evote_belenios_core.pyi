@@ -43,6 +43,13 @@ class Sum:
     def add(self, element: bytes) -> None: ...
     def element(self) -> bytes: ...
 
+@final
+class FixedBase:
+    """A number below BELENIOS-2048's p, raised to secret exponents of 256 bits in constant time; little-endian."""
+
+    def __new__(cls, base: bytes) -> FixedBase: ...
+    def power(self, exponent: bytes) -> bytes: ...
+
 def ballot_digests(casts: Sequence[tuple[str, str, str, str]]) -> list[bytes | None]:
     """Of election, credential, tracker and ballot: the ballot's SHA-256 when they belong together."""
 

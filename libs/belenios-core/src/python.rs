@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::ballot::{Ballot, Election, Question, Recalled, Refusal};
+use crate::belenios2048::{ELEMENT, EXPONENT, FixedBase};
 use crate::cast::{Order, ballot_digest};
 use crate::group::{Encoded, commit, decode, known, power as raise};
 use crate::make::{DRAW, draws, make_ballot};
@@ -193,6 +194,24 @@ impl PySum {
     }
 }
 
+/// An element of BELENIOS-2048 that is raised to many secret exponents, in constant time.
+#[pyclass(frozen, name = "FixedBase", module = "evote_belenios_core")]
+struct PyFixedBase(FixedBase);
+
+#[pymethods]
+impl PyFixedBase {
+    #[new]
+    fn new(py: Python<'_>, base: [u8; ELEMENT]) -> PyResult<Self> {
+        py.detach(|| FixedBase::new(&base)).map(Self).ok_or_else(|| PyValueError::new_err("not a number below p"))
+    }
+
+    fn power<'py>(&self, py: Python<'py>, exponent: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let mut bytes = Zeroizing::new([0; EXPONENT]);
+        copy(exponent, &mut bytes).ok_or_else(|| PyValueError::new_err("an exponent has 32 bytes"))?;
+        Ok(PyBytes::new(py, &py.detach(|| self.0.power(&bytes))))
+    }
+}
+
 #[pyfunction]
 fn add<'py>(py: Python<'py>, left: Encoded, right: Encoded) -> PyResult<Bound<'py, PyBytes>> {
     Ok(written(py, &(point(&left)? + point(&right)?)))
@@ -296,6 +315,7 @@ fn evote_belenios_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyElection>()?;
     module.add_class::<PyBallot>()?;
     module.add_class::<PySum>()?;
+    module.add_class::<PyFixedBase>()?;
     module.add_function(wrap_pyfunction!(ballot_digests, module)?)?;
     module.add_function(wrap_pyfunction!(orders_signed, module)?)?;
     module.add_function(wrap_pyfunction!(add, module)?)?;

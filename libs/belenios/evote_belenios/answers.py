@@ -61,21 +61,21 @@ def make_answer(election: Election, question: Question, chosen: Sequence[int], p
     Randomness is drawn for the encryptions in order, then for each individual proof, the overall and the blank
     proof. Raises ``BallotError`` (rule ``ballot-choices``) when the question doesn't allow the choice.
     """
-    group, y = election.group, election.public_key
+    group, y_power = election.group, election.y_secret_power
     check_choices(question, chosen)
     secrets = [random_exponent(group, random) for _ in chosen]
     choices = tuple(
         make_ciphertext(
             group,
             group.secret_power_generator(secret),
-            group.multiply(group.secret_power(y, secret), group.secret_factor(value)),
+            group.multiply(y_power(secret), group.secret_factor(value)),
         )
         for secret, value in zip(secrets, chosen, strict=True)
     )
     individual = tuple(
         prove_one_of(
             group,
-            y,
+            y_power,
             [Opening(secret, value), Opening(secret, value - 1)],
             f"prove|{prefix}|{choice.text}|",
             random,
@@ -88,11 +88,11 @@ def make_answer(election: Election, question: Question, chosen: Sequence[int], p
     allowed = [Opening(count_secret, count - value) for value in range(question.min, question.max + 1)]
     if not question.blank:
         hash_prefix = f"prove|{context}|{_sum_text(group, choices)}|"
-        return Answer(choices, individual, prove_one_of(group, y, allowed, hash_prefix, random), None)
+        return Answer(choices, individual, prove_one_of(group, y_power, allowed, hash_prefix, random), None)
     blank_or_allowed = [Opening(secrets[0], chosen[0] - 1), *allowed]
-    overall = prove_one_of(group, y, blank_or_allowed, f"bproof1|{context}|", random)
+    overall = prove_one_of(group, y_power, blank_or_allowed, f"bproof1|{context}|", random)
     not_blank_or_none = [Opening(secrets[0], chosen[0]), Opening(count_secret, count)]
-    blank = prove_one_of(group, y, not_blank_or_none, f"bproof0|{context}|", random)
+    blank = prove_one_of(group, y_power, not_blank_or_none, f"bproof0|{context}|", random)
     return Answer(choices, individual, overall, blank)
 
 

@@ -82,6 +82,11 @@ class Election:
         """Raises the election's public key y; its table is made once."""
         return self.group.fixed_base(self.public_key)
 
+    @cached_property
+    def y_secret_power(self) -> Power:
+        """Raises y to secret exponents; its table is made once."""
+        return self.group.secret_fixed_base(self.public_key)
+
     @property
     def compiled(self) -> CompiledElection | None:
         """This election in the compiled core; ``None`` where Python does its work."""

@@ -1,11 +1,11 @@
 """The compiled core, libs/belenios-core, where it is installed; without it everything here does its own work.
 
-It reads, verifies and makes ballots in ``Ed25519``, and does that group's arithmetic. This library in Python says what
-is right; the core may only be faster. A ballot that the core can't read is read here, so that one place names what is
-wrong with a text, and what the core alone would refuse is not refused. ``EVOTE_BELENIOS_CORE=off`` in the environment
-leaves the core out: the reference alone then decides, as an auditor may want it. Where nobody asked for that and there
-is no core, or that of another release, a line of log says so once: everything is right then, and takes several times as
-long.
+It reads, verifies and makes ballots in ``Ed25519``, and does that group's arithmetic; in ``BELENIOS-2048`` it raises g
+and the election's key to secret exponents, and no more. This library in Python says what is right; the core may only be
+faster. A ballot that the core can't read is read here, so that one place names what is wrong with a text, and what the
+core alone would refuse is not refused. ``EVOTE_BELENIOS_CORE=off`` in the environment leaves the core out: the
+reference alone then decides, as an auditor may want it. Where nobody asked for that and there is no core, or that of
+another release, a line of log says so once: everything is right then, and takes several times as long.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from evote_belenios_core import Election as CompiledElection
+    from evote_belenios_core import FixedBase as CompiledBase
     from evote_belenios_core import Sum as CompiledSum
 
 SWITCH: Final = "EVOTE_BELENIOS_CORE"
-VERSION: Final = "0.3.0"
+VERSION: Final = "0.4.0"
 """A core of another version is not of this library, and not used."""
 
 
@@ -33,6 +34,9 @@ class Core(Protocol):
 
     @property
     def Sum(self) -> type[CompiledSum]: ...  # noqa: N802 - a class
+
+    @property
+    def FixedBase(self) -> type[CompiledBase]: ...  # noqa: N802 - a class
 
     def ballot_digests(self, casts: Sequence[tuple[str, str, str, str]], /) -> list[bytes | None]: ...
 

@@ -101,13 +101,13 @@ def knowledge_holds(group: Group, public: Element, prefix: str, proof: Proof) ->
 
 
 def prove_one_of(
-    group: Group, y: Element, openings: Sequence[Opening], prefix: str, random: Random
+    group: Group, y_power: Power, openings: Sequence[Opening], prefix: str, random: Random
 ) -> tuple[Proof, ...]:
-    """Prove that one of the branches holds under the key ``y``, without saying which one it is.
+    """Prove that one of the branches holds under the key y, without saying which one it is.
 
-    The prover knows every opening, so that a simulated branch's commitment costs no more than an honest one. For
-    each branch in order a nonce is drawn, then, unless it is the first true one, its challenge. Raises
-    ``ValueError`` when no branch is true.
+    ``y_power`` raises y to secret exponents. The prover knows every opening, so that a simulated branch's commitment
+    costs no more than an honest one. For each branch in order a nonce is drawn, then, unless it is the first true one,
+    its challenge. Raises ``ValueError`` when no branch is true.
     """
     true_index = [opening.excess for opening in openings].index(0)
     nonces, challenges, commitments = [], [], []
@@ -122,7 +122,7 @@ def prove_one_of(
     ]
     factors.insert(true_index, group.secret_factor(0))
     for nonce, factor in zip(nonces, factors, strict=True):
-        left, right = group.secret_power_generator(nonce), group.multiply(group.secret_power(y, nonce), factor)
+        left, right = group.secret_power_generator(nonce), group.multiply(y_power(nonce), factor)
         commitments.append(f"{group.encode(left)},{group.encode(right)}")
     total = hash_to_exponent(group, prefix + ",".join(commitments))
     challenges[true_index] = (total - sum(challenges)) % group.order

@@ -25,29 +25,29 @@ NewElection = Callable[[Group, Sequence[Question]], Election]
 
 
 BY_CORE, BY_REFERENCE = "core", "reference"
-# Of BELENIOS-2048 alone, which the compiled core doesn't know, or of no group at all.
-WITHOUT_CORE = ("belenios_tool_ballots", "ceremony_interop", "jsontext", "tally_interop")
+# Of no group at all.
+WITHOUT_CORE = ("jsontext",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What there is of ``Ed25519`` is tested with the compiled core and without."""
+    """What there is of a group is tested with the compiled core and without."""
     about = metafunc.module.__name__.rpartition("test_")[2]
-    of_ed25519 = [
+    arithmetics = [
         *([] if about in WITHOUT_CORE else [BY_CORE]),
         *([] if about.startswith("native") else [BY_REFERENCE]),
     ]
     own = [name for mark in metafunc.definition.iter_markers("parametrize") for name in mark.args[:1]]
     if "group" in metafunc.fixturenames and "group" not in ",".join(map(str, own)):
-        cases = [(arithmetic, ED25519) for arithmetic in of_ed25519] + [(BY_REFERENCE, BELENIOS_2048)]
-        names = [f"{group.name}-{arithmetic}" if group is ED25519 else group.name for arithmetic, group in cases]
+        cases = [(arithmetic, group) for group in (ED25519, BELENIOS_2048) for arithmetic in arithmetics]
+        names = [f"{group.name}-{arithmetic}" for arithmetic, group in cases]
         metafunc.parametrize(("arithmetic", "group"), cases, ids=names, indirect=["arithmetic"], scope="module")
     else:
-        metafunc.parametrize("arithmetic", of_ed25519, indirect=True, scope="module")
+        metafunc.parametrize("arithmetic", arithmetics, indirect=True, scope="module")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def arithmetic(request: pytest.FixtureRequest, left_out: Callable[[str], NoReturn]) -> Iterator[str]:
-    """Who does the work of ``Ed25519``; processes that a test starts are told as well."""
+    """Who does the work; processes that a test starts are told as well."""
     if request.param == BY_CORE and native.core is None:
         left_out("there is no compiled core of this version: make install says why")
     with pytest.MonkeyPatch.context() as patch:

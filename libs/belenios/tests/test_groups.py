@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import gcd
 
 import pytest
@@ -177,6 +178,16 @@ def test_belenios_2048_agrees_with_naive_arithmetic() -> None:
     assert p.bit_length() == 2048 and (p - 1) % BELENIOS_2048.order == 0
     exponent = 3**150
     assert BELENIOS_2048.encode(BELENIOS_2048.power_generator(exponent)) == str(pow(g, exponent, p))
+
+
+@given(st.integers(1, BELENIOS_2048.order - 1), exponents | st.integers(0, 256).map(lambda bits: 2**bits - 1))
+@settings(max_examples=20, deadline=None)
+def test_a_secret_power_of_a_fixed_base_is_the_naive_one(of: int, exponent: int) -> None:
+    base = BELENIOS_2048.power_generator(of)
+    expected = pow(int(BELENIOS_2048.encode(base)), exponent % BELENIOS_2048.order, modulus_of_2048())
+    for power in (BELENIOS_2048.secret_fixed_base(base), partial(BELENIOS_2048.secret_power, base)):
+        assert BELENIOS_2048.encode(power(exponent)) == str(expected)
+    assert BELENIOS_2048.encode(BELENIOS_2048.secret_power_generator(of)) == BELENIOS_2048.encode(base)
 
 
 def test_belenios_2048_refuses_numbers_outside_the_subgroup() -> None:

@@ -425,6 +425,7 @@ def calls_of(told: Told, texts: list[str]) -> dict[str, Callable[[], object]]:
     secret = secret_exponent(told.credential, told.election.uuid, ED25519).to_bytes(32, "little")
     draws = [secrets.token_bytes(48) for _ in range(election.draws)]
     element, read = core.power_generator(bytes([5, *bytes(31)])), election.read(told.text)
+    base = core.FixedBase(bytes([5, *bytes(255)]))
     assert read is not None
     return {
         "a ballot examined": lambda: election.examine(texts[:1]),
@@ -438,6 +439,7 @@ def calls_of(told: Told, texts: list[str]) -> dict[str, Callable[[], object]]:
             [(record.election_uuid, record.credential, record.tracker, record.ballot)] * 50
         ),
         "orders of a batch": lambda: core.orders_signed([order] * 50),
+        "a power of a fixed base": lambda: base.power(secret),
         "a power": lambda: core.power(element, secret),
     }
 
@@ -454,6 +456,7 @@ def calls_of(told: Told, texts: list[str]) -> dict[str, Callable[[], object]]:
         ("a ballot made", True),
         ("digests of a batch", True),
         ("orders of a batch", True),
+        ("a power of a fixed base", True),
         # It keeps the lock, for it is short: what shows that this test sees a lock that is kept.
         ("a power", False),
     ],
@@ -526,6 +529,17 @@ def test_the_core_takes_no_exponent_that_is_none(told: list[Told], secret: bytes
         compiled.make_ballot(bytes(32), [[0, 1]], random)
     with pytest.raises(ValueError, match="choices, draws"):
         compiled.make_ballot(bytes(32), [[0, 1, 0]], random[1:])
+
+
+@pytest.mark.parametrize("secret", [b"", bytes(31), bytes(33)])
+def test_the_core_takes_no_base_and_exponent_of_belenios_2048_that_are_none(secret: bytes) -> None:
+    assert native.core is not None
+    with pytest.raises(ValueError, match="32 bytes"):
+        native.core.FixedBase(bytes(256)).power(secret)
+    with pytest.raises(ValueError, match="below p"):
+        native.core.FixedBase(b"\xff" * 256)
+    with pytest.raises((ValueError, TypeError)):
+        native.core.FixedBase(bytes(255))
 
 
 @given(data=st.data())

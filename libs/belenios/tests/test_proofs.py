@@ -48,9 +48,9 @@ def branches(group: Group, message: int, values: range, public: int) -> tuple[li
 def test_a_disjunction_holds_when_one_branch_does(group: Group, size: int, data: st.DataObject) -> None:
     message = data.draw(st.integers(0, size - 1))
     y = group.power_generator(99)
-    y_power = group.fixed_base(y)
+    y_power, y_secret_power = group.fixed_base(y), group.secret_fixed_base(y)
     statements, openings = branches(group, message, range(size), 99)
-    proofs = prove_one_of(group, y, openings, "prove|", secrets.token_bytes)
+    proofs = prove_one_of(group, y_secret_power, openings, "prove|", secrets.token_bytes)
     assert one_of_holds(group, y_power, statements, "prove|", proofs)
     assert not one_of_holds(group, y_power, statements, "other|", proofs)
     assert not one_of_holds(group, y_power, statements[:-1], "prove|", proofs)
@@ -60,10 +60,10 @@ def test_a_disjunction_holds_when_one_branch_does(group: Group, size: int, data:
 def test_nothing_is_proven_of_a_value_outside(group: Group) -> None:
     statements, openings = branches(group, 2, range(2), 99)
     with pytest.raises(ValueError, match="not in list"):
-        prove_one_of(group, group.power_generator(99), openings, "", secrets.token_bytes)
+        prove_one_of(group, group.secret_fixed_base(group.power_generator(99)), openings, "", secrets.token_bytes)
     # A cheating prover who claims a branch anyway is found out.
     claimed = [openings[0], Opening(openings[1].secret, 0)]
-    proofs = prove_one_of(group, group.power_generator(99), claimed, "", secrets.token_bytes)
+    proofs = prove_one_of(group, group.secret_fixed_base(group.power_generator(99)), claimed, "", secrets.token_bytes)
     assert not one_of_holds(group, group.fixed_base(group.power_generator(99)), statements, "", proofs)
 
 

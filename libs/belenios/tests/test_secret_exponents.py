@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, NoReturn, cast
 
 import gmpy2
 import pytest
-from evote_belenios import channel, threshold, trustees
+from evote_belenios import channel, native, threshold, trustees
 from evote_belenios.ballots import generate_ballot, parse_ballot, verify_ballot
 from evote_belenios.channel import TrusteeSecret, receive, send
 from evote_belenios.credentials import generate, public_credential
@@ -62,6 +62,18 @@ def secret_calls(group: Group, monkeypatch: pytest.MonkeyPatch) -> Iterator[list
         power = table_of(itself, base)
         return lambda exponent: (refuse([exponent]), power(exponent))[1]
 
+    secret_table_of = type(group).secret_fixed_base
+
+    def secret_fixed_base(itself: Group, base: Any) -> Any:
+        raised = secret_table_of(itself, base)
+
+        def power(exponent: int) -> Any:
+            if isinstance(exponent, Secret):
+                called.append("secret_fixed_base")
+            return raised(int(exponent))
+
+        return power
+
     def secret(name: str) -> None:
         original = getattr(type(group), name)
 
@@ -75,6 +87,7 @@ def secret_calls(group: Group, monkeypatch: pytest.MonkeyPatch) -> Iterator[list
     for name in ("power", "power_generator", "commitment"):
         public(name)
     monkeypatch.setattr(type(group), "fixed_base", fixed_base)
+    monkeypatch.setattr(type(group), "secret_fixed_base", secret_fixed_base)
     for name in ("secret_power", "secret_power_generator"):
         secret(name)
     modules = [module for name, module in sys.modules.items() if name.startswith("evote_belenios.")]
@@ -127,7 +140,7 @@ def test_a_ballot_is_made_by_secret_powers_of_nonces_and_choices(
     )
     # Credential and signature; alpha and beta of five choices; two for each of 10 + 2 + 2 + 3 branches of eight proofs,
     # and one for all of a proof's but one.
-    expected = [] if election.compiled is not None else ["secret_power"] * 22 + ["secret_power_generator"] * 33
+    expected = [] if election.compiled is not None else ["secret_fixed_base"] * 22 + ["secret_power_generator"] * 33
     assert sorted(secret_calls) == expected
     verify_ballot(election, parse_ballot(election, text))
 
@@ -151,26 +164,54 @@ def test_a_ceremony_and_a_decryption_are_made_by_secret_powers(
 
 def test_secret_and_public_powers_are_the_same_numbers(group: Group) -> None:
     base = group.power_generator(random_exponent(group, RANDOM))
+    power, of_identity = group.secret_fixed_base(base), group.secret_fixed_base(group.identity)
     drawn = [random_exponent(group, RANDOM) for _ in range(5)]
-    for exponent in (0, 1, 2, group.order - 1, group.order, group.order + 1, -1, *drawn):
-        assert group.secret_power(base, exponent) == group.power(base, exponent)
+    shorter = [drawn[0] >> bits for bits in (6, 64, 130, 192, 250)]
+    for exponent in (0, 1, 2, group.order - 1, group.order, group.order + 1, -1, *drawn, *shorter):
+        assert group.secret_power(base, exponent) == power(exponent) == group.power(base, exponent)
         assert group.secret_power_generator(exponent) == group.power_generator(exponent)
-        assert group.secret_power(group.identity, exponent) == group.identity
-    assert group.secret_power(base, 0) == group.secret_power_generator(0) == group.identity
+        assert group.secret_power(group.identity, exponent) == of_identity(exponent) == group.identity
+    assert group.secret_power(base, 0) == power(0) == group.secret_power_generator(0) == group.identity
+
+
+def test_no_secret_power_is_found_by_way_of_a_public_one(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor, in BELENIOS-2048, by GMP's power and products of numbers that the exponent chose."""
+    base, power = group.power_generator(5), group.secret_fixed_base(group.power_generator(5))
+    expected = [group.power(base, 77), group.power(base, 77), group.power_generator(77)]
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a public power")
+
+    for name in ("power", "power_generator", "commitment", "multiply", "divide", "fixed_base"):
+        monkeypatch.setattr(type(group), name, refuse)
+    monkeypatch.setattr(gmpy2, "powmod", refuse)
+    assert [group.secret_power(base, 77), power(77), group.secret_power_generator(77)] == expected
 
 
 def test_every_secret_exponent_of_belenios_2048_has_as_many_limbs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GMP promises the same time for operands of the same size."""
+    """GMP promises the same time for operands of the same size; the core takes 32 bytes and no others."""
     given: list[int] = []
 
     def recorded(base: Any, exponent: int, modulus: Any, original: Any = gmpy2.powmod_sec) -> Any:
         given.append(int(exponent))
         return original(base, exponent, modulus)
 
+    class Table:
+        def __init__(self, base: bytes, core: Any = native.core) -> None:
+            self._table = core.FixedBase(base)
+
+        def power(self, exponent: bytes) -> bytes:
+            given.append(int.from_bytes(exponent, "little"))
+            return cast(bytes, self._table.power(exponent))
+
     monkeypatch.setattr(gmpy2, "powmod_sec", recorded)
+    if native.core is not None:
+        monkeypatch.setattr(native, "core", SimpleNamespace(FixedBase=Table))
+    power = BELENIOS_2048.secret_fixed_base(BELENIOS_2048.generator)
     for exponent in (0, 1, 2**64, BELENIOS_2048.order - 1, BELENIOS_2048.order, -1):
-        BELENIOS_2048.secret_power_generator(exponent)
-    assert {limbs(one) for one in given} == {4} and len(given) == 6
+        BELENIOS_2048.secret_power(BELENIOS_2048.generator, exponent)
+        power(exponent)
+    assert {limbs(one) for one in given} == {4} and len(given) == 12
 
 
 def limbs(number: int) -> int:

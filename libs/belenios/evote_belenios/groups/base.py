@@ -16,7 +16,7 @@ DRAWN_BYTES: Final = 48
 """What each exponent is drawn from."""
 
 Power = Callable[[int], Element]
-"""Raises one fixed base to a public exponent."""
+"""Raises one fixed base: to public exponents alone, unless it is of :meth:`Group.secret_fixed_base`."""
 
 
 class Sum(Protocol):
@@ -32,8 +32,9 @@ class Sum(Protocol):
 class Group(Protocol):
     """A group written multiplicatively (specification, "Groups"). Exponents are integers modulo ``order``.
 
-    An exponent that is secret goes through :meth:`secret_power` and :meth:`secret_power_generator` alone: the others
-    may take another time for another exponent, and look tables up by its digits.
+    An exponent that is secret goes through :meth:`secret_power`, :meth:`secret_power_generator` and
+    :meth:`secret_fixed_base` alone: the others may take another time for another exponent, and look tables up by its
+    digits.
     """
 
     @property
@@ -42,7 +43,7 @@ class Group(Protocol):
 
     @property
     def arithmetic(self) -> str:
-        """Who does its arithmetic in this process, for those who have to be told."""
+        """Who verifies what is of it in this process, for those who have to be told."""
 
     @property
     def order(self) -> int:
@@ -86,6 +87,10 @@ class Group(Protocol):
 
     def fixed_base(self, base: Element) -> Power:
         """A function that raises ``base`` to public exponents, faster than :meth:`power` when it is called often."""
+
+    def secret_fixed_base(self, base: Element) -> Power:
+        """A function that raises ``base`` to secret exponents, as :meth:`secret_power` does and never slower when it is
+        called often."""
 
     def encode(self, element: Element) -> str:
         """The one text of an element."""

@@ -1,9 +1,14 @@
-"""The group BELENIOS-2048: a subgroup of a finite field, through gmpy2 (specification, "BELENIOS-2048")."""
+"""The group BELENIOS-2048: a subgroup of a finite field, through gmpy2 (specification, "BELENIOS-2048").
+
+Where the compiled core is, it raises g and other fixed bases to secret exponents: of tables that are read in the same
+places for each, which GMP has none of.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
 
 import gmpy2
 from gmpy2 import mpz
@@ -11,6 +16,9 @@ from gmpy2 import mpz
 from .. import native
 from ..errors import EncodingError
 from .base import Element, MultipliedSum, Power, Sum
+
+if TYPE_CHECKING:
+    from evote_belenios_core import FixedBase
 
 _TEXT = re.compile(r"[1-9][0-9]{0,616}", re.ASCII)
 _P = mpz(
@@ -36,6 +44,8 @@ _ONE = _P + 1
 """1, as long as any element: a product with 1 itself would take a fifth of the time, and tell what was chosen."""
 _FOUR_LIMBS = 1 << 192
 """The smallest number of four limbs; q and all that is below have four at most."""
+_ELEMENT_BYTES: Final = 256
+_EXPONENT_BYTES: Final = 32
 _WINDOW_BITS = 8
 _WINDOWS = 256 // _WINDOW_BITS
 
@@ -51,6 +61,7 @@ class Belenios2048:
 
     def __init__(self) -> None:
         self._generator_power: Power | None = None
+        self._secret_generator_power = self.secret_fixed_base(self.generator)
 
     def multiply(self, left: Element, right: Element) -> Element:
         return cast(Element, _number(left) * _number(right) % _P)
@@ -69,13 +80,10 @@ class Belenios2048:
 
     def secret_power(self, base: Element, exponent: int) -> Element:
         # GMP's mpz_powm_sec takes the same time, and reads the same places, for any two exponents of as many limbs.
-        # One in 2^63 that are drawn has fewer than four, as 0 has, which it doesn't take: with q, base to which is 1,
-        # they have four as well.
-        reduced = exponent % _ORDER
-        return cast(Element, gmpy2.powmod_sec(_number(base), reduced + _ORDER * (reduced < _FOUR_LIMBS), _P))
+        return cast(Element, gmpy2.powmod_sec(_number(base), _of_four_limbs(exponent), _P))
 
     def secret_power_generator(self, exponent: int) -> Element:
-        return self.secret_power(self.generator, exponent)
+        return self._secret_generator_power(exponent)
 
     def secret_factor(self, bit: int) -> Element:
         return cast(Element, (_ONE, _G)[bit])
@@ -99,6 +107,9 @@ class Belenios2048:
 
         return power
 
+    def secret_fixed_base(self, base: Element) -> Power:
+        return _SecretPower(self, base)
+
     def encode(self, element: Element) -> str:
         return str(_number(element))
 
@@ -117,6 +128,32 @@ class Belenios2048:
         if gmpy2.powmod(number, _ORDER, _P) != 1:
             raise _refusal("not in the subgroup of order q")
         return cast(Element, number)
+
+
+class _SecretPower:
+    """Raises one base to secret exponents: by a table of the compiled core, where there is one."""
+
+    def __init__(self, group: Belenios2048, base: Element) -> None:
+        self._group, self._base = group, base
+
+    def __call__(self, exponent: int) -> Element:
+        if native.core is None:
+            return self._group.secret_power(self._base, exponent)
+        power = self._table.power(_of_four_limbs(exponent).to_bytes(_EXPONENT_BYTES, "little"))
+        return cast(Element, mpz.from_bytes(power, "little"))
+
+    @cached_property
+    def _table(self) -> FixedBase:
+        # Made at first use: programs of the other group need not pay for that of g.
+        assert native.core is not None  # noqa: S101 - whoever asks has seen it
+        return native.core.FixedBase(_number(self._base).to_bytes(_ELEMENT_BYTES, "little"))
+
+
+def _of_four_limbs(exponent: int) -> int:
+    """One in 2^63 that are drawn has fewer, as 0 has, which GMP doesn't take: with q, to which any element is 1, they
+    have four as well."""
+    reduced = exponent % _ORDER
+    return reduced + _ORDER * (reduced < _FOUR_LIMBS)
 
 
 def _window_table(base: mpz) -> list[list[mpz]]:

@@ -111,6 +111,9 @@ class Ed25519:
     def fixed_base(self, base: Element) -> Power:
         return lambda exponent: self.power(base, exponent)
 
+    def secret_fixed_base(self, base: Element) -> Power:
+        return lambda exponent: self.secret_power(base, exponent)
+
     def encode(self, element: Element) -> str:
         # The spec writes the 256-bit number; these bytes are its little-endian form.
         return _point(element)[::-1].hex()

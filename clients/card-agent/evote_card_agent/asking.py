@@ -43,9 +43,8 @@ def find_way_to_ask() -> str:
 class AskingProcess:
     """Asks through a module of this package that reads the question and writes the answer."""
 
-    def __init__(self, module: str, *, answer_within_s: float = _ANSWER_WITHIN_S) -> None:
+    def __init__(self, module: str) -> None:
         self._module = module
-        self._answer_within_s = answer_within_s
 
     async def ask(self, question: Question) -> Pins:
         """Both PINs, given with consent; refuses with ``cancelled`` or ``confirmation-timed-out`` otherwise."""
@@ -53,7 +52,7 @@ class AskingProcess:
             *_python(self._module), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         try:
-            async with asyncio.timeout(self._answer_within_s):
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
                 answer, _ = await process.communicate(write_question(question))
         except TimeoutError:
             raise Refused(reports.TIMED_OUT) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,6 +13,7 @@ from evote_jpki.emulator import EmulatedCard
 from evote_jpki.vpcd import Chip, InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon, why_no_pcscd
 from evote_local.stack.stack import Stack
+from evote_local.testbed import wait_until
 from evote_platform.clock import utc_now
 
 from .platforms import running_stack
@@ -71,9 +71,15 @@ def insert(pcscd: PcscDaemon) -> Callable[..., AbstractContextManager[InsertedCa
 
 
 def _wait_until_reader_shows(card: str, slot: int) -> None:
-    for _ in range(100):
+    said = ""
+
+    def shows() -> bool:
+        nonlocal said
         listed = subprocess.run(["opensc-tool", "--list-readers"], capture_output=True, text=True, check=False)
-        if any(line.split()[:2] == [str(slot), card] for line in listed.stdout.splitlines()):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"reader {slot} doesn't show {card}: {listed.stdout}{listed.stderr}")
+        said = listed.stdout + listed.stderr
+        return any(line.split()[:2] == [str(slot), card] for line in listed.stdout.splitlines())
+
+    try:
+        wait_until(shows)
+    except TimeoutError as error:
+        raise AssertionError(f"reader {slot} doesn't show {card}: {said}") from error

@@ -6,8 +6,8 @@ import json
 import re
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import yaml
 from evote_local.nodes.ports import LOOPBACK, free_port
 from evote_local.nodes.processes import ChildProcess
+from evote_local.testbed import wait_until
 
 from .test_alert_labels import BORNE
 
@@ -168,7 +169,7 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
         _fired("EvoteRosterEndsSoon", entry="person"),
         _fired("EvoteWatchdog"),
     ]
-    httpx.post(f"{alertmanager}/api/v2/alerts", json=[*held_back, *told]).raise_for_status()
+    httpx.post(f"{alertmanager}/api/v2/alerts", json=[*held_back, *told], timeout=50).raise_for_status()
     wanted = {
         "page": {
             ("EvoteServiceAbsent", "auth"),
@@ -188,12 +189,11 @@ def test_a_page_a_ticket_and_the_heartbeat_arrive_and_what_says_nothing_more_doe
         },
         "heartbeat": {("EvoteWatchdog", "")},
     }
-    end = time.monotonic() + _WITHIN_S
-    while desk.came != wanted and time.monotonic() < end:
-        time.sleep(0.1)
+    with suppress(TimeoutError):
+        wait_until(lambda: desk.came == wanted, within_s=_WITHIN_S)
     assert desk.came == wanted
     # Alertmanager itself knows them, and by what each is held back: none of them is only late.
-    known = httpx.get(f"{alertmanager}/api/v2/alerts").json()
+    known = httpx.get(f"{alertmanager}/api/v2/alerts", timeout=50).json()
     silent = [one["labels"] for one in known if one["status"]["inhibitedBy"]]
     assert sorted(silent, key=str) == sorted((one["labels"] for one in held_back), key=str)
     assert "docs/runbooks/alerts.md#evoteserviceabsent" in desk.runbooks

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from evote_local.testbed import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -27,25 +27,21 @@ def test_ctrl_c_in_the_middle_of_a_demo_leaves_nothing_running(stack_directory: 
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    _wait_until(lambda: any("evote_tally.main serve" in command for command in _descendants(demo.pid).values()), demo)
+
+    def all_are_started() -> bool:
+        assert demo.poll() is None, demo.communicate()[0].decode()
+        return any("evote_tally.main serve" in command for command in _descendants(demo.pid).values())
+
+    wait_until(all_are_started, within_s=300)
     started = _descendants(demo.pid)
     # A terminal sends the signal to its whole foreground group.
     os.killpg(demo.pid, signal.SIGINT)
-    output, _ = demo.communicate(timeout=60)
+    output, _ = demo.communicate(timeout=300)
     assert demo.returncode == 130, output.decode()
     assert len(started) >= 7  # PostgreSQL, Kafka and five service processes
-    assert [command for pid, command in started.items() if _command_of(pid) == command] == []
+    # What a service had started itself ends with it, a moment later.
+    wait_until(lambda: [command for pid, command in started.items() if _command_of(pid) == command] == [])
     assert list(scratch.iterdir()) == []
-
-
-def _wait_until(condition: object, demo: subprocess.Popen[bytes]) -> None:
-    assert callable(condition)
-    for _ in range(1800):
-        if condition():
-            return
-        assert demo.poll() is None, demo.communicate()[0].decode()
-        time.sleep(0.1)
-    raise AssertionError("the demo did not start within three minutes")
 
 
 def _descendants(ancestor: int) -> dict[int, str]:

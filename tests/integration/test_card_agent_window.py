@@ -21,6 +21,7 @@ from evote_auth.api.models import ReleaseRequest
 from evote_card_agent.questions import CANCELLED, Question
 from evote_jpki.emulator import EmulatedCard
 from evote_local.nodes.ports import free_port
+from evote_local.testbed import wait_until
 
 from .conftest import UUID, new_texts
 
@@ -48,7 +49,7 @@ def display() -> Iterator[dict[str, str]]:
     with os.fdopen(read) as chosen:
         yield {**os.environ, "DISPLAY": f":{chosen.readline().strip()}"}
     server.terminate()
-    server.wait(10)
+    server.wait(50)
 
 
 def open_window(display: dict[str, str], question: Question) -> subprocess.Popen[str]:
@@ -143,10 +144,7 @@ def test_a_desktop_opens_the_paired_page_and_signs_through_the_window(
             "BROWSER": str(browser),
         }
         agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        for _ in range(200):
-            if opened.exists():
-                break
-            time.sleep(0.05)
+        wait_until(opened.exists)
         paired = re.fullmatch(rf"{origin}#card-agent={port}\.([\w-]{{43}})", opened.read_text())
         assert paired is not None
         texts = new_texts()
@@ -155,7 +153,7 @@ def test_a_desktop_opens_the_paired_page_and_signs_through_the_window(
             f"http://127.0.0.1:{port}/v1/signatures",
             json={"challenge": texts.challenge, "release_statement": texts.statement},
             headers={"Origin": origin, "Authorization": f"Bearer {paired[1]}"},
-            timeout=30,
+            timeout=100,
         )
         wait_for_window(display)
         type_into(display, "1234")
@@ -164,7 +162,7 @@ def test_a_desktop_opens_the_paired_page_and_signs_through_the_window(
         do(display, "key", "Return")
         response = answer.result()
         agent.terminate()
-        agent.wait(10)
+        agent.wait(50)
     assert response.status_code == 200, response.text
     assert (
         ReleaseRequest.model_validate({**response.json(), "device_request": "the page's"}).challenge_id

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import ssl
@@ -18,7 +17,8 @@ import httpx
 import pytest
 from evote_local.nodes.collector import CONFIG, PROGRAM, Collector
 from evote_local.nodes.otlp import Exported, OtlpReceiver
-from evote_local.testbed import eventually
+from evote_local.testbed import wait_until
+from evote_platform import tracing
 from evote_platform.tracing import ALLOWED_ATTRIBUTES, announced, asking, following, span, traces
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
@@ -31,6 +31,7 @@ from prometheus_client import CollectorRegistry
 from ..collected import as_passed, whole
 
 PIPELINES = ("auth", "ballot")
+_WITHIN_S = 50
 SECRET = "secret of a voter"
 # As a client that is instrumented would tell of itself, and whoever wants to be found again behind the Collector.
 FROM_OUTSIDE = {
@@ -75,6 +76,8 @@ def test_what_a_service_exports_passes_whole(
     for general in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         # A machine's own list would go before it.
         monkeypatch.delenv(general, raising=False)
+    # In one export, also where this thread stands still between two spans.
+    monkeypatch.setattr(tracing, "_LONGEST_WAIT_S", 60.0)
     _export(auth.endpoint)
     mine = {one.name: one for exported in _arrived(behind, "auth", _names_its_last_span) for one in _spans(exported)}
     assert mine.keys() >= {"count", "ask witness", "publish elections", "process elections"}
@@ -89,7 +92,7 @@ def test_what_a_service_exports_passes_whole(
     assert {pair.key for one in _spans(straight) for pair in one.attributes} <= ALLOWED_ATTRIBUTES
     before = len(_of(behind, "auth"))
     assert post(auth, straight.body).status_code == 200
-    until(lambda: len(_of(behind, "auth")) > before)
+    wait_until(lambda: len(_of(behind, "auth")) > before)
     passed = _of(behind, "auth")[before].request
     assert whole(passed) == whole(as_passed(straight.request))
 
@@ -117,7 +120,7 @@ def test_whatever_else_otlp_can_carry_does_not_arrive(kind: str, auth: Collector
     unknown = b"\x9a\x06" + bytes([len(SECRET)]) + SECRET.encode()
     body = said + unknown if kind.endswith("protobuf") else _as_json(forged)
     assert post(auth, body, kind).status_code == 200
-    until(lambda: len(_of(behind, "auth")) > before)
+    wait_until(lambda: len(_of(behind, "auth")) > before)
     (arrived,) = _of(behind, "auth")[before:]
 
     span = Span(
@@ -184,12 +187,13 @@ def test_spans_that_were_sent_to_the_other_pipeline_are_not_where_its_spans_are_
 def test_a_collector_takes_traces_alone_and_over_tls_alone(auth: Collector) -> None:
     context = ssl.create_default_context(cafile=str(auth.certificate))
     origin = auth.endpoint.removesuffix("/v1/traces")
-    with httpx.Client(verify=context) as client:
+    with httpx.Client(verify=context, timeout=_WITHIN_S) as client:
         for other in ("logs", "metrics", "v1development/profiles"):
             assert client.post(f"{origin}/v1/{other}", content=b"").status_code == 404
-    assert httpx.post(auth.endpoint.replace("https", "http"), content=b"").status_code == 400
+    plainly = httpx.post(auth.endpoint.replace("https", "http"), content=b"", timeout=_WITHIN_S)
+    assert plainly.status_code == 400
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with httpx.Client(verify=context) as client, pytest.raises(httpx.ConnectError):
+    with httpx.Client(verify=context, timeout=_WITHIN_S) as client, pytest.raises(httpx.ConnectError):
         client.post(auth.endpoint, content=b"")
 
 
@@ -204,7 +208,8 @@ def test_a_collector_that_would_take_nothing_says_what_is_missing(services: str)
 
 
 def post(collector: Collector, body: bytes, kind: str = "application/x-protobuf") -> httpx.Response:
-    with httpx.Client(verify=ssl.create_default_context(cafile=str(collector.certificate))) as client:
+    context = ssl.create_default_context(cafile=str(collector.certificate))
+    with httpx.Client(verify=context, timeout=_WITHIN_S) as client:
         return client.post(collector.endpoint, content=body, headers={"Content-Type": kind, **FROM_OUTSIDE})
 
 
@@ -227,15 +232,8 @@ def _of(behind: OtlpReceiver, pipeline: str) -> list[Exported]:
     return [exported for exported in list(behind.exported) if exported.pipeline == pipeline]
 
 
-def until(holds: Callable[[], bool]) -> None:
-    async def held() -> bool:
-        return holds()
-
-    asyncio.run(eventually(held))
-
-
 def _arrived(behind: OtlpReceiver, pipeline: str, which: Callable[[Exported], bool]) -> list[Exported]:
-    until(lambda: any(which(exported) for exported in _of(behind, pipeline)))
+    wait_until(lambda: any(which(exported) for exported in _of(behind, pipeline)))
     return [exported for exported in _of(behind, pipeline) if which(exported)]
 
 

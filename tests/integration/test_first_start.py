@@ -57,7 +57,7 @@ def ballot(server: PostgresServer, kafka_node: KafkaNode, kafka: KafkaSettings, 
 
 @pytest.fixture
 async def client(ballot: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=ballot.url) as client:
+    async with httpx.AsyncClient(base_url=ballot.url, timeout=60) as client:
         yield client
 
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -22,6 +21,7 @@ from evote_jpki.cardfile import load_card, save_card
 from evote_jpki.emulator import EmulatedCard, KeySlot
 from evote_jpki.vpcd import Chip, InsertedCard
 from evote_local.nodes.pcsc import PcscDaemon
+from evote_local.testbed import wait_until
 
 pytestmark = pytest.mark.pcsc
 
@@ -256,10 +256,3 @@ def test_four_cards_in_four_readers_sign_at_the_same_time(
         for number, card in enumerate(cards):
             slots.enter_context(insert(card, number))
         list(pool.map(sign_twice, range(4)))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

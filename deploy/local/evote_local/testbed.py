@@ -7,13 +7,15 @@ import gc
 import hashlib
 import secrets
 import shutil
+import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import httpx
 from evote_belenios.ballots import tracker_of
@@ -28,6 +30,7 @@ from fastapi import FastAPI
 _WITHIN_S, _SLOWLY_WITHIN_S = 50, 300
 """Below pytest's own limits for a test and for a slow one, so that the failure shows what was waited for."""
 _POLL_S = 0.02
+_LENGTHENED_S = 40.0
 
 _MEMORY, _MEMORY_NEEDED = Path("/dev/shm"), 4 << 30  # noqa: S108 - whoever asks makes a folder of an unguessable name
 
@@ -101,9 +104,30 @@ async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 
             await asyncio.sleep(_POLL_S)
 
 
+def wait_until(holds: Callable[[], bool], *, within_s: float = _WITHIN_S) -> None:
+    """As ``eventually``, where no event loop runs."""
+    until = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > until:
+            raise TimeoutError(f"not within {within_s:g} s")
+        time.sleep(_POLL_S)
+
+
 async def patiently(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait as ``eventually`` does, in a test that is marked as slow: several programs start, stop or catch up in it."""
     await eventually(holds, within_s=_SLOWLY_WITHIN_S)
+
+
+@contextmanager
+def lengthened(*limits: str) -> Iterator[ExitStack]:
+    """Constants that limit a wait, by module and name, long enough for a busy machine; until what is given is closed.
+
+    What happens when such a limit is over is shown by tests that make it short.
+    """
+    with ExitStack() as stack:
+        for limit in limits:
+            stack.enter_context(patch(limit, _LENGTHENED_S))
+        yield stack
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 
 def rpc(node: AnvilNode, method: str, *params: Any) -> Any:
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    return httpx.post(node.rpc_url, json=body).json()["result"]
+    return httpx.post(node.rpc_url, json=body, timeout=50).json()["result"]
 
 
 def test_a_stopped_node_comes_back_with_its_chain(anvil: AnvilNode) -> None:

@@ -37,7 +37,7 @@ class Served:
 
     def openssl(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=30
+            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=50
         )
         return done.stdout + done.stderr
 
@@ -63,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         command += ["--responder", str(folder / f"{kind}-responder.pem")]
     process = ChildProcess("test-authority", command, log_path=folder / "log")
     try:
-        process.wait_until(lambda: is_listening(port), timeout_s=30)
+        process.wait_until(lambda: is_listening(port), timeout_s=50)
         yield Served(folder, f"http://{LOOPBACK}:{port}", authority, process)
     finally:
         process.kill()

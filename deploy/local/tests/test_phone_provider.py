@@ -61,7 +61,7 @@ async def test_a_person_chooses_a_card_and_auths_client_gets_its_signature_for_t
     save_card(card, standing.cards / "hanako.card")
     standing.start()
     try:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=50) as http:
             provider = PhoneProvider(http, settings, utc_now)
             visit = PhoneVisit("0" * 32, secrets.token_urlsafe(32), await provider.begin("a statement"))
             address = f"{provider.authorization_url(visit, 'a challenge')}&state=kept"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Thread
 
@@ -19,11 +18,12 @@ from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.ports import free_port, is_listening
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.processes import ChildProcess, ProcessFailed
+from evote_local.testbed import wait_until
 
 
 def test_a_child_is_stopped_by_its_id_with_its_whole_group(tmp_path: Path) -> None:
     child = ChildProcess("sleeper", ["sh", "-c", "sleep 100 & echo $!; wait"], log_path=tmp_path / "log")
-    child.wait_until(lambda: (tmp_path / "log").read_text().endswith("\n"), timeout_s=10)
+    child.wait_until(lambda: (tmp_path / "log").read_text().endswith("\n"), timeout_s=50)
     grandchild = int((tmp_path / "log").read_text())
     child.kill()
     assert child.exit_code == -signal.SIGKILL
@@ -33,14 +33,14 @@ def test_a_child_is_stopped_by_its_id_with_its_whole_group(tmp_path: Path) -> No
 def test_a_child_that_ignores_the_signal_is_killed_after_the_timeout(tmp_path: Path) -> None:
     script = "trap '' TERM; echo ready; while true; do sleep 0.1; done"
     child = ChildProcess("stubborn", ["sh", "-c", script], log_path=tmp_path / "log")
-    child.wait_until(lambda: "ready" in (tmp_path / "log").read_text(), timeout_s=10)
+    child.wait_until(lambda: "ready" in (tmp_path / "log").read_text(), timeout_s=50)
     assert child.stop(timeout_s=0.3) == -signal.SIGKILL
 
 
 def test_a_child_that_ends_too_early_is_reported_with_its_log(tmp_path: Path) -> None:
     child = ChildProcess("broken", ["sh", "-c", "echo no luck; exit 3"], log_path=tmp_path / "log")
     with pytest.raises(ProcessFailed) as failure:
-        child.wait_until(lambda: False, timeout_s=10)
+        child.wait_until(lambda: False, timeout_s=50)
     assert "status 3" in failure.value.reason
     assert failure.value.log_tail == "no luck"
 
@@ -69,7 +69,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
     asking.start()
     asking.join()
     said = len(log.read_text())
-    children[0].wait_until(lambda: len(log.read_text()) > said + 20, timeout_s=10)
+    children[0].wait_until(lambda: len(log.read_text()) > said + 20, timeout_s=50)
     children[0].kill()
 
 
@@ -139,12 +139,11 @@ def test_a_database_name_can_not_carry_options(stack_directory: Path) -> None:
 
 def _wait_until_gone(pid: int) -> None:
     """Returns once the process has ended (a zombie counts as ended)."""
-    for _ in range(600):
-        stat = Path(f"/proc/{pid}/stat")
+
+    def gone() -> bool:
         try:
-            if stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                return
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
         except FileNotFoundError:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"process {pid} is still there")
+            return True
+
+    wait_until(gone)

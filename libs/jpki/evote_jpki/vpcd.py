@@ -18,7 +18,7 @@ ATR = bytes.fromhex("3B800181")
 """Answer to reset of a card without historical bytes, T=1."""
 
 _POWER_OFF, _POWER_ON, _RESET, _GET_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
-_CONNECT_WITHIN_S = 10.0
+_CONNECT_WITHIN_S = 60.0
 _RETRY_S = 0.05
 
 

@@ -297,7 +297,7 @@ class Judged:
 
     def openssl(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=30
+            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=50
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr

@@ -61,7 +61,7 @@ class AnvilNode:
         """The node's process id while it runs."""
         return self._process.pid if self._process is not None and self._process.running else None
 
-    def start(self, *, timeout_s: float = 30) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start the node over what it wrote last and wait until it answers."""
         if self.pid is not None:
             return
@@ -99,7 +99,7 @@ class AnvilNode:
 
     def _ask(self, method: str, *params: str) -> httpx.Response:
         question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return httpx.post(self.rpc_url, json=question, timeout=2)
+        return httpx.post(self.rpc_url, json=question, timeout=60)
 
 
 def _binary() -> Path:

@@ -85,7 +85,7 @@ class PcscDaemon(Running):
             ],
             log_path=self.log_path,
         )
-        self._process.wait_until(self._socket.exists, timeout_s=20)
+        self._process.wait_until(self._socket.exists, timeout_s=60)
 
     def stop(self) -> None:
         """Stop the daemon; inserted cards find their reader gone."""

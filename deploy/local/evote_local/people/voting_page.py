@@ -34,7 +34,7 @@ class Desk(Protocol):
 def open_browser(*switches: str) -> Iterator[Browser]:
     """One Chromium, without a window; each of its contexts is a resident's own. ``switches`` are Chromium's own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches, timeout=_WITHIN_MS)
         yield browser
         browser.close()
 
@@ -51,6 +51,7 @@ def hold_before_camera(browser: Browser, shown: bytes, folder: Path) -> Iterator
     film.write_bytes(_film(shown))
     other = browser.browser_type.launch(
         executable_path=CHROMIUM,
+        timeout=_WITHIN_MS,
         args=[
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",

@@ -19,7 +19,7 @@ from ..people.voters import SIGNATURE_PASSWORD, USER_PIN, VoterRefused, open_cli
 from ..stack.card_desk import CardDesk
 
 READERS = 4
-_READY_WITHIN_S = 10.0
+_READY_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.05
 # pcscd looks every 0.4 s whether a card is there; one that is changed faster than that it takes for the same card.
 _CHANGE_S = 0.6

@@ -27,8 +27,9 @@ PAGE = "https://vote.tsukuba.example"
 """The page that agents here serve, where no other is named; their residents need no browser to speak for it."""
 
 _PAIRED = re.compile(r"#card-agent=(\d+)\.([\w-]+)\s")
-_START_WITHIN_S = 30.0
+_START_WITHIN_S = 60.0
 _ANSWER_WITHIN_S = 60.0
+_END_WITHIN_S = 50.0
 
 
 class ScreenDiffers(Exception):
@@ -134,7 +135,7 @@ class CardDesk:
             with contextlib.suppress(OSError):
                 os.write(self._terminal, b"\x03")
             try:
-                self.process.wait(10)
+                self.process.wait(_END_WITHIN_S)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)  # with whatever asks for it
         status = self.process.wait()

@@ -168,7 +168,7 @@ class Front(Running):
             [str(NGINX), "-p", str(self._directory), "-c", str(main), "-e", "stderr"],
             log_path=self._directory / "nginx.log",
         )
-        self._process.wait_until(lambda: is_listening(self._port), timeout_s=30)
+        self._process.wait_until(lambda: is_listening(self._port), timeout_s=60)
 
     def stop(self) -> None:
         """Stop nginx, if it runs; safe to repeat."""

@@ -325,7 +325,7 @@ class Stack(Running):
         self._authority_server = ChildProcess(
             "test-authority", command, log_path=self.directory / "logs" / "test-authority.log"
         )
-        self._authority_server.wait_until(lambda: is_listening(self._authority_port), timeout_s=30)
+        self._authority_server.wait_until(lambda: is_listening(self._authority_port), timeout_s=60)
 
     def _define_services(self) -> list[Service]:
         keys = self.identities

@@ -49,7 +49,7 @@ class LocalWitness:
         """What it wrote to its output."""
         return self.directory / "witness.log"
 
-    def start(self, *, timeout_s: float = 30) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start it and wait until it takes connections."""
         command = [*self._program("serve"), "--log", self._log.text, "--host", self._host, "--port", str(self.port)]
         self._process = ChildProcess(self.name, command, log_path=self.log_path)

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +20,7 @@ from evote_local.nodes.anvil import AnvilNode
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.nodes.postgres import PostgresServer
 from evote_local.nodes.softhsm import SoftToken
-from evote_local.testbed import scratch
+from evote_local.testbed import lengthened, scratch
 from evote_platform.database import migrate
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
@@ -38,6 +39,13 @@ SLOW_TEST_S, STACK_TEST_S = 600, 120
 
 The others' limit is in pyproject.toml.
 """
+
+_LIMITS = (
+    "evote_eventlog.producer.PUBLISH_TIMEOUT_S",
+    "evote_eventlog.transactional.PUBLISH_TIMEOUT_S",
+    "evote_eventlog.reading._LOOKED_WITHIN_S",
+    "evote_platform.reads.ACQUIRE_WITHIN_S",
+)
 
 TEST_PARTITIONS = {**DEFAULT_PARTITIONS, Topic.BALLOTS: 3, Topic.IDENTITY: 3}
 
@@ -113,7 +121,22 @@ def postgres_server(stack_directory: Path) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-async def kafka(kafka_node: KafkaNode) -> AsyncIterator[KafkaSettings]:
+def patience() -> Iterator[ExitStack]:
+    """After seconds without an answer of Kafka or PostgreSQL a service tells its client to come again. A busy machine
+    stops them for as long: whoever uses those of the run waits for them.
+    """
+    with lengthened(*_LIMITS) as limits:
+        yield limits
+
+
+@pytest.fixture
+def as_deployed(patience: ExitStack) -> None:
+    """For tests of those limits: they are the services' own."""
+    patience.close()
+
+
+@pytest.fixture
+async def kafka(kafka_node: KafkaNode, patience: ExitStack) -> AsyncIterator[KafkaSettings]:
     """Fresh topics of this test alone, under a random prefix; gone after it, as each client would list them all."""
     settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")
     await create_topics(settings, TEST_PARTITIONS)
@@ -142,7 +165,7 @@ def migrated_template(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+def database_url(postgres_server: PostgresServer, migrated_template: str, patience: ExitStack) -> Iterator[str]:
     """A fresh database of this test alone, with every service's empty tables."""
     name = f"test_{secrets.token_hex(6)}"
     yield postgres_server.create_database(name, template=migrated_template)

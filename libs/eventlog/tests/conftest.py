@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def broker(tmp_path: Path) -> Iterator[KafkaNode]:
 
 
 @pytest.fixture
-async def broker_settings(broker: KafkaNode) -> KafkaSettings:
+async def broker_settings(broker: KafkaNode, patience: ExitStack) -> KafkaSettings:
     settings = KafkaSettings(broker.bootstrap_servers)
     await create_topics(settings, {topic: 2 if topic is Topic.BALLOTS else 1 for topic in Topic})
     return settings

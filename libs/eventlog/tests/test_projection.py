@@ -176,15 +176,17 @@ async def test_a_rest_keeps_nobody_from_hearing_how_far_the_tables_are(
         return fetch_from(*arguments, **options)
 
     monkeypatch.setattr(consumers, "fetch_from", ask)
+    # The client's own patience with a broker would end, after ten seconds, what is not to last at all.
+    options = consumers.consumer_options
+    patient = {"request_timeout_ms": 3_600_000}
+    monkeypatch.setattr(consumers, "consumer_options", lambda kafka: {**options(kafka), **patient})
     runner = new_runner(kafka, pool, producer, round_s=3600.0, awaited=[Topic.ELECTIONS])
     running = asyncio.create_task(runner.run())
     try:
         await producer.publish(new_ballot(0))
         async with asyncio.timeout(60):
             await resting.wait()
-        async with asyncio.timeout(8):  # less than the client's own patience with a broker
-            while not await runner.caught_up():
-                pass
+        await eventually(runner.caught_up)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -709,8 +711,12 @@ async def test_the_projection_goes_on_when_kafka_was_killed(
         await eventually(runner.caught_up)
     await producer.stop()
     assert await rows(pool) == positions(written)
-    # Nothing of the consumers that were given up is still trying to reach Kafka.
-    assert asyncio.all_tasks() <= before
+
+    async def nothing_is_left() -> bool:
+        return asyncio.all_tasks() <= before
+
+    # Of the consumers that were given up, which would try to reach Kafka for ever.
+    await eventually(nothing_is_left)
 
 
 async def test_poison_found_while_the_dead_letters_are_away_waits_for_them(

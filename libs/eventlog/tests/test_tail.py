@@ -153,7 +153,7 @@ def leaders(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_several_leaders_have_comes_with_the_same_fetch(
     kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_OTHERS_S", 2.0)  # however slow the machine is
+    monkeypatch.setattr(reading, "_OTHERS_S", 40.0)  # however slow the machine is
     async with aclosing(EventTail(kafka, [Topic.BALLOTS], round_s=0.1).fetches("earliest")) as fetches:
         for _ in range(3):
             written = [await producer.publish(new_ballot(number), partition=number % 3) for number in range(30)]
@@ -448,6 +448,7 @@ async def test_a_leader_that_stands_still_holds_nobody_up_for_long(
     assert sorted(seen, key=_position) == written[1:]
 
 
+@pytest.mark.usefixtures("as_deployed")
 async def test_a_connection_that_died_without_a_word_is_given_up(
     kafka: KafkaSettings, producer: EventProducer, new_ballot: NewBallot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -491,7 +492,7 @@ async def test_a_connection_that_died_without_a_word_is_given_up(
             dead.set()
             second = await producer.publish(new_ballot(1), partition=0)
             await eventually(lambda: _shows(look, second))
-        assert connections == 3
+        assert connections >= 3, "and one more for each look that a busy machine had given up"
 
 
 async def _shows(look: Look, record: Record) -> bool:

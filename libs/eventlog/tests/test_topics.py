@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +42,7 @@ async def test_topics_as_they_are_created_are_without_fault(kafka: KafkaSettings
     assert await topic_faults(kafka, list(Topic)) == {}
 
 
-async def test_each_leader_answers_once_the_topics_are_made(kafka_node: KafkaNode) -> None:
+async def test_each_leader_answers_once_the_topics_are_made(kafka_node: KafkaNode, patience: ExitStack) -> None:
     """Metadata name a leader before it knows of that itself: who goes by them alone comes too early."""
     for _ in range(5):
         settings = KafkaSettings(kafka_node.bootstrap_servers, f"test-{secrets.token_hex(6)}.")

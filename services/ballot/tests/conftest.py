@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -46,7 +46,7 @@ from evote_eventlog.tail import EventTail
 from evote_eventlog.topics import create_topics
 from evote_local.nodes.kafka import KafkaNode
 from evote_local.people.staff import Staff, StaffSignature
-from evote_local.testbed import MovableClock, eventually, running_app
+from evote_local.testbed import MovableClock, eventually, lengthened, running_app
 from evote_platform.clock import rfc3339
 from evote_platform.settings import Environment
 
@@ -273,6 +273,22 @@ def ballot_settings(kafka: KafkaSettings, database_url: str, tmp_path: Path) -> 
         credential_ballots_per_minute=20,
         address_requests_per_minute=100_000,
     )
+
+
+@pytest.fixture(autouse=True)
+def own_patience() -> Iterator[ExitStack]:
+    """What a replica is slow with itself, no voter waits for either; and a busy machine makes it as slow."""
+    with lengthened(
+        "evote_ballot.intake._CHECKED_WITHIN_S",
+        "evote_ballot.readback._LOOKED_WITHIN_S",
+        "evote_ballot.readback._READ_BACK_WITHIN_S",
+    ) as limits:
+        yield limits
+
+
+@pytest.fixture
+def as_deployed(as_deployed: None, own_patience: ExitStack) -> None:
+    own_patience.close()
 
 
 @asynccontextmanager

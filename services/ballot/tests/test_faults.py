@@ -116,6 +116,7 @@ async def test_the_reader_goes_on_when_the_tables_were_away(kafka, monkeypatch) 
     reading.cancel()
 
 
+@pytest.mark.usefixtures("as_deployed")
 async def test_while_the_log_is_not_read_nobody_is_told_closed_of_a_ballot_that_counts(
     kafka_of_its_own, ballot_settings_for, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -582,6 +582,7 @@ async def test_two_ballots_of_one_credential_get_one_order_on_both_replicas(two_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("as_deployed")
 async def test_without_kafka_the_answer_is_503_and_it_heals_by_itself(
     kafka_of_its_own, ballot_settings_for, clock, polling_place_of
 ) -> None:

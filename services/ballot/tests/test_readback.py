@@ -68,7 +68,6 @@ class Reading:
 @pytest.fixture
 async def reading_back(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reading]:
     monkeypatch.setattr(readback, "_UNASKED_S", 3600.0)
-    monkeypatch.setattr(readback, "_READ_BACK_WITHIN_S", 60.0)  # on a busy machine, too
 
     async def from_the_beginning() -> dict[object, int]:
         return {}

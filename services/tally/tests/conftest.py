@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,7 @@ from evote_eventlog.releases import NEWEST_RELEASE
 from evote_eventlog.tail import EventTail
 from evote_local.people.rehearsal import Rehearsal, Said
 from evote_local.people.staff import Staff
-from evote_local.testbed import MovableClock, accepted, eventually, running_app
+from evote_local.testbed import MovableClock, accepted, eventually, lengthened, running_app
 from evote_platform.clock import Clock, rfc3339, utc_now
 from evote_platform.settings import Environment
 from evote_tally.main import PROGRAM
@@ -283,6 +283,13 @@ def draft_body() -> dict[str, object]:
         "closes_at": rfc3339(now + timedelta(hours=1)),
         "threshold": 2,
     }
+
+
+@pytest.fixture(autouse=True)
+def own_patience() -> Iterator[None]:
+    """Who commands is told to come again when the tables are late; on a busy machine they are."""
+    with lengthened("evote_tally.commands.PROJECTED_WITHIN_S", "evote_tally.probes.TIMEOUT_S"):
+        yield
 
 
 @asynccontextmanager

@@ -51,14 +51,14 @@ def witness(litewitness: Path, tmp_path: Path, key: SigningKey) -> Iterator[Poli
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private)], check=True)
     fingerprint = subprocess.run(["ssh-keygen", "-lf", str(private)], capture_output=True, text=True, check=True)
     agent = ChildProcess("ssh-agent", ["ssh-agent", "-D", "-a", str(agent_socket)], log_path=tmp_path / "agent.log")
-    agent.wait_until(agent_socket.exists, timeout_s=30)
+    agent.wait_until(agent_socket.exists, timeout_s=50)
     environment = {**os.environ, "SSH_AUTH_SOCK": str(agent_socket)}
     subprocess.run(["ssh-add", "-q", str(private)], env=environment, check=True)
     command = [str(litewitness), "-name", NAME, "-db", str(database), "-ssh-agent", str(agent_socket)]
     command += ["-key", fingerprint.stdout.split()[1], "-listen", f"{LOOPBACK}:{port}"]
     process = ChildProcess("litewitness", command, log_path=tmp_path / "litewitness.log")
     try:
-        process.wait_until(lambda: is_listening(port), timeout_s=30)
+        process.wait_until(lambda: is_listening(port), timeout_s=50)
         with sqlite3.connect(database) as connection:  # what its witnessctl does
             empty = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
             connection.execute("INSERT INTO log VALUES (?, 0, ?)", (key.verifier.name, empty))

@@ -21,7 +21,7 @@ from evote_ledger_anchor.witness_client import Backoff
 from evote_ledger_anchor.witnessing import Witnessing
 from evote_local.nodes.ports import LOOPBACK
 from evote_local.stack.witnesses import LocalWitness, define_witnesses, majority_policy
-from evote_local.testbed import eventually
+from evote_local.testbed import eventually, lengthened
 from evote_platform.clock import utc_now
 from evote_platform.settings import Environment
 from evote_tlog.checkpoint import Checkpoint, SigningKey, parse_note
@@ -123,8 +123,10 @@ def witnesses(tmp_path: Path, key: SigningKey) -> Iterator[list[LocalWitness]]:
 
 
 @pytest.fixture
-def policy(witnesses: list[LocalWitness], key: SigningKey) -> Policy:
-    return parse_policy(majority_policy(witnesses, key.verifier))
+def policy(witnesses: list[LocalWitness], key: SigningKey) -> Iterator[Policy]:
+    """Of witnesses that answer: on a busy machine the last of them takes longer than a log would wait for it."""
+    with lengthened("evote_ledger_anchor.witnessing.GRACE_S", "evote_ledger_anchor.witness_client.ANSWER_TIMEOUT_S"):
+        yield parse_policy(majority_policy(witnesses, key.verifier))
 
 
 async def test_a_checkpoint_counts_when_the_witnesses_have_cosigned_it(
@@ -176,7 +178,7 @@ async def test_a_quorum_is_enough_while_a_witness_is_down(
         await log.append([events.ballot(1)])
         await eventually(asking.counts)
         assert await asking.cosigned_by() == {"witness-1", "witness-3"}
-        assert asking.outcomes("witness-2", "unreachable") == 1
+        await eventually(asking.saw("witness-2", "unreachable"))
         for number in range(2, 6):
             await log.append([events.ballot(number)])
             await eventually(asking.counts)
@@ -355,7 +357,7 @@ async def test_two_histories_of_the_log_never_count_both(
 ) -> None:
     """Whoever has the log's key shows another history to two witnesses first: the public one then gets no quorum."""
     secret = key.sign(Checkpoint(key.verifier.name, 1, bytes(32)))
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=50) as http:
         for witness in witnesses[:2]:
             body = format_add_checkpoint(AddCheckpoint(0, (), secret))
             assert (await http.post(f"{witness.url}/add-checkpoint", content=body)).status_code == 200

@@ -39,7 +39,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
     command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
     server = ChildProcess("nginx", command, log_path=tmp_path / "nginx.log")
     try:
-        server.wait_until(lambda: is_listening(int(metrics.rpartition(":")[2])), timeout_s=30)
+        server.wait_until(lambda: is_listening(int(metrics.rpartition(":")[2])), timeout_s=50)
         yield request.param, f"http://{public}", f"http://{metrics}"
     finally:
         server.stop()
@@ -47,7 +47,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 
 def test_a_front_tells_prometheus_that_it_is_there_and_nobody_else(front: tuple[str, str, str]) -> None:
     folder, public, metrics = front
-    told = httpx.get(f"{metrics}/metrics")
+    told = httpx.get(f"{metrics}/metrics", timeout=50)
     assert told.headers["content-type"] == "text/plain; version=0.0.4"
     (family,) = text_string_to_metric_families(told.text)
     ((name, labels, value, *_),) = family.samples
@@ -57,5 +57,5 @@ def test_a_front_tells_prometheus_that_it_is_there_and_nobody_else(front: tuple[
         *({"service": service, "version": "9.8.7"}, 1),
     )
     # The public's port has nothing of it, and Prometheus' none of the pages.
-    assert httpx.get(public).status_code == 200
-    assert [httpx.get(f"{place}").status_code for place in (f"{public}/metrics", metrics)] == [404, 404]
+    assert httpx.get(public, timeout=50).status_code == 200
+    assert [httpx.get(place, timeout=50).status_code for place in (f"{public}/metrics", metrics)] == [404, 404]

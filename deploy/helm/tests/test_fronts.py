@@ -173,15 +173,15 @@ def test_nginx_listens_for_pages_and_metrics_where_the_services_listen(listens: 
     command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
     server = ChildProcess("nginx", command, log_path=tmp_path / "nginx.log")
     try:
-        server.wait_until(lambda: is_listening(ports[8081]), timeout_s=30)
+        server.wait_until(lambda: is_listening(ports[8081]), timeout_s=50)
         for address in (LOOPBACK, "[::1]"):
             asked = [f"http://{address}:{ports[8080]}/", f"http://{address}:{ports[8081]}/metrics"]
             if address == LOOPBACK or listens == "::":
-                assert [httpx.get(url).status_code for url in asked] == [200, 200]
+                assert [httpx.get(url, timeout=50).status_code for url in asked] == [200, 200]
                 continue
             for url in asked:
                 with pytest.raises(httpx.ConnectError):
-                    httpx.get(url)
+                    httpx.get(url, timeout=50)
     finally:
         server.stop()
     # Where the kernel has no IPv6 it starts with nothing that would need it.

@@ -46,7 +46,7 @@ async def test_an_error_that_stops_the_service_ends_the_other_tasks_and_not_the_
     async with background_tasks(readiness, stopping=Unknown) as tasks:
         tasks.start("counting", counts())
         tasks.start("projection", reads())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             await ended.wait()
         assert readiness.failure is None
         assert readiness.stopped is not None

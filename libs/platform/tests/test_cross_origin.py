@@ -229,9 +229,9 @@ def with_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_a_service_lets_the_pages_read_that_its_setting_names(with_front: Running) -> None:
-    answer = httpx.get(f"{with_front.url}/address", headers={"Origin": BOARD})
+    answer = with_front.get("/address", headers={"Origin": BOARD})
     assert answer.json() == {"address": "127.0.0.1"} and shared_with(answer) == BOARD
-    assert shared_with(httpx.get(f"{with_front.url}/address", headers={"Origin": ELSEWHERE})) is None
+    assert shared_with(with_front.get("/address", headers={"Origin": ELSEWHERE})) is None
 
 
 def test_what_a_browser_adds_to_every_request_is_neither_logged_nor_answered(with_front: Running) -> None:
@@ -243,7 +243,7 @@ def test_what_a_browser_adds_to_every_request_is_neither_logged_nor_answered(wit
         "Cookie": "id=marked",
         "Sec-CH-UA": '"marked"',
     }
-    answer = httpx.get(f"{with_front.url}/address?marked", headers=added)
+    answer = with_front.get("/address?marked", headers=added)
     assert "set-cookie" not in answer.headers and "marked" not in answer.text + str(answer.headers)
     with_front.wait_for(lambda: answer.headers["x-request-id"] in with_front.log.read_text())
     log = with_front.log.read_text()

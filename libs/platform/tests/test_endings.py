@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -144,7 +143,7 @@ def test_a_replica_shows_what_it_holds_and_a_renewed_file_only_after_a_restart(t
         try:
             for path in (kafka, database):
                 path.write_bytes(certificate(NOW + 92 * DAY))
-            page = httpx.get(f"{replica.url}/metrics", headers=SCRAPER)
+            page = replica.get("/metrics", headers=SCRAPER)
             ends = shown(page.text, CERTIFICATES, "what")
         finally:
             replica.process.kill()

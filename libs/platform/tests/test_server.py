@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,11 @@ import httpx
 import pytest
 from evote_local.nodes.ports import free_port
 from evote_local.people.staff import Staff
+from evote_local.testbed import wait_until
 
 SERVICE = Path(__file__).with_name("example_service.py")
+WITHIN_S = 50
+"""httpx's own limit for an answer is five seconds."""
 
 
 class Running:
@@ -33,18 +35,23 @@ class Running:
         }
         with log.open("wb") as output:
             self.process = subprocess.Popen([sys.executable, SERVICE, "serve"], env=environment, stderr=output)
-        self.wait_for(lambda: httpx.get(f"{self.url}/livez").status_code == 200)
+        self.wait_for(lambda: self.get("/livez").status_code == 200)
+
+    def get(self, path: str, **request) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=WITHIN_S, **request)
 
     def wait_for(self, condition) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        def holds() -> bool:
             try:
-                if condition():
-                    return
+                return condition()
             except httpx.TransportError:
                 assert self.process.poll() is None, self.log.read_text()
-            time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+                return False
+
+        try:
+            wait_until(holds)
+        except TimeoutError as error:
+            raise AssertionError(self.log.read_text()) from error
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.9, 2001:db8::7"}
 def test_a_named_proxy_tells_the_clients_address_and_the_client_does_not(tmp_path: Path) -> None:
     behind = Running(free_port(), tmp_path / "log", trusted_proxies="10.0.0.0/8,127.0.0.1")
     try:
-        told = httpx.get(f"{behind.url}/address", headers=FORWARDED).json()
+        told = behind.get("/address", headers=FORWARDED).json()
         assert told == {"address": "2001:db8::7"}, "what the proxy added; the rest is the client's"
     finally:
         behind.process.kill()
@@ -69,20 +76,20 @@ def test_a_named_proxy_tells_the_clients_address_and_the_client_does_not(tmp_pat
 
 
 def test_where_no_proxy_is_named_nobody_tells_another_address(running: Running) -> None:
-    assert httpx.get(f"{running.url}/address", headers=FORWARDED).json() == {"address": "127.0.0.1"}
+    assert running.get("/address", headers=FORWARDED).json() == {"address": "127.0.0.1"}
 
 
 def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> None:
     answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/slow", timeout=30).text))
-    stream = threading.Thread(target=lambda: answers.append(httpx.get(f"{running.url}/events", timeout=30).text))
+    slow = threading.Thread(target=lambda: answers.append(running.get("/slow").text))
+    stream = threading.Thread(target=lambda: answers.append(running.get("/events").text))
     slow.start()
     stream.start()
     running.wait_for(lambda: all(f"{what}-began" in running.log.read_text() for what in ("slow", "events")))
     running.process.send_signal(signal.SIGTERM)
-    slow.join(30)
-    stream.join(30)
-    assert running.process.wait(30) == 0
+    slow.join(WITHIN_S)
+    stream.join(WITHIN_S)
+    assert running.process.wait(WITHIN_S) == 0
     assert sorted(answers) == ["event: hello\n\nevent: bye\n\n", '{"finished":true}']
     assert "lifespan-closed" in running.log.read_text()
 
@@ -90,13 +97,13 @@ def test_sigterm_finishes_what_was_begun_and_exits_with_0(running: Running) -> N
 def test_on_sigterm_a_replica_says_that_it_leaves_and_serves_on_until_everybody_knows(tmp_path: Path) -> None:
     leaving = Running(free_port(), tmp_path / "log", drain_delay_s="300")
     try:
-        assert httpx.get(f"{leaving.url}/readyz").status_code == 200
+        assert leaving.get("/readyz").status_code == 200
         leaving.process.send_signal(signal.SIGTERM)
-        leaving.wait_for(lambda: httpx.get(f"{leaving.url}/readyz").status_code == 503)
-        assert "draining" in httpx.get(f"{leaving.url}/readyz").json()["checks"]
-        assert httpx.get(f"{leaving.url}/address").status_code == 200, "on a new connection, too"
+        leaving.wait_for(lambda: leaving.get("/readyz").status_code == 503)
+        assert "draining" in leaving.get("/readyz").json()["checks"]
+        assert leaving.get("/address").status_code == 200, "on a new connection, too"
         leaving.process.send_signal(signal.SIGINT)  # whoever can't wait
-        assert leaving.process.wait(30) == 0
+        assert leaving.process.wait(WITHIN_S) == 0
     finally:
         leaving.process.kill()
         leaving.process.wait()
@@ -106,7 +113,7 @@ def test_the_drain_ends_by_itself_and_the_replica_leaves(tmp_path: Path) -> None
     leaving = Running(free_port(), tmp_path / "log", drain_delay_s="0.2", shutdown_timeout_s="1")
     try:
         leaving.process.send_signal(signal.SIGTERM)
-        assert leaving.process.wait(30) == 0
+        assert leaving.process.wait(WITHIN_S) == 0
         assert "lifespan-closed" in leaving.log.read_text()
     finally:
         leaving.process.kill()
@@ -114,8 +121,8 @@ def test_the_drain_ends_by_itself_and_the_replica_leaves(tmp_path: Path) -> None
 
 
 def test_a_background_task_that_dies_ends_the_service_with_1(running: Running) -> None:
-    httpx.post(f"{running.url}/crash")
-    assert running.process.wait(30) == 1
+    httpx.post(f"{running.url}/crash", timeout=WITHIN_S)
+    assert running.process.wait(WITHIN_S) == 1
     log = running.log.read_text()
     assert "lifespan-closed" in log
     assert "secret" not in log
@@ -128,9 +135,9 @@ def test_a_background_task_that_dies_ends_the_service_with_1(running: Running) -
 
 
 def test_the_log_holds_no_path_or_query(running: Running) -> None:
-    httpx.get(f"{running.url}/voter-17?name=taro")
+    running.get("/voter-17?name=taro")
     running.process.send_signal(signal.SIGTERM)
-    running.process.wait(30)
+    running.process.wait(WITHIN_S)
     log = running.log.read_text()
     assert '"event":"request"' in log
     assert "voter-17" not in log
@@ -149,11 +156,11 @@ def test_the_log_holds_no_path_or_query(running: Running) -> None:
     ],
 )
 def test_a_broken_request_gets_no_server_error_and_hurts_nobody(running: Running, request_line: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=WITHIN_S) as connection:
         connection.sendall(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = connection.recv(4096)
     assert not answer.startswith(b"HTTP/1.1 5")
-    assert httpx.get(f"{running.url}/livez").status_code == 200
+    assert running.get("/livez").status_code == 200
 
 
 def test_missing_settings_are_named_without_values() -> None:

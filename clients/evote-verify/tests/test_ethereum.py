@@ -27,7 +27,7 @@ def anchor(anvil: AnvilNode):
     async def deploy_and_submit(heads: list[Anchor]) -> str:
         key = AnchorerKey(Account.from_key(DEVELOPMENT_KEY))
         contract = await deploy_contract(
-            [anvil.rpc_url], CHAIN_ID, key, FEES, anchorer=key.address, within_s=20, clock=time.monotonic
+            [anvil.rpc_url], CHAIN_ID, key, FEES, anchorer=key.address, within_s=50, clock=time.monotonic
         )
         place = ContractAt((anvil.rpc_url,), CHAIN_ID, contract.address, finality_depth=0)
         writer = EthereumWriter(place, key, SendingPolicy(FEES, replace_after_s=60), time.monotonic)

@@ -23,7 +23,7 @@ WORKER = (sys.executable, str(Path(__file__).parent / "spelled_worker.py"))
 
 
 @asynccontextmanager
-async def pool_of(workers: int, queue_length: int = 48, read_within_s: float = 5) -> AsyncIterator[FacePool]:
+async def pool_of(workers: int, queue_length: int = 48, read_within_s: float = 50) -> AsyncIterator[FacePool]:
     pool = FacePool(WORKER, workers, queue_length, FaceMetrics(CollectorRegistry()), read_within_s=read_within_s)
     with pytest.raises(Overloaded):  # nobody is warm yet
         await pool.read([b"x"])
@@ -48,6 +48,13 @@ async def warm_again(pool: FacePool, old: int) -> None:
     await eventually(another_is_warm)
 
 
+async def reads(pool: FacePool, picture: bytes) -> bool:
+    try:
+        return bool(await pool.read([picture]))
+    except Overloaded:
+        return False
+
+
 async def test_readings_come_in_the_order_of_the_pictures(reading, spell) -> None:
     pictures = [spell(replace(reading, yaw_deg=float(n))) for n in range(20)]
     async with pool_of(2) as pool:
@@ -64,7 +71,7 @@ async def test_a_worker_that_dies_or_hangs_costs_its_picture_only_and_is_replace
         with pytest.raises(Overloaded):
             await pool.read([trouble])
         await warm_again(pool, old)
-        assert await pool.read([spell(reading)])
+        await eventually(lambda: reads(pool, spell(reading)))  # a second is little for a busy machine
 
 
 async def test_a_worker_that_is_killed_in_the_middle_answers_overloaded(reading, spell) -> None:
@@ -106,18 +113,11 @@ async def test_too_many_pictures_are_refused_at_once(reading, spell) -> None:
 
 
 async def test_pictures_that_nobody_waits_for_are_not_read(reading, spell) -> None:
-    async with pool_of(1) as pool:
+    async with pool_of(1, read_within_s=5) as pool:  # where nobody leaves before the first is read, the second hangs
         waiting = asyncio.create_task(pool.read([b"slow", *[b"hang"] * 5]))
         await asyncio.sleep(0.1)
         waiting.cancel()
-
-        async def is_read() -> bool:
-            try:
-                return bool(await pool.read([spell(reading)]))
-            except Overloaded:
-                return False
-
-        await eventually(is_read)
+        await eventually(lambda: reads(pool, spell(reading)))
 
 
 async def test_no_worker_outlives_the_service(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Chain:
     """What a test does to the chain behind the writer's back."""
 
     node: AnvilNode
-    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=20))
+    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=50))
     mines_at_once: bool = True
 
     async def rpc(self, method: str, *params: Any) -> Any:
@@ -110,7 +110,7 @@ class Doorway:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = httpx.AsyncClient(timeout=20)
+        self._client = httpx.AsyncClient(timeout=50)
         self.rule: Callable[[str, list[Any]], Fate] = lambda method, params: "pass"
         self.calls: list[str] = []
         self.requests = 0
@@ -220,8 +220,8 @@ def key() -> AnchorerKey:
 @pytest.fixture
 async def contract(chain: Chain, key: AnchorerKey, clock: HandClock) -> ContractAt:
     urls = (chain.node.rpc_url,)
-    deployed = await deploy_contract(urls, CHAIN_ID, key, FEES, anchorer=key.address, within_s=10, clock=clock)
-    return ContractAt(urls, CHAIN_ID, deployed.address, finality_depth=2, call_timeout_s=5)
+    deployed = await deploy_contract(urls, CHAIN_ID, key, FEES, anchorer=key.address, within_s=50, clock=clock)
+    return ContractAt(urls, CHAIN_ID, deployed.address, finality_depth=2, call_timeout_s=30)
 
 
 @pytest.fixture

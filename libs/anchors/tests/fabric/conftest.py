@@ -19,8 +19,8 @@ from .gateway_stand_in import StandInPeer
 
 # The real time, as TLS checks the stand-ins' certificates by no other clock; in whole seconds, as they count.
 NOW = datetime.now(UTC).replace(microsecond=0)
-# A stand-in answers within milliseconds: what takes longer was told to be silent.
-TIMEOUTS = Timeouts(call_s=1.0, commit_s=0.5)
+# A stand-in answers within milliseconds, but for a busy machine; a test whose stand-ins are told to be silent is short.
+TIMEOUTS, SHORT_TIMEOUTS = Timeouts(call_s=30.0, commit_s=30.0), Timeouts(call_s=1.0, commit_s=0.5)
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +65,22 @@ def profile_of(
 
 
 @pytest.fixture
+def timeouts() -> Timeouts:
+    return TIMEOUTS
+
+
+@pytest.fixture
 async def new_writer(
-    profile_of: Callable[[Identity], Profile], city: TestOrganisation, random: Callable[[int], bytes]
+    profile_of: Callable[[Identity], Profile],
+    city: TestOrganisation,
+    random: Callable[[int], bytes],
+    timeouts: Timeouts,
 ) -> AsyncIterator[Callable[[], FabricWriter]]:
     """Makes writers: a second one is what a restarted process has, its memory lost."""
     made: list[FabricWriter] = []
 
     def make() -> FabricWriter:
-        made.append(FabricWriter(profile_of(city.client.identity), random, lambda: NOW, TIMEOUTS))
+        made.append(FabricWriter(profile_of(city.client.identity), random, lambda: NOW, timeouts))
         return made[-1]
 
     yield make

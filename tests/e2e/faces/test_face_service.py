@@ -63,7 +63,7 @@ def test_a_face_is_enrolled_and_a_verification_begins(stack: Stack) -> None:
 
 
 def test_no_request_makes_it_fail_or_leave_its_contract(stack: Stack) -> None:
-    schema = schemathesis.openapi.from_url(f"{stack.biometric.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{stack.biometric.url}/openapi.json", timeout=60)
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) > 5
     for operation in operations:
@@ -77,6 +77,6 @@ def test_no_request_makes_it_fail_or_leave_its_contract(stack: Stack) -> None:
             if of_this_election and "election_uuid" in case.path_parameters:
                 case.path_parameters["election_uuid"] = ELECTION
             auth = SignedByStaff(stack, "biometric") if by_an_officer else None
-            case.validate_response(case.call(auth=auth), checks=CHECKS)
+            case.validate_response(case.call(auth=auth, timeout=60), checks=CHECKS)
 
         requests()

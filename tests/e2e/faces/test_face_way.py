@@ -20,6 +20,7 @@ from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
+from evote_local.testbed import patiently
 
 from ..evote_command import Done, run_evote, run_evote_together
 from .puppets import puppet_of
@@ -76,9 +77,15 @@ async def _election(stack: Stack, biometric: Service, weights: Path, directory: 
         await referendum.officers.download_archive(
             directory / "final.bel", auditor=stack.identities.staff.signing("tally")
         )
-        audit = await _audit(stack, uuid, directory)
+        audit = Done(-1, "", "")
+
+        async def both_are_known() -> bool:
+            nonlocal audit
+            audit = await _audit(stack, uuid, directory)
+            return "交付: 2 件（カード 1 件、顔 1 件）" in audit.stdout
+
+        await patiently(both_are_known)  # auth projects releases soon
         assert audit.returncode == 0, audit.stderr
-        assert "交付: 2 件（カード 1 件、顔 1 件）" in audit.stdout
 
 
 async def _enrol_at_the_counter(
@@ -105,7 +112,19 @@ async def _letter(stack: Stack, uuid: str, directory: Path) -> str:
 async def _verify(
     stack: Stack, biometric: Service, client: httpx.AsyncClient, occasion: DeviceOccasion, code: str, puppet: Puppet
 ) -> tuple[str, httpx.Response]:
-    """The page's part: code to auth, order to biometric, frames of what biometric asks for. The order's number."""
+    """The page's part: code to auth, order to biometric, frames of what biometric asks for. The order's number.
+
+    While biometric says that nobody could look at the frames now, as on a busy machine, it is asked again.
+    """
+    while True:
+        order_id, answer = await _verify_once(stack, biometric, client, occasion, code, puppet)
+        if answer.status_code != 503:
+            return order_id, answer
+
+
+async def _verify_once(
+    stack: Stack, biometric: Service, client: httpx.AsyncClient, occasion: DeviceOccasion, code: str, puppet: Puppet
+) -> tuple[str, httpx.Response]:
     asked = occasion.order_request(code, stack.identities.voting_code_key)
     ordered = await client.post(f"{stack.auth.url}/elections/{occasion.election_uuid}/face-orders", json=asked)
     assert ordered.status_code == 201, ordered.text
@@ -146,7 +165,7 @@ async def _audit(stack: Stack, uuid: str, directory: Path) -> Done:
     files = ["--releases", str(releases), "--archive", str(directory / "final.bel")]
     files += ["--ca-bundle", str(stack.directory / "keys" / "test-ca.pem")]
     files += ["--biometric-key", str(stack.identities.face_verdict_public_key_file)]
-    return await _evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
+    return await run_evote(stack, "audit", "releases", "--key-file", str(stack.identities.auditor_key_file), *files)
 
 
 async def _evote(stack: Stack, *arguments: str) -> Done:

@@ -164,6 +164,19 @@ def _open_routes(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 async def _ask(client: httpx.AsyncClient, service: Service, method: str, path: str, known: dict[str, str]) -> Answer:
     # KeyError: a route has a new parameter; say above what to ask it with.
     url = f"{service.url}{path.format_map(known)}"
+    answer: Answer | None = None
+
+    async def answered() -> bool:
+        nonlocal answer
+        answer = await _ask_once(client, service, method, path, url)
+        return answer.status != 503  # as on a busy machine; who asks comes again
+
+    await patiently(answered)
+    assert answer is not None
+    return answer
+
+
+async def _ask_once(client: httpx.AsyncClient, service: Service, method: str, path: str, url: str) -> Answer:
     query = {"first": "1"} if path == "/proofs/consistency" else {"index": "0"} if path == "/proofs/inclusion" else {}
     async with client.stream(method, url, params=query) as response:
         if response.headers["content-type"].startswith("text/event-stream"):

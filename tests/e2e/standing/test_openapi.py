@@ -43,7 +43,7 @@ def referendum(stack: Stack):
 def test_no_request_makes_a_service_fail_or_leave_its_contract(stack: Stack, referendum: Referendum, name: str) -> None:
     service = next(service for service in stack.services if service.name == name)
     service_name = name.removesuffix("-1")
-    schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json", timeout=60)
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) > 5
     for operation in operations:
@@ -59,6 +59,6 @@ def test_no_request_makes_a_service_fail_or_leave_its_contract(stack: Stack, ref
             if of_this_election and "election_uuid" in case.path_parameters:
                 case.path_parameters["election_uuid"] = referendum.officers.election_uuid
             auth = SignedByStaff(stack, service_name) if by_an_officer else None
-            case.validate_response(case.call(auth=auth), checks=CHECKS)
+            case.validate_response(case.call(auth=auth, timeout=60), checks=CHECKS)
 
         requests()

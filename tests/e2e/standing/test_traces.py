@@ -102,7 +102,7 @@ def test_all_that_services_exported_gets_through_the_collector_of_their_pipeline
             collector = Collector(tmp_path / pipeline, names, behind.endpoint(pipeline))
             running.enter_context(collector)
             client = running.enter_context(
-                httpx.Client(verify=ssl.create_default_context(cafile=str(collector.certificate)))
+                httpx.Client(verify=ssl.create_default_context(cafile=str(collector.certificate)), timeout=60)
             )
             for exported in list(held.receiver.exported):
                 headers = {"Content-Type": "application/x-protobuf"}

@@ -15,6 +15,7 @@ from evote_local.people.voters import PollingDay, Voter, VoterRefused, cast_body
 from evote_local.referendum.devices import device_pool
 from evote_local.referendum.referendum import Referendum
 from evote_local.referendum.verification import auditor_options, run_belenios_tool, run_evote_verify
+from evote_local.stack.service import Service
 from evote_local.stack.stack import Stack
 from evote_local.testbed import patiently
 from evote_platform.clock import utc_now
@@ -107,16 +108,25 @@ async def _a_lost_card_is_refused(
 
 
 async def _the_board_lists_every_receipt(stack: Stack, client: httpx.AsyncClient, referendum: Referendum) -> None:
-    uuid = referendum.officers.election_uuid
-    boards = []
-    for replica in stack.ballots:
-        board = (await client.get(f"{replica.url}/elections/{uuid}/ballots?limit=1000")).json()["items"]
-        boards.append([(item["log_index"], item["tracker"], item["superseded"]) for item in board])
-    assert boards[0] == boards[1]
     receipts = {cast.tracker for voter in referendum.voters for cast in voter.casts}
-    assert sorted(tracker for _, tracker, _ in boards[0]) == sorted(receipts)
     last = {voter.casts[-1].tracker for voter in referendum.voters}
-    assert {tracker for _, tracker, superseded in boards[0] if not superseded} == last
+    boards: list[list[tuple[int, str, bool]]] = []
+
+    async def lists_them() -> bool:
+        boards[:] = [await _board(replica, client, referendum.officers.election_uuid) for replica in stack.ballots]
+        return all(
+            sorted(tracker for _, tracker, _ in board) == sorted(receipts)
+            and {tracker for _, tracker, superseded in board if superseded is False} == last
+            for board in boards
+        )
+
+    await patiently(lists_them)  # ballot's tables follow the log, and so does what the close makes public
+    assert boards[0] == boards[1]
+
+
+async def _board(replica: Service, client: httpx.AsyncClient, uuid: str) -> list[tuple[int, str, bool]]:
+    board = (await client.get(f"{replica.url}/elections/{uuid}/ballots?limit=1000")).json()["items"]
+    return [(item["log_index"], item["tracker"], item["superseded"]) for item in board]
 
 
 async def _turnout_reaches(stack: Stack, client: httpx.AsyncClient, uuid: str, *, ballots: int) -> None:

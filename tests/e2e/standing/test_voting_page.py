@@ -27,7 +27,7 @@ from evote_local.stack.card_desk import CardDesk
 from evote_local.stack.stack import Stack
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 
-from ..before_the_page import fit_for_everybody, keeps_nothing, key_to, told
+from ..before_the_page import comes_to, fit_for_everybody, keeps_nothing, key_to, told
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -374,7 +374,8 @@ def test_after_finishing_nothing_is_left_in_storage_history_and_address(town: To
     tab = page.tab
     tracker = page.vote(town.desk, YES)
     resident.meant(YES)
-    assert tracker in tab.evaluate("sessionStorage.getItem('tsukuba-evote')"), "a reload brings the receipt back"
+    # A reload brings the receipt back.
+    comes_to(tab, f"(sessionStorage.getItem('tsukuba-evote') ?? '').includes('{tracker}')", True)
     tab.reload()
     assert page.receive() == tracker
     page.button("終了する").click()

@@ -151,6 +151,7 @@ def test_each_state_is_clean_for_axe_and_fits_the_screen_in_both_languages(state
 def test_letters_grow_with_the_screen_and_whoever_zooms_in_reads_it_all(state: Hang) -> None:
     tab = state("told")
     tab.get_by_role("button", name=ACKNOWLEDGE).click()
+    expect(tab.locator(".counts dd").first).to_be_visible()
     figure = "parseFloat(getComputedStyle(document.querySelector('.counts dd')).fontSize)"
     small = tab.evaluate(figure)
     tab.set_viewport_size(UHD)

@@ -182,10 +182,13 @@ def test_two_ballots_of_one_credential_in_flight_have_one_order_everywhere(
             ballots = [encrypt(polls.day.election.json, credential, [[0, 1, 0]]) for _ in range(2)]
             casts = [cast_body(polls.day.election, credential, ballot, number) for ballot in ballots]
             answers = await asyncio.gather(
-                *(_post(replica, polls.uuid, cast) for replica, cast in zip(stack.ballots, casts, strict=True))
+                *(_settled(replica, polls.uuid, cast) for replica, cast in zip(stack.ballots, casts, strict=True))
             )
-            assert sorted(answer.status_code for answer in answers) == [201, 409], "one of them was first"
-            taken += [answer.json()["tracker"] for answer in answers if answer.status_code == 201]
+            first = [answer.json()["tracker"] for answer in answers if answer.is_success]
+            assert (len(first), [answer.status_code for answer in answers].count(409)) == (1, 1), (
+                "one of them was first"
+            )
+            taken += first
         boards = [await _logged_board(polls, replica, len(taken)) for replica in stack.ballots]
         archived = await polls.archived(len(taken))
         assert boards[0] == boards[1]
@@ -217,7 +220,11 @@ def test_a_dropped_database_is_replayed_to_the_same_board_and_tally(
         await polls.referendum.close_and_count()
         before = await _public_state(stack, polls)
         await _drop_and_replay(stack)
-        assert await _public_state(stack, polls) == before
+
+        async def the_same() -> bool:
+            return await _public_state(stack, polls) == before
+
+        await patiently(the_same)  # a service is ready before it has examined every ballot again
 
     hold(stack, tmp_path, executor, story, voters=10)
 
@@ -248,8 +255,9 @@ def _replay(service: Service) -> None:
 
 async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, bool]], str, str, bytes]:
     """The board, the encrypted tally, the result and the archive, as anyone may read them."""
-    await polls.archived()
-    board = await _board(polls, stack.ballots[0])
+    cast = len(polls.receipts())
+    await polls.archived(cast)
+    board = await _logged_board(polls, stack.ballots[0], cast)
     tally = await polls.referendum.officers.text("encrypted-tally")
     result = await polls.referendum.officers.text("result")
     return board, tally, result, (polls.directory / "archive.bel").read_bytes()
@@ -310,6 +318,13 @@ async def _post(replica: Service, uuid: str, cast: str) -> httpx.Response:
         )
 
 
+async def _settled(replica: Service, uuid: str, cast: str) -> httpx.Response:
+    """The same bytes again while nobody could tell what became of them, as on a busy machine."""
+    while (answer := await _post(replica, uuid, cast)).status_code == 503:  # noqa: ASYNC110 - of another process
+        await asyncio.sleep(float(answer.headers["Retry-After"]))
+    return answer
+
+
 def test_services_start_from_last_to_first_and_before_kafka(stack: Stack) -> None:
     """In any order: docs/architecture.md, "Releases"."""
     for service in stack.services:
@@ -319,7 +334,7 @@ def test_services_start_from_last_to_first_and_before_kafka(stack: Stack) -> Non
         service.start()
     for service in stack.services:
         service.wait_alive()
-        assert httpx.get(f"{service.url}/readyz").status_code == 503
+        assert httpx.get(f"{service.url}/readyz", timeout=60).status_code == 503
     stack.kafka.start()
     for service in stack.services:
         service.wait_ready()

@@ -35,7 +35,7 @@ class FabricNode:
         """Its process id while it runs."""
         return self._process.pid if self._process is not None and self._process.running else None
 
-    def start(self, *, timeout_s: float = 30) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start it and wait until it takes connections; does nothing while it runs."""
         if self.pid is not None:
             return

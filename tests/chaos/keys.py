@@ -233,7 +233,7 @@ async def _issue_codes(scene: Scene, name: str, directory: Path) -> dict[str, st
     words = ["face", "codes", scene.uuid, "--out", str(out), "--reason", "鍵の漏えい", "--yes"]
     for issue in ("", "1", "2", "3", "4"):
         replaces = ["--replaces", issue] if issue else []
-        done = await run_evote_together(scene.stack, "sato", "suzuki", command, *words, *replaces)
+        done = await run_evote_together(scene.stack, *scene.two_officers, command, *words, *replaces)
         if done.returncode == 0:
             print(" ".join(("    $ evote face codes …", *replaces)))
             with out.open() as file:

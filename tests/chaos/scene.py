@@ -45,6 +45,12 @@ class Scene:
         """Of the referendum."""
         return self.referendum.officers.election_uuid
 
+    @property
+    def two_officers(self) -> tuple[str, str]:
+        """Who sign what takes two, by what the roster calls them now: a scene gives one of them another key."""
+        staff = self.stack.identities.staff
+        return staff.sato.identifier, staff.suzuki.identifier
+
     async def until_called(self, *alerts: str) -> None:
         """Wait until the operator is called by all of these, at once or in working hours."""
         await self._until(lambda called: called.keys() >= set(alerts))

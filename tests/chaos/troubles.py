@@ -89,7 +89,7 @@ async def a_batch_of_letters_is_wrong(scene: Scene) -> None:
 async def _issue_codes(scene: Scene, name: str, *more: str) -> dict[str, str]:
     out, command = scene.directory / f"codes-{name}.csv", scene.directory / f"codes-{name}.command"
     words = ["face", "codes", scene.uuid, "--out", str(out), "--reason", "封書の誤り", "--yes", *more]
-    done = await run_evote_together(scene.stack, "sato", "suzuki", command, *words)
+    done = await run_evote_together(scene.stack, *scene.two_officers, command, *words)
     show(["face", "codes", "…", *more], done)
     with out.open() as file:
         return {row["voter_id"]: row["voting_code"] for row in csv.DictReader(file)}

@@ -221,9 +221,11 @@ def test_what_the_operator_writes_later_is_taken_too(tmp_path: Path) -> None:
     # https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/
     *shell, script, name = [word.replace("$$", "$") for word in watching.command()]
     start = script.replace("/etc/prometheus/config_out", str(tmp_path)).replace("/usr/bin/prometheus", str(program))
+    start = start.replace("/prometheus/config", str(own))
     write("evote/services")
     running = subprocess.Popen(
-        [*shell, start.replace("/prometheus/config", str(own)), name, "--config.file=/x"],
+        # A shell can't trap what was ignored when it began, as under nohup.
+        ["env", "--default-signal=HUP", *shell, start, name, "--config.file=/x"],
         env={**os.environ, "PODS": "http://there/"},
         stdout=subprocess.PIPE,
         text=True,

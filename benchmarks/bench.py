@@ -130,7 +130,8 @@ def _cast_works(election: Election) -> Iterator[tuple[str, Work]]:
     credentials = [generate(ED25519, secrets.token_bytes) for _ in range(_CASTS)]
     casts = [accepted(election.uuid, ED25519, one, _make(election, one)) for one in credentials]
     order = {"number": casts[0].order.number, "signature": casts[0].order.signature.model_dump()}
-    body = json.dumps({"ballot": casts[0].ballot, "order": order}).encode()
+    # Compact, as devices write it.
+    body = json.dumps({"ballot": casts[0].ballot, "order": order}, separators=(",", ":")).encode()
     yield "a cast's body opened by the intake", lambda: open_cast(body, election.uuid)
     yield f"{_CASTS} casts examined", lambda: examine_casts(casts)
     envelope = Envelope.wrap(casts[0], id="1", source="ballot-1", time=datetime(2026, 11, 29, tzinfo=UTC))

@@ -19,7 +19,7 @@ from hypothesis import given, strategies as st
 def test_drawn(numbers):
     with open({drawn!r}, "a") as file:
         print(numbers, file=file)
-    assert sum(numbers) < 2**60
+    assert len(set(numbers)) < 3
 """
 
 

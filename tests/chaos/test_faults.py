@@ -220,11 +220,7 @@ def test_a_dropped_database_is_replayed_to_the_same_board_and_tally(
         await polls.referendum.close_and_count()
         before = await _public_state(stack, polls)
         await _drop_and_replay(stack)
-
-        async def the_same() -> bool:
-            return await _public_state(stack, polls) == before
-
-        await patiently(the_same)  # a service is ready before it has examined every ballot again
+        assert await _public_state(stack, polls) == before
 
     hold(stack, tmp_path, executor, story, voters=10)
 
@@ -254,7 +250,10 @@ def _replay(service: Service) -> None:
 
 
 async def _public_state(stack: Stack, polls: Polls) -> tuple[list[tuple[str, bool]], str, str, bytes]:
-    """The board, the encrypted tally, the result and the archive, as anyone may read them."""
+    """The board, the encrypted tally, the result and the archive, as anyone may read them, once they have every ballot.
+
+    A service is ready before it has examined all of them again.
+    """
     cast = len(polls.receipts())
     await polls.archived(cast)
     board = await _logged_board(polls, stack.ballots[0], cast)

@@ -39,8 +39,7 @@ def test_ctrl_c_in_the_middle_of_a_demo_leaves_nothing_running(stack_directory: 
     output, _ = demo.communicate(timeout=300)
     assert demo.returncode == 130, output.decode()
     assert len(started) >= 7  # PostgreSQL, Kafka and five service processes
-    # What a service had started itself ends with it, a moment later.
-    wait_until(lambda: [command for pid, command in started.items() if _command_of(pid) == command] == [])
+    assert [command for pid, command in started.items() if _command_of(pid) == command] == []
     assert list(scratch.iterdir()) == []
 
 

@@ -231,6 +231,7 @@ def test_many_wrong_secrets_at_once_are_turned_away_and_the_right_one_is_not(sta
     wrong = [*honest(standing_page, "Authorization"), ("Authorization", "Bearer wrong")]
 
     def all_but_four_are_turned_away() -> bool:
+        begun = time.monotonic()
         with ThreadPoolExecutor(20) as pool:
             guesses = [pool.submit(send, standing_page, "GET", "/v1/status", wrong) for _ in range(20)]
             time.sleep(0.3)
@@ -242,8 +243,11 @@ def test_many_wrong_secrets_at_once_are_turned_away_and_the_right_one_is_not(sta
             # Wrong ones take a second. The quickest, since a busy machine holds up some for longer.
             assert min(took_s) < 0.7
             slugs = [guess.result().slug for guess in guesses]
-        assert slugs.count("pairing-refused") + slugs.count("rate-limited") == 20
-        return slugs.count("pairing-refused") == 4
+        refused = slugs.count("pairing-refused")
+        assert refused + slugs.count("rate-limited") == 20
+        # However slow the machine is: each takes its second, and four at a time are looked at.
+        assert refused <= 4 * (time.monotonic() - begun)
+        return refused == 4
 
     # Who comes a second after the first, as on a busy machine some do, is one of the next four.
     wait_until(all_but_four_are_turned_away)

@@ -39,13 +39,13 @@ def test_every_panel_shows_something_and_a_healthy_platform_pages_nobody(
 ) -> None:
     asyncio.run(_vote(stack, prometheus, tmp_path))
     firing = {labels["alertname"] for labels, _ in prometheus.values('ALERTS{alertstate="firing",severity!="ticket"}')}
-    assert firing - _objectives() == {"EvoteWatchdog"}
+    assert firing - _objectives_of_time() == {"EvoteWatchdog"}
 
 
-def _objectives() -> set[str]:
-    """The alerts of a share of many voters. Of these few one who waits for a busy machine is too many."""
+def _objectives_of_time() -> set[str]:
+    """The alerts of what most voters have within a time. Of these few one who waits for a busy machine is too many."""
     slos = yaml.safe_load((MONITORING / "slos.yml").read_text("utf-8"))["slos"]
-    return {slo["alerting"]["name"] for slo in slos}
+    return {slo["alerting"]["name"] for slo in slos if not slo["name"].endswith("-available")}
 
 
 async def _vote(stack: Stack, prometheus: Prometheus, directory: Path) -> None:
